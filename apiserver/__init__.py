@@ -1,0 +1,1 @@
+"""A Kubernetes API server. Start reading at `apiserver.registry`."""

@@ -1,0 +1,1 @@
+"""Revisioned keys and values. Knows nothing of Kubernetes and nothing of HTTP."""

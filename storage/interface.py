@@ -1,0 +1,146 @@
+"""The contract of every store.
+
+A store is a map from keys to values with one counter, the revision, that grows by at least one
+with every change. Its laws, each of which has a test by its name in ``tests/contract/store``:
+
+``Acknowledged``  what ``put`` or ``delete`` returned is there afterwards, whatever dies.
+``Atomic``        a change happens whole or not at all.
+``Monotonic``     revisions never go back and are never given twice, across restarts too.
+``Snapshot``      pages listed at one revision agree with each other.
+``Linearizable``  ``get``, ``list`` and ``revision`` without a revision see every change that was
+                  acknowledged before the call began.
+``Ordered``       a watch yields changes in the order of their revisions,
+``Unique``        none of them twice,
+``Reliable``      and leaves none out;
+``Resumable``     a watch after revision N yields exactly what follows N, or raises `Compacted`;
+``Bookmarkable``  once a batch with revision N is out, nothing at or below N follows.
+
+What a value is is the business of whoever stacks a store on another; the stores that keep data
+keep ``bytes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Protocol, TypeVar
+
+V = TypeVar("V")
+
+LATEST: Final = 0
+ABSENT: Final = 0
+NO_REQUIREMENTS: Final[Mapping[str, int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Generic[V]):
+    """One key as it was left by its last change at ``revision``; made at ``created``."""
+
+    key: str
+    value: V
+    revision: int
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[V]):
+    """Consecutive records of one prefix as of ``revision``; ``remaining`` more keys follow them."""
+
+    records: Sequence[Record[V]]
+    revision: int
+    remaining: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[V]):
+    """One change of one key. ``record`` is ``None`` when the key was deleted.
+
+    ``previous`` is the record that this change replaced or deleted, ``None`` when it made the key.
+    """
+
+    key: str
+    revision: int
+    record: Record[V] | None
+    previous: Record[V] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Generic[V]):
+    """All that happened under a watched prefix since the batch before, up to ``revision``.
+
+    Changes that share a revision are never spread over two batches. A batch without events is a
+    bookmark: nothing happened up to ``revision``.
+    """
+
+    revision: int
+    events: Sequence[Event[V]] = ()
+
+
+class Store(Protocol[V]):
+    """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`."""
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
+        """Return the record of ``key``, now or as of ``revision``; ``None`` where there is none.
+
+        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        """
+        ...
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[V]:
+        """Return the records whose key begins with ``prefix``, in byte order of their keys.
+
+        ``start`` is the first key that may appear (an absolute key, not below ``prefix``),
+        ``limit`` the most records to return (0: all). ``Page.revision`` is the store's revision
+        when it was read, or the ``revision`` that was asked for.
+
+        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        """
+        ...
+
+    async def put(
+        self,
+        key: str,
+        value: V,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[V]:
+        """Write ``key`` if its record still has revision ``expected`` (`ABSENT`: there is none).
+
+        ``ttl`` is in seconds; 0 means for ever. The change happens only if every key in
+        ``requires`` has the revision named there. Raises `RevisionConflict` with what is there
+        instead, `ValueTooLarge`, or `OutcomeUnknown`.
+        """
+        ...
+
+    async def delete(self, key: str, *, expected: int) -> Record[V]:
+        """Delete ``key`` if its record still has revision ``expected``.
+
+        Returns the deleted record with the revision of its deletion. Raises `RevisionConflict`
+        with what is there instead (``None`` when nothing is), or `OutcomeUnknown`.
+        """
+        ...
+
+    def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+        """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.
+
+        Raises `Compacted` when the history after ``after`` is not kept any more. An ``after`` in
+        the future is no error: changes up to it are left out. Close the iterator (``aclose``)
+        to end the watch.
+        """
+        ...
+
+    async def revision(self) -> int:
+        """Return a revision at least as new as every change acknowledged before the call."""
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forget the history before ``revision``; records keep their latest values."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the store holds open. Nothing else may be called afterwards."""
+        ...
