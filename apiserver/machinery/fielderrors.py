@@ -1,0 +1,91 @@
+"""Field paths and field errors, spelled as Kubernetes spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apiserver.machinery.quoting import quote, show
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One broken rule: what sort it is, at which field, and its text without the field."""
+
+    reason: str
+    field: str
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.field or '[]'}: {self.body}"
+
+    def cause(self) -> dict[str, str]:
+        """Return the StatusCause of this error."""
+        return {
+            "reason": self.reason,
+            "message": self.body,
+            "field": self.field or "[]",
+        }
+
+
+def aggregate(errors: Sequence[FieldError]) -> str:
+    """Join errors as one message: bare when there is one, in brackets when there are several."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    """Return the error of a field that is missing."""
+    return FieldError("FieldValueRequired", field, _with("Required value", detail))
+
+
+def invalid(field: str, value: Any, detail: str = "") -> FieldError:
+    """Return the error of a value that breaks a rule."""
+    return FieldError(
+        "FieldValueInvalid", field, _with(f"Invalid value: {show(value)}", detail)
+    )
+
+
+def type_invalid(field: str, value: Any, detail: str = "") -> FieldError:
+    """Return the error of a value of the wrong type."""
+    return FieldError(
+        "FieldValueTypeInvalid", field, _with(f"Invalid value: {show(value)}", detail)
+    )
+
+
+def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
+    """Return the error of a value that is not one of ``supported``, shown in their order."""
+    choices = ", ".join(quote(choice) for choice in supported)
+    body = f"Unsupported value: {show(value)}"
+    return FieldError(
+        "FieldValueNotSupported",
+        field,
+        f"{body}: supported values: {choices}" if choices else body,
+    )
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    """Return the error of a field that may not be set, or not be changed."""
+    return FieldError("FieldValueForbidden", field, _with("Forbidden", detail))
+
+
+def duplicate(field: str, value: Any) -> FieldError:
+    """Return the error of a value that must be unique."""
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {show(value)}")
+
+
+def not_found(field: str, value: Any) -> FieldError:
+    """Return the error of a value that refers to nothing."""
+    return FieldError("FieldValueNotFound", field, f"Not found: {show(value)}")
+
+
+def too_long(field: str, limit: int) -> FieldError:
+    """Return the error of a text of more than ``limit`` bytes."""
+    return FieldError(
+        "FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes"
+    )
+
+
+def _with(text: str, detail: str) -> str:
+    return f"{text}: {detail}" if detail else text

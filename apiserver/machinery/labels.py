@@ -1,0 +1,200 @@
+"""Label selectors: the grammar of ``?labelSelector=`` and what it selects.
+
+The grammar is that of the API documentation, "Labels and selectors": requirements joined by commas,
+each ``key``, ``!key``, ``key=value``, ``key==value``, ``key!=value``, ``key in (a,b)``,
+``key notin (a,b)``, ``key>1`` or ``key<1``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from apiserver.machinery.names import label_key_problems, label_value_problems
+from apiserver.machinery.quoting import quote
+
+_TOKEN = re.compile(r"\s*(==|!=|[=!(),><]|[^\s=!(),><]+)")
+_SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", ">", "<"])
+_OPERATORS = {
+    "=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", ">": ">", "<": "<",
+}  # fmt: skip
+_EXPECTED_OPERATOR = "in, notin, =, ==, !=, gt, lt"
+
+
+class SelectorError(ValueError):
+    """A selector that cannot be understood, in Kubernetes' words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on one label."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether labels meet the condition."""
+        value = labels.get(self.key)
+        match self.operator:
+            case "in":
+                return value is not None and value in self.values
+            case "notin":
+                return value is None or value not in self.values
+            case "exists":
+                return value is not None
+            case "!":
+                return value is None
+            case _:
+                return self._compares(value)
+
+    def _compares(self, value: str | None) -> bool:
+        try:
+            left, right = int(value or ""), int(next(iter(self.values)))
+        except ValueError:
+            return False
+        return left > right if self.operator == ">" else left < right
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """Conditions that must all hold; none selects everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.requirements)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether labels meet every condition."""
+        return all(requirement.matches(labels) for requirement in self.requirements)
+
+
+EVERYTHING = LabelSelector()
+
+
+@lru_cache(maxsize=1024)
+def parse_label_selector(text: str) -> LabelSelector:
+    """Parse a selector. Raises SelectorError."""
+    tokens = [match[1] for match in _TOKEN.finditer(text)]
+    if not tokens:
+        return EVERYTHING
+    parser = _Parser(tokens)
+    return LabelSelector(tuple(parser.requirements()))
+
+
+class _Parser:
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    def requirements(self) -> Iterator[Requirement]:
+        while True:
+            if self._peek() not in _SPECIAL - {"!"} and self._peek():
+                yield self._requirement()
+            else:
+                raise SelectorError(
+                    f"unable to parse requirement: found '{self._peek()}', expected: identifier"
+                )
+            separator = self._take()
+            if not separator:
+                return
+            if separator != ",":
+                raise SelectorError(
+                    f"found '{separator}', expected: ',' or 'end of string'"
+                )
+            following = self._peek()
+            if not following or following in _SPECIAL - {"!"}:
+                raise SelectorError(
+                    f"found '{following}', expected: identifier after ','"
+                )
+
+    def _requirement(self) -> Requirement:
+        negated = self._peek() == "!"
+        if negated:
+            self._take()
+        key = self._take()
+        if not key or key in _SPECIAL:
+            raise SelectorError(
+                f"unable to parse requirement: found '{key}', expected: identifier"
+            )
+        _check_key(key)
+        if negated:
+            return Requirement(key, "!")
+        if self._peek() in ("", ","):
+            return Requirement(key, "exists")
+        return self._comparison(key)
+
+    def _comparison(self, key: str) -> Requirement:
+        written = self._take()
+        operator = _OPERATORS.get(written)
+        if operator is None:
+            raise SelectorError(
+                f"unable to parse requirement: found '{written}', expected: {_EXPECTED_OPERATOR}"
+            )
+        if written in ("in", "notin"):
+            values = self._set()
+        else:
+            following = self._peek()
+            values = [""] if following in _SPECIAL or not following else [self._take()]
+        _check_values(key, operator, values)
+        return Requirement(key, operator, frozenset(values))
+
+    def _set(self) -> list[str]:
+        opening = self._take()
+        if opening != "(":
+            raise SelectorError(
+                f"unable to parse requirement: found '{opening}' expected: '('"
+            )
+        values: list[str] = []
+        pending = ""
+        while True:
+            token = self._take()
+            if token in (",", ")"):
+                values.append(pending)
+                pending = ""
+                if token == ")":
+                    return values
+            elif not token or token in _SPECIAL or pending:
+                raise SelectorError(
+                    f"unable to parse requirement: found '{token}', expected: ',' or ')'"
+                )
+            else:
+                pending = token
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._peek()
+        self._at += 1
+        return token
+
+
+def _check_key(key: str) -> None:
+    problems = label_key_problems(key)
+    if problems:
+        raise SelectorError(
+            f"unable to parse requirement: <nil>: Invalid value: {quote(key)}: "
+            + "; ".join(problems)
+        )
+
+
+def _check_values(key: str, operator: str, values: list[str]) -> None:
+    if operator in "<>":
+        try:
+            int(values[0])
+        except ValueError as error:
+            raise SelectorError(
+                f"unable to parse requirement: values[0]: Invalid value: {quote(values[0])}: "
+                "for 'Gt', 'Lt' operators, the value must be an integer"
+            ) from error
+    for index, value in enumerate(values):
+        problems = label_value_problems(value)
+        if problems:
+            raise SelectorError(
+                f"unable to parse requirement: values[{index}][{key}]: "
+                f"Invalid value: {quote(value)}: " + "; ".join(problems)
+            )

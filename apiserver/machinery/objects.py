@@ -1,0 +1,40 @@
+"""Object: a complete JSON document with apiVersion, kind and metadata.
+
+Objects that came out of a store may be shared with a cache and with other requests: they are never
+changed in place, a change copies along the path that it changes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Object: TypeAlias = dict[str, Any]
+
+
+def metadata_of(document: Object) -> dict[str, Any]:
+    """Return the metadata, an empty one where there is none."""
+    metadata = document.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def name_of(document: Object) -> str:
+    """Return ``metadata.name``, ``""`` where there is none."""
+    name = metadata_of(document).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def namespace_of(document: Object) -> str:
+    """Return ``metadata.namespace``, ``""`` where there is none."""
+    namespace = metadata_of(document).get("namespace")
+    return namespace if isinstance(namespace, str) else ""
+
+
+def with_metadata(document: Object, **changes: Any) -> Object:
+    """Return a copy with members of its metadata replaced; ``None`` takes one away."""
+    metadata = {**metadata_of(document), **changes}
+    return {
+        **document,
+        "metadata": {
+            key: value for key, value in metadata.items() if value is not None
+        },
+    }

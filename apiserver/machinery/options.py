@@ -1,0 +1,208 @@
+"""The options of requests: what query parameters and option bodies ask for.
+
+A boolean parameter is false when it is ``0`` or ``false`` and true otherwise, empty included; of a
+parameter that is given twice the first counts (but every ``dryRun``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apiserver.machinery import fielderrors
+from apiserver.machinery.errors import BadRequest, Invalid
+from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.labels import (
+    LabelSelector,
+    SelectorError,
+    parse_label_selector,
+)
+from apiserver.machinery.quoting import quote
+
+Query = Mapping[str, Sequence[str]]
+
+META_GROUP = "meta.k8s.io"
+_FIELD_VALIDATION = ("", "Ignore", "Strict", "Warn")
+_MAX_MANAGER = 128
+_PROPAGATION = ("Foreground", "Background", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """CreateOptions and UpdateOptions."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+
+
+@dataclass(frozen=True, slots=True)
+class GetOptions:
+    """GetOptions."""
+
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """ListOptions, of a list and of a watch."""
+
+    label_selector: LabelSelector
+    field_selector: FieldSelector
+    resource_version: str = ""
+    resource_version_match: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    timeout_seconds: int = 0
+    allow_watch_bookmarks: bool = False
+    send_initial_events: bool | None = None
+    watch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """DeleteOptions."""
+
+    dry_run: bool = False
+    grace_period_seconds: int | None = None
+    orphan_dependents: bool | None = None
+    propagation_policy: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+def first(query: Query, name: str) -> str:
+    """Return the first value of a parameter, ``""`` when it is not given."""
+    values = query.get(name)
+    return values[0] if values else ""
+
+
+def parse_bool(text: str) -> bool:
+    """Return what a boolean parameter means."""
+    return text != "0" and text.lower() != "false"
+
+
+def write_options(query: Query, kind: str) -> WriteOptions:
+    """Read CreateOptions or UpdateOptions, as ``kind`` says. Raises BadRequest or Invalid."""
+    if not query:
+        return _NO_WRITE_OPTIONS
+    dry_run = [value for value in query.get("dryRun", ())]
+    manager = first(query, "fieldManager")
+    validation = first(query, "fieldValidation")
+    errors = [*_dry_run_errors(dry_run), *_manager_errors(manager)]
+    if validation not in _FIELD_VALIDATION:
+        errors.append(
+            fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION)
+        )
+    _refuse(kind, errors)
+    return WriteOptions(bool(dry_run), manager, validation or "Warn")
+
+
+_NO_WRITE_OPTIONS = WriteOptions()
+
+
+def list_options(query: Query) -> ListOptions:
+    """Read ListOptions. Raises BadRequest."""
+    try:
+        labels = parse_label_selector(first(query, "labelSelector"))
+        fields = parse_field_selector(first(query, "fieldSelector"))
+    except SelectorError as error:
+        raise BadRequest(str(error)) from error
+    initial = query.get("sendInitialEvents")
+    return ListOptions(
+        label_selector=labels,
+        field_selector=fields,
+        resource_version=first(query, "resourceVersion"),
+        resource_version_match=first(query, "resourceVersionMatch"),
+        limit=_integer(query, "limit") or 0,
+        continue_token=first(query, "continue"),
+        timeout_seconds=_integer(query, "timeoutSeconds") or 0,
+        allow_watch_bookmarks=_boolean(query, "allowWatchBookmarks") or False,
+        send_initial_events=parse_bool(initial[0]) if initial else None,
+        watch=_boolean(query, "watch") or False,
+    )
+
+
+def delete_options(query: Query) -> DeleteOptions:
+    """Read DeleteOptions from the query. Raises BadRequest or Invalid."""
+    document: dict[str, Any] = {
+        "gracePeriodSeconds": _integer(query, "gracePeriodSeconds"),
+        "orphanDependents": _boolean(query, "orphanDependents"),
+        "propagationPolicy": first(query, "propagationPolicy") or None,
+        "dryRun": list(query.get("dryRun", ())),
+        "preconditions": {
+            "uid": first(query, "uid") or None,
+            "resourceVersion": first(query, "resourceVersion") or None,
+        },
+    }
+    return delete_options_of(document)
+
+
+def delete_options_of(document: Mapping[str, Any]) -> DeleteOptions:
+    """Read DeleteOptions from a canonical document. Raises Invalid."""
+    dry_run = document.get("dryRun") or []
+    orphan, policy = document.get("orphanDependents"), document.get("propagationPolicy")
+    errors: list[FieldError] = []
+    if policy is not None and orphan is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(fielderrors.invalid("propagationPolicy", policy, detail))
+    if policy is not None and policy not in _PROPAGATION:
+        supported = (*_PROPAGATION, "nil")
+        errors.append(fielderrors.not_supported("propagationPolicy", policy, supported))
+    errors += _dry_run_errors(dry_run)
+    _refuse("DeleteOptions", errors)
+    preconditions = document.get("preconditions") or {}
+    return DeleteOptions(
+        dry_run=bool(dry_run),
+        grace_period_seconds=document.get("gracePeriodSeconds"),
+        orphan_dependents=orphan,
+        propagation_policy=policy,
+        uid=preconditions.get("uid"),
+        resource_version=preconditions.get("resourceVersion"),
+    )
+
+
+def _integer(query: Query, name: str) -> int | None:
+    text = first(query, name)
+    if not text:
+        return None
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+    value = int(text) if len(digits) < 20 else 1 << 63
+    if not -(1 << 63) <= value < 1 << 63:
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
+    return value
+
+
+def _boolean(query: Query, name: str) -> bool | None:
+    values = query.get(name)
+    return parse_bool(values[0]) if values else None
+
+
+def _dry_run_errors(values: Sequence[str]) -> list[FieldError]:
+    if all(value == "All" for value in values):
+        return []
+    return [fielderrors.not_supported("dryRun", list(values), ("All",))]
+
+
+def _manager_errors(manager: str) -> list[FieldError]:
+    errors = []
+    if len(manager.encode()) > _MAX_MANAGER:
+        errors.append(fielderrors.too_long("fieldManager", _MAX_MANAGER))
+    for position, character in enumerate(manager):
+        if not character.isprintable():
+            detail = (
+                f"invalid character U+{ord(character):04X} (at position {position})"
+            )
+            errors.append(fielderrors.invalid("fieldManager", manager, detail))
+            break
+    return errors
+
+
+def _refuse(kind: str, errors: Sequence[FieldError]) -> None:
+    if errors:
+        raise Invalid.of(GroupVersionKind(META_GROUP, "v1", kind), "", errors)

@@ -1,0 +1,39 @@
+"""metav1.Status: the body of every refusal and of some successes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def failure(
+    message: str, reason: str, code: int, details: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a Status that says why something was refused; members in the order of the wire."""
+    status: dict[str, Any] = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+    }
+    if reason:
+        status["reason"] = reason
+    if details is not None:
+        status["details"] = details
+    status["code"] = code
+    return status
+
+
+def success(details: dict[str, Any] | None = None, code: int = 0) -> dict[str, Any]:
+    """Return a Status that says that something was done."""
+    status: dict[str, Any] = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+    }
+    if details is not None:
+        status["details"] = details
+    if code:
+        status["code"] = code
+    return status

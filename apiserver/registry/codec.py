@@ -1,0 +1,133 @@
+"""Objects and the bytes that they are stored and sent as; here alone revision is resourceVersion.
+
+What is stored is the object's JSON without its resourceVersion, beginning with ``kind``,
+``apiVersion`` and ``metadata`` in this order. So the bytes that are sent are those that are stored
+with the revision spliced in, and an item of a list is those without their head: nothing is decoded
+to be sent. Values that somebody else wrote in another shape, or as protobuf, are brought into it
+when they are read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from apiserver.machinery.objects import Object
+from storage.errors import Corrupt
+
+_PROTOBUF_MAGIC = b"k8s\x00"
+_METADATA = b',"metadata":{'
+
+
+class Stored:
+    """One stored object: the bytes that are sent, and the object when it is asked for."""
+
+    __slots__ = ("_body", "_head", "_key", "_object", "_raw", "revision")
+
+    def __init__(self, key: str, raw: bytes, revision: int) -> None:
+        self._key = key
+        self._raw: bytes | None = raw
+        self._body = b""
+        self._head = 0
+        self._object: Object | None = None
+        self.revision = revision
+
+    @property
+    def body(self) -> bytes:
+        """The JSON of the object with its resourceVersion. Raises Corrupt."""
+        if self._raw is not None:
+            self._splice(self._raw)
+        return self._body
+
+    @property
+    def item(self) -> bytes:
+        """The same without apiVersion and kind, as lists of built-in kinds hold it."""
+        body = self.body
+        return b"{" + body[self._head + 1 :]
+
+    @property
+    def object(self) -> Object:
+        """The object with its resourceVersion; shared, so never to be changed. Raises Corrupt."""
+        if self._object is None:
+            self._object = _parse(self._key, self.body)
+        return self._object
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The object's metadata."""
+        metadata: dict[str, Any] = self.object["metadata"]
+        return metadata
+
+    def forget(self) -> None:
+        """Let the decoded object go; the bytes stay."""
+        self._object = None
+
+    def _splice(self, raw: bytes) -> None:
+        if not raw.startswith(b'{"kind":'):
+            raw = _rearranged(self._key, raw)
+        head = raw.find(_METADATA)
+        # A kind or a version cannot hold the text that is sought, so the first one is the right one.
+        if head < 0:
+            raise Corrupt(self._key, "it has no metadata")
+        start = head + len(_METADATA)
+        comma = b"" if raw[start : start + 1] == b"}" else b","
+        version = b'"resourceVersion":"%d"' % self.revision
+        self._body = b"".join((raw[:start], version, comma, raw[start:]))
+        self._head = head
+        self._raw = None
+
+
+class ObjectCodec:
+    """`storage.codec.Codec` of objects."""
+
+    def encode(self, value: Stored | Object) -> bytes:
+        """Return the bytes to store; ``value`` is an object as `arrange` returns it."""
+        if isinstance(value, Stored):
+            value = value.object
+        return orjson.dumps(arrange(value))
+
+    def decode(self, key: str, data: bytes, revision: int) -> Stored:
+        """Return what is stored; it fails when it is used if it cannot be understood."""
+        return Stored(key, data, revision)
+
+
+def arrange(document: Object) -> Object:
+    """Return ``document`` as it is stored: members in order, without a resourceVersion."""
+    metadata = document.get("metadata") or {}
+    if "resourceVersion" in metadata:
+        metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
+    head = {"kind": document["kind"], "apiVersion": document["apiVersion"], "metadata": metadata}
+    return {**head, **{key: value for key, value in document.items() if key not in head}}
+
+
+def _parse(key: str, data: bytes) -> Object:
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Corrupt(key, f"it is not JSON: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        raise Corrupt(key, "it is not an object with metadata")
+    return document
+
+
+def _rearranged(key: str, raw: bytes) -> bytes:
+    document = _from_protobuf(key, raw) if raw.startswith(_PROTOBUF_MAGIC) else _parse(key, raw)
+    if "kind" not in document or "apiVersion" not in document:
+        raise Corrupt(key, "it has no kind or no apiVersion")
+    return orjson.dumps(arrange(document))
+
+
+def _from_protobuf(key: str, raw: bytes) -> Object:
+    from apiserver.schema.layout import layout_of
+    from apiserver.schema.protobuf import ProtobufError, decode_envelope, decode_message
+
+    try:
+        envelope = decode_envelope(raw)
+        layout = layout_of(envelope.api_version, envelope.kind)
+        if layout is None:
+            raise Corrupt(key, f"its kind is unknown: {envelope.api_version} {envelope.kind}")
+        document = decode_message(layout, envelope.raw)
+    except ProtobufError as error:
+        raise Corrupt(key, str(error)) from error
+    return {"kind": envelope.kind, "apiVersion": envelope.api_version, **document}

@@ -1,0 +1,49 @@
+"""StorageError -> StatusError, one table. The second of the three doors for errors."""
+
+from __future__ import annotations
+
+from apiserver.machinery.errors import (
+    Expired,
+    RequestEntityTooLarge,
+    ServerTimeout,
+    StatusError,
+    StorageReadError,
+    Timeout,
+)
+from apiserver.machinery.gvk import GroupResource
+from storage.errors import (
+    Compacted,
+    Corrupt,
+    FutureRevision,
+    OutcomeUnknown,
+    StorageError,
+    ValueTooLarge,
+)
+
+LIST_EXPIRED = "The resourceVersion for the provided list is too old."
+_TOO_LARGE_CAUSE = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+
+
+def status_of(error: StorageError, resource: GroupResource, verb: str) -> StatusError:
+    """Return what a client is told when ``verb`` on ``resource`` failed with ``error``."""
+    match error:
+        case Compacted():
+            return Expired(LIST_EXPIRED)
+        case FutureRevision():
+            return future_revision(error.requested, error.current, retry_after=0)
+        case ValueTooLarge():
+            return RequestEntityTooLarge("etcdserver: request is too large")
+        case Corrupt():
+            return StorageReadError(f"failed to read one or more objects: {error}", {})
+        case OutcomeUnknown():
+            return Timeout(f"the {verb} operation may or may not have happened: {error}")
+        case _:
+            return ServerTimeout.of(resource, verb)
+
+
+def future_revision(requested: int, current: int, *, retry_after: int) -> Timeout:
+    """Return the answer to a read at a revision that has not come yet."""
+    details: dict[str, object] = {"causes": [_TOO_LARGE_CAUSE]}
+    if retry_after:
+        details["retryAfterSeconds"] = retry_after
+    return Timeout(f"Too large resource version: {requested}, current: {current}", details)

@@ -1,0 +1,1 @@
+"""Which kinds exist and what is peculiar to each."""

@@ -1,0 +1,12 @@
+"""A store served from memory, fed by one watch on the store behind it.
+
+What is bounded, and what happens at the bound:
+
+=====================  =======================  ==============================================
+queue                  bound                    when it is full
+=====================  =======================  ==============================================
+recent events          ``WINDOW`` events        the oldest go; a watch from before them reads
+                                                the history of the store behind
+one watcher's batches  ``BACKLOG`` events       that watch ends with `SlowWatcher`
+=====================  =======================  ==============================================
+"""

@@ -1,0 +1,96 @@
+"""CodecStore: a store of values over a store of bytes, by the encode and decode it is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Generic, Protocol, TypeVar, cast
+
+from storage.errors import RevisionConflict
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record, Store
+
+V = TypeVar("V")
+
+
+class Codec(Protocol[V]):
+    """How values become bytes and back."""
+
+    def encode(self, value: V) -> bytes:
+        """Return the bytes to keep."""
+        ...
+
+    def decode(self, key: str, data: bytes, revision: int) -> V:
+        """Return the value that ``data`` stands for; it must not fail, but may fail when used."""
+        ...
+
+
+class CodecStore(Generic[V]):
+    """Store[V] over Store[bytes]."""
+
+    def __init__(self, inner: Store[bytes], codec: Codec[V]) -> None:
+        self._inner = inner
+        self._codec = codec
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
+        return self._decoded(await self._inner.get(key, revision=revision))
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[V]:
+        page = await self._inner.list(prefix, start=start, limit=limit, revision=revision)
+        records = [self._record(record) for record in page.records]
+        return Page(records, page.revision, page.remaining)
+
+    async def put(
+        self,
+        key: str,
+        value: V,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[V]:
+        data = self._codec.encode(value)
+        try:
+            written = await self._inner.put(
+                key, data, expected=expected, ttl=ttl, requires=requires
+            )
+        except RevisionConflict as conflict:
+            raise self._conflict(conflict) from conflict
+        return self._record(written)
+
+    async def delete(self, key: str, *, expected: int) -> Record[V]:
+        try:
+            return self._record(await self._inner.delete(key, expected=expected))
+        except RevisionConflict as conflict:
+            raise self._conflict(conflict) from conflict
+
+    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        inner = cast("AsyncGenerator[Batch[bytes], None]", self._inner.watch(prefix, after=after))
+        async with aclosing(inner) as batches:
+            async for batch in batches:
+                yield Batch(batch.revision, [self._event(event) for event in batch.events])
+
+    async def revision(self) -> int:
+        return await self._inner.revision()
+
+    async def compact(self, revision: int) -> None:
+        await self._inner.compact(revision)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _record(self, record: Record[bytes]) -> Record[V]:
+        value = self._codec.decode(record.key, record.value, record.revision)
+        return Record(record.key, value, record.revision, record.created)
+
+    def _decoded(self, record: Record[bytes] | None) -> Record[V] | None:
+        return None if record is None else self._record(record)
+
+    def _event(self, event: Event[bytes]) -> Event[V]:
+        return Event(
+            event.key, event.revision, self._decoded(event.record), self._decoded(event.previous)
+        )
+
+    def _conflict(self, conflict: RevisionConflict) -> RevisionConflict:
+        return RevisionConflict(conflict.key, conflict.expected, self._decoded(conflict.current))
