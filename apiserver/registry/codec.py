@@ -63,6 +63,16 @@ class Stored:
         """Let the decoded object go; the bytes stay."""
         self._object = None
 
+    @classmethod
+    def preview(cls, key: str, document: Object, revision: int) -> Stored:
+        """Return an object to answer with that is not stored as it is."""
+        shown = cls(key, b"", revision)
+        shown._raw = None
+        shown._object = document
+        shown._body = orjson.dumps(document)
+        shown._head = shown._body.find(_METADATA)
+        return shown
+
     def _splice(self, raw: bytes) -> None:
         if not raw.startswith(b'{"kind":'):
             raw = _rearranged(self._key, raw)

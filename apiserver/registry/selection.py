@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.options import ListOptions
@@ -39,13 +37,3 @@ def check_fields(selector: FieldSelector, strategy: Strategy) -> None:
     for term in selector.terms:
         if not strategy.selects_by(term.field):
             raise BadRequest(strategy.unknown_field(term.field))
-
-
-def field_text(document: dict[str, Any], path: str) -> str:
-    """Return the field at a dotted path as text, ``""`` where there is none."""
-    value: Any = document
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)

@@ -64,6 +64,9 @@ class Strategy:
         """Return every rule of the kind that a change breaks."""
         return self.validate(document)
 
+    def check_delete(self, existing: Object) -> None:
+        """Raise StatusError for an object that may not be deleted."""
+
     def selects_by(self, field: str) -> bool:
         """Tell whether a field selector may name ``field``."""
         return field in _METADATA_FIELDS or field in self.fields

@@ -1,0 +1,31 @@
+"""delete_collection: a list, then deletes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from apiserver.machinery.errors import NotFound
+from apiserver.machinery.objects import name_of, namespace_of
+from apiserver.machinery.options import DeleteOptions, ListOptions
+from apiserver.registry.context import RequestContext
+from apiserver.registry.delete import delete_object
+from apiserver.registry.list import ObjectList, list_objects
+from apiserver.registry.resource import Resource
+
+
+async def delete_collection(
+    resource: Resource, context: RequestContext, options: DeleteOptions, selected: ListOptions
+) -> ObjectList:
+    """Delete every object that a list would return, and return that list.
+
+    What goes away by itself meanwhile is no error; the first other refusal ends it.
+    """
+    found = await list_objects(resource, context.namespace, selected)
+    for stored in found.items:
+        document = stored.object
+        one = replace(context, namespace=namespace_of(document), name=name_of(document))
+        try:
+            await delete_object(resource, one, options)
+        except NotFound:
+            continue
+    return found

@@ -1,0 +1,42 @@
+"""resourceVersion as a bound on how old an answer may be."""
+
+from __future__ import annotations
+
+from apiserver.machinery.errors import BadRequest, UnexplainedError
+from apiserver.machinery.quoting import quote
+from apiserver.registry.codec import Stored
+from apiserver.registry.errors import future_revision
+from storage.cache.cache import WatchCache
+
+_MAX = (1 << 63) - 1
+
+
+def _problem(text: str) -> str | None:
+    syntax = text.isascii() and text.isdigit()
+    if syntax and len(text) < 20 and int(text) <= _MAX:
+        return None
+    why = "value out of range" if syntax else "invalid syntax"
+    shown = quote(text)
+    return f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: {why}"
+
+
+def parse_for_get(text: str) -> int:
+    """Read the resourceVersion of a get or a watch. A bad one is a 500, as Kubernetes has it."""
+    problem = _problem(text)
+    if problem:
+        raise UnexplainedError(problem)
+    return int(text)
+
+
+def parse_for_list(text: str) -> int:
+    """Read the resourceVersion of a list. Raises BadRequest."""
+    problem = _problem(text)
+    if problem:
+        raise BadRequest(f"invalid resource version: {problem}")
+    return int(text)
+
+
+async def not_older(store: WatchCache[Stored], revision: int) -> None:
+    """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
+    if not await store.reach(revision):
+        raise future_revision(revision, store.seen, retry_after=1)

@@ -1,0 +1,35 @@
+"""get_object."""
+
+from __future__ import annotations
+
+from apiserver.machinery.errors import BadRequest
+from apiserver.machinery.names import path_segment_problems
+from apiserver.machinery.quoting import quote
+from apiserver.registry import freshness
+from apiserver.registry.codec import Stored
+from apiserver.registry.resource import Resource
+from storage.errors import StorageError
+
+
+async def get_object(
+    resource: Resource, namespace: str, name: str, resource_version: str = ""
+) -> Stored:
+    """Return one object: the latest, or one not older than ``resource_version``.
+
+    Raises NotFound, BadRequest for a name that cannot be one, Timeout for a version to come.
+    """
+    problems = path_segment_problems(name)
+    if problems:
+        raise BadRequest(f"Name parameter invalid: {quote(name)}: {problems[0]}")
+    key = resource.key(namespace, name)
+    try:
+        if resource_version:
+            await freshness.not_older(resource.store, freshness.parse_for_get(resource_version))
+            record = resource.store.peek(key)
+        else:
+            record = await resource.store.get(key)
+    except StorageError as error:
+        raise resource.failed(error, "get") from error
+    if record is None:
+        raise resource.not_found(name)
+    return record.value

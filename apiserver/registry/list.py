@@ -1,0 +1,151 @@
+"""list_objects: pages of one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apiserver.machinery import fielderrors
+from apiserver.machinery.errors import BadRequest, Expired, Invalid
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.options import META_GROUP, ListOptions
+from apiserver.registry import continuation, freshness
+from apiserver.registry.codec import Stored
+from apiserver.registry.resource import Resource
+from apiserver.registry.selection import Selection
+from storage.errors import Compacted, StorageError
+from storage.interface import LATEST, Page, Record
+
+_EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
+_FETCH_LIMIT = 10_000
+_CONTINUE_EXPIRED = (
+    "The provided continue parameter is too old to display a consistent list result. You can start "
+    "a new list without the continue parameter, or use the continue token in this response to "
+    "retrieve the remainder of the results. Continuing with the provided token results in an "
+    "inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and now may show up in the list."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectList:
+    """One page; ``remaining`` is ``None`` where Kubernetes does not count what is left."""
+
+    items: Sequence[Stored]
+    resource_version: str
+    continue_token: str = ""
+    remaining: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """What to read: from where on, at which revision, of how old a memory."""
+
+    prefix: str
+    start: str = ""
+    revision: int = LATEST
+    not_older: int | None = None
+    limit: int = 0
+
+
+async def list_objects(resource: Resource, namespace: str, options: ListOptions) -> ObjectList:
+    """Return the objects that a request selects, or a page of them.
+
+    Raises Invalid, BadRequest, Expired or Timeout for options that cannot be met.
+    """
+    check_list(options)
+    selection = Selection(options, resource.strategy)
+    span = _range(resource.prefix(namespace), options)
+    try:
+        return await _read(resource, span, selection)
+    except Compacted as error:
+        raise _expired(span, options) from error
+    except StorageError as error:
+        raise resource.failed(error, "list") from error
+
+
+def check_list(options: ListOptions) -> None:
+    """Raise Invalid for options that contradict each other."""
+    match, version = options.resource_version_match, options.resource_version
+    path = "resourceVersionMatch"
+    errors = []
+    if match:
+        if not version:
+            detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            errors.append(fielderrors.forbidden(path, detail))
+        if options.continue_token:
+            detail = "resourceVersionMatch is forbidden when continue is provided"
+            errors.append(fielderrors.forbidden(path, detail))
+        if match not in (_EXACT, _NOT_OLDER):
+            errors.append(fielderrors.not_supported(path, match, (_EXACT, _NOT_OLDER, "")))
+        if match == _EXACT and version == "0":
+            detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            errors.append(fielderrors.forbidden(path, detail))
+    if options.send_initial_events is not None:
+        detail = "sendInitialEvents is forbidden for list"
+        errors.append(fielderrors.forbidden("sendInitialEvents", detail))
+    if errors:
+        raise Invalid.of(GroupVersionKind(META_GROUP, "v1", "ListOptions"), "", errors)
+
+
+def _range(prefix: str, options: ListOptions) -> _Range:
+    limit = max(options.limit, 0)
+    text = options.resource_version
+    if options.continue_token:
+        if text not in ("", "0"):
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        token = continuation.decode(options.continue_token)
+        revision = LATEST if token.revision == continuation.INCONSISTENT else token.revision
+        return _Range(prefix, prefix + token.start, revision, limit=limit)
+    if not text:
+        return _Range(prefix, limit=limit)
+    revision = freshness.parse_for_list(text)
+    if revision == 0:
+        return _Range(prefix, not_older=0)
+    match = options.resource_version_match
+    if match == _EXACT or (not match and limit):
+        return _Range(prefix, revision=revision, limit=limit)
+    return _Range(prefix, not_older=revision, limit=limit)
+
+
+async def _read(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
+    page = await _page(resource, span, span.limit)
+    records = _chosen(page.records, selection)
+    revision = page.revision
+    while span.limit and page.remaining and len(records) < span.limit:
+        following = page.records[-1].key + "\0"
+        pinned = _Range(span.prefix, following, revision)
+        page = await _page(resource, pinned, _FETCH_LIMIT)
+        records += _chosen(page.records, selection)
+    more = page.remaining + max(len(records) - span.limit, 0) if span.limit else 0
+    if span.limit:
+        records = records[: span.limit]
+    items = [record.value for record in records]
+    if not more:
+        return ObjectList(items, str(revision))
+    token = continuation.after(span.prefix, records[-1].key, revision)
+    return ObjectList(items, str(revision), token, None if selection else more)
+
+
+async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
+    store = resource.store
+    if span.not_older is not None:
+        await freshness.not_older(store, span.not_older)
+        return store.page(span.prefix, start=span.start, limit=limit)
+    return await store.list(span.prefix, start=span.start, limit=limit, revision=span.revision)
+
+
+def _chosen(records: Sequence[Record[Stored]], selection: Selection) -> list[Record[Stored]]:
+    if not selection:
+        return list(records)
+    return [record for record in records if record.value in selection]
+
+
+def _expired(span: _Range, options: ListOptions) -> Expired:
+    if not options.continue_token:
+        return Expired("The resourceVersion for the provided list is too old.")
+    start = span.start[len(span.prefix) :]
+    refusal = Expired(_CONTINUE_EXPIRED)
+    token = continuation.Continuation(start, continuation.INCONSISTENT)
+    refusal.list_metadata = {"continue": token.encode()}
+    return refusal

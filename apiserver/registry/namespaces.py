@@ -1,0 +1,50 @@
+"""A new object needs a namespace that is there and stays.
+
+The rules are those of the admission plugin NamespaceLifecycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from apiserver.machinery.errors import Forbidden, NotFound
+from apiserver.machinery.gvk import GroupResource
+from apiserver.registry.resource import Resource
+from storage.interface import NO_REQUIREMENTS
+
+_NAMESPACES = GroupResource("", "namespaces")
+
+
+def key(resource: Resource, namespace: str) -> str:
+    """Return where a namespace is stored."""
+    return f"{resource.root}/namespaces/{namespace}"
+
+
+def requirements(resource: Resource, namespace: str, name: str) -> Mapping[str, int]:
+    """Return what the creation of ``name`` takes for granted: its namespace as it is now.
+
+    Raises NotFound when the namespace is not there, Forbidden when it is on its way out.
+    """
+    if not namespace or not resource.definition.namespaced:
+        return NO_REQUIREMENTS
+    record = resource.store.peek(key(resource, namespace))
+    if record is None:
+        raise NotFound.of(_NAMESPACES, namespace)
+    if "deletionTimestamp" in record.value.metadata:
+        raise _terminating(resource, namespace, name)
+    return {record.key: record.revision}
+
+
+def _terminating(resource: Resource, namespace: str, name: str) -> Forbidden:
+    refusal = Forbidden.of(
+        resource.group_resource,
+        name,
+        f"unable to create new content in namespace {namespace} because it is being terminated",
+    )
+    cause = {
+        "reason": "NamespaceTerminating",
+        "message": f"namespace {namespace} is being terminated",
+        "field": "metadata.namespace",
+    }
+    refusal.details = {**(refusal.details or {}), "causes": [cause]}
+    return refusal

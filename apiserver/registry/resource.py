@@ -1,0 +1,49 @@
+"""Resource: one served resource's definition, behaviour and store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apiserver.machinery.errors import NotFound, StatusError
+from apiserver.machinery.gvk import GroupResource
+from apiserver.registry import errors, keys
+from apiserver.registry.codec import Stored
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.strategy import Strategy
+from storage.cache.cache import WatchCache
+from storage.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Everything that the verbs need to know of one resource.
+
+    ``ttl`` is how long its objects live, in seconds; 0 is for ever.
+    """
+
+    definition: ResourceDefinition
+    strategy: Strategy
+    store: WatchCache[Stored]
+    root: str
+    ttl: int = 0
+
+    @property
+    def group_resource(self) -> GroupResource:
+        """The resource as messages name it."""
+        return self.definition.group_resource
+
+    def key(self, namespace: str, name: str) -> str:
+        """Return where an object is stored."""
+        return keys.object_key(self.root, self.definition, namespace, name)
+
+    def prefix(self, namespace: str = "") -> str:
+        """Return where the objects are stored, all or those of one namespace."""
+        return keys.collection_prefix(self.root, self.definition, namespace)
+
+    def not_found(self, name: str) -> NotFound:
+        """Return the answer for an object that is not there."""
+        return NotFound.of(self.group_resource, name)
+
+    def failed(self, error: StorageError, verb: str) -> StatusError:
+        """Return what a client is told when the store refused."""
+        return errors.status_of(error, self.group_resource, verb)
