@@ -63,6 +63,10 @@ class Stored:
         """Let the decoded object go; the bytes stay."""
         self._object = None
 
+    def at(self, revision: int) -> Stored:
+        """Return the same object with the resourceVersion of another revision: its deletion's."""
+        return Stored(self._key, orjson.dumps(arrange(self.object)), revision)
+
     @classmethod
     def preview(cls, key: str, document: Object, revision: int) -> Stored:
         """Return an object to answer with that is not stored as it is."""

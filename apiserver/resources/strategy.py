@@ -13,6 +13,8 @@ from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.schema.layout import layout_of
+from apiserver.schema.typed import canonicalise
 
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -63,6 +65,13 @@ class Strategy:
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         """Return every rule of the kind that a change breaks."""
         return self.validate(document)
+
+    def empty(self) -> Object:
+        """Return an object with nothing set, but for what the kind always shows."""
+        layout = layout_of(self.definition.api_version, self.definition.kind)
+        if layout is None:
+            return {}
+        return canonicalise(layout, {}).object
 
     def check_delete(self, existing: Object) -> None:
         """Raise StatusError for an object that may not be deleted."""

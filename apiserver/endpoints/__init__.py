@@ -1,0 +1,1 @@
+"""HTTP on the outside, values on the inside."""

@@ -1,0 +1,41 @@
+"""Any exception -> metav1.Status. The last of the three doors for errors."""
+
+from __future__ import annotations
+
+import logging
+
+from aiohttp import web
+
+from apiserver.endpoints.negotiation import YAML, error_media_type
+from apiserver.machinery.documents import dump_json, dump_yaml
+from apiserver.machinery.errors import InternalError, StatusError
+
+log = logging.getLogger(__name__)
+
+
+def status_error(error: Exception) -> StatusError:
+    """Return what to answer; an error that nobody has put into words is our bug, and logged."""
+    if isinstance(error, StatusError):
+        return error
+    log.error("an error reached the client without a Status", exc_info=error)
+    return InternalError(f"{type(error).__name__}")
+
+
+def error_response(error: StatusError, accept: str) -> web.Response:
+    """Write a refusal."""
+    body = error.status()
+    media_type = error_media_type(accept) if accept else "application/json"
+    data = dump_yaml(body) if media_type == YAML else dump_json(body) + b"\n"
+    response = web.Response(status=error.code, body=data)
+    response.headers["Content-Type"] = media_type
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def plain_not_found() -> web.Response:
+    """Write the answer for a path that belongs to no API group."""
+    response = web.Response(status=404, body=b"404 page not found\n")
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,166 @@
+"""Accept and Content-Type -> representation.
+
+An Accept header is a list of clauses; the first one, by quality and then by place, that names
+something that is offered decides. A clause may ask for a transformation: ``as=Table``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from apiserver.machinery.errors import NotAcceptable, UnsupportedMediaType
+
+JSON, YAML, PROTOBUF = (
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+)
+PATCH_TYPES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)
+_MEDIA_TYPES = f"{JSON}, {YAML}, {PROTOBUF}"
+_STREAM_TYPES = f"{JSON};stream=watch, {PROTOBUF};stream=watch"
+_NOT_ACCEPTABLE = "only the following media types are accepted: "
+_META_GROUP = "meta.k8s.io"
+TABLE, PARTIAL, PARTIAL_LIST = "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
+_TRANSFORMS = {
+    (TABLE, "v1"): TABLE,
+    (TABLE, "v1beta1"): TABLE,
+    (PARTIAL, "v1"): PARTIAL,
+    (PARTIAL, "v1beta1"): PARTIAL,
+    (PARTIAL_LIST, "v1"): PARTIAL_LIST,
+    (PARTIAL_LIST, "v1beta1"): PARTIAL_LIST,
+}
+AGGREGATED = "APIGroupDiscoveryList"
+_DISCOVERY_GROUP = "apidiscovery.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """How an answer is to be written; ``transform`` is ``""``, or the kind it is turned into."""
+
+    media_type: str = JSON
+    transform: str = ""
+    version: str = "v1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    media_type: str
+    parameters: dict[str, str]
+    quality: float
+
+
+_PLAIN = Representation()
+
+
+@lru_cache(maxsize=1024)
+def negotiate(accept: str, *, stream: bool = False) -> Representation:
+    """Choose the representation of an object or a list, or (``stream``) of a watch.
+
+    Raises NotAcceptable.
+    """
+    if not accept or accept == JSON:
+        return _PLAIN
+    clauses = _clauses(accept)
+    _check_route(clauses, stream=stream)
+    for clause in clauses:
+        chosen = _choose(clause, stream=stream)
+        if chosen is not None:
+            return chosen
+    raise NotAcceptable(_NOT_ACCEPTABLE + (_STREAM_TYPES if stream else _MEDIA_TYPES))
+
+
+@lru_cache(maxsize=256)
+def negotiate_discovery(accept: str) -> Representation:
+    """Choose the representation of the group lists, which may be asked for aggregated."""
+    for clause in _clauses(accept):
+        parameters = clause.parameters
+        if "as" in parameters:
+            wanted = (parameters.get("g"), parameters.get("v"), parameters["as"])
+            if wanted == (_DISCOVERY_GROUP, "v2", AGGREGATED) and _media_type(clause) == JSON:
+                return Representation(JSON, AGGREGATED, "v2")
+            continue
+        media_type = _media_type(clause)
+        if media_type:
+            return Representation(media_type)
+    if not accept:
+        return _PLAIN
+    raise NotAcceptable(_NOT_ACCEPTABLE + _MEDIA_TYPES)
+
+
+def error_media_type(accept: str) -> str:
+    """Choose how a Status is written: as YAML where that comes first, else as JSON."""
+    for clause in _clauses(accept):
+        media_type = _media_type(clause)
+        if media_type:
+            return media_type
+    return JSON
+
+
+def content_type(header: str) -> str:
+    """Return the media type of a body, JSON where none is said. Raises UnsupportedMediaType."""
+    media_type = bare(header) or JSON
+    if media_type not in (JSON, YAML, PROTOBUF):
+        raise UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            + _MEDIA_TYPES
+        )
+    return media_type
+
+
+def bare(header: str) -> str:
+    """Return a media type without its parameters, in lower case."""
+    return header.partition(";")[0].strip().lower()
+
+
+def _choose(clause: _Clause, *, stream: bool) -> Representation | None:
+    media_type = _media_type(clause)
+    if not media_type or (stream and media_type != JSON):
+        return None
+    parameters = clause.parameters
+    if "as" not in parameters:
+        return Representation(media_type)
+    version = parameters.get("v", "")
+    transform = _TRANSFORMS.get((parameters["as"], version))
+    if transform is None or parameters.get("g") != _META_GROUP:
+        return None
+    return Representation(media_type, transform, version)
+
+
+def _media_type(clause: _Clause) -> str:
+    if clause.media_type in ("*/*", "application/*"):
+        return JSON
+    return clause.media_type if clause.media_type in (JSON, YAML) else ""
+
+
+def _check_route(clauses: list[_Clause], *, stream: bool) -> None:
+    offered = (JSON, YAML, PROTOBUF, "*/*")
+    if not any(clause.media_type in offered for clause in clauses):
+        listed = f"{_MEDIA_TYPES}, {_STREAM_TYPES}" if stream else _MEDIA_TYPES
+        raise NotAcceptable(
+            f"406: Not Acceptable\n\nAvailable representations: {listed}", {}
+        )
+
+
+def _clauses(accept: str) -> list[_Clause]:
+    clauses = [_clause(text) for text in accept.split(",") if text.strip()]
+    # Sorting is stable: among equals the place decides, and what is exact goes before wildcards.
+    return sorted(clauses, key=lambda clause: (-clause.quality, "*" in clause.media_type))
+
+
+def _clause(text: str) -> _Clause:
+    media_type, *rest = (part.strip() for part in text.split(";"))
+    parameters = {}
+    for part in rest:
+        name, _, value = part.partition("=")
+        parameters[name.strip().lower()] = value.strip().strip('"')
+    try:
+        quality = float(parameters.pop("q", "1"))
+    except ValueError:
+        quality = 1.0
+    return _Clause(media_type.lower(), parameters, quality)

@@ -1,0 +1,94 @@
+"""URL and method -> RequestInfo: the verb, and the group, version, resource... that it is about.
+
+Paths are matched by their shape, so a resource may come and go while the server runs:
+
+    /api/v1/...                                     the core group
+    /apis/GROUP/VERSION/...                         the others, and then
+        RESOURCE[/NAME[/SUBRESOURCE[/...]]]
+        namespaces/NAMESPACE/RESOURCE[/NAME[/SUBRESOURCE[/...]]]
+        watch/...                                   the deprecated watches of either
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+_VERBS = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+# The subresources of a namespace; any other third segment is a resource in it.
+_NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """What a request is about. Of a request that is about no resource only verb and path count.
+
+    ``parts`` is how many of resource, name and subresource the path has, more when it goes on.
+    """
+
+    verb: str
+    path: str
+    is_resource: bool = False
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    name: str = ""
+    subresource: str = ""
+    parts: int = 0
+    watch_prefix: bool = False
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether the path names a collection, not one object."""
+        return self.parts == 1
+
+
+@lru_cache(maxsize=4096)
+def parse(method: str, path: str) -> RequestInfo:
+    """Read a method and a path, still percent-encoded, without its query."""
+    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    decoded = unquote(path)
+    if segments[0] == "api" and len(segments) >= 3:
+        group, version, rest = "", segments[1], segments[2:]
+    elif segments[0] == "apis" and len(segments) >= 4:
+        group, version, rest = segments[1], segments[2], segments[3:]
+    else:
+        return RequestInfo(method.lower(), decoded)
+    watch_prefix = rest[0] == "watch" and len(rest) > 1
+    if watch_prefix:
+        rest = rest[1:]
+    verb = "watch" if watch_prefix else _VERBS.get(method, "")
+    namespace, parts = _namespace(rest)
+    resource, name, subresource = (*parts[:3], "", "", "")[:3]
+    if resource == "namespaces" and not namespace and name:
+        namespace = name
+    if len(parts) == 1 and not watch_prefix:
+        verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+    return RequestInfo(
+        verb=verb,
+        path=decoded,
+        is_resource=True,
+        group=group,
+        version=version,
+        namespace=namespace,
+        resource=resource,
+        name=name,
+        subresource=subresource,
+        parts=len(parts),
+        watch_prefix=watch_prefix,
+    )
+
+
+def _namespace(rest: list[str]) -> tuple[str, list[str]]:
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
+        return rest[1], rest[2:]
+    return "", rest
