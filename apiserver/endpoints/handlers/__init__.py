@@ -1,0 +1,1 @@
+"""One module per verb: read the request, call the registry, write the response."""

@@ -1,0 +1,49 @@
+"""DELETE one, and DELETE many."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from apiserver.endpoints.body import read_body
+from apiserver.endpoints.delete_options import decode_delete_options
+from apiserver.endpoints.exchange import Exchange
+from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.negotiation import content_type, negotiate
+from apiserver.endpoints.response import send_document, send_list, send_object
+from apiserver.machinery import status
+from apiserver.machinery.errors import object_details
+from apiserver.machinery.options import DeleteOptions, delete_options, list_options
+from apiserver.registry.delete import delete_object
+from apiserver.registry.deletecollection import delete_collection
+
+
+async def delete(exchange: Exchange, target: Target) -> web.StreamResponse:
+    """Delete an object."""
+    representation = negotiate(exchange.header("Accept"))
+    options = await _options(exchange)
+    resource, definition = target.resource, target.resource.definition
+    context = target.context(exchange)
+    written = await delete_object(resource, context, options)
+    if not written.removed or resource.strategy.returns_deleted_object:
+        code = 202 if not written.removed and options.orphan_dependents is False else 200
+        return send_object(exchange, representation, definition, written.stored, code)
+    details = object_details(definition.group_resource, context.name)
+    details["uid"] = written.stored.metadata["uid"]
+    return send_document(exchange, representation, status.success(details))
+
+
+async def deletecollection(exchange: Exchange, target: Target) -> web.StreamResponse:
+    """Delete every object that a list would return."""
+    representation = negotiate(exchange.header("Accept"))
+    selected = list_options(exchange.query)
+    options = await _options(exchange)
+    resource = target.resource
+    found = await delete_collection(resource, target.context(exchange), options, selected)
+    return send_list(exchange, representation, resource.definition, found)
+
+
+async def _options(exchange: Exchange) -> DeleteOptions:
+    data = await read_body(exchange.http)
+    if not data:
+        return delete_options(exchange.query)
+    return decode_delete_options(data, content_type(exchange.header("Content-Type")))

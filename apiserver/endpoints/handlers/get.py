@@ -1,0 +1,26 @@
+"""GET one."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from apiserver.endpoints.exchange import Exchange
+from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.negotiation import negotiate
+from apiserver.endpoints.response import send_object
+from apiserver.machinery.errors import BadRequest
+from apiserver.machinery.options import first, parse_bool
+from apiserver.registry.get import get_object
+
+
+async def get(exchange: Exchange, target: Target) -> web.StreamResponse:
+    """Answer with one object."""
+    representation = negotiate(exchange.header("Accept"))
+    query = exchange.query
+    if "export" in query and parse_bool(first(query, "export")):
+        raise BadRequest("the export parameter, deprecated since v1.14, is no longer supported")
+    context = target.context(exchange)
+    stored = await get_object(
+        target.resource, context.namespace, context.name, first(query, "resourceVersion")
+    )
+    return send_object(exchange, representation, target.resource.definition, stored)
