@@ -1,0 +1,24 @@
+"""The version of Kubernetes that the server is: what /version answers."""
+
+from __future__ import annotations
+
+import platform
+
+MINOR = "36"
+GIT_VERSION = "v1.36.2"
+
+VERSION = {
+    "major": "1",
+    "minor": MINOR,
+    "emulationMajor": "1",
+    "emulationMinor": MINOR,
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": str(int(MINOR) - 1),
+    "gitVersion": GIT_VERSION,
+    "gitCommit": "",
+    "gitTreeState": "archive",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "go1.25",
+    "compiler": "gc",
+    "platform": f"linux/{'arm64' if platform.machine() == 'aarch64' else 'amd64'}",
+}
