@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.codec import Stored
+from apiserver.registry.converted import ConvertedCache
+from apiserver.registry.keys import collection_prefix
 from apiserver.registry.resource import Resource
 from apiserver.resources.builtin.behaviour import strategy_of
 from apiserver.resources.catalog import Catalog
+from apiserver.resources.conversion import conversion
 from storage.cache.cache import WatchCache
 
 _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io", "events")])
@@ -39,7 +42,12 @@ class Registry:
         definition = self.catalog.resource(group, version, plural)
         if definition is None:
             return None
+        store = self.store
+        change = conversion(definition.gvk, definition.storage_kind)
+        if change is not None:
+            prefix = collection_prefix(self._root, definition)
+            store = ConvertedCache(store, change, prefix)
         ttl = self._event_ttl if definition.group_resource in _EVENTS else 0
-        built = Resource(definition, strategy_of(definition), self.store, self._root, ttl)
+        built = Resource(definition, strategy_of(definition), store, self._root, ttl)
         self._resources[group, version, plural] = built
         return built
