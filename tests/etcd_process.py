@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -124,13 +125,11 @@ def etcd_process(*arguments: str) -> Iterator[EtcdProcess]:
 @contextmanager
 def etcd_container() -> Iterator[str]:
     """Yield the URL of an etcd in a container that is removed afterwards."""
-    import docker
-    from docker.errors import DockerException
-
+    docker = importlib.import_module("docker")
     try:
         client = docker.from_env()
         client.ping()
-    except DockerException as error:
+    except docker.errors.DockerException as error:
         raise EtcdMissing("no etcd binary, and no docker daemon answers") from error
     command = [
         *("etcd", "--listen-client-urls=http://0.0.0.0:2379"),

@@ -63,11 +63,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
         canonical = canonicalise(layout, document)
     except DecodeError as error:
         raise _unhandled(found, kind, str(error)) from error
-    unknown = [p for p in canonical.problems if p not in _TYPE_META]
-    return Decoded(_with_kind(kind, canonical.object), [*duplicates, *unknown])
-
-
-_TYPE_META = ('unknown field "apiVersion"', 'unknown field "kind"')
+    return Decoded(_with_kind(kind, canonical.object), [*duplicates, *canonical.problems])
 
 
 def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:

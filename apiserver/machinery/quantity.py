@@ -1,0 +1,95 @@
+"""Quantities: 100m, 64Mi, 1e3. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+
+A quantity is a decimal number of at most nine decimal places, rounded up, and the family of suffixes
+that it is written with. Its canonical form has no fraction and the largest suffix of its family that
+makes that possible.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_UP, Context, Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+REFUSAL: Final = (
+    "quantities must match the regular expression "
+    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
+_PATTERN: Final = re.compile(
+    r"([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+|[numkMGTPE]|)", re.ASCII
+)
+_BINARY: Final = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_DECIMAL: Final = {
+    "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18,
+}  # fmt: skip
+_DECIMAL_SUFFIX: Final = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
+_BINARY_SUFFIX: Final = {power: suffix for suffix, power in _BINARY.items()}
+_NANO: Final = Decimal("1e-9")
+_LARGEST: Final = Decimal((1 << 63) - 1)
+_EXACT: Final = Context(prec=200)
+_MAX_EXPONENT: Final = 1000
+
+
+class Format(Enum):
+    """The families of suffixes."""
+
+    BINARY = "BinarySI"
+    DECIMAL = "DecimalSI"
+    EXPONENT = "DecimalExponent"
+
+
+def parse_quantity(text: str) -> tuple[Decimal, Format]:
+    """Return the number and the family of a quantity. Raises ValueError."""
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(REFUSAL)
+    sign, digits, suffix = match.groups()
+    number, family = _scaled(Decimal(digits), suffix)
+    if number > _LARGEST:
+        number = _LARGEST
+    # Rounded away from zero, so that something asked for never becomes nothing.
+    number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
+    return (-number if sign == "-" else number), family
+
+
+@lru_cache(maxsize=4096)
+def canonical(text: str) -> str:
+    """Return a quantity in its canonical form. Raises ValueError."""
+    number, family = parse_quantity(text)
+    if not number:
+        return "0"
+    if family is Format.BINARY:
+        if abs(number) >= 1024 and number == number.to_integral_value():
+            return _binary(int(number))
+        family = Format.DECIMAL
+    return _decimal(number, family)
+
+
+def _scaled(number: Decimal, suffix: str) -> tuple[Decimal, Format]:
+    if suffix in _BINARY:
+        return _EXACT.multiply(number, Decimal(1024 ** _BINARY[suffix])), Format.BINARY
+    if suffix in _DECIMAL:
+        return number.scaleb(_DECIMAL[suffix], _EXACT), Format.DECIMAL
+    exponent = max(-_MAX_EXPONENT, min(_MAX_EXPONENT, int(suffix[1:])))
+    return number.scaleb(exponent, _EXACT), Format.EXPONENT
+
+
+def _binary(number: int) -> str:
+    power = 0
+    while power < 6 and number % 1024 == 0:
+        number //= 1024
+        power += 1
+    return f"{number}{_BINARY_SUFFIX.get(power, '')}"
+
+
+def _decimal(number: Decimal, family: Format) -> str:
+    exponent = -9
+    mantissa = int(number.scaleb(9, _EXACT))
+    while exponent < 18 and mantissa % 1000 == 0:
+        mantissa //= 1000
+        exponent += 3
+    if family is Format.DECIMAL:
+        return f"{mantissa}{_DECIMAL_SUFFIX[exponent]}"
+    return f"{mantissa}e{exponent}" if exponent else str(mantissa)

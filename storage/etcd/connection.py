@@ -1,0 +1,292 @@
+"""Connection: requests to a cluster of etcd members, and what their failures mean.
+
+Three sorts of request, by what a lost answer means for them:
+
+- *repeatable* ones (reads, compaction, lease grants) are asked again, of the next member;
+- *changes* are sent once, over a connection known to be up, and end in `AnswerLost` when it is not
+  known what became of them: finding out takes knowledge of keys, which the store has;
+- *streams* just end, and whoever reads them resumes.
+
+This is the only module that knows gRPC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import grpc  # type: ignore[import-untyped, unused-ignore]
+import grpc.aio  # type: ignore[import-untyped, unused-ignore]
+
+from storage.errors import Compacted, FutureRevision, StorageError, Unavailable
+from storage.etcd import rpc_pb2 as rpc
+
+R = TypeVar("R")
+
+CONNECT_PATIENCE: Final = 3.0
+REQUEST_TIMEOUT: Final = 30.0
+
+# A member cut off from its peers says so at once instead of letting the request wait.
+_METADATA: Final = (("hasleader", "true"),)
+_OPTIONS: Final = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_metadata_size", 1 << 20),
+    # etcd drops clients that ping more often than every 5 seconds.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # gRPC must never send a change twice on its own.
+    ("grpc.enable_retries", 0),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_REFUSED_CODES: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
+_READY: Final = grpc.ChannelConnectivity.READY
+
+
+class Refused(Unavailable):
+    """etcd understood the request, changed nothing, and would refuse it again."""
+
+
+class RequestTooLarge(Refused):
+    """A request exceeds what this etcd accepts."""
+
+
+class LeaseNotFound(Refused):
+    """A change names a lease that has ended."""
+
+
+class AnswerLost(Exception):
+    """A change was sent and may have happened, or may happen yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TLSFiles:
+    """Where the certificates for https endpoints are; an empty name stands for none."""
+
+    cafile: str = ""
+    certfile: str = ""
+    keyfile: str = ""
+
+
+class Member:
+    """One endpoint: its channel and the methods called over it."""
+
+    def __init__(self, endpoint: str, files: TLSFiles) -> None:
+        self.endpoint = endpoint
+        self._channel = open_channel(endpoint, files)
+        self.range = self._unary("KV/Range", rpc.RangeResponse.FromString)
+        self.txn = self._unary("KV/Txn", rpc.TxnResponse.FromString)
+        self.compact = self._unary("KV/Compact", rpc.CompactionResponse.FromString)
+        self.grant = self._unary("Lease/LeaseGrant", rpc.LeaseGrantResponse.FromString)
+        self.status = self._unary("Maintenance/Status", rpc.StatusResponse.FromString)
+        self.watch = self._channel.stream_stream(
+            "/etcdserverpb.Watch/Watch",
+            request_serializer=rpc.WatchRequest.SerializeToString,
+            response_deserializer=rpc.WatchResponse.FromString,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the connection is up; one that is not is being made."""
+        return self._channel.get_state(try_to_connect=True) is _READY
+
+    async def close(self) -> None:
+        """Break the connection off."""
+        await self._channel.close()
+
+    def _unary(self, method: str, decode: Callable[[bytes], Any]) -> Any:
+        return self._channel.unary_unary(
+            f"/etcdserverpb.{method}",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=decode,
+        )
+
+
+class WatchStream:
+    """One open watch stream to the member that runs etcd ``version``."""
+
+    def __init__(self, call: Any, version: str) -> None:
+        self._call = call
+        self.version = version
+
+    async def write(self, request: rpc.WatchRequest) -> None:
+        """Send a request; raise Unavailable when the stream is broken."""
+        try:
+            await self._call.write(request)
+        except grpc.aio.AioRpcError as error:
+            raise refusal(error) from error
+        except asyncio.InvalidStateError as error:
+            raise Unavailable("the watch stream has ended") from error
+
+    async def read(self) -> rpc.WatchResponse:
+        """Return the next response; raise Unavailable when the stream is broken."""
+        try:
+            response = await self._call.read()
+        except grpc.aio.AioRpcError as error:
+            raise refusal(error) from error
+        if response is grpc.aio.EOF:
+            raise Unavailable("etcd ended the watch stream")
+        return response  # type: ignore[no-any-return]
+
+
+class Connection:
+    """All members of a cluster; requests go to one of them for as long as it answers."""
+
+    def __init__(self, endpoints: Sequence[str], files: TLSFiles) -> None:
+        if not endpoints:
+            raise ValueError("etcd needs at least one endpoint")
+        self._members = [Member(endpoint, files) for endpoint in endpoints]
+        self._current = self._members[0]
+        self._closed = False
+
+    async def range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
+        """Read keys."""
+        return await self._repeat(lambda member: member.range, request, request.revision)
+
+    async def compact(self, request: rpc.CompactionRequest) -> rpc.CompactionResponse:
+        """Forget history; raise Compacted where that has been done before."""
+        return await self._repeat(lambda member: member.compact, request, request.revision)
+
+    async def grant(self, request: rpc.LeaseGrantRequest) -> rpc.LeaseGrantResponse:
+        """Make a lease; a lost answer leaves one behind that ends unused."""
+        return await self._repeat(lambda member: member.grant, request, 0)
+
+    async def change(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
+        """Run a transaction at most once; raise AnswerLost when its outcome is unknown."""
+        member = await self._ready()
+        try:
+            return await _called(member.txn, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _REFUSED_CODES:
+                raise refusal(error) from error
+            self._avoid(member)
+            raise AnswerLost(f"{error.code().name}: {error.details()}") from error
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncGenerator[WatchStream, None]:
+        """Hold a watch stream open; raise Unavailable when no member offers one."""
+        member = await self._ready()
+        try:
+            status = await _called(member.status, rpc.StatusRequest())
+        except grpc.aio.AioRpcError as error:
+            self._avoid(member)
+            raise refusal(error) from error
+        call = member.watch(metadata=_METADATA)
+        try:
+            yield WatchStream(call, status.version)
+        except Unavailable:
+            self._avoid(member)
+            raise
+        except asyncio.CancelledError:
+            self._explain_cancellation()
+            raise
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        """Close every channel."""
+        self._closed = True
+        await asyncio.gather(*(member.close() for member in self._members))
+
+    async def _repeat(self, method: Callable[[Member], Any], request: Any, revision: int) -> Any:
+        failure: grpc.aio.AioRpcError | None = None
+        for _ in range(len(self._members) + 1):
+            member = await self._ready()
+            try:
+                return await _called(method(member), request)
+            except grpc.aio.AioRpcError as error:
+                if error.code() in _REFUSED_CODES:
+                    raise refusal(error, revision) from error
+                self._avoid(member)
+                failure = error
+        raise refusal(failure, revision) from failure
+
+    async def _ready(self) -> Member:
+        if self._current.ready:
+            return self._current
+        deadline = time.monotonic() + CONNECT_PATIENCE
+        pause = 0.001
+        while time.monotonic() < deadline:
+            start = self._members.index(self._current)
+            for member in self._members[start:] + self._members[:start]:
+                if member.ready:
+                    self._current = member
+                    return member
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        names = ", ".join(member.endpoint for member in self._members)
+        raise Unavailable(f"no connection to etcd at {names}")
+
+    def _avoid(self, member: Member) -> None:
+        if member is self._current:
+            following = self._members.index(member) + 1
+            self._current = self._members[following % len(self._members)]
+
+    def _explain_cancellation(self) -> None:
+        # Closing a channel cancels its calls, which looks like a cancellation of their readers.
+        task = asyncio.current_task()
+        if self._closed and (task is None or not task.cancelling()):
+            raise Unavailable("the store is closed")
+
+
+async def _called(method: Any, request: Any) -> Any:
+    return await method(request, timeout=REQUEST_TIMEOUT, metadata=_METADATA)
+
+
+def open_channel(endpoint: str, files: TLSFiles) -> Any:
+    """Return a channel to ``http://host:port`` or ``https://host:port``."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"not an etcd endpoint: {endpoint}")
+    target = parts.netloc if parts.port else f"{parts.netloc}:2379"
+    if parts.scheme == "http":
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=_content(files.cafile),
+        private_key=_content(files.keyfile),
+        certificate_chain=_content(files.certfile),
+    )
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+
+
+def refusal(error: Any, revision: int = 0) -> StorageError:
+    """Translate a failed call into what it means for a request about ``revision``."""
+    details = str(error.details())
+    if "required revision has been compacted" in details:
+        return Compacted(revision, 0)
+    if "required revision is a future revision" in details:
+        return FutureRevision(revision, 0)
+    if "request is too large" in details or "larger than max" in details:
+        return RequestTooLarge(details)
+    if "requested lease not found" in details:
+        return LeaseNotFound(details)
+    kind = Refused if error.code() in _REFUSED_CODES else Unavailable
+    return kind(f"etcd: {error.code().name}: {details}")
+
+
+def _content(name: str) -> bytes | None:
+    return Path(name).read_bytes() if name else None
