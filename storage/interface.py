@@ -30,6 +30,10 @@ V = TypeVar("V")
 LATEST: Final = 0
 ABSENT: Final = 0
 NO_REQUIREMENTS: Final[Mapping[str, int]] = {}
+#: The most bytes that a value may have: what etcd takes in one request unless told otherwise.
+MAX_VALUE: Final = 1536 * 1024
+#: The revision of a store that was never written to; the first change gets the next one.
+FIRST_REVISION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)

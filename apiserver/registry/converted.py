@@ -10,7 +10,7 @@ from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
 from apiserver.resources.conversion import Conversion
 from storage.cache.cache import WatchCache
-from storage.cache.hub import Watcher
+from storage.hub import Watcher
 from storage.errors import RevisionConflict
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record
 

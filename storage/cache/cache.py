@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Generic, TypeVar, cast
 
-from storage.cache.hub import Hub, Watcher
+from storage.hub import Hub, Watcher
 from storage.cache.progress import Progress
 from storage.cache.window import Window
 from storage.errors import Compacted, StorageError, Unavailable

@@ -1,0 +1,178 @@
+"""MemoryStore: a store in this process, gone with it; the readable reference of the contract."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+
+from storage.errors import Compacted, FutureRevision, RevisionConflict, ValueTooLarge
+from storage.expiry import Expiry
+from storage.hub import Hub
+from storage.interface import (
+    ABSENT,
+    FIRST_REVISION,
+    LATEST,
+    MAX_VALUE,
+    NO_REQUIREMENTS,
+    Batch,
+    Event,
+    Page,
+    Record,
+)
+
+_BACKLOG = 10_000
+# Greater than every character that a key may hold: the end of a prefix.
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A key from ``revision`` on: its record, or ``None`` from its deletion on."""
+
+    revision: int
+    record: Record[bytes] | None
+
+
+_revision_of = attrgetter("revision")
+
+
+class MemoryStore:
+    """`storage.interface.Store` of bytes. ``clock`` tells the seconds by which keys expire."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._revision = FIRST_REVISION
+        self._compacted = 0
+        self._versions: dict[str, list[_Version]] = {}
+        self._keys: list[str] = []
+        self._log: list[Event[bytes]] = []
+        self._deadlines: dict[str, float] = {}
+        self._hub: Hub[bytes] = Hub(_BACKLOG)
+        self._expiry = Expiry(self.expire)
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
+        return self._at(key, self._readable(revision))
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        revision = self._readable(revision)
+        first = bisect_left(self._keys, max(prefix, start))
+        end = bisect_left(self._keys, prefix + _LAST, first)
+        found = [self._at(key, revision) for key in self._keys[first:end]]
+        records = [record for record in found if record is not None]
+        shown = records[:limit] if limit else records
+        return Page(shown, revision, len(records) - len(shown))
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        if len(value) > MAX_VALUE:
+            raise ValueTooLarge(key, len(value), MAX_VALUE)
+        current = self._check(key, expected)
+        for other, revision in requires.items():
+            self._check(other, revision)
+        revision = self._revision + 1
+        record = Record(key, value, revision, current.created if current else revision)
+        self._change(Event(key, revision, record, current))
+        self._deadlines.pop(key, None)
+        if ttl:
+            self._deadlines[key] = self._clock() + ttl
+            self._expiry.within(ttl)
+        return record
+
+    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
+        current = self._check(key, expected)
+        if current is None:
+            raise RevisionConflict(key, expected, None)
+        return self._remove(current)
+
+    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        if after < self._compacted:
+            raise Compacted(after, self._compacted)
+        watcher = self._hub.join(prefix, max(after, self._revision))
+        try:
+            missed = self._log[bisect_right(self._log, after, key=_revision_of) :]
+            history = [event for event in missed if event.key.startswith(prefix)]
+            if history:
+                yield Batch(history[-1].revision, history)
+            while True:
+                yield await watcher.next()
+        finally:
+            watcher.close()
+
+    async def revision(self) -> int:
+        return self._revision
+
+    async def compact(self, revision: int) -> None:
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        if revision <= self._compacted:
+            raise Compacted(revision, self._compacted)
+        self._compacted = revision
+        del self._log[: bisect_right(self._log, revision, key=_revision_of)]
+        for key, versions in list(self._versions.items()):
+            # The version that was in force at the revision stays, unless it is a deletion.
+            kept = max(bisect_right(versions, revision, key=_revision_of) - 1, 0)
+            if versions[kept].record is None and versions[kept].revision <= revision:
+                kept += 1
+            del versions[:kept]
+            if not versions:
+                del self._versions[key]
+                del self._keys[bisect_left(self._keys, key)]
+
+    async def close(self) -> None:
+        await self._expiry.close()
+
+    async def expire(self) -> float | None:
+        """Delete what is due; return in how many seconds the next key is."""
+        now = self._clock()
+        for key, deadline in list(self._deadlines.items()):
+            current = self._at(key, self._revision)
+            if deadline <= now and current is not None:
+                self._remove(current)
+        return min(self._deadlines.values()) - now if self._deadlines else None
+
+    def _readable(self, revision: int) -> int:
+        if revision == LATEST:
+            return self._revision
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        if revision < self._compacted:
+            raise Compacted(revision, self._compacted)
+        return revision
+
+    def _at(self, key: str, revision: int) -> Record[bytes] | None:
+        versions = self._versions.get(key, [])
+        index = bisect_right(versions, revision, key=_revision_of)
+        return versions[index - 1].record if index else None
+
+    def _check(self, key: str, expected: int) -> Record[bytes] | None:
+        current = self._at(key, self._revision)
+        if (current.revision if current else ABSENT) != expected:
+            raise RevisionConflict(key, expected, current)
+        return current
+
+    def _remove(self, current: Record[bytes]) -> Record[bytes]:
+        self._deadlines.pop(current.key, None)
+        revision = self._revision + 1
+        self._change(Event(current.key, revision, None, current))
+        return Record(current.key, current.value, revision, current.created)
+
+    def _change(self, event: Event[bytes]) -> None:
+        if event.key not in self._versions:
+            insort(self._keys, event.key)
+            self._versions[event.key] = []
+        self._versions[event.key].append(_Version(event.revision, event.record))
+        self._log.append(event)
+        self._revision = event.revision
+        self._hub.publish(Batch(event.revision, [event]))

@@ -1,0 +1,73 @@
+"""ObservedStore: tells somebody of every call: which one, how long it took, whether it failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+from storage.errors import RevisionConflict
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Page, Record, Store
+
+V = TypeVar("V")
+T = TypeVar("T")
+
+#: Is given the name of the operation, its seconds and whether it failed.
+Observe = Callable[[str, float, bool], None]
+
+
+class ObservedStore(Generic[V]):
+    """Store[V] over Store[V]. A conflict is an answer, not a failure."""
+
+    def __init__(self, inner: Store[V], observe: Observe) -> None:
+        self._inner = inner
+        self._observe = observe
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
+        return await self._observed("get", self._inner.get(key, revision=revision))
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[V]:
+        page = self._inner.list(prefix, start=start, limit=limit, revision=revision)
+        return await self._observed("list", page)
+
+    async def put(
+        self,
+        key: str,
+        value: V,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[V]:
+        written = self._inner.put(key, value, expected=expected, ttl=ttl, requires=requires)
+        return await self._observed("put", written)
+
+    async def delete(self, key: str, *, expected: int) -> Record[V]:
+        return await self._observed("delete", self._inner.delete(key, expected=expected))
+
+    def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+        return self._inner.watch(prefix, after=after)
+
+    async def revision(self) -> int:
+        return await self._observed("revision", self._inner.revision())
+
+    async def compact(self, revision: int) -> None:
+        await self._observed("compact", self._inner.compact(revision))
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    async def _observed(self, operation: str, call: Awaitable[T]) -> T:
+        begun = time.perf_counter()
+        failed = True
+        try:
+            result = await call
+            failed = False
+        except RevisionConflict:
+            failed = False
+            raise
+        finally:
+            self._observe(operation, time.perf_counter() - begun, failed)
+        return result

@@ -1,0 +1,42 @@
+"""URL -> store: ``memory://``, ``sqlite:///path``, ``http://host:port,https://...`` of etcd."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from storage.interface import Store
+
+_SQLITE = "sqlite:///"
+_MEMORY = "memory://"
+_ETCD = "etcd://"
+
+
+class UnknownStore(ValueError):
+    """A URL names no store."""
+
+
+async def open_store(
+    url: str, *, cafile: str = "", certfile: str = "", keyfile: str = ""
+) -> Store[bytes]:
+    """Open a store; the files are for the TLS of etcd.
+
+    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of etcd
+    are separated by commas. Raises UnknownStore, or what the store raises.
+    """
+    # Each kind of store is loaded only where it is used: gRPC alone takes a tenth of a second.
+    if url == _MEMORY:
+        from storage.memory import MemoryStore
+
+        return MemoryStore()
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        from storage.sqlite.store import SQLiteStore
+
+        return await SQLiteStore.open(unquote(url.removeprefix(_SQLITE)))
+    if url.startswith(("http://", "https://", _ETCD)):
+        from storage.etcd.store import EtcdStore
+
+        endpoints = url.removeprefix(_ETCD).split(",")
+        return await EtcdStore.open(
+            endpoints, cafile=cafile, certfile=certfile, keyfile=keyfile
+        )
+    raise UnknownStore(f"{url}: expected memory://, sqlite:///PATH or http://HOST:PORT of etcd")
