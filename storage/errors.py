@@ -25,7 +25,7 @@ class RevisionConflict(StorageError):
 
 
 class Compacted(StorageError):
-    """The history that a read or a watch asked for is forgotten; ``oldest`` is kept (0: unknown)."""
+    """The history that was asked for is forgotten; ``oldest`` is kept (0: unknown)."""
 
     def __init__(self, requested: int, oldest: int) -> None:
         super().__init__(f"revision {requested} is compacted, the oldest is {oldest}")

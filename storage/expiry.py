@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class Expiry:
     """A timer for the earliest of many moments.
 
-    ``expire`` deletes what is due and returns in how many seconds the next key is, ``None`` where no
-    key is waiting.
+    ``expire`` deletes what is due and returns in how many seconds the next key is, ``None`` where
+    no key is waiting.
     """
 
     def __init__(self, expire: Callable[[], Awaitable[float | None]]) -> None:

@@ -1,10 +1,15 @@
-"""One feed fanned out to many watchers; a slow watcher is dropped, not waited for."""
+"""One feed fanned out to many watchers; a slow watcher is dropped, not waited for.
+
+What happened is sorted by the prefixes that somebody watches, once, and the same sequence of events
+is then handed to everybody who watches that prefix: a watcher costs an append. It is read either by
+awaiting `Watcher.next` or, without a task of its own, by a callback (``Watcher.wake``) that says
+when something is due and `Watcher.take`, which returns it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from storage.errors import SlowWatcher, StorageError
@@ -14,56 +19,132 @@ V = TypeVar("V")
 
 
 class Watcher(Generic[V]):
-    """One reader of the events below a prefix, and what waits for it."""
+    """One reader of the events below a prefix, and what waits for it.
 
-    __slots__ = ("_backlog", "_failure", "_hub", "_limit", "_waiting", "after", "prefix")
+    ``wake`` is called when something becomes due where nothing was: events, a bookmark, or the end.
+    It must not raise.
+    """
 
-    def __init__(self, hub: Hub[V], prefix: str, after: int, limit: int) -> None:
+    __slots__ = (
+        "_due",
+        "_failure",
+        "_hub",
+        "_limit",
+        "_marked",
+        "_unread",
+        "_waiting",
+        "after",
+        "exact",
+        "prefix",
+        "wake",
+    )
+
+    def __init__(self, hub: Hub[V], prefix: str, after: int, *, exact: bool) -> None:
         self._hub = hub
-        self._limit = limit
-        self._backlog: deque[Event[V]] = deque()
+        self._limit = hub.backlog
+        self._due: list[Sequence[Event[V]]] = []
+        self._unread = 0
+        self._marked = 0
         self._waiting: asyncio.Future[None] | None = None
         self._failure: StorageError | None = None
         self.prefix = prefix
+        self.exact = exact
+        #: What happened up to here is not for this reader, or is out already.
         self.after = after
+        self.wake: Callable[[], None] | None = None
 
     @property
     def idle(self) -> bool:
         """Whether everything that happened has been read."""
-        return not self._backlog and self._failure is None
+        return not self._due and self._failure is None
+
+    def begin(self, missed: Sequence[Event[V]]) -> None:
+        """Put up what happened before the watch, however much it is."""
+        if missed:
+            self._due.append(missed)
 
     def offer(self, events: Sequence[Event[V]]) -> None:
-        """Put events up for reading; too many unread ones end the watch."""
-        if len(self._backlog) + len(events) > self._limit:
+        """Put events up for reading; too many unread ones end the watch.
+
+        The sequence is kept as it is, so it must not be changed any more.
+        """
+        if self._failure is not None:
+            return
+        if events[0].revision <= self.after:
+            events = [event for event in events if event.revision > self.after]
+            if not events:
+                return
+        self._unread += len(events)
+        if self._unread > self._limit:
             self.fail(SlowWatcher(f"more than {self._limit} events are unread"))
             return
-        self._backlog.extend(events)
-        self._wake()
+        self._due.append(events)
+        if len(self._due) == 1:
+            self._call()
+
+    def mark(self, revision: int) -> None:
+        """Say that all that happened up to ``revision`` has been offered."""
+        if revision > self.after:
+            self._marked = revision
+            if not self._due:
+                self._call()
 
     def fail(self, failure: StorageError) -> None:
         """End the watch: the reader gets what is left, then ``failure``."""
-        self._failure = self._failure or failure
-        self._wake()
+        if self._failure is None:
+            self._failure = failure
+            self._call()
+
+    def take(self) -> Batch[V] | None:
+        """Return all that is due as one batch, without waiting. Raises what ended the watch."""
+        due = self._due
+        if due:
+            # The sequences are shared with other watchers.
+            events = due[0] if len(due) == 1 else [event for part in due for event in part]
+            self._due = []
+            self._unread = 0
+            self.after = max(events[-1].revision, self._marked)
+            return Batch(self.after, events)
+        if self._marked > self.after:
+            self.after = self._marked
+            return Batch(self.after)
+        if self._failure is not None:
+            raise self._failure
+        return None
+
+    def take_parts(self) -> Sequence[Sequence[Event[V]]]:
+        """Return all that is due, as it was published: each part is shared with other watchers.
+
+        Raises what ended the watch once nothing is due any more.
+        """
+        due = self._due
+        if due:
+            self._due = []
+            self._unread = 0
+            self.after = max(due[-1][-1].revision, self._marked)
+        elif self._marked > self.after:
+            self.after = self._marked
+        elif self._failure is not None:
+            raise self._failure
+        return due
 
     async def next(self) -> Batch[V]:
-        """Wait for events; all that are due come as one batch. Raises what ended the watch."""
-        while not self._backlog:
-            if self._failure is not None:
-                raise self._failure
+        """Wait for what is due; all of it comes as one batch. Raises what ended the watch."""
+        while (batch := self.take()) is None:
             self._waiting = asyncio.get_running_loop().create_future()
             try:
                 await self._waiting
             finally:
                 self._waiting = None
-        events = list(self._backlog)
-        self._backlog.clear()
-        return Batch(events[-1].revision, events)
+        return batch
 
     def close(self) -> None:
         """Stop listening."""
         self._hub.leave(self)
 
-    def _wake(self) -> None:
+    def _call(self) -> None:
+        if self.wake is not None:
+            self.wake()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -72,48 +153,87 @@ class Hub(Generic[V]):
     """All watchers of a feed, found by the prefix that they watch."""
 
     def __init__(self, backlog: int) -> None:
-        self._backlog = backlog
-        self._watchers: dict[str, set[Watcher[V]]] = {}
+        self.backlog = backlog
+        # Dicts for sets that keep their order: who came first is served first.
+        self._watchers: dict[str, dict[Watcher[V], None]] = {}
+        self._of_keys: dict[str, dict[Watcher[V], None]] = {}
+        # The prefixes that do not end with a slash, which no look-up finds.
+        self._odd: set[str] = set()
 
     def __len__(self) -> int:
-        return sum(map(len, self._watchers.values()))
+        return sum(map(len, (*self._watchers.values(), *self._of_keys.values())))
 
-    def join(self, prefix: str, after: int) -> Watcher[V]:
-        """Return a new watcher of what happens below ``prefix`` after revision ``after``."""
-        watcher = Watcher(self, prefix, after, self._backlog)
-        self._watchers.setdefault(prefix, set()).add(watcher)
+    def join(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
+        """Return a new watcher of what happens below ``prefix`` after revision ``after``.
+
+        With ``exact``, of what happens to the key ``prefix`` alone.
+        """
+        watcher = Watcher(self, prefix, after, exact=exact)
+        self._index(exact=exact).setdefault(prefix, {})[watcher] = None
+        if not exact and prefix and not prefix.endswith("/"):
+            self._odd.add(prefix)
         return watcher
 
     def leave(self, watcher: Watcher[V]) -> None:
         """Forget a watcher; a second time does nothing."""
-        watchers = self._watchers.get(watcher.prefix)
-        if watchers is not None:
-            watchers.discard(watcher)
-            if not watchers:
-                del self._watchers[watcher.prefix]
+        index = self._index(exact=watcher.exact)
+        watchers = index.get(watcher.prefix)
+        if watchers is None:
+            return
+        watchers.pop(watcher, None)
+        if not watchers:
+            del index[watcher.prefix]
+            if not watcher.exact:
+                self._odd.discard(watcher.prefix)
 
     def publish(self, batch: Batch[V]) -> None:
         """Offer a batch to whoever watches a prefix of its keys."""
-        due: dict[Watcher[V], list[Event[V]]] = {}
-        for event in batch.events:
-            for watcher in self._concerned(event.key):
-                if event.revision > watcher.after:
-                    due.setdefault(watcher, []).append(event)
-        for watcher, events in due.items():
-            watcher.offer(events)
+        events = batch.events
+        if len(events) == 1:
+            for group in self._concerned(events[0].key):
+                _offer(group, events)
+            return
+        due: dict[int, tuple[dict[Watcher[V], None], list[Event[V]]]] = {}
+        for event in events:
+            for group in self._concerned(event.key):
+                due.setdefault(id(group), (group, []))[1].append(event)
+        for group, found in due.values():
+            _offer(group, found)
+
+    def mark(self, revision: int) -> None:
+        """Say to every watcher that all that happened up to ``revision`` has been published."""
+        for watcher in self._all():
+            watcher.mark(revision)
 
     def fail(self, failure: StorageError) -> None:
         """End every watch."""
-        for watchers in list(self._watchers.values()):
-            for watcher in list(watchers):
-                watcher.fail(failure)
+        for watcher in self._all():
+            watcher.fail(failure)
 
-    def _concerned(self, key: str) -> list[Watcher[V]]:
-        # Watched prefixes end with a slash, or are whole keys or nothing: few look-ups find them.
-        found: list[Watcher[V]] = []
-        end = 0
-        while end != -1:
-            found.extend(self._watchers.get(key[:end], ()))
-            end = key.find("/", end) + 1 or -1
-        found.extend(self._watchers.get(key, ()))
+    def _all(self) -> list[Watcher[V]]:
+        groups = (*self._watchers.values(), *self._of_keys.values())
+        return [watcher for group in groups for watcher in group]
+
+    def _index(self, *, exact: bool) -> dict[str, dict[Watcher[V], None]]:
+        return self._of_keys if exact else self._watchers
+
+    def _concerned(self, key: str) -> list[dict[Watcher[V], None]]:
+        watched = self._watchers
+        found = [watched[""]] if "" in watched else []
+        end = key.find("/") + 1
+        while end:
+            group = watched.get(key[:end])
+            if group is not None:
+                found.append(group)
+            end = key.find("/", end) + 1
+        if self._odd:
+            found.extend(watched[prefix] for prefix in self._odd if key.startswith(prefix))
+        if key in self._of_keys:
+            found.append(self._of_keys[key])
         return found
+
+
+def _offer(group: dict[Watcher[V], None], events: Sequence[Event[V]]) -> None:
+    # A callback may close its watcher, or open another.
+    for watcher in list(group):
+        watcher.offer(events)

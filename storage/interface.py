@@ -131,9 +131,11 @@ class Store(Protocol[V]):
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
         """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.
 
-        Raises `Compacted` when the history after ``after`` is not kept any more. An ``after`` in
-        the future is no error: changes up to it are left out. Close the iterator (``aclose``)
-        to end the watch.
+        The first batch is a bookmark at ``after``: from then on the store listens, and what is
+        changed comes without delay. An ``after`` in the future is no error: changes up to it are
+        left out. Close the iterator (``aclose``) to end the watch.
+
+        Raises `Compacted` when the history after ``after`` is not kept any more.
         """
         ...
 
@@ -143,6 +145,20 @@ class Store(Protocol[V]):
 
     async def compact(self, revision: int) -> None:
         """Forget the history before ``revision``; records keep their latest values."""
+        ...
+
+    def newest(self) -> int | None:
+        """Return what `revision` would, where it is known without asking; else ``None``.
+
+        It is where nobody but this process writes.
+        """
+        ...
+
+    def hasten(self) -> bool:
+        """Have open watches tell how far they are; return whether the store can.
+
+        A watch that has nothing to show up to the newest revision then says so with a bookmark.
+        """
         ...
 
     async def close(self) -> None:

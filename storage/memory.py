@@ -103,6 +103,7 @@ class MemoryStore:
         try:
             missed = self._log[bisect_right(self._log, after, key=_revision_of) :]
             history = [event for event in missed if event.key.startswith(prefix)]
+            yield Batch(after)
             if history:
                 yield Batch(history[-1].revision, history)
             while True:
@@ -129,6 +130,13 @@ class MemoryStore:
             if not versions:
                 del self._versions[key]
                 del self._keys[bisect_left(self._keys, key)]
+
+    def newest(self) -> int | None:
+        return self._revision
+
+    def hasten(self) -> bool:
+        self._hub.mark(self._revision)
+        return True
 
     async def close(self) -> None:
         await self._expiry.close()

@@ -56,6 +56,12 @@ class ObservedStore(Generic[V]):
     async def compact(self, revision: int) -> None:
         await self._observed("compact", self._inner.compact(revision))
 
+    def newest(self) -> int | None:
+        return self._inner.newest()
+
+    def hasten(self) -> bool:
+        return self._inner.hasten()
+
     async def close(self) -> None:
         await self._inner.close()
 

@@ -16,12 +16,12 @@ class UnknownStore(ValueError):
 
 
 async def open_store(
-    url: str, *, cafile: str = "", certfile: str = "", keyfile: str = ""
+    url: str, *, root: str = "", cafile: str = "", certfile: str = "", keyfile: str = ""
 ) -> Store[bytes]:
-    """Open a store; the files are for the TLS of etcd.
+    """Open a store; the files are for the TLS of etcd, ``root`` is the prefix to be followed.
 
-    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of etcd
-    are separated by commas. Raises UnknownStore, or what the store raises.
+    ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of
+    etcd are separated by commas. Raises UnknownStore, or what the store raises.
     """
     # Each kind of store is loaded only where it is used: gRPC alone takes a tenth of a second.
     if url == _MEMORY:
@@ -37,6 +37,6 @@ async def open_store(
 
         endpoints = url.removeprefix(_ETCD).split(",")
         return await EtcdStore.open(
-            endpoints, cafile=cafile, certfile=certfile, keyfile=keyfile
+            endpoints, root=root, cafile=cafile, certfile=certfile, keyfile=keyfile
         )
     raise UnknownStore(f"{url}: expected memory://, sqlite:///PATH or http://HOST:PORT of etcd")

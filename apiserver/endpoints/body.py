@@ -11,12 +11,15 @@ from apiserver.endpoints import negotiation
 from apiserver.machinery import documents
 from apiserver.machinery.documents import DocumentError
 from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
-from apiserver.machinery.gvk import GroupVersionKind, format_api_version, parse_api_version
+from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.schema.layout import Layout, layout_of
-from apiserver.schema.protobuf import ProtobufError, decode_envelope, decode_message
-from apiserver.schema.typed import DecodeError, canonicalise
+from apiserver.schema import decoding
+from apiserver.schema.decoding import Undecodable, Unidentified
+from apiserver.schema.layout import Layout
+from apiserver.schema.protobuf import decode_envelope, decode_message
+from apiserver.schema.typed import Canonical, DecodeError
+from apiserver.schema.wire import ProtobufError
 
 LIMIT = 3 * 1024 * 1024
 _EXCERPT = 30
@@ -52,18 +55,23 @@ async def read_body(request: web.BaseRequest) -> bytes:
 
 def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decoded:
     """Read an object of ``kind``, which an endpoint expects. Raises BadRequest."""
-    layout = layout_of(kind.api_version, kind.kind)
-    if layout is None:
-        raise BadRequest(f"objects of kind {kind.kind} cannot be read")
-    if media_type == negotiation.PROTOBUF:
-        return _from_protobuf(data, kind, layout)
-    document, duplicates = _parse(data, media_type, kind)
-    found = _check_kind(document, kind)
+    duplicates: list[str] = []
     try:
-        canonical = canonicalise(layout, document)
-    except DecodeError as error:
-        raise _unhandled(found, kind, str(error)) from error
-    return Decoded(_with_kind(kind, canonical.object), [*duplicates, *canonical.problems])
+        if media_type == negotiation.PROTOBUF:
+            decoded = _from_protobuf(data, kind)
+        else:
+            document, duplicates = _parse(data, media_type)
+            decoded = decoding.decode(document, kind)
+    except Undecodable as error:
+        raise _unhandled(error.kind, kind, str(error)) from error
+    except (DecodeError, DocumentError, ProtobufError) as error:
+        raise _unrecognised(kind, str(error), data) from error
+    if decoded.kind != kind:
+        raise BadRequest(
+            f"the API version in the data ({decoded.kind.api_version}) does not match the "
+            f"expected API version ({kind.api_version})"
+        )
+    return Decoded(_with_kind(kind, decoded.object), [*duplicates, *decoded.problems])
 
 
 def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:
@@ -71,84 +79,37 @@ def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:
     return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
 
 
-def _from_protobuf(data: bytes, kind: GroupVersionKind, layout: Layout) -> Decoded:
+def _from_protobuf(data: bytes, kind: GroupVersionKind) -> decoding.Decoded:
+    envelope = decode_envelope(data)
     try:
-        envelope = decode_envelope(data)
-    except ProtobufError as error:
-        raise _unrecognised(kind, str(error), data) from error
-    found = _check_kind({"apiVersion": envelope.api_version, "kind": envelope.kind}, kind)
-    try:
-        canonical = canonicalise(layout, decode_message(layout, envelope.raw))
-    except (ProtobufError, DecodeError) as error:
-        raise _unhandled(found, kind, str(error)) from error
-    return Decoded(_with_kind(kind, canonical.object), [])
+        found = decoding.identify(envelope.api_version, envelope.kind, kind)
+    except Unidentified:
+        # A version that cannot be read is that of the endpoint.
+        found = GroupVersionKind(kind.group, kind.version, envelope.kind or kind.kind)
+
+    def read(layout: Layout) -> Canonical:
+        try:
+            return Canonical(decode_message(layout, envelope.raw), [])
+        except ProtobufError as error:
+            raise DecodeError(str(error)) from error
+
+    return decoding.read_as(found, kind, read)
 
 
-def _parse(data: bytes, media_type: str, kind: GroupVersionKind) -> tuple[Object, list[str]]:
+def _parse(data: bytes, media_type: str) -> tuple[Any, list[str]]:
+    if media_type == negotiation.YAML:
+        return documents.parse_yaml(data), documents.yaml_duplicates(data)
     try:
-        if media_type == negotiation.YAML:
-            document: Any = documents.parse_yaml(data)
-            duplicates = documents.yaml_duplicates(data)
-        else:
-            document = documents.parse_json(data)
-            fields = documents.duplicate_fields(data, document)
-            duplicates = [f"duplicate field {quote(field)}" for field in fields]
+        document = documents.parse_json(data)
     except DocumentError as error:
-        what = "yaml: " if media_type == negotiation.YAML else "json parse error: "
-        what = "" if str(error).startswith(what) else what
-        cause = f"couldn't get version/kind; {what}{error}"
-        raise _unrecognised(kind, cause, data) from error
-    if document is None:
-        document = {}
-    if not isinstance(document, dict):
-        name = {list: "array", str: "string", bool: "bool"}.get(type(document), "number")
-        cause = (
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {name} into Go "
-            'value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
-            'Kind string "json:\\"kind,omitempty\\"" }'
-        )
-        raise _unrecognised(kind, cause, data)
-    return document, duplicates
-
-
-def _check_kind(document: Object, kind: GroupVersionKind) -> GroupVersionKind:
-    named, version = document.get("kind") or kind.kind, document.get("apiVersion") or ""
-    if not isinstance(named, str) or not isinstance(version, str):
-        raise BadRequest("couldn't get version/kind; apiVersion and kind must be strings")
-    try:
-        group, version = parse_api_version(version or kind.api_version)
-    except ValueError:
-        group, version = kind.group, kind.version
-    found = GroupVersionKind(group, version, named)
-    if found == kind:
-        return kind
-    if layout_of(found.api_version, named) is None:
-        raise _unhandled(
-            found,
-            kind,
-            f'no kind {quote(named)} is registered for version {quote(found.api_version)} '
-            'in scheme "pkg/api/legacyscheme/scheme.go:30"',
-        )
-    if named != kind.kind:
-        raise _unhandled(
-            found,
-            kind,
-            f"converting ({_go_package(found)}.{named}) to "
-            f"({kind.group.partition('.')[0] or 'core'}.{kind.kind}): unknown conversion",
-        )
-    raise BadRequest(
-        f"the API version in the data ({found.api_version}) does not match the expected API "
-        f"version ({kind.api_version})"
-    )
-
-
-def _go_package(kind: GroupVersionKind) -> str:
-    return kind.version
+        message = f"couldn't get version/kind; json parse error: {error}"
+        raise DocumentError(message) from error
+    fields = documents.duplicate_fields(data, document)
+    return document, [f"duplicate field {quote(field)}" for field in fields]
 
 
 def _with_kind(kind: GroupVersionKind, members: Object) -> Object:
-    api_version = format_api_version(kind.group, kind.version)
-    return {"kind": kind.kind, "apiVersion": api_version, **members}
+    return {"kind": kind.kind, "apiVersion": kind.api_version, **members}
 
 
 def _unhandled(found: GroupVersionKind, kind: GroupVersionKind, cause: str) -> BadRequest:

@@ -11,8 +11,9 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.options import DeleteOptions, delete_options_of
 from apiserver.machinery.quoting import quote
 from apiserver.schema.layout import layout_of
-from apiserver.schema.protobuf import ProtobufError, decode_envelope, decode_message
+from apiserver.schema.protobuf import decode_envelope, decode_message
 from apiserver.schema.typed import DecodeError, canonicalise
+from apiserver.schema.wire import ProtobufError
 
 _KIND = "DeleteOptions"
 _SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"

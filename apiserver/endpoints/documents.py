@@ -1,10 +1,17 @@
-"""Paths that are about no resource: discovery, OpenAPI, version, health, metrics."""
+"""Paths that are about no resource: discovery, OpenAPI, version, health, metrics, issuer's keys.
+
+Which methods they take differs, as it does upstream: those that are routed as the API is take GET
+alone, the others do not ask. A handler returns ``None`` for a path that it does not know.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import html
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -14,47 +21,71 @@ from apiserver.endpoints.exchange import Exchange
 from apiserver.endpoints.negotiation import (
     AGGREGATED,
     JSON,
+    bare,
     negotiate,
     negotiate_discovery,
 )
+from apiserver.endpoints.openapi import Document
 from apiserver.endpoints.response import send_bytes, send_document
+from apiserver.endpoints.slices import SLICE, Slices
 from apiserver.machinery.documents import dump_json, dump_json_indented
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.version import VERSION
 
 if TYPE_CHECKING:
     from apiserver.endpoints.routes import Router
+    from apiserver.resources.catalog import Catalog
 
-_YEAR = 365 * 24 * 3600
-_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_PATHS = (
-    "/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/", "/healthz",
-    "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
+DocumentHandler = Callable[["Router", Exchange, str], Awaitable[web.StreamResponse | None]]
+
+TEXT: Final = "text/plain; charset=utf-8"
+_YEAR: Final = 365 * 24 * 3600
+_SMALL: Final = 1400
+_AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_ISSUER_TYPES: Final = {
+    "/.well-known/openid-configuration": JSON,
+    "/openid/v1/jwks": "application/jwk-set+json",
+}
+_PATHS: Final = (
+    "/api", "/api/v1", "/apis", "/apis/", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/",
+    "/version",
 )  # fmt: skip
 
 
 async def handle(router: Router, exchange: Exchange) -> web.StreamResponse:
     """Answer one of these paths."""
-    path = exchange.info.path.rstrip("/") or "/"
-    root, _, rest = path[1:].partition("/")
-    if root in health.ENDPOINTS:
-        return await _health(router, exchange, root, rest)
-    if root not in _DOCUMENTS:
-        return plain_not_found()
-    answer = _DOCUMENTS[root](router, exchange, rest)
-    if answer is None:
-        return plain_not_found()
-    if exchange.method != "GET":
-        raise MethodNotSupported.on_path()
-    return answer
+    root, _, rest = exchange.info.path[1:].partition("/")
+    handler = _HANDLERS.get(root)
+    response = await handler(router, exchange, rest) if handler else None
+    return response or plain_not_found()
 
 
-async def _health(
-    router: Router, exchange: Exchange, endpoint: str, name: str
-) -> web.StreamResponse:
-    if name:
+async def _index(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+    if rest:
+        return None
+    paths = {*_PATHS, *router.issuer, *_group_paths(router.registry.catalog)}
+    for endpoint, checks in router.health.checks.items():
+        paths |= {f"/{endpoint}", *(f"/{endpoint}/{name}" for name in checks)}
+    return send_bytes(exchange, dump_json_indented({"paths": sorted(paths)}))
+
+
+def _group_paths(catalog: Catalog) -> list[str]:
+    return [
+        path
+        for group in catalog.groups()
+        if group
+        for path in (
+            f"/apis/{group}",
+            *(f"/apis/{group}/{version}" for version in catalog.versions(group)),
+        )
+    ]
+
+
+async def _health(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+    endpoint, slash, name = exchange.info.path[1:].partition("/")
+    if slash:
         if not router.health.knows(endpoint, name):
-            return plain_not_found()
+            return None
         report = await router.health.single(endpoint, name)
     else:
         report = await router.health.report(
@@ -62,51 +93,38 @@ async def _health(
             verbose="verbose" in exchange.query,
             excluded=exchange.query.get("exclude", ()),
         )
-    response = send_bytes(
-        exchange, report.text.encode(), report.status, "text/plain; charset=utf-8"
-    )
+    response = send_bytes(exchange, report.text.encode(), report.status, TEXT)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _index(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
-    if rest:
-        return None
-    groups = [
-        path
-        for group in router.registry.catalog.groups()
-        if group
-        for path in (
-            f"/apis/{group}",
-            *(f"/apis/{group}/{version}" for version in router.registry.catalog.versions(group)),
-        )
-    ]
-    paths = sorted({*_PATHS, *groups})
-    return send_bytes(exchange, dump_json_indented({"paths": paths}))
+async def _core(router: Router, exchange: Exchange, rest: str) -> web.Response:
+    _only_get(exchange)
+    version = rest.rstrip("/")
+    if version:
+        return _resource_list(router, exchange, "", version)
+    return _group_list(router, exchange, discovery.api_versions(router.address), core=True)
 
 
-def _core(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _groups(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
     catalog = router.registry.catalog
-    if not rest:
-        document = discovery.api_versions(router.address)
-        return _group_list(router, exchange, document, core=True)
-    resources = discovery.api_resource_list(catalog, "", rest)
-    return _discovered(exchange, resources)
-
-
-def _groups(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
-    catalog = router.registry.catalog
-    if not rest:
+    group, _, version = rest.rstrip("/").partition("/")
+    if not group:
         return _group_list(router, exchange, discovery.api_group_list(catalog), core=False)
-    group, _, version = rest.partition("/")
     if not catalog.has_group(group):
         return None
     if not version:
-        return _discovered(exchange, discovery.api_group(catalog, group))
-    return _discovered(exchange, discovery.api_resource_list(catalog, group, version))
+        document = discovery.api_group(catalog, group)
+        return send_document(exchange, negotiate(exchange.header("Accept")), document)
+    if catalog.has_builtin_group(group):
+        _only_get(exchange)
+    elif not catalog.resources(group, version):
+        return None
+    return _resource_list(router, exchange, group, version)
 
 
-def _discovered(exchange: Exchange, document: dict[str, Any] | None) -> web.Response:
+def _resource_list(router: Router, exchange: Exchange, group: str, version: str) -> web.Response:
+    document = discovery.api_resource_list(router.registry.catalog, group, version)
     if document is None:
         raise NotFound.path()
     return send_document(exchange, negotiate(exchange.header("Accept")), document)
@@ -118,73 +136,122 @@ def _group_list(
     representation = negotiate_discovery(exchange.header("Accept"))
     if representation.transform != AGGREGATED:
         return send_document(exchange, representation, plain)
-    data = dump_json(discovery.aggregated(router.registry.catalog, core))
-    tag = f'"{discovery.etag(data)}"'
-    headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
-    if exchange.header("If-None-Match") == tag:
+    catalog = router.registry.catalog
+    data, tag = catalog.derived(("aggregated", core), lambda: _aggregated(catalog, core=core))
+    headers = {"ETag": f'"{tag}"', "Vary": "Accept", "Cache-Control": "public"}
+    if _has(exchange, tag):
         return web.Response(status=304, headers=headers)
-    response = send_bytes(exchange, data + b"\n", media_type=_AGGREGATED_TYPE)
+    response = send_bytes(exchange, data, media_type=_AGGREGATED_TYPE)
     response.headers.update(headers)
     return response
 
 
-def _openapi(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
-    version, _, path = rest.partition("/")
-    if version == "v2" and not path:
-        return _tagged(exchange, *router.openapi.v2())
+def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
+    data = dump_json(discovery.aggregated(catalog, core=core))
+    return data + b"\n", discovery.etag(data)
+
+
+async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+    version, _, name = rest.partition("/")
+    if version == "v2":
+        return None if name else await _negotiated(exchange, await router.openapi.v2())
     if version != "v3":
         return None
-    if not path:
-        return _tagged(exchange, *router.openapi.v3_index())
-    found = router.openapi.v3(path)
-    if found is None:
-        return None
-    data, tag = found
-    wanted = exchange.query.get("hash")
-    if wanted and wanted[0] != tag:
-        location = f"/openapi/v3/{path}?hash={tag}"
-        return web.Response(status=301, headers={"Location": location})
-    response = _tagged(exchange, data, tag)
+    if not name:
+        return await _tagged(exchange, await router.openapi.v3_index(), TEXT)
+    document = await router.openapi.v3(name)
+    if document is None:
+        return web.Response(status=404)
+    wanted = exchange.query.get("hash", [""])[0]
+    if wanted and wanted != document.etag:
+        return _moved(f"/openapi/v3/{name}?hash={document.etag}")
+    response = await _negotiated(exchange, document)
     if wanted:
         response.headers["Cache-Control"] = "public, immutable"
         response.headers["Expires"] = formatdate(time.time() + _YEAR, usegmt=True)
     return response
 
 
-def _tagged(exchange: Exchange, data: bytes, tag: str) -> web.Response:
-    negotiated = _openapi_accepts(exchange.header("Accept"))
-    if not negotiated:
+async def _negotiated(exchange: Exchange, document: Document) -> web.Response:
+    accept = exchange.header("Accept")
+    types = {bare(clause) for clause in accept.split(",")}
+    if accept and not types & {JSON, "*/*", "application/*"}:
         return web.Response(status=406)
-    headers = {"ETag": f'"{tag}"', "Vary": "Accept"}
-    if exchange.header("If-None-Match") in (f'"{tag}"', tag):
-        return web.Response(status=304, headers=headers)
-    response = send_bytes(exchange, data)
-    response.headers.update(headers)
+    response = await _tagged(exchange, document, JSON)
+    response.headers.add("Vary", "Accept")
     return response
 
 
-def _openapi_accepts(accept: str) -> bool:
-    types = [clause.partition(";")[0].strip() for clause in accept.split(",")]
-    return not accept or any(name in (JSON, "*/*", "application/*") for name in types)
+async def _tagged(exchange: Exchange, document: Document, media_type: str) -> web.Response:
+    headers = {"ETag": f'"{document.etag}"'}
+    if _has(exchange, document.etag):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = media_type
+    if len(document.compressed) >= _SMALL and "gzip" in _encodings(exchange):
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        return web.Response(body=document.compressed, headers=headers)
+    if document.size <= SLICE:
+        return web.Response(body=document.plain(), headers=headers)
+    plain = await asyncio.to_thread(document.plain)
+    return web.Response(body=Slices([plain], len(plain), media_type), headers=headers)
 
 
-def _version(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
-    return None if rest else send_bytes(exchange, dump_json_indented(VERSION))
+def _encodings(exchange: Exchange) -> list[str]:
+    return [bare(each) for each in exchange.header("Accept-Encoding").split(",")]
 
 
-def _metrics(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+def _has(exchange: Exchange, tag: str) -> bool:
+    """Tell whether the client has the document of this tag already."""
+    header = exchange.header("If-None-Match")
+    known = [each.strip().removeprefix("W/") for each in header.split(",")]
+    return "*" in known or f'"{tag}"' in known
+
+
+def _moved(location: str) -> web.Response:
+    body = f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n'
+    headers = {"Location": location, "Content-Type": "text/html; charset=utf-8"}
+    return web.Response(status=301, body=body.encode(), headers=headers)
+
+
+async def _version(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
     if rest:
+        return None
+    _only_get(exchange)
+    return send_bytes(exchange, dump_json_indented(VERSION))
+
+
+async def _metrics(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+    if exchange.info.path != "/metrics":
         return None
     data, media_type = router.metrics.render()
     return send_bytes(exchange, data, media_type=media_type)
 
 
-_DOCUMENTS = {
+async def _issuer(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+    path = exchange.info.path.rstrip("/")
+    data = router.issuer.get(path)
+    if data is None or path not in _ISSUER_TYPES:
+        return None
+    _only_get(exchange)
+    response = send_bytes(exchange, data, media_type=_ISSUER_TYPES[path])
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+def _only_get(exchange: Exchange) -> None:
+    if exchange.method != "GET":
+        raise MethodNotSupported.on_path()
+
+
+_HANDLERS: Final[Mapping[str, DocumentHandler]] = {
     "": _index,
     "index.html": _index,
     "api": _core,
     "apis": _groups,
+    **dict.fromkeys(health.ENDPOINTS, _health),
     "openapi": _openapi,
     "version": _version,
     "metrics": _metrics,
+    ".well-known": _issuer,
+    "openid": _issuer,
 }

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias
 from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from apiserver.endpoints.request_info import RequestInfo
+from apiserver.endpoints.request_info import RequestInfo, parse
+from apiserver.machinery.options import parse_bool
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
+Query: TypeAlias = Mapping[str, list[str]]
 
-@dataclass(slots=True)
+_MAX_PARAMETERS: Final = 1000
+_NO_QUERY: Final[Query] = {}
+_LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log", "portforward"])
+# Queries repeat: those of clients that poll, and of controllers that list by selector.
+_REMEMBERED: Final = 1024
+_LONGEST_REMEMBERED: Final = 512
+
+
 class Exchange:
-    """The HTTP request and what the filters found out about it."""
+    """The HTTP request and what the filters found out about it.
 
-    http: web.BaseRequest
-    info: RequestInfo
-    query: dict[str, list[str]]
-    user: UserInfo = ANONYMOUS
-    warnings: list[str] = field(default_factory=list)
+    ``verb`` is what is authorized: a list that watches is a watch. ``long_running`` requests have
+    no deadline and do not count as being in flight.
+    """
+
+    __slots__ = ("http", "info", "long_running", "query", "user", "verb", "warnings")
+
+    def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
+        self.http = http
+        self.info = info
+        self.query = query
+        self.user: UserInfo = ANONYMOUS
+        self.warnings: list[str] = []
+        verb = info.verb
+        if verb == "list" and "watch" in query and parse_bool(query["watch"][0]):
+            verb = "watch"
+        self.verb = verb
+        self.long_running = verb == "watch" or info.subresource in _LONG_RUNNING_SUBRESOURCES
 
     @property
     def method(self) -> str:
@@ -35,16 +56,32 @@ class Exchange:
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
-_MAX_PARAMETERS = 1000
+
+def open_exchange(http: web.BaseRequest) -> Exchange:
+    """Read the request line. Raises ValueError for one that makes no sense."""
+    path, query = split_target(http.raw_path)
+    return Exchange(http, parse(http.method, path), query)
 
 
-def split_target(target: str) -> tuple[str, dict[str, list[str]]]:
+def split_target(target: str) -> tuple[str, Query]:
     """Split the request target into its path and its query. Raises ValueError."""
     path, _, query = target.partition("?")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
     if not query:
-        return path, {}
-    return path, parse_qs(
-        query, keep_blank_values=True, errors="replace", max_num_fields=_MAX_PARAMETERS
-    )
+        return path, _NO_QUERY
+    return path, parse_query(query)
+
+
+def parse_query(query: str) -> Query:
+    """Return the values of each parameter. Raises ValueError when there are too many."""
+    if len(query) > _LONGEST_REMEMBERED:
+        return _parse(query)
+    return _remembered(query)
+
+
+def _parse(query: str) -> Query:
+    return parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=_MAX_PARAMETERS)
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_parse)

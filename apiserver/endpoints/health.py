@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Unhealthy(Exception):
-    """A check failed; the text goes to the log, clients are told only which one."""
+    """A check failed; the text is for the log, and for who asks for this check alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +29,38 @@ class Report:
 
 @dataclass(slots=True)
 class Health:
-    """The checks of each endpoint, by name, in the order in which they are shown."""
+    """The checks of each endpoint, by name, in the order in which they are shown.
+
+    ``groups``: the group of a check that has one; a group can be excluded as a whole.
+    """
 
     checks: Mapping[str, Mapping[str, Check]] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def knows(self, endpoint: str, name: str) -> bool:
         """Tell whether an endpoint has a check of this name."""
         return name in self.checks.get(endpoint, {})
 
     async def report(self, endpoint: str, *, verbose: bool, excluded: Sequence[str]) -> Report:
-        """Run the checks of ``endpoint`` but for those excluded."""
-        checks = self.checks[endpoint]
+        """Run the checks of ``endpoint`` but for those excluded, by their name or their group's."""
+        unmatched = set(excluded)
         lines, healthy = [], True
-        for name, check in checks.items():
+        for name, check in self.checks[endpoint].items():
+            group = self.groups.get(name, "")
             if name in excluded:
+                unmatched.discard(name)
                 lines.append(f"[+]{name} excluded: ok")
-            elif await _passes(name, check):
-                lines.append(f"[+]{name} ok")
-            else:
+            elif group in excluded:
+                unmatched.discard(group)
+                lines.append(f"[+]{name} excluded with {group}: ok")
+            elif await _failure(name, check):
                 healthy = False
                 lines.append(f"[-]{name} failed: reason withheld")
-        unknown = [f'"{name}"' for name in excluded if name not in checks]
-        if unknown:
-            listed = ", ".join(unknown)
-            lines.append(
-                f"warn: some health checks cannot be excluded: no matches for {listed}"
-            )
+            else:
+                lines.append(f"[+]{name} ok")
+        if unmatched:
+            listed = ",".join(f'"{name}"' for name in sorted(unmatched))
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {listed}")
         verdict = "passed" if healthy else "failed"
         text = "\n".join([*lines, f"{endpoint} check {verdict}\n"])
         if not healthy:
@@ -63,16 +69,19 @@ class Health:
 
     async def single(self, endpoint: str, name: str) -> Report:
         """Run one check."""
-        if await _passes(name, self.checks[endpoint][name]):
-            return Report(200, "ok")
-        return Report(500, "internal server error: reason withheld\n")
+        failure = await _failure(name, self.checks[endpoint][name])
+        if failure:
+            return Report(500, f"internal server error: {failure}\n")
+        return Report(200, "ok")
 
 
-async def _passes(name: str, check: Check) -> bool:
+async def _failure(name: str, check: Check) -> str:
+    """Run a check; return why it failed, ``""`` where it did not."""
     try:
         async with asyncio.timeout(_PATIENCE):
             await check()
     except (Unhealthy, TimeoutError) as error:
-        log.warning("health check %s failed: %s", name, error or "it took too long")
-        return False
-    return True
+        failure = str(error) or "it took too long"
+        log.warning("health check %s failed: %s", name, failure)
+        return failure
+    return ""

@@ -113,6 +113,15 @@ def content_type(header: str) -> str:
     return media_type
 
 
+def patch_type(header: str) -> str:
+    """Return the media type of a patch. Raises UnsupportedMediaType."""
+    # Unlike those of other bodies, these are compared as they are written.
+    media_type = header.partition(";")[0].strip()
+    if media_type not in PATCH_TYPES:
+        raise UnsupportedMediaType("415: Unsupported Media Type", {})
+    return media_type
+
+
 def bare(header: str) -> str:
     """Return a media type without its parameters, in lower case."""
     return header.partition(";")[0].strip().lower()

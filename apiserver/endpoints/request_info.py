@@ -11,8 +11,10 @@ Paths are matched by their shape, so a resource may come and go while the server
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote
 
 _VERBS = {
@@ -25,6 +27,12 @@ _VERBS = {
 }
 # The subresources of a namespace; any other third segment is a resource in it.
 _NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
+_COLLECTION_VERBS: Final = {"get": "list", "delete": "deletecollection"}
+
+# What is remembered is bounded in number and in size: paths are the clients' to choose.
+_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 512
+_BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,21 @@ class RequestInfo:
         return self.parts == 1
 
 
-@lru_cache(maxsize=4096)
 def parse(method: str, path: str) -> RequestInfo:
-    """Read a method and a path, still percent-encoded, without its query."""
-    segments = [unquote(segment) for segment in path.strip("/").split("/")]
-    decoded = unquote(path)
+    """Read a method and a path, still percent-encoded, without its query. Raises ValueError."""
+    if len(path) > _LONGEST_REMEMBERED:
+        return _parse(method, path)
+    return _remembered(method, path)
+
+
+def _parse(method: str, path: str) -> RequestInfo:
+    segments = path.strip("/").split("/")
+    decoded = path
+    if "%" in path:
+        if _BROKEN_ESCAPE.search(path):
+            raise ValueError("invalid URL escape")
+        segments = [unquote(segment) for segment in segments]
+        decoded = unquote(path)
     if segments[0] == "api" and len(segments) >= 3:
         group, version, rest = "", segments[1], segments[2:]
     elif segments[0] == "apis" and len(segments) >= 4:
@@ -72,7 +90,7 @@ def parse(method: str, path: str) -> RequestInfo:
     if resource == "namespaces" and not namespace and name:
         namespace = name
     if len(parts) == 1 and not watch_prefix:
-        verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+        verb = _COLLECTION_VERBS.get(verb, verb)
     return RequestInfo(
         verb=verb,
         path=decoded,
@@ -86,6 +104,9 @@ def parse(method: str, path: str) -> RequestInfo:
         parts=len(parts),
         watch_prefix=watch_prefix,
     )
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_parse)
 
 
 def _namespace(rest: list[str]) -> tuple[str, list[str]]:

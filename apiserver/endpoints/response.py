@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -18,15 +17,18 @@ from apiserver.endpoints.negotiation import (
     YAML,
     Representation,
 )
+from apiserver.endpoints.slices import SLICE, GzippedSlices, Slices
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import NotAcceptable
+from apiserver.machinery.objects import Object
 from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
-from apiserver.resources.definition import ResourceDefinition
+from apiserver.registry.resource import Resource
 
-_GZIP_THRESHOLD = 128 * 1024
-_BROWSERS = ("curl", "Wget", "Mozilla/5.0")
+_GZIP_THRESHOLD: Final = 128 * 1024
+_BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
+_TYPE_META: Final = ("kind", "apiVersion")
 
 
 def wants_indent(exchange: Exchange) -> bool:
@@ -40,53 +42,76 @@ def wants_indent(exchange: Exchange) -> bool:
 def send_object(
     exchange: Exchange,
     representation: Representation,
-    definition: ResourceDefinition,
+    resource: Resource,
     stored: Stored,
     status: int = 200,
 ) -> web.Response:
     """Answer with one object, in the form that the client asked for."""
-    match representation.transform:
-        case "":
-            if representation.media_type == JSON and not wants_indent(exchange):
-                return send_bytes(exchange, stored.body + b"\n", status)
-            return send_document(exchange, representation, stored.object, status)
-        case _ if representation.transform == TABLE:
-            include = table.included(first(exchange.query, "includeObject"))
-            document = table.of_objects([stored], include, table.object_metadata(stored))
-            return send_document(exchange, representation, document, status)
-        case _ if representation.transform == PARTIAL:
-            document = table.partial(stored.object, representation.version)
-            return send_document(exchange, representation, document, status)
-        case _:
-            raise NotAcceptable(
-                f"you requested {PARTIAL_LIST}, but the requested object is not a list "
-                f"(*{definition.version}.{definition.kind})"
-            )
+    transform = representation.transform
+    if not transform:
+        if representation.media_type == JSON and not wants_indent(exchange):
+            return send_bytes(exchange, stored.body + b"\n", status)
+        return send_document(exchange, representation, stored.object, status)
+    if transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        document = table.of_objects(
+            [stored], include, table.object_metadata(stored), printer=resource.strategy.printer
+        )
+    elif transform == PARTIAL:
+        document = table.partial(stored.object, representation.version)
+    else:
+        definition = resource.definition
+        raise NotAcceptable(
+            f"you requested {PARTIAL_LIST}, but the requested object is not a list "
+            f"(*{definition.version}.{definition.kind})"
+        )
+    return send_document(exchange, representation, document, status)
+
+
+def send_plain(
+    exchange: Exchange, representation: Representation, document: Object, status: int = 200
+) -> web.Response:
+    """Answer with an object that is not stored: a Scale, a review."""
+    transform = representation.transform
+    if not transform:
+        return send_document(exchange, representation, document, status)
+    stored = Stored.preview("", document, 0)
+    if transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        shown = table.of_objects([stored], include, table.object_metadata(stored))
+    elif transform == PARTIAL:
+        shown = table.partial(document, representation.version)
+    else:
+        raise NotAcceptable(
+            f"you requested {PARTIAL_LIST}, but the requested object is not a list "
+            f"(*v1.{document['kind']})"
+        )
+    return send_document(exchange, representation, shown, status)
 
 
 def send_list(
-    exchange: Exchange,
-    representation: Representation,
-    definition: ResourceDefinition,
-    found: ObjectList,
+    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.Response:
     """Answer with a list, in the form that the client asked for."""
     metadata = list_metadata(found)
-    match representation.transform:
-        case "":
-            if representation.media_type == JSON and not wants_indent(exchange):
-                return send_bytes(exchange, _list_bytes(definition, metadata, found.items))
-            document = _list_document(definition, metadata, found.items)
-        case _ if representation.transform == TABLE:
-            include = table.included(first(exchange.query, "includeObject"))
-            document = table.of_objects(found.items, include, metadata)
-        case _ if representation.transform == PARTIAL_LIST:
-            document = table.partial_list(found.items, metadata, representation.version)
-        case _:
-            raise NotAcceptable(
-                f"you requested {PARTIAL}, but the requested object is a list "
-                f"(*{definition.version}.{definition.list_kind})"
-            )
+    transform = representation.transform
+    if not transform:
+        if representation.media_type == JSON and not wants_indent(exchange):
+            return _send_parts(exchange, _list_parts(resource, metadata, found.items))
+        document = _list_document(resource, metadata, found.items)
+    elif transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        document = table.of_objects(
+            found.items, include, metadata, printer=resource.strategy.printer
+        )
+    elif transform == PARTIAL_LIST:
+        document = table.partial_list(found.items, metadata, representation.version)
+    else:
+        definition = resource.definition
+        raise NotAcceptable(
+            f"you requested {PARTIAL}, but the requested object is a list "
+            f"(*{definition.version}.{definition.list_kind})"
+        )
     return send_document(exchange, representation, document)
 
 
@@ -108,12 +133,9 @@ def send_bytes(
     exchange: Exchange, data: bytes, status: int = 200, media_type: str = JSON
 ) -> web.Response:
     """Answer with bytes, compressed where they are many and the client takes it."""
-    headers = {"Content-Type": media_type}
-    if len(data) > _GZIP_THRESHOLD and _takes_gzip(exchange):
-        data = gzip.compress(data, compresslevel=1, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-        headers["Vary"] = "Accept-Encoding"
-    return web.Response(status=status, body=data, headers=headers)
+    if len(data) > _GZIP_THRESHOLD:
+        return _send_parts(exchange, [data], status, media_type)
+    return web.Response(status=status, body=data, headers={"Content-Type": media_type})
 
 
 def list_metadata(found: ObjectList) -> dict[str, Any]:
@@ -126,34 +148,52 @@ def list_metadata(found: ObjectList) -> dict[str, Any]:
     return metadata
 
 
+def _send_parts(
+    exchange: Exchange, parts: list[bytes], status: int = 200, media_type: str = JSON
+) -> web.Response:
+    size = sum(map(len, parts))
+    headers = {"Content-Type": media_type}
+    if size > _GZIP_THRESHOLD and _takes_gzip(exchange):
+        headers["Content-Encoding"] = "gzip"
+        headers["Vary"] = "Accept-Encoding"
+        return web.Response(status=status, body=GzippedSlices(parts, media_type), headers=headers)
+    body: Any = b"".join(parts) if size <= SLICE else Slices(parts, size, media_type)
+    return web.Response(status=status, body=body, headers=headers)
+
+
 def _takes_gzip(exchange: Exchange) -> bool:
     accepted = exchange.header("Accept-Encoding").split(",")
     return any(token.strip() == "gzip" for token in accepted)
 
 
-def _list_bytes(
-    definition: ResourceDefinition, metadata: dict[str, Any], items: Sequence[Stored]
-) -> bytes:
+def _list_parts(
+    resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
+) -> list[bytes]:
+    definition = resource.definition
     head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (
         definition.list_kind.encode(),
         definition.api_version.encode(),
         dump_json(metadata),
     )
-    return head + b",".join([stored.item for stored in items]) + b"]}\n"
+    parts = [head]
+    for stored in items:
+        parts.append(stored.item)
+        parts.append(b",")
+    if items:
+        parts.pop()
+    parts.append(b"]}\n")
+    return parts
 
 
 def _list_document(
-    definition: ResourceDefinition, metadata: dict[str, Any], items: Sequence[Stored]
+    resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
 ) -> dict[str, Any]:
     return {
-        "kind": definition.list_kind,
-        "apiVersion": definition.api_version,
+        "kind": resource.definition.list_kind,
+        "apiVersion": resource.definition.api_version,
         "metadata": metadata,
         "items": [
             {key: value for key, value in stored.object.items() if key not in _TYPE_META}
             for stored in items
         ],
     }
-
-
-_TYPE_META = ("kind", "apiVersion")

@@ -7,6 +7,7 @@ Status.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,21 +19,25 @@ from apiserver.endpoints.handlers.create import create
 from apiserver.endpoints.handlers.delete import delete, deletecollection
 from apiserver.endpoints.handlers.get import get
 from apiserver.endpoints.handlers.list import list_
+from apiserver.endpoints.handlers.patch import patch
+from apiserver.endpoints.handlers.subresource import SUBRESOURCES
 from apiserver.endpoints.handlers.target import Target
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
 from apiserver.endpoints.health import Health
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.negotiation import PATCH_TYPES, bare
 from apiserver.endpoints.openapi import OpenAPIDocuments
 from apiserver.endpoints.stream import Streams
-from apiserver.machinery.errors import MethodNotSupported, NotFound, UnsupportedMediaType
+from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.options import list_options
 from apiserver.registry.registry import Registry
-from apiserver.resources.definition import Subresource
+from apiserver.registry.resource import Resource
 
-_ITEM = {"get": get, "update": update, "delete": delete}
-_OBJECT_VERBS = frozenset(["get", "update", "patch", "delete"])
+_Handle = Callable[[Exchange, Target], Awaitable[web.StreamResponse]]
+
+_OBJECT: Mapping[str, _Handle] = {"get": get, "update": update, "patch": patch, "delete": delete}
+# Of subresources that read and write the object itself.
+_WHOLE: Mapping[str, _Handle] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
 
 
@@ -46,6 +51,7 @@ class Router:
     metrics: Metrics
     openapi: OpenAPIDocuments
     address: str
+    issuer: Mapping[str, bytes]
 
     async def handle(self, exchange: Exchange) -> web.StreamResponse:
         """Answer a request that has passed the filters."""
@@ -60,22 +66,19 @@ class Router:
             if self.registry.catalog.has_group(info.group):
                 raise NotFound.path()
             return plain_not_found()
-        definition = resource.definition
-        in_namespace = bool(info.namespace) and not (
-            info.resource == "namespaces" and info.namespace == info.name
-        )
-        if in_namespace != definition.namespaced and not (
-            definition.namespaced and info.is_collection
-        ):
-            raise NotFound.path()
-        if info.subresource or info.parts > 2:
-            return await self._subresource(exchange, Target(resource, self._sub(exchange)))
+        _check_scope(exchange, resource)
+        if info.parts > 2:
+            return await self._subresource(exchange, resource)
         target = Target(resource)
         if info.watch_prefix:
             return await self._watch(exchange, target)
-        if info.is_collection:
+        if info.parts == 1:
             return await self._collection(exchange, target)
-        return await self._object(exchange, target)
+        verb = info.verb
+        handle = _OBJECT.get(verb)
+        if handle is None or verb not in resource.definition.verbs or exchange.method == "HEAD":
+            raise MethodNotSupported.on_path()
+        return await handle(exchange, target)
 
     async def _collection(self, exchange: Exchange, target: Target) -> web.StreamResponse:
         info, definition = exchange.info, target.resource.definition
@@ -91,10 +94,9 @@ class Router:
             return await create(exchange, target)
         if info.verb == "deletecollection":
             return await deletecollection(exchange, target)
-        options = list_options(exchange.query)
-        if options.watch:
+        if exchange.verb == "watch":
             return await self._watch(exchange, target)
-        return await list_(exchange, target, options)
+        return await list_(exchange, target, list_options(exchange.query))
 
     async def _watch(self, exchange: Exchange, target: Target) -> web.StreamResponse:
         definition = target.resource.definition
@@ -105,38 +107,28 @@ class Router:
         options = list_options(exchange.query)
         return await watch(exchange, target, options, self.streams)
 
-    async def _object(self, exchange: Exchange, target: Target) -> web.StreamResponse:
-        verb, definition = exchange.info.verb, target.resource.definition
-        if (
-            exchange.method == "HEAD"
-            or verb not in _OBJECT_VERBS
-            or verb not in definition.verbs
-        ):
-            raise MethodNotSupported.on_path()
-        if verb == "patch":
-            self._refuse_patch(exchange)
-        return await _ITEM[verb](exchange, target)
-
-    async def _subresource(self, exchange: Exchange, target: Target) -> web.StreamResponse:
-        verb, subresource = exchange.info.verb, target.subresource
-        assert subresource is not None
-        if exchange.method == "HEAD" or verb not in subresource.verbs:
-            raise MethodNotSupported.on_path()
-        if verb == "patch":
-            self._refuse_patch(exchange)
-        if subresource.name != "status":
-            raise MethodNotSupported.on_path()
-        return await _ITEM[verb](exchange, target)
-
-    def _refuse_patch(self, exchange: Exchange) -> None:
-        if bare(exchange.header("Content-Type")) not in PATCH_TYPES:
-            raise UnsupportedMediaType("415: Unsupported Media Type", {})
-        raise MethodNotSupported.on_path()
-
-    def _sub(self, exchange: Exchange) -> Subresource:
-        info = exchange.info
-        resource = self.registry.resource(info.group, info.version, info.resource)
-        found = resource.definition.subresource(info.subresource) if resource else None
-        if found is None or info.parts > 3:
+    async def _subresource(self, exchange: Exchange, resource: Resource) -> web.StreamResponse:
+        info, definition = exchange.info, resource.definition
+        subresource = definition.subresource(info.subresource)
+        own = SUBRESOURCES.get(info.subresource)
+        if subresource is None or (info.parts > 3 and not (own and own.deep)):
             raise NotFound.path()
-        return found
+        if exchange.method == "HEAD" or info.verb not in subresource.verbs:
+            raise MethodNotSupported.on_path()
+        target = Target(resource, subresource)
+        if own is not None:
+            return await own.handle(exchange, target)
+        if info.subresource not in resource.strategy.updates:
+            raise MethodNotSupported.on_path()
+        return await _WHOLE[info.verb](exchange, target)
+
+
+def _check_scope(exchange: Exchange, resource: Resource) -> None:
+    info, definition = exchange.info, resource.definition
+    in_namespace = bool(info.namespace) and not (
+        info.resource == "namespaces" and info.namespace == info.name
+    )
+    if in_namespace != definition.namespaced and not (
+        definition.namespaced and info.is_collection
+    ):
+        raise NotFound.path()

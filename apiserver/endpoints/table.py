@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from calendar import timegm
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,37 +10,12 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.registry.codec import Stored
+from apiserver.resources import printing
+from apiserver.resources.printing import Column, Printer
+from apiserver.schema.documentation import description_of
 
 METADATA, OBJECT, NONE = "Metadata", "Object", "None"
 _API_VERSION = "meta.k8s.io/v1"
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-
-# The descriptions are those of the API documentation of ObjectMeta.
-_COLUMNS = (
-    {
-        "name": "Name",
-        "type": "string",
-        "format": "name",
-        "description": "Name must be unique within a namespace. Is required when creating "
-        "resources, although some resources may allow a client to request the generation of an "
-        "appropriate name automatically. Name is primarily intended for creation idempotence and "
-        "configuration definition. Cannot be updated. More info: "
-        "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
-        "priority": 0,
-    },
-    {
-        "name": "Age",
-        "type": "string",
-        "format": "",
-        "description": "CreationTimestamp is a timestamp representing the server time when this "
-        "object was created. It is not guaranteed to be set in happens-before order across "
-        "separate operations. Clients may not set this value. It is represented in RFC3339 form "
-        "and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
-        "https://git.k8s.io/community/contributors/devel/sig-architecture/"
-        "api-conventions.md#metadata",
-        "priority": 0,
-    },
-)
 
 
 def included(parameter: str) -> str:
@@ -55,16 +29,27 @@ def included(parameter: str) -> str:
 
 
 def of_objects(
-    items: Sequence[Stored], include: str, metadata: dict[str, Any], *, columns: bool = True
+    items: Sequence[Stored],
+    include: str,
+    metadata: dict[str, Any],
+    *,
+    printer: Printer | None = None,
+    columns: bool = True,
 ) -> dict[str, Any]:
-    """Return a Table with a row for each object; only a watch's first one has columns."""
+    """Return a Table with a row for each object, as the printer of their kind shows them.
+
+    Only the first one of a watch has columns.
+    """
+    printer = printer or printing.DEFAULT
     now = time.time()
     return {
         "kind": "Table",
         "apiVersion": _API_VERSION,
         "metadata": metadata,
-        "columnDefinitions": _COLUMNS if columns else None,
-        "rows": [_row(stored, include, now) for stored in items],
+        "columnDefinitions": [_definition(column) for column in printer.columns]
+        if columns
+        else None,
+        "rows": [_row(stored.object, printer, include, now) for stored in items],
     }
 
 
@@ -95,49 +80,24 @@ def partial_list(
     }
 
 
-def age(created: str | None, now: float) -> str:
-    """Return how long ago a time was, in the two largest units that matter: ``3d4h``."""
-    if not created:
-        return "<unknown>"
-    seconds = int(now) - timegm(time.strptime(created, _TIME_FORMAT))
-    if seconds < -1:
-        return "<invalid>"
-    return duration(max(seconds, 0))
+def _definition(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type,
+        "format": column.format,
+        "description": column.description or description_of(column.source),
+        "priority": column.priority,
+    }
 
 
-def duration(seconds: int) -> str:
-    """Return a duration as kubectl shows it: finer the shorter it is."""
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return _two(minutes, "m", seconds % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return _two(days, "d", hours % 24, "h")
-    if days < 365 * 2:
-        return f"{days}d"
-    if days < 365 * 8:
-        return _two(days // 365, "y", days % 365, "d")
-    return f"{days // 365}y"
-
-
-def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large}{large_unit}" + (f"{small}{small_unit}" if small else "")
-
-
-def _row(stored: Stored, include: str, now: float) -> dict[str, Any]:
-    document = stored.object
-    metadata = document["metadata"]
-    shown: dict[str, Any] | None = None
-    if include == OBJECT:
-        shown = document
-    elif include == METADATA:
-        shown = partial(document)
-    cells = [metadata.get("name", ""), age(metadata.get("creationTimestamp"), now)]
-    return {"cells": cells, "object": shown}
+def _row(document: Object, printer: Printer, include: str, now: float) -> dict[str, Any]:
+    row: dict[str, Any] = {"cells": printer.cells(document, now)}
+    if printer.conditions is not None:
+        conditions = printer.conditions(document)
+        if conditions:
+            row["conditions"] = conditions
+    if include == METADATA:
+        row["object"] = partial(document)
+    else:
+        row["object"] = document if include == OBJECT else None
+    return row

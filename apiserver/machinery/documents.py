@@ -76,19 +76,23 @@ def dump_yaml(document: Any) -> bytes:
 
 def check_depth(data: bytes, document: Any) -> None:
     """Raise DocumentError for a document that is nested too deeply to be written."""
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
-        return
-    level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_too_deep(document):
+        raise DocumentError("exceeded max depth")
+
+
+def is_too_deep(document: Any, limit: int = MAX_DEPTH) -> bool:
+    """Return whether more than ``limit`` arrays and objects stand in one another."""
+    level = [document] if isinstance(document, dict | list) else []
+    for _ in range(limit):
         level = [
             member
             for holder in level
             for member in (holder.values() if isinstance(holder, dict) else holder)
             if isinstance(member, dict | list)
-        ] if isinstance(document, dict | list) else []
+        ]
         if not level:
-            return
-    raise DocumentError("exceeded max depth")
+            return False
+    return bool(level)
 
 
 def _parse_slowly(data: bytes, refusal: str) -> Any:

@@ -214,7 +214,8 @@ class Invalid(StatusError):
             details["name"] = name
         if kind.group:
             details["group"] = kind.group
-        details["kind"] = kind.kind
+        if kind.kind:
+            details["kind"] = kind.kind
         if errors:
             details["causes"] = [error.cause() for error in errors]
         return cls(f"{qualified} {quote(name)} is invalid{text}", details)

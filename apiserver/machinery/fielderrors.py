@@ -87,5 +87,12 @@ def too_long(field: str, limit: int) -> FieldError:
     )
 
 
+def too_many(field: str, count: int, limit: int) -> FieldError:
+    """Return the error of a list of more than ``limit`` items."""
+    return FieldError(
+        "FieldValueTooMany", field, f"Too many: {count}: must have at most {limit} items"
+    )
+
+
 def _with(text: str, detail: str) -> str:
     return f"{text}: {detail}" if detail else text

@@ -71,6 +71,15 @@ class LabelSelector:
         """Tell whether labels meet every condition."""
         return all(requirement.matches(labels) for requirement in self.requirements)
 
+    def only_equality(self) -> tuple[str, str] | None:
+        """Return key and value where the only condition is that a label has one value."""
+        if len(self.requirements) != 1:
+            return None
+        (only,) = self.requirements
+        if only.operator != "in" or len(only.values) != 1:
+            return None
+        return only.key, next(iter(only.values))
+
 
 EVERYTHING = LabelSelector()
 

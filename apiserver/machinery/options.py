@@ -7,7 +7,7 @@ parameter that is given twice the first counts (but every ``dryRun``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apiserver.machinery import fielderrors
@@ -32,11 +32,12 @@ _PROPAGATION = ("Foreground", "Background", "Orphan")
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """CreateOptions and UpdateOptions."""
+    """CreateOptions, UpdateOptions and PatchOptions; ``force`` is for an apply alone."""
 
     dry_run: bool = False
     field_manager: str = ""
     field_validation: str = "Warn"
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,37 @@ def write_options(query: Query, kind: str) -> WriteOptions:
     """Read CreateOptions or UpdateOptions, as ``kind`` says. Raises BadRequest or Invalid."""
     if not query:
         return _NO_WRITE_OPTIONS
-    dry_run = [value for value in query.get("dryRun", ())]
+    options, errors = _read_write_options(query)
+    _refuse(kind, errors)
+    return options
+
+
+def patch_options(query: Query, *, apply: bool) -> WriteOptions:
+    """Read PatchOptions, of an apply or of another patch. Raises BadRequest or Invalid."""
+    if not query and not apply:
+        return _NO_WRITE_OPTIONS
+    options, errors = _read_write_options(query)
+    force = _boolean(query, "force")
+    ownership: list[FieldError] = []
+    if not apply and force is not None:
+        detail = "may not be specified for non-apply patch"
+        ownership.append(fielderrors.forbidden("force", detail))
+    if apply and not options.field_manager:
+        ownership.append(fielderrors.required("fieldManager", "is required for apply patch"))
+    _refuse("PatchOptions", [*ownership, *errors])
+    return replace(options, force=bool(force)) if force else options
+
+
+def _read_write_options(query: Query) -> tuple[WriteOptions, list[FieldError]]:
+    dry_run = query.get("dryRun", ())
     manager = first(query, "fieldManager")
     validation = first(query, "fieldValidation")
-    errors = [*_dry_run_errors(dry_run), *_manager_errors(manager)]
+    errors = [*_manager_errors(manager), *_dry_run_errors(dry_run)]
     if validation not in _FIELD_VALIDATION:
         errors.append(
             fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION)
         )
-    _refuse(kind, errors)
-    return WriteOptions(bool(dry_run), manager, validation or "Warn")
+    return WriteOptions(bool(dry_run), manager, validation or "Warn"), errors
 
 
 _NO_WRITE_OPTIONS = WriteOptions()
@@ -199,7 +221,6 @@ def _manager_errors(manager: str) -> list[FieldError]:
                 f"invalid character U+{ord(character):04X} (at position {position})"
             )
             errors.append(fielderrors.invalid("fieldManager", manager, detail))
-            break
     return errors
 
 

@@ -9,7 +9,9 @@ when they are read.
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import orjson
 
@@ -18,19 +20,33 @@ from storage.errors import Corrupt
 
 _PROTOBUF_MAGIC = b"k8s\x00"
 _METADATA = b',"metadata":{'
+NO_LABELS: Final[Mapping[str, str]] = {}
+
+
+# Decoded objects are let go, the oldest first, when there are more of them.
+_MOST_DECODED: Final = 1000
+_decoded: deque[Stored] = deque()
 
 
 class Stored:
-    """One stored object: the bytes that are sent, and the object when it is asked for."""
+    """One stored object: the bytes that are sent, and the object when it is asked for.
 
-    __slots__ = ("_body", "_head", "_key", "_object", "_raw", "revision")
+    ``labels`` and ``fields`` are what selectors look at; they are read with the first selector that
+    meets the object, and kept.
+    """
+
+    __slots__ = (
+        "_body", "_head", "_object", "_raw", "fields", "key", "labels", "revision",
+    )  # fmt: skip
 
     def __init__(self, key: str, raw: bytes, revision: int) -> None:
-        self._key = key
+        self.key = key
         self._raw: bytes | None = raw
         self._body = b""
         self._head = 0
         self._object: Object | None = None
+        self.labels: Mapping[str, str] | None = None
+        self.fields: Mapping[str, str] | None = None
         self.revision = revision
 
     @property
@@ -49,9 +65,13 @@ class Stored:
     @property
     def object(self) -> Object:
         """The object with its resourceVersion; shared, so never to be changed. Raises Corrupt."""
-        if self._object is None:
-            self._object = _parse(self._key, self.body)
-        return self._object
+        known = self._object
+        if known is None:
+            known = self._object = _parse(self.key, self.body)
+            _decoded.append(self)
+            if len(_decoded) > _MOST_DECODED:
+                _decoded.popleft()._object = None
+        return known
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -59,13 +79,20 @@ class Stored:
         metadata: dict[str, Any] = self.object["metadata"]
         return metadata
 
-    def forget(self) -> None:
-        """Let the decoded object go; the bytes stay."""
-        self._object = None
+    def read_labels(self) -> Mapping[str, str]:
+        """Return the labels, and keep them."""
+        document = self._object or _parse(self.key, self.body)
+        self.labels = document["metadata"].get("labels") or NO_LABELS
+        return self.labels
+
+    def read_fields(self, read: Callable[[Object], Mapping[str, str]]) -> Mapping[str, str]:
+        """Return the selectable fields as ``read`` finds them, and keep them."""
+        self.fields = read(self._object or _parse(self.key, self.body))
+        return self.fields
 
     def at(self, revision: int) -> Stored:
         """Return the same object with the resourceVersion of another revision: its deletion's."""
-        return Stored(self._key, orjson.dumps(arrange(self.object)), revision)
+        return Stored(self.key, orjson.dumps(arrange(self.object)), revision)
 
     @classmethod
     def preview(cls, key: str, document: Object, revision: int) -> Stored:
@@ -79,11 +106,11 @@ class Stored:
 
     def _splice(self, raw: bytes) -> None:
         if not raw.startswith(b'{"kind":'):
-            raw = _rearranged(self._key, raw)
+            raw = _rearranged(self.key, raw)
         head = raw.find(_METADATA)
         # A kind or a version cannot hold the text that is sought, so the first one is the right one.
         if head < 0:
-            raise Corrupt(self._key, "it has no metadata")
+            raise Corrupt(self.key, "it has no metadata")
         start = head + len(_METADATA)
         comma = b"" if raw[start : start + 1] == b"}" else b","
         version = b'"resourceVersion":"%d"' % self.revision
@@ -134,7 +161,8 @@ def _rearranged(key: str, raw: bytes) -> bytes:
 
 def _from_protobuf(key: str, raw: bytes) -> Object:
     from apiserver.schema.layout import layout_of
-    from apiserver.schema.protobuf import ProtobufError, decode_envelope, decode_message
+    from apiserver.schema.protobuf import decode_envelope, decode_message
+    from apiserver.schema.wire import ProtobufError
 
     try:
         envelope = decode_envelope(raw)

@@ -1,22 +1,25 @@
-"""ConvertedCache: the cache as one served version sees it, where another one is stored."""
+"""ConvertedStore: the store as one served version sees it, where another one is stored."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import cast
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
 from apiserver.resources.conversion import Conversion
-from storage.cache.cache import WatchCache
-from storage.hub import Watcher
+from storage.cache.cache import FRESHNESS_TIMEOUT, WatchCache
 from storage.errors import RevisionConflict
+from storage.hub import Watcher
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record
 
 
-class ConvertedCache(WatchCache[Stored]):
-    """A view of a cache: values are converted on their way in and out, nothing is kept here."""
+class ConvertedStore:
+    """A view of a cache: values are converted on their way in and out, nothing is kept here.
+
+    Keys outside of ``prefix`` (a namespace, say) are shown as they are.
+    """
 
     def __init__(self, cache: WatchCache[Stored], conversion: Conversion, prefix: str) -> None:
         self._cache = cache
@@ -33,10 +36,11 @@ class ConvertedCache(WatchCache[Stored]):
     def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
         return self._page(self._cache.page(prefix, start=start, limit=limit))
 
-    def subscribe(self, prefix: str, after: int) -> Watcher[Stored]:
-        return cast("Watcher[Stored]", _View(self._cache.subscribe(prefix, after), self.batch))
+    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[Stored]:
+        watcher = self._cache.subscribe(prefix, after, exact=exact)
+        return cast("Watcher[Stored]", _View(watcher, self._event))
 
-    async def reach(self, revision: int, patience: float = 3.0) -> bool:
+    async def reach(self, revision: int, patience: float = FRESHNESS_TIMEOUT) -> bool:
         return await self._cache.reach(revision, patience)
 
     async def refresh(self) -> bool:
@@ -64,34 +68,29 @@ class ConvertedCache(WatchCache[Stored]):
         requires: Mapping[str, int] = NO_REQUIREMENTS,
     ) -> Record[Stored]:
         document: Object = value.object if isinstance(value, Stored) else value
-        stored: Any = self._conversion.to_stored(document)
+        stored = self._conversion.to_stored(document)
         try:
             written = await self._cache.put(
-                key, stored, expected=expected, ttl=ttl, requires=requires
+                key,
+                stored,  # type: ignore[arg-type]  # the codec takes objects too
+                expected=expected,
+                ttl=ttl,
+                requires=requires,
             )
         except RevisionConflict as conflict:
-            current = self._optional(conflict.current)
-            raise RevisionConflict(conflict.key, conflict.expected, current) from conflict
+            raise self._conflict(conflict) from conflict
         return self._record(written)
 
     async def delete(self, key: str, *, expected: int) -> Record[Stored]:
         try:
             return self._record(await self._cache.delete(key, expected=expected))
         except RevisionConflict as conflict:
-            current = self._optional(conflict.current)
-            raise RevisionConflict(conflict.key, conflict.expected, current) from conflict
+            raise self._conflict(conflict) from conflict
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[Stored], None]:
-        inner = cast(
-            "AsyncGenerator[Batch[Stored], None]", self._cache.watch(prefix, after=after)
-        )
-        async with aclosing(inner) as batches:
+    async def history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
+        async with aclosing(self._cache.history(prefix, after)) as batches:
             async for batch in batches:
-                yield self.batch(batch)
-
-    def batch(self, batch: Batch[Stored]) -> Batch[Stored]:
-        """Return what happened as this version sees it."""
-        return Batch(batch.revision, [self._event(event) for event in batch.events])
+                yield Batch(batch.revision, [self._event(event) for event in batch.events])
 
     def _event(self, event: Event[Stored]) -> Event[Stored]:
         return Event(
@@ -100,6 +99,10 @@ class ConvertedCache(WatchCache[Stored]):
             self._optional(event.record),
             self._optional(event.previous),
         )
+
+    def _conflict(self, conflict: RevisionConflict) -> RevisionConflict:
+        current = self._optional(conflict.current)
+        return RevisionConflict(conflict.key, conflict.expected, current)
 
     def _page(self, page: Page[Stored]) -> Page[Stored]:
         return Page([self._record(item) for item in page.records], page.revision, page.remaining)
@@ -116,13 +119,30 @@ class ConvertedCache(WatchCache[Stored]):
 
 
 class _View:
-    def __init__(self, watcher: Watcher[Stored], convert: Any) -> None:
+    """A watcher whose events are converted when they are taken."""
+
+    __slots__ = ("_convert", "_watcher")
+
+    def __init__(
+        self, watcher: Watcher[Stored], convert: Callable[[Event[Stored]], Event[Stored]]
+    ) -> None:
         self._watcher = watcher
         self._convert = convert
 
-    async def next(self) -> Batch[Stored]:
-        batch: Batch[Stored] = self._convert(await self._watcher.next())
-        return batch
+    @property
+    def idle(self) -> bool:
+        return self._watcher.idle
+
+    @property
+    def wake(self) -> Callable[[], None] | None:
+        return self._watcher.wake
+
+    @wake.setter
+    def wake(self, wake: Callable[[], None] | None) -> None:
+        self._watcher.wake = wake
+
+    def take_parts(self) -> Sequence[Sequence[Event[Stored]]]:
+        return [[self._convert(event) for event in part] for part in self._watcher.take_parts()]
 
     def close(self) -> None:
         self._watcher.close()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+from apiserver.access.admission.chain import DELETE, Attributes
+from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry import deletion
 from apiserver.registry.codec import Stored
@@ -14,21 +18,43 @@ from storage.interface import Record
 async def delete_object(
     resource: Resource, context: RequestContext, options: DeleteOptions
 ) -> Written:
-    """Remove an object, or mark it as being deleted while it has finalizers.
+    """Remove an object, or mark it as being deleted while something holds it.
 
     Raises NotFound, Conflict when a precondition does not hold, Forbidden...
     """
 
-    def decide(current: Record[Stored] | None) -> Outcome:
+    async def decide(current: Record[Stored] | None) -> Outcome:
         if current is None:
             raise resource.not_found(context.name)
         existing = current.value.object
-        resource.strategy.check_delete(existing)
         deletion.check_preconditions(resource.definition, existing, options)
-        marked = deletion.mark(existing)
-        if marked is None:
-            return Remove()
-        return Keep() if marked is existing else Put(marked)
+        resource.strategy.check_delete(existing)
+        await _admitted(resource, context, options, existing)
+        decision = deletion.decide(existing, options, resource.strategy, int(time.time()))
+        if decision.removed:
+            return Remove(None if decision.object is existing else decision.object)
+        return Keep() if decision.object is existing else Put(decision.object)
 
     key = resource.key(context.namespace, context.name)
-    return await write(Write(resource, key, "delete", options.dry_run), decide)
+    return await write(Write(resource, context, key, "delete", options.dry_run), decide)
+
+
+async def _admitted(
+    resource: Resource, context: RequestContext, options: DeleteOptions, existing: Object
+) -> None:
+    definition, admission = resource.definition, resource.admission
+    if not admission.validates(DELETE, definition.gvr, context.subresource):
+        return
+    attributes = Attributes(
+        operation=DELETE,
+        user=context.user,
+        gvk=definition.gvk,
+        gvr=definition.gvr,
+        subresource=context.subresource,
+        namespace=context.namespace,
+        name=context.name,
+        old_object=existing,
+        dry_run=options.dry_run,
+        warn=context.warn,
+    )
+    await admission.validate(attributes)

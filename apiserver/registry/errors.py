@@ -1,16 +1,27 @@
-"""StorageError -> StatusError, one table. The second of the three doors for errors."""
+"""Errors of the store, of patches and of ownership -> StatusError. The second of the three doors for errors."""
 
 from __future__ import annotations
 
+from apiserver.fieldmanager.errors import Conflicts, FieldManagerError, MalformedApply
 from apiserver.machinery.errors import (
+    BadRequest,
+    Conflict,
     Expired,
+    Invalid,
     RequestEntityTooLarge,
     ServerTimeout,
     StatusError,
     StorageReadError,
     Timeout,
+    UnexplainedError,
 )
 from apiserver.machinery.gvk import GroupResource
+from apiserver.patch.errors import (
+    MalformedPatch,
+    PatchDoesNotApply,
+    PatchError,
+    TooManyOperations,
+)
 from storage.errors import (
     Compacted,
     Corrupt,
@@ -39,6 +50,31 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
             return Timeout(f"the {verb} operation may or may not have happened: {error}")
         case _:
             return ServerTimeout.of(resource, verb)
+
+
+def status_of_patch(error: PatchError) -> StatusError:
+    """Return what a client is told whose patch was refused."""
+    match error:
+        case MalformedPatch():
+            return BadRequest(str(error))
+        case PatchDoesNotApply():
+            # Kubernetes keeps to itself what exactly does not apply.
+            return Invalid("the server rejected our request due to an error in our request", {})
+        case TooManyOperations():
+            return RequestEntityTooLarge(str(error))
+        case _:
+            return UnexplainedError(str(error))
+
+
+def status_of_ownership(error: FieldManagerError) -> StatusError:
+    """Return what a client is told whose apply was refused."""
+    match error:
+        case Conflicts():
+            return Conflict(str(error), {"causes": error.causes()})
+        case MalformedApply():
+            return BadRequest(str(error))
+        case _:
+            return UnexplainedError(str(error))
 
 
 def future_revision(requested: int, current: int, *, retry_after: int) -> Timeout:

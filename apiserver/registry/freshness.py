@@ -16,13 +16,25 @@ def _problem(text: str) -> str | None:
     if syntax and len(text) < 20 and int(text) <= _MAX:
         return None
     why = "value out of range" if syntax else "invalid syntax"
-    shown = quote(text)
-    return f"resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: {why}"
+    return f"strconv.ParseUint: parsing {quote(text)}: {why}"
+
+
+def _field_problem(text: str) -> str | None:
+    problem = _problem(text)
+    return problem and f"resourceVersion: Invalid value: {quote(text)}: {problem}"
+
+
+def parse_precondition(text: str) -> int:
+    """Read the resourceVersion in an object. A bad one is a 500, as Kubernetes has it."""
+    problem = _problem(text)
+    if problem:
+        raise UnexplainedError(problem)
+    return int(text)
 
 
 def parse_for_get(text: str) -> int:
     """Read the resourceVersion of a get or a watch. A bad one is a 500, as Kubernetes has it."""
-    problem = _problem(text)
+    problem = _field_problem(text)
     if problem:
         raise UnexplainedError(problem)
     return int(text)
@@ -30,7 +42,7 @@ def parse_for_get(text: str) -> int:
 
 def parse_for_list(text: str) -> int:
     """Read the resourceVersion of a list. Raises BadRequest."""
-    problem = _problem(text)
+    problem = _field_problem(text)
     if problem:
         raise BadRequest(f"invalid resource version: {problem}")
     return int(text)

@@ -39,9 +39,13 @@ class ObjectList:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """What to read: from where on, at which revision, of how old a memory."""
+    """What to read: from where on, at which revision, of how old a memory.
+
+    ``within`` is the part below ``prefix`` that the selection leaves.
+    """
 
     prefix: str
+    within: str
     start: str = ""
     revision: int = LATEST
     not_older: int | None = None
@@ -55,7 +59,8 @@ async def list_objects(resource: Resource, namespace: str, options: ListOptions)
     """
     check_list(options)
     selection = Selection(options, resource.strategy)
-    span = _range(resource.prefix(namespace), options)
+    prefix = resource.prefix(namespace)
+    span = _range(prefix, within(resource, namespace, selection), options)
     try:
         return await _read(resource, span, selection)
     except Compacted as error:
@@ -88,7 +93,18 @@ def check_list(options: ListOptions) -> None:
         raise Invalid.of(GroupVersionKind(META_GROUP, "v1", "ListOptions"), "", errors)
 
 
-def _range(prefix: str, options: ListOptions) -> _Range:
+def within(resource: Resource, namespace: str, selection: Selection) -> str:
+    """Return the prefix of all keys that a selection can hold, the narrowest that is known."""
+    namespace = namespace or selection.namespace or ""
+    if not resource.definition.namespaced:
+        namespace = ""
+    prefix, name = resource.prefix(namespace), selection.name
+    if name and (namespace or not resource.definition.namespaced):
+        return prefix + name
+    return prefix
+
+
+def _range(prefix: str, within: str, options: ListOptions) -> _Range:
     limit = max(options.limit, 0)
     text = options.resource_version
     if options.continue_token:
@@ -96,16 +112,16 @@ def _range(prefix: str, options: ListOptions) -> _Range:
             raise BadRequest("specifying resource version is not allowed when using continue")
         token = continuation.decode(options.continue_token)
         revision = LATEST if token.revision == continuation.INCONSISTENT else token.revision
-        return _Range(prefix, prefix + token.start, revision, limit=limit)
+        return _Range(prefix, within, prefix + token.start, revision, limit=limit)
     if not text:
-        return _Range(prefix, limit=limit)
+        return _Range(prefix, within, limit=limit)
     revision = freshness.parse_for_list(text)
     if revision == 0:
-        return _Range(prefix, not_older=0)
+        return _Range(prefix, within, not_older=0)
     match = options.resource_version_match
     if match == _EXACT or (not match and limit):
-        return _Range(prefix, revision=revision, limit=limit)
-    return _Range(prefix, not_older=revision, limit=limit)
+        return _Range(prefix, within, revision=revision, limit=limit)
+    return _Range(prefix, within, not_older=revision, limit=limit)
 
 
 async def _read(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
@@ -114,7 +130,7 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
     revision = page.revision
     while span.limit and page.remaining and len(records) < span.limit:
         following = page.records[-1].key + "\0"
-        pinned = _Range(span.prefix, following, revision)
+        pinned = _Range(span.prefix, span.within, following, revision)
         page = await _page(resource, pinned, _FETCH_LIMIT)
         records += _chosen(page.records, selection)
     more = page.remaining + max(len(records) - span.limit, 0) if span.limit else 0
@@ -131,14 +147,12 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
     store = resource.store
     if span.not_older is not None:
         await freshness.not_older(store, span.not_older)
-        return store.page(span.prefix, start=span.start, limit=limit)
-    return await store.list(span.prefix, start=span.start, limit=limit, revision=span.revision)
+        return store.page(span.within, start=span.start, limit=limit)
+    return await store.list(span.within, start=span.start, limit=limit, revision=span.revision)
 
 
 def _chosen(records: Sequence[Record[Stored]], selection: Selection) -> list[Record[Stored]]:
-    if not selection:
-        return list(records)
-    return [record for record in records if record.value in selection]
+    return selection.of(records) if selection else list(records)
 
 
 def _expired(span: _Range, options: ListOptions) -> Expired:

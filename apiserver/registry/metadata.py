@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from apiserver.machinery import fielderrors
@@ -15,7 +16,8 @@ from apiserver.machinery.names import (
     label_value_problems,
     path_segment_problems,
 )
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, with_metadata
+from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now
 from apiserver.resources.strategy import Strategy
 
@@ -27,7 +29,26 @@ _SYSTEM_FIELDS = (
     "selfLink",
     "resourceVersion",
 )
-_IMMUTABLE = ("name", "namespace", "uid")
+_IMMUTABLE = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+_OWNER_MEMBERS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+_NO_OWNER = ("v1", "Event")
+_DUPLICATE_OWNERS = (
+    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in "
+    "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate "
+    "UID(s) observed: "
+)
+_DUPLICATE_OWNERS_ADMITTED = (
+    ".metadata.ownerReferences contains duplicate entries after mutating admission happens; API "
+    "server dedups owner references in 1.20+, and may reject such requests as early as 1.24; "
+    "please fix your requests; duplicate UID(s) observed: "
+)
 _ANNOTATIONS_LIMIT = 256 * 1024
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
@@ -64,50 +85,107 @@ def begin(document: Object) -> Object:
 def carry_over(document: Object, old: Object) -> Object:
     """Return an update with what a client may leave out, or may not change, taken from ``old``."""
     metadata, before = dict(document["metadata"]), old["metadata"]
-    metadata.setdefault("uid", before.get("uid"))
-    for field in ("creationTimestamp", "generation", "deletionTimestamp"):
+    if not metadata.get("uid") and "uid" in before:
+        metadata["uid"] = before["uid"]
+    for field in ("creationTimestamp", "generation"):
         metadata.pop(field, None)
         if field in before:
             metadata[field] = before[field]
+    if "deletionTimestamp" in before:
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
     if "deletionGracePeriodSeconds" in before:
         metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
     metadata.pop("selfLink", None)
     return {**document, "metadata": metadata}
 
 
+def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: bool) -> Object:
+    """Return ``document`` with owners that it names twice named once, and a warning."""
+    owners = document["metadata"].get("ownerReferences")
+    if not owners or len(owners) == 1:
+        return document
+    kept: list[dict[str, Any]] = []
+    twice: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            twice.append(owner.get("uid", ""))
+        else:
+            kept.append(owner)
+    if not twice:
+        return document
+    text = _DUPLICATE_OWNERS_ADMITTED if admitted else _DUPLICATE_OWNERS
+    warn(text + ", ".join(dict.fromkeys(twice)))
+    return with_metadata(document, ownerReferences=kept)
+
+
+def with_generation(document: Object, old: Object | None, strategy: Strategy) -> Object:
+    """Return ``document`` with the generation that its change of intent gives it."""
+    if not strategy.generation_of:
+        return document
+    if old is None:
+        return with_metadata(document, generation=1)
+    if all(document.get(name) == old.get(name) for name in strategy.generation_of):
+        return document
+    return with_metadata(document, generation=(old["metadata"].get("generation") or 0) + 1)
+
+
 def validate(document: Object, strategy: Strategy) -> list[FieldError]:
     """Return every rule of metadata that an object breaks."""
     metadata = document["metadata"]
+    errors = _names(metadata, strategy)
+    if metadata.get("generation", 0) < 0:
+        detail = "must be greater than or equal to 0"
+        errors.append(fielderrors.invalid("metadata.generation", metadata["generation"], detail))
     return [
-        *_names(metadata, strategy),
-        *_labels(metadata.get("labels") or {}),
-        *_annotations(metadata.get("annotations") or {}),
-        *_owners(metadata.get("ownerReferences") or []),
+        *errors,
+        *_contents(metadata),
         *_finalizers(metadata.get("finalizers") or []),
     ]
 
 
 def validate_update(document: Object, old: Object, strategy: Strategy) -> list[FieldError]:
-    """Return every rule of metadata that a change breaks."""
+    """Return every rule of metadata that a change breaks.
+
+    Kubernetes looks at it twice, for the kind and for all kinds, and says what it finds as often;
+    most kinds look at the metadata of the new object as such once more.
+    """
     metadata, before = document["metadata"], old["metadata"]
-    errors = validate(document, strategy)
+    errors: list[FieldError] = []
+    if "deletionTimestamp" in before:
+        errors += _no_new_finalizers(metadata, before)
     for field in _IMMUTABLE:
         if metadata.get(field) != before.get(field):
             path = f"metadata.{field}"
-            errors.append(
-                fielderrors.invalid(path, metadata.get(field, ""), "field is immutable")
-            )
-    if "deletionTimestamp" in before:
-        known = before.get("finalizers") or []
-        added = [item for item in metadata.get("finalizers") or [] if item not in known]
-        if added:
-            shown = ", ".join(f'"{item}"' for item in added)
-            detail = (
-                "no new finalizers can be added if the object is being deleted, "
-                f"found new finalizers []string{{{shown}}}"
-            )
-            errors.append(fielderrors.forbidden("metadata.finalizers", detail))
+            value = metadata.get(field, "" if field in ("name", "namespace", "uid") else None)
+            errors.append(fielderrors.invalid(path, value, "field is immutable"))
+    errors += _contents(metadata)
+    if strategy.revalidates_metadata:
+        return [*errors, *errors, *validate(document, strategy)]
+    return [*errors, *errors]
+
+
+def _contents(metadata: dict[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if "labels" in metadata:
+        errors += label_errors(metadata["labels"] or {}, "metadata.labels")
+    if "annotations" in metadata:
+        errors += annotation_errors(metadata["annotations"] or {}, "metadata.annotations")
+    if "ownerReferences" in metadata:
+        errors += _owners(metadata["ownerReferences"] or [])
     return errors
+
+
+def _no_new_finalizers(metadata: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    known = before.get("finalizers") or []
+    added = sorted({item for item in metadata.get("finalizers") or [] if item not in known})
+    if not added:
+        return []
+    shown = ", ".join(quote(item) for item in added)
+    detail = (
+        "no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers []string{{{shown}}}"
+    )
+    return [fielderrors.forbidden("metadata.finalizers", detail)]
 
 
 def _names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
@@ -135,22 +213,24 @@ def _names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
     return errors
 
 
-def _labels(labels: dict[str, str]) -> list[FieldError]:
+def label_errors(labels: dict[str, str], path: str) -> list[FieldError]:
+    """Return what is wrong with labels."""
     errors: list[FieldError] = []
     for key, value in labels.items():
-        errors += _invalid("metadata.labels", key, label_key_problems(key))
-        errors += _invalid("metadata.labels", value, label_value_problems(value))
+        errors += _invalid(path, key, label_key_problems(key))
+        errors += _invalid(path, value, label_value_problems(value))
     return errors
 
 
-def _annotations(annotations: dict[str, str]) -> list[FieldError]:
+def annotation_errors(annotations: dict[str, str], path: str) -> list[FieldError]:
+    """Return what is wrong with annotations."""
     errors: list[FieldError] = []
     size = 0
     for key, value in annotations.items():
-        errors += _invalid("metadata.annotations", key, label_key_problems(key.lower()))
+        errors += _invalid(path, key, label_key_problems(key.lower()))
         size += len(key.encode()) + len(value.encode())
     if size > _ANNOTATIONS_LIMIT:
-        errors.append(fielderrors.too_long("metadata.annotations", _ANNOTATIONS_LIMIT))
+        errors.append(fielderrors.too_long(path, _ANNOTATIONS_LIMIT))
     return errors
 
 
@@ -159,25 +239,40 @@ def _owners(owners: list[dict[str, Any]]) -> list[FieldError]:
     path = "metadata.ownerReferences"
     controllers: list[str] = []
     for owner in owners:
-        version = (owner.get("apiVersion") or "").rpartition("/")[2]
-        if not version:
-            errors.append(
-                fielderrors.invalid(
-                    f"{path}.apiVersion", owner.get("apiVersion", ""), "version must not be empty"
-                )
-            )
-        for field in ("kind", "name", "uid"):
-            if not owner.get(field):
-                errors.append(fielderrors.invalid(f"{path}.{field}", "", "must not be empty"))
+        errors += _owner(owner, path)
         if owner.get("controller"):
-            controllers.append(f"{owner.get('kind')}/{owner.get('name')}")
+            controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
     if len(controllers) > 1:
         detail = (
             'Only one reference can have Controller set to true. Found "true" in references for '
             f"{controllers[0]} and {controllers[1]}"
         )
-        errors.append(fielderrors.invalid(path, owners, detail))
+        errors.append(fielderrors.invalid(path, [_in_order(o) for o in owners], detail))
     return errors
+
+
+def _owner(owner: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    given = owner.get("apiVersion") or ""
+    version = "" if given.count("/") > 1 else given.rpartition("/")[2]
+    if not version:
+        detail = "version must not be empty"
+        errors.append(fielderrors.invalid(f"{path}.apiVersion", given, detail))
+    for field in ("kind", "name", "uid"):
+        if not owner.get(field):
+            errors.append(fielderrors.invalid(f"{path}.{field}", "", "must not be empty"))
+    if (given, owner.get("kind")) == _NO_OWNER:
+        detail = "/v1, Kind=Event is disallowed from being an owner"
+        errors.append(fielderrors.invalid(path, _in_order(owner), detail))
+    return errors
+
+
+def _in_order(owner: dict[str, Any]) -> dict[str, Any]:
+    # As Go writes it, since messages quote it.
+    return {name: owner.get(name, "") for name in _OWNER_MEMBERS if name in owner or name in _TEXTS}
+
+
+_TEXTS = ("apiVersion", "kind", "name", "uid")
 
 
 def _finalizers(finalizers: list[str]) -> list[FieldError]:

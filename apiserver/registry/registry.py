@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from apiserver.access.admission.chain import Chain, Plugin
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ConvertedCache
+from apiserver.registry.converted import ConvertedStore
 from apiserver.registry.keys import collection_prefix
+from apiserver.registry.ownership import field_manager_of
+from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource
 from apiserver.resources.builtin.behaviour import strategy_of
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.conversion import conversion
+from apiserver.resources.definition import ResourceDefinition
 from storage.cache.cache import WatchCache
 
 _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io", "events")])
 
 
 class Registry:
-    """All resources of one server, over one store."""
+    """All resources of one server, over one store.
+
+    ``plugins`` are those of admission, in order; ``event_ttl`` is in seconds.
+    """
 
     def __init__(
-        self, catalog: Catalog, store: WatchCache[Stored], root: str, event_ttl: int
+        self,
+        catalog: Catalog,
+        store: WatchCache[Stored],
+        root: str,
+        *,
+        event_ttl: int,
+        plugins: Sequence[Plugin] = (),
     ) -> None:
         self.catalog = catalog
         self.store = store
+        self.reader = CacheReader(self.resource)
         self._root = root
         self._event_ttl = event_ttl
+        self._admission = Chain(plugins, self.reader)
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._generation = catalog.generation
 
@@ -35,19 +52,25 @@ class Registry:
             self._generation = self.catalog.generation
         known = self._resources.get((group, version, plural))
         if known is None:
-            known = self._build(group, version, plural)
+            definition = self.catalog.resource(group, version, plural)
+            if definition is None:
+                return None
+            known = self._resources[group, version, plural] = self._built(definition)
         return known
 
-    def _build(self, group: str, version: str, plural: str) -> Resource | None:
-        definition = self.catalog.resource(group, version, plural)
-        if definition is None:
-            return None
-        store = self.store
+    def _built(self, definition: ResourceDefinition) -> Resource:
+        strategy = strategy_of(definition)
         change = conversion(definition.gvk, definition.storage_kind)
+        store: WatchCache[Stored] | ConvertedStore = self.store
         if change is not None:
-            prefix = collection_prefix(self._root, definition)
-            store = ConvertedCache(store, change, prefix)
-        ttl = self._event_ttl if definition.group_resource in _EVENTS else 0
-        built = Resource(definition, strategy_of(definition), store, self._root, ttl)
-        self._resources[group, version, plural] = built
-        return built
+            store = ConvertedStore(self.store, change, collection_prefix(self._root, definition))
+        return Resource(
+            definition=definition,
+            strategy=strategy,
+            store=store,
+            root=self._root,
+            field_manager=field_manager_of(definition, strategy),
+            admission=self._admission,
+            conversion=change,
+            ttl=self._event_ttl if definition.group_resource in _EVENTS else 0,
+        )

@@ -1,13 +1,17 @@
-"""Resource: one served resource's definition, behaviour and store."""
+"""Resource: one served resource's definition, behaviour, ownership, admission and store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from apiserver.access.admission.chain import Chain
+from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.codec import Stored
+from apiserver.registry.converted import ConvertedStore
+from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
 from storage.cache.cache import WatchCache
@@ -18,13 +22,16 @@ from storage.errors import StorageError
 class Resource:
     """Everything that the verbs need to know of one resource.
 
-    ``ttl`` is how long its objects live, in seconds; 0 is for ever.
+    ``conversion`` is the way to the version that is stored, where another one is served. ``ttl`` is how long its objects live, in seconds; 0 is for ever.
     """
 
     definition: ResourceDefinition
     strategy: Strategy
-    store: WatchCache[Stored]
+    store: WatchCache[Stored] | ConvertedStore
     root: str
+    field_manager: FieldManager
+    admission: Chain
+    conversion: Conversion | None = None
     ttl: int = 0
 
     @property

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
+from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
 from apiserver.registry.codec import Stored
 from apiserver.resources.strategy import Strategy
+from storage.interface import Record
 
 
 class Selection:
@@ -23,13 +27,52 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self._labels) or bool(self._fields)
 
+    @property
+    def name(self) -> str | None:
+        """The only name that can be selected, ``None`` where there may be several."""
+        return self._fields.required("metadata.name")
+
+    @property
+    def namespace(self) -> str | None:
+        """The only namespace that can be selected, ``None`` where there may be several."""
+        return self._fields.required("metadata.namespace")
+
     def __contains__(self, stored: Stored) -> bool:
-        if self._labels and not self._labels.matches(stored.metadata.get("labels") or {}):
-            return False
+        if self._labels:
+            labels = stored.labels
+            if not self._labels.matches(stored.read_labels() if labels is None else labels):
+                return False
         if not self._fields:
             return True
-        document = stored.object
-        return self._fields.matches(lambda name: self._strategy.field(document, name))
+        fields = stored.fields
+        if fields is None:
+            fields = stored.read_fields(self._read)
+        return self._fields.matches(fields.__getitem__)
+
+    def of(self, records: Sequence[Record[Stored]]) -> list[Record[Stored]]:
+        """Return the records that are selected, in their order."""
+        only = self._labels.only_equality() if not self._fields else None
+        if only is None:
+            return [record for record in records if record.value in self]
+        # Most selectors ask for one label: this is a list of thousands of objects in one pass.
+        key, value = only
+        return [
+            record
+            for record in records
+            if (
+                record.value.read_labels() if record.value.labels is None else record.value.labels
+            ).get(key)
+            == value
+        ]
+
+    def _read(self, document: Object) -> Mapping[str, str]:
+        strategy = self._strategy
+        metadata = document["metadata"]
+        return {
+            "metadata.name": metadata.get("name", ""),
+            "metadata.namespace": metadata.get("namespace", ""),
+            **{name: read(document) for name, read in strategy.fields.items()},
+        }
 
 
 def check_fields(selector: FieldSelector, strategy: Strategy) -> None:

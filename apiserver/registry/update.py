@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import BadRequest, Conflict, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
-from apiserver.registry import create, deletion, freshness, metadata, namespaces
+from apiserver.registry import freshness, metadata, namespaces
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.preparation import Request, prepared_for_create, prepared_for_update
 from apiserver.registry.resource import Resource
-from apiserver.registry.write import Outcome, Put, Remove, Write, Written, write
+from apiserver.registry.write import Outcome, Put, Write, Written, write
 from storage.interface import Record
 
 _MODIFIED = (
@@ -24,30 +23,29 @@ _MODIFIED = (
 async def update_object(
     resource: Resource, context: RequestContext, document: Object, options: WriteOptions
 ) -> Written:
-    """Replace an object, or its status when the context names that subresource.
+    """Replace an object, or what a subresource of it covers.
 
-    ``document`` is canonical, of the resource's kind. Raises Conflict when it was made of another
-    state of the object, NotFound, Invalid...
+    ``document`` is canonical, of the resource's kind, and the caller's own. Raises Conflict when it
+    was made of another state of the object, NotFound, Invalid...
     """
-    document = _addressed(document, context)
-    prepare = _preparation(resource, context)
+    document = addressed(document, context)
+    resource.strategy.default(document)
+    request = Request(resource, context, options)
 
-    def decide(current: Record[Stored] | None) -> Outcome:
+    async def decide(current: Record[Stored] | None) -> Outcome:
         if current is None:
-            return _absent(resource, context, document)
-        old = current.value.object
-        _check_identity(resource, document, current)
-        desired = prepare(metadata.carry_over(document, old), old)
-        _check_valid(resource, desired, old)
-        if deletion.is_finished(desired):
-            return Remove(desired)
-        return Put(desired)
+            return await _absent(request, document)
+        check_identity(resource, document, current)
+        check_version(resource, document, current)
+        return await prepared_for_update(request, document, current.value.object)
 
     key = resource.key(context.namespace, context.name)
-    return await write(Write(resource, key, "update", options.dry_run), decide)
+    change = Write(resource, context, key, "update", options.dry_run, droppable=True)
+    return await write(change, decide)
 
 
-def _addressed(document: Object, context: RequestContext) -> Object:
+def addressed(document: Object, context: RequestContext) -> Object:
+    """Return a document that is what the URL names. Raises BadRequest where it is another."""
     document = metadata.check_namespace(document, context.namespace)
     name = document["metadata"].get("name", "")
     if not name:
@@ -62,41 +60,53 @@ def _addressed(document: Object, context: RequestContext) -> Object:
     return document
 
 
-def _preparation(
-    resource: Resource, context: RequestContext
-) -> Callable[[Object, Object], Object]:
-    strategy = resource.strategy
-    if context.subresource == "status":
-        return strategy.prepare_for_status_update
-    return lambda document, old: strategy.prepare_for_update(strategy.default(document), old)
-
-
-def _absent(resource: Resource, context: RequestContext, document: Object) -> Outcome:
+async def _absent(request: Request, document: Object) -> Outcome:
+    resource, context = request.resource, request.context
     if context.subresource or not resource.strategy.allow_create_on_update:
         raise resource.not_found(context.name)
+    return await created(request, document)
+
+
+async def created(request: Request, document: Object) -> Outcome:
+    """Return the creation of an object by a request that may also change one."""
+    resource, context = request.resource, request.context
     requires = namespaces.requirements(resource, context.namespace, context.name)
-    fields = {k: v for k, v in document["metadata"].items() if k != "resourceVersion"}
-    desired = metadata.begin(resource.strategy.default({**document, "metadata": fields}))
-    return Put(create.prepare(resource, desired), requires)
+    given = document["metadata"]
+    uid = given.get("uid")
+    if uid:
+        raise _wrong_uid(resource, resource.key(context.namespace, context.name), given, "")
+    fields = {key: value for key, value in given.items() if key != "resourceVersion"}
+    desired = {**document, "metadata": fields}
+    return Put(await prepared_for_create(request, desired), requires)
 
 
-def _check_identity(resource: Resource, document: Object, current: Record[Stored]) -> None:
-    given, name = document["metadata"], document["metadata"]["name"]
+def check_identity(resource: Resource, document: Object, current: Record[Stored]) -> None:
+    """Raise Conflict when a document is of another object of the same name."""
+    given = document["metadata"]
     uid = current.value.metadata.get("uid")
     if given.get("uid", uid) != uid:
-        raise Conflict.of(
-            resource.group_resource,
-            name,
-            f"StorageError: invalid object, Code: 4, Key: {current.key}, ResourceVersion: 0, "
-            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {given['uid']}, "
-            f"UID in object meta: {uid}",
-        )
-    version = freshness.parse_for_get(given.get("resourceVersion") or "0")
+        raise _wrong_uid(resource, current.key, given, str(uid))
+
+
+def check_version(resource: Resource, document: Object, current: Record[Stored]) -> None:
+    """Raise Conflict when a document was made of another state, Invalid when it must say of which."""
+    given, name = document["metadata"], document["metadata"]["name"]
+    version = freshness.parse_precondition(given.get("resourceVersion") or "0")
     if version == 0:
         if not resource.strategy.allow_unconditional_update:
             raise _version_required(resource, name)
     elif version != current.revision:
         raise Conflict.of(resource.group_resource, name, _MODIFIED)
+
+
+def _wrong_uid(resource: Resource, key: str, given: Object, found: str) -> Conflict:
+    return Conflict.of(
+        resource.group_resource,
+        given["name"],
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: UID in precondition: {given['uid']}, "
+        f"UID in object meta: {found}",
+    )
 
 
 def _version_required(resource: Resource, name: str) -> Invalid:
@@ -105,13 +115,3 @@ def _version_required(resource: Resource, name: str) -> Invalid:
         "metadata.resourceVersion", 0, "must be specified for an update"
     )
     return Invalid.of(GroupVersionKind(group, "", plural), name, [error])
-
-
-def _check_valid(resource: Resource, desired: Object, old: Object) -> None:
-    strategy = resource.strategy
-    errors = [
-        *metadata.validate_update(desired, old, strategy),
-        *strategy.validate_update(desired, old),
-    ]
-    if errors:
-        raise Invalid.of(resource.definition.gvk, desired["metadata"]["name"], errors)

@@ -12,15 +12,19 @@ no       no     none
 =======  =====  =========================================================
 
 An object that is gone is one that is not selected any more.
+
+A watch has two parts. `Watch.opening` is what was there, or has happened, before: it may be long and
+is read at the client's pace. Then the watch is subscribed: ``wake`` is called when something is due
+and `Watch.take` returns it, so that an idle watch costs nothing and a thousand of them share what
+happened.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import Expired, Invalid, StatusError
@@ -28,32 +32,35 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import freshness
 from apiserver.registry.codec import Stored
+from apiserver.registry.list import within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
-from storage.interface import Batch, Event
+from storage.hub import Watcher
+from storage.interface import Event
 
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
-INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-_NOT_OLDER = "NotOlderThan"
-_BOOKMARK_INTERVAL = 60.0
+INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+_NOT_OLDER: Final = "NotOlderThan"
+
+
+#: Consecutive changes under one prefix, shared by everybody who watches it.
+Part: TypeAlias = Sequence[Event[Stored]]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One event: its type, and the object as of it."""
+    """One event: its type, and the object as of it; ``revision`` is that of the change."""
 
     type: str
     stored: Stored
+    revision: int
 
 
-async def watch_objects(
-    resource: Resource, namespace: str, options: ListOptions
-) -> AsyncIterator[Sequence[WatchEvent]]:
-    """Open a watch. Raises Invalid, BadRequest... for options that cannot be met.
+async def watch_objects(resource: Resource, namespace: str, options: ListOptions) -> Watch:
+    """Open a watch; close it in the end. Raises Invalid, BadRequest... for options that cannot be met.
 
-    What goes wrong later is raised by the iterator, as StatusError; it ends without an error when
-    the reader was too slow or the server lost its place.
+    What goes wrong later is raised by the watch, as StatusError.
     """
     check_watch(options)
     selection = Selection(options, resource.strategy)
@@ -64,8 +71,8 @@ async def watch_objects(
         initial = revision == 0 and not options.resource_version_match
     if initial and not version:
         await _refresh(resource)
-    watch = _Watch(resource, resource.prefix(namespace), selection, options)
-    return watch.from_state(revision) if initial else watch.from_revision(revision)
+    scope = _Scope(within(resource, namespace, selection), bool(selection.name))
+    return Watch(resource, scope, selection, _Start(revision, initial, options))
 
 
 def check_watch(options: ListOptions) -> None:
@@ -98,84 +105,146 @@ async def _refresh(resource: Resource) -> None:
         raise resource.failed(error, "watch") from error
 
 
-class _Watch:
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """The prefix that is watched; ``named``: of one object, so it may be the key itself."""
+
+    prefix: str
+    named: bool
+
+
+class _Start:
+    """From where on a watch shows what happens."""
+
+    __slots__ = ("bookmarks", "initial", "revision")
+
+    def __init__(self, revision: int, initial: bool, options: ListOptions) -> None:  # noqa: FBT001
+        self.revision = revision
+        self.initial = initial
+        self.bookmarks = options.allow_watch_bookmarks
+
+
+class Watch:
+    """One open watch."""
+
     def __init__(
-        self, resource: Resource, prefix: str, selection: Selection, options: ListOptions
+        self, resource: Resource, scope: _Scope, selection: Selection, start: _Start
     ) -> None:
         self._resource = resource
-        self._prefix = prefix
+        self._scope = scope
         self._selection = selection
-        self._bookmarks = options.allow_watch_bookmarks
+        self._start = start
+        self._watcher: Watcher[Stored] | None = None
+        #: The revision up to which the client has been told everything.
+        self._told = start.revision
 
-    async def from_state(self, revision: int) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        store = self._resource.store
-        await freshness.not_older(store, revision)
-        page = store.page(self._prefix)
-        watcher = store.subscribe(self._prefix, page.revision)
-        try:
-            events = [
-                WatchEvent(ADDED, record.value)
-                for record in page.records
-                if record.value in self._selection
-            ]
-            if self._bookmarks:
-                events.append(self._bookmark(page.revision, {INITIAL_EVENTS_END: "true"}))
-            yield events
-            async for batch in self._follow(watcher.next, page.revision):
-                yield batch
-        finally:
-            watcher.close()
+    @property
+    def plain(self) -> bool:
+        """Whether every event of the watched prefix is shown, and as it is."""
+        return not self._selection and self._resource.conversion is None
 
-    async def from_revision(self, revision: int) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        store = self._resource.store
-        after = revision or store.seen
-        try:
-            watcher = store.subscribe(self._prefix, after)
-        except Compacted:
-            async for batch in self._from_history(after):
-                yield batch
+    @property
+    def resource(self) -> Resource:
+        """What is watched."""
+        return self._resource
+
+    async def opening(self) -> AsyncGenerator[Sequence[WatchEvent], None]:
+        """Yield what the client is told first; when it ends, the watch is subscribed."""
+        if self._start.initial:
+            async for events in self._state():
+                yield events
             return
+        after = self._start.revision or self._resource.store.seen
+        self._told = after
         try:
-            async for batch in self._follow(watcher.next, after):
-                yield batch
-        finally:
-            watcher.close()
-
-    async def _from_history(self, after: int) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        history = self._resource.store.watch(self._prefix, after=after)
-        inner = cast("AsyncGenerator[Batch[Stored], None]", history)
-        async with aclosing(inner) as batches:
-            async for events in self._follow(lambda: anext(batches), after, patient=False):
+            self._subscribe(after)
+        except Compacted:
+            async for events in self._history(after):
                 yield events
 
-    async def _follow(
-        self, following: Any, after: int, *, patient: bool = True
-    ) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        while True:
-            try:
-                async with asyncio.timeout(_BOOKMARK_INTERVAL if patient else None):
-                    batch = await following()
-            except TimeoutError:
-                if self._bookmarks and self._resource.store.seen > after:
-                    after = self._resource.store.seen
-                    yield [self._bookmark(after)]
-                continue
-            except Compacted as error:
-                raise self._expired(error) from error
-            except (SlowWatcher, Unavailable):
-                return
-            events = [event for event in map(self._select, batch.events) if event is not None]
-            if events:
-                yield events
+    def subscribed(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called, once, when something becomes due where nothing was."""
+        assert self._watcher is not None
+        self._watcher.wake = wake
+        if not self._watcher.idle:
+            wake()
+
+    def take_parts(self) -> Sequence[Part]:
+        """Return what is due as it happened; parts are shared among watches of the same prefix.
+
+        Raises StatusError when the watch must end with one, EOFError when it just ends.
+        """
+        assert self._watcher is not None
+        try:
+            return self._watcher.take_parts()
+        except Compacted as error:
+            raise self._expired(error) from error
+        except (SlowWatcher, Unavailable) as error:
+            raise EOFError from error
+
+    def select(self, events: Part) -> list[WatchEvent]:
+        """Return what a client is shown of what happened."""
+        return [shown for shown in map(self._select, events) if shown is not None]
+
+    def bookmark(self) -> WatchEvent | None:
+        """Return how far the client has been told everything, ``None`` if that is nothing new."""
+        seen = self._resource.store.seen
+        if not self._start.bookmarks or self._watcher is None or not self._watcher.idle:
+            return None
+        if seen <= self._told:
+            return None
+        self._told = seen
+        return self._bookmark(seen)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._watcher is not None:
+            self._watcher.close()
+
+    async def _state(self) -> AsyncGenerator[Sequence[WatchEvent], None]:
+        store, revision = self._resource.store, self._start.revision
+        await freshness.not_older(store, revision)
+        page = store.page(self._scope.prefix)
+        self._subscribe(page.revision)
+        self._told = page.revision
+        records = self._selection.of(page.records) if self._selection else page.records
+        events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
+        if self._start.bookmarks:
+            events.append(self._bookmark(page.revision, {INITIAL_EVENTS_END: "true"}))
+        yield events
+
+    async def _history(self, after: int) -> AsyncGenerator[Sequence[WatchEvent], None]:
+        history = self._resource.store.history(self._scope.prefix, after)
+        try:
+            async with aclosing(history) as batches:
+                async for batch in batches:
+                    after = batch.revision
+                    yield self.select(batch.events)
+        except Compacted as error:
+            raise self._expired(error) from error
+        except StorageError as error:
+            raise self._resource.failed(error, "watch") from error
+        self._told = after
+        self._subscribe(after)
+
+    def _subscribe(self, after: int) -> None:
+        scope = self._scope
+        self._watcher = self._resource.store.subscribe(scope.prefix, after, exact=scope.named)
 
     def _select(self, event: Event[Stored]) -> WatchEvent | None:
         before, after = event.previous, event.record
-        was = before is not None and before.value in self._selection
-        if after is not None and after.value in self._selection:
-            return WatchEvent(MODIFIED if was else ADDED, after.value)
+        if not self._selection:
+            if after is not None:
+                kind = ADDED if before is None else MODIFIED
+                return WatchEvent(kind, after.value, event.revision)
+            was = before is not None
+        else:
+            was = before is not None and before.value in self._selection
+            if after is not None and after.value in self._selection:
+                return WatchEvent(MODIFIED if was else ADDED, after.value, event.revision)
         if not was or before is None:
             return None
-        return WatchEvent(DELETED, before.value.at(event.revision))
+        return WatchEvent(DELETED, before.value.at(event.revision), event.revision)
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> WatchEvent:
         definition = self._resource.definition
@@ -188,7 +257,7 @@ class _Watch:
             **self._resource.strategy.empty(),
             "metadata": metadata,
         }
-        return WatchEvent(BOOKMARK, Stored.preview("", document, revision))
+        return WatchEvent(BOOKMARK, Stored.preview("", document, revision), revision)
 
     def _expired(self, error: Compacted) -> StatusError:
         if error.oldest:

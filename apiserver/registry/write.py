@@ -12,15 +12,16 @@ revision of the namespace that it saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
+from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
-from storage.errors import RevisionConflict, StorageError
+from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Record
 
 _MAX_ATTEMPTS = 1000
@@ -36,9 +37,8 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Make the object not be."""
+    """Make the object not be; ``document`` is its last state where it is not the stored one."""
 
-    #: The last state of the object, where it is not the stored one.
     document: Object | None = None
 
 
@@ -48,7 +48,7 @@ class Keep:
 
 
 Outcome: TypeAlias = Put | Remove | Keep
-Decide: TypeAlias = Callable[[Record[Stored] | None], Outcome]
+Decide: TypeAlias = Callable[[Record[Stored] | None], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One change of one object."""
+    """One change of one object. ``droppable``: it may lose its managedFields to fit the store."""
 
     resource: Resource
+    context: RequestContext
     key: str
     verb: str
     dry_run: bool = False
+    droppable: bool = False
 
 
 async def write(change: Write, decide: Decide) -> Written:
@@ -82,12 +84,15 @@ async def write(change: Write, decide: Decide) -> Written:
 
 
 async def _settle(change: Write, decide: Decide) -> Written:
-    store = change.resource.store
-    current = store.peek(change.key)
+    current = change.resource.store.peek(change.key)
     confirmed = False
+    warnings = change.context.warnings
+    told = len(warnings)
     for _ in range(_MAX_ATTEMPTS):
+        # What an attempt has warned of is void when the object is looked at again.
+        del warnings[told:]
         try:
-            outcome = decide(current)
+            outcome = await decide(current)
         except StatusError:
             if confirmed:
                 raise
@@ -149,14 +154,30 @@ async def _put(
     if change.dry_run:
         revision = current.revision if current is not None else 0
         return Written(_shown(change.key, document, revision), created=created)
-    record = await change.resource.store.put(
+    try:
+        record = await _store(change, document, requires, current)
+    except ValueTooLarge:
+        if not change.droppable or "managedFields" not in document["metadata"]:
+            raise
+        # Better an object without owners than no object: KEP-555, "Managed fields size".
+        metadata = {k: v for k, v in document["metadata"].items() if k != "managedFields"}
+        record = await _store(change, {**document, "metadata": metadata}, requires, current)
+    return Written(record.value, created=created)
+
+
+async def _store(
+    change: Write,
+    document: Object,
+    requires: Mapping[str, int],
+    current: Record[Stored] | None,
+) -> Record[Stored]:
+    return await change.resource.store.put(
         change.key,
         document,  # type: ignore[arg-type]  # the codec takes what is to be stored as it is
         expected=current.revision if current is not None else ABSENT,
         ttl=change.resource.ttl,
         requires=requires,
     )
-    return Written(record.value, created=created)
 
 
 async def _remove(change: Write, document: Object | None, current: Record[Stored]) -> Written:
@@ -165,7 +186,7 @@ async def _remove(change: Write, document: Object | None, current: Record[Stored
         record = await change.resource.store.delete(change.key, expected=current.revision)
         last = record.value
     if document is not None:
-        last = _shown(change.key, document, last.revision)
+        last = _shown(change.key, document, current.revision)
     return Written(last, removed=True)
 
 
@@ -174,7 +195,7 @@ def _same(document: Object, stored: Stored) -> bool:
 
 
 def _shown(key: str, document: Object, revision: int) -> Stored:
-    arranged: dict[str, Any] = arrange(document)
+    arranged = arrange(document)
     if revision:
         arranged["metadata"] = {**arranged["metadata"], "resourceVersion": str(revision)}
     return Stored.preview(key, arranged, revision)

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.machinery.objects import Object, with_metadata
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.autoscaling import versions
 
 Convert = Callable[[Object], Object]
 
@@ -64,77 +63,6 @@ def _event_to_served(event: Object) -> Object:
     return {**_EVENT_ALWAYS, **members, "apiVersion": "events.k8s.io/v1"}
 
 
-_METRICS = "autoscaling.alpha.kubernetes.io/metrics"
-_BEHAVIOR = "autoscaling.alpha.kubernetes.io/behavior"
-_CURRENT_METRICS = "autoscaling.alpha.kubernetes.io/current-metrics"
-_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
-_CARRIED = (_METRICS, _BEHAVIOR, _CURRENT_METRICS, _CONDITIONS)
-_TARGET = "targetCPUUtilizationPercentage"
-_CURRENT = "currentCPUUtilizationPercentage"
-
-
-def _autoscaler_to_stored(scaler: Object) -> Object:
-    annotations = dict(scaler["metadata"].get("annotations") or {})
-    carried = {key: orjson.loads(annotations.pop(key)) for key in _CARRIED if key in annotations}
-    spec, status = dict(scaler.get("spec") or {}), dict(scaler.get("status") or {})
-    metrics = carried.get(_METRICS, [])
-    if _TARGET in spec:
-        target = {"type": "Utilization", "averageUtilization": spec.pop(_TARGET)}
-        metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}, *metrics]
-    if metrics:
-        spec["metrics"] = metrics
-    if _BEHAVIOR in carried:
-        spec["behavior"] = carried[_BEHAVIOR]
-    current = carried.get(_CURRENT_METRICS, [])
-    if _CURRENT in status:
-        usage = {"averageUtilization": status.pop(_CURRENT)}
-        current = [{"type": "Resource", "resource": {"name": "cpu", "current": usage}}, *current]
-    status["currentMetrics"] = current or None
-    if _CONDITIONS in carried:
-        status["conditions"] = carried[_CONDITIONS]
-    kept = with_metadata(scaler, annotations=annotations or None)
-    return {**kept, "apiVersion": "autoscaling/v2", "spec": spec, "status": status}
-
-
-def _autoscaler_to_served(scaler: Object) -> Object:
-    spec, status = dict(scaler.get("spec") or {}), dict(scaler.get("status") or {})
-    annotations = dict(scaler["metadata"].get("annotations") or {})
-    metrics = []
-    for metric in spec.pop("metrics", None) or []:
-        utilization = _cpu(metric, "target")
-        if utilization is not None and _TARGET not in spec:
-            spec[_TARGET] = utilization
-        else:
-            metrics.append(metric)
-    current = []
-    for metric in status.pop("currentMetrics", None) or []:
-        utilization = _cpu(metric, "current")
-        if utilization is not None and _CURRENT not in status:
-            status[_CURRENT] = utilization
-        else:
-            current.append(metric)
-    carried = {
-        _METRICS: metrics,
-        _BEHAVIOR: spec.pop("behavior", None),
-        _CURRENT_METRICS: current,
-        _CONDITIONS: status.pop("conditions", None),
-    }
-    for key, value in carried.items():
-        if value:
-            annotations[key] = orjson.dumps(value).decode()
-    status.setdefault("currentReplicas", 0)
-    kept = with_metadata(scaler, annotations=annotations or None)
-    return {**kept, "apiVersion": "autoscaling/v1", "spec": spec, "status": status}
-
-
-def _cpu(metric: Mapping[str, Any], member: str) -> int | None:
-    resource = metric.get("resource") or {}
-    if metric.get("type") != "Resource" or resource.get("name") != "cpu":
-        return None
-    utilization = (resource.get(member) or {}).get("averageUtilization")
-    return utilization if isinstance(utilization, int) else None
-
-
 _CONVERSIONS: Mapping[tuple[GroupVersionKind, GroupVersionKind], Conversion] = {
     (
         GroupVersionKind("events.k8s.io", "v1", "Event"),
@@ -143,7 +71,7 @@ _CONVERSIONS: Mapping[tuple[GroupVersionKind, GroupVersionKind], Conversion] = {
     (
         GroupVersionKind("autoscaling", "v1", "HorizontalPodAutoscaler"),
         GroupVersionKind("autoscaling", "v2", "HorizontalPodAutoscaler"),
-    ): Conversion(_autoscaler_to_stored, _autoscaler_to_served),
+    ): Conversion(versions.to_v2, versions.to_v1),
 }
 
 
@@ -153,3 +81,8 @@ def conversion(served: GroupVersionKind, stored: GroupVersionKind) -> Conversion
     Raises KeyError where there is no way.
     """
     return None if served == stored else _CONVERSIONS[served, stored]
+
+
+def sources(stored: GroupVersionKind) -> list[GroupVersionKind]:
+    """Return the versions of a kind that are stored as another one, ``stored``."""
+    return [served for served, kept in _CONVERSIONS if kept == stored]

@@ -22,7 +22,9 @@ class ResourceDefinition:
 
     ``verbs`` are those of discovery. ``storage_kind`` is the kind that objects are stored as,
     whatever version they are served in, and ``storage_prefix`` the folder that they are stored
-    in, below the root: ``minions``, ``services/specs``.
+    in, below the root: ``minions``, ``services/specs``; empty where nothing is stored. The
+    priorities order discovery: of the group among groups, and of the version in its group; the
+    higher one goes first. ``custom``: a CustomResourceDefinition brought it.
     """
 
     group: str
@@ -38,6 +40,9 @@ class ResourceDefinition:
     categories: tuple[str, ...] = ()
     subresources: tuple[Subresource, ...] = ()
     list_kind: str = ""
+    group_priority: int = 1000
+    version_priority: int = 100
+    custom: bool = False
 
     @property
     def gvr(self) -> GroupVersionResource:

@@ -1,22 +1,50 @@
 """Strategy: what a kind does, where it does anything that its layout does not say.
 
-The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: they are given
-objects and return new ones, and never change what they are given.
+The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: no I/O, no state.
+``default`` fills in a document that is the caller's own, in place; every other hook is given objects
+that others may share, so it returns a new one, copied along the path that it changes.
+
+A write calls them in this order::
+
+    create    default, (admission), prepare_for_create, validate, warnings_on_create
+    update    default, (admission), Update.prepare, Update.validate, Update.warnings
+
+where the `Update` is that of the path: of the main resource, of ``status`` or of another subresource
+that takes and returns the whole object.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.printing import Printer
+from apiserver.resources.scaling import Scaling
 from apiserver.schema.layout import layout_of
-from apiserver.schema.typed import canonicalise
+from apiserver.schema.typed import Canonical, DecodeError, canonicalise
 
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
+
+#: What deleting does to dependents when the client does not say.
+ORPHAN, DELETE_DEPENDENTS, UNSUPPORTED = "Orphan", "DeleteDependents", "Unsupported"
+
+
+def _no_warnings(document: Object, old: Object) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """How one path changes an object; each is given the desired object and the old one."""
+
+    prepare: Callable[[Object, Object], Object]
+    validate: Callable[[Object, Object], list[FieldError]]
+    warnings: Callable[[Object, Object], list[str]] = _no_warnings
 
 
 class Strategy:
@@ -32,49 +60,94 @@ class Strategy:
     allow_unconditional_update = True
     #: Whether DELETE answers with the object; the others answer with a Status.
     returns_deleted_object = False
+    #: What becomes of dependents by default.
+    default_garbage_collection_policy = DELETE_DEPENDENTS
+    #: The members that count as the object's intent: it begins with generation 1, which grows
+    #: whenever one of them changes. None: objects have no generation.
+    generation_of: tuple[str, ...] = ()
+    #: Whether an update looks at the metadata of the new object as a create does, once more.
+    revalidates_metadata = True
+    #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as FieldsV1;
+    #: the status of the object itself and the spec of its status go without saying.
+    reset_fields: Mapping[str, Mapping[str, Any]] = {}
+    #: All that a write to a path can own, as FieldsV1 in which ``*`` fits every element.
+    owned_fields: Mapping[str, Mapping[str, Any]] = {}
+    #: How objects are scaled, where they have that subresource.
+    scale: Scaling | None = None
+    #: How ``kubectl get`` shows objects; ``None``: by name and age.
+    printer: Printer | None = None
 
     def __init__(self, definition: ResourceDefinition) -> None:
         self.definition = definition
         self.has_status = definition.subresource("status") is not None
+        self.updates: dict[str, Update] = {
+            "": Update(self.prepare_for_update, self.validate_update, self.warnings_on_update)
+        }
+        if self.has_status:
+            self.updates["status"] = Update(
+                self.prepare_for_status_update, self.validate_status_update
+            )
 
-    def default(self, document: Object) -> Object:
-        """Fill in what the client left out."""
-        return document
+    # What happens to a document before anybody looks at it.
+
+    def default(self, document: Object) -> None:
+        """Fill in, in place, what the client left out."""
+
+    # Create.
 
     def prepare_for_create(self, document: Object) -> Object:
         """Take away what a client may not set on create."""
         if self.has_status and "status" in document:
-            return {**document, "status": {}}
+            return {**document, "status": self.empty().get("status", {})}
         return document
-
-    def prepare_for_update(self, document: Object, old: Object) -> Object:
-        """Bring back what an update of the main resource may not change."""
-        return self._keeping(document, old, "status") if self.has_status else document
-
-    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
-        """Bring back what an update of the status may not change."""
-        kept = {key: value for key, value in old.items() if key != "status"}
-        if "status" in document:
-            kept["status"] = document["status"]
-        return kept
 
     def validate(self, document: Object) -> list[FieldError]:
         """Return every rule of the kind that an object breaks."""
         return []
 
+    def warnings_on_create(self, document: Object) -> list[str]:
+        """Return what to tell a client that is not wrong enough to be refused."""
+        return []
+
+    # Update of the main resource.
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        """Bring back what an update of the main resource may not change."""
+        return keeping(document, old, "status") if self.has_status else document
+
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         """Return every rule of the kind that a change breaks."""
         return self.validate(document)
 
-    def empty(self) -> Object:
-        """Return an object with nothing set, but for what the kind always shows."""
-        layout = layout_of(self.definition.api_version, self.definition.kind)
-        if layout is None:
-            return {}
-        return canonicalise(layout, {}).object
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:
+        """Return what to tell a client that is not wrong enough to be refused."""
+        return self.warnings_on_create(document)
+
+    # Update of the status.
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        """Bring back what an update of the status may not change: all but status and metadata."""
+        kept = {**old, "metadata": document["metadata"]}
+        kept.pop("status", None)
+        if "status" in document:
+            kept["status"] = document["status"]
+        return kept
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        """Return every rule of the kind that a change of the status breaks."""
+        return []
+
+    # Delete.
 
     def check_delete(self, existing: Object) -> None:
         """Raise StatusError for an object that may not be deleted."""
+
+    def graceful_period(self, existing: Object, asked: int | None) -> int | None:
+        """Return for how many seconds an object lives on when it is deleted, ``asked`` being what the
+        client wants; ``None``: the kind knows no grace."""
+        return None
+
+    # Reading.
 
     def selects_by(self, field: str) -> bool:
         """Tell whether a field selector may name ``field``."""
@@ -82,6 +155,8 @@ class Strategy:
 
     def unknown_field(self, field: str) -> str:
         """Return the refusal of a field selector."""
+        if self.fields:
+            return f"field label not supported: {field}"
         return (
             f'"{field}" is not a known field selector: '
             'only "metadata.name", "metadata.namespace"'
@@ -95,8 +170,22 @@ class Strategy:
             return str(document["metadata"].get("namespace", ""))
         return self.fields[field](document)
 
-    def _keeping(self, document: Object, old: Object, member: str) -> Object:
-        kept: dict[str, Any] = {key: value for key, value in document.items() if key != member}
+    def canonicalise(self, document: Any) -> Canonical:
+        """Return a document as its kind has it, but for apiVersion and kind. Raises DecodeError."""
+        layout = layout_of(self.definition.api_version, self.definition.kind)
+        if layout is None:
+            raise DecodeError(f"objects of kind {self.definition.kind} cannot be read")
+        return canonicalise(layout, document)
+
+    def empty(self) -> Object:
+        """Return an object with nothing set, but for what the kind always shows."""
+        return self.canonicalise({}).object
+
+
+def keeping(document: Object, old: Object, *members: str) -> Object:
+    """Return ``document`` with top-level members as they are in ``old``, absent where they are."""
+    kept: dict[str, Any] = {key: value for key, value in document.items() if key not in members}
+    for member in members:
         if member in old:
             kept[member] = old[member]
-        return kept
+    return kept

@@ -1,12 +1,13 @@
 """Layout: the members of the built-in types, with their JSON names and protobuf numbers.
 
-The tables are data, ``layout.json``: ``kinds`` names the message of each kind, ``messages`` lists the
-fields of each message as ``[number, name, type, flags]`` and, where it differs, the name that error
-messages use. They are read when the first document is.
+The tables are data, ``layout.json``: ``kinds`` names the message of each kind, ``messages`` lists
+the fields of each message as ``[number, name, type, flags]`` and, where it differs, the name that
+error messages use. They are read when the first document is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,25 @@ from typing import Any, Final
 import orjson
 
 SCALARS: Final = frozenset(["string", "bytes", "bool", "int32", "int64", "double"])
+
+#: Types whose JSON is not an object of their members.
+LEAVES: Final = SCALARS | {
+    "apiextensions.v1.JSON",
+    "apiextensions.v1.JSONSchemaPropsOrArray",
+    "apiextensions.v1.JSONSchemaPropsOrBool",
+    "apiextensions.v1.JSONSchemaPropsOrStringArray",
+    "authentication.v1.ExtraValue",
+    "authorization.v1.ExtraValue",
+    "certificates.v1.ExtraValue",
+    "intstr.IntOrString",
+    "meta.v1.Duration",
+    "meta.v1.FieldsV1",
+    "meta.v1.MicroTime",
+    "meta.v1.Time",
+    "meta.v1.Verbs",
+    "resource.Quantity",
+    "runtime.RawExtension",
+}
 _MAP: Final = "map<string,"
 
 
@@ -45,10 +65,25 @@ class Field:
         """The type of the values of a map."""
         return self.type.removeprefix(_MAP).removesuffix(">")
 
+    @property
+    def is_struct(self) -> bool:
+        """Whether the field is an object with members of its own."""
+        return not (self.repeated or self.is_map or self.type in LEAVES)
+
+    @property
+    def keeps_empty(self) -> bool:
+        """Whether JSON shows the field when it is there and empty."""
+        return self.pointer or self.is_struct or not self.optional
+
+    @property
+    def is_null_when_absent(self) -> bool:
+        """Whether JSON shows null where the field, one that it always shows, is not there."""
+        return self.pointer or self.repeated or self.is_map or self.type == "bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One type: ``name`` as in ``core.v1.Pod``; ``is_kind`` if objects of it may say what they are."""
+    """One type, named as in ``core.v1.Pod``; ``is_kind`` if its objects may say what they are."""
 
     name: str
     fields: tuple[Field, ...]
@@ -63,6 +98,14 @@ class Layout:
     def go_name(self) -> str:
         """``v1.Pod``, as error messages name the type."""
         return ".".join(self.name.split(".")[-2:])
+
+    def members(self) -> Iterator[Field]:
+        """Yield the fields as they stand in the JSON object, those of embedded types among them."""
+        for field in self.fields:
+            if field.embedded:
+                yield from message(field.type).members()
+            else:
+                yield field
 
 
 def layout_of(api_version: str, kind: str) -> Layout | None:

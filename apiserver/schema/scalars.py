@@ -7,13 +7,18 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import times
 from apiserver.machinery.quantity import canonical
 from apiserver.machinery.quoting import quote
 
-_YEAR_ONE: Final = -62135596800
+# Paths of members that are not known; each is relative to the value that a reader has read.
+Unknown: TypeAlias = list[str]
+Reader: TypeAlias = Callable[[Any, Unknown], Any]
+
+#: When Go's zero time is: in the first second of the year 1, counted from 1970.
+YEAR_ONE: Final = -62135596800
 
 
 class Mismatch(Exception):
@@ -21,7 +26,7 @@ class Mismatch(Exception):
 
     def __init__(self, value: Any, go_type: str, *, literal: bool = False) -> None:
         super().__init__(go_type)
-        self._found = _kind(value) + (f" {_literal(value)}" if literal else "")
+        self._found = _KINDS[type(value)] + (f" {_literal(value)}" if literal else "")
         self._type = go_type
         self._path: list[str] = []
         self._struct = ""
@@ -39,17 +44,16 @@ class Mismatch(Exception):
         return f"json: cannot unmarshal {self._found} into Go {where} of type {self._type}"
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return {str: "string", dict: "object", list: "array"}.get(type(value), "number")
+_KINDS: Final = {
+    bool: "bool", dict: "object", float: "number", int: "number", list: "array", str: "string",
+}  # fmt: skip
 
 
 def _literal(value: Any) -> str:
     return repr(value).replace("e+", "e")
 
 
-def _text(value: Any, _: list[str]) -> str:
+def _text(value: Any, _: Unknown) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -57,7 +61,7 @@ def _text(value: Any, _: list[str]) -> str:
     return value
 
 
-def _boolean(value: Any, _: list[str]) -> bool:
+def _boolean(value: Any, _: Unknown) -> bool:
     if value is None:
         return False
     if not isinstance(value, bool):
@@ -65,10 +69,10 @@ def _boolean(value: Any, _: list[str]) -> bool:
     return value
 
 
-def _integer(bits: int) -> Callable[[Any, list[str]], int]:
+def _integer(bits: int) -> Callable[[Any, Unknown], int]:
     limit, name = 1 << (bits - 1), f"int{bits}"
 
-    def read(value: Any, _: list[str]) -> int:
+    def read(value: Any, _: Unknown) -> int:
         if value is None:
             return 0
         if type(value) is not int:
@@ -80,7 +84,7 @@ def _integer(bits: int) -> Callable[[Any, list[str]], int]:
     return read
 
 
-def _double(value: Any, _: list[str]) -> int | float:
+def _double(value: Any, _: Unknown) -> int | float:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -93,7 +97,7 @@ def _double(value: Any, _: list[str]) -> int | float:
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")
 
 
-def _bytes(value: Any, _: list[str]) -> str | None:
+def _bytes(value: Any, _: Unknown) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
@@ -119,7 +123,7 @@ def _first_wrong(text: str) -> int:
     return at + 4 - at % 4
 
 
-def _quantity(value: Any, _: list[str]) -> str:
+def _quantity(value: Any, _: Unknown) -> str:
     if value is None:
         return "0"
     if isinstance(value, str):
@@ -128,11 +132,11 @@ def _quantity(value: Any, _: list[str]) -> str:
     return canonical(_literal(value) if is_number else "")
 
 
-def _int_or_string(value: Any, unknown: list[str]) -> int | str:
+def _int_or_string(value: Any, unknown: Unknown) -> int | str:
     return value if isinstance(value, str) else _INT32(value, unknown)
 
 
-def _time(value: Any, _: list[str]) -> str | None:
+def _time(value: Any, _: Unknown) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
@@ -140,7 +144,7 @@ def _time(value: Any, _: list[str]) -> str | None:
     return _moment(value, _SECONDS)
 
 
-def _micro_time(value: Any, _: list[str]) -> str | None:
+def _micro_time(value: Any, _: Unknown) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
@@ -148,7 +152,7 @@ def _micro_time(value: Any, _: list[str]) -> str | None:
     return _moment(value, _MICROS)
 
 
-def _duration(value: Any, _: list[str]) -> str:
+def _duration(value: Any, _: Unknown) -> str:
     if value is None:
         return "0s"
     if not isinstance(value, str):
@@ -176,7 +180,7 @@ def _moment(text: str, layout: tuple[tuple[str, str], ...]) -> str | None:
         seconds, nanos = times.parse(text)
     except ValueError as error:
         raise ValueError(f"parsing time {quote(text)}: day out of range") from error
-    if seconds == _YEAR_ONE and (not nanos or layout is _SECONDS):
+    if seconds == YEAR_ONE and (not nanos or layout is _SECONDS):
         return None
     if layout is _SECONDS:
         return times.format_seconds(seconds)
@@ -208,7 +212,7 @@ def _check_moment(text: str, layout: tuple[tuple[str, str], ...]) -> None:
 
 _INT32: Final = _integer(32)
 
-SCALAR_READERS: Final[dict[str, Callable[[Any, list[str]], Any]]] = {
+SCALAR_READERS: Final[dict[str, Reader]] = {
     "string": _text,
     "bytes": _bytes,
     "bool": _boolean,

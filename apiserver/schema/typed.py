@@ -1,31 +1,36 @@
 """Documents -> canonical documents: what is left of one when it has been a typed Go object.
 
 Types are checked, members that the type does not have are dropped and reported, empty members that
-JSON leaves out are left out, members that it always shows are there, quantities and times have their
-canonical form. A canonical document is what clients of a built-in kind see.
+JSON leaves out are left out, members that it always shows are there, quantities and times have
+their canonical form. A canonical document is what clients of a built-in kind see. It shares nothing
+that can change with what it was read from, but for raw documents inside.
 
-A type is compiled once into readers: functions from a JSON value to a canonical one. Where something
-is wrong the readers add to its path on the way out, so that nothing is spent on paths otherwise.
+A type is compiled once into readers: functions from a JSON value to a canonical one. A member whose
+canonical form is itself costs one look at its type. Where something is wrong the readers add to its
+path on the way out, so that nothing is spent on paths otherwise.
+
+There are two vocabularies: documents are read as JSON, or, after a strategic merge patch, restored
+from Go's maps; these differ in what they complain of and how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.schema import unstructured
 from apiserver.schema.layout import SCALARS, Field, Layout, message
-from apiserver.schema.scalars import SCALAR_READERS, Mismatch
+from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
 
 _MAX_PROBLEMS: Final = 100
 _TYPE_META: Final = ("apiVersion", "kind")
 
-# Paths of members that are not known; each is relative to the value that a reader has read.
-Unknown: TypeAlias = list[str]
-Reader: TypeAlias = Callable[[Any, Unknown], Any]
+# Types of which every value of a Python type is canonical.
+_PLAIN: Final[Mapping[str, type]] = {"string": str, "bool": bool}
 
 
 class DecodeError(ValueError):
@@ -34,143 +39,194 @@ class DecodeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """The members of an object but for apiVersion and kind; and the complaints about the document."""
+    """The members of an object but apiVersion and kind, and the complaints about the document."""
 
     object: Object
     problems: list[str]
 
 
-def canonicalise(layout: Layout, document: Object) -> Canonical:
-    """Read a document as its type. Raises DecodeError."""
+def canonicalise(layout: Layout, document: Any) -> Canonical:
+    """Read a JSON document as its type. Raises DecodeError."""
+    canonical, unknown = _read(_struct(layout.name), document)
+    return Canonical(canonical, _problems(unknown[:_MAX_PROBLEMS]) if unknown else unknown)
+
+
+def restore(layout: Layout, document: Object) -> Canonical:
+    """Read what a strategic merge patch has made as its type. Raises DecodeError."""
+    canonical, unknown = _read(_struct(layout.name, restored=True), document)
+    return Canonical(canonical, _problems(sorted(unknown)))
+
+
+def _read(struct: _Struct, document: Any) -> tuple[Object, Unknown]:
     unknown: Unknown = []
     try:
-        canonical = _struct(layout.name).read(document, unknown)
+        canonical: Object = struct.read(document, unknown)
     except Mismatch as mismatch:
         raise DecodeError(mismatch.complaint()) from mismatch
     except ValueError as error:
         raise DecodeError(str(error)) from error
     for name in _TYPE_META:
         canonical.pop(name, None)
-    paths = list(dict.fromkeys(unknown))[:_MAX_PROBLEMS]
-    return Canonical(canonical, [f"unknown field {quote(path)}" for path in paths])
+    return canonical, list(dict.fromkeys(unknown)) if unknown else unknown
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    read: Reader
-    keeps_empty: bool
+def _problems(unknown: Unknown) -> list[str]:
+    return [f"unknown field {quote(path)}" for path in unknown]
 
 
 class _Struct:
-    """Reads objects of one type."""
+    """Reads objects of one type; compiled when the first of them comes."""
 
-    def __init__(self, layout: Layout) -> None:
+    __slots__ = ("_always", "_layout", "_members", "_restored")
+
+    def __init__(self, layout: Layout, *, restored: bool) -> None:
         self._layout = layout
-        self._members: dict[str, _Member] = {}
-        self._always: list[tuple[str, Reader | None]] = []
-        if layout.is_kind:
-            text = _Member(SCALAR_READERS["string"], keeps_empty=False)
-            self._members.update(dict.fromkeys(_TYPE_META, text))
-        self._add(layout.fields)
+        self._restored = restored
+        # For each member: the type of values to take as they are, whether it is shown when empty,
+        # how other values are read.
+        self._members: dict[str, tuple[type | None, bool, Reader]] = {}
+        # What is shown when it is not there: a constant, or what a reader makes of null.
+        self._always: tuple[tuple[str, Any, Reader | None], ...] = ()
 
-    def read(self, value: Any, unknown: Unknown) -> Any:
-        if value is None:
+    def read(self, value: Any, unknown: Unknown) -> Any:  # noqa: C901 - every call costs
+        if type(value) is not dict:
+            if value is not None:
+                raise _wrong(value, "struct", self._layout.go_name, restored=self._restored)
             value = {}
-        if not isinstance(value, dict):
-            raise Mismatch(value, self._layout.go_name)
-        members = self._members
-        result = {}
+        members = self._members or self._compiled()
+        result: dict[str, Any] = {}
         name = ""
         try:
-            for name, item in value.items():  # noqa: B007 - the handler below names the last one
+            for name, item in value.items():
                 member = members.get(name)
                 if member is None:
                     unknown.append(name)
                     continue
-                if item is None:
-                    continue
-                before = len(unknown)
-                canonical = member.read(item, unknown)
-                if len(unknown) > before:
-                    unknown[before:] = [_joined(name, path) for path in unknown[before:]]
-                if canonical or member.keeps_empty:
-                    result[name] = canonical
+                plain, keeps_empty, read = member
+                if type(item) is not plain:
+                    if item is None:
+                        continue
+                    before = len(unknown)
+                    item = read(item, unknown)
+                    if len(unknown) != before:
+                        _prefix(unknown, before, name)
+                if item or keeps_empty:
+                    result[name] = item
         except Mismatch as mismatch:
             mismatch.enter(name, self._layout.short_name)
             raise
-        for name, zero in self._always:
+        for name, constant, read_null in self._always:
             if name not in result:
-                result[name] = zero(None, unknown) if zero is not None else None
+                result[name] = constant if read_null is None else read_null(None, unknown)
         return result
 
-    def _add(self, fields: tuple[Field, ...]) -> None:
-        for field in fields:
-            if field.embedded:
-                self._add(message(field.type).fields)
-                continue
+    def _compiled(self) -> dict[str, tuple[type | None, bool, Reader]]:
+        members: dict[str, tuple[type | None, bool, Reader]] = {}
+        always: list[tuple[str, Any, Reader | None]] = []
+        leaves = _leaves(restored=self._restored)
+        if self._layout.is_kind:
+            members.update(dict.fromkeys(_TYPE_META, (str, False, leaves["string"])))
+        for field in self._layout.members():
+            read = _reader(field, restored=self._restored)
             many = field.repeated or field.is_map
-            leaf = field.type in SCALAR_READERS or field.type in _SPECIAL
-            is_struct = not many and not leaf
-            keeps = field.pointer or is_struct or not field.optional
-            self._members[field.name] = _Member(_reader(field), keeps)
+            plain = None if many else _PLAIN.get(field.type)
+            members[field.name] = (plain, field.keeps_empty, read)
             if not field.optional:
-                nothing = field.pointer or many or field.type == "bytes"
-                self._always.append((field.name, None if nothing else _reader(field)))
+                always.append((field.name, *_shown_when_absent(field, read)))
+        self._always = tuple(always)
+        self._members = members
+        return members
+
+
+def _shown_when_absent(field: Field, read: Reader) -> tuple[Any, Reader | None]:
+    if field.is_null_when_absent:
+        return None, None
+    if field.type in SCALARS:
+        return read(None, []), None
+    return None, read
 
 
 @cache
-def _struct(name: str) -> _Struct:
-    return _Struct(message(name))
+def _struct(name: str, *, restored: bool = False) -> _Struct:
+    return _Struct(message(name), restored=restored)
 
 
-def _reader(field: Field) -> Reader:
+@cache
+def _leaves(*, restored: bool) -> Mapping[str, Reader]:
+    if restored:
+        return {**_SPECIAL, **unstructured.READERS}
+    return {**_SPECIAL, **SCALAR_READERS}
+
+
+def _reader(field: Field, *, restored: bool) -> Reader:
     if field.is_map:
-        return _map_reader(_value_reader(field.value_type), _go_name(field.value_type))
-    read = _value_reader(field.type)
-    return _list_reader(read, _go_name(field.type)) if field.repeated else read
+        return _map_reader(field.value_type, restored=restored)
+    if field.repeated:
+        return _list_reader(field.type, restored=restored)
+    return _value_reader(field.type, restored=restored)
 
 
-def _value_reader(type_: str) -> Reader:
-    if type_ in SCALAR_READERS:
-        return SCALAR_READERS[type_]
-    if type_ in _SPECIAL:
-        return _SPECIAL[type_]
-    # A type may hold itself, so the reader of a struct is found when it is needed.
-    return lambda value, unknown: _struct(type_).read(value, unknown)
+def _value_reader(type_: str, *, restored: bool) -> Reader:
+    return _leaves(restored=restored).get(type_) or _struct(type_, restored=restored).read
 
 
-def _list_reader(read: Reader, item_type: str) -> Reader:
+@cache
+def _items(item_type: str) -> Reader:
+    return _list_reader(item_type, restored=False)
+
+
+def _list_reader(item_type: str, *, restored: bool) -> Reader:
+    read = _value_reader(item_type, restored=restored)
+    all_plain = {_PLAIN.get(item_type)}
+
     def read_list(value: Any, unknown: Unknown) -> Any:
-        if not isinstance(value, list):
-            raise Mismatch(value, f"[]{item_type}")
+        if type(value) is not list:
+            raise _wrong(value, "slice", f"[]{_go_name(item_type)}", restored=restored)
+        if set(map(type, value)) == all_plain:
+            return value.copy()
         result = []
         for index, item in enumerate(value):
             before = len(unknown)
             result.append(read(item, unknown))
-            if len(unknown) > before:
-                unknown[before:] = [_joined(f"[{index}]", path) for path in unknown[before:]]
+            if len(unknown) != before:
+                _prefix(unknown, before, f"[{index}]")
         return result
 
     return read_list
 
 
-def _map_reader(read: Reader, value_type: str) -> Reader:
+def _map_reader(value_type: str, *, restored: bool) -> Reader:
+    read = _value_reader(value_type, restored=restored)
+    all_plain = {_PLAIN.get(value_type)}
+
     def read_map(value: Any, unknown: Unknown) -> Any:
-        if not isinstance(value, dict):
-            raise Mismatch(value, f"map[string]{value_type}")
+        if type(value) is not dict:
+            go_type = f"map[string]{_go_name(value_type)}"
+            raise _wrong(value, "map", go_type, restored=restored)
+        if set(map(type, value.values())) == all_plain:
+            return value.copy()
         result = {}
         for key, item in value.items():
             before = len(unknown)
             result[key] = read(item, unknown)
-            if len(unknown) > before:
-                unknown[before:] = [_joined(key, path) for path in unknown[before:]]
+            if len(unknown) != before:
+                _prefix(unknown, before, key)
         return result
 
     return read_map
 
 
-def _joined(name: str, path: str) -> str:
-    return name + path if path.startswith("[") else f"{name}.{path}"
+def _prefix(unknown: Unknown, start: int, name: str) -> None:
+    """Note that the unknown members from ``start`` on stand in the member ``name``."""
+    unknown[start:] = [
+        name + path if path.startswith("[") else f"{name}.{path}" for path in unknown[start:]
+    ]
+
+
+def _wrong(value: Any, go_kind: str, go_type: str, *, restored: bool) -> Exception:
+    if restored:
+        return unstructured.cannot_restore(go_kind, value)
+    return Mismatch(value, go_type)
 
 
 def _go_name(type_: str) -> str:
@@ -182,40 +238,34 @@ def _go_name(type_: str) -> str:
 _SCHEMA: Final = "apiextensions.v1.JSONSchemaProps"
 
 
-def _anything(value: Any, unknown: Unknown) -> Any:
+def _anything(value: Any, _: Unknown) -> Any:
     return value
 
 
 def _texts(value: Any, unknown: Unknown) -> Any:
-    if value is None:
-        return None
-    return _list_reader(SCALAR_READERS["string"], "string")(value, unknown)
-
-
-def _schema(value: Any, unknown: Unknown) -> Any:
-    return _struct(_SCHEMA).read(value, unknown)
+    return None if value is None else _items("string")(value, unknown)
 
 
 def _schema_or_schemas(value: Any, unknown: Unknown) -> Any:
-    if isinstance(value, list):
-        return _list_reader(_schema, "v1.JSONSchemaProps")(value, unknown)
-    return _schema(value, unknown)
+    read = _items(_SCHEMA) if isinstance(value, list) else _struct(_SCHEMA).read
+    return read(value, unknown)
 
 
 def _schema_or_bool(value: Any, unknown: Unknown) -> Any:
     if isinstance(value, dict):
-        return _schema(value, unknown)
+        return _struct(_SCHEMA).read(value, unknown)
     if isinstance(value, bool):
         return value
     raise ValueError("boolean or JSON schema expected")
 
 
 def _schema_or_texts(value: Any, unknown: Unknown) -> Any:
-    return _texts(value, unknown) if isinstance(value, list) else _schema(value, unknown)
+    read = _items("string") if isinstance(value, list) else _struct(_SCHEMA).read
+    return read(value, unknown)
 
 
-# Types whose JSON is not that of their members.
-_SPECIAL: Final[dict[str, Reader]] = {
+# Types whose JSON is not that of their members; both vocabularies read them as JSON.
+_SPECIAL: Final[Mapping[str, Reader]] = {
     "runtime.RawExtension": _anything,
     "meta.v1.FieldsV1": _anything,
     "apiextensions.v1.JSON": _anything,

@@ -1,32 +1,25 @@
-"""Builds everything from a Config, top to bottom, once. The only module that knows all the others."""
+"""Builds everything, top to bottom, once. The only module that knows all the others."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
-from aiohttp import web
-
-from apiserver.endpoints.errors import error_response
-from apiserver.endpoints.exchange import Exchange, Handler, split_target
-from apiserver.endpoints.filters import filtered
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
-from apiserver.endpoints.request_info import parse
 from apiserver.endpoints.routes import Router
 from apiserver.endpoints.stream import Streams
-from apiserver.machinery.errors import BadRequest
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
-from apiserver.server.bootstrap import Endpoint, bootstrap
+from apiserver.server.bootstrap import Endpoint
+from apiserver.server.presence import Presence, kept_present
 from storage.cache.cache import WatchCache
 from storage.codec import CodecStore
 from storage.errors import StorageError
@@ -38,11 +31,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where objects are kept, and below which root key."""
+    """Where objects are kept, below which root key, and whether other servers keep theirs there.
+
+    ``withdraws`` says whether the server is the only one of its address, so that nobody is there
+    when it ends.
+    """
 
     url: str
     root: str
     tls: Mapping[str, str]
+    shared: bool = False
+    withdraws: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +51,37 @@ class Parts:
     registry: Registry
     router: Router
     metrics: Metrics
+    stopping: asyncio.Event
+
+    def stop_being_ready(self) -> None:
+        """Let /readyz fail from now on."""
+        self.stopping.set()
 
 
 @asynccontextmanager
 async def assembled(storage: Storage, endpoint: Endpoint, event_ttl: int) -> AsyncIterator[Parts]:
     """Open the store and build everything that stands on it."""
     metrics = Metrics()
-    raw = await open_store(storage.url, **storage.tls)
+    stopping = asyncio.Event()
+    raw = await open_store(storage.url, root=storage.root, **storage.tls)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
         async with WatchCache(inner, storage.root + "/") as cache:
-            registry = Registry(builtin_catalog(), cache, storage.root, event_ttl)
-            await bootstrap(registry, endpoint)
+            registry = Registry(builtin_catalog(), cache, storage.root, event_ttl=event_ttl)
             metrics.gauges.update(_gauges(cache))
             router = Router(
                 registry=registry,
                 streams=Streams(),
-                health=Health(_checks(cache)),
+                health=Health(_checks(cache, stopping)),
                 metrics=metrics,
                 openapi=OpenAPIDocuments(registry.catalog),
                 address=f"{endpoint.address}:{endpoint.port}",
+                issuer={},
             )
-            yield Parts(registry, router, metrics)
+            presence = Presence(registry, storage.root, endpoint, storage.shared)
+            async with kept_present(presence, withdraws=storage.withdraws):
+                yield Parts(registry, router, metrics, stopping)
     finally:
         await raw.close()
 
@@ -87,20 +94,7 @@ def builtin_catalog() -> Catalog:
     return catalog
 
 
-def http_handler(handler: Handler) -> partial[object]:
-    """Return ``handler`` as aiohttp calls it."""
-    return partial(_handle, handler)
-
-
-async def _handle(handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
-    try:
-        path, query = split_target(request.raw_path)
-    except ValueError:
-        return error_response(BadRequest("the query cannot be understood"), "")
-    return await handler(Exchange(request, parse(request.method, path), query))
-
-
-def _checks(cache: WatchCache[Stored]) -> dict[str, dict[str, Check]]:
+def _checks(cache: WatchCache[Stored], stopping: asyncio.Event) -> dict[str, dict[str, Check]]:
     async def ping() -> None:
         return
 
@@ -114,12 +108,21 @@ def _checks(cache: WatchCache[Stored]) -> dict[str, dict[str, Check]]:
         if not await cache.reach(await cache.revision()):
             raise Unhealthy("the cache does not follow the store")
 
+    async def shutdown() -> None:
+        if stopping.is_set():
+            raise Unhealthy("the server is stopping")
+
     common: dict[str, Check] = {"ping": ping, "log": ping, "etcd": store}
-    ready: dict[str, Check] = {**common, "etcd-readiness": store, "informer-sync": informer}
+    ready: dict[str, Check] = {
+        **common,
+        "etcd-readiness": store,
+        "informer-sync": informer,
+        "shutdown": shutdown,
+    }
     return {name: ready if name == "readyz" else common for name in ENDPOINTS}
 
 
-def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, object]]:
+def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, Callable[[], float]]]:
     started = time.time()
     return {
         "apiserver_watch_cache_objects": ("Objects in memory.", lambda: float(len(cache))),
@@ -127,5 +130,3 @@ def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, object]]:
         "apiserver_storage_revision": ("The revision in memory.", lambda: float(cache.seen)),
         "process_start_time_seconds": ("When the server started.", lambda: started),
     }
-
-

@@ -1,19 +1,33 @@
-"""What a new cluster contains: the system's namespaces and the Service of the API itself."""
+"""What every cluster contains: the system's namespaces and the Service of the API itself.
+
+Several servers may start on an empty store at once, and somebody may delete what is made here. So
+it is made where it is missing, at the start and every few seconds after.
+"""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from typing import Final
 
-from apiserver.machinery.errors import AlreadyExists
+from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
-from apiserver.machinery.users import UserInfo
+from apiserver.machinery.users import AUTHENTICATED, MASTERS, UserInfo
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
+from apiserver.registry.resource import Resource
+from apiserver.registry.update import update_object
 
-NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-_SYSTEM = UserInfo("system:apiserver", groups=("system:masters",))
+log = logging.getLogger(__name__)
+
+NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+SYSTEM_USER: Final = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
+SERVICE_NAME: Final = "kubernetes"
+SERVICE_NAMESPACE: Final = "default"
+PORT_NAME: Final = "https"
+_SERVICE_PORT: Final = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,44 +39,104 @@ class Endpoint:
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an object is: its resource and its name, there and in its namespace."""
+
+    resource: Resource
+    namespace: str
+    name: str
+
+    @property
+    def existing(self) -> Object | None:
+        """The object as it is in memory, ``None`` where there is none."""
+        record = self.resource.store.peek(self.resource.key(self.namespace, self.name))
+        return None if record is None else record.value.object
+
+    def context(self) -> RequestContext:
+        """Return a request of the server itself."""
+        return RequestContext(user=SYSTEM_USER, namespace=self.namespace, name=self.name)
+
+
+def place(registry: Registry, api: tuple[str, str, str], namespace: str, name: str) -> Place:
+    """Return where an object of a built-in resource is; ``api`` is group, version and resource."""
+    resource = registry.resource(*api)
+    assert resource is not None
+    return Place(resource, namespace, name)
+
+
 async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
-    """Create what is missing; several servers may do so at once."""
+    """Create what is missing, and bring the Service back to what it must be."""
     for name in NAMESPACES:
         document = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
-        await _create(registry, "namespaces", "", {**document, "spec": {}, "status": {}})
-    await _create(registry, "services", "default", _service(endpoint))
+        where = place(registry, ("", "v1", "namespaces"), "", name)
+        await ensure(where, {**document, "spec": {}, "status": {}})
+    await _ensure_service(registry, endpoint)
 
 
-async def _create(registry: Registry, plural: str, namespace: str, document: Object) -> None:
-    resource = registry.resource("", "v1", plural)
-    assert resource is not None
-    name = document["metadata"]["name"]
-    if resource.store.peek(resource.key(namespace, name)) is not None:
+async def ensure(where: Place, document: Object) -> None:
+    """Create an object unless it is there."""
+    if where.existing is not None:
         return
-    context = RequestContext(user=_SYSTEM, namespace=namespace, name=name)
     try:
-        await create_object(resource, context, document, WriteOptions())
-    except AlreadyExists:
+        await create_object(where.resource, where.context(), document, WriteOptions())
+    except StatusError:
+        # Another server may have been faster: with this object, or with what it claims.
+        await where.resource.store.get(where.resource.key(where.namespace, where.name))
+        if where.existing is None:
+            raise
+
+
+async def replace(where: Place, document: Object) -> None:
+    """Create an object, or make the one that is there the same; its metadata stay."""
+    existing = where.existing
+    if existing is None:
+        await ensure(where, document)
         return
+    metadata = {**existing["metadata"]}
+    metadata.pop("resourceVersion", None)
+    metadata["labels"] = {**metadata.get("labels", {}), **document["metadata"].get("labels", {})}
+    desired = {**document, "metadata": metadata}
+    await update_object(where.resource, where.context(), desired, WriteOptions())
+
+
+async def _ensure_service(registry: Registry, endpoint: Endpoint) -> None:
+    where = place(registry, ("", "v1", "services"), SERVICE_NAMESPACE, SERVICE_NAME)
+    existing = where.existing
+    if existing is None:
+        await ensure(where, _service(endpoint))
+        return
+    spec = existing["spec"]
+    if spec.get("type") == "ClusterIP" and spec.get("ports") == [_port(endpoint)]:
+        return
+    desired = {**existing, "spec": {**spec, "type": "ClusterIP", "ports": [_port(endpoint)]}}
+    metadata = {**existing["metadata"]}
+    metadata.pop("resourceVersion", None)
+    await update_object(
+        where.resource, where.context(), {**desired, "metadata": metadata}, WriteOptions()
+    )
+
+
+def _port(endpoint: Endpoint) -> Object:
+    return {
+        "name": PORT_NAME,
+        "protocol": "TCP",
+        "port": _SERVICE_PORT,
+        "targetPort": endpoint.port,
+    }
 
 
 def _service(endpoint: Endpoint) -> Object:
-    port = {
-        "name": "https",
-        "protocol": "TCP",
-        "port": 443,
-        "targetPort": endpoint.port,
-    }
     return {
         "kind": "Service",
         "apiVersion": "v1",
         "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
+            "name": SERVICE_NAME,
+            "namespace": SERVICE_NAMESPACE,
             "labels": {"component": "apiserver", "provider": "kubernetes"},
         },
         "spec": {
-            "ports": [port],
+            "ports": [_port(endpoint)],
             "clusterIP": endpoint.cluster_ip,
             "clusterIPs": [endpoint.cluster_ip],
             "type": "ClusterIP",

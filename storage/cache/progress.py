@@ -15,21 +15,35 @@ class Progress:
         self._order = itertools.count()
         self.revision = 0
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def advance(self, revision: int) -> None:
         """Note that everything up to ``revision`` has been seen."""
         self.revision = max(self.revision, revision)
-        while self._waiting and self._waiting[0][0] <= self.revision:
-            _, _, reached = heapq.heappop(self._waiting)
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= self.revision:
+            _, _, reached = heapq.heappop(waiting)
             if not reached.done():
                 reached.set_result(None)
+
+    def restart(self, revision: int) -> None:
+        """Begin again from ``revision``, which may be earlier than what was seen before."""
+        self.revision = revision
+        self.advance(revision)
 
     async def reach(self, revision: int, patience: float) -> bool:
         """Wait for ``revision``, at most ``patience`` seconds; tell whether it was reached."""
         if revision <= self.revision:
             return True
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (revision, next(self._order), reached))
-        done, _ = await asyncio.wait([reached], timeout=patience)
-        if not done:
-            reached.cancel()
+        entry = (revision, next(self._order), reached)
+        heapq.heappush(self._waiting, entry)
+        try:
+            done, _ = await asyncio.wait([reached], timeout=patience)
+        finally:
+            if not reached.done():
+                # Nobody may ever reach it: it must not stay.
+                self._waiting.remove(entry)
+                heapq.heapify(self._waiting)
         return bool(done)

@@ -2,7 +2,11 @@
 
 The records are a dict and, beside it, the sorted list of its keys, so that a page costs what it
 holds and not what the store holds. The recent events are a ring: ``oldest`` is the revision after
-which it is complete.
+which it is complete. It keeps about as many events as there are records, within bounds, so that
+memory follows what lives and not what happens.
+
+Every state of a key is one record, however often it is met (as the state, as what an event left
+behind, as what the next event replaced): what is worked out of it once is known everywhere.
 """
 
 from __future__ import annotations
@@ -10,18 +14,20 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from storage.interface import Batch, Event, Page, Record
 
 V = TypeVar("V")
 
+#: How many recent events are kept at least, where there are few records.
+FEWEST: Final = 1_000
 # Greater than every character that a key may hold: the end of a prefix.
-_LAST = "\U0010ffff"
+_LAST: Final = "\U0010ffff"
 
 
 class Window(Generic[V]):
-    """The state as of ``revision`` and the events that led to it."""
+    """The state as of ``revision`` and the events that led to it, ``capacity`` at most."""
 
     def __init__(self, capacity: int) -> None:
         self._records: dict[str, Record[V]] = {}
@@ -35,6 +41,11 @@ class Window(Generic[V]):
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def events(self) -> int:
+        """How many recent events are kept."""
+        return self._events
+
     def load(self, page: Page[V]) -> None:
         """Start again from all records of a store at one revision."""
         self._records = {record.key: record for record in page.records}
@@ -43,13 +54,14 @@ class Window(Generic[V]):
         self._events = 0
         self.revision = self.oldest = page.revision
 
-    def apply(self, batch: Batch[V]) -> None:
-        """Take in what happened next."""
-        for event in batch.events:
-            self._apply(event)
+    def apply(self, batch: Batch[V]) -> Batch[V]:
+        """Take in what happened next; return it in terms of the records that are known here."""
         self.revision = max(self.revision, batch.revision)
-        if batch.events:
-            self._remember(batch)
+        if not batch.events:
+            return batch
+        batch = Batch(batch.revision, [self._apply(event) for event in batch.events])
+        self._remember(batch)
+        return batch
 
     def get(self, key: str) -> Record[V] | None:
         """Return the record of ``key`` as of ``revision``."""
@@ -60,7 +72,7 @@ class Window(Generic[V]):
         first = bisect_left(self._keys, max(prefix, start))
         end = bisect_left(self._keys, prefix + _LAST, first)
         last = min(end, first + limit) if limit else end
-        records = [self._records[key] for key in self._keys[first:last]]
+        records = list(map(self._records.__getitem__, self._keys[first:last]))
         return Page(records, self.revision, end - last)
 
     def count(self, prefix: str) -> int:
@@ -68,30 +80,44 @@ class Window(Generic[V]):
         first = bisect_left(self._keys, prefix)
         return bisect_left(self._keys, prefix + _LAST, first) - first
 
+    def revisions(self) -> dict[str, int]:
+        """Return the revision of every key, as of ``revision``."""
+        return {key: record.revision for key, record in self._records.items()}
+
     def since(self, revision: int, prefix: str) -> Sequence[Event[V]]:
         """Return the events below ``prefix`` after ``revision``, itself not before ``oldest``."""
+        batches = []
+        for batch in reversed(self._recent):
+            if batch.revision <= revision:
+                break
+            batches.append(batch)
         return [
             event
-            for batch in self._recent
-            if batch.revision > revision
+            for batch in reversed(batches)
             for event in batch.events
             if event.revision > revision and event.key.startswith(prefix)
         ]
 
-    def _apply(self, event: Event[V]) -> None:
-        key = event.key
-        if event.record is None:
-            if self._records.pop(key, None) is not None:
+    def _apply(self, event: Event[V]) -> Event[V]:
+        key, record, previous = event.key, event.record, event.previous
+        known = self._records.get(key)
+        if record is None:
+            if known is not None:
+                del self._records[key]
                 del self._keys[bisect_left(self._keys, key)]
-            return
-        if key not in self._records:
-            insort(self._keys, key)
-        self._records[key] = event.record
+        else:
+            if known is None:
+                insort(self._keys, key)
+            self._records[key] = record
+        if known is None or previous is None or known.revision != previous.revision:
+            return event
+        return Event(key, event.revision, record, known)
 
     def _remember(self, batch: Batch[V]) -> None:
         self._recent.append(batch)
         self._events += len(batch.events)
-        while self._events > self._capacity and len(self._recent) > 1:
+        kept = min(max(len(self._records), FEWEST), self._capacity)
+        while self._events > kept and len(self._recent) > 1:
             gone = self._recent.popleft()
             self._events -= len(gone.events)
             self.oldest = gone.revision

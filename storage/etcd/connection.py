@@ -25,12 +25,14 @@ import grpc  # type: ignore[import-untyped, unused-ignore]
 import grpc.aio  # type: ignore[import-untyped, unused-ignore]
 
 from storage.errors import Compacted, FutureRevision, StorageError, Unavailable
-from storage.etcd import rpc_pb2 as rpc
+from storage.etcd import rpc
 
 R = TypeVar("R")
 
 CONNECT_PATIENCE: Final = 3.0
-REQUEST_TIMEOUT: Final = 30.0
+#: How long an answer is waited for, of the only member and of one among several.
+ANSWER_TIMEOUT: Final = 15.0
+ANSWER_TIMEOUT_OF_SEVERAL: Final = 5.0
 
 # A member cut off from its peers says so at once instead of letting the request wait.
 _METADATA: Final = (("hasleader", "true"),)
@@ -38,9 +40,9 @@ _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_metadata_size", 1 << 20),
-    # etcd drops clients that ping more often than every 5 seconds.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # A member that is frozen is found out by this. etcd drops who pings more often than every 5 s.
+    ("grpc.keepalive_time_ms", 6_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2_000),
@@ -64,6 +66,8 @@ _REFUSED_CODES: Final = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
     }
 )
+# Said before the request is looked at, because `_METADATA` asks for it.
+_NO_LEADER: Final = "etcdserver: no leader"
 _READY: Final = grpc.ChannelConnectivity.READY
 
 
@@ -161,37 +165,57 @@ class Connection:
             raise ValueError("etcd needs at least one endpoint")
         self._members = [Member(endpoint, files) for endpoint in endpoints]
         self._current = self._members[0]
+        self._timeout = ANSWER_TIMEOUT if len(endpoints) == 1 else ANSWER_TIMEOUT_OF_SEVERAL
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     async def range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
         """Read keys."""
-        return await self._repeat(lambda member: member.range, request, request.revision)
+        answer: rpc.RangeResponse = await self._repeat(
+            lambda member: member.range, request, request.revision
+        )
+        return answer
 
     async def compact(self, request: rpc.CompactionRequest) -> rpc.CompactionResponse:
         """Forget history; raise Compacted where that has been done before."""
-        return await self._repeat(lambda member: member.compact, request, request.revision)
+        answer: rpc.CompactionResponse = await self._repeat(
+            lambda member: member.compact, request, request.revision
+        )
+        return answer
 
     async def grant(self, request: rpc.LeaseGrantRequest) -> rpc.LeaseGrantResponse:
         """Make a lease; a lost answer leaves one behind that ends unused."""
-        return await self._repeat(lambda member: member.grant, request, 0)
+        answer: rpc.LeaseGrantResponse = await self._repeat(lambda member: member.grant, request, 0)
+        return answer
 
     async def change(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
         """Run a transaction at most once; raise AnswerLost when its outcome is unknown."""
-        member = await self._ready()
-        try:
-            return await _called(member.txn, request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in _REFUSED_CODES:
-                raise refusal(error) from error
-            self._avoid(member)
-            raise AnswerLost(f"{error.code().name}: {error.details()}") from error
+        failure: grpc.aio.AioRpcError | None = None
+        for _ in self._members:
+            member = await self._ready()
+            try:
+                answer: rpc.TxnResponse = await self._called(member.txn, request)
+            except grpc.aio.AioRpcError as error:
+                if error.code() in _REFUSED_CODES:
+                    raise refusal(error) from error
+                self._avoid(member)
+                if _NO_LEADER not in str(error.details()):
+                    raise AnswerLost(f"{error.code().name}: {error.details()}") from error
+                failure = error
+            else:
+                return answer
+        raise refusal(failure) from failure
 
     @asynccontextmanager
     async def watch(self) -> AsyncGenerator[WatchStream, None]:
         """Hold a watch stream open; raise Unavailable when no member offers one."""
         member = await self._ready()
         try:
-            status = await _called(member.status, rpc.StatusRequest())
+            status = await self._called(member.status, rpc.StatusRequest())
         except grpc.aio.AioRpcError as error:
             self._avoid(member)
             raise refusal(error) from error
@@ -217,13 +241,16 @@ class Connection:
         for _ in range(len(self._members) + 1):
             member = await self._ready()
             try:
-                return await _called(method(member), request)
+                return await self._called(method(member), request)
             except grpc.aio.AioRpcError as error:
                 if error.code() in _REFUSED_CODES:
                     raise refusal(error, revision) from error
                 self._avoid(member)
                 failure = error
         raise refusal(failure, revision) from failure
+
+    async def _called(self, method: Any, request: Any) -> Any:
+        return await method(request, timeout=self._timeout, metadata=_METADATA)
 
     async def _ready(self) -> Member:
         if self._current.ready:
@@ -251,10 +278,6 @@ class Connection:
         task = asyncio.current_task()
         if self._closed and (task is None or not task.cancelling()):
             raise Unavailable("the store is closed")
-
-
-async def _called(method: Any, request: Any) -> Any:
-    return await method(request, timeout=REQUEST_TIMEOUT, metadata=_METADATA)
 
 
 def open_channel(endpoint: str, files: TLSFiles) -> Any:

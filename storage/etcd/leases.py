@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from storage.etcd import rpc_pb2 as rpc
+from storage.etcd import rpc
 from storage.etcd.connection import Connection
 
 LONGEST_WINDOW: Final = 60
@@ -33,9 +33,7 @@ class Lease:
 class Leases:
     """The leases of one store, by the lifetime that was asked for."""
 
-    def __init__(
-        self, connection: Connection, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
         self._clock = clock
         self._open: dict[int, Lease] = {}

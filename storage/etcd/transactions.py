@@ -7,11 +7,11 @@ the transaction reads them all instead, so that a conflict carries what is there
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage.errors import RevisionConflict
-from storage.etcd import rpc_pb2 as rpc
-from storage.interface import ABSENT, NO_REQUIREMENTS, Record
+from storage.etcd import rpc
+from storage.interface import ABSENT, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Change:
     key: str
     value: bytes | None
     expected: int
-    requires: Mapping[str, int] = NO_REQUIREMENTS
+    requires: Mapping[str, int] = field(default_factory=dict)
     lease: int = 0
 
     def request(self) -> rpc.TxnRequest:
@@ -34,9 +34,7 @@ class Change:
                 for key, revision in guards
             ],
             success=self._operations(guards[0][0]),
-            failure=[
-                rpc.RequestOp(request_range=rpc.RangeRequest(key=key)) for key, _ in guards
-            ],
+            failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=key)) for key, _ in guards],
         )
 
     def done(self, answer: rpc.TxnResponse) -> Record[bytes]:

@@ -6,33 +6,38 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from storage.errors import Corrupt, Unavailable
+from storage.errors import Corrupt, StorageError, Unavailable
 from storage.interface import FIRST_REVISION
 
 FORMAT: Final = 1
-_WAL_LIMIT: Final = 64 * 1024 * 1024
+#: The most bytes of write-ahead log that are kept on disk when they are not needed any more.
+WAL_LIMIT: Final = 64 * 1024 * 1024
+_CACHE_KIB: Final = 16 * 1024
 
-_SCHEMA: Final = f"""
-CREATE TABLE log (
-    -- AUTOINCREMENT: compaction may delete the last row, and its number must not come again.
-    revision INTEGER PRIMARY KEY AUTOINCREMENT,
-    key      TEXT    NOT NULL,
-    created  INTEGER NOT NULL,           -- the revision that made the key; 0: this one
-    previous INTEGER NOT NULL,           -- the revision that this one replaces; 0: none
-    deleted  INTEGER NOT NULL DEFAULT 0,
-    expires  REAL,                       -- seconds since 1970; only while it is the latest
-    value    BLOB
-);
-CREATE INDEX log_by_key ON log (key, revision, deleted);
-CREATE INDEX log_by_expiry ON log (expires) WHERE expires IS NOT NULL;
-CREATE TABLE compaction (revision INTEGER NOT NULL);
-INSERT INTO compaction VALUES (0);
-INSERT INTO sqlite_sequence (name, seq) VALUES ('log', {FIRST_REVISION});
-PRAGMA user_version = {FORMAT};
-"""
+_SCHEMA: Final = (
+    """
+    CREATE TABLE log (
+        -- AUTOINCREMENT: compaction may delete the last row; its number must not come again.
+        revision INTEGER PRIMARY KEY AUTOINCREMENT,
+        key      TEXT    NOT NULL,
+        created  INTEGER NOT NULL,           -- the revision that made the key; 0: this one
+        previous INTEGER NOT NULL,           -- the revision that this one replaces; 0: none
+        deleted  INTEGER NOT NULL DEFAULT 0,
+        expires  REAL,                       -- seconds since 1970; only while it is the latest
+        value    BLOB
+    )
+    """,
+    "CREATE INDEX log_by_key ON log (key, revision, deleted)",
+    "CREATE INDEX log_by_expiry ON log (expires) WHERE expires IS NOT NULL",
+    # History before `revision` is given up; the rows up to `forgotten` have been looked through.
+    "CREATE TABLE compaction (revision INTEGER NOT NULL, forgotten INTEGER NOT NULL)",
+    "INSERT INTO compaction VALUES (0, 0)",
+)
+_NO_FILE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Lock:
@@ -44,7 +49,9 @@ class Lock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(descriptor)
-            raise Unavailable(f"{path} is in use by another process") from error
+            raise Unavailable(
+                f"{path} is in use by another process; only one at a time can open it"
+            ) from error
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -52,25 +59,52 @@ class Lock:
         os.close(self._descriptor)
 
 
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into what a store raises."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise meaning(path, error) from error
+
+
+def meaning(path: Path, error: Exception) -> StorageError:
+    """Return what an error of SQLite's means."""
+    # The low byte is the error, what is above it says more precisely where it came from.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _NO_FILE:
+        return Corrupt(str(path), str(error))
+    return Unavailable(f"{path}: {error}")
+
+
 def prepare(path: Path) -> None:
-    """Make the file if it is not there. Raises Corrupt or Unavailable for one that cannot be used."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        try:
-            _check_format(connection, path)
-        except sqlite3.OperationalError as error:
-            raise Unavailable(f"{path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise Corrupt(str(path), str(error)) from error
+    """Make the file if it is not there. Raises Corrupt or Unavailable if it cannot be used."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}") from error
+    else:
+        _sync_directory(path.parent)
+    with translated(path), contextlib.closing(_open(path)) as connection:
+        _check_format(connection, path)
+        # Finds out now that nothing can be written, and not at the first change.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that any one thread at a time may use."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = _open(path)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
@@ -80,7 +114,21 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         # This order: once the journal is a write-ahead log, auto_vacuum cannot be changed.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        first = "INSERT INTO sqlite_sequence (name, seq) VALUES ('log', ?)"
+        connection.execute(first, (FIRST_REVISION,))
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
     elif version != FORMAT:
-        found = f"format {version}" if version else "no format that this version knows"
-        raise Corrupt(str(path), f"it has {found}, expected {FORMAT}")
+        found = f"has format {version}" if version else "was not made by this program"
+        raise Corrupt(str(path), f"the file {found}; this version reads format {FORMAT}")
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

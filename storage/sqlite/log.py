@@ -1,4 +1,8 @@
-"""The log in SQL. Every function is given the connection, inside a transaction where it writes."""
+"""The log in SQL. Every function is given the connection, inside a transaction where it writes.
+
+Compaction goes through the rows of the revisions that it gives up: each names the row that it
+replaced, which is over then, and so is a deletion itself. What is not named stays.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,21 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from storage.errors import Compacted, FutureRevision, RevisionConflict
-from storage.interface import ABSENT, LATEST, Event, Page, Record
+from storage.errors import RevisionConflict
+from storage.interface import ABSENT, Event, Record
 
 # Greater than every character that a key may hold: the end of a prefix.
 _LAST: Final = "\U0010ffff"
-_COMPACTED_AT_ONCE: Final = 5000
 
-_AT: Final = (
+_NEWEST: Final = (
     "SELECT revision, created, deleted, expires, value FROM log"
+    " WHERE key = ? ORDER BY revision DESC LIMIT 1"
+)
+_NEWEST_REVISION: Final = (
+    "SELECT revision, deleted FROM log WHERE key = ? ORDER BY revision DESC LIMIT 1"
+)
+_AT: Final = (
+    "SELECT revision, created, deleted, value FROM log"
     " WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1"
 )
 # SQLite takes the other columns from the row that has the maximum.
@@ -38,12 +48,11 @@ _APPEND: Final = (
     "INSERT INTO log (key, created, previous, deleted, expires, value) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _DUE: Final = "SELECT key, revision FROM log WHERE expires <= ? ORDER BY expires LIMIT ?"
-# What is over at a revision: rows with a later one at or before it, and deletions.
-_FORGET: Final = (
-    "DELETE FROM log WHERE revision IN (SELECT revision FROM log WHERE revision <= ? AND"
-    " (deleted OR EXISTS (SELECT 1 FROM log AS later WHERE later.key = log.key"
-    " AND later.revision > log.revision AND later.revision <= ?)) ORDER BY revision LIMIT ?)"
+_FORGET_REPLACED: Final = (
+    "DELETE FROM log WHERE revision IN"
+    " (SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous != 0)"
 )
+_FORGET_DELETIONS: Final = "DELETE FROM log WHERE revision > ? AND revision <= ? AND deleted"
 
 
 class Current(NamedTuple):
@@ -60,54 +69,41 @@ def revision(connection: sqlite3.Connection) -> int:
 
 
 def compacted(connection: sqlite3.Connection) -> int:
-    """Return the revision before which history is forgotten."""
+    """Return the revision before which history is given up."""
     (found,) = connection.execute("SELECT revision FROM compaction").fetchone()
     return int(found)
 
 
-def readable(connection: sqlite3.Connection, wanted: int) -> int:
-    """Return the revision to read at. Raises Compacted or FutureRevision."""
-    newest = revision(connection)
-    if wanted == LATEST:
-        return newest
-    if wanted > newest:
-        raise FutureRevision(wanted, newest)
-    oldest = compacted(connection)
-    if wanted < oldest:
-        raise Compacted(wanted, oldest)
-    return wanted
-
-
 def get(connection: sqlite3.Connection, key: str, at: int) -> Record[bytes] | None:
     """Return a record as of ``at``."""
-    found = _current(connection, key, readable(connection, at))
-    return found.record if found else None
+    row = connection.execute(_AT, (key, at)).fetchone()
+    if row is None or row[2]:
+        return None
+    changed, created, _, value = row
+    return Record(key, value, changed, created or changed)
 
 
 def page(
     connection: sqlite3.Connection, prefix: str, start: str, limit: int, at: int
-) -> Page[bytes]:
-    """Return records as of ``at``."""
-    at = readable(connection, at)
-    end = prefix + _LAST
-    bounds = (max(prefix, start), end, at, limit or -1)
-    records = [
+) -> list[Record[bytes]]:
+    """Return ``limit`` records as of ``at``."""
+    bounds = (max(prefix, start), prefix + _LAST, at, limit)
+    return [
         Record(key, value, changed, created or changed)
         for key, changed, created, _, value in connection.execute(_PAGE, bounds)
     ]
-    remaining = 0
-    if limit and len(records) == limit:
-        (remaining,) = connection.execute(_COUNT, (records[-1].key, end, at)).fetchone()
-    return Page(records, at, remaining)
+
+
+def count(connection: sqlite3.Connection, prefix: str, after: str, at: int) -> int:
+    """Return how many records there were at ``at`` whose key comes after ``after``."""
+    (found,) = connection.execute(_COUNT, (after, prefix + _LAST, at)).fetchone()
+    return int(found)
 
 
 def history(
     connection: sqlite3.Connection, prefix: str, after: int, until: int, limit: int
 ) -> list[Event[bytes]]:
-    """Return what happened after one revision up to another. Raises Compacted."""
-    oldest = compacted(connection)
-    if after < oldest:
-        raise Compacted(after, oldest)
+    """Return the first ``limit`` events after one revision up to another."""
     bounds = (after, until, prefix, prefix + _LAST, limit)
     return [_event(row) for row in connection.execute(_HISTORY, bounds)]
 
@@ -122,10 +118,10 @@ def put(
     key, value, expires = record
     current = _check(connection, key, expected)
     for other, needed in requires.items():
-        _check(connection, other, needed)
-    created = current.record.created if current else 0
-    written = _append(connection, current, (key, created, expected, 0, expires, value))
+        _require(connection, other, needed)
     old = current.record if current else None
+    created = old.created if old else 0
+    written = _append(connection, current, (key, created, expected, 0, expires, value))
     return Event(key, written, Record(key, value, written, created or written), old)
 
 
@@ -152,25 +148,33 @@ def next_expiry(connection: sqlite3.Connection) -> float | None:
     return None if found is None else float(found)
 
 
-def begin_compaction(connection: sqlite3.Connection, at: int) -> None:
-    """Give up the history before ``at``. Raises Compacted or FutureRevision."""
-    newest, oldest = revision(connection), compacted(connection)
-    if at > newest:
-        raise FutureRevision(at, newest)
-    if at <= oldest:
-        raise Compacted(at, oldest)
+def give_up(connection: sqlite3.Connection, at: int) -> None:
+    """Give up the history before ``at``; the rows go later."""
     connection.execute("UPDATE compaction SET revision = ?", (at,))
 
 
-def forget(connection: sqlite3.Connection) -> bool:
-    """Delete some of the rows that were given up; return whether there may be more."""
-    at = compacted(connection)
-    deleted = connection.execute(_FORGET, (at, at, _COMPACTED_AT_ONCE)).rowcount
-    return deleted == _COMPACTED_AT_ONCE
+def forget(connection: sqlite3.Connection, at_once: int) -> bool:
+    """Delete what is over by some of the revisions given up; return whether there are more."""
+    until, after = connection.execute("SELECT revision, forgotten FROM compaction").fetchone()
+    if after >= until:
+        return False
+    here = min(after + at_once, until)
+    connection.execute(_FORGET_REPLACED, (after, here))
+    connection.execute(_FORGET_DELETIONS, (after, here))
+    connection.execute("UPDATE compaction SET forgotten = ?", (here,))
+    return bool(here < until)
 
 
-def _current(connection: sqlite3.Connection, key: str, at: int) -> Current | None:
-    row = connection.execute(_AT, (key, at)).fetchone()
+def shrink(connection: sqlite3.Connection, pages: int) -> bool:
+    """Give unused pages back to the disk; return whether more than a few are left."""
+    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (total,) = connection.execute("PRAGMA page_count").fetchone()
+    return bool(unused > pages + total // 10)
+
+
+def _newest(connection: sqlite3.Connection, key: str) -> Current | None:
+    row = connection.execute(_NEWEST, (key,)).fetchone()
     if row is None or row[2]:
         return None
     changed, created, _, expires, value = row
@@ -178,15 +182,20 @@ def _current(connection: sqlite3.Connection, key: str, at: int) -> Current | Non
 
 
 def _check(connection: sqlite3.Connection, key: str, expected: int) -> Current | None:
-    current = _current(connection, key, (1 << 63) - 1)
+    current = _newest(connection, key)
     if (current.record.revision if current else ABSENT) != expected:
         raise RevisionConflict(key, expected, current.record if current else None)
     return current
 
 
-def _append(
-    connection: sqlite3.Connection, current: Current | None, row: tuple[Any, ...]
-) -> int:
+def _require(connection: sqlite3.Connection, key: str, needed: int) -> None:
+    # The value is read only where it is to be shown.
+    row = connection.execute(_NEWEST_REVISION, (key,)).fetchone()
+    if (ABSENT if row is None or row[1] else row[0]) != needed:
+        _check(connection, key, needed)
+
+
+def _append(connection: sqlite3.Connection, current: Current | None, row: tuple[Any, ...]) -> int:
     if current is not None and current.expires:
         query = "UPDATE log SET expires = NULL WHERE revision = ?"
         connection.execute(query, (current.record.revision,))

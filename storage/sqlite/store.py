@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from storage.errors import Corrupt, Unavailable, ValueTooLarge
+from storage.errors import Compacted, FutureRevision, Unavailable, ValueTooLarge
 from storage.expiry import Expiry
 from storage.hub import Hub
 from storage.interface import (
@@ -23,30 +23,42 @@ from storage.interface import (
     Record,
 )
 from storage.sqlite import log
-from storage.sqlite.database import Lock, connect, prepare
+from storage.sqlite.database import Lock, connect, prepare, translated
 from storage.sqlite.writer import Writer
 
-T = TypeVar("T")
-
 _BACKLOG: Final = 10_000
-_HISTORY_CHUNK: Final = 1000
+#: How many rows are read before others get their turn.
+_SLICE: Final = 500
 _EXPIRED_AT_ONCE: Final = 500
-_VACUUM_PAGES: Final = 2000
+_FORGOTTEN_AT_ONCE: Final = 1000
+_SHRUNK_AT_ONCE: Final = 500
+_COUNTS: Final = 64
+
+
+Records = list[Record[bytes]]
 
 
 class SQLiteStore:
-    """`storage.interface.Store` of bytes. ``clock`` tells the seconds since 1970."""
+    """`storage.interface.Store` of bytes. ``clock`` tells the seconds since 1970.
+
+    Reads have a connection of their own and see what is committed. They run in the event loop, a
+    slice at a time: each takes microseconds, and less than the way to a thread and back.
+    """
 
     def __init__(self, path: Path, lock: Lock, clock: Callable[[], float]) -> None:
+        self._path = path
         self._clock = clock
         self._lock = lock
-        self._write_connection = connect(path)
-        self._read_connection = connect(path)
-        self._revision = log.revision(self._write_connection)
+        self._reader = connect(path)
+        self._counter = connect(path)
+        self._revision = log.revision(self._reader)
+        self._compacted = log.compacted(self._reader)
         self._hub: Hub[bytes] = Hub(_BACKLOG)
-        self._writer = Writer(self._write_connection, self._published)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="sqlite-reader")
+        self._connection = connect(path)
+        self._writer = Writer(path, self._connection, self._published)
         self._expiry = Expiry(self.expire)
+        # How many records follow the end of a page that was read: what the next page begins with.
+        self._counts: OrderedDict[tuple[str, str, int], int] = OrderedDict()
 
     @classmethod
     async def open(cls, path: str | Path, clock: Callable[[], float] = time.time) -> SQLiteStore:
@@ -55,7 +67,8 @@ class SQLiteStore:
         lock = _locked(path)
         try:
             prepare(path)
-            store = cls(path, lock, clock)
+            with translated(path):
+                store = cls(path, lock, clock)
         except BaseException:
             lock.release()
             raise
@@ -63,14 +76,25 @@ class SQLiteStore:
         return store
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
-        return await self._read(lambda connection: log.get(connection, key, revision))
+        at = self._readable(revision)
+        with translated(self._path):
+            return log.get(self._reader, key, at)
 
     async def list(
         self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
     ) -> Page[bytes]:
-        return await self._read(
-            lambda connection: log.page(connection, prefix, start, limit, revision)
-        )
+        at = self._readable(revision)
+        try:
+            records = await self._records(prefix, start, limit, at)
+        except Compacted:
+            if revision != LATEST:
+                raise
+            # The latest state became history while it was read.
+            return await self.list(prefix, start=start, limit=limit)
+        if not limit or len(records) < limit:
+            return Page(records, at)
+        remaining = await self._count(prefix, start, records, at)
+        return Page(records, at, remaining)
 
     async def put(
         self,
@@ -90,7 +114,7 @@ class SQLiteStore:
             assert event.record is not None
             return event.record, [event]
 
-        record: Record[bytes] = await self._writer.do(work)
+        record: Record[bytes] = await self._writer.do(work, key)
         if ttl:
             self._expiry.within(ttl)
         return record
@@ -102,20 +126,26 @@ class SQLiteStore:
             last = event.previous
             return Record(key, last.value, event.revision, last.created), [event]
 
-        record: Record[bytes] = await self._writer.do(work)
+        record: Record[bytes] = await self._writer.do(work, key)
         return record
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        if after < self._compacted:
+            raise Compacted(after, self._compacted)
         # What was committed before this moment is read, what is published after it is offered.
         joined = self._revision
         watcher = self._hub.join(prefix, max(after, joined))
         try:
+            yield Batch(after)
             reached = after
             while reached < joined:
-                events = await self._history(prefix, reached, joined)
+                events = self._history(prefix, reached, joined)
                 if events:
                     yield Batch(events[-1].revision, events)
-                reached = events[-1].revision if len(events) == _HISTORY_CHUNK else joined
+                if len(events) < _SLICE:
+                    break
+                reached = events[-1].revision
+                await asyncio.sleep(0)
             while True:
                 yield await watcher.next()
         finally:
@@ -125,17 +155,31 @@ class SQLiteStore:
         return self._revision
 
     async def compact(self, revision: int) -> None:
-        await self._writer.do(lambda connection: (log.begin_compaction(connection, revision), ()))
-        while await self._writer.do(lambda connection: (log.forget(connection), ())):
-            pass
-        await self._read(_vacuum)
+        def give_up(connection: sqlite3.Connection) -> tuple[None, Sequence[Event[bytes]]]:
+            log.give_up(connection, revision)
+            return None, ()
+
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        if revision <= self._compacted:
+            raise Compacted(revision, self._compacted)
+        self._compacted = revision
+        await self._writer.do(give_up, "", long=True)
+        await self._repeat(lambda connection: log.forget(connection, _FORGOTTEN_AT_ONCE))
+        await self._repeat(lambda connection: log.shrink(connection, _SHRUNK_AT_ONCE))
+
+    def newest(self) -> int | None:
+        return self._revision
+
+    def hasten(self) -> bool:
+        self._hub.mark(self._revision)
+        return True
 
     async def close(self) -> None:
         await self._expiry.close()
         await self._writer.close()
-        self._reader.shutdown()
-        self._read_connection.close()
-        self._write_connection.close()
+        for connection in (self._counter, self._reader, self._connection):
+            connection.close()
         self._lock.release()
 
     async def expire(self) -> float | None:
@@ -146,40 +190,69 @@ class SQLiteStore:
             events = log.expire(connection, now, _EXPIRED_AT_ONCE)
             return log.next_expiry(connection), events
 
-        following: float | None = await self._writer.do(work)
+        following: float | None = await self._writer.do(work, "")
         return None if following is None else following - now
 
     def _published(self, events: Sequence[Event[bytes]]) -> None:
         self._revision = events[-1].revision
         self._hub.publish(Batch(self._revision, events))
 
-    async def _history(self, prefix: str, after: int, until: int) -> Sequence[Event[bytes]]:
-        return await self._read(
-            lambda connection: log.history(connection, prefix, after, until, _HISTORY_CHUNK)
-        )
+    def _readable(self, revision: int) -> int:
+        if revision == LATEST:
+            return self._revision
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        if revision < self._compacted:
+            raise Compacted(revision, self._compacted)
+        return revision
 
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, self._snapshot, query)
+    async def _records(self, prefix: str, start: str, limit: int, at: int) -> Records:
+        records: Records = []
+        while True:
+            wanted = min(_SLICE, limit - len(records)) if limit else _SLICE
+            with translated(self._path):
+                found = log.page(self._reader, prefix, start, wanted, at)
+            records.extend(found)
+            if len(found) < _SLICE or len(records) == limit:
+                return records
+            start = found[-1].key + "\0"
+            await asyncio.sleep(0)
+            if at < self._compacted:
+                raise Compacted(at, self._compacted)
 
-    def _snapshot(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._read_connection
-        try:
-            connection.execute("BEGIN")
-            try:
-                return query(connection)
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            raise Unavailable(f"SQLite: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise Corrupt("SQLite", str(error)) from error
+    async def _count(
+        self, prefix: str, start: str, records: Sequence[Record[bytes]], at: int
+    ) -> int:
+        last = records[-1].key
+        before = self._counts.pop((prefix, start, at), None)
+        if before is not None:
+            remaining = before - len(records)
+        else:
+            # The one thing that takes longer the more keys there are: out of the way of the rest.
+            remaining = await asyncio.to_thread(self._counted, prefix, last, at)
+        self._counts[prefix, last + "\0", at] = remaining
+        if len(self._counts) > _COUNTS:
+            self._counts.popitem(last=False)
+        return remaining
 
+    def _counted(self, prefix: str, last: str, at: int) -> int:
+        with translated(self._path):
+            return log.count(self._counter, prefix, last, at)
 
-def _vacuum(connection: sqlite3.Connection) -> None:
-    connection.execute("COMMIT")
-    connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+    def _history(self, prefix: str, after: int, until: int) -> Sequence[Event[bytes]]:
+        if after < self._compacted:
+            raise Compacted(after, self._compacted)
+        with translated(self._path):
+            return log.history(self._reader, prefix, after, until, _SLICE)
+
+    async def _repeat(self, part: Callable[[sqlite3.Connection], bool]) -> None:
+        """Do some work in parts, between which others may write."""
+
+        def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[Event[bytes]]]:
+            return part(connection), ()
+
+        while await self._writer.do(work, "", long=True):
+            pass
 
 
 def _locked(path: Path) -> Lock:

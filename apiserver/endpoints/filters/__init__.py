@@ -2,8 +2,11 @@
 
 The order decides which refusal a client gets, so it stands here alone, outermost first:
 
+    metering        counts and times
     recovery        any exception becomes a Status; headers that every answer carries
+    deadline        504
     authentication  401
+    in_flight       429
     authorization   403
 
 What the URL is about is read before the first of them, since all need it.
@@ -11,16 +14,36 @@ What the URL is about is read before the first of them, since all need it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from apiserver.access.authentication.chain import Chain
 from apiserver.access.authorization.attributes import Authorizer
 from apiserver.endpoints.exchange import Handler
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
+from apiserver.endpoints.filters.deadline import Patience, with_deadline
+from apiserver.endpoints.filters.in_flight import Limits, with_limits
+from apiserver.endpoints.filters.metering import with_metering
 from apiserver.endpoints.filters.recovery import with_recovery
+from apiserver.endpoints.metrics import Metrics
 
 
-def filtered(handler: Handler, authenticator: Chain, authorizer: Authorizer) -> Handler:
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the filters need to know."""
+
+    authenticator: Chain
+    authorizer: Authorizer
+    metrics: Metrics
+    patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
+
+
+def filtered(handler: Handler, filters: Filters) -> Handler:
     """Return ``handler`` behind all filters."""
-    handler = with_authorization(handler, authorizer)
-    handler = with_authentication(handler, authenticator)
-    return with_recovery(handler)
+    handler = with_authorization(handler, filters.authorizer)
+    handler = with_limits(handler, filters.limits)
+    handler = with_authentication(handler, filters.authenticator)
+    handler = with_deadline(handler, filters.patience)
+    handler = with_recovery(handler)
+    return with_metering(handler, filters.metrics)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from typing import Final, cast
 
-from apiserver.access.authentication.chain import BadCredential, Chain, Credentials
+from aiohttp import web
+from multidict import istr
+
+from apiserver.access.authentication.chain import (
+    BadCredential,
+    Chain,
+    Credentials,
+    has_stray_space,
+)
+from apiserver.endpoints.connection import Connection
 from apiserver.endpoints.exchange import Exchange, Handler
 from apiserver.machinery.errors import Unauthorized
+
+_AUTHORIZATION: Final = istr("Authorization")
+_STRAY_SPACE: Final = (
+    "the provided Authorization header contains extra space before the bearer token, and is ignored"
+)
 
 
 def with_authentication(handler: Handler, chain: Chain) -> Handler:
@@ -14,14 +28,14 @@ def with_authentication(handler: Handler, chain: Chain) -> Handler:
 
     async def authenticated(exchange: Exchange) -> web.StreamResponse:
         http = exchange.http
-        transport = http.transport
-        certificate = transport.get_extra_info("peercert") if transport is not None else None
-        credentials = Credentials(http.headers.get("Authorization"), certificate or None)
+        authorization = http.headers.get(_AUTHORIZATION, "")
+        certificate = cast("Connection", http.protocol).certificate
+        if authorization and has_stray_space(authorization):
+            exchange.warnings.append(_STRAY_SPACE)
         try:
-            user = chain.authenticate(credentials)
+            exchange.user = await chain.authenticate(Credentials(authorization, certificate))
         except BadCredential as error:
             raise Unauthorized from error
-        exchange.user = user
         return await handler(exchange)
 
     return authenticated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from apiserver.access.authorization.attributes import (
@@ -11,47 +13,57 @@ from apiserver.access.authorization.attributes import (
     forbidden_message,
 )
 from apiserver.endpoints.exchange import Exchange, Handler
-from apiserver.endpoints.request_info import RequestInfo
 from apiserver.machinery.errors import Forbidden
+from apiserver.machinery.fieldselectors import parse_field_selector
 from apiserver.machinery.gvk import GroupResource
-from apiserver.machinery.options import first, parse_bool
-from apiserver.machinery.users import UserInfo
+from apiserver.machinery.labels import SelectorError
+from apiserver.machinery.options import first
+
+_COLLECTION_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
 
 
 def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     """Return ``handler`` behind authorization."""
 
     async def authorized(exchange: Exchange) -> web.StreamResponse:
-        info = exchange.info
-        attributes = attributes_of(exchange.user, info, verb_of(exchange))
-        decision = authorizer.authorize(attributes)
+        attributes = attributes_of(exchange)
+        decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
-            why = forbidden_message(attributes, decision.reason)
-            raise Forbidden.of(GroupResource(info.group, info.resource), info.name, why)
+            raise _forbidden(attributes, decision.reason)
         return await handler(exchange)
 
     return authorized
 
 
-def verb_of(exchange: Exchange) -> str:
-    """Return the verb that is authorized: a list that watches is a watch."""
-    verb = exchange.info.verb
-    if verb == "list" and "watch" in exchange.query:
-        return "watch" if parse_bool(first(exchange.query, "watch")) else verb
-    return verb
-
-
-def attributes_of(user: UserInfo, info: RequestInfo, verb: str) -> Attributes:
+def attributes_of(exchange: Exchange) -> Attributes:
     """Return what is asked of the authorizer."""
+    info = exchange.info
     return Attributes(
-        user=user,
-        verb=verb,
-        group=info.group,
-        version=info.version,
-        resource=info.resource,
-        subresource=info.subresource,
-        namespace=info.namespace,
-        name=info.name,
-        path=info.path,
-        is_resource_request=info.is_resource,
+        exchange.user,
+        exchange.verb,
+        info.path,
+        info.is_resource,
+        info.group,
+        info.version,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name or _selected_name(exchange),
     )
+
+
+def _selected_name(exchange: Exchange) -> str:
+    # Whoever may read one object by its name may also list and watch just that one.
+    if "fieldSelector" not in exchange.query or exchange.verb not in _COLLECTION_VERBS:
+        return ""
+    try:
+        selector = parse_field_selector(first(exchange.query, "fieldSelector"))
+    except SelectorError:
+        return ""
+    name = selector.required("metadata.name") or ""
+    return "" if name in (".", "..") or "/" in name or "%" in name else name
+
+
+def _forbidden(attributes: Attributes, reason: str) -> Forbidden:
+    why = forbidden_message(attributes, reason)
+    return Forbidden.of(GroupResource(attributes.group, attributes.resource), attributes.name, why)

@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from aiohttp import web
 
 from apiserver.endpoints.exchange import Exchange, Handler
-from apiserver.endpoints.filters.authorization import verb_of
-from apiserver.endpoints.metrics import Metrics
+from apiserver.endpoints.metrics import Labels, Metrics
 
-_READS = frozenset(["get", "list", "watch", "head"])
-_VERBS = frozenset(
+_READS: Final = frozenset(["get", "list", "watch", "head"])
+_VERBS: Final = frozenset(
     ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "post"]
 )
+# What a client made up must not become a label: after these only the verb is kept.
+_UNKNOWN: Final = frozenset([400, 401, 403, 404, 405])
 
 
 def with_metering(handler: Handler, metrics: Metrics) -> Handler:
-    """Return ``handler`` with its requests counted."""
+    """Return ``handler`` with its requests counted; watches are counted and not timed."""
+    in_flight, clock = metrics.in_flight, time.perf_counter
 
     async def metered(exchange: Exchange) -> web.StreamResponse:
-        info, verb = exchange.info, verb_of(exchange)
-        kind = "readOnly" if verb in _READS else "mutating"
-        metrics.in_flight[kind] += 1
-        begun = time.perf_counter()
+        if exchange.long_running:
+            response = await handler(exchange)
+            labels = _labels(exchange, response.status)
+            metrics.requests[*labels, str(response.status)] += 1
+            return response
+        kind = "readOnly" if exchange.verb in _READS else "mutating"
+        in_flight[kind] += 1
+        begun = clock()
         try:
             response = await handler(exchange)
         finally:
-            metrics.in_flight[kind] -= 1
-        # What a client made up must not become a label: only what was found is named.
-        known = response.status not in (401, 403, 404, 405) and info.is_resource
-        labels = (
-            verb if verb in _VERBS else "other",
-            *(
-                (info.group, info.version, info.resource, info.subresource)
-                if known
-                else ("", "", "", "")
-            ),
-        )
-        metrics.observe_request(labels, response.status, time.perf_counter() - begun)
+            in_flight[kind] -= 1
+        labels = _labels(exchange, response.status)
+        metrics.observe_request(labels, response.status, clock() - begun)
         return response
 
     return metered
+
+
+def _labels(exchange: Exchange, status: int) -> Labels:
+    info, verb = exchange.info, exchange.verb
+    if verb not in _VERBS:
+        verb = "other"
+    if status in _UNKNOWN or not info.is_resource:
+        return (verb, "", "", "", "")
+    return (verb, info.group, info.version, info.resource, info.subresource)

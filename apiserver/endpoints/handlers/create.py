@@ -25,5 +25,5 @@ async def create(exchange: Exchange, target: Target) -> web.StreamResponse:
         target.resource, target.context(exchange), document, options
     )
     return send_object(
-        exchange, representation, target.resource.definition, written.stored, status=201
+        exchange, representation, target.resource, written.stored, status=201
     )

@@ -21,14 +21,14 @@ async def delete(exchange: Exchange, target: Target) -> web.StreamResponse:
     """Delete an object."""
     representation = negotiate(exchange.header("Accept"))
     options = await _options(exchange)
-    resource, definition = target.resource, target.resource.definition
+    resource = target.resource
     context = target.context(exchange)
     written = await delete_object(resource, context, options)
     if not written.removed or resource.strategy.returns_deleted_object:
         code = 202 if not written.removed and options.orphan_dependents is False else 200
-        return send_object(exchange, representation, definition, written.stored, code)
-    details = object_details(definition.group_resource, context.name)
-    details["uid"] = written.stored.metadata["uid"]
+        return send_object(exchange, representation, resource, written.stored, code)
+    details = object_details(resource.group_resource, context.name)
+    details["uid"] = written.stored.metadata.get("uid", "")
     return send_document(exchange, representation, status.success(details))
 
 
@@ -39,7 +39,7 @@ async def deletecollection(exchange: Exchange, target: Target) -> web.StreamResp
     options = await _options(exchange)
     resource = target.resource
     found = await delete_collection(resource, target.context(exchange), options, selected)
-    return send_list(exchange, representation, resource.definition, found)
+    return send_list(exchange, representation, resource, found)
 
 
 async def _options(exchange: Exchange) -> DeleteOptions:

@@ -23,4 +23,4 @@ async def get(exchange: Exchange, target: Target) -> web.StreamResponse:
     stored = await get_object(
         target.resource, context.namespace, context.name, first(query, "resourceVersion")
     )
-    return send_object(exchange, representation, target.resource.definition, stored)
+    return send_object(exchange, representation, target.resource, stored)

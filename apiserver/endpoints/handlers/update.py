@@ -26,5 +26,5 @@ async def update(exchange: Exchange, target: Target) -> web.StreamResponse:
     )
     status = 201 if written.created else 200
     return send_object(
-        exchange, representation, target.resource.definition, written.stored, status
+        exchange, representation, target.resource, written.stored, status
     )

@@ -24,8 +24,8 @@ async def watch(
     context = target.context(exchange)
     if context.name and exchange.info.watch_prefix:
         options = replace(options, field_selector=_named(options.field_selector, context.name))
-    events = await watch_objects(target.resource, context.namespace, options)
-    return await streams.send(exchange, representation, events, options.timeout_seconds)
+    opened = await watch_objects(target.resource, context.namespace, options)
+    return await streams.send(exchange, representation, opened, options.timeout_seconds)
 
 
 def _named(selector: FieldSelector, name: str) -> FieldSelector:

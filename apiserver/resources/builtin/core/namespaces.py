@@ -2,26 +2,91 @@
 
 from __future__ import annotations
 
-from apiserver.machinery.errors import Forbidden
-from apiserver.machinery.objects import Object, name_of, with_metadata
-from apiserver.resources.strategy import Strategy
+from typing import Any, Final
 
-_NAME_LABEL = "kubernetes.io/metadata.name"
-_IMMORTAL = frozenset(["default", "kube-system", "kube-public"])
+from apiserver.machinery.errors import Forbidden
+from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.names import dns1123_label_problems, label_key_problems
+from apiserver.machinery.objects import Object, name_of
+from apiserver.resources.builtin.fields import paths
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.printing import Column, aged
+from apiserver.resources.strategy import Strategy, Update, keeping
+
+ACTIVE: Final = "Active"
+TERMINATING: Final = "Terminating"
+#: What keeps a namespace until everything in it is gone.
+KUBERNETES: Final = "kubernetes"
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
+_STANDARD_FINALIZERS: Final = frozenset([KUBERNETES, "orphan", "foregroundDeletion"])
+_IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])
+
+
+def _cells(document: Object) -> list[Any]:
+    return [(document.get("status") or {}).get("phase", "")]
 
 
 class NamespaceStrategy(Strategy):
-    """A namespace carries its name as a label and is Active until it is deleted."""
+    """A namespace carries its name as a label, is Active until it is deleted and then waits for its
+    finalizers, which only the path ``finalize`` changes."""
+
+    fields = paths("status.phase")
+    name_problems = staticmethod(dns1123_label_problems)
+    revalidates_metadata = False
+    returns_deleted_object = True
+    printer = aged((Column("Status", "The status of the namespace"),), _cells)
+
+    def __init__(self, definition: ResourceDefinition) -> None:
+        super().__init__(definition)
+        self.updates["finalize"] = Update(self._prepare_for_finalize, self._validate_finalize)
+
+    def default(self, document: Object) -> None:
+        document["metadata"] = _labelled(document["metadata"])
 
     def prepare_for_create(self, document: Object) -> Object:
-        return _labelled({**document, "status": {"phase": "Active"}})
+        spec = document.get("spec") or {}
+        finalizers = spec.get("finalizers") or []
+        if KUBERNETES not in finalizers:
+            spec = {**spec, "finalizers": [*finalizers, KUBERNETES]}
+        # A name that is generated comes after the defaults.
+        metadata = _labelled(document["metadata"])
+        return {**document, "metadata": metadata, "spec": spec, "status": {"phase": ACTIVE}}
+
+    def validate(self, document: Object) -> list[FieldError]:
+        finalizers = (document.get("spec") or {}).get("finalizers") or ()
+        return [
+            error
+            for finalizer in finalizers
+            for error in _validate_finalizer(finalizer, "spec.finalizers")
+        ]
 
     def prepare_for_update(self, document: Object, old: Object) -> Object:
-        kept = {**document, "status": old.get("status", {})}
-        finalizers = (old.get("spec") or {}).get("finalizers")
-        spec = {k: v for k, v in (document.get("spec") or {}).items() if k != "finalizers"}
-        kept["spec"] = {**spec, "finalizers": finalizers} if finalizers else spec
-        return _labelled(kept)
+        return keeping(document, old, "spec", "status")
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return []
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        phase = (document.get("status") or {}).get("phase", "")
+        if "deletionTimestamp" in document["metadata"]:
+            expected, when = TERMINATING, "not empty"
+        else:
+            expected, when = ACTIVE, "empty"
+        if phase == expected:
+            return []
+        detail = f"may only be '{expected}' if `deletionTimestamp` is {when}"
+        return [invalid("status.Phase", phase, detail)]
+
+    def _prepare_for_finalize(self, document: Object, old: Object) -> Object:
+        return keeping(document, old, "status")
+
+    def _validate_finalize(self, document: Object, old: Object) -> list[FieldError]:
+        finalizers = (document.get("spec") or {}).get("finalizers") or ()
+        return [
+            error
+            for index, finalizer in enumerate(finalizers)
+            for error in _validate_finalizer(finalizer, f"spec.finalizers[{index}]")
+        ]
 
     def check_delete(self, existing: Object) -> None:
         name = name_of(existing)
@@ -30,9 +95,19 @@ class NamespaceStrategy(Strategy):
             raise Forbidden.of(self.definition.group_resource, name, why)
 
 
-def _labelled(document: Object) -> Object:
-    labels = document["metadata"].get("labels") or {}
-    name = name_of(document)
-    if not name or labels.get(_NAME_LABEL) == name:
-        return document
-    return with_metadata(document, labels={**labels, _NAME_LABEL: name})
+def _labelled(metadata: dict[str, Any]) -> dict[str, Any]:
+    name, labels = metadata.get("name"), metadata.get("labels") or {}
+    if not name or labels.get(NAME_LABEL) == name:
+        return metadata
+    return {**metadata, "labels": {**labels, NAME_LABEL: name}}
+
+
+def _validate_finalizer(finalizer: str, path: str) -> list[FieldError]:
+    errors = [invalid(path, finalizer, problem) for problem in label_key_problems(finalizer)]
+    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        detail = "name is neither a standard finalizer name nor is it fully qualified"
+        errors.append(invalid(path, finalizer, detail))
+    return errors
+
+
+STRATEGY = NamespaceStrategy

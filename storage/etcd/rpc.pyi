@@ -1,14 +1,16 @@
-from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from collections.abc import Iterable as _Iterable
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class KeyValue(_message.Message):
-    __slots__ = ("key", "create_revision", "mod_revision", "version", "value", "lease")
+    __slots__ = ("create_revision", "key", "lease", "mod_revision", "value", "version")
     KEY_FIELD_NUMBER: _ClassVar[int]
     CREATE_REVISION_FIELD_NUMBER: _ClassVar[int]
     MOD_REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -21,14 +23,23 @@ class KeyValue(_message.Message):
     version: int
     value: bytes
     lease: int
-    def __init__(self, key: _Optional[bytes] = ..., create_revision: _Optional[int] = ..., mod_revision: _Optional[int] = ..., version: _Optional[int] = ..., value: _Optional[bytes] = ..., lease: _Optional[int] = ...) -> None: ...
+    def __init__(
+        self,
+        key: bytes | None = ...,
+        create_revision: int | None = ...,
+        mod_revision: int | None = ...,
+        version: int | None = ...,
+        value: bytes | None = ...,
+        lease: int | None = ...,
+    ) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("type", "kv", "prev_kv")
+    __slots__ = ("kv", "prev_kv", "type")
     class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PUT: _ClassVar[Event.EventType]
         DELETE: _ClassVar[Event.EventType]
+
     PUT: Event.EventType
     DELETE: Event.EventType
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -37,10 +48,15 @@ class Event(_message.Message):
     type: Event.EventType
     kv: KeyValue
     prev_kv: KeyValue
-    def __init__(self, type: _Optional[_Union[Event.EventType, str]] = ..., kv: _Optional[_Union[KeyValue, _Mapping]] = ..., prev_kv: _Optional[_Union[KeyValue, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        type: Event.EventType | str | None = ...,  # noqa: A002
+        kv: KeyValue | _Mapping[str, object] | None = ...,
+        prev_kv: KeyValue | _Mapping[str, object] | None = ...,
+    ) -> None: ...
 
 class ResponseHeader(_message.Message):
-    __slots__ = ("cluster_id", "member_id", "revision", "raft_term")
+    __slots__ = ("cluster_id", "member_id", "raft_term", "revision")
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -49,10 +65,16 @@ class ResponseHeader(_message.Message):
     member_id: int
     revision: int
     raft_term: int
-    def __init__(self, cluster_id: _Optional[int] = ..., member_id: _Optional[int] = ..., revision: _Optional[int] = ..., raft_term: _Optional[int] = ...) -> None: ...
+    def __init__(
+        self,
+        cluster_id: int | None = ...,
+        member_id: int | None = ...,
+        revision: int | None = ...,
+        raft_term: int | None = ...,
+    ) -> None: ...
 
 class RangeRequest(_message.Message):
-    __slots__ = ("key", "range_end", "limit", "revision", "serializable", "keys_only", "count_only")
+    __slots__ = ("count_only", "key", "keys_only", "limit", "range_end", "revision", "serializable")
     KEY_FIELD_NUMBER: _ClassVar[int]
     RANGE_END_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -67,10 +89,19 @@ class RangeRequest(_message.Message):
     serializable: bool
     keys_only: bool
     count_only: bool
-    def __init__(self, key: _Optional[bytes] = ..., range_end: _Optional[bytes] = ..., limit: _Optional[int] = ..., revision: _Optional[int] = ..., serializable: _Optional[bool] = ..., keys_only: _Optional[bool] = ..., count_only: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self,
+        key: bytes | None = ...,
+        range_end: bytes | None = ...,
+        limit: int | None = ...,
+        revision: int | None = ...,
+        serializable: bool | None = ...,
+        keys_only: bool | None = ...,
+        count_only: bool | None = ...,
+    ) -> None: ...
 
 class RangeResponse(_message.Message):
-    __slots__ = ("header", "kvs", "more", "count")
+    __slots__ = ("count", "header", "kvs", "more")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     KVS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
@@ -79,10 +110,16 @@ class RangeResponse(_message.Message):
     kvs: _containers.RepeatedCompositeFieldContainer[KeyValue]
     more: bool
     count: int
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., kvs: _Optional[_Iterable[_Union[KeyValue, _Mapping]]] = ..., more: _Optional[bool] = ..., count: _Optional[int] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        kvs: _Iterable[KeyValue | _Mapping[str, object]] | None = ...,
+        more: bool | None = ...,
+        count: int | None = ...,
+    ) -> None: ...
 
 class PutRequest(_message.Message):
-    __slots__ = ("key", "value", "lease", "prev_kv")
+    __slots__ = ("key", "lease", "prev_kv", "value")
     KEY_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     LEASE_FIELD_NUMBER: _ClassVar[int]
@@ -91,7 +128,13 @@ class PutRequest(_message.Message):
     value: bytes
     lease: int
     prev_kv: bool
-    def __init__(self, key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., lease: _Optional[int] = ..., prev_kv: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self,
+        key: bytes | None = ...,
+        value: bytes | None = ...,
+        lease: int | None = ...,
+        prev_kv: bool | None = ...,
+    ) -> None: ...
 
 class PutResponse(_message.Message):
     __slots__ = ("header", "prev_kv")
@@ -99,59 +142,82 @@ class PutResponse(_message.Message):
     PREV_KV_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     prev_kv: KeyValue
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., prev_kv: _Optional[_Union[KeyValue, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        prev_kv: KeyValue | _Mapping[str, object] | None = ...,
+    ) -> None: ...
 
 class DeleteRangeRequest(_message.Message):
-    __slots__ = ("key", "range_end", "prev_kv")
+    __slots__ = ("key", "prev_kv", "range_end")
     KEY_FIELD_NUMBER: _ClassVar[int]
     RANGE_END_FIELD_NUMBER: _ClassVar[int]
     PREV_KV_FIELD_NUMBER: _ClassVar[int]
     key: bytes
     range_end: bytes
     prev_kv: bool
-    def __init__(self, key: _Optional[bytes] = ..., range_end: _Optional[bytes] = ..., prev_kv: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self, key: bytes | None = ..., range_end: bytes | None = ..., prev_kv: bool | None = ...
+    ) -> None: ...
 
 class DeleteRangeResponse(_message.Message):
-    __slots__ = ("header", "deleted", "prev_kvs")
+    __slots__ = ("deleted", "header", "prev_kvs")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     PREV_KVS_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     deleted: int
     prev_kvs: _containers.RepeatedCompositeFieldContainer[KeyValue]
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., deleted: _Optional[int] = ..., prev_kvs: _Optional[_Iterable[_Union[KeyValue, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        deleted: int | None = ...,
+        prev_kvs: _Iterable[KeyValue | _Mapping[str, object]] | None = ...,
+    ) -> None: ...
 
 class RequestOp(_message.Message):
-    __slots__ = ("request_range", "request_put", "request_delete_range")
+    __slots__ = ("request_delete_range", "request_put", "request_range")
     REQUEST_RANGE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_PUT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_DELETE_RANGE_FIELD_NUMBER: _ClassVar[int]
     request_range: RangeRequest
     request_put: PutRequest
     request_delete_range: DeleteRangeRequest
-    def __init__(self, request_range: _Optional[_Union[RangeRequest, _Mapping]] = ..., request_put: _Optional[_Union[PutRequest, _Mapping]] = ..., request_delete_range: _Optional[_Union[DeleteRangeRequest, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        request_range: RangeRequest | _Mapping[str, object] | None = ...,
+        request_put: PutRequest | _Mapping[str, object] | None = ...,
+        request_delete_range: DeleteRangeRequest | _Mapping[str, object] | None = ...,
+    ) -> None: ...
 
 class ResponseOp(_message.Message):
-    __slots__ = ("response_range", "response_put", "response_delete_range")
+    __slots__ = ("response_delete_range", "response_put", "response_range")
     RESPONSE_RANGE_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_PUT_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_DELETE_RANGE_FIELD_NUMBER: _ClassVar[int]
     response_range: RangeResponse
     response_put: PutResponse
     response_delete_range: DeleteRangeResponse
-    def __init__(self, response_range: _Optional[_Union[RangeResponse, _Mapping]] = ..., response_put: _Optional[_Union[PutResponse, _Mapping]] = ..., response_delete_range: _Optional[_Union[DeleteRangeResponse, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        response_range: RangeResponse | _Mapping[str, object] | None = ...,
+        response_put: PutResponse | _Mapping[str, object] | None = ...,
+        response_delete_range: DeleteRangeResponse | _Mapping[str, object] | None = ...,
+    ) -> None: ...
 
 class Compare(_message.Message):
-    __slots__ = ("result", "target", "key", "version", "create_revision", "mod_revision")
+    __slots__ = ("create_revision", "key", "mod_revision", "result", "target", "version")
     class CompareResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         EQUAL: _ClassVar[Compare.CompareResult]
+
     EQUAL: Compare.CompareResult
     class CompareTarget(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         VERSION: _ClassVar[Compare.CompareTarget]
         CREATE: _ClassVar[Compare.CompareTarget]
         MOD: _ClassVar[Compare.CompareTarget]
+
     VERSION: Compare.CompareTarget
     CREATE: Compare.CompareTarget
     MOD: Compare.CompareTarget
@@ -167,41 +233,59 @@ class Compare(_message.Message):
     version: int
     create_revision: int
     mod_revision: int
-    def __init__(self, result: _Optional[_Union[Compare.CompareResult, str]] = ..., target: _Optional[_Union[Compare.CompareTarget, str]] = ..., key: _Optional[bytes] = ..., version: _Optional[int] = ..., create_revision: _Optional[int] = ..., mod_revision: _Optional[int] = ...) -> None: ...
+    def __init__(
+        self,
+        result: Compare.CompareResult | str | None = ...,
+        target: Compare.CompareTarget | str | None = ...,
+        key: bytes | None = ...,
+        version: int | None = ...,
+        create_revision: int | None = ...,
+        mod_revision: int | None = ...,
+    ) -> None: ...
 
 class TxnRequest(_message.Message):
-    __slots__ = ("compare", "success", "failure")
+    __slots__ = ("compare", "failure", "success")
     COMPARE_FIELD_NUMBER: _ClassVar[int]
     SUCCESS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     compare: _containers.RepeatedCompositeFieldContainer[Compare]
     success: _containers.RepeatedCompositeFieldContainer[RequestOp]
     failure: _containers.RepeatedCompositeFieldContainer[RequestOp]
-    def __init__(self, compare: _Optional[_Iterable[_Union[Compare, _Mapping]]] = ..., success: _Optional[_Iterable[_Union[RequestOp, _Mapping]]] = ..., failure: _Optional[_Iterable[_Union[RequestOp, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        compare: _Iterable[Compare | _Mapping[str, object]] | None = ...,
+        success: _Iterable[RequestOp | _Mapping[str, object]] | None = ...,
+        failure: _Iterable[RequestOp | _Mapping[str, object]] | None = ...,
+    ) -> None: ...
 
 class TxnResponse(_message.Message):
-    __slots__ = ("header", "succeeded", "responses")
+    __slots__ = ("header", "responses", "succeeded")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
     RESPONSES_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     succeeded: bool
     responses: _containers.RepeatedCompositeFieldContainer[ResponseOp]
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., succeeded: _Optional[bool] = ..., responses: _Optional[_Iterable[_Union[ResponseOp, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        succeeded: bool | None = ...,
+        responses: _Iterable[ResponseOp | _Mapping[str, object]] | None = ...,
+    ) -> None: ...
 
 class CompactionRequest(_message.Message):
-    __slots__ = ("revision", "physical")
+    __slots__ = ("physical", "revision")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PHYSICAL_FIELD_NUMBER: _ClassVar[int]
     revision: int
     physical: bool
-    def __init__(self, revision: _Optional[int] = ..., physical: _Optional[bool] = ...) -> None: ...
+    def __init__(self, revision: int | None = ..., physical: bool | None = ...) -> None: ...
 
 class CompactionResponse(_message.Message):
     __slots__ = ("header",)
     HEADER_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: ResponseHeader | _Mapping[str, object] | None = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("create_request", "progress_request")
@@ -209,10 +293,14 @@ class WatchRequest(_message.Message):
     PROGRESS_REQUEST_FIELD_NUMBER: _ClassVar[int]
     create_request: WatchCreateRequest
     progress_request: WatchProgressRequest
-    def __init__(self, create_request: _Optional[_Union[WatchCreateRequest, _Mapping]] = ..., progress_request: _Optional[_Union[WatchProgressRequest, _Mapping]] = ...) -> None: ...
+    def __init__(
+        self,
+        create_request: WatchCreateRequest | _Mapping[str, object] | None = ...,
+        progress_request: WatchProgressRequest | _Mapping[str, object] | None = ...,
+    ) -> None: ...
 
 class WatchCreateRequest(_message.Message):
-    __slots__ = ("key", "range_end", "start_revision", "progress_notify", "prev_kv", "fragment")
+    __slots__ = ("fragment", "key", "prev_kv", "progress_notify", "range_end", "start_revision")
     KEY_FIELD_NUMBER: _ClassVar[int]
     RANGE_END_FIELD_NUMBER: _ClassVar[int]
     START_REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -225,14 +313,31 @@ class WatchCreateRequest(_message.Message):
     progress_notify: bool
     prev_kv: bool
     fragment: bool
-    def __init__(self, key: _Optional[bytes] = ..., range_end: _Optional[bytes] = ..., start_revision: _Optional[int] = ..., progress_notify: _Optional[bool] = ..., prev_kv: _Optional[bool] = ..., fragment: _Optional[bool] = ...) -> None: ...
+    def __init__(
+        self,
+        key: bytes | None = ...,
+        range_end: bytes | None = ...,
+        start_revision: int | None = ...,
+        progress_notify: bool | None = ...,
+        prev_kv: bool | None = ...,
+        fragment: bool | None = ...,
+    ) -> None: ...
 
 class WatchProgressRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("header", "watch_id", "created", "canceled", "compact_revision", "cancel_reason", "fragment", "events")
+    __slots__ = (
+        "cancel_reason",
+        "canceled",
+        "compact_revision",
+        "created",
+        "events",
+        "fragment",
+        "header",
+        "watch_id",
+    )
     HEADER_FIELD_NUMBER: _ClassVar[int]
     WATCH_ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
@@ -249,18 +354,28 @@ class WatchResponse(_message.Message):
     cancel_reason: str
     fragment: bool
     events: _containers.RepeatedCompositeFieldContainer[Event]
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., watch_id: _Optional[int] = ..., created: _Optional[bool] = ..., canceled: _Optional[bool] = ..., compact_revision: _Optional[int] = ..., cancel_reason: _Optional[str] = ..., fragment: _Optional[bool] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        watch_id: int | None = ...,
+        created: bool | None = ...,
+        canceled: bool | None = ...,
+        compact_revision: int | None = ...,
+        cancel_reason: str | None = ...,
+        fragment: bool | None = ...,
+        events: _Iterable[Event | _Mapping[str, object]] | None = ...,
+    ) -> None: ...
 
 class LeaseGrantRequest(_message.Message):
-    __slots__ = ("TTL", "ID")
+    __slots__ = ("ID", "TTL")
     TTL_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     TTL: int
     ID: int
-    def __init__(self, TTL: _Optional[int] = ..., ID: _Optional[int] = ...) -> None: ...
+    def __init__(self, TTL: int | None = ..., ID: int | None = ...) -> None: ...
 
 class LeaseGrantResponse(_message.Message):
-    __slots__ = ("header", "ID", "TTL", "error")
+    __slots__ = ("ID", "TTL", "error", "header")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
@@ -269,7 +384,13 @@ class LeaseGrantResponse(_message.Message):
     ID: int
     TTL: int
     error: str
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., ID: _Optional[int] = ..., TTL: _Optional[int] = ..., error: _Optional[str] = ...) -> None: ...
+    def __init__(
+        self,
+        header: ResponseHeader | _Mapping[str, object] | None = ...,
+        ID: int | None = ...,
+        TTL: int | None = ...,
+        error: str | None = ...,
+    ) -> None: ...
 
 class StatusRequest(_message.Message):
     __slots__ = ()
@@ -281,4 +402,6 @@ class StatusResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     header: ResponseHeader
     version: str
-    def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., version: _Optional[str] = ...) -> None: ...
+    def __init__(
+        self, header: ResponseHeader | _Mapping[str, object] | None = ..., version: str | None = ...
+    ) -> None: ...

@@ -1,0 +1,1 @@
+"""Credentials -> UserInfo: who is asking."""

@@ -1,0 +1,15 @@
+"""The group that everybody is in whom an authenticator knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from apiserver.machinery.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
+
+
+def authenticated(user: UserInfo) -> UserInfo:
+    """Return ``user`` as a member of the group of all who are known."""
+    known = AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups
+    if known or user.name == ANONYMOUS.name:
+        return user
+    return replace(user, groups=(*user.groups, AUTHENTICATED))

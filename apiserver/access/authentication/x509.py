@@ -1,0 +1,47 @@
+"""Client certificates: the common name is the user, the organizations are the groups.
+
+Whether a certificate is genuine was settled by TLS, which verifies it against the client CA before
+any request is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.machinery.users import UserInfo
+
+CREDENTIAL_ID: Final = "authentication.kubernetes.io/credential-id"
+_UID: Final = "1.3.6.1.4.1.57683.2"
+
+#: A distinguished name as `ssl.SSLSocket.getpeercert` spells it.
+Subject = Sequence[Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A verified client certificate: its subject, and the bytes that it is known by."""
+
+    subject: Subject
+    der: bytes
+
+
+def certified_user(certificate: Certificate) -> UserInfo | None:
+    """Return whom a certificate names, ``None`` if it has no common name."""
+    name, uid = "", ""
+    groups: list[str] = []
+    for attribute, value in (pair for names in certificate.subject for pair in names):
+        match attribute:
+            case "commonName":
+                name = value
+            case "organizationName":
+                groups.append(value)
+            case _ if attribute == _UID:
+                uid = value
+    if not name:
+        return None
+    digest = hashlib.sha256(certificate.der).hexdigest()
+    extra = {CREDENTIAL_ID: (f"X509SHA256={digest}",)}
+    return UserInfo(name, uid=uid, groups=tuple(groups), extra=extra)

@@ -1,0 +1,1 @@
+"""Attributes -> allow, deny or no opinion: what they may do."""

@@ -1,0 +1,85 @@
+"""What is asked of an authorizer, what it answers, and how a refusal is worded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.users import UserInfo
+
+
+# Made for every request, so not frozen: a frozen class takes several times as long to fill.
+@dataclass(slots=True)
+class Attributes:
+    """Who wants to do what. Of a request that is about no resource only verb and path count."""
+
+    user: UserInfo
+    verb: str
+    path: str
+    is_resource_request: bool
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+class Verdict(Enum):
+    """Allow and deny are final; whoever has no opinion leaves it to the next authorizer."""
+
+    ALLOW = auto()
+    DENY = auto()
+    NO_OPINION = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and why."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+ALLOWED: Final = Decision(Verdict.ALLOW)
+NO_OPINION: Final = Decision(Verdict.NO_OPINION)
+
+
+class Authorizer(Protocol):
+    """Decides whether a request may go on."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """Return the decision on one request."""
+        ...
+
+
+def forbidden_message(attributes: Attributes, reason: str) -> str:
+    """Return what a refused client is told after ``is forbidden:``."""
+    user = _escaped(quote(attributes.user.name))
+    if attributes.is_resource_request:
+        asked = _resource_request(attributes)
+    else:
+        asked = f"cannot {attributes.verb} path {quote(attributes.path)}"
+    text = f"User {user} {_escaped(asked)}"
+    return f"{text}: {reason}" if reason else text
+
+
+def _resource_request(attributes: Attributes) -> str:
+    resource = attributes.resource
+    if attributes.subresource:
+        resource += "/" + attributes.subresource
+    where = (
+        f"in the namespace {quote(attributes.namespace)}"
+        if attributes.namespace
+        else "at the cluster scope"
+    )
+    return (
+        f"cannot {attributes.verb} resource {quote(resource)} "
+        f"in API group {quote(attributes.group)} {where}"
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

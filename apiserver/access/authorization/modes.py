@@ -1,0 +1,65 @@
+"""What ``--authorization-mode`` can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from apiserver.access.authorization.attributes import (
+    ALLOWED,
+    NO_OPINION,
+    Attributes,
+    Authorizer,
+    Decision,
+    Verdict,
+)
+from apiserver.access.authorization.union import Union
+
+ALWAYS_ALLOW: Final = "AlwaysAllow"
+ALWAYS_DENY: Final = "AlwaysDeny"
+RBAC: Final = "RBAC"
+#: Grants kubelets what concerns their own node. It is taken, as command lines name it, and grants
+#: nothing: there are no kubelets here.
+NODE: Final = "Node"
+
+# What the role system:public-info-viewer grants to everybody, known or not.
+_PUBLIC_PATHS: Final = frozenset(["/healthz", "/livez", "/readyz", "/version", "/version/"])
+_FORBIDDEN: Final = Decision(Verdict.NO_OPINION, "Everything is forbidden.")
+
+
+class AlwaysAllow:
+    """Lets everybody do everything."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002
+        """Allow."""
+        return ALLOWED
+
+
+class AlwaysDeny:
+    """Lets nobody do anything."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002
+        """Have no opinion, and a reason."""
+        return _FORBIDDEN
+
+
+class PublicPaths:
+    """Lets everybody read whether the server is well and which version it is, and nothing else."""
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """Allow a GET of a public path."""
+        if attributes.is_resource_request or attributes.verb != "get":
+            return NO_OPINION
+        return ALLOWED if attributes.path in _PUBLIC_PATHS else NO_OPINION
+
+
+MODES: Final[Mapping[str, Callable[[], Authorizer]]] = {
+    ALWAYS_ALLOW: AlwaysAllow,
+    ALWAYS_DENY: AlwaysDeny,
+    RBAC: PublicPaths,
+}
+
+
+def authorizer_of(modes: Sequence[str]) -> Union:
+    """Return the authorizer of these modes, asked in this order. Raises KeyError."""
+    return Union([MODES[mode]() for mode in modes if mode != NODE])

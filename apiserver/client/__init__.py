@@ -1,0 +1,1 @@
+"""How one part of the server reads and writes objects without knowing what serves them."""

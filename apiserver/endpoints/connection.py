@@ -1,0 +1,110 @@
+"""Connection: one client's connection, as aiohttp serves it, held to what an API server promises.
+
+What cannot be parsed is answered 400 in plain text and never reaches the API, nor the log. The
+bytes that a client may send before a request begins are bounded. When the client goes away, what
+it only reads is cancelled; a write goes on to its end, so that no change is left half made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from aiohttp import web
+
+from apiserver.access.authentication.x509 import Certificate
+
+log = logging.getLogger(__name__)
+
+MAX_LINE: Final = 256 * 1024
+MAX_HEADER: Final = 256 * 1024
+MAX_HEADERS: Final = 4096
+#: The most bytes of one request without its body.
+MAX_HEAD: Final = 1024 * 1024
+#: How long a connection may wait for a request, its headers included.
+IDLE_SECONDS: Final = 90.0
+
+_TOO_LARGE: Final = b"431 Request Header Fields Too Large"
+_REFUSED_HEAD: Final = (
+    b"HTTP/1.1 %(text)b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Connection: close\r\n\r\n%(text)b" % {b"text": _TOO_LARGE}
+)
+
+
+class Connection(web.RequestHandler):
+    """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
+
+    __slots__ = ("_certificate", "_head", "_request", "reader")
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=IDLE_SECONDS,
+            access_log=None,  # type: ignore[arg-type]
+            logger=log,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_HEADER,
+            max_headers=MAX_HEADERS,
+            auto_decompress=False,
+        )
+        self._certificate: Certificate | None = None
+        self._head = 0
+        self._request: web.BaseRequest | None = None
+        #: The task of the request under way, while nothing is lost when it is cancelled.
+        self.reader: asyncio.Task[Any] | None = None
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The client certificate that TLS has verified."""
+        return self._certificate
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peercert")
+        if peer:
+            der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            self._certificate = Certificate(peer["subject"], der)
+
+    def data_received(self, data: bytes) -> None:
+        request = self._request
+        if request is None or request.content.is_eof():
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._refuse_head()
+                return
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        reader = self.reader
+        super().connection_lost(exc)
+        if reader is not None:
+            reader.cancel()
+
+    def opened(self, request: web.BaseRequest) -> None:
+        """Note that the head of a request has been read."""
+        self._request = request
+        self._head = 0
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not parse; the client learns no more than that."""
+        if status >= 500:
+            log.error("a request failed outside of all filters", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun, there is no room for another one")
+        text = "400 Bad Request" if status < 500 else "500 Internal Server Error"
+        response = web.Response(status=status, text=text)
+        response.force_close()
+        return response
+
+    def _refuse_head(self) -> None:
+        if self.transport is not None:
+            self.transport.write(_REFUSED_HEAD)
+        self.force_close()

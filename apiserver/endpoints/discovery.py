@@ -1,0 +1,162 @@
+"""/api and /apis: what is served, as clients discover it. Documents computed from the catalogue.
+
+Every document has two forms: a list for each group version, and one aggregated list of everything.
+They disagree on one point: of a built-in kind the aggregated form leaves group and version empty
+where they are those of the resource, of a custom kind it says them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import Any
+
+from apiserver.machinery.gvk import GroupVersionKind, format_api_version
+from apiserver.resources.catalog import Catalog
+from apiserver.resources.definition import ResourceDefinition, Subresource
+
+Document = dict[str, Any]
+
+
+def api_versions(address: str) -> Document:
+    """Return the answer of ``/api``; ``address`` is the host and port that clients can use."""
+    return {
+        "kind": "APIVersions",
+        "versions": ["v1"],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+    }
+
+
+def api_group_list(catalog: Catalog) -> Document:
+    """Return the answer of ``/apis``."""
+    groups = [_group(catalog, group) for group in catalog.groups() if group]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+
+
+def api_group(catalog: Catalog, group: str) -> Document:
+    """Return the answer of ``/apis/GROUP``."""
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(catalog, group)}
+
+
+def api_resource_list(catalog: Catalog, group: str, version: str) -> Document | None:
+    """Return the answer of ``/apis/GROUP/VERSION``, ``None`` where it is not served."""
+    resources = catalog.resources(group, version)
+    if not resources:
+        return None
+    document: Document = {"kind": "APIResourceList"}
+    if group:
+        # The core group is older than apiVersion in this document, and has kept its form.
+        document["apiVersion"] = "v1"
+    document["groupVersion"] = format_api_version(group, version)
+    document["resources"] = [entry for each in resources for entry in _entries(each)]
+    return document
+
+
+def aggregated(catalog: Catalog, *, core: bool) -> Document:
+    """Return everything below ``/api`` or below ``/apis`` in one document."""
+    groups = [group for group in catalog.groups() if (group == "") == core]
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": [_group_discovery(catalog, group) for group in groups],
+    }
+
+
+def etag(data: bytes) -> str:
+    """Return the entity tag of a document, without its quotes."""
+    return hashlib.sha512(data).hexdigest().upper()
+
+
+def storage_version_hash(definition: ResourceDefinition) -> str:
+    """Return the text by which clients see that objects are stored as another version."""
+    digest = hashlib.sha256("/".join(definition.storage_kind).encode()).digest()
+    return b64encode(digest[:8]).decode()
+
+
+def _group(catalog: Catalog, group: str) -> Document:
+    versions = [
+        {"groupVersion": format_api_version(group, version), "version": version}
+        for version in catalog.versions(group)
+    ]
+    return {"name": group, "versions": versions, "preferredVersion": versions[0]}
+
+
+def _entries(definition: ResourceDefinition) -> Iterable[Document]:
+    entry = {
+        "name": definition.resource,
+        "singularName": definition.singular,
+        "namespaced": definition.namespaced,
+        "kind": definition.kind,
+        "verbs": definition.verbs,
+        **_names(definition),
+    }
+    if definition.persisted:
+        entry["storageVersionHash"] = storage_version_hash(definition)
+    yield entry
+    for subresource in definition.subresources:
+        yield {
+            "name": f"{definition.resource}/{subresource.name}",
+            "singularName": "",
+            "namespaced": definition.namespaced,
+            **_foreign(definition, subresource),
+            "kind": subresource.kind.kind,
+            "verbs": subresource.verbs,
+        }
+
+
+def _foreign(definition: ResourceDefinition, subresource: Subresource) -> Document:
+    group, version, _ = subresource.kind
+    if (group, version) == (definition.group, definition.version):
+        return {}
+    return {"group": group, "version": version}
+
+
+def _names(definition: ResourceDefinition) -> Document:
+    names: Document = {}
+    if definition.short_names:
+        names["shortNames"] = definition.short_names
+    if definition.categories:
+        names["categories"] = definition.categories
+    return names
+
+
+def _group_discovery(catalog: Catalog, group: str) -> Document:
+    versions = [
+        {
+            "version": version,
+            "resources": [_resource(each) for each in catalog.resources(group, version)],
+            "freshness": "Current",
+        }
+        for version in catalog.versions(group)
+    ]
+    return {"metadata": {"name": group} if group else {}, "versions": versions}
+
+
+def _resource(definition: ResourceDefinition) -> Document:
+    entry: Document = {
+        "resource": definition.resource,
+        "responseKind": _response_kind(definition, definition.gvk),
+        "scope": "Namespaced" if definition.namespaced else "Cluster",
+        "singularResource": definition.singular,
+        "verbs": definition.verbs,
+        **_names(definition),
+    }
+    subresources = [
+        {
+            "subresource": subresource.name,
+            "responseKind": _response_kind(definition, subresource.kind),
+            "verbs": subresource.verbs,
+        }
+        for subresource in definition.subresources
+    ]
+    if subresources:
+        entry["subresources"] = subresources
+    return entry
+
+
+def _response_kind(definition: ResourceDefinition, kind: GroupVersionKind) -> Document:
+    if not definition.custom and kind[:2] == definition.gvk[:2]:
+        return {"group": "", "version": "", "kind": kind.kind}
+    return {"group": kind.group, "version": kind.version, "kind": kind.kind}

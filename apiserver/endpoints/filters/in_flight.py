@@ -1,0 +1,62 @@
+"""How many requests may be under way at once: 429 for those beyond, but for administrators."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from apiserver.endpoints.exchange import Exchange, Handler
+from apiserver.machinery.users import MASTERS
+
+MAX_READS: Final = 400
+MAX_WRITES: Final = 200
+_READS: Final = frozenset(["get", "list", "watch", "head"])
+_TOO_MANY: Final = b"Too many requests, please try again later.\n"
+
+
+class Limits:
+    """How many reads and writes are under way, and how many may be; 0 is no limit."""
+
+    def __init__(self, max_reads: int = MAX_READS, max_writes: int = MAX_WRITES) -> None:
+        self.max_reads = max_reads
+        self.max_writes = max_writes
+        self.reads = 0
+        self.writes = 0
+
+
+def with_limits(handler: Handler, limits: Limits) -> Handler:
+    """Return ``handler`` with no more than so many requests in it."""
+
+    async def limited(exchange: Exchange) -> web.StreamResponse:
+        if exchange.long_running:
+            return await handler(exchange)
+        if exchange.verb in _READS:
+            if limits.reads >= limits.max_reads > 0 and _is_bound(exchange):
+                return _refusal()
+            limits.reads += 1
+            try:
+                return await handler(exchange)
+            finally:
+                limits.reads -= 1
+        if limits.writes >= limits.max_writes > 0 and _is_bound(exchange):
+            return _refusal()
+        limits.writes += 1
+        try:
+            return await handler(exchange)
+        finally:
+            limits.writes -= 1
+
+    return limited
+
+
+def _is_bound(exchange: Exchange) -> bool:
+    return MASTERS not in exchange.user.groups
+
+
+def _refusal() -> web.Response:
+    response = web.Response(status=429, body=_TOO_MANY)
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Retry-After"] = "1"
+    return response

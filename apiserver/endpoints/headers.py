@@ -1,0 +1,60 @@
+"""The headers that every answer carries, whatever it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import getrandbits
+from typing import Final
+
+from aiohttp import web
+from multidict import istr
+
+from apiserver.endpoints.exchange import Exchange
+
+_AUDIT_ID: Final = istr("Audit-Id")
+_CACHE_CONTROL: Final = istr("Cache-Control")
+_SERVER: Final = istr("Server")
+_WARNING: Final = istr("Warning")
+
+_MAX_WARNINGS: Final = 4096
+_CUT_WARNING: Final = 256
+
+
+def complete(exchange: Exchange, response: web.StreamResponse) -> None:
+    """Add to a response, before it is sent, what it must say besides its body."""
+    headers = response.headers
+    given = exchange.http.headers.get(_AUDIT_ID)
+    headers[_AUDIT_ID] = given if given and given.isascii() and given.isprintable() else random_id()
+    if _CACHE_CONTROL not in headers:
+        headers[_CACHE_CONTROL] = "no-cache, private"
+    # aiohttp would name itself and Python, with their versions.
+    headers[_SERVER] = "apiserver"
+    if exchange.warnings:
+        for header in warning_headers(exchange.warnings):
+            headers.add(_WARNING, header)
+
+
+def random_id() -> str:
+    """Return a random UUID; it names a request and need not be hard to guess."""
+    digits = "%032x" % getrandbits(128)  # noqa: UP031 - as quick as it gets
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def warning_headers(warnings: Sequence[str]) -> list[str]:
+    """Return warnings as RFC 7234 headers; many are cut short, so that headers stay small."""
+    texts = [text for text in dict.fromkeys(warnings) if text.isprintable()]
+    if sum(map(len, texts)) > _MAX_WARNINGS:
+        texts = _shortened(texts)
+    return ['299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]
+
+
+def _shortened(texts: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    room = _MAX_WARNINGS
+    for text in texts:
+        if room <= 0:
+            break
+        cut = text[:_CUT_WARNING]
+        room -= len(cut)
+        kept.append(cut)
+    return kept

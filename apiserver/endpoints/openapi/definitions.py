@@ -1,0 +1,246 @@
+"""The types of the built-in kinds, as OpenAPI schemas.
+
+They come from the package ``kubernetes-validate``, which carries the definitions of every minor
+version of Kubernetes as JSON Schema. The file is large and needed seldom, so it is read for one
+burst of documents and let go. Three things are undone: types are nullable there, references point
+elsewhere, and ``apiVersion`` and ``kind`` are fixed to what they must be. One thing is added that
+the package leaves out and the documents of version 3 have: defaults. They follow from the layout of
+a type. A member that JSON always shows has the zero value of its type as its default, and so has a
+nested object, for it is never absent. Few members have a default of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.schema.layout import Field, Layout, message
+from apiserver.version import MINOR
+
+Schema = dict[str, Any]
+
+OLD_REFERENCE = "#/$defs/"
+REFERENCE_V2 = "#/definitions/"
+REFERENCE_V3 = "#/components/schemas/"
+META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+
+_ZERO = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
+_OBJECT_REFERENCE = {"name": ""}
+_PORT = {"protocol": "TCP"}
+_ISCSI = {"iscsiInterface": "default"}
+_RBD = {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"}
+_SCALE_IO = {"storageMode": "ThinProvisioned", "fsType": "xfs"}
+
+#: Defaults that are not the zero value, or that stand though JSON leaves the zero value out.
+#: ``protocol`` matters most: it is a key of lists, which clients cannot merge without its default.
+_OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "core.v1.ContainerPort": _PORT,
+    "core.v1.ServicePort": _PORT,
+    "core.v1.LocalObjectReference": _OBJECT_REFERENCE,
+    "core.v1.ConfigMapEnvSource": _OBJECT_REFERENCE,
+    "core.v1.ConfigMapKeySelector": _OBJECT_REFERENCE,
+    "core.v1.ConfigMapProjection": _OBJECT_REFERENCE,
+    "core.v1.ConfigMapVolumeSource": _OBJECT_REFERENCE,
+    "core.v1.SecretEnvSource": _OBJECT_REFERENCE,
+    "core.v1.SecretKeySelector": _OBJECT_REFERENCE,
+    "core.v1.SecretProjection": _OBJECT_REFERENCE,
+    "core.v1.GRPCAction": {"service": ""},
+    "core.v1.AzureDiskVolumeSource": {
+        "cachingMode": "ReadWrite", "fsType": "ext4", "readOnly": False, "kind": "Shared",
+    },
+    "core.v1.ISCSIVolumeSource": _ISCSI,
+    "core.v1.ISCSIPersistentVolumeSource": _ISCSI,
+    "core.v1.RBDVolumeSource": _RBD,
+    "core.v1.RBDPersistentVolumeSource": _RBD,
+    "core.v1.ScaleIOVolumeSource": _SCALE_IO,
+    "core.v1.ScaleIOPersistentVolumeSource": _SCALE_IO,
+}  # fmt: skip
+
+# What the package says nothing about but the alternatives of the two types that have them.
+_DESCRIPTIONS = {
+    QUANTITY: "Quantity is a fixed-point representation of a number: digits, optionally with a "
+    "decimal point, and a suffix that is a power of two (Ki, Mi, Gi, Ti, Pi, Ei), of ten (n, u, m, "
+    "k, M, G, T, P, E) or an exponent (e3).",
+    INT_OR_STRING: "IntOrString is a type that can hold an int32 or a string.",
+}
+_FORMATS = {INT_OR_STRING: "int-or-string"}
+
+
+class Definitions:
+    """The definitions of one version of Kubernetes, in memory as long as this object is."""
+
+    def __init__(self) -> None:
+        self._raw: dict[str, Schema] = orjson.loads(_file().read_bytes())["$defs"]
+        self._models: dict[tuple[str, str, str], str] = {
+            (kind["group"], kind["version"], kind["kind"]): name
+            for name, schema in self._raw.items()
+            for kind in schema.get("x-kubernetes-group-version-kind", ())
+            if len(schema["x-kubernetes-group-version-kind"]) == 1
+        }
+        self._plain: dict[str, Schema] = {}
+        self._defaulted: dict[str, Schema] = {}
+
+    def model(self, kind: GroupVersionKind) -> str:
+        """Return the name of the definition of a kind, ``""`` where it has none."""
+        return self._models.get(kind, "")
+
+    def closure(self, names: Iterable[str]) -> list[str]:
+        """Return ``names`` and everything that they refer to."""
+        found: dict[str, None] = {}
+        waiting = [name for name in names if name in self._raw]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found[name] = None
+                waiting.extend(_references(self._raw[name]))
+        return sorted(found)
+
+    def plain(self, name: str) -> Schema:
+        """Return a definition without defaults, its references those of version 2."""
+        if name not in self._plain:
+            schema = _definition(name, self._raw[name], REFERENCE_V2)
+            if schema.pop("oneOf", None):
+                schema["type"] = "string"
+            self._plain[name] = schema
+        return self._plain[name]
+
+    def defaulted(self, name: str) -> Schema:
+        """Return a definition with defaults, its references those of version 3."""
+        if name not in self._defaulted:
+            schema = _definition(name, self._raw[name], REFERENCE_V3)
+            layout = _layout(name)
+            if layout is not None:
+                _add_defaults(schema, layout)
+            self._defaulted[name] = _wrapped(schema)
+        return self._defaulted[name]
+
+
+def _file() -> Path:
+    package = find_spec("kubernetes_validate")
+    assert package is not None
+    assert package.origin is not None
+    schemas = Path(package.origin).parent / "kubernetes-json-schema"
+    return schemas / f"v1.{MINOR}.0-local" / "_definitions.json"
+
+
+def _references(schema: Schema) -> Iterable[str]:
+    if "$ref" in schema:
+        yield schema["$ref"].removeprefix(OLD_REFERENCE)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from _references(schema[key])
+    for member in schema.get("properties", {}).values():
+        yield from _references(member)
+
+
+def _definition(name: str, raw: Schema, reference: str) -> Schema:
+    schema = _schema(raw, reference)
+    if name in _DESCRIPTIONS:
+        schema["description"] = _DESCRIPTIONS[name]
+    if name in _FORMATS:
+        schema["format"] = _FORMATS[name]
+    properties = schema.get("properties", {})
+    for member in ("apiVersion", "kind"):
+        if member in properties:
+            properties[member].pop("enum", None)
+    return schema
+
+
+def _schema(raw: Schema, reference: str) -> Schema:
+    schema = dict(raw)
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        schema["type"] = kind[0]
+    if "$ref" in schema:
+        schema["$ref"] = reference + schema["$ref"].removeprefix(OLD_REFERENCE)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = _schema(schema[key], reference)
+    if "oneOf" in schema:
+        schema["oneOf"] = [_schema(each, reference) for each in schema["oneOf"]]
+    if "properties" in schema:
+        schema["properties"] = {
+            name: _schema(member, reference) for name, member in schema["properties"].items()
+        }
+    return schema
+
+
+def _layout(name: str) -> Layout | None:
+    try:
+        return message(".".join(name.split(".")[-3:]))
+    except KeyError:
+        return None
+
+
+def _add_defaults(schema: Schema, layout: Layout) -> None:
+    properties = schema.get("properties", {})
+    for field in _fields(layout):
+        if field.name in properties:
+            _default_member(properties[field.name], field)
+    for name, value in _OWN_DEFAULTS.get(layout.name, {}).items():
+        properties[name]["default"] = value
+
+
+def _fields(layout: Layout) -> Iterable[Field]:
+    for field in layout.fields:
+        if field.embedded:
+            yield from _fields(message(field.type))
+        else:
+            yield field
+
+
+def _default_member(schema: Schema, field: Field) -> None:
+    if field.repeated or field.is_map:
+        element = schema.get("items") or schema.get("additionalProperties")
+        type_ = field.value_type if field.is_map else field.type
+        # A list of lists has a type of its own in the layout; its elements are lists, never zero.
+        if isinstance(element, dict) and element.get("type") != "array":
+            _default(element, type_)
+    elif not field.pointer and (not field.optional or "$ref" in schema):
+        _default(schema, field.type)
+
+
+def _default(schema: Schema, type_: str) -> None:
+    if type_ in _ZERO:
+        schema["default"] = _ZERO[type_]
+    elif "$ref" in schema and _is_object(schema["$ref"].removeprefix(REFERENCE_V3)):
+        schema["default"] = {}
+
+
+def _is_object(name: str) -> bool:
+    """Tell whether a type is an object with members, and not one with a JSON form of its own."""
+    return name not in _WITH_OWN_FORM
+
+
+_WITH_OWN_FORM = frozenset([
+    QUANTITY, INT_OR_STRING, f"{META}Time", f"{META}MicroTime", f"{META}FieldsV1",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension",
+    *(
+        f"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.{name}"
+        for name in (
+            "JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool",
+            "JSONSchemaPropsOrStringArray",
+        )
+    ),
+])  # fmt: skip
+
+
+def _wrapped(schema: Schema) -> Schema:
+    """Move references that have company into an ``allOf``: version 3 allows nothing beside them."""
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = _wrapped(schema[key])
+    if "properties" in schema:
+        schema["properties"] = {
+            name: _wrapped(member) for name, member in schema["properties"].items()
+        }
+    if "$ref" in schema and len(schema) > 1:
+        schema["allOf"] = [{"$ref": schema.pop("$ref")}]
+    return schema

@@ -1,0 +1,250 @@
+"""Atoms: what owning needs to know of a type, compiled from its `Schema`.
+
+An atom says which of three shapes a value may have. A *scalar* is a field. An object is a field
+for each member, unless the type is atomic: then it is one field. So it is with a list, whose items
+are fields if they can be told apart: by their value (a set), or by some of their members (a keyed
+list). A keyed item that leaves a key out has the key's default.
+
+Where a schema says nothing, the type is deduced from the value: objects are owned member by member,
+lists as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from apiserver.fieldmanager import elements
+from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.structural import MISSING, Schema
+
+NUMERIC: Final = "numeric"
+STRING: Final = "string"
+BOOLEAN: Final = "boolean"
+UNTYPED: Final = "untyped"
+_SCALARS: Final = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN, "string": STRING}
+_TYPED_FORMATS: Final = ("", "byte")
+
+#: Members of metadata that nobody owns: they name the object, or the server keeps them.
+UNTRACKED: Final = frozenset(
+    (
+        "clusterName",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    )
+)
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A declared member of an object, and its path element."""
+
+    element: str
+    atom: Atom
+    tracked: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class ObjectShape:
+    """An object: its declared members, and what others may be, ``None`` if there are none."""
+
+    members: dict[str, Member] = field(default_factory=dict)
+    values: Atom | None = None
+    atomic: bool = False
+
+    def find(self, name: str) -> tuple[str, Atom]:
+        """Return the path element and the atom of a member. Raises UntypedObject."""
+        declared = self.members.get(name)
+        if declared is not None:
+            return declared.element, declared.atom
+        if self.values is None:
+            raise UntypedObject([Mismatch("." + name, "field not declared in schema")])
+        return "f:" + name, self.values
+
+
+@dataclass(slots=True, eq=False)
+class ListShape:
+    """A list: what its items are and, unless it is atomic, how they are told apart.
+
+    ``keys`` are sorted, each with its default, `MISSING` for none; a set has no keys.
+    """
+
+    items: Atom
+    atomic: bool = True
+    keys: tuple[tuple[str, Any], ...] = ()
+    declared_keys: tuple[str, ...] = ()
+
+    def element(self, item: Any) -> str:
+        """Return the path element of an item. Raises ValueError with the reference's words."""
+        if not self.keys:
+            return _set_item(item)
+        if len(self.keys) == 1 and type(item) is dict:
+            name = self.keys[0][0]
+            value = item.get(name, MISSING)
+            if type(value) is str:
+                return f'k:{{"{name}":{elements.json_text(value)}}}'
+        return _keyed_item(self, item)
+
+
+@dataclass(slots=True, eq=False)
+class Atom:
+    """A type: the shapes that its values may have.
+
+    ``exact``: its values are equal in Go if they are in Python, where 1 equals True.
+    """
+
+    scalar: str = ""
+    object: ObjectShape | None = None
+    list: ListShape | None = None
+    exact: bool = False
+
+
+def _set_item(item: Any) -> str:
+    if isinstance(item, dict):
+        raise ValueError("associative list without keys has an element that's a map type")
+    if isinstance(item, list):
+        raise ValueError("not supported: associative list with lists as elements")
+    if item is None:
+        raise ValueError("associative list without keys has an element that's an explicit null")
+    return elements.set_item(item)
+
+
+def _keyed_item(shape: ListShape, item: Any) -> str:
+    if item is None:
+        raise ValueError("associative list with keys may not have a null element")
+    if not isinstance(item, dict):
+        raise ValueError("associative list with keys may not have non-map elements")
+    keys = [
+        (name, item.get(name, default))
+        for name, default in shape.keys
+        if name in item or default is not MISSING
+    ]
+    if not keys:
+        names = " ".join(elements.json_text(name) for name in shape.declared_keys)
+        raise ValueError(
+            f"associative list with keys has an element that omits all key fields [{names}] "
+            "(and doesn't have default values for any key fields)"
+        )
+    return elements.keyed_item(keys)
+
+
+def _deduced() -> Atom:
+    atom = Atom(UNTYPED)
+    atom.object = ObjectShape(values=atom)
+    atom.list = ListShape(atom)
+    return atom
+
+
+#: The type of a value of which no schema says anything.
+DEDUCED: Final = _deduced()
+# What fieldsV1 holds is deduced too, but has nothing in it that could be equal by mistake.
+_FIELDS: Final = Atom(object=ObjectShape(values=DEDUCED), exact=True)
+
+
+class Atoms:
+    """Schemas compiled to atoms, each once: kinds share what their schemas share."""
+
+    def __init__(self) -> None:
+        self._atoms: dict[tuple[Schema, bool], Atom] = {}
+        self._metadata: dict[Atom, Atom] = {}
+
+    def document(self, schema: Schema) -> Atom:
+        """Return the atom of whole objects: of some members of theirs ownership is not tracked."""
+        atom = self.atom(schema)
+        shape = atom.object or ObjectShape(values=DEDUCED)
+        text = Atom(STRING, exact=True)
+        members = dict(shape.members)
+        for name in ("apiVersion", "kind"):
+            declared = members[name].atom if name in members else text
+            members[name] = Member("f:" + name, declared, tracked=False)
+        known = members.get("metadata")
+        metadata = self._tracked_metadata(known.atom if known else DEDUCED)
+        members["metadata"] = Member("f:metadata", metadata)
+        return Atom(object=ObjectShape(members, shape.values), exact=atom.exact)
+
+    def _tracked_metadata(self, metadata: Atom) -> Atom:
+        if metadata in self._metadata:
+            return self._metadata[metadata]
+        shape = metadata.object or ObjectShape(values=DEDUCED)
+        members = dict(shape.members)
+        for name in UNTRACKED:
+            if name in members:
+                members[name] = Member("f:" + name, members[name].atom, tracked=False)
+            elif shape.values is not None:
+                members[name] = Member("f:" + name, shape.values, tracked=False)
+        tracked = Atom(object=ObjectShape(members, shape.values), exact=metadata.exact)
+        self._metadata[metadata] = tracked
+        return tracked
+
+    def atom(self, schema: Schema, *, preserving: bool = False) -> Atom:
+        """Return the atom of a type; below one that preserves unknown fields all types do."""
+        preserving = preserving or schema.preserve_unknown_fields
+        known = self._atoms.get((schema, preserving))
+        if known is not None:
+            return known
+        # A type may hold itself, so its atom is there before it is complete.
+        atom = self._atoms[schema, preserving] = Atom()
+        if schema.type in ("", "object"):
+            atom.object = self._object(schema, preserving=preserving)
+        if schema.type in ("", "array"):
+            atom.list = self._list(schema, preserving=preserving)
+        if not schema.type:
+            atom.scalar = UNTYPED
+        elif schema.type in _SCALARS:
+            untyped = schema.type == "string" and schema.format not in _TYPED_FORMATS
+            atom.scalar = UNTYPED if untyped else _SCALARS[schema.type]
+        atom.exact = bool(schema.type) and self._parts_are_exact(atom)
+        return atom
+
+    def _parts_are_exact(self, atom: Atom) -> bool:
+        parts = []
+        if atom.object is not None:
+            parts += [member.atom for member in atom.object.members.values()]
+            parts += [atom.object.values] if atom.object.values else []
+        if atom.list is not None:
+            parts.append(atom.list.items)
+        # What is not complete yet is on a cycle, and counts as not exact.
+        return all(part.exact for part in parts)
+
+    def _object(self, schema: Schema, *, preserving: bool) -> ObjectShape:
+        shape = ObjectShape(atomic=schema.map_type == "atomic")
+        for name, member in self._declared(schema).items():
+            atom = _FIELDS if name == "fieldsV1" else self.atom(member, preserving=preserving)
+            shape.members[name] = Member(elements.member(name), atom)
+        if schema.values is not None:
+            shape.values = self.atom(schema.values, preserving=preserving)
+        elif preserving or not schema.properties:
+            shape.values = DEDUCED
+        return shape
+
+    def _declared(self, schema: Schema) -> Mapping[str, Schema]:
+        if not schema.embedded_resource:
+            return schema.properties
+        type_meta = Schema("string")
+        config_map = builtin_schema("v1", "ConfigMap")
+        implied = {"apiVersion": type_meta, "kind": type_meta}
+        if config_map is not None:
+            implied["metadata"] = config_map.properties["metadata"]
+        return {**implied, **schema.properties}
+
+    def _list(self, schema: Schema, *, preserving: bool) -> ListShape:
+        if schema.items is None:
+            return ListShape(DEDUCED)
+        items = self.atom(schema.items, preserving=preserving)
+        if schema.list_type not in ("set", "map"):
+            return ListShape(items)
+        names = schema.list_map_keys if schema.list_type == "map" else ()
+        defaults = {
+            name: (schema.items.properties.get(name) or Schema()).default for name in sorted(names)
+        }
+        return ListShape(
+            items, atomic=False, keys=tuple(defaults.items()), declared_keys=tuple(names)
+        )

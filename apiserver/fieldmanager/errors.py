@@ -1,0 +1,87 @@
+"""What the field manager refuses, in its own words.
+
+Whoever calls decides on the HTTP code. The reference answers `MalformedApply` with 400, `Conflicts`
+with 409, and, though the client is to blame, `UntypedObject` and `MalformedManagedFields` with 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from apiserver.fieldmanager import fieldset
+from apiserver.fieldmanager.fieldset import FieldSet
+from apiserver.fieldmanager.managers import Manager
+
+
+class FieldManagerError(Exception):
+    """The ownership of an object cannot be worked out as asked."""
+
+
+class MalformedApply(FieldManagerError):
+    """An applied document is not one that can be applied here at all."""
+
+
+class MalformedManagedFields(FieldManagerError):
+    """``metadata.managedFields`` says something that it cannot mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One place where a document does not have its type; ``path`` is empty for the document."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+class UntypedObject(FieldManagerError):
+    """A document does not have the type that its kind has."""
+
+    def __init__(self, mismatches: Sequence[Mismatch], prefix: str = "") -> None:
+        if len(mismatches) == 1:
+            text = str(mismatches[0])
+        else:
+            text = "\n".join(["errors:", *(f"  {mismatch}" for mismatch in mismatches)])
+        super().__init__(prefix + text)
+        self.mismatches = tuple(mismatches)
+
+    def of(self, described: str) -> UntypedObject:
+        """Return the error with the words that say which document it is about."""
+        return UntypedObject(self.mismatches, f"failed to create typed {described}: ")
+
+
+class Conflicts(FieldManagerError):
+    """Other managers own what an apply request would change.
+
+    ``owners``: who they are, and which of the fields at stake are theirs.
+    """
+
+    def __init__(self, owners: Mapping[Manager, FieldSet]) -> None:
+        self.owners = dict(sorted(owners.items(), key=lambda item: item[0].sort_key))
+        super().__init__(self._message())
+
+    def causes(self) -> list[dict[str, str]]:
+        """Return the StatusCauses."""
+        return [
+            {"reason": "FieldManagerConflict", "message": f"conflict with {owner}", "field": path}
+            for owner, path in self._each()
+        ]
+
+    def _each(self) -> Iterable[tuple[Manager, str]]:
+        for owner, fields in self.owners.items():
+            for path in fieldset.paths(fields):
+                yield owner, fieldset.path_text(path)
+
+    def _message(self) -> str:
+        every = list(self._each())
+        if len(every) == 1:
+            owner, path = every[0]
+            return f"Apply failed with 1 conflict: conflict with {owner}: {path}"
+        lines = []
+        for owner, fields in self.owners.items():
+            lines.append(f"conflicts with {owner}:")
+            lines.extend(f"- {fieldset.path_text(path)}" for path in fieldset.paths(fields))
+        return f"Apply failed with {len(every)} conflicts: " + "\n".join(lines)

@@ -1,0 +1,232 @@
+"""Field sets: which fields of an object somebody owns.
+
+A set *is* its FieldsV1 document: nested dicts, whose keys are path elements. An element that leads
+to an empty dict is in the set; one that leads to elements is a way to them, and in the set as well
+only if ``.`` is among them::
+
+    {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:data": {}}
+
+holds ``.metadata.labels``, ``.metadata.labels.app`` and ``.data``, but not ``.metadata``. The empty
+set is the empty dict; below the root an empty dict is a leaf. Equal sets are equal dicts.
+
+Sets are never changed, and share what they have in common: an operation that has no effect returns
+its first operand itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+from apiserver.fieldmanager.elements import SELF, MalformedElement, canonical, order, text
+
+FieldSet: TypeAlias = dict[str, Any]
+Path: TypeAlias = tuple[str, ...]
+
+#: What an element leads to that is in the set and has nothing below it. Shared, so never changed.
+LEAF: Final[FieldSet] = {}
+EMPTY: Final[FieldSet] = {}
+
+
+def of(*paths: Path) -> FieldSet:
+    """Return the set of these paths."""
+    found = EMPTY
+    for path in paths:
+        node: FieldSet = LEAF
+        for element in reversed(path):
+            node = {element: node}
+        found = union(found, node)
+    return found
+
+
+def owns(node: FieldSet | None) -> bool:
+    """Return whether what an element leads to makes it a member, given ``None`` for nothing."""
+    return node is not None and (not node or SELF in node)
+
+
+def has(fields: FieldSet, path: Path) -> bool:
+    """Return whether a path is in the set."""
+    node: FieldSet | None = fields
+    for element in path:
+        if not node:
+            return False
+        node = node.get(element)
+    return owns(node)
+
+
+def union(one: FieldSet, other: FieldSet) -> FieldSet:
+    """Return what is in one set or the other."""
+    if not one or not other:
+        return one or other
+    return _union(one, other)
+
+
+def _union(one: FieldSet, other: FieldSet) -> FieldSet:
+    if one is other:
+        return one
+    if not other:
+        return one if not one or SELF in one else {SELF: LEAF, **one}
+    if not one:
+        return other if SELF in other else {SELF: LEAF, **other}
+    joined = one
+    for element, node in other.items():
+        known = one.get(element)
+        merged = node if known is None else _union(known, node)
+        if merged is not known:
+            if joined is one:
+                joined = dict(one)
+            joined[element] = merged
+    return joined
+
+
+def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
+    """Return what is in both sets."""
+    if not one or not other:
+        return EMPTY
+    return _intersection(one, other) or EMPTY
+
+
+def _intersection(one: FieldSet, other: FieldSet) -> FieldSet | None:
+    if not one or not other:
+        return LEAF if owns(one) and owns(other) else None
+    common: FieldSet = {}
+    for element, node in one.items():
+        known = other.get(element)
+        if known is not None:
+            shared = _intersection(node, known)
+            if shared is not None:
+                common[element] = shared
+    return _node(common)
+
+
+def difference(one: FieldSet, other: FieldSet) -> FieldSet:
+    """Return what is in the first set and not in the second."""
+    if not one or not other:
+        return one
+    return _difference(one, other) or EMPTY
+
+
+def _difference(one: FieldSet, other: FieldSet) -> FieldSet | None:
+    if not one:
+        return None if owns(other) else one
+    if not other:
+        return {e: node for e, node in one.items() if e != SELF} if SELF in one else one
+    left = one
+    for element, node in one.items():
+        known = other.get(element)
+        if known is None:
+            continue
+        rest = None if element == SELF else _difference(node, known)
+        if rest is not node:
+            if left is one:
+                left = dict(one)
+            if rest is None:
+                del left[element]
+            else:
+                left[element] = rest
+    return _node(left)
+
+
+def without(one: FieldSet, other: FieldSet) -> FieldSet:
+    """Return what is in the first set and neither in the second nor below what is in it."""
+    if not one or not other:
+        return one
+    left = one
+    for element, node in one.items():
+        known = other.get(element)
+        if known is None or element == SELF:
+            continue
+        rest = None if owns(known) else _node(without(node, known)) if node else node
+        if rest is not node:
+            if left is one:
+                left = dict(one)
+            if rest is None:
+                del left[element]
+            else:
+                left[element] = rest
+    return left
+
+
+def only(fields: FieldSet, pattern: FieldSet) -> FieldSet:
+    """Return what is on a pattern's paths, and all below its ends; ``*`` fits every element."""
+    if not pattern:
+        return fields
+    kept: FieldSet = {}
+    for element, node in fields.items():
+        if element == SELF:
+            kept[SELF] = LEAF
+            continue
+        below = pattern.get(element, pattern.get("*"))
+        if below is None:
+            continue
+        rest = only(node, below) if node else node
+        if rest or owns(node):
+            kept[element] = _node(rest) or LEAF
+    return kept
+
+
+def leaves(fields: FieldSet) -> FieldSet:
+    """Return the members that have no members below them."""
+    return {
+        element: leaves(node) if node else node
+        for element, node in fields.items()
+        if element != SELF
+    }
+
+
+def paths(fields: FieldSet) -> Iterator[Path]:
+    """Yield every path, in the reference's order: at each place its members, then what is below."""
+    elements = sorted((element for element in fields if element != SELF), key=order)
+    for element in elements:
+        if owns(fields[element]):
+            yield (element,)
+    for element in elements:
+        for rest in paths(fields[element]):
+            yield (element, *rest)
+
+
+def path_text(path: Path) -> str:
+    """Write a path for people: ``.spec.containers[name="web"].image``."""
+    return "".join(map(text, path))
+
+
+def ordered(fields: FieldSet) -> FieldSet:
+    """Return the same set with its elements in the order in which they are written."""
+    if len(fields) > 1:
+        elements = sorted(fields)
+        # Only lists have elements that are not sorted as the strings that they are.
+        if elements[-1][0] != "f":
+            elements.sort(key=order)
+        return {e: ordered(node) if (node := fields[e]) else node for e in elements}
+    return {e: ordered(node) if node else node for e, node in fields.items()}
+
+
+def parse(document: Any) -> FieldSet:
+    """Read a FieldsV1 document of a client; elements of unknown kinds are left out.
+
+    Raises MalformedElement.
+    """
+    return {element: node for element, node in _parse(document).items() if element != SELF}
+
+
+def _parse(document: Any) -> FieldSet:
+    if not isinstance(document, dict):
+        raise MalformedElement("expected an object")
+    found: FieldSet = {}
+    for key, below in document.items():
+        if key == SELF:
+            found[SELF] = LEAF
+            continue
+        element = canonical(key)
+        if element is not None:
+            node = _parse(below)
+            known = found.get(element)
+            found[element] = node if known is None else _union(known, node)
+    return _node(found) or LEAF
+
+
+def _node(elements: FieldSet) -> FieldSet | None:
+    """Return what an element leads to that has these below it, ``None`` where that is nothing."""
+    if not elements:
+        return None
+    return LEAF if len(elements) == 1 and SELF in elements else elements

@@ -1,0 +1,236 @@
+"""The field manager of a kind: the policy of ownership, in the order in which it is decided.
+
+*Whose word counts.* A client may rewrite managedFields, except through a subresource; what cannot
+be read is as if it had not been written. ``[]`` and ``[{}]`` mean that all is to be forgotten.
+
+*Whether to track.* What has nobody as its owner is left alone, until somebody applies it. Then all
+that is in it belongs to ``before-first-apply``, so that the applier is told of what it changes.
+
+*The change itself*, which is `ownership`; then *the limits*, which are `managedfields`.
+
+Documents come as they are served, with their defaults; `update` must see what the client wants
+before anybody else changes it. Nothing that is passed in is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import Any, Final
+
+from apiserver.fieldmanager import fieldset, lastapplied, managedfields, ownership
+from apiserver.fieldmanager.atoms import Atoms
+from apiserver.fieldmanager.errors import (
+    Conflicts,
+    MalformedApply,
+    MalformedManagedFields,
+    UntypedObject,
+)
+from apiserver.fieldmanager.fieldset import FieldSet
+from apiserver.fieldmanager.managers import Manager
+from apiserver.fieldmanager.ownership import Applied, Convert, Owners, SchemaOf, Scope, Versions
+from apiserver.fieldmanager.validating import check
+from apiserver.machinery.objects import Object, metadata_of
+from apiserver.schema.layout import layout_of
+from apiserver.schema.structural import Schema
+from apiserver.schema.typed import canonicalise
+
+_BEFORE_FIRST_APPLY: Final = "before-first-apply"
+
+#: The schema of a kind of which no schema is known.
+DEDUCED_SCHEMA: Final = Schema("object", preserve_unknown_fields=True)
+
+
+class Never:
+    """What a subresource never owns, nor anything below it; ``fields`` is a FieldsV1 document."""
+
+    def __init__(self, fields: FieldSet) -> None:
+        self.fields = fields
+
+    def __call__(self, fields: FieldSet) -> FieldSet:
+        """Return which of some fields can be owned."""
+        return fieldset.without(fields, self.fields)
+
+
+class Only:
+    """What a subresource can own: the fields on a pattern, in which ``*`` fits every element."""
+
+    def __init__(self, pattern: FieldSet) -> None:
+        self.pattern = pattern
+
+    def __call__(self, fields: FieldSet) -> FieldSet:
+        """Return which of some fields can be owned."""
+        return fieldset.only(fields, self.pattern)
+
+
+#: By subresource (``""`` for the object itself), then by apiVersion.
+ResetFields = Mapping[str, Mapping[str, Never | Only]]
+
+
+class FieldManager:
+    """Keeps the ownership of objects of one kind, as one of its versions sees them.
+
+    ``schema_of`` knows the schema of each version of the kind, ``None`` if there is no such
+    version; ``convert`` makes the document of one version that of another. ``reset_fields`` says
+    what cannot be owned by writing the object or one of its subresources, since such a write does
+    not change it. ``atoms`` may be shared by managers whose schemas have parts in common.
+    """
+
+    def __init__(
+        self,
+        schema_of: SchemaOf,
+        api_version: str,
+        kind: str,
+        *,
+        convert: Convert | None = None,
+        reset_fields: ResetFields | None = None,
+        atoms: Atoms | None = None,
+    ) -> None:
+        self._api_version = api_version
+        self._kind = kind
+        self._versions = Versions(schema_of, convert, atoms or Atoms())
+        resets = reset_fields or {}
+        self._scope = Scope(self._versions, api_version, resets.get("", {}))
+        self._scopes = {
+            subresource: Scope(self._versions, api_version, filters)
+            for subresource, filters in resets.items()
+        }
+
+    @cached_property
+    def _blank(self) -> Object:
+        """The object that is there before there is one."""
+        layout = layout_of(self._api_version, self._kind)
+        members = canonicalise(layout, {}).object if layout is not None else {}
+        return {"apiVersion": self._api_version, "kind": self._kind, **members}
+
+    def update(
+        self,
+        existing: Object | None,
+        desired: Object,
+        *,
+        manager: str,
+        subresource: str = "",
+        now: str,
+    ) -> Object:
+        """Return an object that is to be stored, with the managedFields that this write leaves.
+
+        ``existing`` is ``None`` for an object that is to be created. Never fails: of a document
+        that does not have its type, which will be refused for that, ownership stays as it is.
+        """
+        owners = _owners(existing, desired, subresource)
+        if owners or existing is None:
+            before = self._blank if existing is None else existing
+            me = Manager.updater(manager, self._api_version, subresource)
+            owners = self._updated(owners, (before, desired), me, now)
+        return managedfields.with_owners(desired, owners)
+
+    def _updated(
+        self, owners: Owners, change: tuple[Object, Object], me: Manager, now: str
+    ) -> Owners:
+        scope = self._seen_from(me.subresource)
+        try:
+            owners = ownership.update(scope, owners, change, me, now)
+        except UntypedObject:
+            return owners
+        return managedfields.capped(owners)
+
+    def apply(
+        self,
+        existing: Object | None,
+        applied: Object,
+        *,
+        manager: str,
+        force: bool = False,
+        subresource: str = "",
+        now: str,
+    ) -> Object:
+        """Return an object as it is once a document is applied to it, with its managedFields.
+
+        The object is yet to be made canonical and to get its defaults; it is ``existing`` itself if
+        nothing changes, not even an owner. Raises Conflicts, MalformedApply, UntypedObject and
+        MalformedManagedFields.
+        """
+        stored = owners = self._decoded(existing)
+        self._check_applicable(applied)
+        live = self._blank if existing is None else existing
+        if not owners:
+            me = Manager.updater(_BEFORE_FIRST_APPLY, self._api_version, subresource)
+            owners = self._updated(owners, (self._blank, live), me, now)
+        me = Manager.applier(manager, subresource)
+        outcome = self._applied(owners, (live, applied), me, force=force, now=now)
+        document = outcome.document
+        if manager == lastapplied.KUBECTL:
+            document = lastapplied.synchronised(document, applied)
+        if document is existing and outcome.owners == stored:
+            return existing
+        return managedfields.with_owners(document, outcome.owners)
+
+    def _applied(
+        self,
+        owners: Owners,
+        documents: tuple[Object, Object],
+        me: Manager,
+        *,
+        force: bool,
+        now: str,
+    ) -> Applied:
+        scope = self._seen_from(me.subresource)
+        apply = partial(ownership.apply, scope, owners, documents, me, now=now)
+        try:
+            return apply(force=force)
+        except Conflicts as conflicts:
+            if me.name != lastapplied.KUBECTL:
+                raise
+            live = documents[0]
+            remaining = lastapplied.remaining(conflicts, live, self._api_version, scope.atom)
+            if remaining is conflicts:
+                raise
+            if remaining is not None:
+                raise remaining from conflicts
+        return apply(force=True)
+
+    def _seen_from(self, subresource: str) -> Scope:
+        return self._scopes.get(subresource, self._scope) if subresource else self._scope
+
+    def _decoded(self, existing: Object | None) -> Owners:
+        try:
+            return managedfields.decode(managedfields.of(existing))
+        except MalformedManagedFields as error:
+            raise MalformedManagedFields(f"failed to decode managed fields: {error}") from error
+
+    def _check_applicable(self, applied: Object) -> None:
+        api_version, kind = applied.get("apiVersion"), applied.get("kind")
+        if (api_version, kind) != (self._api_version, self._kind):
+            raise MalformedApply(f"invalid object type: {_described_type(api_version, kind)}")
+        if isinstance(metadata_of(applied).get("managedFields"), list):
+            raise MalformedApply("metadata.managedFields must be nil")
+        try:
+            check(applied, self._scope.atom)
+        except UntypedObject as error:
+            metadata = metadata_of(applied)
+            name, namespace = metadata.get("name") or "", metadata.get("namespace") or ""
+            described = _described_type(api_version, kind)
+            raise error.of(f"patch object ({namespace}/{name}; {described})") from error
+
+
+def _owners(existing: Object | None, desired: Object, subresource: str) -> Owners:
+    """Return who owns what before a write: by the client's word, or by what is stored."""
+    stored = managedfields.of(existing)
+    given = None if subresource else metadata_of(desired).get("managedFields")
+    if given is not None and given != stored:
+        if managedfields.is_reset(given):
+            return {}
+        try:
+            return managedfields.parse(given)
+        except MalformedManagedFields:
+            # It is taken for the word of somebody who does not know of managedFields.
+            pass
+    try:
+        return managedfields.decode(stored)
+    except MalformedManagedFields:
+        return {}
+
+
+def _described_type(api_version: Any, kind: Any) -> str:
+    group, _, version = str(api_version or "").rpartition("/")
+    return f"{group}/{version}, Kind={kind or ''}"

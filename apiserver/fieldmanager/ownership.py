@@ -1,0 +1,282 @@
+"""Ownership: what becomes of everybody's fields when somebody writes.
+
+An *update* has one rule. Whatever it changed is now its own: nobody else owns what has a new value,
+and nobody owns what is gone. Alice creates a config map with ``data: {a: "1"}``; Bob updates ``a``
+to ``"2"`` and adds ``b``. Bob now owns ``.data.a`` and ``.data.b``, Alice only ``.data``.
+
+An *apply* says all that its manager wants. It owns what it says, whether that is news or not, so a
+field may have several owners as long as they agree. What it said last time and does not say now it
+gives up; what nobody owns then is taken out of the object. Where it would change the value of a
+field of somebody else, that is a conflict, unless it is forced: then they lose the field.
+
+Others are asked about their fields in the version of the kind that they used. Those whose version
+is no longer known own nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from apiserver.fieldmanager import fieldset, pruning
+from apiserver.fieldmanager.atoms import Atom, Atoms
+from apiserver.fieldmanager.errors import Conflicts
+from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
+from apiserver.fieldmanager.managers import Manager
+from apiserver.fieldmanager.merging import merge
+from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
+from apiserver.machinery.objects import Object
+from apiserver.schema.structural import Schema
+
+#: An entry of managedFields, as it is in objects.
+Entry: TypeAlias = dict[str, Any]
+Owners: TypeAlias = dict[Manager, Entry]
+Filter: TypeAlias = Callable[[FieldSet], FieldSet]
+SchemaOf: TypeAlias = Callable[[str], Schema | None]
+Convert: TypeAlias = Callable[[Object, str], Object]
+
+# The members of metadata that nobody owns keep it in every object.
+_ALWAYS_OWNED = {"f:metadata": {"f:name": LEAF}}
+
+
+class Versions:
+    """The versions of one kind: the type of each, and the way from one to another."""
+
+    def __init__(self, schema_of: SchemaOf, convert: Convert | None, atoms: Atoms) -> None:
+        self._schema_of = schema_of
+        self._convert = convert
+        self._atoms = atoms
+        self._known: dict[str, Atom] = {}
+
+    def atom(self, api_version: str) -> Atom | None:
+        """Return the type of objects in a version, ``None`` if there is no such version."""
+        known = self._known.get(api_version)
+        if known is None:
+            schema = self._schema_of(api_version)
+            if schema is None:
+                return None
+            known = self._known[api_version] = self._atoms.document(schema)
+        return known
+
+    def at(self, document: Object, api_version: str) -> Object:
+        """Return a document in a version of its kind that is known."""
+        if document.get("apiVersion", api_version) == api_version or self._convert is None:
+            return document
+        return self._convert(document, api_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """From where a write sees the kind: in which version, and which fields it can own at all.
+
+    ``filters`` keep of a set, in each version, what may be owned.
+    """
+
+    versions: Versions
+    api_version: str
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+
+    @property
+    def atom(self) -> Atom:
+        """The type of what is written."""
+        atom = self.versions.atom(self.api_version)
+        if atom is None:
+            raise LookupError(f"no schema of {self.api_version}")
+        return atom
+
+    def compare(self, before: Object, after: Object, api_version: str, atom: Atom) -> Comparison:
+        """Compare two documents in a version, as far as the write can own fields."""
+        at = self.versions.at
+        comparison = compare(at(before, api_version), at(after, api_version), atom)
+        keep = self.filters.get(api_version)
+        return comparison if keep is None else comparison.filtered(keep)
+
+    def owned(self, fields: FieldSet) -> FieldSet:
+        """Return which of some fields the write can own."""
+        keep = self.filters.get(self.api_version)
+        return fields if keep is None else keep(fields)
+
+
+@dataclass(slots=True)
+class _Change:
+    """One change of an object, compared once in each version that somebody asks for."""
+
+    scope: Scope
+    before: Object
+    after: Object
+    comparisons: dict[str, Comparison | None] = field(default_factory=dict)
+
+    def seen_in(self, api_version: str) -> Comparison | None:
+        """Return the comparison in a version, ``None`` if there is no such version."""
+        if api_version not in self.comparisons:
+            atom = self.scope.versions.atom(api_version)
+            self.comparisons[api_version] = (
+                None
+                if atom is None
+                else self.scope.compare(self.before, self.after, api_version, atom)
+            )
+        return self.comparisons[api_version]
+
+
+def update(
+    scope: Scope, owners: Owners, change: tuple[Object, Object], me: Manager, now: str
+) -> Owners:
+    """Return who owns what after an object was changed. Raises UntypedObject."""
+    seen = _Change(scope, *change)
+    own = seen.seen_in(scope.api_version)
+    assert own is not None
+    left = _lose(seen, reconciled(scope.versions, owners))
+    claimed = own.written
+    if claimed:
+        previous = left.get(me)
+        if previous is not None:
+            claimed = fieldset.union(previous["fieldsV1"], claimed)
+        left[me] = entry(me, scope.api_version, now, claimed)
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an apply request makes of an object, and who owns what then.
+
+    ``document`` is the live one itself if nothing in it changes.
+    """
+
+    document: Object
+    owners: Owners
+
+
+def apply(
+    scope: Scope,
+    owners: Owners,
+    documents: tuple[Object, Object],
+    me: Manager,
+    *,
+    force: bool,
+    now: str,
+) -> Applied:
+    """Apply the second document to the first. Raises Conflicts and UntypedObject."""
+    live, config = documents
+    others = reconciled(scope.versions, owners)
+    last = others.pop(me, None)
+    merged = merge(live, config, scope.atom)
+    claimed = scope.owned(to_set(config, scope.atom))
+    if last is not None:
+        owned = {**others, me: entry(me, scope.api_version, None, claimed)}
+        merged = _prune(scope, merged, last, owned)
+    if merged is not live and same(merged, live):
+        merged = live
+    change = _Change(scope, live, merged)
+    if not force:
+        _check_conflicts(change, others)
+    left = _lose(change, others)
+    if claimed:
+        time = now if merged is not live else (last or {}).get("time")
+        left[me] = entry(me, scope.api_version, time, claimed)
+    return Applied(merged, left)
+
+
+def entry(me: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
+    """Return an entry of managedFields."""
+    members: Entry = {"manager": me.name, "operation": me.operation, "apiVersion": api_version}
+    if time:
+        members["time"] = time
+    members["fieldsType"] = "FieldsV1"
+    members["fieldsV1"] = fieldset.ordered(fields)
+    if me.subresource:
+        members["subresource"] = me.subresource
+    return members
+
+
+def _check_conflicts(change: _Change, others: Owners) -> None:
+    conflicts: dict[Manager, FieldSet] = {}
+    for manager, owned in others.items():
+        seen = change.seen_in(owned["apiVersion"])
+        if seen is not None:
+            disputed = fieldset.intersection(owned["fieldsV1"], seen.written)
+            if disputed:
+                conflicts[manager] = disputed
+    if conflicts:
+        raise Conflicts(conflicts)
+
+
+def _lose(change: _Change, owners: Owners) -> Owners:
+    """Return what owners are left with: they lose what was written, and what is gone."""
+    left: Owners = {}
+    for manager, owned in owners.items():
+        seen = change.seen_in(owned["apiVersion"])
+        if seen is None:
+            continue
+        fields = fieldset.difference(owned["fieldsV1"], seen.touched)
+        if fields:
+            left[manager] = owned if fields is owned["fieldsV1"] else {**owned, "fieldsV1": fields}
+    return left
+
+
+def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
+    """Return a merged document without what its applier has given up and nobody owns."""
+    versions, version = scope.versions, last["apiVersion"]
+    atom, given_up = versions.atom(version), last["fieldsV1"]
+    owned: dict[str, FieldSet] = {version: _ALWAYS_OWNED}
+    for held in owners.values():
+        known = owned.get(held["apiVersion"], EMPTY)
+        owned[held["apiVersion"]] = fieldset.union(known, held["fieldsV1"])
+    if atom is None or not fieldset.difference(given_up, owned[version]):
+        return merged
+    document = versions.at(merged, version)
+    left = pruning.remove(document, given_up, atom) or {}
+    for other, fields in owned.items():
+        known_atom = versions.atom(other)
+        if known_atom is None:
+            continue
+        whole = versions.at(document, other)
+        kept = pruning.restore(whole, versions.at(left, other), fields, known_atom)
+        left = versions.at(kept, version)
+    pruned: Object = pruning.forget(document, left, given_up, atom)
+    return merged if pruned is document else versions.at(pruned, scope.api_version)
+
+
+def reconciled(versions: Versions, owners: Owners) -> Owners:
+    """Return owners whose fields fit the types as they are now.
+
+    What was owned part by part and is atomic now is owned as a whole.
+    """
+    left: Owners = {}
+    for manager, owned in owners.items():
+        atom = versions.atom(owned["apiVersion"])
+        if atom is not None:
+            fields = _fitted(owned["fieldsV1"], atom)
+            left[manager] = owned if fields is owned["fieldsV1"] else {**owned, "fieldsV1": fields}
+    return left
+
+
+def _fitted(fields: FieldSet, atom: Atom) -> FieldSet:
+    fitted = fields
+    for element, node in fields.items():
+        if not node:
+            continue
+        below = _below(atom, element)
+        if below is None:
+            continue
+        now = LEAF if _is_atomic(below) else _fitted(node, below)
+        if now is not node:
+            if fitted is fields:
+                fitted = dict(fields)
+            fitted[element] = now
+    return fitted
+
+
+def _below(atom: Atom, element: str) -> Atom | None:
+    if element[0] == "f":
+        if atom.object is None:
+            return None
+        declared = atom.object.members.get(element[2:])
+        return declared.atom if declared is not None else atom.object.values
+    return atom.list.items if atom.list is not None else None
+
+
+def _is_atomic(atom: Atom) -> bool:
+    if atom.object is not None:
+        return atom.object.atomic
+    return atom.list is not None and not atom.scalar and atom.list.atomic

@@ -1,0 +1,71 @@
+"""The scale subresource: one field of an object, written as an object of its own.
+
+Whoever owns ``.spec.replicas`` of a Deployment owns ``.spec.replicas`` of its Scale. So the entries
+of the object are shown to the write of the Scale as far as they own that field, and what the write
+makes of them is carried back. Who is new there appears in the object as an owner through ``scale``
+of that one field; who has lost it there loses it here.
+
+``paths`` says for each version of the parent's kind where its replicas are, ``()`` for nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from apiserver.fieldmanager import fieldset
+from apiserver.fieldmanager.elements import member
+from apiserver.fieldmanager.fieldset import Path
+from apiserver.fieldmanager.managedfields import decode, encode
+from apiserver.fieldmanager.ownership import Entry, Owners, entry
+
+API_VERSION: Final = "autoscaling/v1"
+_REPLICAS: Final = (member("spec"), member("replicas"))
+
+#: Where most kinds have their replicas.
+SPEC_REPLICAS: Final[Path] = _REPLICAS
+
+
+def path_of(specification: str) -> Path:
+    """Return the path that a specReplicasPath names: ``.spec.replicas``."""
+    return tuple(member(name) for name in specification.split(".") if name)
+
+
+def to_scale(entries: list[Entry], paths: Mapping[str, Path]) -> list[Entry]:
+    """Return the managedFields of a Scale. Raises MalformedManagedFields."""
+    scale: Owners = {}
+    for manager, held in decode(entries).items():
+        path = paths.get(held["apiVersion"], ())
+        if path and fieldset.has(held["fieldsV1"], path):
+            fields = fieldset.of(_REPLICAS)
+            scale[manager] = entry(manager, API_VERSION, held.get("time"), fields)
+    return encode(scale)
+
+
+def to_parent(
+    entries: list[Entry], scale: list[Entry], api_version: str, paths: Mapping[str, Path]
+) -> list[Entry]:
+    """Return the managedFields of the object, given its own and those of its written Scale.
+
+    New owners own the field in ``api_version``. Raises MalformedManagedFields.
+    """
+    owners, scalers = decode(entries), decode(scale)
+    left: Owners = {}
+    for manager, held in owners.items():
+        path = paths.get(held["apiVersion"])
+        if path is None:
+            continue
+        if not path or not fieldset.has(held["fieldsV1"], path):
+            left[manager] = held
+        elif manager in scalers:
+            left[manager] = held
+            del scalers[manager]
+        else:
+            fields = fieldset.difference(held["fieldsV1"], fieldset.of(path))
+            if fields:
+                left[manager] = {**held, "fieldsV1": fields}
+    for manager, held in scalers.items():
+        if fieldset.has(held["fieldsV1"], _REPLICAS):
+            time = owners[manager].get("time") if manager in owners else None
+            left[manager] = entry(manager, api_version, time, fieldset.of(paths[api_version]))
+    return encode(left)

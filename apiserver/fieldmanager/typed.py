@@ -1,0 +1,280 @@
+"""Typed documents: which fields a document has, and in which fields two documents differ.
+
+`to_set` says what a manager claims who applies a document: its leaves, and those inner places that
+exist by themselves, the items of lists and the members of maps. An inner member of a struct is not
+among them, since it is there anyway::
+
+    metadata: {labels: {app: web}}    ->  {"f:metadata": {"f:labels": {"f:app": {}}}}
+
+`compare` says what changed between two documents. What was not there before is added with all that
+is in it, inner places too; so whoever first writes a label owns ``.metadata.labels`` as well.
+
+Parts that are the same object, or equal, are not looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from apiserver.fieldmanager import fieldset
+from apiserver.fieldmanager.atoms import Atom, ListShape, ObjectShape
+from apiserver.fieldmanager.elements import SELF
+from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
+
+_ABSENT: Final[Any] = object()
+
+#: The set below a place, or ``None`` where nothing is.
+Node: TypeAlias = FieldSet | None
+Changes: TypeAlias = tuple[Node, Node, Node]
+_SAME: Final[Changes] = (None, None, None)
+_MODIFIED: Final[Changes] = (None, LEAF, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of the fields of a document."""
+
+    added: FieldSet
+    modified: FieldSet
+    removed: FieldSet
+
+    @property
+    def written(self) -> FieldSet:
+        """The fields that have a new value."""
+        return fieldset.union(self.added, self.modified)
+
+    @property
+    def touched(self) -> FieldSet:
+        """The fields that have a new value or are gone."""
+        return fieldset.union(self.written, self.removed)
+
+    def filtered(self, keep: Callable[[FieldSet], FieldSet]) -> Comparison:
+        """Return the comparison of only those fields that ``keep`` keeps of a set."""
+        return Comparison(keep(self.added), keep(self.modified), keep(self.removed))
+
+
+class Repeated(list[Any]):
+    """Items of a list that cannot be told apart; they are one field."""
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether values are equal as JSON: True is not 1, but 1.0 is."""
+    kind = type(one)
+    if kind is dict:
+        return (
+            type(other) is dict
+            and len(one) == len(other)
+            and all(name in other and same(value, other[name]) for name, value in one.items())
+        )
+    if kind is list:
+        return type(other) is list and len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and (kind is bool) is (type(other) is bool)
+
+
+def indexed(items: list[Any], shape: ListShape) -> dict[str, Any]:
+    """Return the items of a list by their path elements. Raises UntypedObject."""
+    found: dict[str, Any] = {}
+    for place, item in enumerate(items):
+        try:
+            element = shape.element(item)
+        except ValueError as error:
+            raise UntypedObject([Mismatch("", f"element {place}: {error}")]) from error
+        known = found.get(element, _ABSENT)
+        if known is _ABSENT:
+            found[element] = item
+        elif type(known) is Repeated:
+            known.append(item)
+        else:
+            found[element] = Repeated([known, item])
+    return found
+
+
+def to_set(document: Any, atom: Atom) -> FieldSet:
+    """Return the fields that a document claims. Raises UntypedObject."""
+    return _tracked(_claimed(document, atom) or EMPTY)
+
+
+def _tracked(fields: FieldSet) -> FieldSet:
+    """Leave out ``.metadata`` itself: every object has that."""
+    metadata = fields.get("f:metadata")
+    if metadata is None or (metadata and SELF not in metadata):
+        return fields
+    rest = {element: node for element, node in metadata.items() if element != SELF}
+    kept = {element: node for element, node in fields.items() if element != "f:metadata"}
+    return {**kept, "f:metadata": rest} if rest else kept
+
+
+def _claimed(value: Any, atom: Atom) -> Node:
+    kind = type(value)
+    if kind is dict and atom.object is not None and not atom.object.atomic:
+        return _claimed_members(value, atom.object)
+    if kind is list and atom.list is not None and not atom.list.atomic:
+        items = indexed(value, atom.list)
+        return {e: _claimed_item(item, atom.list.items) for e, item in items.items()} or None
+    return LEAF
+
+
+def _claimed_item(value: Any, atom: Atom) -> FieldSet:
+    """Claim what exists by itself."""
+    if type(value) is Repeated:
+        return LEAF
+    node = _claimed(value, atom)
+    return {SELF: LEAF, **node} if node else LEAF
+
+
+def _claimed_members(value: dict[str, Any], shape: ObjectShape) -> Node:
+    if not value:
+        return LEAF
+    found: FieldSet = {}
+    members = shape.members
+    for name, inner in value.items():
+        declared = members.get(name)
+        if declared is not None:
+            if declared.tracked:
+                node = _claimed(inner, declared.atom)
+                if node is not None:
+                    found[declared.element] = node
+        else:
+            element, atom = shape.find(name)
+            found[element] = _claimed_item(inner, atom)
+    return found or None
+
+
+def _everything(value: Any, atom: Atom) -> FieldSet:
+    """Return all that is in a value, inner places too, and its own place."""
+    kind = type(value)
+    if kind is dict and value and atom.object is not None and not atom.object.atomic:
+        found: FieldSet = {SELF: LEAF}
+        members, values = atom.object.members, atom.object.values
+        for name, inner in value.items():
+            declared = members.get(name)
+            if declared is not None:
+                if declared.tracked:
+                    found[declared.element] = _everything(inner, declared.atom)
+            elif values is not None:
+                found["f:" + name] = _everything(inner, values)
+            else:
+                atom.object.find(name)
+        return found if len(found) > 1 else LEAF
+    if kind is list and value and atom.list is not None and not atom.list.atomic:
+        found = {SELF: LEAF}
+        for element, item in indexed(value, atom.list).items():
+            found[element] = _everything(item, atom.list.items)
+        return found
+    return LEAF
+
+
+def compare(before: Any, after: Any, atom: Atom) -> Comparison:
+    """Return in which fields two documents differ. Raises UntypedObject."""
+    added, modified, removed = _compare(before, after, atom)
+    return Comparison(*(_tracked(node or EMPTY) for node in (added, modified, removed)))
+
+
+def _compare(before: Any, after: Any, atom: Atom) -> Changes:
+    if before is after or (atom.exact and before == after):
+        return _SAME
+    old, new = _parts(before, atom), _parts(after, atom)
+    if old is None and new is None:
+        return _SAME if same(before, after) else _MODIFIED
+    # A null is of whatever shape the other value has.
+    if old is None and before is None:
+        old = {} if type(new) is dict else []
+    elif new is None and after is None:
+        new = {} if type(old) is dict else []
+    if type(old) is not type(new):
+        return _inside(after, atom), LEAF, _inside(before, atom)
+    if not old and not new:
+        return _SAME if same(before, after) else _MODIFIED
+    if type(new) is dict:
+        return _compare_members(old, new, atom.object)  # type: ignore[arg-type]
+    return _compare_items(old, new, atom.list)  # type: ignore[arg-type]
+
+
+def _parts(value: Any, atom: Atom) -> dict[str, Any] | list[Any] | None:
+    """Return a value that is owned part by part, ``None`` for one that is owned as a whole."""
+    kind = type(value)
+    if kind is dict:
+        return value if atom.object is not None and not atom.object.atomic else None
+    if kind is list:
+        return value if atom.list is not None and not atom.list.atomic else None
+    return None
+
+
+def _inside(value: Any, atom: Atom) -> Node:
+    """Return all that is in a value but its own place."""
+    return {e: node for e, node in _everything(value, atom).items() if e != SELF} or None
+
+
+def _compare_members(old: dict[str, Any], new: dict[str, Any], shape: ObjectShape) -> Changes:
+    changes = _Changes()
+    kept = 0
+    for name, value in new.items():
+        prior = old.get(name, _ABSENT)
+        if prior is not _ABSENT:
+            kept += 1
+            if prior is value or (type(value) is str and prior == value):
+                continue
+        declared = shape.members.get(name)
+        if declared is None:
+            element, atom = shape.find(name)
+        elif declared.tracked:
+            element, atom = declared.element, declared.atom
+        else:
+            continue
+        if prior is _ABSENT:
+            changes.added[element] = _everything(value, atom)
+        else:
+            changes.note(element, _compare(prior, value, atom))
+    if kept < len(old):
+        for name in old.keys() - new.keys():
+            declared = shape.members.get(name)
+            if declared is None or declared.tracked:
+                element, atom = shape.find(name)
+                changes.removed[element] = _everything(old[name], atom)
+    return changes.nodes()
+
+
+def _compare_items(old: list[Any], new: list[Any], shape: ListShape) -> Changes:
+    changes = _Changes()
+    before, after = indexed(old, shape), indexed(new, shape)
+    for element, item in after.items():
+        prior = before.get(element, _ABSENT)
+        if prior is _ABSENT:
+            changes.added[element] = _everything(item, shape.items)
+        elif type(prior) is not Repeated and type(item) is not Repeated:
+            changes.note(element, _compare(prior, item, shape.items))
+        elif type(prior) is type(item):
+            changes.note(element, _SAME if same(list(prior), list(item)) else _MODIFIED)
+        else:
+            changes.added[element] = _everything(item, shape.items)
+            changes.removed[element] = _everything(prior, shape.items)
+    for element, prior in before.items():
+        if element not in after:
+            changes.removed[element] = _everything(prior, shape.items)
+    return changes.nodes()
+
+
+class _Changes:
+    """The changes below one place, as they are found."""
+
+    __slots__ = ("added", "modified", "removed")
+
+    def __init__(self) -> None:
+        self.added: FieldSet = {}
+        self.modified: FieldSet = {}
+        self.removed: FieldSet = {}
+
+    def note(self, element: str, below: Changes) -> None:
+        added, modified, removed = below
+        if added is not None:
+            self.added[element] = added
+        if modified is not None:
+            self.modified[element] = modified
+        if removed is not None:
+            self.removed[element] = removed
+
+    def nodes(self) -> Changes:
+        return self.added or None, self.modified or None, self.removed or None

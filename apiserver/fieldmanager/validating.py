@@ -1,0 +1,142 @@
+"""Does a document have its type? Every place where it does not, in the reference's words.
+
+What is applied must say nothing that the type of its kind does not know, and name no item of a list
+twice. The words are those of a Go program that prints its values, so values are printed as Go does.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from apiserver.fieldmanager import elements
+from apiserver.fieldmanager.atoms import BOOLEAN, NUMERIC, STRING, Atom, ListShape, ObjectShape
+from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.machinery.quoting import quote
+
+_GO_TYPES: Final = {
+    bool: "bool",
+    dict: "map[string]interface {}",
+    float: "float64",
+    int: "float64",
+    list: "[]interface {}",
+    str: "string",
+}
+
+
+def check(document: Any, atom: Atom) -> None:
+    """Raise UntypedObject if a document does not have its type."""
+    found: list[Mismatch] = []
+    _check(document, atom, "", found)
+    if found:
+        raise UntypedObject(found)
+
+
+def _check(value: Any, atom: Atom, path: str, found: list[Mismatch]) -> None:
+    if value is None:
+        return
+    kind = type(value)
+    if kind is dict and atom.object is not None:
+        _check_object(value, atom.object, path, found)
+    elif kind is list and atom.list is not None:
+        _check_list(value, atom.list, path, found)
+    elif atom.object is not None and (kind is dict or not atom.scalar):
+        found.append(Mismatch(path, f"expected map, got &{{{_plain(value)}}}"))
+    elif atom.scalar:
+        text = _scalar_complaint(value, atom.scalar)
+        if text:
+            found.append(Mismatch(path, text))
+    else:
+        found.append(Mismatch(path, f"expected list, got &{{{_plain(value)}}}"))
+
+
+def _scalar_complaint(value: Any, scalar: str) -> str:
+    kind = type(value)
+    if scalar == STRING:
+        if kind is not str:
+            return f"expected string, got &value.valueUnstructured{{Value:{_syntax(value)}}}"
+    elif scalar == NUMERIC:
+        if kind is not int and kind is not float:
+            return f"expected numeric (int or float), got {_GO_TYPES[kind]}"
+    elif scalar == BOOLEAN:
+        if kind is not bool:
+            return f"expected boolean, got &{{{_plain(value)}}}"
+    elif kind is dict or kind is list:
+        return f"expected any scalar, got &{{{_plain(value)}}}"
+    return ""
+
+
+def _check_object(
+    value: dict[str, Any], shape: ObjectShape, path: str, found: list[Mismatch]
+) -> None:
+    members, values = shape.members, shape.values
+    for name, member in value.items():
+        declared = members.get(name)
+        if declared is not None:
+            _check(member, declared.atom, f"{path}.{name}", found)
+        elif values is not None:
+            _check(member, values, f"{path}.{name}", found)
+        else:
+            found.append(Mismatch(f"{path}.{name}", "field not declared in schema"))
+            return
+
+
+def _check_list(value: list[Any], shape: ListShape, path: str, found: list[Mismatch]) -> None:
+    if shape.atomic:
+        for place, item in enumerate(value):
+            _check(item, shape.items, f"{path}[{place}]", found)
+        return
+    seen = set()
+    for place, item in enumerate(value):
+        try:
+            element = shape.element(item)
+        except ValueError as error:
+            found.append(Mismatch(path, f"element {place}: {error}"))
+            return
+        name = elements.text(element)
+        if element in seen:
+            found.append(Mismatch(path, f"duplicate entries for key {name}"))
+        seen.add(element)
+        _check(item, shape.items, path + name, found)
+
+
+def _plain(value: Any) -> str:
+    """Print a value as Go's ``%v``."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_plain(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(_plain, value)) + "]"
+    return value if isinstance(value, str) else _literal(value, "<nil>")
+
+
+def _syntax(value: Any) -> str:
+    """Print a value as Go's ``%#v``."""
+    if isinstance(value, dict):
+        members = ", ".join(f"{quote(key)}:{_syntax(value[key])}" for key in sorted(value))
+        return f"map[string]interface {{}}{{{members}}}"
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(map(_syntax, value)) + "}"
+    return quote(value) if isinstance(value, str) else _literal(value, "interface {}(nil)")
+
+
+def _literal(value: Any, null: str) -> str:
+    if value is None:
+        return null
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _number(float(value))
+
+
+def _number(value: float) -> str:
+    """Print a number as Go's ``%v``: with an exponent from a million on.
+
+    All numbers of an applied document are floats there.
+    """
+    shortest = Decimal(repr(value)).normalize()
+    sign, digits, exponent = shortest.as_tuple()
+    power = len(digits) + int(exponent) - 1
+    if -4 <= power < 6:
+        return format(shortest, "f")
+    fraction = "".join(map(str, digits[1:]))
+    mantissa = f"{digits[0]}.{fraction}" if fraction else str(digits[0])
+    return f"{'-' if sign else ''}{mantissa}e{power:+03d}"

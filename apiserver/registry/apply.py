@@ -1,0 +1,102 @@
+"""apply_object: server-side apply, KEP-555. What its manager wants becomes part of the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.fieldmanager.errors import FieldManagerError
+from apiserver.machinery.documents import DocumentError, parse_yaml, yaml_duplicates
+from apiserver.machinery.errors import BadRequest, Conflict, UnexplainedError
+from apiserver.machinery.objects import Object
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.times import now
+from apiserver.registry import namespaces
+from apiserver.registry.codec import Stored
+from apiserver.registry.context import RequestContext
+from apiserver.registry.errors import status_of_ownership
+from apiserver.registry.preparation import Request, prepared_for_create, prepared_for_update
+from apiserver.registry.resource import Resource
+from apiserver.registry.update import addressed, check_version
+from apiserver.registry.write import Outcome, Put, Write, Written, write
+from apiserver.schema.typed import DecodeError
+from storage.interface import Record
+
+
+async def apply_object(
+    resource: Resource, context: RequestContext, body: bytes, options: WriteOptions
+) -> Written:
+    """Apply the document in ``body``, YAML or JSON; the object is created if it is not there.
+
+    Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
+    """
+    applied = read_applied(body, context, options)
+    request = Request(resource, context, options, owns=True)
+
+    async def decide(current: Record[Stored] | None) -> Outcome:
+        if current is None and context.subresource:
+            raise resource.not_found(context.name)
+        existing = None if current is None else current.value.object
+        document = addressed(_merged(request, existing, applied), context)
+        if current is None or existing is None:
+            return await _created(request, document)
+        check_version(resource, document, current)
+        return await prepared_for_update(request, document, existing)
+
+    key = resource.key(context.namespace, context.name)
+    return await write(Write(resource, context, key, "patch", options.dry_run), decide)
+
+
+def read_applied(body: bytes, context: RequestContext, options: WriteOptions) -> Object:
+    """Read what is applied. Raises BadRequest."""
+    try:
+        document: Any = parse_yaml(body)
+        twice = yaml_duplicates(body) if options.field_validation != "Ignore" else []
+    except DocumentError as error:
+        raise BadRequest(f"error decoding YAML: {error}") from error
+    if twice and options.field_validation == "Strict":
+        raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {twice[0]}")
+    for complaint in twice:
+        for line in complaint.splitlines()[1:]:
+            context.warn(line.strip())
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise BadRequest("error decoding YAML: the document is not an object")
+    return document
+
+
+def _merged(request: Request, existing: Object | None, applied: Object) -> Object:
+    resource, context, options = request.resource, request.context, request.options
+    definition = resource.definition
+    try:
+        merged = resource.field_manager.apply(
+            existing,
+            applied,
+            manager=options.field_manager,
+            force=options.force,
+            subresource=context.subresource,
+            now=now(),
+        )
+        canonical = resource.strategy.canonicalise(merged)
+    except FieldManagerError as error:
+        raise status_of_ownership(error) from error
+    except DecodeError as error:
+        raise UnexplainedError(str(error)) from error
+    read = {"kind": definition.kind, "apiVersion": definition.api_version, **canonical.object}
+    resource.strategy.default(read)
+    return read
+
+
+async def _created(request: Request, document: Object) -> Outcome:
+    resource, context = request.resource, request.context
+    requires = namespaces.requirements(resource, context.namespace, context.name)
+    given = document["metadata"]
+    if given.get("uid"):
+        raise Conflict.of(
+            resource.group_resource,
+            context.name,
+            f"uid mismatch: the provided object specified uid {given['uid']}, "
+            "and no existing object was found",
+        )
+    fields = {key: value for key, value in given.items() if key != "resourceVersion"}
+    return Put(await prepared_for_create(request, {**document, "metadata": fields}), requires)

@@ -1,0 +1,200 @@
+"""patch_object: a patch document, by its media type, becomes a change of the object.
+
+The patch is applied to the object as clients see it, in the version that the request speaks; what
+comes out is read like a body, so it may be refused for its types, its unknown fields, its name...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.machinery import fielderrors
+from apiserver.machinery.errors import Invalid
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.objects import Object
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.quoting import quote
+from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
+from apiserver.patch.errors import PatchError
+from apiserver.patch.shown import go_value, patched_json
+from apiserver.registry.apply import apply_object
+from apiserver.registry.codec import Stored
+from apiserver.registry.context import RequestContext
+from apiserver.registry.errors import status_of_patch
+from apiserver.registry.preparation import Request, prepared_for_update
+from apiserver.registry.resource import Resource
+from apiserver.registry.update import addressed, check_version
+from apiserver.registry.write import Outcome, Write, Written, write
+from apiserver.schema.layout import layout_of
+from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.typed import Canonical, DecodeError, canonicalise, restore
+from storage.interface import Record
+
+APPLY: Final = "application/apply-patch+yaml"
+_NO_KIND: Final = GroupVersionKind("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch as it was sent."""
+
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """What a patch makes of an object; ``shown`` is how messages show it.
+
+    ``typed``: the document says itself of which kind it is; else that is the endpoint's.
+    """
+
+    document: Any
+    problems: list[str]
+    shown: Callable[[], str]
+    typed: bool = True
+
+
+#: Applies a patch to an object. Raises PatchError.
+Mutation = Callable[[Object], Patched]
+
+
+async def patch_object(
+    resource: Resource, context: RequestContext, patch: Patch, options: WriteOptions
+) -> Written:
+    """Change an object, or what a subresource of it covers; an apply may create it.
+
+    Raises NotFound, BadRequest, Invalid, Conflict where the patch names a resourceVersion...
+    """
+    if patch.media_type == APPLY:
+        return await apply_object(resource, context, patch.body, options)
+    request = Request(resource, context, options)
+    patching = Patching(request, patch, resource.definition.gvk)
+
+    async def decide(current: Record[Stored] | None) -> Outcome:
+        if current is None:
+            raise resource.not_found(context.name)
+        existing = current.value.object
+        document = addressed(patching.of(existing), context)
+        check_version(resource, document, current)
+        resource.strategy.default(document)
+        return await prepared_for_update(request, document, existing)
+
+    key = resource.key(context.namespace, context.name)
+    change = Write(resource, context, key, "patch", options.dry_run, droppable=True)
+    return await write(change, decide)
+
+
+class Patching:
+    """A patch of objects of ``kind``: that of the resource, or of a subresource such as scale."""
+
+    def __init__(self, request: Request, patch: Patch, kind: GroupVersionKind) -> None:
+        self._request = request
+        self._patch = patch
+        self._kind = kind
+        self._mutation: Mutation | None = None
+
+    def of(self, existing: Object) -> Object:
+        """Return what the patch makes of ``existing``, read as its kind. Raises StatusError."""
+        try:
+            if self._mutation is None:
+                # Only once the object is known to be there, and then once for all attempts.
+                validated = self._request.options.field_validation != "Ignore"
+                parse = _MUTATIONS[self._patch.media_type]
+                self._mutation = parse(self._kind, self._patch.body, validated)
+            patched = self._mutation(existing)
+        except PatchError as error:
+            raise status_of_patch(error) from error
+        return self._read(patched)
+
+    def _read(self, patched: Patched) -> Object:
+        kind, context = self._kind, self._request.context
+        document = patched.document
+        try:
+            if patched.typed:
+                _check_kind(kind, document)
+            canonical = self._canonicalise(document, patched)
+        except DecodeError as error:
+            raise _refused(patched, str(error)) from error
+        problems = [*patched.problems, *canonical.problems]
+        if problems and self._request.options.field_validation == "Strict":
+            raise _refused(patched, "strict decoding error: " + ", ".join(problems))
+        if problems and self._request.options.field_validation == "Warn":
+            for problem in problems:
+                context.warn(problem)
+        return {"kind": kind.kind, "apiVersion": kind.api_version, **canonical.object}
+
+    def _canonicalise(self, document: Any, patched: Patched) -> Canonical:
+        layout = layout_of(self._kind.api_version, self._kind.kind)
+        assert layout is not None
+        return canonicalise(layout, document) if patched.typed else restore(layout, document)
+
+
+def _json(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+    operations = json_patch.parse(body, validated=validated)
+
+    def mutate(existing: Object) -> Patched:
+        document = json_patch.apply(existing, operations)
+        return Patched(document, operations.problems, _shown(kind, existing, document))
+
+    return mutate
+
+
+def _merge(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+    patch = merge_patch.parse(body, validated=validated)
+
+    def mutate(existing: Object) -> Patched:
+        document = merge_patch.apply(existing, patch)
+        return Patched(document, patch.problems, _shown(kind, existing, document))
+
+    return mutate
+
+
+def _strategic(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+    patch = strategic_merge_patch.parse(body, validated=validated)
+    schema = builtin_schema(kind.api_version, kind.kind)
+    assert schema is not None
+
+    def mutate(existing: Object) -> Patched:
+        document = strategic_merge_patch.apply(existing, patch, schema)
+        return Patched(
+            document, patch.problems, lambda: go_value(patch.document), typed=False
+        )
+
+    return mutate
+
+
+_MUTATIONS: Final[dict[str, Callable[[GroupVersionKind, bytes, bool], Mutation]]] = {
+    "application/json-patch+json": _json,
+    "application/merge-patch+json": _merge,
+    "application/strategic-merge-patch+json": _strategic,
+}
+
+
+def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[[], str]:
+    def show() -> str:
+        layout = layout_of(kind.api_version, kind.kind)
+        return patched_json(
+            existing, document, lambda whole: whole
+        )
+
+    return show
+
+
+def _refused(patched: Patched, why: str) -> Invalid:
+    return Invalid.of(_NO_KIND, "", [fielderrors.invalid("patch", patched.shown(), why)])
+
+
+def _check_kind(expected: GroupVersionKind, document: Any) -> None:
+    if not isinstance(document, dict):
+        return
+    api_version, kind = document.get("apiVersion"), document.get("kind")
+    if (api_version, kind) == (expected.api_version, expected.kind):
+        return
+    if layout_of(str(api_version), str(kind)) is None:
+        raise DecodeError(
+            f"no kind {quote(str(kind))} is registered for version {quote(str(api_version))} "
+            'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+        )

@@ -1,0 +1,149 @@
+"""What happens to an object on its way into the store, on create and on update.
+
+In this order, as Kubernetes has it: ownership is recorded, admission may change the object, the kind
+takes back what the client may not set, everything that is wrong is gathered, warnings are given,
+admission may refuse. Where an update changes nothing but the times of ownership, the old ones stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.fieldmanager.managers import manager_name
+from apiserver.machinery.errors import Invalid
+from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.times import now
+from apiserver.registry import deletion, metadata
+from apiserver.registry.context import RequestContext
+from apiserver.registry.resource import Resource
+from apiserver.registry.write import Outcome, Put, Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A create, an update or a patch: on what, by whom, with which options.
+
+    ``owns``: the desired object already says who owns what, as an apply leaves it.
+    """
+
+    resource: Resource
+    context: RequestContext
+    options: WriteOptions
+    owns: bool = False
+
+    def owned(self, existing: Object | None, desired: Object) -> Object:
+        """Return ``desired`` with the fields that it sets owned by the request's manager."""
+        if self.owns:
+            return desired
+        context = self.context
+        return self.resource.field_manager.update(
+            existing,
+            desired,
+            manager=manager_name(self.options.field_manager, context.user_agent),
+            subresource=context.subresource,
+            now=now(),
+        )
+
+    def attributes(self, operation: str, desired: Object, old: Object | None) -> Attributes:
+        """Return what admission is told of the request."""
+        context, definition = self.context, self.resource.definition
+        return Attributes(
+            operation=operation,
+            user=context.user,
+            gvk=definition.gvk,
+            gvr=definition.gvr,
+            subresource=context.subresource,
+            namespace=context.namespace,
+            name=context.name or name_of(desired),
+            object=desired,
+            old_object=old,
+            dry_run=self.options.dry_run,
+            warn=context.warn,
+        )
+
+
+async def prepared_for_create(request: Request, document: Object) -> Object:
+    """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
+    resource, context = request.resource, request.context
+    strategy = resource.strategy
+    desired = metadata.distinct_owners(document, context.warn, admitted=False)
+    desired = await _admitted(request, CREATE, request.owned(None, desired), None)
+    desired = strategy.prepare_for_create(metadata.begin(desired))
+    desired = metadata.with_generation(desired, None, strategy)
+    errors = [*metadata.validate(desired, strategy), *strategy.validate(desired)]
+    _refuse(resource, desired, errors)
+    for text in strategy.warnings_on_create(desired):
+        context.warn(text)
+    await _validated(request, CREATE, desired, None)
+    return desired
+
+
+async def prepared_for_update(request: Request, document: Object, old: Object) -> Outcome:
+    """Return what to make of ``old``. Raises Invalid, or what admission raises."""
+    resource, context = request.resource, request.context
+    update = resource.strategy.updates[context.subresource]
+    desired = metadata.distinct_owners(document, context.warn, admitted=False)
+    desired = await _admitted(request, UPDATE, request.owned(old, desired), old)
+    desired = update.prepare(metadata.carry_over(desired, old), old)
+    desired = metadata.with_generation(desired, old, resource.strategy)
+    errors = metadata.validate_update(desired, old, resource.strategy)
+    _refuse(resource, desired, [*errors, *update.validate(desired, old)])
+    for text in update.warnings(desired, old):
+        context.warn(text)
+    desired = _with_old_times(desired, old)
+    await _validated(request, UPDATE, desired, old)
+    if deletion.is_finished(desired):
+        return Remove(desired)
+    return Put(desired)
+
+
+async def _admitted(
+    request: Request, operation: str, desired: Object, old: Object | None
+) -> Object:
+    resource, subresource = request.resource, request.context.subresource
+    if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
+        return desired
+    admitted = await resource.admission.mutate(request.attributes(operation, desired, old))
+    return metadata.distinct_owners(admitted, request.context.warn, admitted=True)
+
+
+async def _validated(
+    request: Request, operation: str, desired: Object, old: Object | None
+) -> None:
+    resource, subresource = request.resource, request.context.subresource
+    if resource.admission.validates(operation, resource.definition.gvr, subresource):
+        await resource.admission.validate(request.attributes(operation, desired, old))
+
+
+def _refuse(resource: Resource, desired: Object, errors: list[FieldError]) -> None:
+    if errors:
+        raise Invalid.of(resource.definition.gvk, name_of(desired), errors)
+
+
+def _with_old_times(desired: Object, old: Object) -> Object:
+    owners, before = desired["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+    if owners == before or not owners or not before or not _same_but_owners(desired, old):
+        return desired
+    if list(map(_timeless, owners)) != list(map(_timeless, before)):
+        return desired
+    return {**desired, "metadata": {**desired["metadata"], "managedFields": before}}
+
+
+def _same_but_owners(desired: Object, old: Object) -> bool:
+    if any(value != old.get(name) for name, value in desired.items() if name != "metadata"):
+        return False
+    if desired.keys() != old.keys():
+        return False
+    left, right = desired["metadata"], old["metadata"]
+    ignored = ("managedFields", "resourceVersion")
+    return {k: v for k, v in left.items() if k not in ignored} == {
+        k: v for k, v in right.items() if k not in ignored
+    }
+
+
+def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "time"}

@@ -1,0 +1,1 @@
+"""Verbs on what is below an object and is not the object itself."""

@@ -1,0 +1,73 @@
+"""The built-in resources: one row each in ``catalog.toml``, a module for a kind with behaviour."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
+from apiserver.resources.definition import ResourceDefinition, Subresource
+
+Row = Mapping[str, Any]
+
+VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+def builtin_definitions() -> list[ResourceDefinition]:
+    """Return every resource that is served from the start."""
+    text = files(__name__).joinpath("catalog.toml").read_text()
+    tables = tomllib.loads(text)
+    subresources = tables.pop("sub")
+    return [
+        _definition(api_version, rows["priority"], name, row, subresources)
+        for api_version, rows in tables.items()
+        for name, row in rows.items()
+        if name != "priority"
+    ]
+
+
+def _definition(
+    api_version: str,
+    priority: tuple[int, int],
+    name: str,
+    row: Row,
+    subresources: Mapping[str, Row],
+) -> ResourceDefinition:
+    group, version = parse_api_version(api_version)
+    gvk = GroupVersionKind(group, version, row["kind"])
+    stored_group, stored_version = parse_api_version(row.get("stored", api_version))
+    verbs = _words(row["verbs"]) if "verbs" in row else VERBS
+    return ResourceDefinition(
+        group=group,
+        version=version,
+        resource=name,
+        kind=gvk.kind,
+        singular=gvk.kind.lower(),
+        namespaced=not row.get("cluster", False),
+        verbs=verbs,
+        storage_kind=GroupVersionKind(stored_group, stored_version, gvk.kind),
+        storage_prefix=row.get("prefix", name),
+        short_names=_words(row.get("short", "")),
+        categories=_words(row.get("in", "")),
+        subresources=tuple(
+            _subresource(gvk, sub, subresources.get(f"{name}/{sub}") or subresources[sub])
+            for sub in _words(row.get("sub", ""))
+        ),
+        list_kind=f"{gvk.kind}List" if "list" in verbs else "",
+        group_priority=priority[0],
+        version_priority=priority[1],
+    )
+
+
+def _subresource(parent: GroupVersionKind, name: str, row: Row) -> Subresource:
+    kind = parent
+    if "kind" in row:
+        api_version, _, answered = row["kind"].partition(" ")
+        kind = GroupVersionKind(*parse_api_version(api_version), answered)
+    return Subresource(name, kind, _words(row["verbs"]))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())

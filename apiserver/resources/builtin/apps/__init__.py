@@ -1,0 +1,1 @@
+"""Kinds of the group apps: what keeps Pods running."""

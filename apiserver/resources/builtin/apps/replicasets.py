@@ -1,0 +1,108 @@
+"""ReplicaSet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.apps.rules import (
+    MORE_THAN_READY,
+    validate_at_most,
+    validate_counts,
+)
+from apiserver.resources.builtin.apps.workloads import (
+    CONTAINERS,
+    IMAGES,
+    WorkloadStrategy,
+    spec_selector_text,
+    template_cells,
+    validate_replicated,
+    validate_same_selector,
+)
+from apiserver.resources.builtin.parts.labelselector import format_selector
+from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
+from apiserver.resources.scaling import ScaleFields
+
+_SPEC: Final = "api.apps.v1.ReplicaSetSpec"
+_STATUS: Final = "api.apps.v1.ReplicaSetStatus"
+_STATUS_COUNTS: Final = (
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "terminatingReplicas",
+    "observedGeneration",
+)
+
+_COLUMNS: Final = (
+    NAME,
+    Column("Desired", type="integer", source=f"{_SPEC}.replicas"),
+    Column("Current", type="integer", source=f"{_STATUS}.replicas"),
+    Column("Ready", type="integer", source=f"{_STATUS}.readyReplicas"),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    Column("Selector", source=f"{_SPEC}.selector", priority=1),
+)
+
+
+def replica_cells(document: Object, now: float) -> list[Any]:
+    """Return the first cells of a kind that counts replicas: from the name to the age."""
+    metadata, status = document["metadata"], document.get("status") or {}
+    return [
+        metadata["name"],
+        document["spec"].get("replicas", 0),
+        status.get("replicas", 0),
+        status.get("readyReplicas", 0),
+        age_of(metadata.get("creationTimestamp"), now),
+    ]
+
+
+def _cells(document: Object, now: float) -> list[Any]:
+    return [
+        *replica_cells(document, now),
+        *template_cells(document),
+        format_selector(document["spec"].get("selector")),
+    ]
+
+
+def validate_replica_status(status: Object) -> list[FieldError]:
+    """Return what is wrong with the status of a kind that counts replicas."""
+    members = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+    return [
+        *validate_counts(status, _STATUS_COUNTS, "status"),
+        *validate_at_most(status, members),
+        *validate_at_most(status, ("availableReplicas",), "readyReplicas", MORE_THAN_READY),
+    ]
+
+
+class ReplicaSetStrategy(WorkloadStrategy):
+    """A ReplicaSet keeps a number of Pods of one template."""
+
+    revalidates_metadata = True
+    printer = Printer(_COLUMNS, _cells)
+    scale = ScaleFields(spec_selector_text)
+
+    def default_spec(self, document: Object) -> None:
+        document["spec"].setdefault("replicas", 1)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        return _validate_spec(document["spec"], None)
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        spec, before = document["spec"], old["spec"]
+        errors = _validate_spec(spec, before)
+        # Kubernetes looks at the new object, then at the change, which begins with the new object.
+        return [*errors, *errors, *validate_same_selector(spec, before)]
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+        return validate_replica_status(document.get("status") or {})
+
+
+def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
+    counts = validate_counts(spec, ("replicas", "minReadySeconds"), "spec")
+    return counts + validate_replicated(spec, old)
+
+
+STRATEGY = ReplicaSetStrategy

@@ -1,0 +1,54 @@
+"""Rules that the members of many kinds have: numbers that count, values that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.numbers import validate_nonnegative
+
+MORE_THAN_REPLICAS: Final = "cannot be greater than status.replicas"
+MORE_THAN_READY: Final = "cannot be greater than readyReplicas"
+_IMMUTABLE: Final = "field is immutable"
+
+
+def validate_same(value: Any, old: Any, path: str, shown: Any = None) -> list[FieldError]:
+    """Refuse a change of a value; ``shown``: how the message quotes it, if not as it is."""
+    if value == old:
+        return []
+    return [invalid(path, value if shown is None else shown, _IMMUTABLE)]
+
+
+def validate_counts(part: Object, members: Sequence[str], path: str) -> list[FieldError]:
+    """Refuse negative numbers; those that are not there are not looked at."""
+    errors: list[FieldError] = []
+    for name in members:
+        value = part.get(name, 0)
+        if value < 0:
+            errors += validate_nonnegative(value, f"{path}.{name}")
+    return errors
+
+
+def validate_at_most(
+    status: Object,
+    members: Sequence[str],
+    limit: str = "replicas",
+    detail: str = MORE_THAN_REPLICAS,
+) -> list[FieldError]:
+    """Refuse numbers above the one that counts them all."""
+    highest = status.get(limit, 0)
+    return [
+        invalid(f"status.{name}", status[name], detail)
+        for name in members
+        if status.get(name, 0) > highest
+    ]
+
+
+def validate_collisions(status: Object, old: Object) -> list[FieldError]:
+    """Refuse a count of collisions that goes back, since names were made of it."""
+    before, count = old.get("collisionCount"), status.get("collisionCount")
+    if before is None or (count is not None and count >= before):
+        return []
+    return [invalid("status.collisionCount", count or 0, "cannot be decremented")]

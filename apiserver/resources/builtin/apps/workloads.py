@@ -1,0 +1,186 @@
+"""What all kinds have in common that make Pods of a template.
+
+They begin with generation 1, which grows with every change of the spec; the template gets the
+defaults of Pods; its warnings come with creation and with every change of the intent. A selector
+says which Pods count; it must select the template's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
+from apiserver.machinery.names import dns1123_label_problems
+from apiserver.machinery.objects import Object, name_of
+from apiserver.resources.builtin.apps import structs
+from apiserver.resources.builtin.apps.rules import validate_same
+from apiserver.resources.builtin.parts.labelselector import (
+    compiled,
+    format_selector,
+    is_empty,
+    validate_label_selector,
+)
+from apiserver.resources.builtin.parts.podtemplate import (
+    containers_and_images,
+    default_pod_template,
+    drop_disabled_fields,
+    validate_pod_template,
+    warnings_for_pod_template,
+)
+from apiserver.resources.printing import Column
+from apiserver.resources.strategy import Strategy
+
+ALWAYS: Final = "Always"
+_MISMATCH: Final = "`selector` does not match template `labels`"
+
+CONTAINERS: Final = Column("Containers", "Names of each container in the template.", priority=1)
+IMAGES: Final = Column("Images", "Images referenced by each container in the template.", priority=1)
+
+
+class WorkloadStrategy(Strategy):
+    """A kind that makes Pods of a template."""
+
+    generation_of = ("spec",)
+    revalidates_metadata = False
+    #: Where the template is.
+    template_at: tuple[str, ...] = ("spec", "template")
+    #: Whether the names of Pods begin with the object's, which had better be a DNS label then.
+    names_pods = True
+
+    def default(self, document: Object) -> None:
+        self.default_spec(document)
+        template = _at(document, self.template_at)
+        if template is not None:
+            default_pod_template(template)
+
+    def default_spec(self, document: Object) -> None:
+        """Fill in, in place, what the client left out beside the template."""
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return self._without_disabled(super().prepare_for_create(document), None)
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        return self._without_disabled(super().prepare_for_update(document, old), old)
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        warnings = []
+        problems = dns1123_label_problems(name_of(document)) if self.names_pods else []
+        if problems:
+            warnings.append(
+                "metadata.name: this is used in Pod names and hostnames, which can result in "
+                f"surprising behavior; a DNS label is recommended: [{' '.join(problems)}]"
+            )
+        return warnings + self.warnings_for_template(document, None)
+
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:
+        if document["metadata"].get("generation") == old["metadata"].get("generation"):
+            return []
+        return self.warnings_for_template(document, old)
+
+    def warnings_for_template(self, document: Object, old: Object | None) -> list[str]:
+        """Return what there is to say of the template."""
+        template = _at(document, self.template_at)
+        if template is None:
+            return []
+        before = _at(old, self.template_at) if old is not None else None
+        return warnings_for_pod_template(template, ".".join(self.template_at), before)
+
+    def _without_disabled(self, document: Object, old: Object | None) -> Object:
+        template = _at(document, self.template_at)
+        if template is None:
+            return document
+        before = _at(old, self.template_at) if old is not None else None
+        kept = drop_disabled_fields(template, before)
+        return document if kept is template else _with(document, self.template_at, kept)
+
+
+def _at(document: Object, path: Sequence[str]) -> Object | None:
+    value: Object | None = document
+    for name in path:
+        if value is None:
+            return None
+        value = value.get(name)
+    return value
+
+
+def _with(document: Object, path: Sequence[str], value: Object) -> Object:
+    name, *rest = path
+    return {**document, name: _with(document[name], rest, value) if rest else value}
+
+
+def validate_selector(selector: Mapping[str, Any] | None, path: str, kind: str) -> list[FieldError]:
+    """Refuse no selector, a wrong one and, since it would select every Pod, an empty one."""
+    if selector is None:
+        return [required(path)]
+    errors = validate_label_selector(selector, path)
+    if is_empty(selector):
+        detail = f"empty selector is invalid for {kind}"
+        errors.append(invalid(path, structs.selector(selector), detail))
+    return errors
+
+
+def is_readable(selector: Mapping[str, Any] | None) -> bool:
+    """Tell whether a selector can be applied, right or wrong."""
+    return not validate_label_selector(selector, "")
+
+
+def validate_match(
+    selector: Mapping[str, Any] | None, template: Object, path: str
+) -> list[FieldError]:
+    """Refuse a template whose labels are not selected; the selector can be applied."""
+    conditions = compiled(selector)
+    labels = template["metadata"].get("labels")
+    if conditions is not None and conditions.matches(labels or {}):
+        return []
+    return [invalid(f"{path}.metadata.labels", structs.labels(labels), _MISMATCH)]
+
+
+def validate_running(pod: Object, path: str, kind: str) -> list[FieldError]:
+    """Refuse Pods that end: those of these kinds run for ever."""
+    errors = []
+    if pod.get("restartPolicy", "") != ALWAYS:
+        policy = pod.get("restartPolicy", "")
+        errors.append(not_supported(f"{path}.restartPolicy", policy, [ALWAYS]))
+    if "activeDeadlineSeconds" in pod:
+        detail = f"activeDeadlineSeconds in {kind} is not Supported"
+        errors.append(forbidden(f"{path}.activeDeadlineSeconds", detail))
+    return errors
+
+
+def validate_replicated(spec: Object, old: Object | None, path: str = "spec") -> list[FieldError]:
+    """Return what is wrong with selector and template of ReplicaSets, and of what makes them."""
+    selector, template = spec.get("selector"), spec["template"]
+    errors = validate_selector(selector, f"{path}.selector", "deployment")
+    if not is_readable(selector):
+        shown = structs.selector(selector)
+        errors.append(invalid(f"{path}.selector", shown, "invalid label selector"))
+        return errors
+    where = f"{path}.template"
+    errors += validate_match(selector, template, where)
+    errors += validate_pod_template(template, where, old["template"] if old else None)
+    errors += validate_running(template["spec"], f"{where}.spec", "ReplicaSet")
+    return errors
+
+
+def validate_same_selector(spec: Object, old: Object) -> list[FieldError]:
+    """Refuse a change of the selector."""
+    selector = spec.get("selector")
+    shown = structs.selector(selector)
+    return validate_same(selector, old.get("selector"), "spec.selector", shown)
+
+
+def selector_text(selector: Mapping[str, Any] | None) -> str:
+    """Return a selector as the text that lists take; empty where it has no condition."""
+    return "" if is_empty(selector) else format_selector(selector)
+
+
+def spec_selector_text(document: Object) -> str:
+    """Return the selector of an object as text."""
+    return selector_text(document["spec"].get("selector"))
+
+
+def template_cells(document: Object) -> tuple[str, str]:
+    """Return the cells Containers and Images."""
+    template = document["spec"].get("template") or {}
+    return containers_and_images(template.get("spec") or {})

@@ -1,0 +1,123 @@
+"""HorizontalPodAutoscaler, in its two versions.
+
+The rules are those of ``autoscaling/v2``, which is also what is stored; an object of
+``autoscaling/v1`` is looked at as the one of v2 that it stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.apps.rules import (
+    validate_counts,
+)
+from apiserver.resources.builtin.autoscaling import versions
+from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.behavior import (
+    default_behavior,
+    validate_behavior,
+)
+from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.cells import (
+    COLUMNS,
+    row,
+)
+from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.metrics import (
+    validate_metrics,
+)
+from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.references import (
+    validate_reference,
+    version_problem,
+)
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.printing import Printer
+from apiserver.resources.strategy import Strategy
+
+_UTILIZATION: Final = 80
+
+
+class HorizontalPodAutoscalerStrategy(Strategy):
+    """An autoscaler scales something so that what it measures comes near what it aims at."""
+
+    revalidates_metadata = False
+
+    def __init__(self, definition: ResourceDefinition) -> None:
+        super().__init__(definition)
+        self._is_old = definition.version == "v1"
+        self.printer = Printer(COLUMNS, self._row)
+
+    def default(self, document: Object) -> None:
+        spec = document["spec"]
+        spec.setdefault("minReplicas", 1)
+        if self._is_old:
+            if not versions.says_metrics(document):
+                versions.default_target(document, _UTILIZATION)
+            return
+        if not spec.get("metrics"):
+            target = {"type": "Utilization", "averageUtilization": _UTILIZATION}
+            resource = {"name": "cpu", "target": target}
+            spec["metrics"] = [{"type": "Resource", "resource": resource}]
+        if "behavior" in spec:
+            default_behavior(spec["behavior"])
+
+    def validate(self, document: Object) -> list[FieldError]:
+        return _validate_spec(self._new(document)["spec"], None)
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return _validate_spec(self._new(document)["spec"], self._new(old)["spec"])
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+        counts = ("currentReplicas", "desiredReplicas")
+        return validate_counts(document.get("status") or {}, counts, "status")
+
+    def _new(self, document: Object) -> Object:
+        return versions.to_v2(document) if self._is_old else document
+
+    def _row(self, document: Object, now: float) -> list[Any]:
+        return row(self._new(document), now)
+
+
+def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
+    errors = _validate_bounds(spec, old)
+    reference, path = spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef"
+    errors += validate_reference(
+        reference,
+        path,
+        group_required=_needs_group(reference),
+        version_checked=old is None or _was_right(old.get("scaleTargetRef") or {}),
+    )
+    errors += validate_metrics(spec, old, "spec.metrics")
+    if "behavior" in spec:
+        errors += validate_behavior(spec["behavior"], "spec.behavior")
+    return errors
+
+
+def _validate_bounds(spec: Object, old: Object | None) -> list[FieldError]:
+    low, high, path = spec.get("minReplicas"), spec.get("maxReplicas", 0), "spec.maxReplicas"
+    # None at all was possible once, and stays so for those that have it.
+    lowest = 0 if old is not None and old.get("minReplicas") == 0 else 1
+    errors: list[FieldError] = []
+    if low is not None and low < lowest:
+        detail = f"must be greater than or equal to {lowest}"
+        errors.append(invalid("spec.minReplicas", low, detail))
+    if high == 0:
+        errors.append(required(path, "must be set and greater than 0"))
+    elif high < 1:
+        errors.append(invalid(path, high, "must be greater than 0"))
+    if low is not None and high < low:
+        detail = "must be greater than or equal to `minReplicas`"
+        errors.append(invalid(path, high, detail))
+    return errors
+
+
+def _needs_group(reference: Object) -> bool:
+    # The only kind of the core group that can be scaled.
+    return reference.get("kind") != "ReplicationController"
+
+
+def _was_right(reference: Object) -> bool:
+    version = reference.get("apiVersion") or ""
+    return not version_problem(version, group_required=_needs_group(reference))
+
+
+STRATEGY = HorizontalPodAutoscalerStrategy

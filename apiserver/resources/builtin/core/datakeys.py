@@ -1,0 +1,44 @@
+"""What ConfigMaps and Secrets have in common: keys, a limit of size, and that they can be sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.names import config_key_problems
+
+MAX_SIZE: Final = 1024 * 1024
+_SEALED: Final = "field is immutable when `immutable` is set"
+
+
+def validate_keys(data: Mapping[str, str], member: str) -> list[FieldError]:
+    """Refuse what cannot be a key."""
+    return [
+        invalid(f"{member}[{key}]", key, problem)
+        for key in data
+        for problem in config_key_problems(key)
+    ]
+
+
+def decoded_size(data: Mapping[str, str | None]) -> int:
+    """Return how many bytes the values are that base64 stands for."""
+    return sum(
+        len(value) * 3 // 4 - value[-2:].count("=") for value in data.values() if value
+    )
+
+
+def validate_sealed(document: Object, old: Object, *members: str) -> list[FieldError]:
+    """Refuse changes of an object that said that it would never change."""
+    if not old.get("immutable"):
+        return []
+    errors = []
+    if not document.get("immutable"):
+        errors.append(forbidden("immutable", _SEALED))
+    errors += [
+        forbidden(member, _SEALED)
+        for member in members
+        if (document.get(member) or {}) != (old.get(member) or {})
+    ]
+    return errors

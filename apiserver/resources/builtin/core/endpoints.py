@@ -1,0 +1,128 @@
+"""Endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.addresses import validate_endpoint_ip, validate_ip
+from apiserver.resources.printing import NONE, Column, aged
+from apiserver.resources.strategy import Strategy
+
+PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
+NOT_A_PORT: Final = "must be between 1 and 65535, inclusive"
+_MOST_SHOWN: Final = 3
+
+
+def _cells(document: Object) -> list[Any]:
+    subsets = document.get("subsets")
+    return [_shown(_addresses(subsets)) if subsets else NONE]
+
+
+def _addresses(subsets: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for subset in subsets:
+        addresses = [address.get("ip", "") for address in subset.get("addresses") or ()]
+        ports = subset.get("ports")
+        if not ports:
+            # A service without an address of its own may be one without ports.
+            yield from addresses
+            continue
+        for port in ports:
+            for address in addresses:
+                host = f"[{address}]" if ":" in address else address
+                yield f"{host}:{port.get('port', 0)}"
+
+
+def _shown(addresses: Iterable[str]) -> str:
+    every = list(addresses)
+    text = ",".join(every[:_MOST_SHOWN])
+    rest = len(every) - _MOST_SHOWN
+    return f"{text} + {rest} more..." if rest > 0 else text
+
+
+class EndpointsStrategy(Strategy):
+    """Endpoints list addresses and ports, subset by subset."""
+
+    revalidates_metadata = False
+    allow_create_on_update = True
+    printer = aged((Column("Endpoints", source="api.core.v1.Endpoints.subsets"),), _cells)
+
+    def default(self, document: Object) -> None:
+        for subset in document.get("subsets") or ():
+            for port in subset.get("ports") or ():
+                port.setdefault("protocol", "TCP")
+
+    def validate(self, document: Object) -> list[FieldError]:
+        return _validate_subsets(document, {})
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return _validate_subsets(document, _nodes(old))
+
+
+def _nodes(document: Object) -> dict[str, str]:
+    return {
+        address.get("ip", ""): address["nodeName"]
+        for subset in document.get("subsets") or ()
+        for member in ("addresses", "notReadyAddresses")
+        for address in subset.get(member) or ()
+        if "nodeName" in address
+    }
+
+
+def _validate_subsets(document: Object, nodes: dict[str, str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, subset in enumerate(document.get("subsets") or ()):
+        path = f"subsets[{index}]"
+        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+            errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
+        for member in ("addresses", "notReadyAddresses"):
+            for at, address in enumerate(subset.get(member) or ()):
+                errors += _validate_address(address, f"{path}.{member}[{at}]", nodes)
+        ports = subset.get("ports") or ()
+        for at, port in enumerate(ports):
+            errors += _validate_port(port, f"{path}.ports[{at}]", named=len(ports) > 1)
+    return errors
+
+
+def _validate_address(
+    address: dict[str, Any], path: str, nodes: dict[str, str]
+) -> list[FieldError]:
+    ip, host, node = address.get("ip", ""), address.get("hostname"), address.get("nodeName")
+    errors = validate_ip(ip, f"{path}.ip")
+    if host:
+        errors += [invalid(f"{path}.hostname", host, text) for text in dns1123_label_problems(host)]
+    if node is not None:
+        problems = dns1123_subdomain_problems(node)
+        errors += [invalid(f"{path}.nodeName", node, text) for text in problems]
+        if nodes.get(ip, node) != node:
+            detail = f"Cannot change NodeName for {ip} to {node}"
+            errors.append(forbidden(f"{path}.nodeName", detail))
+    return errors or validate_endpoint_ip(ip, f"{path}.ip")
+
+
+def _validate_port(port: dict[str, Any], path: str, *, named: bool) -> list[FieldError]:
+    name, number, protocol = port.get("name", ""), port.get("port", 0), port.get("protocol", "")
+    errors = []
+    if name:
+        errors += [invalid(f"{path}.name", name, text) for text in dns1123_label_problems(name)]
+    elif named:
+        errors.append(required(f"{path}.name"))
+    if not 1 <= number <= 65535:
+        errors.append(invalid(f"{path}.port", number, NOT_A_PORT))
+    if not protocol:
+        errors.append(required(f"{path}.protocol"))
+    elif protocol not in PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
+    return errors
+
+
+STRATEGY = EndpointsStrategy

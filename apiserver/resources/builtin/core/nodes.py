@@ -1,0 +1,181 @@
+"""Node."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.fields import flag
+from apiserver.resources.builtin.parts.addresses import is_dual_stack, validate_cidr
+from apiserver.resources.builtin.parts.resources import (
+    amount,
+    default_quantities,
+    is_huge_page,
+    validate_quantity_of,
+)
+from apiserver.resources.builtin.parts.taints import validate_taints
+from apiserver.resources.printing import AGE, NAME, NONE, UNKNOWN, Column, Printer, age_of
+from apiserver.resources.strategy import Strategy
+
+_ROLE_PREFIX: Final = "node-role.kubernetes.io/"
+_ROLE: Final = "kubernetes.io/role"
+_INFO: Final = "api.core.v1.NodeSystemInfo"
+_ADDRESSES: Final = "api.core.v1.NodeStatus.addresses"
+
+COLUMNS: Final = (
+    NAME,
+    Column("Status", "The status of the node"),
+    Column("Roles", "The roles of the node"),
+    AGE,
+    Column("Version", source=f"{_INFO}.kubeletVersion"),
+    Column("Internal-IP", priority=1, source=_ADDRESSES),
+    Column("External-IP", priority=1, source=_ADDRESSES),
+    Column("OS-Image", priority=1, source=f"{_INFO}.osImage"),
+    Column("Kernel-Version", priority=1, source=f"{_INFO}.kernelVersion"),
+    Column("Container-Runtime", priority=1, source=f"{_INFO}.containerRuntimeVersion"),
+)
+
+
+def _cells(document: Object, now: float) -> list[Any]:
+    metadata, status = document["metadata"], document.get("status") or {}
+    info, addresses = status.get("nodeInfo") or {}, status.get("addresses") or []
+    return [
+        metadata.get("name", ""),
+        _readiness(document, status),
+        ",".join(_roles(metadata.get("labels") or {})) or NONE,
+        age_of(metadata.get("creationTimestamp"), now),
+        info.get("kubeletVersion", ""),
+        _address(addresses, "InternalIP"),
+        _address(addresses, "ExternalIP"),
+        info.get("osImage") or UNKNOWN,
+        info.get("kernelVersion") or UNKNOWN,
+        info.get("containerRuntimeVersion") or UNKNOWN,
+    ]
+
+
+def _readiness(document: Object, status: dict[str, Any]) -> str:
+    shown = "Unknown"
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready":
+            shown = "Ready" if condition.get("status") == "True" else "NotReady"
+    unschedulable = (document.get("spec") or {}).get("unschedulable")
+    return f"{shown},SchedulingDisabled" if unschedulable else shown
+
+
+def _roles(labels: dict[str, str]) -> list[str]:
+    roles = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)}
+    roles.add(labels.get(_ROLE, ""))
+    return sorted(role for role in roles if role)
+
+
+def _address(addresses: list[dict[str, str]], type_: str) -> str:
+    return next((entry["address"] for entry in addresses if entry["type"] == type_), NONE)
+
+
+_FIELDS: Final = {"spec.unschedulable": flag("spec.unschedulable")}
+
+
+class NodeStrategy(Strategy):
+    """A node tells about itself when it registers, and later through ``status``."""
+
+    fields = _FIELDS
+    revalidates_metadata = False
+    printer = Printer(COLUMNS, _cells)
+
+    def default(self, document: Object) -> None:
+        spec, status = document.get("spec") or {}, document.get("status") or {}
+        if status.get("capacity") and not status.get("allocatable"):
+            status["allocatable"] = dict(status["capacity"])
+        for member in ("capacity", "allocatable"):
+            default_quantities(status.get(member) or {})
+        _pair_cidrs(spec)
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return document
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document.get("spec") or {}
+        return [
+            *validate_taints(spec.get("taints") or (), "metadata.taints"),
+            *_validate_resources(document),
+            *_validate_cidrs(spec.get("podCIDRs") or []),
+        ]
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        spec, before = document.get("spec") or {}, old.get("spec") or {}
+        errors = _validate_resources(document)
+        errors += _validate_addresses((document.get("status") or {}).get("addresses") or [])
+        errors += _validate_change(spec, before)
+        errors += validate_taints(spec.get("taints") or (), "metadata.taints")
+        if spec.get("externalID", "") != before.get("externalID", ""):
+            errors.append(forbidden("spec.externalID", "may not be updated"))
+        return errors
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        return self.validate_update(document, old)
+
+
+def _pair_cidrs(spec: dict[str, Any]) -> None:
+    # podCIDR is the first of podCIDRs; where both are given, it wins.
+    one, many = spec.get("podCIDR"), spec.get("podCIDRs")
+    if one and (not many or many[0] != one):
+        spec["podCIDRs"] = [one]
+    elif many and not one:
+        spec["podCIDR"] = many[0]
+
+
+def _validate_resources(document: Object) -> list[FieldError]:
+    status = document.get("status") or {}
+    return [
+        *_validate_amounts(status.get("capacity") or {}, "status.capacity"),
+        *_validate_amounts(status.get("allocatable") or {}, "status.allocatable"),
+    ]
+
+
+def _validate_amounts(amounts: dict[str, str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    huge = 0
+    for resource, quantity in amounts.items():
+        where = f"{path}.{resource}"
+        errors += validate_quantity_of(resource, quantity, where)
+        huge += is_huge_page(resource) and amount(quantity) > 0
+        if huge > 1:
+            detail = "may not have pre-allocated hugepages for multiple page sizes"
+            errors.append(invalid(where, quantity, detail))
+    return errors
+
+
+def _validate_cidrs(cidrs: list[str]) -> list[FieldError]:
+    path = "spec.podCIDRs"
+    errors: list[FieldError] = []
+    for index, cidr in enumerate(cidrs):
+        errors += validate_cidr(cidr, f"{path}[{index}]")
+    if len(cidrs) > 2 or (len(cidrs) == 2 and not is_dual_stack(cidrs)):
+        detail = "may specify no more than one CIDR for each IP family"
+        errors.append(invalid(path, cidrs, detail))
+    return errors
+
+
+def _validate_addresses(addresses: list[dict[str, str]]) -> list[FieldError]:
+    errors, seen = [], []
+    for index, address in enumerate(addresses):
+        if address in seen:
+            shown = {"Type": address["type"], "Address": address["address"]}
+            errors.append(duplicate(f"status.addresses[{index}]", shown))
+        seen.append(address)
+    return errors
+
+
+def _validate_change(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    errors = []
+    if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
+        detail = 'node updates may not change podCIDR except from "" to valid'
+        errors.append(forbidden("spec.podCIDRs", detail))
+    if before.get("providerID") and before["providerID"] != spec.get("providerID"):
+        detail = 'node updates may not change providerID except from "" to valid'
+        errors.append(forbidden("spec.providerID", detail))
+    return errors
+
+
+STRATEGY = NodeStrategy

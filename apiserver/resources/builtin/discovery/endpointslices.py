@@ -1,0 +1,200 @@
+"""EndpointSlice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    invalid,
+    not_supported,
+    required,
+    too_many,
+)
+from apiserver.machinery.objects import Object, metadata_of, with_metadata
+from apiserver.resources.builtin.parts.addresses import (
+    parse_ip,
+    validate_endpoint_ip,
+    validate_ip,
+)
+from apiserver.resources.builtin.parts.hosts import validate_domain_name
+from apiserver.resources.builtin.parts.names import (
+    validate_dns_label,
+    validate_dns_subdomain,
+    validate_label_value,
+    validate_qualified_name,
+)
+from apiserver.resources.printing import UNSET, Column, aged
+from apiserver.resources.strategy import Strategy
+
+_VERSIONS: Final = {"IPv4": 4, "IPv6": 6}
+_TYPES: Final = ("FQDN", "IPv4", "IPv6")
+_PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
+_MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20000
+_MOST_TOPOLOGIES, _MOST_HINTS = 16, 8
+_MOST_SHOWN: Final = 3
+_ZONE: Final = "topology.kubernetes.io/zone"
+_SLICE: Final = "api.discovery.v1.EndpointSlice"
+
+
+def _cells(document: Object) -> list[Any]:
+    ports = [
+        str(port["port"]) if port.get("port") is not None else port.get("name") or "*"
+        for port in document.get("ports") or ()
+    ]
+    addresses = [
+        address
+        for endpoint in document.get("endpoints") or ()
+        for address in endpoint.get("addresses") or ()
+    ]
+    return [document.get("addressType", ""), _shown(ports), _shown(addresses)]
+
+
+def _shown(texts: list[str]) -> str:
+    if not texts:
+        return UNSET
+    text = ",".join(texts[:_MOST_SHOWN])
+    rest = len(texts) - _MOST_SHOWN
+    return f"{text} + {rest} more..." if rest > 0 else text
+
+
+class EndpointSliceStrategy(Strategy):
+    """An EndpointSlice lists some of the endpoints of a Service, all of one type of address."""
+
+    generation_of = ("addressType", "endpoints", "ports")
+    printer = aged(
+        (
+            Column("AddressType", source=f"{_SLICE}.addressType"),
+            Column("Ports", source=f"{_SLICE}.ports"),
+            Column("Endpoints", source=f"{_SLICE}.endpoints"),
+        ),
+        _cells,
+    )
+
+    def default(self, document: Object) -> None:
+        for port in document.get("ports") or ():
+            port.setdefault("name", "")
+            port.setdefault("protocol", "TCP")
+        for endpoint in document.get("endpoints") or ():
+            topology = endpoint.get("deprecatedTopology") or {}
+            if _ZONE in topology and endpoint.get("zone") is None:
+                endpoint["zone"] = topology.pop(_ZONE)
+                if not topology:
+                    del endpoint["deprecatedTopology"]
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        labels, before = (metadata_of(d).get("labels") or {} for d in (document, old))
+        if labels == before:
+            return document
+        return with_metadata(document, generation=(metadata_of(old).get("generation") or 0) + 1)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        type_ = document.get("addressType", "")
+        return [
+            *_validate_type(type_),
+            *_validate_ports(document.get("ports") or []),
+            *_validate_endpoints(document.get("endpoints") or [], type_),
+        ]
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(document)
+        type_ = document.get("addressType", "")
+        if type_ != old.get("addressType"):
+            errors.append(invalid("addressType", type_, "field is immutable"))
+        return errors
+
+
+def _validate_type(type_: str) -> list[FieldError]:
+    if not type_:
+        return [required("addressType")]
+    return [] if type_ in _TYPES else [not_supported("addressType", type_, _TYPES)]
+
+
+def _validate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
+    if len(ports) > _MOST_PORTS:
+        return [too_many("ports", len(ports), _MOST_PORTS)]
+    errors: list[FieldError] = []
+    names: set[str] = set()
+    for index, port in enumerate(ports):
+        path, name, protocol = f"ports[{index}]", port.get("name") or "", port.get("protocol")
+        if name:
+            errors += validate_dns_label(name, f"{path}.name")
+        if name in names:
+            errors.append(duplicate(f"{path}.name", name))
+        names.add(name)
+        if protocol is None:
+            errors.append(required(f"{path}.protocol"))
+        elif protocol not in _PROTOCOLS:
+            errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
+        if port.get("appProtocol") is not None:
+            errors += validate_qualified_name(port["appProtocol"], f"{path}.appProtocol")
+    return errors
+
+
+def _validate_endpoints(endpoints: list[dict[str, Any]], type_: str) -> list[FieldError]:
+    if len(endpoints) > _MOST_ENDPOINTS:
+        return [too_many("endpoints", len(endpoints), _MOST_ENDPOINTS)]
+    errors: list[FieldError] = []
+    for index, endpoint in enumerate(endpoints):
+        path = f"endpoints[{index}]"
+        errors += _validate_addresses(endpoint.get("addresses") or [], type_, f"{path}.addresses")
+        errors += _validate_endpoint(endpoint, path)
+    return errors
+
+
+def _validate_addresses(addresses: list[str], type_: str, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if not addresses:
+        errors.append(required(path, "must contain at least 1 address"))
+    elif len(addresses) > _MOST_ADDRESSES:
+        errors.append(too_many(path, len(addresses), _MOST_ADDRESSES))
+    for index, address in enumerate(addresses):
+        where = f"{path}[{index}]"
+        if type_ == "FQDN":
+            errors += validate_domain_name(address, where)
+        elif type_ in _VERSIONS:
+            ip = parse_ip(address)
+            if ip is None:
+                errors += validate_ip(address, where)
+                continue
+            if ip.version != _VERSIONS[type_]:
+                errors.append(invalid(path, address, f"must be an {type_} address"))
+            errors += validate_endpoint_ip(address, where)
+    return errors
+
+
+def _validate_endpoint(endpoint: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    topology = endpoint.get("deprecatedTopology") or {}
+    if endpoint.get("nodeName") is not None:
+        errors += validate_dns_subdomain(endpoint["nodeName"], f"{path}.nodeName")
+    where = f"{path}.deprecatedTopology"
+    if len(topology) > _MOST_TOPOLOGIES:
+        errors.append(too_many(where, len(topology), _MOST_TOPOLOGIES))
+    for key, value in topology.items():
+        errors += validate_qualified_name(key, where)
+        errors += validate_label_value(value, where)
+    if endpoint.get("hostname") is not None:
+        errors += validate_dns_label(endpoint["hostname"], f"{path}.hostname")
+    hints = endpoint.get("hints") or {}
+    errors += _validate_hints(hints.get("forZones") or (), f"{path}.hints.forZones")
+    errors += _validate_hints(hints.get("forNodes") or (), f"{path}.hints.forNodes")
+    return errors
+
+
+def _validate_hints(hints: Iterable[dict[str, Any]], path: str) -> list[FieldError]:
+    names = [hint.get("name", "") for hint in hints]
+    if len(names) > _MOST_HINTS:
+        return [too_many(path, len(names), _MOST_HINTS)]
+    errors: list[FieldError] = []
+    for index, name in enumerate(names):
+        where = f"{path}[{index}].name"
+        if name in names[:index]:
+            errors.append(duplicate(where, name))
+        errors += validate_qualified_name(name, where)
+    return errors
+
+
+STRATEGY = EndpointSliceStrategy

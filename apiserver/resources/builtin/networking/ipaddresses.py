@@ -1,0 +1,81 @@
+"""IPAddress."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.addresses import NOT_AN_IP
+from apiserver.resources.builtin.parts.hosts import validate_path_segment
+from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.printing import NAME, Column, Printer, age_of
+from apiserver.resources.strategy import Strategy
+
+_PATH: Final = "spec.parentRef"
+# The rows have an age for which there is no column, as those of Kubernetes do.
+COLUMNS: Final = (NAME, Column("ParentRef", source="api.networking.v1.IPAddressSpec.parentRef"))
+
+
+def address_name_problems(name: str) -> list[str]:
+    """Return what keeps a text from being an address in its canonical form."""
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return [NOT_AN_IP]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return ["must not be an IPv4-mapped IPv6 address"]
+    if str(address) != name:
+        return [f'must be in canonical form ("{address}")']
+    return []
+
+
+def _parent(document: Object) -> dict[str, Any] | None:
+    return (document.get("spec") or {}).get("parentRef")
+
+
+def _cells(document: Object, now: float) -> list[Any]:
+    metadata, parent = document["metadata"], _parent(document) or {}
+    resource = parent.get("resource", "")
+    if parent.get("group"):
+        resource += f".{parent['group']}"
+    place = f"{parent['namespace']}/" if parent.get("namespace") else ""
+    shown = f"{resource}/{place}{parent.get('name', '')}" if parent else "<none>"
+    return [metadata.get("name", ""), shown, age_of(metadata.get("creationTimestamp"), now)]
+
+
+class IPAddressStrategy(Strategy):
+    """An IPAddress, named by the address, says which object has it."""
+
+    name_problems = staticmethod(address_name_problems)
+    revalidates_metadata = False
+    printer = Printer(COLUMNS, _cells)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        parent = _parent(document)
+        if parent is None:
+            return [required(_PATH)]
+        errors: list[FieldError] = []
+        if parent.get("group"):
+            errors += validate_dns_subdomain(parent["group"], f"{_PATH}.group")
+        for member in ("resource", "name"):
+            value, where = parent.get(member), f"{_PATH}.{member}"
+            errors += validate_path_segment(value, where) if value else [required(where)]
+        if parent.get("namespace"):
+            errors += validate_path_segment(parent["namespace"], f"{_PATH}.namespace")
+        return errors
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        parent = _parent(document)
+        if parent == _parent(old):
+            return []
+        return [invalid(_PATH, parent and _inside(parent), "field is immutable")]
+
+
+def _inside(parent: dict[str, Any]) -> dict[str, str]:
+    members = ("Group", "Resource", "Namespace", "Name")
+    return {member: parent.get(member.lower(), "") for member in members}
+
+
+STRATEGY = IPAddressStrategy

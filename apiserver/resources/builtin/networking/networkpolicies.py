@@ -1,0 +1,134 @@
+"""NetworkPolicy."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
+from apiserver.resources.builtin.parts.labelselector import (
+    format_selector,
+    validate_label_selector,
+)
+from apiserver.resources.builtin.parts.names import port_name_problems, port_number_problems
+from apiserver.resources.printing import Column, aged
+from apiserver.resources.strategy import Strategy
+
+_TYPES: Final = ("Ingress", "Egress")
+_PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
+# The rules of each direction: the member, and what its peers are called.
+_DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
+_SELECTORS: Final = ("podSelector", "namespaceSelector")
+
+
+def _cells(document: Object) -> list[Any]:
+    return [format_selector((document.get("spec") or {}).get("podSelector"))]
+
+
+class NetworkPolicyStrategy(Strategy):
+    """A NetworkPolicy says who may reach the Pods that it selects, and whom they may reach."""
+
+    revalidates_metadata = False
+    generation_of = ("spec",)
+    printer = aged(
+        (Column("Pod-Selector", source="api.networking.v1.NetworkPolicySpec.podSelector"),),
+        _cells,
+    )
+
+    def default(self, document: Object) -> None:
+        spec = document["spec"]
+        for member, _ in _DIRECTIONS:
+            for rule in spec.get(member) or ():
+                for port in rule.get("ports") or ():
+                    port.setdefault("protocol", "TCP")
+        if not spec.get("policyTypes"):
+            spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document.get("spec") or {}
+        errors = validate_label_selector(spec.get("podSelector"), "spec.podSelector")
+        for member, peers in _DIRECTIONS:
+            for index, rule in enumerate(spec.get(member) or ()):
+                errors += _validate_rule(rule, peers, f"spec.{member}[{index}]")
+        types = spec.get("policyTypes") or []
+        if len(types) > len(_TYPES):
+            detail = "may not specify more than two policyTypes"
+            return [*errors, invalid("spec.policyTypes", types, detail)]
+        for index, type_ in enumerate(types):
+            if type_ not in _TYPES:
+                errors.append(not_supported(f"spec.policyTypes[{index}]", type_, _TYPES))
+        return errors
+
+
+def _validate_rule(rule: dict[str, Any], peers: str, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, port in enumerate(rule.get("ports") or ()):
+        errors += _validate_port(port, f"{path}.ports[{index}]")
+    for index, peer in enumerate(rule.get(peers) or ()):
+        errors += _validate_peer(peer, f"{path}.{peers}[{index}]")
+    return errors
+
+
+def _validate_port(port: dict[str, Any], path: str) -> list[FieldError]:
+    protocol, number, end = port.get("protocol"), port.get("port"), port.get("endPort")
+    errors = []
+    if protocol is not None and protocol not in _PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
+    problems: list[str] = []
+    if number is None:
+        if end is not None:
+            problems = ["may not be specified when `port` is not specified"]
+    elif isinstance(number, str):
+        if end is not None:
+            detail = "may not be specified when `port` is non-numeric"
+            errors.append(invalid(f"{path}.endPort", end, detail))
+        return [*errors, *(invalid(f"{path}.port", number, p) for p in port_name_problems(number))]
+    else:
+        errors += [invalid(f"{path}.port", number, text) for text in port_number_problems(number)]
+        if end is not None:
+            problems = ["must be greater than or equal to `port`"] if end < number else []
+            problems += port_number_problems(end)
+    return [*errors, *(invalid(f"{path}.endPort", end, problem) for problem in problems)]
+
+
+def _validate_peer(peer: dict[str, Any], path: str) -> list[FieldError]:
+    block = peer.get("ipBlock")
+    errors: list[FieldError] = []
+    selectors = [member for member in _SELECTORS if peer.get(member) is not None]
+    for member in selectors:
+        errors += validate_label_selector(peer[member], f"{path}.{member}")
+    if block is not None:
+        errors += _validate_block(block, f"{path}.ipBlock")
+    if block is None and not selectors:
+        errors.append(required(path, "must specify a peer"))
+    elif block is not None and selectors:
+        errors.append(forbidden(path, "may not specify both ipBlock and another peer"))
+    return errors
+
+
+def _validate_block(block: dict[str, Any], path: str) -> list[FieldError]:
+    text = block.get("cidr", "")
+    if not text:
+        return [required(f"{path}.cidr")]
+    network = parse_cidr(text)
+    if network is None:
+        return validate_cidr(text, f"{path}.cidr")
+    errors: list[FieldError] = []
+    for index, excepted in enumerate(block.get("except") or ()):
+        where = f"{path}.except[{index}]"
+        inner = parse_cidr(excepted)
+        if inner is None:
+            errors += validate_cidr(excepted, where)
+        elif network.prefixlen >= inner.prefixlen or inner.network_address not in network:
+            errors.append(invalid(where, excepted, "must be a strict subset of `cidr`"))
+    return errors
+
+
+STRATEGY = NetworkPolicyStrategy

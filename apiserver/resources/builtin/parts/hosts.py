@@ -1,0 +1,72 @@
+"""Names of hosts, and names that stand in URLs."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.names import (
+    dns1123_label_problems,
+    dns1123_subdomain_problems,
+    path_segment_problems,
+)
+
+_SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_WILDCARD_RULE: Final = rf"\*\.{_SUBDOMAIN}"
+_WILDCARD: Final = re.compile(_WILDCARD_RULE)
+_PATH_RULE: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_PATH: Final = re.compile(_PATH_RULE)
+
+
+def wildcard_problems(value: str) -> list[str]:
+    """Return what keeps a text from standing for all hosts of a domain: ``*.example.com``."""
+    problems = []
+    if len(value.encode()) > 253:
+        problems.append("must be no more than 253 bytes")
+    if not _WILDCARD.fullmatch(value):
+        problems.append(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, "
+            "which must consist of lower case alphanumeric characters, '-' or '.' and end with an "
+            "alphanumeric character (e.g. '*.example.com', regex used for validation is "
+            f"'{_WILDCARD_RULE}')"
+        )
+    return problems
+
+
+def validate_domain_name(value: str, path: str) -> list[FieldError]:
+    """Refuse what is no domain of at least two labels; a trailing dot is taken."""
+    if not value:
+        return [required(path)]
+    value = value.removesuffix(".")
+    problems = dns1123_subdomain_problems(value)
+    if problems:
+        return [invalid(path, value, ",".join(problems))]
+    labels = value.split(".")
+    if len(labels) < 2:
+        return [invalid(path, value, "should be a domain with at least two segments separated by dots")]
+    wrong = [text for label in labels for text in dns1123_label_problems(label)]
+    return [invalid(path, value, ",".join(wrong))] if wrong else []
+
+
+def validate_domain_prefixed_path(value: str, path: str) -> list[FieldError]:
+    """Refuse what is not a domain, a slash and a path: ``example.com/controller``."""
+    if not value:
+        return [required(path)]
+    host, slash, rest = value.partition("/")
+    if not slash or not host or not rest:
+        detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
+        return [invalid(path, value, detail)]
+    errors = [invalid(path, host, problem) for problem in dns1123_subdomain_problems(host)]
+    if not _PATH.fullmatch(rest):
+        detail = (
+            "Invalid path (e.g. 'my-path',  or 'my.path',  or '/my/path', regex used for "
+            f"validation is '{_PATH_RULE}')"
+        )
+        errors.append(invalid(path, rest, detail))
+    return errors
+
+
+def validate_path_segment(value: str, path: str) -> list[FieldError]:
+    """Refuse what cannot stand in a URL path."""
+    return [invalid(path, value, problem) for problem in path_segment_problems(value)]

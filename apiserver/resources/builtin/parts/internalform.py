@@ -1,0 +1,169 @@
+"""Objects as the messages of the API server show them: in the form that it works on inside.
+
+A field error that names a whole struct, or the difference of two, shows it with Go's names of the
+members, all of them, and in the order in which the internal types declare them. That order is mostly
+that of the served types; `_ORDER` has the others. Types of the meta group are shown as clients see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
+
+import orjson
+
+from apiserver.schema.layout import Field, message
+
+_CONTAINER: Final = (
+    "name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources",
+    "resizePolicy", "restartPolicy", "restartPolicyRules", "volumeMounts", "volumeDevices",
+    "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath",
+    "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce", "tty",
+)  # fmt: skip
+_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
+    "core.v1.PodSpec": (
+        "volumes", "initContainers", "containers", "ephemeralContainers", "restartPolicy",
+        "terminationGracePeriodSeconds", "activeDeadlineSeconds", "dnsPolicy", "nodeSelector",
+        "serviceAccountName", "automountServiceAccountToken", "nodeName", "securityContext",
+        "imagePullSecrets", "hostname", "subdomain", "setHostnameAsFQDN", "affinity",
+        "schedulerName", "tolerations", "hostAliases", "priorityClassName", "priority",
+        "preemptionPolicy", "dnsConfig", "readinessGates", "runtimeClassName", "overhead",
+        "enableServiceLinks", "topologySpreadConstraints", "os", "schedulingGates",
+        "resourceClaims", "resources", "hostnameOverride", "schedulingGroup",
+    ),
+    "core.v1.Container": _CONTAINER,
+    "core.v1.EphemeralContainerCommon": _CONTAINER,
+    "core.v1.PodSecurityContext": (
+        "seLinuxOptions", "windowsOptions", "runAsUser", "runAsGroup", "runAsNonRoot",
+        "supplementalGroups", "supplementalGroupsPolicy", "fsGroup", "fsGroupChangePolicy",
+        "sysctls", "seccompProfile", "appArmorProfile", "seLinuxChangePolicy",
+    ),
+    "core.v1.SecurityContext": (
+        "capabilities", "privileged", "seLinuxOptions", "windowsOptions", "runAsUser",
+        "runAsGroup", "runAsNonRoot", "readOnlyRootFilesystem", "allowPrivilegeEscalation",
+        "procMount", "seccompProfile", "appArmorProfile",
+    ),
+    "core.v1.VolumeSource": (
+        "hostPath", "emptyDir", "gcePersistentDisk", "awsElasticBlockStore", "gitRepo", "secret",
+        "nfs", "iscsi", "glusterfs", "persistentVolumeClaim", "rbd", "quobyte", "flexVolume",
+        "cinder", "cephfs", "flocker", "downwardAPI", "fc", "azureFile", "configMap",
+        "vsphereVolume", "azureDisk", "photonPersistentDisk", "projected", "portworxVolume",
+        "scaleIO", "storageos", "csi", "ephemeral", "image",
+    ),
+    "core.v1.VolumeMount": (
+        "name", "readOnly", "recursiveReadOnly", "mountPath", "subPath", "mountPropagation",
+        "subPathExpr",
+    ),
+    "core.v1.ISCSIVolumeSource": (
+        "targetPortal", "iqn", "lun", "iscsiInterface", "fsType", "readOnly", "portals",
+        "chapAuthDiscovery", "chapAuthSession", "secretRef", "initiatorName",
+    ),
+    "core.v1.PersistentVolumeClaimSpec": (
+        "accessModes", "selector", "resources", "volumeName", "storageClassName", "volumeMode",
+        "dataSource", "dataSourceRef", "volumeAttributesClassName",
+    ),
+}  # fmt: skip
+#: Members that stand in another struct inside: those of the host in the security context of a Pod.
+_MOVED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "core.v1.PodSpec": (
+        "securityContext",
+        ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"),
+    )
+}
+_NAMES: Final[Mapping[str, str]] = {
+    "hostPID": "HostPID", "hostIPC": "HostIPC", "cephfs": "CephFS", "nfs": "NFS", "iscsi": "ISCSI",
+    "rbd": "RBD", "fc": "FC", "csi": "CSI", "storageos": "StorageOS",
+    "gcePersistentDisk": "GCEPersistentDisk", "awsElasticBlockStore": "AWSElasticBlockStore",
+}  # fmt: skip
+_FLAGS: Final = frozenset(["hostNetwork", "hostPID", "hostIPC"])
+#: Pointers among the served types that are none inside.
+_NEVER_NULL: Final = frozenset([("core.v1.ServiceAccountTokenProjection", "expirationSeconds")])
+_ZEROS: Final[Mapping[str, Any]] = {
+    "string": "", "bool": False, "int32": 0, "int64": 0, "double": 0,
+    "resource.Quantity": "0", "intstr.IntOrString": 0, "bytes": None,
+}  # fmt: skip
+
+Shape = Callable[[Any], Any]
+
+
+def internal_form(type_name: str, value: Mapping[str, Any] | None) -> Any:
+    """Return a struct of the served type ``core.v1.Toleration``... as it looks inside."""
+    return None if value is None else _struct(type_name)(value)
+
+
+def show_internal(type_name: str, value: Mapping[str, Any] | None) -> str:
+    """Return a struct as messages show it in one line."""
+    return orjson.dumps(internal_form(type_name, value)).decode()
+
+
+@cache
+def _struct(type_name: str) -> Shape:
+    members = _members(type_name)
+    moved = _MOVED.get(type_name)
+
+    def shape(value: Mapping[str, Any]) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        for field, label, convert in members:
+            item = value.get(field.name)
+            if moved and field.name == moved[0]:
+                shown[label] = _with_moved(item, value, moved[1], convert)
+            else:
+                shown[label] = convert(item)
+        return shown
+
+    return shape
+
+
+def _with_moved(
+    item: Any, parent: Mapping[str, Any], names: tuple[str, ...], convert: Shape
+) -> dict[str, Any] | None:
+    if item is None and not any(name in parent for name in names):
+        return None
+    shown = {
+        _NAMES.get(name, _go_name(name)): parent.get(name, False if name in _FLAGS else None)
+        for name in names
+    }
+    return {**shown, **convert(item or {})}
+
+
+def _members(type_name: str) -> list[tuple[Field, str, Shape]]:
+    fields: dict[str, Field] = {}
+    for field in message(type_name).fields:
+        if field.embedded:
+            for inner, _, _ in _members(field.type):
+                fields[inner.name] = inner
+        else:
+            fields[field.name] = field
+    order = _ORDER.get(type_name)
+    names = list(fields) if order is None else [name for name in order if name in fields]
+    return [
+        (fields[name], _NAMES.get(name) or fields[name].label, _shape(type_name, fields[name]))
+        for name in names
+    ]
+
+
+def _shape(type_name: str, field: Field) -> Shape:
+    if field.is_map:
+        return lambda value: dict(sorted(value.items())) if value else None
+    if field.repeated:
+        one = _value(field.type)
+        return lambda value: [one(item) for item in value] if value else None
+    if field.pointer and (type_name, field.name) not in _NEVER_NULL:
+        one = _value(field.type)
+        return lambda value: None if value is None else one(value)
+    if field.type in _ZEROS:
+        zero = _ZEROS[field.type]
+        return lambda value: zero if value is None else value
+    one = _value(field.type)
+    return lambda value: one(value or {})
+
+
+def _value(type_name: str) -> Shape:
+    if type_name in _ZEROS or type_name.startswith("meta."):
+        return lambda value: value
+    return lambda value: _struct(type_name)(value)
+
+
+def _go_name(name: str) -> str:
+    return name[:1].upper() + name[1:]

@@ -1,0 +1,56 @@
+"""Numbers that may also be given as a share of a whole: ``3`` or ``"25%"``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.resources.builtin.parts.numbers import validate_nonnegative
+
+IntOrPercent: TypeAlias = int | str
+
+_PERCENT: Final = re.compile(r"[0-9]+%")
+# The doubled sign is what the API server says.
+_NEITHER: Final = "must be an integer or percentage (e.g '5%%')"
+_NOT_A_PERCENTAGE: Final = (
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
+    "'93%', regex used for validation is '[0-9]+%')"
+)
+
+
+def percentage(value: IntOrPercent) -> int | None:
+    """Return the number of hundredths, ``None`` where the value is no percentage."""
+    if isinstance(value, str) and _PERCENT.fullmatch(value):
+        return int(value[:-1])
+    return None
+
+
+def validate_int_or_percent(value: IntOrPercent, path: str) -> list[FieldError]:
+    """Refuse what is neither a number from 0 nor a percentage."""
+    if isinstance(value, int):
+        return validate_nonnegative(value, path)
+    return [] if _PERCENT.fullmatch(value) else [invalid(path, value, _NEITHER)]
+
+
+def validate_at_most_100_percent(value: IntOrPercent, path: str) -> list[FieldError]:
+    """Refuse more than the whole; numbers are not compared with anything."""
+    share = percentage(value)
+    if share is None or share <= 100:
+        return []
+    return [invalid(path, value, "must not be greater than 100%")]
+
+
+def scaled(value: IntOrPercent, whole: int, *, round_up: bool) -> int:
+    """Return the number that the value means, given the whole. Raises ValueError."""
+    if isinstance(value, int):
+        return value
+    share = percentage(value)
+    if share is None:
+        raise ValueError(f"invalid value for IntOrString: {value}")
+    return -(-share * whole // 100) if round_up else share * whole // 100
+
+
+def amount(value: IntOrPercent) -> int:
+    """Return the number itself, or of a percentage its hundredths; 0 for anything else."""
+    return value if isinstance(value, int) else percentage(value) or 0

@@ -1,0 +1,69 @@
+"""How IP addresses may be written.
+
+They were once read leniently: IPv4 numbers with leading zeros, IPv4 addresses as IPv6 ones. New objects
+may not have such addresses; what an object had before it may keep.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypeAlias
+
+from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.quoting import quote
+from apiserver.resources.builtin.parts.addresses import NOT_AN_IP, parse_ip
+
+Address: TypeAlias = IPv4Address | IPv6Address
+
+_LEADING_ZEROS: Final = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
+
+
+def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
+    """Refuse what is no IP address in its usual form; ``known`` addresses may have any form."""
+    address = parse_ip(text)
+    if address is None:
+        return [invalid(path, text, NOT_AN_IP)]
+    if text in known:
+        return []
+    if has_leading_zeros(text):
+        return [invalid(path, text, "must not have leading 0s")]
+    if is_mapped(text, address):
+        return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
+    return []
+
+
+def warnings_for_ip(text: str, path: str) -> list[str]:
+    """Return what to say of an address that is valid but not written as it should be."""
+    address = parse_ip(text)
+    if address is None:
+        return []
+    if has_leading_zeros(text) or is_mapped(text, address):
+        return [
+            f"{path}: non-standard IP address {quote(text)} will be considered invalid in a future "
+            f"Kubernetes release: use {quote(str(address))}"
+        ]
+    if address.version == 6 and str(address) != text:
+        return [
+            f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format "
+            f"({quote(str(address))})"
+        ]
+    return []
+
+
+def has_leading_zeros(text: str) -> bool:
+    """Tell whether a decimal number of an IPv4 address begins with a zero that it does not need."""
+    return "." in text and _LEADING_ZEROS.search(text) is not None
+
+
+def is_mapped(text: str, address: Address) -> bool:
+    """Tell whether a text is an IPv4 address written as an IPv6 one."""
+    return address.version == 4 and ":" in text
+
+
+def has_both_families(texts: Sequence[str]) -> bool:
+    """Tell whether there are addresses of IPv4 and of IPv6."""
+    found = [parse_ip(text) for text in texts]
+    return {4, 6} <= {address.version for address in found if address is not None}
+

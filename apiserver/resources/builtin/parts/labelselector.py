@@ -1,0 +1,122 @@
+"""LabelSelector objects: ``matchLabels`` and ``matchExpressions``.
+
+No selector (``None``) selects nothing, an empty one everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
+from apiserver.machinery.labels import LabelSelector, Requirement
+from apiserver.machinery.names import label_key_problems, label_value_problems
+
+IN, NOT_IN, EXISTS, DOES_NOT_EXIST = "In", "NotIn", "Exists", "DoesNotExist"
+_OPERATORS: Final = {IN: "in", NOT_IN: "notin", EXISTS: "exists", DOES_NOT_EXIST: "!"}
+
+
+def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldError]:
+    """Refuse keys and values that labels may not have; no error names the key in its path."""
+    errors: list[FieldError] = []
+    for key, value in (labels or {}).items():
+        errors += [invalid(path, key, problem) for problem in label_key_problems(key)]
+        errors += [invalid(path, value, problem) for problem in label_value_problems(value)]
+    return errors
+
+
+def validate_label_selector(
+    selector: Mapping[str, Any] | None, path: str, *, lenient: bool = False
+) -> list[FieldError]:
+    """Return what is wrong with a selector; ``lenient`` takes any text for a value of an expression."""
+    if not selector:
+        return []
+    errors = validate_labels(selector.get("matchLabels"), f"{path}.matchLabels")
+    for index, requirement in enumerate(selector.get("matchExpressions") or ()):
+        where = f"{path}.matchExpressions[{index}]"
+        errors += _requirement(requirement, where, lenient=lenient)
+    return errors
+
+
+def _requirement(requirement: dict[str, Any], path: str, *, lenient: bool) -> list[FieldError]:
+    errors: list[FieldError] = []
+    operator, values = requirement.get("operator") or "", requirement.get("values") or []
+    if operator in (IN, NOT_IN):
+        if not values:
+            detail = "must be specified when `operator` is 'In' or 'NotIn'"
+            errors.append(required(f"{path}.values", detail))
+    elif operator in (EXISTS, DOES_NOT_EXIST):
+        if values:
+            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            errors.append(forbidden(f"{path}.values", detail))
+    else:
+        errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
+    key = requirement.get("key") or ""
+    errors += [invalid(f"{path}.key", key, problem) for problem in label_key_problems(key)]
+    if not lenient:
+        for index, value in enumerate(values):
+            where = f"{path}.values[{index}]"
+            errors += [invalid(where, value, problem) for problem in label_value_problems(value)]
+    return errors
+
+
+def compiled(selector: Mapping[str, Any] | None) -> LabelSelector | None:
+    """Return the conditions of a selector, ``None`` for one that selects nothing.
+
+    Raises ValueError, in Kubernetes' words, for an operator that there is not.
+    """
+    if selector is None:
+        return None
+    requirements = [
+        Requirement(key, "in", frozenset([value]))
+        for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    for expression in selector.get("matchExpressions") or ():
+        operator = _OPERATORS.get(expression.get("operator", ""))
+        if operator is None:
+            shown = expression.get("operator", "")
+            raise ValueError(f'"{shown}" is not a valid label selector operator')
+        values = frozenset(expression.get("values") or ())
+        requirements.append(Requirement(expression["key"], operator, values))
+    return LabelSelector(tuple(requirements))
+
+
+def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str] | None) -> bool:
+    """Tell whether a selector selects an object with these labels. Raises ValueError."""
+    conditions = compiled(selector)
+    return conditions is not None and conditions.matches(labels or {})
+
+
+def is_empty(selector: Mapping[str, Any] | None) -> bool:
+    """Tell whether a selector has no condition, as one that is not there has none."""
+    return not selector or not (selector.get("matchLabels") or selector.get("matchExpressions"))
+
+
+def format_map(labels: Mapping[str, str] | None) -> str:
+    """Show labels as printers do: ``a=b,c=d``, sorted, or ``<none>``."""
+    if not labels:
+        return "<none>"
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def format_selector(selector: Mapping[str, Any] | None) -> str:
+    """Show a selector as printers do: ``a=b,c in (d,e)``, ``<none>`` when it has no condition."""
+    if is_empty(selector):
+        return "<none>"
+    assert selector is not None
+    shown = [
+        (key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    for expression in selector.get("matchExpressions") or ():
+        key, operator = expression["key"], expression.get("operator", "")
+        if operator not in _OPERATORS:
+            return "<error>"
+        values = ",".join(sorted(set(expression.get("values") or ())))
+        text = {
+            IN: f"{key} in ({values})",
+            NOT_IN: f"{key} notin ({values})",
+            EXISTS: key,
+            DOES_NOT_EXIST: f"!{key}",
+        }[operator]
+        shown.append((key, text))
+    return ",".join(text for _, text in sorted(shown, key=lambda pair: pair[0]))

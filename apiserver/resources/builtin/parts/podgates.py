@@ -1,0 +1,75 @@
+"""Members of pod specs that belong to features which are off.
+
+They are dropped, unless the object that is replaced has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Spec = dict[str, Any]
+
+#: Sources of projected volumes that are off.
+_PROJECTIONS: Final = ("podCertificate", "clusterTrustBundle")
+
+
+def without_disabled(spec: Spec, old: Mapping[str, Any] | None = None) -> Spec:
+    """Return a spec without the members of features that are off and that ``old`` does not use."""
+    before = old or {}
+    if "schedulingGroup" in spec and "schedulingGroup" not in before:
+        spec = {name: value for name, value in spec.items() if name != "schedulingGroup"}
+    if _uses_stop_signal(spec) and not _uses_stop_signal(before):
+        spec = _without_stop_signals(spec)
+    for kind in _PROJECTIONS:
+        if _projects(spec, kind) and not _projects(before, kind):
+            spec = {**spec, "volumes": [_without(volume, kind) for volume in spec["volumes"]]}
+    return spec
+
+
+def _projects(spec: Mapping[str, Any], kind: str) -> bool:
+    return any(
+        kind in part
+        for volume in spec.get("volumes") or ()
+        if "projected" in volume
+        for part in volume["projected"].get("sources") or ()
+    )
+
+
+def _without(volume: dict[str, Any], kind: str) -> dict[str, Any]:
+    if "projected" not in volume:
+        return volume
+    projected = volume["projected"]
+    parts = [
+        {name: value for name, value in part.items() if name != kind}
+        for part in projected.get("sources") or ()
+    ]
+    return {**volume, "projected": {**projected, "sources": parts}}
+
+
+_PARTS: Final = ("containers", "initContainers", "ephemeralContainers")
+
+
+def _uses_stop_signal(spec: Mapping[str, Any]) -> bool:
+    return any(
+        "stopSignal" in container["lifecycle"]
+        for part in _PARTS
+        for container in spec.get(part) or ()
+        if "lifecycle" in container
+    )
+
+
+def _without_stop_signals(spec: Spec) -> Spec:
+    changed = dict(spec)
+    for part in _PARTS:
+        if part in spec:
+            changed[part] = [_without_stop_signal(container) for container in spec[part]]
+    return changed
+
+
+def _without_stop_signal(container: dict[str, Any]) -> dict[str, Any]:
+    lifecycle = container.get("lifecycle") or {}
+    if "stopSignal" not in lifecycle:
+        return container
+    rest = {name: value for name, value in lifecycle.items() if name != "stopSignal"}
+    return {**container, "lifecycle": rest}

@@ -1,0 +1,83 @@
+"""PodTemplateSpec: what Deployments, Jobs and the other workloads make Pods of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, too_long
+from apiserver.machinery.names import label_key_problems
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.labelselector import validate_labels
+from apiserver.resources.builtin.parts.podannotations import (
+    validate_agreement,
+    validate_annotations,
+)
+from apiserver.resources.builtin.parts.poddefaults import default_spec
+from apiserver.resources.builtin.parts.podgates import without_disabled
+from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.podrules import OF_TEMPLATE, annotations_of
+from apiserver.resources.builtin.parts.podspec import validate_pod_spec
+from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
+
+_MOST_ANNOTATIONS = 256 * 1024
+
+
+def default_pod_spec(spec: dict[str, Any]) -> None:
+    """Fill in, in place, what every pod spec has, in a Pod or in a template."""
+    default_spec(spec)
+
+
+def default_pod_template(template: Object) -> None:
+    """Fill in, in place, the defaults of a template."""
+    default_spec(template["spec"])
+
+
+def drop_disabled_fields(template: Object, old: Object | None = None) -> Object:
+    """Return a template without the fields of features that are off, unless ``old`` uses them."""
+    before = None if old is None else old.get("spec")
+    spec = without_disabled(template["spec"], before)
+    return template if spec is template["spec"] else {**template, "spec": spec}
+
+
+def validate_pod_template(
+    template: Object, path: str, old: Object | None = None
+) -> list[FieldError]:
+    """Return every rule that a template breaks; ``old``: the one it replaces, whose lapses it may keep."""
+    rules = OF_TEMPLATE if old is None else rules_after(old, is_pod=False)
+    spec, annotations = template["spec"], annotations_of(template)
+    labels = (template.get("metadata") or {}).get("labels")
+    errors: list[FieldError] = []
+    if labels:
+        errors += validate_labels(labels, f"{path}.metadata.labels")
+    if annotations:
+        where = f"{path}.metadata.annotations"
+        for key in annotations:
+            problems = label_key_problems(key.lower())
+            errors += [invalid(where, key, problem) for problem in problems]
+        if sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items()) > (
+            _MOST_ANNOTATIONS
+        ):
+            errors.append(too_long(where, _MOST_ANNOTATIONS))
+        errors += validate_annotations(annotations, spec, where, rules)
+    errors += validate_pod_spec(spec, f"{path}.spec", rules)
+    errors += validate_agreement(annotations, spec, f"{path}.spec", apparmor=False)
+    if spec.get("ephemeralContainers"):
+        detail = "ephemeral containers not allowed in pod template"
+        errors.append(forbidden(f"{path}.spec.ephemeralContainers", detail))
+    return errors
+
+
+def warnings_for_pod_template(
+    template: Object, path: str, old: Object | None = None
+) -> list[str]:
+    """Return what to say of a template that is not wrong enough to be refused."""
+    return warnings_for_pod(template, f"{path}.", is_template=True)
+
+
+def containers_and_images(spec: dict[str, Any]) -> tuple[str, str]:
+    """Return the cells ``Containers`` and ``Images`` of a workload's row."""
+    containers = spec.get("containers") or ()
+    return (
+        ",".join(container["name"] for container in containers),
+        ",".join(container.get("image", "") for container in containers),
+    )

@@ -1,0 +1,15 @@
+"""ClusterRoleBinding."""
+
+from __future__ import annotations
+
+from apiserver.resources.builtin.rbac.bindings import BindingStrategy, binding_printer
+
+
+class ClusterRoleBindingStrategy(BindingStrategy):
+    """A ClusterRoleBinding gives a ClusterRole everywhere."""
+
+    role_kinds = ("ClusterRole",)
+    printer = binding_printer("ClusterRoleBinding", "clusterRoleBinding")
+
+
+STRATEGY = ClusterRoleBindingStrategy

@@ -1,0 +1,134 @@
+"""CSIDriver."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.names import path_segment_problems
+from apiserver.machinery.objects import Object, with_metadata
+from apiserver.resources.builtin.parts.storagesources import validate_driver_name
+from apiserver.resources.printing import NONE, UNSET, Column, aged
+from apiserver.resources.strategy import Strategy
+
+_SPEC: Final = "api.storage.v1.CSIDriverSpec"
+_GROUP_POLICIES: Final = ("ReadWriteOnceWithFSType", "File", "None")
+_MODES: Final = ("Ephemeral", "Persistent")
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 10 * 60, 1 << 32
+
+_DEFAULTS: Final[dict[str, Any]] = {
+    "attachRequired": True,
+    "podInfoOnMount": False,
+    "storageCapacity": False,
+    "fsGroupPolicy": "ReadWriteOnceWithFSType",
+    "requiresRepublish": False,
+    "seLinuxMount": False,
+}
+_COLUMNS: Final = (
+    Column("AttachRequired", type="boolean", source=f"{_SPEC}.attachRequired"),
+    Column("PodInfoOnMount", type="boolean", source=f"{_SPEC}.podInfoOnMount"),
+    Column("StorageCapacity", type="boolean", source=f"{_SPEC}.storageCapacity"),
+    Column("TokenRequests", source=f"{_SPEC}.tokenRequests"),
+    Column("RequiresRepublish", type="boolean", source=f"{_SPEC}.requiresRepublish"),
+    Column("Modes", source=f"{_SPEC}.volumeLifecycleModes"),
+)
+
+
+def _cells(document: Object) -> list[Any]:
+    spec = document.get("spec") or {}
+    tokens = spec.get("tokenRequests")
+    audiences = ",".join(token.get("audience", "") for token in tokens or ())
+    return [
+        spec.get("attachRequired", True),
+        spec.get("podInfoOnMount", False),
+        spec.get("storageCapacity", False),
+        UNSET if tokens is None else audiences,
+        spec.get("requiresRepublish", False),
+        ",".join(spec.get("volumeLifecycleModes") or ()) or NONE,
+    ]
+
+
+class CSIDriverStrategy(Strategy):
+    """A CSIDriver tells what a driver needs and can. Its generation begins with its first change."""
+
+    name_problems = staticmethod(path_segment_problems)
+    allow_unconditional_update = False
+    returns_deleted_object = True
+    revalidates_metadata = False
+    printer = aged(_COLUMNS, _cells)
+
+    def default(self, document: Object) -> None:
+        spec = document["spec"]
+        for member, value in _DEFAULTS.items():
+            spec.setdefault(member, value)
+        if not spec.get("volumeLifecycleModes"):
+            spec["volumeLifecycleModes"] = ["Persistent"]
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        if document["spec"] == old["spec"]:
+            return document
+        generation = (old["metadata"].get("generation") or 0) + 1
+        return with_metadata(document, generation=generation)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document["spec"]
+        errors = validate_driver_name(document["metadata"].get("name", ""), "name")
+        for member in ("attachRequired", "podInfoOnMount", "storageCapacity"):
+            if spec.get(member) is None:
+                errors.append(required(f"spec.{member}"))
+        errors += _validate_group_policy(spec) + _validate_tokens(spec.get("tokenRequests") or [])
+        errors += [
+            not_supported("spec.volumeLifecycleModes", mode, _MODES)
+            for mode in spec.get("volumeLifecycleModes") or ()
+            if mode not in _MODES
+        ]
+        return errors
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        new, before = document["spec"], old["spec"]
+        errors = []
+        # Kubernetes misspells the first path.
+        members = {"attachRequired": "attachedRequired", "volumeLifecycleModes": ""}
+        for member, path in members.items():
+            if new.get(member) != before.get(member):
+                shown = new.get(member)
+                errors.append(invalid(f"spec.{path or member}", shown, "field is immutable"))
+        return [
+            *errors,
+            *_validate_tokens(new.get("tokenRequests") or []),
+            *_validate_group_policy(new),
+        ]
+
+
+def _validate_group_policy(spec: dict[str, Any]) -> list[FieldError]:
+    policy, path = spec.get("fsGroupPolicy"), "spec.fsGroupPolicy"
+    if policy is None:
+        return [required(path)]
+    return [] if policy in _GROUP_POLICIES else [not_supported(path, policy, _GROUP_POLICIES)]
+
+
+def _validate_tokens(tokens: list[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    audiences: set[str] = set()
+    for index, token in enumerate(tokens):
+        path, audience = f"spec.tokenRequests[{index}]", token.get("audience", "")
+        seconds = token.get("expirationSeconds")
+        if audience in audiences:
+            errors.append(duplicate(f"{path}.audience", audience))
+        audiences.add(audience)
+        if seconds is not None and seconds < _SHORTEST_TOKEN:
+            detail = "may not specify a duration less than 10 minutes"
+            errors.append(invalid(f"{path}.expirationSeconds", seconds, detail))
+        elif seconds is not None and seconds > _LONGEST_TOKEN:
+            detail = "may not specify a duration larger than 2^32 seconds"
+            errors.append(invalid(f"{path}.expirationSeconds", seconds, detail))
+    return errors
+
+
+STRATEGY = CSIDriverStrategy

@@ -1,0 +1,51 @@
+"""CSIStorageCapacity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.labelselector import validate_label_selector
+from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.builtin.parts.resources import validate_nonnegative_quantity
+from apiserver.resources.printing import NAME, UNSET, Column, Printer
+from apiserver.resources.strategy import Strategy
+
+_CAPACITY = "api.storage.v1.CSIStorageCapacity"
+COLUMNS = (
+    NAME,
+    Column("StorageClassName", source=f"{_CAPACITY}.storageClassName"),
+    Column("Capacity", source=f"{_CAPACITY}.capacity"),
+)
+
+
+def _cells(document: Object, now: float) -> list[Any]:
+    name = document["metadata"].get("name", "")
+    return [name, document.get("storageClassName", ""), document.get("capacity", UNSET)]
+
+
+class CSIStorageCapacityStrategy(Strategy):
+    """A CSIStorageCapacity tells how much of a class there is for some nodes."""
+
+    allow_unconditional_update = False
+    revalidates_metadata = False
+    printer = Printer(COLUMNS, _cells)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        errors = validate_dns_subdomain(document.get("storageClassName", ""), "storageClassName")
+        errors += validate_label_selector(document.get("nodeTopology"), "nodeTopology")
+        for member in ("capacity", "maximumVolumeSize"):
+            if document.get(member) is not None:
+                errors += validate_nonnegative_quantity(document[member], member)
+        return errors
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return [
+            invalid(member, document.get(member), "field is immutable")
+            for member in ("nodeTopology", "storageClassName")
+            if document.get(member) != old.get(member)
+        ]
+
+
+STRATEGY = CSIStorageCapacityStrategy

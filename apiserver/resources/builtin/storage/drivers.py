@@ -1,0 +1,28 @@
+"""What the kinds of ``storage.k8s.io`` have in common: names of provisioners, and their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid, required, too_long
+from apiserver.machinery.names import label_key_problems
+
+_MOST_PARAMETERS: Final = 512
+_LARGEST_PARAMETERS: Final = 256 * 1024
+
+
+def validate_provisioner(name: str, path: str) -> list[FieldError]:
+    """Refuse what is no qualified name."""
+    if not name:
+        return [required(path)]
+    return [invalid(path, name, problem) for problem in label_key_problems(name.lower())]
+
+
+def validate_parameters(parameters: Mapping[str, str], path: str) -> list[FieldError]:
+    """Refuse too many parameters, and those without a name."""
+    if len(parameters) > _MOST_PARAMETERS:
+        return [too_long(path, _MOST_PARAMETERS)]
+    errors = [invalid(path, key, "field can not be empty.") for key in parameters if not key]
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items())
+    return [*errors, too_long(path, _LARGEST_PARAMETERS)] if size > _LARGEST_PARAMETERS else errors

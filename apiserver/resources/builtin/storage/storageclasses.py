@@ -1,0 +1,116 @@
+"""StorageClass."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.objects import Object, metadata_of
+from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
+from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
+from apiserver.resources.strategy import Strategy
+
+IS_DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
+_IS_DEFAULT_BETA: Final = "storageclass.beta.kubernetes.io/is-default-class"
+_RECLAIM_POLICIES: Final = ("Delete", "Retain")
+_BINDING_MODES: Final = ("Immediate", "WaitForFirstConsumer")
+_IMMUTABLE: Final = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+
+_CLASS: Final = "api.storage.v1.StorageClass"
+COLUMNS: Final = (
+    NAME,
+    Column("Provisioner", source=f"{_CLASS}.provisioner"),
+    Column("ReclaimPolicy", source=f"{_CLASS}.reclaimPolicy"),
+    Column("VolumeBindingMode", source=f"{_CLASS}.volumeBindingMode"),
+    Column("AllowVolumeExpansion", source=f"{_CLASS}.allowVolumeExpansion"),
+    AGE,
+)
+
+
+def is_default(document: Object) -> bool:
+    """Tell whether a class is that of claims that name none."""
+    annotations = metadata_of(document).get("annotations") or {}
+    return "true" in (annotations.get(IS_DEFAULT), annotations.get(_IS_DEFAULT_BETA))
+
+
+def _cells(document: Object, now: float) -> list[Any]:
+    metadata = document["metadata"]
+    name = metadata.get("name", "")
+    return [
+        f"{name} (default)" if is_default(document) else name,
+        document.get("provisioner", ""),
+        document.get("reclaimPolicy", "Delete"),
+        document.get("volumeBindingMode", "Immediate"),
+        document.get("allowVolumeExpansion", False),
+        age_of(metadata.get("creationTimestamp"), now),
+    ]
+
+
+class StorageClassStrategy(Strategy):
+    """A StorageClass says how volumes for claims are made."""
+
+    returns_deleted_object = True
+    revalidates_metadata = False
+    printer = Printer(COLUMNS, _cells)
+
+    def default(self, document: Object) -> None:
+        document.setdefault("reclaimPolicy", "Delete")
+        document.setdefault("volumeBindingMode", "Immediate")
+
+    def validate(self, document: Object) -> list[FieldError]:
+        errors = validate_provisioner(document.get("provisioner", ""), "provisioner")
+        errors += validate_parameters(document.get("parameters") or {}, "parameters")
+        policy, mode = document.get("reclaimPolicy"), document.get("volumeBindingMode")
+        if policy and policy not in _RECLAIM_POLICIES:
+            errors.append(not_supported("reclaimPolicy", policy, _RECLAIM_POLICIES))
+        if mode is None:
+            errors.append(required("volumeBindingMode"))
+        elif mode not in _BINDING_MODES:
+            errors.append(not_supported("volumeBindingMode", mode, _BINDING_MODES))
+        return errors + _validate_topologies(document.get("allowedTopologies") or [])
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return [
+            invalid(member, document.get(member), "field is immutable")
+            for member in _IMMUTABLE
+            if (document.get(member) or None) != (old.get(member) or None)
+        ]
+
+
+def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: list[dict[str, frozenset[str]]] = []
+    for index, term in enumerate(terms):
+        path = f"allowedTopologies[{index}].matchLabelExpressions"
+        requirements: dict[str, frozenset[str]] = {}
+        for at, requirement in enumerate(term.get("matchLabelExpressions") or ()):
+            errors += _validate_requirement(requirement, f"{path}[{at}]")
+            key = requirement.get("key", "")
+            if key in requirements:
+                errors.append(duplicate(f"{path}[{at}].key", key))
+            requirements[key] = frozenset(requirement.get("values") or ())
+        if requirements in seen:
+            errors.append(duplicate(path, ""))
+        seen.append(requirements)
+    return errors
+
+
+def _validate_requirement(requirement: dict[str, Any], path: str) -> list[FieldError]:
+    values = requirement.get("values") or []
+    errors = [] if values else [required(f"{path}.values")]
+    errors += [
+        duplicate(f"{path}.values[{index}]", value)
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+    return errors + validate_qualified_name(requirement.get("key", ""), f"{path}.key")
+
+
+STRATEGY = StorageClassStrategy

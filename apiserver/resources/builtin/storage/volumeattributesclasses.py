@@ -1,0 +1,43 @@
+"""VolumeAttributesClass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, required
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
+from apiserver.resources.printing import Column, aged
+from apiserver.resources.strategy import Strategy
+
+
+def _cells(document: Object) -> list[Any]:
+    return [document.get("driverName", "")]
+
+
+class VolumeAttributesClassStrategy(Strategy):
+    """A VolumeAttributesClass is a set of parameters that a volume can be changed to."""
+
+    returns_deleted_object = True
+    revalidates_metadata = False
+    printer = aged(
+        (Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"),), _cells
+    )
+
+    def validate(self, document: Object) -> list[FieldError]:
+        parameters = document.get("parameters") or {}
+        errors = validate_provisioner(document.get("driverName", ""), "driverName")
+        errors += validate_parameters(parameters, "parameters")
+        if not parameters:
+            errors.append(required("parameters", "must contain at least one key/value pair"))
+        return errors
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return [
+            forbidden(member, f"updates to {member} are forbidden.")
+            for member in ("driverName", "parameters")
+            if (document.get(member) or None) != (old.get(member) or None)
+        ]
+
+
+STRATEGY = VolumeAttributesClassStrategy

@@ -1,0 +1,116 @@
+"""What ``kubectl get`` shows of a kind: columns, and the cells of an object in them.
+
+The server sends all columns and the client hides those of a ``priority`` above 0. Times are shown as
+ages: how long ago, in the two largest units that matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from apiserver.machinery.objects import Object
+
+NONE: Final = "<none>"
+UNSET: Final = "<unset>"
+UNKNOWN: Final = "<unknown>"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; those of a ``priority`` above 0 are shown only by ``-o wide``.
+
+    Many columns show one member and are described as the API documentation describes that. Such a
+    column has a ``source`` instead of a description: ``api.core.v1.ServiceSpec.type``.
+    """
+
+    name: str
+    description: str = ""
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Printer:
+    """The columns of a kind and how an object fills them.
+
+    ``cells`` is given the object and the time now, in seconds since 1970, and returns one JSON value
+    for each column; ``conditions`` returns the row's conditions (of a Pod that has ended).
+    """
+
+    columns: Sequence[Column]
+    cells: Callable[[Object, float], list[Any]]
+    conditions: Callable[[Object], list[dict[str, Any]]] | None = None
+
+
+_OBJECT_META: Final = "apimachinery.pkg.apis.meta.v1.ObjectMeta"
+
+NAME: Final = Column("Name", format="name", source=f"{_OBJECT_META}.name")
+AGE: Final = Column("Age", source=f"{_OBJECT_META}.creationTimestamp")
+CREATED_AT: Final = Column("Created At", type="date", source=f"{_OBJECT_META}.creationTimestamp")
+
+
+def created_at(document: Object, now: float) -> list[Any]:
+    """Return the cells of a kind that is shown by its name and its time of creation."""
+    metadata = document["metadata"]
+    created = metadata.get("creationTimestamp") or "0001-01-01T00:00:00Z"
+    return [metadata.get("name", ""), created]
+
+
+#: How a kind is shown that has no printer of its own.
+DEFAULT: Final = Printer((NAME, CREATED_AT), created_at)
+
+
+def aged(columns: Sequence[Column], cells: Callable[[Object], list[Any]]) -> Printer:
+    """Return the printer that shows ``cells`` between the name and the age of an object."""
+
+    def row(document: Object, now: float) -> list[Any]:
+        metadata = document["metadata"]
+        age = age_of(metadata.get("creationTimestamp"), now)
+        return [metadata.get("name", ""), *cells(document), age]
+
+    return Printer((NAME, *columns, AGE), row)
+
+
+#: How a kind is shown of which there is nothing to say but its name and its age.
+NAME_AND_AGE: Final = aged((), lambda document: [])
+
+
+def age_of(moment: str | None, now: float) -> str:
+    """Return how long ago a time was: ``3d4h``."""
+    if not moment:
+        return UNKNOWN
+    return human_duration(now - datetime.fromisoformat(moment).timestamp())
+
+
+def human_duration(seconds: float) -> str:
+    """Return a duration as kubectl shows it: finer the shorter it is."""
+    whole = int(seconds)
+    if whole < -1:
+        return "<invalid>"
+    if whole < 120:
+        return f"{max(whole, 0)}s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if minutes < 10:
+        return _two(minutes, "m", whole % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if hours < 192:
+        return _two(days, "d", hours % 24, "h")
+    if days < 365 * 2:
+        return f"{days}d"
+    if days < 365 * 8:
+        return _two(days // 365, "y", days % 365, "d")
+    return f"{days // 365}y"
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large}{large_unit}" + (f"{small}{small_unit}" if small else "")

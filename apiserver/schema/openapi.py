@@ -1,0 +1,168 @@
+"""The published OpenAPI definitions -> schemas of the built-in kinds.
+
+The definitions are data of the ``kubernetes-validate`` package: one JSON file for each minor
+version, in the words of OpenAPI v3 but for most of its ``default``s. What those say where merging
+needs them, the keys of lists, is put back here: what is always written has its type's zero value,
+and a few members have a default of their own.
+
+The file is read when the first schema is asked for, and no more of it kept than each definition's
+own few facts, as bytes. A definition becomes a schema once, when a kind first needs it; kinds share
+what they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from apiserver.schema.structural import MISSING, Schema
+from apiserver.version import MINOR
+
+_PACKAGE: Final = "kubernetes_validate"
+_REFERENCE: Final = "#/$defs/"
+_GVK: Final = "x-kubernetes-group-version-kind"
+_ZERO: Final[Mapping[str, Any]] = {"string": "", "integer": 0, "number": 0, "boolean": False}
+
+# Keys of lists that may be left out, by definition and member.
+_DEFAULTS: Final = {
+    ("io.k8s.api.core.v1.ContainerPort", "protocol"): "TCP",
+    ("io.k8s.api.core.v1.LocalObjectReference", "name"): "",
+    ("io.k8s.api.core.v1.ServicePort", "protocol"): "TCP",
+}
+
+_ANY_OBJECT: Final = Schema(type="object", preserve_unknown_fields=True)
+_ANYTHING: Final = Schema(preserve_unknown_fields=True)
+_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_EXTENSIONS: Final = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+
+# Types whose JSON is not that of their members.
+_SPECIAL: Final[Mapping[str, Schema]] = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": Schema(
+        type="string", format="quantity", int_or_string=True
+    ),
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Schema(
+        type="string", format="int-or-string", int_or_string=True
+    ),
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": _ANY_OBJECT,
+    _META + "FieldsV1": _ANY_OBJECT,
+    _EXTENSIONS + "JSON": _ANYTHING,
+    _EXTENSIONS + "JSONSchemaPropsOrArray": _ANYTHING,
+    _EXTENSIONS + "JSONSchemaPropsOrBool": _ANYTHING,
+    _EXTENSIONS + "JSONSchemaPropsOrStringArray": _ANYTHING,
+}
+
+
+def builtin_schema(api_version: str, kind: str) -> Schema | None:
+    """Return the schema of a built-in kind, ``None`` where the definitions have none."""
+    definitions = _definitions()
+    name = definitions.kinds.get((api_version, kind))
+    return definitions.schema(name) if name else None
+
+
+@cache
+def _definitions() -> _Definitions:
+    package = find_spec(_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError(f"the package {_PACKAGE} is not installed")
+    folder = Path(package.submodule_search_locations[0], "kubernetes-json-schema")
+    return _Definitions(folder.joinpath(f"v1.{MINOR}.0-local", "_definitions.json").read_bytes())
+
+
+class _Definitions:
+    """The definitions of one version, each turned into a schema when it is needed."""
+
+    def __init__(self, data: bytes) -> None:
+        definitions: dict[str, dict[str, Any]] = orjson.loads(data)["$defs"]
+        self._raw = {name: orjson.dumps(_facts(spec)) for name, spec in definitions.items()}
+        self._schemas = dict(_SPECIAL)
+        self._leaves: dict[tuple[str, str, Any], Schema] = {}
+        self.kinds = {
+            (f"{gvk['group']}/{gvk['version']}".lstrip("/"), gvk["kind"]): name
+            for name, spec in definitions.items()
+            for gvk in spec.get(_GVK, ())
+        }
+
+    def schema(self, name: str) -> Schema:
+        """Return the schema of a definition."""
+        found = self._schemas.get(name)
+        if found is not None:
+            return found
+        spec: dict[str, Any] = orjson.loads(self._raw.pop(name))
+        # A type may hold itself, so its node is there before its members are.
+        schema = self._schemas[name] = Schema(_type(spec), format=spec.get("format", ""))
+        schema.map_type = spec.get("x-kubernetes-map-type", "")
+        required = spec.get("required", ())
+        for member, member_spec in spec.get("properties", {}).items():
+            default = _DEFAULTS.get((name, member), MISSING)
+            if member in required:
+                default = _ZERO.get(_type(member_spec), MISSING)
+            schema.properties[member] = self._node(member_spec, default)
+        return schema
+
+    def _node(self, spec: Mapping[str, Any], default: Any = MISSING) -> Schema:
+        reference = spec.get("$ref")
+        if reference is not None:
+            schema = self.schema(reference.removeprefix(_REFERENCE))
+            return replace(schema, **_merging(spec)) if len(spec) > 1 else schema
+        type_ = _type(spec)
+        if type_ == "array":
+            items = self._node(spec["items"])
+            return Schema(type_, items=items, **(_merging(spec) | _list_type(spec)))
+        if type_ == "object":
+            values = spec.get("additionalProperties")
+            if values is None:
+                return _ANY_OBJECT
+            return Schema(type_, values=self._node(values), **_merging(spec))
+        leaf = (type_, spec.get("format", ""), default)
+        if leaf not in self._leaves:
+            self._leaves[leaf] = Schema(leaf[0], format=leaf[1], default=leaf[2])
+        return self._leaves[leaf]
+
+
+def _facts(spec: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only readers need."""
+    facts = {key: value for key, value in spec.items() if key not in ("description", _GVK)}
+    if "properties" in facts:
+        facts["properties"] = {
+            name: {key: value for key, value in member.items() if key not in _FOR_READERS}
+            for name, member in facts["properties"].items()
+        }
+    return facts
+
+
+_FOR_READERS: Final = ("description", "enum")
+
+
+def _type(spec: Mapping[str, Any]) -> str:
+    """Return the type without the ``null`` that the definitions grant to what is not required."""
+    declared = spec.get("type", "")
+    if isinstance(declared, list):
+        declared = next(name for name in declared if name != "null")
+    return str(declared)
+
+
+def _merging(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of the member rather than of its type."""
+    found: dict[str, Any] = {}
+    if "x-kubernetes-map-type" in spec:
+        found["map_type"] = spec["x-kubernetes-map-type"]
+    if "x-kubernetes-patch-strategy" in spec:
+        found["patch_strategy"] = tuple(spec["x-kubernetes-patch-strategy"].split(","))
+        found["patch_merge_key"] = spec.get("x-kubernetes-patch-merge-key", "")
+    return found
+
+
+def _list_type(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a list is owned; one without a list type is owned as it is merged."""
+    list_type = spec.get("x-kubernetes-list-type", "")
+    keys = tuple(spec.get("x-kubernetes-list-map-keys", ()))
+    if not list_type and "merge" in spec.get("x-kubernetes-patch-strategy", "").split(","):
+        merge_key = spec.get("x-kubernetes-patch-merge-key", "")
+        list_type, keys = ("map", (merge_key,)) if merge_key else ("set", ())
+    return {"list_type": list_type, "list_map_keys": keys}

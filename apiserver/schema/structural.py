@@ -1,0 +1,53 @@
+"""Schema: a type as merging, owning, defaulting and pruning need to know it.
+
+A tree of nodes, or rather a graph: a type may hold itself. It is built once for a kind, whatever it
+was read from, and never changed afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+#: Stands for a default that is not declared; ``None`` may be one.
+MISSING: Final[Any] = _Missing()
+
+
+@dataclass(slots=True, eq=False)
+class Schema:
+    """One node.
+
+    ``type`` and ``format`` are those of OpenAPI; ``type`` is ``""`` where anything goes. An object
+    has ``properties``, or ``values`` (the schema of every member) when it is a map; an array has
+    ``items``.
+
+    ``list_type`` is ``atomic``, ``set`` or ``map`` (then ``list_map_keys`` name the keys),
+    ``map_type`` is ``granular`` or ``atomic``; both are empty where nothing is declared, which is
+    atomic for a list and granular for an object. ``patch_strategy`` (``merge``, ``replace``,
+    ``retainKeys``) and ``patch_merge_key`` are those of strategic merge patch.
+    """
+
+    type: str = ""
+    format: str = ""
+    properties: dict[str, Schema] = field(default_factory=dict)
+    values: Schema | None = None
+    items: Schema | None = None
+    list_type: str = ""
+    list_map_keys: tuple[str, ...] = ()
+    map_type: str = ""
+    patch_strategy: tuple[str, ...] = ()
+    patch_merge_key: str = ""
+    default: Any = MISSING
+    int_or_string: bool = False
+    preserve_unknown_fields: bool = False
+    embedded_resource: bool = False
+
+    def member(self, name: str) -> Schema | None:
+        """Return the schema of a member of an object, ``None`` where nothing is known of it."""
+        return self.properties.get(name) or self.values

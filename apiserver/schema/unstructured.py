@@ -1,0 +1,95 @@
+"""The leaves of documents that are restored from Go's maps, as strategic merge patches leave them.
+
+Upstream makes typed objects of such maps without JSON in between: it forgives a whole float where
+an integer is meant, keeps the low bits of a large one, and names neither member nor path where a
+value does not fit. Types that read JSON themselves complain as they do there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
+
+_KINDS: Final = {
+    bool: "bool", dict: "map", float: "float64", int: "int64", list: "slice", str: "string",
+}  # fmt: skip
+
+
+def cannot_restore(go_kind: str, value: Any) -> ValueError:
+    """Return the complaint about a value that is no struct, map or slice."""
+    colon = ":" if go_kind == "struct" else ""
+    return ValueError(f"cannot restore {go_kind} from{colon} {_KINDS[type(value)]}")
+
+
+def _text(value: Any, _: Unknown) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if type(value) is int:
+        raise ValueError("cannot convert int64 to string")
+    raise ValueError("unrecognized type: string")
+
+
+def _boolean(value: Any, _: Unknown) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise ValueError("unrecognized type: bool")
+
+
+def _integer(bits: int) -> Reader:
+    size, name = 1 << bits, f"int{bits}"
+
+    def read(value: Any, _: Unknown) -> int:
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"unrecognized type: {name}")
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError(f"cannot convert float64 to {name}")
+        number = int(value) % size
+        return number - size if number >= size // 2 else number
+
+    return read
+
+
+def _double(value: Any, unknown: Unknown) -> Any:
+    try:
+        return SCALAR_READERS["double"](value, unknown)
+    except Mismatch as mismatch:
+        raise ValueError("unrecognized type: float64") from mismatch
+
+
+def _bytes(value: Any, unknown: Unknown) -> Any:
+    if value is not None and not isinstance(value, str):
+        raise cannot_restore("slice", value)
+    try:
+        return SCALAR_READERS["bytes"](value, unknown)
+    except ValueError as error:
+        raise ValueError(f"error decoding from json: {error}") from error
+
+
+def _as_json(type_: str) -> Reader:
+    """Return the reader of a type that reads JSON itself, and knows not where it stands."""
+    read_json = SCALAR_READERS[type_]
+
+    def read(value: Any, unknown: Unknown) -> Any:
+        try:
+            return read_json(value, unknown)
+        except Mismatch as mismatch:
+            raise ValueError(mismatch.complaint()) from mismatch
+
+    return read
+
+
+READERS: Final[Mapping[str, Reader]] = {
+    **{type_: _as_json(type_) for type_ in SCALAR_READERS},
+    "string": _text,
+    "bytes": _bytes,
+    "bool": _boolean,
+    "int32": _integer(32),
+    "int64": _integer(64),
+    "double": _double,
+}

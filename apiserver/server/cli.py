@@ -1,0 +1,189 @@
+"""The command ``apiserver``: kube-apiserver's flags, and a few of our own."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from apiserver.server.config import Config, ConfigError, load_config
+from apiserver.server.flags import AS_IT_IS, IGNORED
+from apiserver.server.loading import no_certificate_store
+from apiserver.version import GIT_VERSION
+
+USAGE_ERROR: Final = 2
+
+log = logging.getLogger(__name__)
+
+# One row per flag: its name, what its value is called (None: it may stand alone), what it does.
+_Flag = tuple[str, str | None, str]
+
+_SERVING: Final[Sequence[_Flag]] = (
+    ("bind-address", "IP", "Listen on this address, 0.0.0.0 or :: for all. (127.0.0.1)"),
+    ("secure-port", "PORT", "Serve HTTPS on this port; 0 takes a free one. (6443)"),
+    ("advertise-address", "IP", "The address that other members of the cluster reach it at."),
+    ("cert-dir", "DIR", "Where the CA and the certificates are kept. (DATA_DIR/certificates)"),
+    ("tls-cert-file", "FILE", "Serve with this certificate instead of an own one."),
+    ("tls-private-key-file", "FILE", "The key of --tls-cert-file."),
+    ("tls-san", "NAMES", "More names and addresses for the own serving certificate."),
+    ("permit-port-sharing", None, "Let other servers listen on the same port. (false)"),
+    ("shutdown-delay-duration", "TIME", "Serve on for so long after SIGTERM, not ready. (0s)"),
+    ("workers", "N", "Serve with so many processes on one port; needs etcd. (1)"),
+    ("request-timeout", "TIME", "The longest that a request may take. (1m0s)"),
+    ("max-requests-inflight", "N", "The most reads at once; 0 is no limit. (400)"),
+    ("max-mutating-requests-inflight", "N", "The most writes at once; 0 is no limit. (200)"),
+)
+_STORAGE: Final[Sequence[_Flag]] = (
+    ("data-dir", "DIR", "Where everything that the server keeps is. (.apiserver)"),
+    ("storage", "URL", "sqlite:///PATH or memory://. (sqlite, in DATA_DIR/state.db)"),
+    ("etcd-servers", "URLS", "Store in this etcd instead: http://HOST:PORT,..."),
+    ("etcd-prefix", "PATH", "The prefix of all keys. (/registry)"),
+    ("etcd-cafile", "FILE", "The CA of etcd's certificates."),
+    ("etcd-certfile", "FILE", "The client certificate for etcd."),
+    ("etcd-keyfile", "FILE", "The key of --etcd-certfile."),
+    ("event-ttl", "TIME", "How long Events are kept. (1h0m0s)"),
+    ("storage-backend", "NAME", "etcd3 is the only one."),
+    ("storage-media-type", "TYPE", "application/json is the only one."),
+)
+_ACCESS: Final[Sequence[_Flag]] = (
+    ("client-ca-file", "FILE", "Take client certificates of this CA too, not only of the own one."),
+    ("token-auth-file", "FILE", 'Bearer tokens, as CSV: token,user,uid,"group,group".'),
+    ("anonymous-auth", None, "Let requests without credentials in, as system:anonymous. (true)"),
+    ("authorization-mode", "MODES", "RBAC, AlwaysAllow or AlwaysDeny. (RBAC)"),
+    ("service-account-issuer", "URL", "The issuer of service account tokens."),
+    ("service-account-key-file", "FILE", "Keys, or certificates, that verify such tokens."),
+    ("service-account-signing-key-file", "FILE", "The key that signs such tokens."),
+    ("enable-admission-plugins", "NAMES", "Admission plugins to run besides the default ones."),
+    ("disable-admission-plugins", "NAMES", "Admission plugins not to run."),
+    ("allow-privileged", None, "Allow privileged containers. (false)"),
+)
+_CLUSTER: Final[Sequence[_Flag]] = (
+    ("service-cluster-ip-range", "CIDR", "Where cluster IPs come from. (10.0.0.0/24)"),
+    ("service-node-port-range", "RANGE", "Where node ports come from. (30000-32767)"),
+    ("controllers", "NAMES", "The controllers to run; * is all of them. (*)"),
+)
+_GROUPS: Final = {
+    "serving": _SERVING,
+    "storage": _STORAGE,
+    "access": _ACCESS,
+    "cluster": _CLUSTER,
+}
+_LISTS: Final = frozenset(
+    [
+        "authorization-mode", "controllers", "disable-admission-plugins",
+        "enable-admission-plugins", "etcd-servers", "service-account-issuer",
+        "service-account-key-file", "tls-san",
+    ]
+)  # fmt: skip
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        refuse(message)
+
+
+class _Ignored(argparse.Action):
+    """Remembers a flag that has no effect."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert option_string is not None
+        name = option_string.removeprefix("--")
+        if (name, str(values)) not in AS_IT_IS:
+            namespace.ignored.append(name)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a server until it is told to stop; return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    config, ignored = parse_arguments(given)
+    logging.basicConfig(
+        level=logging.DEBUG if config.verbosity >= 4 else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in ignored:
+        log.warning("--%s has no effect here", name)
+    # Asking for help must not load a server.
+    if config.workers > 1:
+        from apiserver.server.workers import supervise
+
+        return supervise(config, given)
+    # Nearly nothing that is made during a start is garbage; its end is the end of this.
+    gc.disable()
+    with no_certificate_store():
+        from apiserver.server.serving import run
+
+    return run(config)
+
+
+def parse_arguments(given: Sequence[str]) -> tuple[Config, list[str]]:
+    """Return what the command line says, and the flags on it that have no effect.
+
+    Exits with code 2, after one line on stderr, for what cannot be understood.
+    """
+    namespace, unknown = _parser().parse_known_args(given)
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        refuse(f"unknown {'flag' if flag.startswith('-') else 'argument'}: {flag}")
+    values = {
+        name: value
+        for name, value in vars(namespace).items()
+        if value is not None and name != "ignored"
+    }
+    try:
+        return load_config(values), namespace.ignored
+    except ConfigError as error:
+        refuse(str(error))
+
+
+def refuse(message: str) -> NoReturn:
+    """Say in one line what is wrong with the command line, and exit."""
+    sys.stderr.write(f"apiserver: {message} (see apiserver --help)\n")
+    raise SystemExit(USAGE_ERROR)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="apiserver",
+        usage="apiserver [--flag=value ...]",
+        description="A durable Kubernetes API server. Without any flag it keeps its data in "
+        "SQLite below .apiserver/, and writes .apiserver/admin.kubeconfig for kubectl.",
+        epilog="All other flags of kube-apiserver v1.36 are accepted and have no effect; "
+        "a warning says so.",
+        allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=38, width=100),
+    )
+    parser.set_defaults(ignored=[])
+    parser.add_argument("--version", action="version", version=f"Kubernetes {GIT_VERSION}")
+    parser.add_argument(
+        "-v", "--v", dest="verbosity", metavar="N", help="Log more: 4 is a lot. (0)"
+    )
+    # For the parent of several workers, which starts them with it.
+    parser.add_argument("--worker", nargs="?", const="true", help=argparse.SUPPRESS)
+    for title, flags in _GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name, metavar, text in flags:
+            _add(group, name, metavar, text)
+    for name in sorted(IGNORED):
+        parser.add_argument(
+            f"--{name}", nargs="?", const="true", action=_Ignored, help=argparse.SUPPRESS
+        )
+    return parser
+
+
+def _add(group: argparse._ArgumentGroup, name: str, metavar: str | None, text: str) -> None:
+    if metavar is None:
+        group.add_argument(f"--{name}", nargs="?", const="true", metavar="BOOL", help=text)
+    elif name in _LISTS:
+        group.add_argument(f"--{name}", action="append", metavar=metavar, help=text)
+    else:
+        group.add_argument(f"--{name}", metavar=metavar, help=text)

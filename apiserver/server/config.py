@@ -1,0 +1,296 @@
+"""Config: what the command line says, checked once, as one frozen value."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
+
+from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
+from apiserver.machinery.durations import DurationError, parse_duration
+
+_TRUE: Final = frozenset(["1", "t", "true"])
+_FALSE: Final = frozenset(["0", "f", "false"])
+_JSON: Final = "application/json"
+
+
+class ConfigError(Exception):
+    """A flag has a value that it cannot have; the message names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that a server is told when it starts."""
+
+    storage: str
+    etcd_servers: tuple[str, ...]
+    etcd_prefix: str
+    etcd_cafile: str
+    etcd_certfile: str
+    etcd_keyfile: str
+    bind_address: str
+    secure_port: int
+    advertise_address: str
+    cert_dir: Path
+    data_dir: Path
+    tls_cert_file: str
+    tls_private_key_file: str
+    tls_san: tuple[str, ...]
+    client_ca_file: str
+    token_auth_file: str
+    anonymous_auth: bool
+    authorization_mode: tuple[str, ...]
+    service_cluster_ip_range: str
+    service_node_port_range: tuple[int, int]
+    service_account_issuer: tuple[str, ...]
+    service_account_key_file: tuple[str, ...]
+    service_account_signing_key_file: str
+    enable_admission_plugins: tuple[str, ...]
+    disable_admission_plugins: tuple[str, ...]
+    allow_privileged: bool
+    controllers: tuple[str, ...]
+    event_ttl: float
+    request_timeout: float
+    max_requests_inflight: int
+    max_mutating_requests_inflight: int
+    shutdown_delay_duration: float
+    permit_port_sharing: bool
+    workers: int
+    worker: bool
+    verbosity: int
+
+    @property
+    def storage_url(self) -> str:
+        """Where objects are kept, as `storage.open` takes it."""
+        if self.etcd_servers:
+            return "etcd://" + ",".join(self.etcd_servers)
+        return self.storage or f"sqlite:///{quote(str((self.data_dir / 'state.db').absolute()))}"
+
+    @property
+    def uses_etcd(self) -> bool:
+        """Whether the store is one that several processes can share."""
+        return self.storage_url.startswith(("http://", "https://", "etcd://"))
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether requests without credentials are let in, if only to be refused most things.
+
+        Where everybody may do everything, they must at least say who they are.
+        """
+        return self.anonymous_auth and ALWAYS_ALLOW not in self.authorization_mode
+
+    @property
+    def cluster_ip(self) -> str:
+        """The address of the API inside the cluster: the first of the service range."""
+        return str(_network(self.service_cluster_ip_range.partition(",")[0])[1])
+
+
+class _Text(fields.String):
+    """A text that may be empty."""
+
+
+class _Boolean(fields.Field[bool]):
+    """``true`` or ``false``, as Go reads them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        text = str(value).lower()
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+        raise ValidationError("must be true or false")
+
+
+class _List(fields.Field["tuple[str, ...]"]):
+    """Names, separated by commas; a flag that is given twice adds to its list."""
+
+    def __init__(self, *, of: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._choices = of
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, ...]:
+        given = [value] if isinstance(value, str) else value
+        names = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
+        for name in names:
+            if self._choices and name not in self._choices:
+                raise ValidationError(f"{name} is none of {', '.join(self._choices)}")
+        return names
+
+
+class _Duration(fields.Field[float]):
+    """A time as Go writes it."""
+
+    def __init__(self, *, least: float = 1e-9, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._least = least
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> float:
+        try:
+            seconds = parse_duration(str(value))
+        except DurationError as error:
+            raise ValidationError(str(error)) from error
+        if seconds < self._least:
+            raise ValidationError("is too short")
+        return seconds
+
+
+class _Address(fields.Field[str]):
+    """An IP address."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        try:
+            return str(ipaddress.ip_address(value)) if value else ""
+        except ValueError as error:
+            raise ValidationError("must be an IP address") from error
+
+
+class _Network(fields.Field[str]):
+    """One range of addresses in CIDR notation, or two of different families."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        ranges = str(value).split(",")
+        try:
+            networks = [_network(text) for text in ranges]
+        except ValueError as error:
+            raise ValidationError("must be a range of IP addresses like 10.0.0.0/24") from error
+        if len({network.version for network in networks}) < len(networks):
+            raise ValidationError("two ranges must be one of IPv4 and one of IPv6")
+        if any(network.num_addresses < 8 for network in networks):
+            raise ValidationError("must have at least 8 addresses")
+        return ",".join(map(str, networks))
+
+
+class _PortRange(fields.Field["tuple[int, int]"]):
+    """``30000-32767`` or, a first port and how many follow, ``30000+2767``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[int, int]:
+        text = str(value)
+        first, separator, last = text.partition("+" if "+" in text else "-")
+        try:
+            low = int(first)
+            high = low + int(last) if separator == "+" else int(last or first)
+        except ValueError as error:
+            raise ValidationError("must be a range of ports like 30000-32767") from error
+        if not 0 < low <= high < 1 << 16:
+            raise ValidationError("must be a range of ports like 30000-32767")
+        return low, high
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text.strip(), strict=False)
+
+
+def _port() -> fields.Integer:
+    bounds = validate.Range(0, 65535, error="must be a port: a number from 0 to 65535")
+    return fields.Integer(load_default=6443, validate=bounds, error_messages=_NO_INTEGER)
+
+
+def _count(default: int, least: int) -> fields.Integer:
+    bounds = validate.Range(least, error=f"must be at least {least}")
+    return fields.Integer(load_default=default, validate=bounds, error_messages=_NO_INTEGER)
+
+
+_NO_INTEGER: Final[Any] = {"invalid": "must be a number"}
+
+
+class ConfigSchema(Schema):
+    """The flags with their defaults, and what each may be."""
+
+    class Meta:
+        """What is not a flag of ours has been reported by the command line."""
+
+        unknown = EXCLUDE
+
+    storage = _Text(load_default="")
+    etcd_servers = _List(load_default=())
+    etcd_prefix = fields.String(
+        load_default="/registry",
+        validate=validate.Regexp("^/.*[^/]$", error="must begin with / and not end with it"),
+    )
+    etcd_cafile = _Text(load_default="")
+    etcd_certfile = _Text(load_default="")
+    etcd_keyfile = _Text(load_default="")
+    bind_address = _Address(load_default="127.0.0.1")
+    secure_port = _port()
+    advertise_address = _Address(load_default="")
+    cert_dir = _Text(load_default="")
+    data_dir = _Text(load_default=".apiserver")
+    tls_cert_file = _Text(load_default="")
+    tls_private_key_file = _Text(load_default="")
+    tls_san = _List(load_default=())
+    client_ca_file = _Text(load_default="")
+    token_auth_file = _Text(load_default="")
+    anonymous_auth = _Boolean(load_default=True)
+    authorization_mode = _List(load_default=(RBAC,), of=(*MODES, NODE))
+    service_cluster_ip_range = _Network(load_default="10.0.0.0/24")
+    service_node_port_range = _PortRange(load_default=(30000, 32767))
+    service_account_issuer = _List(load_default=("https://kubernetes.default.svc",))
+    service_account_key_file = _List(load_default=())
+    service_account_signing_key_file = _Text(load_default="")
+    enable_admission_plugins = _List(load_default=())
+    disable_admission_plugins = _List(load_default=())
+    allow_privileged = _Boolean(load_default=False)
+    controllers = _List(load_default=("*",))
+    event_ttl = _Duration(load_default=3600.0)
+    request_timeout = _Duration(load_default=60.0)
+    max_requests_inflight = _count(400, 0)
+    max_mutating_requests_inflight = _count(200, 0)
+    shutdown_delay_duration = _Duration(load_default=0.0, least=0.0)
+    permit_port_sharing = _Boolean(load_default=False)
+    workers = _count(1, 1)
+    worker = _Boolean(load_default=False)
+    verbosity = _count(0, 0)
+    storage_backend = fields.String(
+        load_default="etcd3", validate=validate.Equal("etcd3", error="must be etcd3")
+    )
+    storage_media_type = fields.String(
+        load_default=_JSON,
+        validate=validate.Equal(_JSON, error=f"must be {_JSON}: objects are stored as that"),
+    )
+
+    @post_load
+    def build(self, data: dict[str, Any], **_: Any) -> Config:
+        """Make a Config of what has been checked flag by flag. Raises ValidationError."""
+        del data["storage_backend"], data["storage_media_type"]
+        data_dir = Path(data["data_dir"] or ".apiserver")
+        data["data_dir"] = data_dir
+        data["cert_dir"] = Path(data["cert_dir"] or data_dir / "certificates")
+        return Config(**data)
+
+
+def load_config(given: Mapping[str, Any]) -> Config:
+    """Check flags, by their names in Python's spelling. Raises ConfigError."""
+    try:
+        config: Config = ConfigSchema().load(given)
+    except ValidationError as error:
+        name, problems = next(iter(error.messages_dict.items()))
+        value = given.get(name, "")
+        shown = ",".join(value) if isinstance(value, list) else str(value)
+        flag = "v" if name == "verbosity" else name.replace("_", "-")
+        raise ConfigError(f'invalid argument "{shown}" for "--{flag}": {problems[0]}') from error
+    _check_together(config)
+    return config
+
+
+def _check_together(config: Config) -> None:
+    if config.storage and config.etcd_servers:
+        raise ConfigError("--storage and --etcd-servers exclude each other")
+    if bool(config.tls_cert_file) != bool(config.tls_private_key_file):
+        raise ConfigError("--tls-cert-file and --tls-private-key-file need each other")
+    if bool(config.etcd_certfile) != bool(config.etcd_keyfile):
+        raise ConfigError("--etcd-certfile and --etcd-keyfile need each other")
+    if config.workers > 1 and not config.uses_etcd:
+        raise ConfigError(
+            f"--workers={config.workers} needs --etcd-servers: "
+            "a store in memory or in SQLite belongs to one process"
+        )
+    for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
+                 "etcd_cafile", "etcd_certfile", "etcd_keyfile"):  # fmt: skip
+        path = getattr(config, flag)
+        if path and not Path(path).is_file():
+            raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')

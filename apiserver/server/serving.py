@@ -1,0 +1,182 @@
+"""One process that serves: from its start until it is told to stop.
+
+A stop is clean. Readiness ends first, then every watch, then no connection is taken any more, and
+what is under way has a few seconds to finish. All of it takes less than five seconds, so that
+whoever sends SIGTERM need not follow it with SIGKILL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from apiserver.access.authentication.chain import Chain, TokenAuthenticator
+from apiserver.access.authentication.tokens import TokenFileError, read_token_file
+from apiserver.access.authorization.modes import authorizer_of
+from apiserver.endpoints.entrance import Entrance
+from apiserver.endpoints.filters import Filters, filtered
+from apiserver.endpoints.filters.deadline import Patience
+from apiserver.endpoints.filters.in_flight import Limits
+from apiserver.machinery.errors import StatusError
+from apiserver.server.addresses import (
+    advertised_address,
+    bound_socket,
+    certificate_names,
+    server_url,
+)
+from apiserver.server.assembly import Parts, Storage, assembled
+from apiserver.server.bootstrap import Endpoint
+from apiserver.server.certificates import Identity, IdentityError, Pair, own_identity
+from apiserver.server.config import Config
+from apiserver.server.files import make_directory
+from apiserver.server.kubeconfig import write_kubeconfig
+from storage.errors import StorageError
+from storage.open import UnknownStore
+
+BACKLOG: Final = 1024
+# aiohttp waits so long for requests to end, and as long again once it has told them to.
+_DRAIN_SECONDS: Final = 1.75
+# A full collection of a large heap takes long, and hardly anything that lives is garbage.
+_GC_THRESHOLDS: Final = (20_000, 20, 50)
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why."""
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(config))
+    except StartError as error:
+        sys.stderr.write(f"apiserver: {error}\n")
+        return 1
+    return 0
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StartError."""
+    stop = _stop_event(config)
+    try:
+        make_directory(config.data_dir)
+        with bound_socket(config) as listener:
+            await _serve(config, listener, stop)
+    except (IdentityError, TokenFileError, UnknownStore, StorageError, StatusError) as error:
+        raise StartError(str(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise StartError(f"{where}{error.strerror or error}") from error
+
+
+async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+    port = listener.getsockname()[1]
+    identity = _identity(config)
+    tls = tls_context(identity, config.client_ca_file)
+    endpoint = Endpoint(config.cluster_ip, advertised_address(config), port)
+    etcd_tls = {
+        "cafile": config.etcd_cafile,
+        "certfile": config.etcd_certfile,
+        "keyfile": config.etcd_keyfile,
+    }
+    storage = Storage(
+        config.storage_url,
+        config.etcd_prefix,
+        etcd_tls,
+        shared=config.uses_etcd,
+        withdraws=not config.worker,
+    )
+    async with assembled(storage, endpoint, int(config.event_ttl)) as parts:
+        entrance = Entrance(filtered(parts.router.handle, _filters(config, parts)))
+        server = await asyncio.get_running_loop().create_server(
+            entrance.connect, sock=listener, ssl=tls, backlog=BACKLOG
+        )
+        url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
+        write_kubeconfig(kubeconfig, url, identity)
+        _announce(url, kubeconfig)
+        _settle_memory()
+        await stop.wait()
+        await _stop(config, parts, server, entrance)
+
+
+async def _stop(
+    config: Config, parts: Parts, server: asyncio.AbstractServer, entrance: Entrance
+) -> None:
+    log.info("stopping")
+    parts.stop_being_ready()
+    await asyncio.sleep(config.shutdown_delay_duration)
+    server.close()
+    parts.router.streams.stop()
+    entrance.server.pre_shutdown()
+    await entrance.server.shutdown(_DRAIN_SECONDS)
+
+
+def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
+    """Return how connections are encrypted: client certificates are asked for, not required."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(identity.serving.certificate, identity.serving.key)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    # As Go does, any certificate of a CA file is trusted, an intermediate one too.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(identity.ca.certificate)
+    if client_ca:
+        context.load_verify_locations(client_ca)
+    return context
+
+
+def _stop_event(config: Config) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if config.worker:
+        # The parent holds the other end for as long as it lives.
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    return stop
+
+
+def _identity(config: Config) -> Identity:
+    given = None
+    if config.tls_cert_file:
+        given = Pair(Path(config.tls_cert_file), Path(config.tls_private_key_file))
+    return own_identity(config.cert_dir, certificate_names(config), given)
+
+
+def _filters(config: Config, parts: Parts) -> Filters:
+    tokens: Sequence[TokenAuthenticator] = ()
+    if config.token_auth_file:
+        tokens = (read_token_file(Path(config.token_auth_file)),)
+    return Filters(
+        authenticator=Chain(tokens, anonymous=config.anonymous),
+        authorizer=authorizer_of(config.authorization_mode),
+        metrics=parts.metrics,
+        patience=Patience(config.request_timeout),
+        limits=Limits(config.max_requests_inflight, config.max_mutating_requests_inflight),
+    )
+
+
+def _announce(url: str, kubeconfig: Path) -> None:
+    sys.stdout.write(f"serving on {url}\nexport KUBECONFIG={kubeconfig.absolute()}\n")
+    sys.stdout.flush()
+
+
+def _settle_memory() -> None:
+    # What is there by now stays: the collector, off until now, need never look at it.
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()

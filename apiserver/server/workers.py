@@ -1,0 +1,106 @@
+"""Several processes that serve on one port, and the parent that keeps them running.
+
+The workers are started, not forked: a process that has talked gRPC must not be. The kernel spreads
+connections over them (SO_REUSEPORT). The parent holds the port, starts another worker where one
+died, and passes on that all must stop; should it die itself, the workers see the end of their
+standard input and stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from apiserver.server.addresses import bound_socket
+from apiserver.server.config import Config
+
+#: How long a stop may take before it is not asked for any more.
+STOP_SECONDS: Final = 4.8
+# A worker that ends of itself so soon could not start, and neither could another one.
+_START_SECONDS: Final = 10.0
+_PAUSE: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def supervise(config: Config, arguments: Sequence[str]) -> int:
+    """Run the workers until SIGTERM or SIGINT; return the exit code."""
+    try:
+        listener = bound_socket(config)
+    except OSError as error:
+        sys.stderr.write(f"apiserver: {error.filename}: {error.strerror}\n")
+        return 1
+    with listener:
+        command = [
+            *(sys.executable, "-m", "apiserver", *arguments),
+            *("--workers=1", "--worker", f"--secure-port={listener.getsockname()[1]}"),
+        ]
+        return asyncio.run(Supervisor(command, config.workers).run())
+
+
+class Supervisor:
+    """Keeps ``count`` processes of one command running."""
+
+    def __init__(self, command: Sequence[str], count: int) -> None:
+        self._command = command
+        self._count = count
+        self._stop = asyncio.Event()
+        self._code = 0
+
+    async def run(self) -> int:
+        """Run until told to stop, or until a worker cannot start; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        async with asyncio.TaskGroup() as workers:
+            for index in range(self._count):
+                workers.create_task(self._keep(index), name=f"worker-{index}")
+        return self._code
+
+    async def _keep(self, index: int) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        replaced = False
+        while not self._stop.is_set():
+            started = loop.time()
+            process = await self._start(index)
+            await self._wait(process)
+            if self._stop.is_set():
+                return
+            code = process.returncode
+            if not replaced and code and code > 0 and loop.time() - began < _START_SECONDS:
+                self._code = code
+                self._stop.set()
+                return
+            log.warning("worker %d (pid %d) ended with %s; another takes its place", index,
+                        process.pid, code)  # fmt: skip
+            replaced = True
+            if loop.time() - started < _PAUSE:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), _PAUSE)
+
+    async def _start(self, index: int) -> Process:
+        # All would announce the same address: one is enough.
+        stdout = None if index == 0 else DEVNULL
+        return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=stdout)
+
+    async def _wait(self, process: Process) -> None:
+        ended = asyncio.create_task(process.wait())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if ended.done():
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(ended, STOP_SECONDS)
+        except TimeoutError:
+            log.warning("pid %d does not stop and is killed", process.pid)
+            process.kill()
+            await process.wait()

@@ -1,0 +1,291 @@
+"""EtcdStore: the contract over an etcd cluster.
+
+A change is a transaction that compares revisions, so it can be told apart from every other change
+of its key. When its answer is lost, that decides what may be done (a guard of `ABSENT` can hold
+again later, any other never):
+
+=======  =================================================================================
+create   read the key: our value is there: done. Else unknown, for it may commit yet
+update   send the same transaction again; it conflicts: done if our value is there, else
+         unknown, for somebody may have overwritten it
+delete   send the same transaction again; it conflicts: unknown who deleted it
+=======  =================================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from storage.compaction import COMPACT_REV_KEY
+from storage.errors import (
+    Compacted,
+    FutureRevision,
+    OutcomeUnknown,
+    RevisionConflict,
+    Unavailable,
+    ValueTooLarge,
+)
+from storage.etcd import rpc
+from storage.etcd.connection import (
+    AnswerLost,
+    Connection,
+    LeaseNotFound,
+    RequestTooLarge,
+    TLSFiles,
+    WatchStream,
+)
+from storage.etcd.leases import Leases
+from storage.etcd.transactions import Change, encode_key, first_record, key_range, to_record
+from storage.etcd.watch import PROGRESS_REQUEST, Reading, tells_progress, watch_request
+from storage.interface import (
+    ABSENT,
+    LATEST,
+    MAX_VALUE,
+    NO_REQUIREMENTS,
+    Batch,
+    Page,
+    Record,
+)
+
+_CHUNK: Final = 10_000
+_ATTEMPTS: Final = 3
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_OPEN_ATTEMPTS: Final = 4
+
+log = logging.getLogger(__name__)
+
+
+class EtcdStore:
+    """`storage.interface.Store` of bytes. A watch below ``root`` shows compactions too."""
+
+    def __init__(self, connection: Connection, root: str = "") -> None:
+        self._connection = connection
+        self._followed = root.rstrip("/") + "/" if root else None
+        self._leases = Leases(connection)
+        self._pending: dict[str, list[_Pending]] = {}
+        self._streams: set[WatchStream] = set()
+        self._asking: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        endpoints: Sequence[str],
+        *,
+        cafile: str = "",
+        certfile: str = "",
+        keyfile: str = "",
+        root: str = "",
+    ) -> EtcdStore:
+        """Connect to a cluster. Raises Unavailable when no member answers."""
+        store = cls(Connection(endpoints, TLSFiles(cafile, certfile, keyfile)), root)
+        try:
+            for attempt in range(_OPEN_ATTEMPTS):
+                try:
+                    await store.revision()
+                    break
+                except Unavailable as error:
+                    if attempt == _OPEN_ATTEMPTS - 1:
+                        raise
+                    log.warning("waiting for etcd: %s", error)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
+        answer = await self._range(rpc.RangeRequest(key=encode_key(key), revision=revision))
+        return first_record(answer.kvs)
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        first, end = key_range(prefix, start)
+        records: list[Record[bytes]] = []
+        while True:
+            # Large answers are read in slices of one revision, so that nobody waits long for them.
+            request = rpc.RangeRequest(
+                key=first, range_end=end, limit=limit or _CHUNK, revision=revision
+            )
+            answer = await self._range(request)
+            records.extend(map(to_record, answer.kvs))
+            revision = revision or answer.header.revision
+            if limit or not answer.more:
+                return Page(records, revision, answer.count - len(answer.kvs))
+            first = answer.kvs[-1].key + b"\0"
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        lease = await self._leases.take(ttl) if ttl else 0
+        try:
+            return await self._make(Change(key, value, expected, requires, lease))
+        except LeaseNotFound:
+            self._leases.forget(lease)
+            lease = await self._leases.take(ttl)
+            return await self._make(Change(key, value, expected, requires, lease))
+        except RequestTooLarge as error:
+            raise ValueTooLarge(key, len(value), MAX_VALUE) from error
+
+    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
+        if expected == ABSENT:
+            raise RevisionConflict(key, expected, await self.get(key))
+        return await self._make(Change(key, None, expected))
+
+    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        reading = Reading(prefix, after)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for batch in self._stream(prefix, reading):
+                    pause = _FIRST_PAUSE
+                    yield batch
+            except Unavailable as error:
+                if self._connection.closed:
+                    raise
+                log.warning("the watch on etcd broke, resuming: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def revision(self) -> int:
+        request = rpc.RangeRequest(key=encode_key(COMPACT_REV_KEY), count_only=True)
+        return (await self._connection.range(request)).header.revision
+
+    async def compact(self, revision: int) -> None:
+        try:
+            await self._connection.compact(rpc.CompactionRequest(revision=revision))
+        except FutureRevision as error:
+            raise FutureRevision(revision, await self.revision()) from error
+
+    def newest(self) -> int | None:
+        return None
+
+    def hasten(self) -> bool:
+        if not self._streams:
+            return False
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_progress(), name="etcd-progress")
+        return True
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._connection.close()
+
+    async def _range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
+        try:
+            return await self._connection.range(request)
+        except FutureRevision as error:
+            raise FutureRevision(request.revision, await self.revision()) from error
+
+    async def _make(self, change: Change) -> Record[bytes]:
+        request = change.request()
+        with self._noted(change) as pending:
+            try:
+                answer = await self._connection.change(request)
+            except AnswerLost as lost:
+                log.warning("%s: the answer to a change was lost: %s", change.key, lost)
+                return pending.claim(await self._find_out(change, request, pending))
+            if not answer.succeeded:
+                raise change.conflict(answer)
+            return pending.claim(change.done(answer))
+
+    async def _find_out(
+        self, change: Change, request: rpc.TxnRequest, pending: _Pending
+    ) -> Record[bytes]:
+        try:
+            if change.expected == ABSENT:
+                current = await self.get(change.key)
+            else:
+                answer = await self._again(request)
+                if answer.succeeded:
+                    return change.done(answer)
+                current = first_record(answer.responses[0].response_range.kvs)
+        except (AnswerLost, Unavailable) as error:
+            raise OutcomeUnknown(change.key) from error
+        if current is None or not change.made(current) or current.revision in pending.taken:
+            raise OutcomeUnknown(change.key)
+        return current
+
+    async def _again(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._connection.change(request)
+            except (AnswerLost, Unavailable) as error:
+                log.warning("an answer was lost again: %s", error)
+        return await self._connection.change(request)
+
+    @contextmanager
+    def _noted(self, change: Change) -> Iterator[_Pending]:
+        # Who else changes the key now: of two changes to the same bytes only one has happened.
+        rivals = self._pending.setdefault(change.key, [])
+        pending = _Pending(rivals)
+        rivals.append(pending)
+        try:
+            yield pending
+        finally:
+            rivals.remove(pending)
+            if not rivals:
+                del self._pending[change.key]
+
+    async def _stream(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
+        # With nothing to catch up on, a watch that starts later is served sooner.
+        start = reading.reached + await self._is_newest(reading)
+        async with self._connection.watch() as stream:
+            reading.begin(stream.version)
+            await stream.write(watch_request(prefix, start, with_marks=prefix == self._followed))
+            if tells_progress(stream.version):
+                self._streams.add(stream)
+            try:
+                while True:
+                    batch = reading.take(await stream.read())
+                    if batch is not None:
+                        yield batch
+            finally:
+                self._streams.discard(stream)
+
+    async def _is_newest(self, reading: Reading) -> bool:
+        request = rpc.RangeRequest(
+            key=encode_key(COMPACT_REV_KEY), count_only=True, revision=reading.reached
+        )
+        try:
+            return (await self._connection.range(request)).header.revision <= reading.reached
+        except FutureRevision as error:
+            if reading.begun:
+                # etcd was set back to before what has been told: nothing follows from here.
+                raise Compacted(reading.reached, 0) from error
+            return True
+
+    async def _ask_progress(self) -> None:
+        for stream in list(self._streams):
+            try:
+                await stream.write(PROGRESS_REQUEST)
+            except Unavailable as error:
+                log.debug("asking for progress failed: %s", error)
+
+
+class _Pending:
+    """A change on its way, and the revisions that others on their way have turned out to be."""
+
+    __slots__ = ("_rivals", "taken")
+
+    def __init__(self, rivals: list[_Pending]) -> None:
+        self._rivals = rivals
+        self.taken: set[int] = set()
+
+    def claim(self, record: Record[bytes]) -> Record[bytes]:
+        """Note that ``record`` is what this change has become."""
+        for rival in self._rivals:
+            if rival is not self:
+                rival.taken.add(record.revision)
+        return record

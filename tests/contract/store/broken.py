@@ -1,0 +1,333 @@
+"""Stores with one deliberate fault each: the contract suite must notice every one.
+
+Each stands for a way in which real stores have failed their users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from storage.errors import Compacted, FutureRevision, RevisionConflict
+from storage.interface import (
+    ABSENT,
+    LATEST,
+    NO_REQUIREMENTS,
+    Batch,
+    Event,
+    Page,
+    Record,
+)
+from storage.memory import MemoryStore
+
+Batches = AsyncGenerator[Batch[bytes], None]
+
+
+class ForgetsExpected(MemoryStore):
+    """Writes whatever is there: the last writer wins."""
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        current = await self.get(key)
+        expected = current.revision if current else ABSENT
+        return await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
+
+
+class ForgetsRequirements(MemoryStore):
+    """Writes into a namespace that is gone."""
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        return await super().put(key, value, expected=expected, ttl=ttl)
+
+
+class ForgetsTimeToLive(MemoryStore):
+    """Keeps for ever what was to expire."""
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        return await super().put(key, value, expected=expected, requires=requires)
+
+
+class ExpiresWhatWasRenewed(MemoryStore):
+    """Lets the first time to live of a key be its last."""
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        deadline = self._deadlines.get(key)
+        record = await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
+        if deadline is not None:
+            self._deadlines[key] = deadline
+        return record
+
+
+class AcknowledgesTooEarly(MemoryStore):
+    """Says that a change was made before it is visible, once in a while."""
+
+    def __init__(self, clock: object) -> None:
+        super().__init__(clock)  # type: ignore[arg-type]
+        self._calls = 0
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
+        self._calls += 1
+        if revision == LATEST and self._calls % 5 == 0 and self._log:
+            revision = self._log[-1].revision - 1
+        return await super().get(key, revision=max(revision, LATEST))
+
+
+class ListsAreStale(MemoryStore):
+    """Lists what was there before the last change."""
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        if revision == LATEST and len(self._log) > 1:
+            revision = self._log[-2].revision
+        return await super().list(prefix, start=start, limit=limit, revision=revision)
+
+
+class PagesDrift(MemoryStore):
+    """Answers every page from the latest state."""
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        self._readable(revision)
+        page = await super().list(prefix, start=start, limit=limit)
+        return replace(page, revision=revision or page.revision)
+
+
+class CountsWrong(MemoryStore):
+    """Says that nothing follows a page that is full."""
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        page = await super().list(prefix, start=start, limit=limit, revision=revision)
+        return replace(page, remaining=max(page.remaining - 1, 0))
+
+
+class ConflictsSayNothing(MemoryStore):
+    """Refuses without telling what is there."""
+
+    async def put(
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        try:
+            return await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
+        except RevisionConflict as conflict:
+            raise RevisionConflict(conflict.key, conflict.expected, None) from conflict
+
+
+class GivesARevisionTwice(MemoryStore):
+    """Deletes at the revision of the change before."""
+
+    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
+        gone = await super().delete(key, expected=expected)
+        return replace(gone, revision=gone.revision - 1)
+
+
+class LosesDeletes(MemoryStore):
+    """Does not tell watches of deletions."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                yield replace(batch, events=[each for each in batch.events if each.record])
+
+
+class ForgetsPrevious(MemoryStore):
+    """Does not tell watches what a change replaced."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                yield replace(batch, events=[replace(each, previous=None) for each in batch.events])
+
+
+class ReordersEvents(MemoryStore):
+    """Tells two changes the wrong way round."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                yield replace(batch, events=batch.events[::-1])
+
+
+class DoublesEvents(MemoryStore):
+    """Tells the last change twice, as one does who resumes at it and not after it."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        last: list[Event[bytes]] = []
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                yield replace(batch, events=[*last, *batch.events])
+                last = list(batch.events[-1:])
+
+
+class ResumesLate(MemoryStore):
+    """Begins a watch one change after where it was asked to."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                following = [each for each in batch.events if each.revision > after + 1]
+                yield replace(batch, events=following)
+
+
+class LosesWhatHappensMeanwhile(MemoryStore):
+    """Reads the history and then joins the live feed, with a gap between the two."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        if after < self._compacted:
+            raise Compacted(after, self._compacted)
+        history = [
+            each for each in self._log if each.revision > after and each.key.startswith(prefix)
+        ]
+        yield Batch(after)
+        if history:
+            yield Batch(history[-1].revision, history)
+        async with aclosing(super().watch(prefix, after=max(after, self._revision))) as batches:
+            await anext(batches)
+            async for batch in batches:
+                yield batch
+
+
+class WatchesEverything(MemoryStore):
+    """Tells a watch of keys that it did not ask for."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch("", after=after)) as batches:
+            async for batch in batches:
+                yield batch
+
+
+class MarksOvertakeEvents(MemoryStore):
+    """Says how far it is before the events up to there are out, as etcd before 3.5.8 did."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                if batch.events:
+                    yield Batch(batch.revision)
+                yield batch
+
+
+class SplitsARevision(MemoryStore):
+    """Says of every change that it is complete before it is."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                yield Batch(batch.revision, batch.events[:1])
+                if batch.events[1:]:
+                    yield Batch(batch.revision, batch.events[1:])
+
+
+class WatchesAfterCompactionWithHoles(MemoryStore):
+    """Serves what is left of a history instead of saying that it is gone."""
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        start = max(after, self._compacted)
+        async with aclosing(super().watch(prefix, after=start)) as batches:
+            yield replace(await anext(batches), revision=after)
+            async for batch in batches:
+                yield batch
+
+
+class ReadsAfterCompactionWithHoles(MemoryStore):
+    """Answers reads of a forgotten revision with what is left."""
+
+    def _readable(self, revision: int) -> int:
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        return revision or self._revision
+
+
+class CompactsTooMuch(MemoryStore):
+    """Takes what lives for history."""
+
+    async def compact(self, revision: int) -> None:
+        await super().compact(revision)
+        for key, versions in list(self._versions.items()):
+            if versions[-1].revision < revision:
+                del self._versions[key]
+                self._keys.remove(key)
+
+
+class DoesNotKnowItsRevision(MemoryStore):
+    """Says that it is the only writer and names a revision that is too old."""
+
+    def newest(self) -> int | None:
+        return self._revision - 1
+
+
+class CannotBeHastened(MemoryStore):
+    """Promises bookmarks and does not send them."""
+
+    def hasten(self) -> bool:
+        return True
+
+
+BROKEN: Final[tuple[type[MemoryStore], ...]] = (
+    ForgetsExpected,
+    ForgetsRequirements,
+    ForgetsTimeToLive,
+    ExpiresWhatWasRenewed,
+    AcknowledgesTooEarly,
+    ListsAreStale,
+    PagesDrift,
+    CountsWrong,
+    ConflictsSayNothing,
+    GivesARevisionTwice,
+    LosesDeletes,
+    ForgetsPrevious,
+    ReordersEvents,
+    DoublesEvents,
+    ResumesLate,
+    LosesWhatHappensMeanwhile,
+    WatchesEverything,
+    MarksOvertakeEvents,
+    SplitsARevision,
+    WatchesAfterCompactionWithHoles,
+    ReadsAfterCompactionWithHoles,
+    CompactsTooMuch,
+    DoesNotKnowItsRevision,
+    CannotBeHastened,
+)

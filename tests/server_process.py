@@ -1,0 +1,98 @@
+"""A server of ours in a process of its own, which tests may stop, kill and start again."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+READY_TIMEOUT: Final = 30.0
+STOP_TIMEOUT: Final = 10.0
+TOKENS: Final = """\
+admin-token,admin,admin-uid,"system:masters"
+viewer-token,viewer,viewer-uid,"viewers"
+"""
+_ANNOUNCED: Final = re.compile(r"serving on (https://\S+)\nexport KUBECONFIG=(.+)\n")
+
+
+class ServerStartFailed(RuntimeError):
+    """A server ended, or said nothing, instead of serving."""
+
+
+class ServerProcess:
+    """One server and its directory; it keeps its port when it is started again."""
+
+    def __init__(self, directory: Path, *flags: str) -> None:
+        self.directory = directory
+        self.flags = flags
+        self.url = ""
+        self.kubeconfig = directory / "admin.kubeconfig"
+        self.process: subprocess.Popen[bytes] | None = None
+        directory.mkdir(parents=True, exist_ok=True)
+        tokens = directory / "tokens.csv"
+        tokens.write_text(TOKENS)
+        self._tokens = f"--token-auth-file={tokens}"
+
+    @property
+    def log(self) -> str:
+        """What the server wrote on stderr."""
+        return (self.directory / "stderr").read_text(errors="replace")
+
+    @property
+    def ca(self) -> Path:
+        """The CA that the server's certificate is signed by."""
+        return self.directory / "certificates" / "ca.crt"
+
+    def start(self) -> None:
+        """Start the process and wait until it says that it serves."""
+        port = self.url.rpartition(":")[2] or "0"
+        output = self.directory / "stdout"
+        with output.open("wb") as stdout, (self.directory / "stderr").open("ab") as stderr:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "apiserver", f"--data-dir={self.directory}"),
+                    *(f"--secure-port={port}", self._tokens, *self.flags),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        deadline = time.monotonic() + READY_TIMEOUT
+        while (announced := _ANNOUNCED.match(output.read_text())) is None:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise ServerStartFailed(self.log)
+            time.sleep(0.01)
+        self.url = announced[1]
+
+    def stop(self) -> int:
+        """Ask the process to end, and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(STOP_TIMEOUT)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """End the process as ``kill -9`` does, and wait for its end."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@contextmanager
+def running_server(directory: Path, *flags: str) -> Iterator[ServerProcess]:
+    """Yield a started server; it is killed at the end, if it still runs then."""
+    server = ServerProcess(directory, *flags)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()

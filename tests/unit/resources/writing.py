@@ -1,0 +1,109 @@
+"""Writes as the registry makes them of a strategy, without a registry: what comes out, and what is said."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from apiserver.machinery.objects import Object
+from apiserver.registry import metadata
+from apiserver.resources.builtin import builtin_definitions
+from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.strategy import Strategy
+from apiserver.schema.layout import layout_of
+from apiserver.schema.typed import canonicalise
+
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a write."""
+
+    object: Object
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return self.object["spec"]
+
+    @property
+    def generation(self) -> int:
+        return self.object["metadata"]["generation"]
+
+
+class Kind:
+    """One kind, with the objects that it makes of documents."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        self._type = {"apiVersion": api_version, "kind": kind}
+        self.strategy = _strategy(api_version, kind)
+
+    def read(self, document: Object) -> Object:
+        """Return a document as a client's request is read."""
+        layout = layout_of(self._type["apiVersion"], self._type["kind"])
+        assert layout is not None
+        result = canonicalise(layout, deepcopy(document))
+        assert not result.problems
+        read = {**self._type, **result.object}
+        self.strategy.default(read)
+        return read
+
+    def create(self, document: Object) -> Written:
+        """Create an object."""
+        read = self.read(document)
+        read["metadata"].setdefault("namespace", "default")
+        begun = {**read, "metadata": {**read["metadata"], "uid": UID}}
+        before = deepcopy(begun)
+        made = metadata.with_generation(
+            self.strategy.prepare_for_create(begun), None, self.strategy
+        )
+        errors = [str(error) for error in self.strategy.validate(made)]
+        warnings = [] if errors else self.strategy.warnings_on_create(made)
+        assert begun == before
+        return Written(made, errors, warnings)
+
+    def update(self, old: Written, document: Object, subresource: str = "") -> Written:
+        """Change an object, or what a subresource of it covers."""
+        update = self.strategy.updates[subresource]
+        desired = metadata.carry_over(self.read(document), old.object)
+        before = deepcopy((desired, old.object))
+        made = metadata.with_generation(
+            update.prepare(desired, old.object), old.object, self.strategy
+        )
+        errors = [str(error) for error in update.validate(made, old.object)]
+        warnings = [] if errors else update.warnings(made, old.object)
+        assert (desired, old.object) == before
+        return Written(made, errors, warnings)
+
+    def cells(self, written: Written, now: float = 0) -> list[Any]:
+        """Return the object's row."""
+        printer = self.strategy.printer
+        assert printer is not None
+        cells = printer.cells(written.object, now)
+        assert len(cells) == len(printer.columns)
+        return cells
+
+
+def merged(document: Object, **changes: Any) -> Object:
+    """Return a document with changes laid over it, member by member; ``None`` takes one away."""
+    result = dict(document)
+    for name, value in changes.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = merged(result[name], **value)
+        else:
+            result[name] = value
+    return result
+
+
+@cache
+def _strategy(api_version: str, kind: str) -> Strategy:
+    for definition in builtin_definitions():
+        if (definition.api_version, definition.kind) == (api_version, kind):
+            return strategy_of(definition)
+    raise AssertionError(f"no kind {kind} in {api_version}")

@@ -1,0 +1,135 @@
+"""A server, known by its URL and nothing else, and a client that says exactly what it sends."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.server_process import running_server
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as a document."""
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+class Api:
+    """A client of one user. ``None`` as a header's value leaves the header out."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
+        self.session = session
+        self.url = url
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "wire/1.0"}
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Answer:
+        """Send one request; a body that is not bytes is sent as JSON."""
+        given = {**self._headers, **(headers or {})}
+        data = body
+        if body is not None and not isinstance(body, bytes):
+            data = json.dumps(body).encode()
+            given.setdefault("Content-Type", "application/json")
+        async with self.session.request(
+            method,
+            self.url + path,
+            data=data,
+            headers={name: value for name, value in given.items() if value is not None},
+            skip_auto_headers=["Content-Type", "Accept", "Accept-Encoding"],
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **headers: str | None) -> Answer:
+        """GET a path; ``_`` in the name of a header stands for ``-``."""
+        return await self.send("GET", path, headers=_named(headers))
+
+    async def post(self, path: str, body: Any, **headers: str | None) -> Answer:
+        """POST a document."""
+        return await self.send("POST", path, body, _named(headers))
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the server under test."""
+    given = request.config.getoption("--server")
+    if given:
+        yield given.rstrip("/")
+        return
+    flags = {
+        "memory": lambda: ["--storage=memory://"],
+        "sqlite": list,
+        "etcd": lambda: [
+            f"--etcd-servers={request.getfixturevalue('etcd_url')}",
+            f"--etcd-prefix=/{uuid.uuid4()}",
+        ],
+    }[request.config.getoption("--store")]()
+    directory: Path = tmp_path_factory.mktemp("server")
+    with running_server(directory, *flags) as started:
+        yield started.url
+        assert "Traceback" not in started.log, started.log
+
+
+@pytest.fixture
+def address(server: str) -> tuple[str, int]:
+    """Where the server under test listens."""
+    host, _, port = server.removeprefix("https://").rpartition(":")
+    return host, int(port)
+
+
+@pytest.fixture(scope="session")
+def trusting() -> ssl.SSLContext:
+    """TLS with a server that is known by its URL alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+@pytest.fixture
+async def api(
+    request: pytest.FixtureRequest, server: str, trusting: ssl.SSLContext
+) -> AsyncIterator[Api]:
+    """A client of an administrator."""
+    connector = aiohttp.TCPConnector(ssl=trusting)
+    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+        yield Api(session, server, request.config.getoption("--token"))
+
+
+@pytest.fixture
+async def namespace(api: Api) -> str:
+    """The name of a new namespace."""
+    name = f"wire-{uuid.uuid4().hex[:8]}"
+    answer = await api.post(
+        "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    )
+    assert answer.status == 201, answer.text
+    return name
+
+
+def _named(headers: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
