@@ -15,7 +15,7 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import decoding
-from apiserver.schema.decoding import Undecodable, Unidentified
+from apiserver.schema.decoding import Undecodable
 from apiserver.schema.layout import Layout
 from apiserver.schema.protobuf import decode_envelope, decode_message
 from apiserver.schema.typed import Canonical, DecodeError
@@ -35,22 +35,34 @@ class Decoded:
 
 async def read_body(request: web.BaseRequest) -> bytes:
     """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest when it breaks off."""
-    too_large = RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
     if (request.content_length or 0) > LIMIT:
-        raise too_large
+        raise _too_large()
     if not request.body_exists:
         return b""
+    if "Expect" in request.headers:
+        await _tell_to_continue(request)
     chunks = []
     size = 0
     try:
         async for chunk in request.content.iter_any():
             size += len(chunk)
             if size > LIMIT:
-                raise too_large
+                raise _too_large()
             chunks.append(chunk)
     except (web.RequestPayloadError, ValueError) as error:
         raise BadRequest(f"unable to read the body: {error}") from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large() -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
+
+
+async def _tell_to_continue(request: web.BaseRequest) -> None:
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What counts as begun is the answer, which is still to come.
+        request.writer.output_size = 0
 
 
 def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decoded:
@@ -60,7 +72,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
         if media_type == negotiation.PROTOBUF:
             decoded = _from_protobuf(data, kind)
         else:
-            document, duplicates = _parse(data, media_type)
+            document, duplicates = parse_document(data, media_type)
             decoded = decoding.decode(document, kind)
     except Undecodable as error:
         raise _unhandled(error.kind, kind, str(error)) from error
@@ -74,29 +86,8 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
     return Decoded(_with_kind(kind, decoded.object), [*duplicates, *decoded.problems])
 
 
-def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:
-    """Return the refusal of a document with unknown or duplicate fields."""
-    return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
-
-
-def _from_protobuf(data: bytes, kind: GroupVersionKind) -> decoding.Decoded:
-    envelope = decode_envelope(data)
-    try:
-        found = decoding.identify(envelope.api_version, envelope.kind, kind)
-    except Unidentified:
-        # A version that cannot be read is that of the endpoint.
-        found = GroupVersionKind(kind.group, kind.version, envelope.kind or kind.kind)
-
-    def read(layout: Layout) -> Canonical:
-        try:
-            return Canonical(decode_message(layout, envelope.raw), [])
-        except ProtobufError as error:
-            raise DecodeError(str(error)) from error
-
-    return decoding.read_as(found, kind, read)
-
-
-def _parse(data: bytes, media_type: str) -> tuple[Any, list[str]]:
+def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
+    """Read JSON or YAML; return the document and its complaints. Raises DocumentError."""
     if media_type == negotiation.YAML:
         return documents.parse_yaml(data), documents.yaml_duplicates(data)
     try:
@@ -106,6 +97,24 @@ def _parse(data: bytes, media_type: str) -> tuple[Any, list[str]]:
         raise DocumentError(message) from error
     fields = documents.duplicate_fields(data, document)
     return document, [f"duplicate field {quote(field)}" for field in fields]
+
+
+def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:
+    """Return the refusal of a document with unknown or duplicate fields."""
+    return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
+
+
+def _from_protobuf(data: bytes, kind: GroupVersionKind) -> decoding.Decoded:
+    envelope = decode_envelope(data)
+    found = decoding.identify(envelope.api_version, envelope.kind, kind)
+
+    def read(layout: Layout) -> Canonical:
+        try:
+            return Canonical(decode_message(layout, envelope.raw), [])
+        except ProtobufError as error:
+            raise DecodeError(str(error)) from error
+
+    return decoding.read_as(found, kind, read)
 
 
 def _with_kind(kind: GroupVersionKind, members: Object) -> Object:

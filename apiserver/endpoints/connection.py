@@ -95,6 +95,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse; the client learns no more than that."""
+        if isinstance(exc, ConnectionError):
+            raise exc
         if status >= 500:
             log.error("a request failed outside of all filters", exc_info=exc)
         if request.writer.output_size > 0:

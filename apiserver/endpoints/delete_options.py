@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from apiserver.endpoints import negotiation
-from apiserver.machinery import documents
+from apiserver.endpoints.body import parse_document
 from apiserver.machinery.documents import DocumentError
 from apiserver.machinery.errors import BadRequest
+from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import DeleteOptions, delete_options_of
 from apiserver.machinery.quoting import quote
-from apiserver.schema.layout import layout_of
+from apiserver.schema.decoding import expect_object, identify
+from apiserver.schema.layout import message
 from apiserver.schema.protobuf import decode_envelope, decode_message
 from apiserver.schema.typed import DecodeError, canonicalise
 from apiserver.schema.wire import ProtobufError
 
-_KIND = "DeleteOptions"
-_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
+_KIND: Final = GroupVersionKind("", "v1", "DeleteOptions")
+_MESSAGE: Final = "meta.v1.DeleteOptions"
+_SCHEME: Final = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 
 
 def decode_delete_options(data: bytes, media_type: str) -> DeleteOptions:
     """Read DeleteOptions of any group version. Raises BadRequest or Invalid."""
-    layout = layout_of("v1", _KIND)
-    if layout is None:
-        raise BadRequest("DeleteOptions cannot be read")
     try:
         if media_type == negotiation.PROTOBUF:
             envelope = decode_envelope(data)
-            _check_kind(envelope.kind, envelope.api_version)
-            document = decode_message(layout, envelope.raw)
-        else:
-            document = _parse(data, media_type)
-            _check_kind(document.get("kind"), document.get("apiVersion"))
-        return delete_options_of(canonicalise(layout, document).object)
+            _check_kind(envelope.api_version, envelope.kind)
+            return delete_options_of(decode_message(message(_MESSAGE), envelope.raw))
+        document = expect_object(parse_document(data, media_type)[0])
+        _check_kind(document.get("apiVersion"), document.get("kind"))
+        return delete_options_of(canonicalise(message(_MESSAGE), document).object)
     except (DocumentError, ProtobufError, DecodeError) as error:
         raise BadRequest(str(error)) from error
 
 
-def _parse(data: bytes, media_type: str) -> dict[str, Any]:
-    yaml = media_type == negotiation.YAML
-    document = documents.parse_yaml(data) if yaml else documents.parse_json(data)
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise BadRequest("couldn't get version/kind; the body is not an object")
-    return document
-
-
-def _check_kind(kind: Any, api_version: Any) -> None:
-    if kind and kind != _KIND:
+def _check_kind(api_version: Any, kind: Any) -> None:
+    found = identify(api_version, kind, _KIND)
+    if found.kind != _KIND.kind:
         raise BadRequest(
-            f"no kind {quote(str(kind))} is registered for version "
-            f'{quote(str(api_version or "v1"))} in scheme "{_SCHEME}"'
+            f"no kind {quote(found.kind)} is registered for version {quote(found.api_version)} "
+            f'in scheme "{_SCHEME}"'
         )

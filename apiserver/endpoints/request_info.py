@@ -68,13 +68,13 @@ def parse(method: str, path: str) -> RequestInfo:
 
 
 def _parse(method: str, path: str) -> RequestInfo:
-    segments = path.strip("/").split("/")
     decoded = path
     if "%" in path:
         if _BROKEN_ESCAPE.search(path):
             raise ValueError("invalid URL escape")
-        segments = [unquote(segment) for segment in segments]
+        # As kube-apiserver does: an escaped slash is one all the same.
         decoded = unquote(path)
+    segments = decoded.strip("/").split("/")
     if segments[0] == "api" and len(segments) >= 3:
         group, version, rest = "", segments[1], segments[2:]
     elif segments[0] == "apis" and len(segments) >= 4:

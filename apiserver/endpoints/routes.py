@@ -63,7 +63,7 @@ class Router:
         info = exchange.info
         resource = self.registry.resource(info.group, info.version, info.resource)
         if resource is None:
-            if self.registry.catalog.has_group(info.group):
+            if self.registry.catalog.has_builtin_group(info.group):
                 raise NotFound.path()
             return plain_not_found()
         _check_scope(exchange, resource)

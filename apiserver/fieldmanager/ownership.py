@@ -165,8 +165,6 @@ def apply(
     if last is not None:
         owned = {**others, me: entry(me, scope.api_version, None, claimed)}
         merged = _prune(scope, merged, last, owned)
-    if merged is not live and same(merged, live):
-        merged = live
     change = _Change(scope, live, merged)
     if not force:
         _check_conflicts(change, others)
@@ -234,7 +232,10 @@ def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
         kept = pruning.restore(whole, versions.at(left, other), fields, known_atom)
         left = versions.at(kept, version)
     pruned: Object = pruning.forget(document, left, given_up, atom)
-    return merged if pruned is document else versions.at(pruned, scope.api_version)
+    if pruned is document:
+        return merged
+    pruned = versions.at(pruned, scope.api_version)
+    return merged if same(pruned, merged) else pruned
 
 
 def reconciled(versions: Versions, owners: Owners) -> Owners:

@@ -62,6 +62,8 @@ class Repeated(list[Any]):
 
 def same(one: Any, other: Any) -> bool:
     """Return whether values are equal as JSON: True is not 1, but 1.0 is."""
+    if one is other:
+        return True
     kind = type(one)
     if kind is dict:
         return (

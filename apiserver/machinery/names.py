@@ -63,7 +63,7 @@ def dns1123_subdomain_problems(value: str) -> list[str]:
 
 def dns1035_label_problems(value: str) -> list[str]:
     """Return what keeps ``value`` from being a DNS-1035 label."""
-    problems = _too_long(value, 63)
+    problems = _too_long(value, 63, "characters")
     if not _LABEL_1035_PATTERN.fullmatch(value):
         problems.append(
             "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start "
@@ -99,8 +99,8 @@ def label_key_problems(key: str) -> list[str]:
         ]
     if not name:
         problems.append("name part must be non-empty")
-    elif len(name) > 63:
-        problems.append("name part must be no more than 63 characters")
+    elif len(name.encode()) > 63:
+        problems.append("name part must be no more than 63 bytes")
     if not _NAME_PATTERN.fullmatch(name):
         problems.append(f"name part {_NAME_RULE}")
     return problems
@@ -118,9 +118,8 @@ def label_value_problems(value: str) -> list[str]:
     return problems
 
 
-def _too_long(value: str, limit: int) -> list[str]:
-    return (
-        [f"must be no more than {limit} characters"]
-        if len(value.encode()) > limit
-        else []
-    )
+def _too_long(value: str, limit: int, unit: str = "bytes") -> list[str]:
+    # Kubernetes counts bytes everywhere and says so in its newer rules only.
+    if len(value.encode()) > limit:
+        return [f"must be no more than {limit} {unit}"]
+    return []

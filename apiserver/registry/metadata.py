@@ -11,7 +11,6 @@ from apiserver.machinery.errors import BadRequest, UnexplainedError
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import (
     dns1123_label_problems,
-    generate_name,
     label_key_problems,
     label_value_problems,
     path_segment_problems,
@@ -69,17 +68,23 @@ def check_namespace(document: Object, namespace: str) -> Object:
     return {**document, "metadata": {**metadata, "namespace": namespace}}
 
 
-def begin(document: Object) -> Object:
-    """Return ``document`` as a new object: a uid, a time of creation, perhaps a generated name."""
+def wiped(document: Object) -> Object:
+    """Return ``document`` without what only the system sets. Raises UnexplainedError.
+
+    A resourceVersion makes no sense in what is to be created; one that is no number goes unseen.
+    """
     metadata = document["metadata"]
     if metadata.get("resourceVersion", "0").lstrip("0").isdigit():
         raise UnexplainedError("resourceVersion should not be set on objects to be created")
-    kept = {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS}
-    if not kept.get("name") and kept.get("generateName"):
-        kept["name"] = generate_name(kept["generateName"])
-    kept["uid"] = str(uuid.uuid4())
-    kept["creationTimestamp"] = now()
-    return {**document, "metadata": kept}
+    return {
+        **document,
+        "metadata": {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS},
+    }
+
+
+def begin(document: Object) -> Object:
+    """Return ``document`` as a new object: with a uid and a time of creation."""
+    return with_metadata(document, uid=str(uuid.uuid4()), creationTimestamp=now())
 
 
 def carry_over(document: Object, old: Object) -> Object:
@@ -159,9 +164,9 @@ def validate_update(document: Object, old: Object, strategy: Strategy) -> list[F
             value = metadata.get(field, "" if field in ("name", "namespace", "uid") else None)
             errors.append(fielderrors.invalid(path, value, "field is immutable"))
     errors += _contents(metadata)
-    if strategy.revalidates_metadata:
-        return [*errors, *errors, *validate(document, strategy)]
-    return [*errors, *errors]
+    if not strategy.revalidates_metadata:
+        return [*errors, *errors]
+    return [*errors, *errors, *validate(document, strategy) * strategy.revalidates_metadata]
 
 
 def _contents(metadata: dict[str, Any]) -> list[FieldError]:

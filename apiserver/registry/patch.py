@@ -15,7 +15,6 @@ from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
-from apiserver.machinery.quoting import quote
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
 from apiserver.patch.shown import go_value, patched_json
@@ -27,9 +26,11 @@ from apiserver.registry.preparation import Request, prepared_for_update
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Outcome, Write, Written, write
+from apiserver.schema.decoding import Decoded, Undecodable, Unidentified, decode
 from apiserver.schema.layout import layout_of
 from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.typed import Canonical, DecodeError, canonicalise, restore
+from apiserver.schema.ordering import in_order
+from apiserver.schema.typed import Canonical, DecodeError, restore
 from storage.interface import Record
 
 APPLY: Final = "application/apply-patch+yaml"
@@ -110,26 +111,26 @@ class Patching:
         return self._read(patched)
 
     def _read(self, patched: Patched) -> Object:
-        kind, context = self._kind, self._request.context
-        document = patched.document
+        kind, context, options = self._kind, self._request.context, self._request.options
         try:
-            if patched.typed:
-                _check_kind(kind, document)
-            canonical = self._canonicalise(document, patched)
-        except DecodeError as error:
-            raise _refused(patched, str(error)) from error
-        problems = [*patched.problems, *canonical.problems]
-        if problems and self._request.options.field_validation == "Strict":
+            read = self._decoded(patched)
+        except (Undecodable, Unidentified, DecodeError) as error:
+            raise _refused(patched, error.args[0]) from error
+        problems = [*patched.problems, *read.problems]
+        if problems and options.field_validation == "Strict":
             raise _refused(patched, "strict decoding error: " + ", ".join(problems))
-        if problems and self._request.options.field_validation == "Warn":
+        if problems and options.field_validation == "Warn":
             for problem in problems:
                 context.warn(problem)
-        return {"kind": kind.kind, "apiVersion": kind.api_version, **canonical.object}
+        return {"kind": kind.kind, "apiVersion": kind.api_version, **read.object}
 
-    def _canonicalise(self, document: Any, patched: Patched) -> Canonical:
-        layout = layout_of(self._kind.api_version, self._kind.kind)
+    def _decoded(self, patched: Patched) -> Canonical | Decoded:
+        kind = self._kind
+        if patched.typed:
+            return decode(patched.document, kind)
+        layout = layout_of(kind.api_version, kind.kind)
         assert layout is not None
-        return canonicalise(layout, document) if patched.typed else restore(layout, document)
+        return restore(layout, patched.document)
 
 
 def _json(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
@@ -177,7 +178,7 @@ def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[
     def show() -> str:
         layout = layout_of(kind.api_version, kind.kind)
         return patched_json(
-            existing, document, lambda whole: whole
+            existing, document, lambda whole: in_order(layout, whole) if layout else whole
         )
 
     return show
@@ -185,16 +186,3 @@ def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[
 
 def _refused(patched: Patched, why: str) -> Invalid:
     return Invalid.of(_NO_KIND, "", [fielderrors.invalid("patch", patched.shown(), why)])
-
-
-def _check_kind(expected: GroupVersionKind, document: Any) -> None:
-    if not isinstance(document, dict):
-        return
-    api_version, kind = document.get("apiVersion"), document.get("kind")
-    if (api_version, kind) == (expected.api_version, expected.kind):
-        return
-    if layout_of(str(api_version), str(kind)) is None:
-        raise DecodeError(
-            f"no kind {quote(str(kind))} is registered for version {quote(str(api_version))} "
-            'in scheme "pkg/api/legacyscheme/scheme.go:30"'
-        )

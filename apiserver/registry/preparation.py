@@ -70,7 +70,7 @@ async def prepared_for_create(request: Request, document: Object) -> Object:
     """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
     resource, context = request.resource, request.context
     strategy = resource.strategy
-    desired = metadata.distinct_owners(document, context.warn, admitted=False)
+    desired = metadata.distinct_owners(metadata.wiped(document), context.warn, admitted=False)
     desired = await _admitted(request, CREATE, request.owned(None, desired), None)
     desired = strategy.prepare_for_create(metadata.begin(desired))
     desired = metadata.with_generation(desired, None, strategy)
@@ -85,7 +85,9 @@ async def prepared_for_create(request: Request, document: Object) -> Object:
 async def prepared_for_update(request: Request, document: Object, old: Object) -> Outcome:
     """Return what to make of ``old``. Raises Invalid, or what admission raises."""
     resource, context = request.resource, request.context
-    update = resource.strategy.updates[context.subresource]
+    updates = resource.strategy.updates
+    # A subresource without rules of its own (scale) changes the object itself.
+    update = updates.get(context.subresource) or updates[""]
     desired = metadata.distinct_owners(document, context.warn, admitted=False)
     desired = await _admitted(request, UPDATE, request.owned(old, desired), old)
     desired = update.prepare(metadata.carry_over(desired, old), old)

@@ -65,8 +65,8 @@ class Strategy:
     #: The members that count as the object's intent: it begins with generation 1, which grows
     #: whenever one of them changes. None: objects have no generation.
     generation_of: tuple[str, ...] = ()
-    #: Whether an update looks at the metadata of the new object as a create does, once more.
-    revalidates_metadata = True
+    #: How often an update looks at the metadata of the new object as a create does.
+    revalidates_metadata: int = 1
     #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as FieldsV1;
     #: the status of the object itself and the spec of its status go without saying.
     reset_fields: Mapping[str, Mapping[str, Any]] = {}

@@ -90,12 +90,18 @@ class Decoded:
 
 def decode(document: Any, expected: GroupVersionKind) -> Decoded:
     """Read a JSON document. Raises Undecodable, or Unidentified."""
+    members = expect_object(document)
+    found = identify(members.get("apiVersion"), members.get("kind"), expected)
+    return read_as(found, expected, lambda layout: canonicalise(layout, members))
+
+
+def expect_object(document: Any) -> Object:
+    """Return a document that is an object, an empty one for null. Raises Unidentified."""
     if document is None:
-        document = {}
+        return {}
     if not isinstance(document, dict):
         raise Unidentified(f"{_JSON_ERROR} {_KINDS[type(document)]} into Go value of type {_META}")
-    found = identify(document.get("apiVersion"), document.get("kind"), expected)
-    return read_as(found, expected, lambda layout: canonicalise(layout, document))
+    return document
 
 
 def identify(api_version: Any, kind: Any, expected: GroupVersionKind) -> GroupVersionKind:

@@ -65,7 +65,9 @@ def decode_envelope(data: bytes) -> Envelope:
         if number == 1:
             assert isinstance(value, bytes)
             identity.update(fields(value, "TypeMeta", _TYPE_META))
-    return Envelope(text(identity[1]), text(identity[2]), found[2])
+    api_version = text(identity[1])
+    # What cannot be a version is none.
+    return Envelope("" if api_version.count("/") > 1 else api_version, text(identity[2]), found[2])
 
 
 def decode_message(layout: Layout, raw: bytes) -> dict[str, Any]:

@@ -229,6 +229,11 @@ def _wrong(value: Any, go_kind: str, go_type: str, *, restored: bool) -> Excepti
     return Mismatch(value, go_type)
 
 
+def is_leaf(type_: str) -> bool:
+    """Tell whether values of a type are read as they stand, not member by member."""
+    return type_ in _leaves(restored=False)
+
+
 def _go_name(type_: str) -> str:
     if type_ in SCALARS:
         return {"bytes": "[]uint8", "double": "float64"}.get(type_, type_)

@@ -98,6 +98,8 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that any one thread at a time may use."""
     connection = _open(path)
     connection.execute("PRAGMA synchronous = FULL")
+    # Nobody else writes; should somebody hold a lock all the same, nothing here may wait for it.
+    connection.execute("PRAGMA busy_timeout = 0")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection

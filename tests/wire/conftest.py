@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import ssl
 import uuid
@@ -53,7 +54,9 @@ class Api:
         """Send one request; a body that is not bytes is sent as JSON."""
         given = {**self._headers, **(headers or {})}
         data = body
-        if body is not None and not isinstance(body, bytes):
+        if isinstance(body, bytes):
+            data = io.BytesIO(body)
+        elif body is not None:
             data = json.dumps(body).encode()
             given.setdefault("Content-Type", "application/json")
         async with self.session.request(

@@ -12,6 +12,7 @@ from apiserver.access.authorization.attributes import (
     Verdict,
     forbidden_message,
 )
+from apiserver.endpoints.errors import error_response
 from apiserver.endpoints.exchange import Exchange, Handler
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fieldselectors import parse_field_selector
@@ -29,7 +30,7 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
         attributes = attributes_of(exchange)
         decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
-            raise _forbidden(attributes, decision.reason)
+            return _refusal(exchange, attributes, decision.reason)
         return await handler(exchange)
 
     return authorized
@@ -64,6 +65,10 @@ def _selected_name(exchange: Exchange) -> str:
     return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
-def _forbidden(attributes: Attributes, reason: str) -> Forbidden:
+def _refusal(exchange: Exchange, attributes: Attributes, reason: str) -> web.Response:
     why = forbidden_message(attributes, reason)
-    return Forbidden.of(GroupResource(attributes.group, attributes.resource), attributes.name, why)
+    resource = GroupResource(attributes.group, attributes.resource)
+    error = Forbidden.of(resource, attributes.name, why)
+    response = error_response(error, exchange.header("Accept"))
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -3,15 +3,18 @@
 They come from the package ``kubernetes-validate``, which carries the definitions of every minor
 version of Kubernetes as JSON Schema. The file is large and needed seldom, so it is read for one
 burst of documents and let go. Three things are undone: types are nullable there, references point
-elsewhere, and ``apiVersion`` and ``kind`` are fixed to what they must be. One thing is added that
-the package leaves out and the documents of version 3 have: defaults. They follow from the layout of
-a type. A member that JSON always shows has the zero value of its type as its default, and so has a
-nested object, for it is never absent. Few members have a default of their own.
+elsewhere, and ``apiVersion`` and ``kind`` are fixed to what they must be. Two things are added that
+the package leaves out and the documents of version 3 have: the values that members are limited to,
+a table (``enums.json``), and defaults, which follow from the layout of a type. A member that JSON
+always shows has the zero value of its type as its default, and so has a nested object, for it is
+never absent. Few members have a default of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -118,6 +121,7 @@ class Definitions:
             layout = _layout(name)
             if layout is not None:
                 _add_defaults(schema, layout)
+                _add_enums(schema, layout)
             self._defaulted[name] = _wrapped(schema)
         return self._defaulted[name]
 
@@ -186,6 +190,20 @@ def _add_defaults(schema: Schema, layout: Layout) -> None:
             _default_member(properties[field.name], field)
     for name, value in _OWN_DEFAULTS.get(layout.name, {}).items():
         properties[name]["default"] = value
+
+
+def _add_enums(schema: Schema, layout: Layout) -> None:
+    for name, values in _enums().get(layout.name, {}).items():
+        member = schema["properties"][name]
+        member.get("items", member)["enum"] = values
+
+
+@cache
+def _enums() -> dict[str, dict[str, list[str]]]:
+    tables: dict[str, dict[str, list[str]]] = orjson.loads(
+        files(__package__).joinpath("enums.json").read_bytes()
+    )
+    return tables
 
 
 def _fields(layout: Layout) -> Iterable[Field]:

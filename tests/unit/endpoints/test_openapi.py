@@ -234,6 +234,23 @@ def test_elements_have_defaults_too(
     assert found.get("items", found.get("additionalProperties")) == element
 
 
+@pytest.mark.parametrize(
+    ("name", "member", "values"),
+    [
+        ("core.v1.ServicePort", "protocol", ["SCTP", "TCP", "UDP"]),
+        ("core.v1.PodSpec", "restartPolicy", ["Always", "Never", "OnFailure"]),
+        ("networking.v1.NetworkPolicySpec", "policyTypes", ["Egress", "Ingress"]),
+    ],
+)
+def test_members_say_which_values_they_take(
+    definitions: Definitions, name: str, member: str, values: list[str]
+) -> None:
+    found = definitions.defaulted(f"io.k8s.api.{name}")["properties"][member]
+    assert found.get("items", found)["enum"] == values
+    plain = definitions.plain(f"io.k8s.api.{name}")["properties"][member]
+    assert "enum" not in plain.get("items", plain)
+
+
 def test_version_2_has_no_defaults_and_no_alternatives(definitions: Definitions) -> None:
     port = definitions.plain("io.k8s.api.core.v1.ServicePort")["properties"]
     assert "default" not in port["protocol"]

@@ -34,7 +34,8 @@ def about(info: RequestInfo) -> tuple[str, ...]:
             "/api/v1/watch/namespaces/a/pods/p",
             ("watch", "", "a", "pods", "p", ""),
         ),
-        ("GET", "/api/v1/namespaces/a%2Fb/pods", ("list", "", "a/b", "pods", "", "")),
+        ("GET", "/api/v1/namespaces/a%2Fpods", ("list", "", "a", "pods", "", "")),
+        ("GET", "/api/v1/nodes/%C3%A9", ("get", "", "", "nodes", "é", "")),
     ],
 )
 def test_paths_below_a_version_are_about_resources(

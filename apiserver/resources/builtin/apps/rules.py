@@ -40,7 +40,7 @@ def validate_at_most(
     """Refuse numbers above the one that counts them all."""
     highest = status.get(limit, 0)
     return [
-        invalid(f"status.{name}", status[name], detail)
+        invalid(f"status.{name}", status.get(name, 0), detail)
         for name in members
         if status.get(name, 0) > highest
     ]

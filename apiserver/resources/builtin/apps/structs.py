@@ -14,6 +14,8 @@ from apiserver.schema.layout import Field, message
 
 _DOCUMENTS: Final = ("meta.v1.", "intstr.", "resource.", "runtime.")
 _ZERO: Final[Mapping[str, Any]] = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
+# Where members stand in another order than their numbers say.
+_FIRST: Final[Mapping[str, str]] = {"autoscaling.v2.HPAScalingRules": "stabilizationWindowSeconds"}
 _EXPRESSION: Final = ("key", "operator", "values")
 
 
@@ -21,7 +23,8 @@ def struct(type_name: str, value: Mapping[str, Any] | None) -> dict[str, Any] | 
     """Return a canonical value of a type, ``policy.v1.Eviction``, as messages quote it."""
     if value is None:
         return None
-    fields = message(type_name).fields
+    first = _FIRST.get(type_name)
+    fields = sorted(message(type_name).fields, key=lambda field: field.name != first)
     return {field.label: _member(field, value.get(field.name)) for field in fields}
 
 

@@ -51,6 +51,8 @@ _FIELDS: Final = (
 
 def check_schedule(text: str) -> None:
     """Raise ScheduleError for a text that is no schedule."""
+    if not text:
+        raise ScheduleError("empty spec string")
     if text.startswith(_ZONES):
         head, _, text = text.partition(" ")
         zone = head.partition("=")[2]

@@ -35,7 +35,7 @@ def default_claim_spec(spec: dict[str, Any]) -> None:
 def validate_claim_spec(
     spec: Mapping[str, Any], path: str, *, lenient: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a claim; ``lenient``: its selector may have any text for a value."""
+    """Return what is wrong with a claim; ``lenient``: its selector may have any value."""
     errors: list[FieldError] = []
     modes = spec.get("accessModes") or ()
     if not modes:

@@ -1,4 +1,4 @@
-"""Containers: those that a Pod is there for, those that run before them, those that look into it."""
+"""Containers: those that a Pod is there for, those that run before them, those that look in."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Objects as the messages of the API server show them: in the form that it works on inside.
 
 A field error that names a whole struct, or the difference of two, shows it with Go's names of the
-members, all of them, and in the order in which the internal types declare them. That order is mostly
-that of the served types; `_ORDER` has the others. Types of the meta group are shown as clients see them.
+members, all of them, and in the order in which the internal types declare them. That order is
+mostly that of the served types; `_ORDER` has the others. Types of the meta group are shown as
+clients see them.
 """
 
 from __future__ import annotations

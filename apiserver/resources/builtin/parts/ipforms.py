@@ -1,7 +1,7 @@
 """How IP addresses may be written.
 
-They were once read leniently: IPv4 numbers with leading zeros, IPv4 addresses as IPv6 ones. New objects
-may not have such addresses; what an object had before it may keep.
+They were once read leniently: IPv4 numbers with leading zeros, IPv4 addresses as IPv6 ones. New
+objects may not have such addresses; what an object had before it may keep.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
 from apiserver.machinery.labels import LabelSelector, Requirement
-from apiserver.machinery.names import label_key_problems, label_value_problems
+from apiserver.resources.builtin.parts.names import validate_label_value, validate_qualified_name
 
 IN, NOT_IN, EXISTS, DOES_NOT_EXIST = "In", "NotIn", "Exists", "DoesNotExist"
 _OPERATORS: Final = {IN: "in", NOT_IN: "notin", EXISTS: "exists", DOES_NOT_EXIST: "!"}
@@ -20,15 +20,15 @@ def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldEr
     """Refuse keys and values that labels may not have; no error names the key in its path."""
     errors: list[FieldError] = []
     for key, value in (labels or {}).items():
-        errors += [invalid(path, key, problem) for problem in label_key_problems(key)]
-        errors += [invalid(path, value, problem) for problem in label_value_problems(value)]
+        errors += validate_qualified_name(key, path)
+        errors += validate_label_value(value, path)
     return errors
 
 
 def validate_label_selector(
     selector: Mapping[str, Any] | None, path: str, *, lenient: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a selector; ``lenient`` takes any text for a value of an expression."""
+    """Return what is wrong with a selector; ``lenient``: expressions may have any value."""
     if not selector:
         return []
     errors = validate_labels(selector.get("matchLabels"), f"{path}.matchLabels")
@@ -52,11 +52,10 @@ def _requirement(requirement: dict[str, Any], path: str, *, lenient: bool) -> li
     else:
         errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     key = requirement.get("key") or ""
-    errors += [invalid(f"{path}.key", key, problem) for problem in label_key_problems(key)]
+    errors += validate_qualified_name(key, f"{path}.key")
     if not lenient:
         for index, value in enumerate(values):
-            where = f"{path}.values[{index}]"
-            errors += [invalid(where, value, problem) for problem in label_value_problems(value)]
+            errors += validate_label_value(value, f"{path}.values[{index}]")
     return errors
 
 

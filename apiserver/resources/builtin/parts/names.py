@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -15,6 +16,7 @@ from apiserver.machinery.names import (
 from apiserver.resources.builtin.parts.numbers import MAX_INT32, range_problem
 
 _PORT_NAME: Final = re.compile(r"[-a-z0-9]+")
+_PLAIN_PORT_NAME: Final = re.compile(r"[a-z][a-z0-9]{0,14}").fullmatch
 _LETTER: Final = re.compile(r"[a-z]")
 _CONFIG_KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _HEADER: Final = re.compile(r"[-A-Za-z0-9]+")
@@ -35,7 +37,9 @@ _HEADER_RULE: Final = (
 
 def port_name_problems(value: str) -> list[str]:
     """Return what keeps ``value`` from being the name of a port (RFC 6335, 5.1)."""
-    problems = []
+    problems: list[str] = []
+    if _PLAIN_PORT_NAME(value):
+        return problems
     if len(value.encode()) > 15:
         problems.append("must be no more than 15 characters")
     if not _PORT_NAME.fullmatch(value):
@@ -112,9 +116,15 @@ def validate_dns_subdomain(value: str, path: str) -> list[FieldError]:
     return [invalid(path, value, problem) for problem in dns1123_subdomain_problems(value)]
 
 
+@lru_cache(maxsize=4096)
+def is_qualified_name(value: str) -> bool:
+    """Tell whether a text is a qualified name, as keys of labels are."""
+    return not label_key_problems(value)
+
+
 def validate_qualified_name(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no qualified name: ``name`` or ``example.com/name``, as keys of labels are."""
-    if _PLAIN_LABEL(value):
+    """Refuse what is no qualified name: ``name`` or ``example.com/name``."""
+    if is_qualified_name(value):
         return []
     return [invalid(path, value, problem) for problem in label_key_problems(value)]
 

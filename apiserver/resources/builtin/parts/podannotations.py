@@ -20,6 +20,7 @@ from apiserver.resources.builtin.parts.windows import WINDOWS, containers_with_p
 
 MIRROR: Final = "kubernetes.io/config.mirror"
 DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
+_PROFILES: Final = (SECCOMP_OF_POD, SECCOMP_OF_CONTAINER, APPARMOR_OF_CONTAINER)
 # A plus sign and leading zeros are not in the canonical form of a number.
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]*")
 
@@ -42,7 +43,10 @@ def validate_annotations(
         errors.append(invalid(f"{path}[{MIRROR}]", mirror, detail))
     if cost is not None and not rules.any_deletion_cost and not is_deletion_cost(cost):
         errors.append(invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
-    return errors + validate_profile_annotations(annotations, names_of_containers(spec), path)
+    if any(key.startswith(_PROFILES) for key in annotations):
+        names = names_of_containers(spec)
+        errors += validate_profile_annotations(annotations, names, path)
+    return errors
 
 
 def validate_annotation_changes(
@@ -73,7 +77,7 @@ def validate_agreement(
     annotations: Mapping[str, str], spec: Mapping[str, Any], path: str, *, apparmor: bool
 ) -> list[FieldError]:
     """Refuse profiles that annotations contradict; ``apparmor``: look at AppArmor's too."""
-    if not annotations:
+    if not any(key.startswith(_PROFILES) for key in annotations):
         return []
     context = spec.get("securityContext") or {}
     annotation = annotations.get(SECCOMP_OF_POD)

@@ -1,7 +1,7 @@
 """Resources of a Pod as a whole: what its containers need together, its own share, its class.
 
-Containers run at the same time, init containers one after the other before them, and restartable init
-containers beside everything that comes after them. So a Pod needs the larger of two sums.
+Containers run at the same time, init containers one after the other before them, and restartable
+init containers beside everything that comes after them. So a Pod needs the larger of two sums.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def validate_pod_resources(
 
 
 def qos_class(spec: Mapping[str, Any]) -> str:
-    """Return how well a Pod is treated when a node runs short, by how exactly it says what it needs."""
+    """Return how a Pod fares when a node runs short, by how exactly it says what it needs."""
     own = spec.get("resources")
     containers = (
         [own]

@@ -143,9 +143,7 @@ def _scheduling_gates(gates: list[dict[str, Any]], path: str) -> list[FieldError
 
 def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
     errors: list[FieldError] = []
-    for member in ("serviceAccountName", "nodeName"):
-        if spec.get(member):
-            errors += validate_dns_subdomain(spec[member], f"{path}.{member}")
+    errors += _object_names(spec, ("serviceAccountName", "nodeName"), path)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= MAX_INT32:
         where = f"{path}.activeDeadlineSeconds"
@@ -156,10 +154,7 @@ def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
         errors += validate_tolerations(spec["tolerations"], f"{path}.tolerations")
     if "hostAliases" in spec:
         errors += validate_host_aliases(spec["hostAliases"], f"{path}.hostAliases")
-    if spec.get("priorityClassName"):
-        errors += validate_dns_subdomain(spec["priorityClassName"], f"{path}.priorityClassName")
-    if "runtimeClassName" in spec:
-        errors += validate_dns_subdomain(spec["runtimeClassName"], f"{path}.runtimeClassName")
+    errors += _object_names(spec, ("priorityClassName", "runtimeClassName"), path)
     preemption = spec.get("preemptionPolicy")
     if preemption is not None and preemption not in _PREEMPTION:
         where = f"{path}.preemptionPolicy"
@@ -169,6 +164,15 @@ def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
         errors += _overhead(spec["overhead"], f"{path}.overhead", rules)
     if "os" in spec:
         errors += _system(spec, f"{path}.os", path)
+    return errors
+
+
+def _object_names(spec: Spec, members: tuple[str, ...], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for member in members:
+        # An empty name is left out, but for the one that is a pointer.
+        if member in spec and (spec[member] or member == "runtimeClassName"):
+            errors += validate_dns_subdomain(spec[member], f"{path}.{member}")
     return errors
 
 

@@ -42,7 +42,7 @@ def drop_disabled_fields(template: Object, old: Object | None = None) -> Object:
 def validate_pod_template(
     template: Object, path: str, old: Object | None = None
 ) -> list[FieldError]:
-    """Return every rule that a template breaks; ``old``: the one it replaces, whose lapses it may keep."""
+    """Return every rule that a template breaks; what ``old`` broke before it, it may break."""
     rules = OF_TEMPLATE if old is None else rules_after(old, is_pod=False)
     spec, annotations = template["spec"], annotations_of(template)
     labels = (template.get("metadata") or {}).get("labels")
@@ -68,7 +68,9 @@ def validate_pod_template(
 
 
 def warnings_for_pod_template(
-    template: Object, path: str, old: Object | None = None
+    template: Object,
+    path: str,
+    old: Object | None = None,  # noqa: ARG001 - no warning depends on what was there
 ) -> list[str]:
     """Return what to say of a template that is not wrong enough to be refused."""
     return warnings_for_pod(template, f"{path}.", is_template=True)

@@ -83,7 +83,8 @@ def warnings_for_pod(owner: Object, path: str, *, is_template: bool) -> list[str
     if "overhead" in spec:
         found += _fractions(spec["overhead"], f"{where}.overhead")
     if annotations:
-        found += _of_profiles(annotations, spec, f"{path}metadata.annotations", is_template)
+        where_annotated = f"{path}metadata.annotations"
+        found += _of_profiles(annotations, spec, where_annotated, is_template=is_template)
     for container, place in containers_with_paths(spec, where):
         found += _of_container(container, place)
     found += warnings_for_ports(spec, where)
@@ -171,7 +172,7 @@ def _of_pull_secrets(secrets: list[dict[str, Any]], path: str) -> Iterator[str]:
 
 
 def _of_profiles(
-    annotations: Mapping[str, str], spec: Spec, path: str, is_template: bool
+    annotations: Mapping[str, str], spec: Spec, path: str, *, is_template: bool
 ) -> Iterator[str]:
     context = spec.get("securityContext") or {}
     seccomp = 'non-functional in v1.27+; use the "seccompProfile" field instead'

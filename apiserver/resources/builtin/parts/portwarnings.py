@@ -54,10 +54,11 @@ def _shown(port: Port) -> str:
     # As Go prints a struct.
     members = ("name", "hostPort", "containerPort", "protocol", "hostIP")
     zeros = ("", 0, 0, "", "")
-    return "{%s}" % " ".join(
+    shown = (
         f"{member[:1].upper()}{member[1:]}:{port.get(member, zero)}"
         for member, zero in zip(members, zeros, strict=True)
     )
+    return f"{{{' '.join(shown)}}}"
 
 
 def _same_names(spec: Mapping[str, Any], path: str) -> list[str]:

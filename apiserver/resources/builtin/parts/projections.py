@@ -47,7 +47,7 @@ def validate_keys(items: list[dict[str, Any]], path: str) -> list[FieldError]:
 def validate_object_source(
     source: Mapping[str, Any], name: str, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with a volume of the keys of one object, named in the member ``name``."""
+    """Return what is wrong with a volume of the keys of one object, which ``name`` names."""
     errors = [] if source.get(name) else [required(f"{path}.{name}")]
     errors += validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
     return errors + validate_keys(source.get("items") or [], f"{path}.items")

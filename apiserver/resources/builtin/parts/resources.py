@@ -1,7 +1,7 @@
 """Resources: what containers and Pods request, and the limits that they are held to.
 
-Native resources have plain names (``cpu``) or names below ``kubernetes.io``; extended ones belong to a
-domain (``example.com/gpu``), come in whole numbers and are never promised to two at once.
+Native resources have plain names (``cpu``) or names below ``kubernetes.io``; extended ones belong
+to a domain (``example.com/gpu``), come in whole numbers and are never promised to two at once.
 """
 
 from __future__ import annotations
@@ -169,7 +169,9 @@ def validate_requirements(
     ``claims`` are the names that the Pod gives to its resource claims; ``any_page_count``: parts of
     huge pages are taken.
     """
-    errors = _requirements(requirements, path, _container_name, any_page_count)
+    errors = _requirements(
+        requirements, path, _container_name, any_page_count=any_page_count
+    )
     if "claims" in requirements:
         errors += _claims(requirements["claims"], claims, f"{path}.claims")
     return errors
@@ -183,13 +185,16 @@ def validate_pod_requirements(
     if "claims" in requirements:
         detail = "claims cannot be set for Resources at pod-level"
         errors.append(forbidden(f"{path}.claims", detail))
-    return errors + _requirements(requirements, path, _pod_name, any_page_count)
+    return errors + _requirements(
+        requirements, path, _pod_name, any_page_count=any_page_count
+    )
 
 
 def _requirements(
     requirements: Mapping[str, Any],
     path: str,
     check_name: Callable[[str, str], list[FieldError]],
+    *,
     any_page_count: bool,
 ) -> list[FieldError]:
     limits: dict[str, str] = requirements.get("limits") or {}

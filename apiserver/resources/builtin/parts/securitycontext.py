@@ -96,9 +96,10 @@ def validate_pod_security_context(
     for index, group in enumerate(context.get("supplementalGroups") or ()):
         where = f"{path}.supplementalGroups[{index}]"
         errors += [invalid(where, group, problem) for problem in identity_problems(group)]
-    if spec.get("shareProcessNamespace") and spec.get("hostPID"):
+    shares = spec.get("shareProcessNamespace")
+    if shares and spec.get("hostPID"):
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
-        errors.append(invalid(f"{path}.shareProcessNamespace", True, detail))
+        errors.append(invalid(f"{path}.shareProcessNamespace", shares, detail))
     if "sysctls" in context:
         errors += _sysctls(context["sysctls"], spec, f"{path}.sysctls", rules)
     errors += _one_of(context, "fsGroupChangePolicy", _GROUP_CHANGES, path)

@@ -164,14 +164,14 @@ def _check(
 def _with_name(volume: Mapping[str, Any], path: str, pod_name: str) -> list[FieldError]:
     errors: list[FieldError] = []
     name = volume["name"]
-    iscsi = volume.get("iscsi")
-    if iscsi is not None and iscsi.get("initiatorName") is not None:
-        if len(f"{name}:{iscsi.get('targetPortal', '')}") > 64:
-            detail = (
-                "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters "
-                "if iscsi.initiatorName is specified."
-            )
-            errors.append(invalid(f"{path}.name", name, detail))
+    iscsi = volume.get("iscsi") or {}
+    session = f"{name}:{iscsi.get('targetPortal', '')}"
+    if iscsi.get("initiatorName") is not None and len(session) > 64:
+        detail = (
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters "
+            "if iscsi.initiatorName is specified."
+        )
+        errors.append(invalid(f"{path}.name", name, detail))
     if "ephemeral" in volume and pod_name and name:
         claim = f"{pod_name}-{name}"
         errors += [

@@ -128,9 +128,10 @@ def validate_host_processes(spec: Mapping[str, Any], path: str) -> list[FieldErr
             "containers"
         )
         errors.append(invalid(path, "", detail))
-    if not spec.get("hostNetwork"):
+    in_host_network = spec.get("hostNetwork", False)
+    if not in_host_network:
         detail = "hostNetwork must be true if pod contains any hostProcess containers"
-        errors.append(invalid(f"{path}.hostNetwork", False, detail))
+        errors.append(invalid(f"{path}.hostNetwork", in_host_network, detail))
     if not POLICY.allow_privileged:
         detail = "hostProcess containers are disallowed by cluster policy"
         errors.append(forbidden(path, detail))

@@ -86,7 +86,13 @@ MISTAKES = [
 STATUS_MISTAKES = [
     (
         {"replicas": -1, "collisionCount": 2},
-        [f"status.replicas: Invalid value: -1: {NEGATIVE}"],
+        [
+            f"status.replicas: Invalid value: -1: {NEGATIVE}",
+            *(
+                f"status.{name}Replicas: Invalid value: 0: cannot be greater than status.replicas"
+                for name in ("updated", "ready", "available")
+            ),
+        ],
     ),
     (
         {"replicas": 1, "updatedReplicas": 2, "collisionCount": 2},

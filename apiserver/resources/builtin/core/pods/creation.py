@@ -1,0 +1,182 @@
+"""What becomes of a new Pod before it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from apiserver.machinery.objects import Object, with_metadata
+from apiserver.resources.builtin.parts.affinity import PREFERRED, REQUIRED
+from apiserver.resources.builtin.parts.podrules import annotations_of
+from apiserver.resources.builtin.parts.profiles import (
+    APPARMOR_OF_CONTAINER,
+    apparmor_annotation,
+    apparmor_profile,
+)
+from apiserver.resources.builtin.parts.windows import WINDOWS, containers_with_paths
+
+# Where init containers stood before they had a member of their own; they are not read any more.
+_OLD_ANNOTATIONS: Final = frozenset(
+    [
+        "pod.beta.kubernetes.io/init-containers",
+        "pod.alpha.kubernetes.io/init-containers",
+        "pod.beta.kubernetes.io/init-container-statuses",
+        "pod.alpha.kubernetes.io/init-container-statuses",
+    ]
+)
+_PARTS: Final = ("containers", "initContainers", "ephemeralContainers")
+
+
+def drop_old_annotations(metadata: dict[str, Any]) -> None:
+    """Take away, in place, annotations that nothing reads any more."""
+    annotations = metadata.get("annotations")
+    if not annotations or _OLD_ANNOTATIONS.isdisjoint(annotations):
+        return
+    kept = {key: text for key, text in annotations.items() if key not in _OLD_ANNOTATIONS}
+    if kept:
+        metadata["annotations"] = kept
+    else:
+        del metadata["annotations"]
+
+
+def gated(moment: str) -> dict[str, Any]:
+    """Return the condition of a Pod that nobody may schedule yet."""
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": moment,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
+
+
+def with_selected_labels(spec: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return a spec in whose selectors the values of labels stand that they name by key only."""
+    affinity = spec.get("affinity")
+    if affinity is not None:
+        changed = _affinity(affinity, labels)
+        if changed is not affinity:
+            spec = {**spec, "affinity": changed}
+    constraints = spec.get("topologySpreadConstraints")
+    if constraints and any(it.get("matchLabelKeys") for it in constraints):
+        spec = {**spec, "topologySpreadConstraints": [_term(it, labels) for it in constraints]}
+    return spec
+
+
+def _affinity(affinity: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    changed = dict(affinity)
+    for kind in ("podAffinity", "podAntiAffinity"):
+        terms = affinity.get(kind)
+        if terms is None or not any(map(_has_keys, _terms(terms))):
+            continue
+        kept = dict(terms)
+        if REQUIRED in terms:
+            kept[REQUIRED] = [_term(term, labels) for term in terms[REQUIRED]]
+        if PREFERRED in terms:
+            kept[PREFERRED] = [
+                {**weighted, "podAffinityTerm": _term(weighted["podAffinityTerm"], labels)}
+                for weighted in terms[PREFERRED]
+            ]
+        changed[kind] = kept
+    return affinity if changed == affinity else changed
+
+
+def _terms(terms: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from terms.get(REQUIRED) or ()
+    for weighted in terms.get(PREFERRED) or ():
+        yield weighted["podAffinityTerm"]
+
+
+def _has_keys(term: Mapping[str, Any]) -> bool:
+    return bool(term.get("matchLabelKeys") or term.get("mismatchLabelKeys"))
+
+
+def _term(term: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    selector = term.get("labelSelector")
+    if selector is None:
+        return term
+    added = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for member, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn"))
+        for key in term.get(member) or ()
+        if key in labels
+    ]
+    if not added:
+        return term
+    expressions = [*(selector.get("matchExpressions") or ()), *added]
+    return {**term, "labelSelector": {**selector, "matchExpressions": expressions}}
+
+
+def with_apparmor(pod: Object) -> Object:
+    """Return a Pod whose AppArmor profiles stand in fields and in annotations alike.
+
+    The annotations are what nodes of older versions read; where a container has only one of the two
+    the other is made of it.
+    """
+    spec, annotations = pod["spec"], annotations_of(pod)
+    of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
+    relevant = of_pod is not None or _has_profiles(spec) or _has_annotations(annotations)
+    if not relevant or (spec.get("os") or {}).get("name") == WINDOWS:
+        return pod
+    added: dict[str, str] = {}
+    changed = dict(spec)
+    for part in _PARTS:
+        if part in spec:
+            changed[part] = [
+                _with_profile(container, of_pod, annotations, added) for container in spec[part]
+            ]
+    pod = {**pod, "spec": changed}
+    return with_metadata(pod, annotations={**annotations, **added}) if added else pod
+
+
+def _has_profiles(spec: Mapping[str, Any]) -> bool:
+    return any(
+        "appArmorProfile" in container["securityContext"]
+        for part in _PARTS
+        for container in spec.get(part) or ()
+        if "securityContext" in container
+    )
+
+
+def _has_annotations(annotations: Mapping[str, str]) -> bool:
+    return any(key.startswith(APPARMOR_OF_CONTAINER) for key in annotations)
+
+
+def _with_profile(
+    container: dict[str, Any],
+    of_pod: Mapping[str, Any] | None,
+    annotations: Mapping[str, str],
+    added: dict[str, str],
+) -> dict[str, Any]:
+    key = APPARMOR_OF_CONTAINER + container["name"]
+    context = container.get("securityContext") or {}
+    own = context.get("appArmorProfile")
+    if key not in annotations:
+        text = apparmor_annotation(own or of_pod or {})
+        if text:
+            added[key] = text
+        return container
+    profile = apparmor_profile(annotations[key]) if own is None else None
+    if profile is None or profile == of_pod:
+        return container
+    return {**container, "securityContext": {**context, "appArmorProfile": profile}}
+
+
+def apparmor_warnings(pod: Object) -> list[str]:
+    """Return what to say of a Pod whose AppArmor profiles come from annotations."""
+    annotations = annotations_of(pod)
+    if not _has_annotations(annotations):
+        return []
+    of_pod = (pod["spec"].get("securityContext") or {}).get("appArmorProfile")
+    warnings = []
+    for container, _ in containers_with_paths(pod["spec"], ""):
+        key = APPARMOR_OF_CONTAINER + container["name"]
+        own = (container.get("securityContext") or {}).get("appArmorProfile")
+        profile = apparmor_profile(annotations.get(key, ""))
+        if profile is not None and profile == own and profile != of_pod:
+            warnings.append(
+                f'metadata.annotations[{key}]: deprecated since v1.30; use the "appArmorProfile" '
+                "field instead"
+            )
+    return warnings

@@ -1,0 +1,50 @@
+"""The subresource ``ephemeralcontainers``: containers that are put into a Pod to look into it."""
+
+from __future__ import annotations
+
+from apiserver.machinery.fielderrors import FieldError, forbidden
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.resources.builtin.core.pods.rules import validate_pod
+from apiserver.resources.builtin.parts.difference import difference
+from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.resources.builtin.parts.podannotations import (
+    MIRROR,
+    validate_annotation_changes,
+)
+from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.podrules import annotations_of
+
+_MEMBER = "ephemeralContainers"
+_PATH = f"spec.{_MEMBER}"
+
+
+def prepare(pod: Object, old: Object) -> Object:
+    """Return the old Pod with the ephemeral containers, and the metadata, of the new one."""
+    spec = {name: value for name, value in old["spec"].items() if name != _MEMBER}
+    if pod["spec"].get(_MEMBER):
+        spec[_MEMBER] = pod["spec"][_MEMBER]
+    return {**old, "metadata": pod["metadata"], "spec": spec}
+
+
+def validate(pod: Object, old: Object) -> list[FieldError]:
+    """Refuse ephemeral containers that change, or go."""
+    annotations = annotations_of(old)
+    if MIRROR in annotations:
+        return [forbidden("", "static pods do not support ephemeral containers")]
+    errors = validate_pod(pod, rules_after(old, is_pod=True))
+    path = "metadata.annotations"
+    errors += validate_annotation_changes(annotations_of(pod), annotations, path)
+    there = {container["name"]: container for container in pod["spec"].get(_MEMBER) or ()}
+    for container in old["spec"].get(_MEMBER) or ():
+        name = container["name"]
+        if name not in there:
+            detail = f"existing ephemeral containers {quote(name)} may not be removed\n"
+            errors.append(forbidden(_PATH, detail))
+        elif there[name] != container:
+            before, after = (
+                internal_form("core.v1.EphemeralContainer", it) for it in (container, there[name])
+            )
+            detail = f"existing ephemeral containers {quote(name)} may not be changed\n"
+            errors.append(forbidden(_PATH, detail + difference(before, after)))
+    return errors

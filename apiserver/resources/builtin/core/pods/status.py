@@ -1,0 +1,206 @@
+"""The subresource ``status``: what the kubelet of the node says of a Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
+from apiserver.machinery.objects import Object, with_metadata
+from apiserver.resources.builtin.parts.ipforms import has_both_families, validate_new_ip
+from apiserver.resources.builtin.parts.names import (
+    identity_problems,
+    validate_dns_subdomain,
+    validate_qualified_name,
+)
+from apiserver.resources.builtin.parts.podannotations import validate_annotation_changes
+from apiserver.resources.builtin.parts.podresources import is_restartable
+from apiserver.resources.builtin.parts.podrules import annotations_of
+from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
+
+Status = Mapping[str, Any]
+
+_SYSTEM_CONDITIONS: Final = ("PodScheduled", "Ready", "Initialized")
+_STATUSES: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+
+
+def match_addresses(status: dict[str, Any]) -> None:
+    """Make the one address and the first of all, in place, the same."""
+    first, all_of_them = status.get("podIP"), status.get("podIPs")
+    if first and (not all_of_them or all_of_them[0].get("ip") != first):
+        status["podIPs"] = [{"ip": first}]
+    elif all_of_them and not first and all_of_them[0].get("ip"):
+        status["podIP"] = all_of_them[0]["ip"]
+
+
+def prepare(pod: Object, old: Object) -> Object:
+    """Return the old Pod with the status, and most of the metadata, of the new one."""
+    status, before = dict(pod.get("status") or {}), old.get("status") or {}
+    if not status.get("qosClass") and before.get("qosClass"):
+        status["qosClass"] = before["qosClass"]
+    # A client that does not know which generation was observed does not unsay it.
+    if not status.get("observedGeneration") and before.get("observedGeneration"):
+        status["observedGeneration"] = before["observedGeneration"]
+    observed = {
+        it["type"]: it["observedGeneration"]
+        for it in before.get("conditions") or ()
+        if it.get("observedGeneration")
+    }
+    if observed and status.get("conditions"):
+        status["conditions"] = [
+            it
+            if it.get("observedGeneration") or it["type"] not in observed
+            else {**it, "observedGeneration": observed[it["type"]]}
+            for it in status["conditions"]
+        ]
+    kept = {**old, "metadata": pod["metadata"], "status": status}
+    return with_metadata(kept, ownerReferences=old["metadata"].get("ownerReferences"))
+
+
+def validate(pod: Object, old: Object) -> list[FieldError]:
+    """Return what is wrong with a change of the status."""
+    status, before, spec = pod["status"], old.get("status") or {}, old["spec"]
+    errors = validate_annotation_changes(
+        annotations_of(pod), annotations_of(old), "metadata.annotations"
+    )
+    for index, condition in enumerate(status.get("conditions") or ()):
+        if condition["type"] not in _SYSTEM_CONDITIONS:
+            where = f"metadata.conditions[{index}].Type"
+            errors += validate_qualified_name(condition["type"], where)
+    nominated = status.get("nominatedNodeName", "")
+    if nominated and nominated != before.get("nominatedNodeName"):
+        errors += validate_dns_subdomain(nominated, "status.nominatedNodeName")
+    for part in _STATUSES:
+        errors += _transitions(status.get(part) or [], before.get(part) or [], spec, part)
+    errors += _claims(status.get("resourceClaimStatuses") or [], spec)
+    errors += _pod_ips(status, before)
+    errors += _host_ips(status, before)
+    for part in _STATUSES:
+        errors += _users(status.get(part) or [], spec, f"status.{part}")
+    return errors
+
+
+def _transitions(
+    statuses: list[dict[str, Any]], old: list[dict[str, Any]], spec: Mapping[str, Any], part: str
+) -> list[FieldError]:
+    policy = "Never" if part == "ephemeralContainerStatuses" else spec.get("restartPolicy")
+    if policy == "Always" or not old:
+        return []
+    group = {"containerStatuses": "containers", "initContainerStatuses": "initContainers"}.get(part)
+    known = {it["name"]: it for it in (spec.get(group) or () if group else ())}
+    errors = []
+    for index, before in enumerate(old):
+        ended = before["state"].get("terminated")
+        if ended is None or _may_run_again(ended, known.get(before["name"]), policy, spec):
+            continue
+        errors += [
+            forbidden(
+                f"status.{part}[{index}].state", "may not be transitioned to non-terminated state"
+            )
+            for status in statuses
+            if status["name"] == before["name"] and "terminated" not in status["state"]
+        ]
+    return errors
+
+
+def _may_run_again(
+    ended: Status, container: Mapping[str, Any] | None, policy: str | None, spec: Mapping[str, Any]
+) -> bool:
+    code = ended.get("exitCode", 0)
+    if container is not None:
+        if is_restartable(container) or _restarts_all(spec):
+            return True
+        for rule in container.get("restartPolicyRules") or ():
+            codes = rule.get("exitCodes") or {}
+            listed = code in (codes.get("values") or ())
+            if listed == (codes.get("operator") == "In"):
+                return True
+        policy = container.get("restartPolicy") or policy
+    return bool(code) and policy == "OnFailure"
+
+
+def _restarts_all(spec: Mapping[str, Any]) -> bool:
+    return any(
+        rule.get("action") == "RestartAllContainers"
+        for part in ("containers", "initContainers")
+        for container in spec.get(part) or ()
+        for rule in container.get("restartPolicyRules") or ()
+    )
+
+
+def _claims(statuses: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    known = [claim["name"] for claim in spec.get("resourceClaims") or ()]
+    seen: set[str] = set()
+    for index, status in enumerate(statuses):
+        where, name = f"status.resourceClaimStatuses[{index}].name", status["name"]
+        if name not in known:
+            detail = "must match the name of an entry in `spec.resourceClaims`"
+            errors.append(invalid(where, name, detail))
+        if name in seen:
+            errors.append(duplicate(where, name))
+        seen.add(name)
+        if status.get("resourceClaimName") is not None:
+            errors += validate_dns_subdomain(status["resourceClaimName"], where)
+    return errors
+
+
+def _pod_ips(status: Status, old: Status) -> list[FieldError]:
+    ips = status.get("podIPs") or []
+    known = [it.get("ip", "") for it in old.get("podIPs") or ()]
+    return _ips(ips, known, "status.podIPs")
+
+
+def _host_ips(status: Status, old: Status) -> list[FieldError]:
+    ips = status.get("hostIPs") or []
+    if not ips:
+        return []
+    errors: list[FieldError] = []
+    first = ips[0].get("ip", "")
+    if status.get("hostIP", "") != first:
+        errors.append(invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
+    known = [it.get("ip", "") for it in old.get("hostIPs") or ()]
+    return errors + _ips(ips, known, "status.hostIPs")
+
+
+def _ips(ips: list[dict[str, Any]], known: list[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    texts = [it.get("ip", "") for it in ips]
+    for index, text in enumerate(texts):
+        errors += validate_new_ip(text, f"{path}[{index}]", known)
+    if len(texts) < 2:
+        return errors
+    shown = [{"IP": text} for text in texts]
+    if len(texts) > 2 or not has_both_families(texts):
+        detail = "may specify no more than one IP for each IP family"
+        errors.append(invalid(path, shown, detail))
+    errors += [
+        duplicate(f"{path}[{index}]", shown[index])
+        for index, text in enumerate(texts)
+        if text in texts[:index]
+    ]
+    return errors
+
+
+def _users(
+    statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str
+) -> list[FieldError]:
+    system = (spec.get("os") or {}).get("name", LINUX)
+    errors = []
+    for index, status in enumerate(statuses):
+        user = (status.get("user") or {}).get("linux")
+        if user is None:
+            continue
+        where = f"{path}[{index}].linux"
+        if system == WINDOWS:
+            errors.append(forbidden(where, "cannot be set for a windows pod"))
+            continue
+        ids = [(name, user.get(name, 0)) for name in ("uid", "gid")]
+        groups = user.get("supplementalGroups") or ()
+        ids += [(f"supplementalGroups[{number}]", group) for number, group in enumerate(groups)]
+        errors += [
+            invalid(f"{where}.{name}", value, problem)
+            for name, value in ids
+            for problem in identity_problems(value)
+        ]
+    return errors

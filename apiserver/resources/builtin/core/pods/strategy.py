@@ -1,0 +1,122 @@
+"""What a Pod does that its layout does not say.
+
+A Pod is created Pending, and its spec is all but immutable after that: the main resource lets a few
+members change (`changes`), ``ephemeralcontainers`` puts in containers that look into it, ``resize``
+changes what it may use. Its status is the kubelet's, written through ``status``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden
+from apiserver.machinery.names import dns1123_label_problems
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.times import now
+from apiserver.resources.builtin.core.pods import creation, ephemeral, resize, status
+from apiserver.resources.builtin.core.pods.changes import validate_changes
+from apiserver.resources.builtin.core.pods.columns import PRINTER
+from apiserver.resources.builtin.core.pods.rules import validate_pod
+from apiserver.resources.builtin.fields import flag, path, paths
+from apiserver.resources.builtin.parts.podannotations import validate_agreement
+from apiserver.resources.builtin.parts.poddefaults import default_pod, default_spec
+from apiserver.resources.builtin.parts.podgates import without_disabled
+from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.podresources import qos_class
+from apiserver.resources.builtin.parts.podrules import OF_POD, annotations_of
+from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
+from apiserver.resources.strategy import Strategy, Update
+
+_ENDED: Final = ("Failed", "Succeeded")
+
+
+class PodStrategy(Strategy):
+    """A Pod."""
+
+    generation_of = ("spec",)
+    returns_deleted_object = True
+    printer = PRINTER
+    fields = {  # noqa: RUF012
+        **paths(
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ),
+        "spec.host": path("spec.nodeName"),
+        "spec.hostNetwork": flag("spec.hostNetwork"),
+    }
+
+    def __init__(self, definition: Any) -> None:
+        super().__init__(definition)
+        self.updates["ephemeralcontainers"] = Update(ephemeral.prepare, ephemeral.validate)
+        self.updates["resize"] = Update(resize.prepare, resize.validate)
+
+    def default(self, document: Object) -> None:
+        spec = document["spec"]
+        default_spec(spec)
+        default_pod(spec)
+        creation.drop_old_annotations(document["metadata"])
+        if "status" in document:
+            status.match_addresses(document["status"])
+
+    def prepare_for_create(self, document: Object) -> Object:
+        spec = without_disabled(document["spec"])
+        labels = document["metadata"].get("labels") or {}
+        spec = creation.with_selected_labels(spec, labels)
+        state: dict[str, Any] = {"phase": "Pending", "qosClass": qos_class(spec)}
+        if spec.get("schedulingGates"):
+            state["conditions"] = [creation.gated(now())]
+        return creation.with_apparmor({**document, "spec": spec, "status": state})
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document["spec"]
+        errors = validate_pod(document, OF_POD)
+        if spec.get("ephemeralContainers"):
+            errors.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+        if spec.get("nodeName") and spec.get("schedulingGates"):
+            detail = "cannot be set until all schedulingGates have been cleared"
+            errors.append(forbidden("spec.nodeName", detail))
+        annotations = annotations_of(document)
+        return errors + validate_agreement(annotations, spec, "spec", apparmor=True)
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        problems = dns1123_label_problems(name_of(document))
+        warnings = []
+        if problems:
+            warnings.append(
+                "metadata.name: this is used in the Pod's hostname, which can result in surprising "
+                f"behavior; a DNS label is recommended: [{' '.join(problems)}]"
+            )
+        warnings += creation.apparmor_warnings(document)
+        return warnings + warnings_for_pod(document, "", is_template=False)
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        spec = without_disabled(document["spec"], old["spec"])
+        return {**document, "spec": spec, "status": old.get("status", {})}
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        errors = validate_pod(document, rules_after(old, is_pod=True))
+        return errors + validate_changes(document, old)
+
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:  # noqa: ARG002
+        # Hardly anybody reads what controllers are told at every write.
+        return []
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return status.prepare(document, old)
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        return status.validate(document, old)
+
+    def graceful_period(self, existing: Object, asked: int | None) -> int | None:
+        spec: dict[str, Any] = existing["spec"]
+        period = spec.get("terminationGracePeriodSeconds", 0) if asked is None else asked
+        if "deletionTimestamp" in existing["metadata"]:
+            return max(period, 0)
+        if not spec.get("nodeName") or existing["status"].get("phase") in _ENDED:
+            return 0
+        return 1 if period < 0 else int(period)

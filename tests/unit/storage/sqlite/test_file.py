@@ -1,0 +1,243 @@
+"""The file: who may open it, what it must be, and what is said when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.errors import Corrupt, StorageError, Unavailable
+from storage.interface import ABSENT
+from storage.sqlite.store import SQLiteStore
+
+OPEN = "import asyncio, sys; from storage.sqlite.store import SQLiteStore as S; " + (
+    "asyncio.run(S.open(sys.argv[1]))"
+)
+
+
+async def filled(path: Path, count: int = 50) -> None:
+    """Make a store with some records."""
+    store = await SQLiteStore.open(path)
+    for number in range(count):
+        await store.put(f"/k/{number:04}", b"v" * 2000, expected=ABSENT)
+    await store.close()
+
+
+async def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SQLiteStore.open(path)
+    second = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", OPEN, path], capture_output=True, check=False
+    )
+    assert second.returncode
+    assert f"{path} is in use by another process".encode() in second.stderr
+    with pytest.raises(Unavailable, match="in use by another process"):
+        await SQLiteStore.open(path)
+    await store.put("a", b"v", expected=ABSENT)
+    await store.close()
+    await (await SQLiteStore.open(path)).close()
+
+
+async def test_the_file_carries_its_format(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    await filled(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with pytest.raises(Corrupt, match=r"store\.db: the file has format 2; .* reads format 1"):
+        await SQLiteStore.open(path)
+
+
+async def test_somebody_elses_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(Corrupt, match="was not made by this program"):
+        await SQLiteStore.open(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["no database", "cut off", "overwritten"])
+async def test_a_corrupt_file_is_refused_with_its_name(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "store.db"
+    await filled(path)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "no database": b"This is no database. " * 1000,
+            "cut off": content[: len(content) // 3],
+            "overwritten": content[:4096] + os.urandom(len(content) - 4096),
+        }[damage]
+    )
+    with pytest.raises(Corrupt, match=r"store\.db"):
+        store = await SQLiteStore.open(path)
+        try:
+            await store.list("/k/")
+        finally:
+            await store.close()
+
+
+async def test_a_place_that_cannot_be_a_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path, tmp_path / "file" / "store.db"):
+        with pytest.raises(StorageError, match=str(path)):
+            await SQLiteStore.open(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_read_only_file_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    await filled(path)
+    path.chmod(0o400)
+    with pytest.raises(Unavailable, match=r"store\.db"):
+        await SQLiteStore.open(path)
+
+
+async def test_a_disk_that_is_read_only_refuses_changes_and_serves_reads(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    made = await store.put("a", b"v", expected=ABSENT)
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(Unavailable, match=r"store\.db: attempt to write a readonly database"):
+        await store.put("b", b"v", expected=ABSENT)
+    assert (await store.list("")).records == [made]
+    await store.close()
+
+
+async def test_a_full_disk_refuses_changes_and_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SQLiteStore.open(path)
+    store._connection.execute("PRAGMA max_page_count = 100")
+
+    async def write(name: str) -> list[str]:
+        acknowledged = []
+        for number in range(10):
+            key = f"{name}/{number}"
+            try:
+                await store.put(key, b"v" * 10_000, expected=ABSENT)
+            except Unavailable as error:
+                assert "full" in str(error)
+            else:
+                acknowledged.append(key)
+        return acknowledged
+
+    written = await asyncio.gather(*(write(f"{number:02}") for number in range(20)))
+    acknowledged = sorted(key for keys in written for key in keys)
+    assert 0 < len(acknowledged) < 200
+    assert [record.key for record in (await store.list("")).records] == acknowledged
+    # Space is found, and everything goes on.
+    store._connection.execute("PRAGMA max_page_count = 100000")
+    more = await store.put("z", b"v", expected=ABSENT)
+    await store.close()
+    store = await SQLiteStore.open(path)
+    assert [record.key for record in (await store.list("")).records] == [*acknowledged, "z"]
+    assert await store.get("z") == more
+    await store.close()
+
+
+async def test_the_write_ahead_log_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where readers of the file keep commits from emptying the log most of the time."""
+    monkeypatch.setattr("storage.sqlite.writer.WAL_LIMIT", 1_000_000)
+    path = tmp_path / "store.db"
+    store = await SQLiteStore.open(path)
+    reader = sqlite3.connect(path, isolation_level=None)
+    revision, largest = ABSENT, 0
+    for _ in range(40):
+        revision = (await store.put("a", b"v", expected=revision)).revision
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM log").fetchone()
+        for _ in range(4):
+            revision = (await store.put("a", b"v" * 50_000, expected=revision)).revision
+        reader.execute("COMMIT")
+        largest = max(largest, Path(f"{path}-wal").stat().st_size)
+    reader.close()
+    await store.close()
+    assert largest < 5_000_000
+
+
+async def test_compaction_gives_space_back(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    store = await SQLiteStore.open(path)
+
+    async def write(key: str) -> None:
+        revision = ABSENT
+        for _ in range(30):
+            revision = (await store.put(key, b"v" * 20_000, expected=revision)).revision
+        if key != "0":
+            await store.delete(key, expected=revision)
+
+    await asyncio.gather(*map(write, map(str, range(20))))
+    kept = await store.list("")
+    await store.compact(await store.revision())
+    assert await store.list("") == kept
+    await store.close()
+    assert path.stat().st_size < 5_000_000
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT key FROM log").fetchall() == [("0",)]
+    connection.close()
+
+
+async def test_a_compaction_that_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    revision = ABSENT
+    for _ in range(10):
+        revision = (await store.put("a", b"v", expected=revision)).revision
+    store._connection.execute("UPDATE compaction SET revision = ?", (revision - 1,))
+    store._compacted = revision - 1
+    await store.compact(revision)
+    rows = store._reader.execute("SELECT revision FROM log").fetchall()
+    assert rows == [(revision,)]
+    await store.close()
+
+
+async def test_writes_go_on_while_history_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.store._FORGOTTEN_AT_ONCE", 10)
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    revision = ABSENT
+    for _ in range(300):
+        revision = (await store.put("a", b"v", expected=revision)).revision
+    compaction = asyncio.create_task(store.compact(revision))
+    written = 0
+    while not compaction.done():
+        revision = (await store.put("a", b"v", expected=revision)).revision
+        written += 1
+    assert written > 5
+    await store.close()
+
+
+async def test_pages_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a page is known from the page before it, so no page costs more than it holds."""
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    for number in range(30):
+        await store.put(f"/k/{number:02}", b"v", expected=ABSENT)
+    counts: list[str] = []
+    counted = store._counted
+    monkeypatch.setattr(store, "_counted", lambda *args: counts.append(args[1]) or counted(*args))
+    page = await store.list("/k/", limit=7)
+    found = list(page.records)
+    while page.remaining:
+        page = await store.list("/k/", start=found[-1].key + "\0", limit=7, revision=page.revision)
+        found.extend(page.records)
+        assert page.remaining == 30 - len(found)
+    assert len(found) == 30
+    assert counts == ["/k/06"]
+    await store.close()
+
+
+async def test_a_store_that_is_closed_says_so(tmp_path: Path) -> None:
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    await store.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await store.put("a", b"v", expected=ABSENT)

@@ -1,0 +1,42 @@
+"""URLs of stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import Unavailable
+from storage.memory import MemoryStore
+from storage.open import UnknownStore, open_store
+from storage.sqlite.store import SQLiteStore
+
+
+async def test_memory_is_a_store() -> None:
+    store = await open_store("memory://")
+    assert isinstance(store, MemoryStore)
+    await store.close()
+
+
+async def test_a_file_is_a_store_and_its_directory_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "some dir" / "store.db"
+    store = await open_store(f"sqlite:///{str(path).replace(' ', '%20')}")
+    assert isinstance(store, SQLiteStore)
+    await store.close()
+    assert path.exists()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("url", ["", "memory", "sqlite://", "sqlite:///", "mysql://x", "/a/file"])
+async def test_anything_else_is_not(url: str) -> None:
+    with pytest.raises(UnknownStore):
+        await open_store(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "etcd://127.0.0.1:{port}"])
+async def test_an_etcd_that_does_not_answer_is_unavailable(
+    url: str, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 0.05)
+    with pytest.raises(Unavailable, match="no connection to etcd"):
+        await open_store(url.format(port=free_port))
