@@ -2,11 +2,27 @@
 VENV := .venv
 PYTHON ?= python3
 
-.PHONY: test
-test: $(VENV)/.test
+.PHONY: run test lint bench
+run: $(VENV)/.run
+	$(VENV)/bin/apiserver $(ARGS)
+
+test: lint
 	$(VENV)/bin/pytest -q $(PYTEST_ARGS)
 
-$(VENV)/.test: pyproject.toml
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check -q .
+	$(VENV)/bin/mypy --no-error-summary
+
+bench: $(VENV)/.test
+	$(VENV)/bin/python tests/bench/bench_start.py
+
+$(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -e '.[test]'
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/pip install -q --disable-pip-version-check -e .
 	touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[test]'
+	touch $@ $(VENV)/.run

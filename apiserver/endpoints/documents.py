@@ -60,7 +60,7 @@ async def handle(router: Router, exchange: Exchange) -> web.StreamResponse:
     return response or plain_not_found()
 
 
-async def _index(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _index(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     if rest:
         return None
     paths = {*_PATHS, *router.issuer, *_group_paths(router.registry.catalog)}
@@ -81,7 +81,7 @@ def _group_paths(catalog: Catalog) -> list[str]:
     ]
 
 
-async def _health(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _health(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     endpoint, slash, name = exchange.info.path[1:].partition("/")
     if slash:
         if not router.health.knows(endpoint, name):
@@ -98,7 +98,7 @@ async def _health(router: Router, exchange: Exchange, rest: str) -> web.Response
     return response
 
 
-async def _core(router: Router, exchange: Exchange, rest: str) -> web.Response:
+async def _core(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse:
     _only_get(exchange)
     version = rest.rstrip("/")
     if version:
@@ -106,7 +106,7 @@ async def _core(router: Router, exchange: Exchange, rest: str) -> web.Response:
     return _group_list(router, exchange, discovery.api_versions(router.address), core=True)
 
 
-async def _groups(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _groups(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     catalog = router.registry.catalog
     group, _, version = rest.rstrip("/").partition("/")
     if not group:
@@ -123,7 +123,7 @@ async def _groups(router: Router, exchange: Exchange, rest: str) -> web.Response
     return _resource_list(router, exchange, group, version)
 
 
-def _resource_list(router: Router, exchange: Exchange, group: str, version: str) -> web.Response:
+def _resource_list(router: Router, exchange: Exchange, group: str, version: str) -> web.StreamResponse:
     document = discovery.api_resource_list(router.registry.catalog, group, version)
     if document is None:
         raise NotFound.path()
@@ -132,7 +132,7 @@ def _resource_list(router: Router, exchange: Exchange, group: str, version: str)
 
 def _group_list(
     router: Router, exchange: Exchange, plain: dict[str, Any], *, core: bool
-) -> web.Response:
+) -> web.StreamResponse:
     representation = negotiate_discovery(exchange.header("Accept"))
     if representation.transform != AGGREGATED:
         return send_document(exchange, representation, plain)
@@ -151,7 +151,7 @@ def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
     return data + b"\n", discovery.etag(data)
 
 
-async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     version, _, name = rest.partition("/")
     if version == "v2":
         return None if name else await _negotiated(exchange, await router.openapi.v2())
@@ -172,7 +172,7 @@ async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.Respons
     return response
 
 
-async def _negotiated(exchange: Exchange, document: Document) -> web.Response:
+async def _negotiated(exchange: Exchange, document: Document) -> web.StreamResponse:
     accept = exchange.header("Accept")
     types = {bare(clause) for clause in accept.split(",")}
     if accept and not types & {JSON, "*/*", "application/*"}:
@@ -182,7 +182,7 @@ async def _negotiated(exchange: Exchange, document: Document) -> web.Response:
     return response
 
 
-async def _tagged(exchange: Exchange, document: Document, media_type: str) -> web.Response:
+async def _tagged(exchange: Exchange, document: Document, media_type: str) -> web.StreamResponse:
     headers = {"ETag": f'"{document.etag}"'}
     if _has(exchange, document.etag):
         return web.Response(status=304, headers=headers)
@@ -207,27 +207,27 @@ def _has(exchange: Exchange, tag: str) -> bool:
     return "*" in known or f'"{tag}"' in known
 
 
-def _moved(location: str) -> web.Response:
+def _moved(location: str) -> web.StreamResponse:
     body = f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n'
     headers = {"Location": location, "Content-Type": "text/html; charset=utf-8"}
     return web.Response(status=301, body=body.encode(), headers=headers)
 
 
-async def _version(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _version(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     if rest:
         return None
     _only_get(exchange)
     return send_bytes(exchange, dump_json_indented(VERSION))
 
 
-async def _metrics(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _metrics(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     if exchange.info.path != "/metrics":
         return None
     data, media_type = router.metrics.render()
     return send_bytes(exchange, data, media_type=media_type)
 
 
-async def _issuer(router: Router, exchange: Exchange, rest: str) -> web.Response | None:
+async def _issuer(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     path = exchange.info.path.rstrip("/")
     data = router.issuer.get(path)
     if data is None or path not in _ISSUER_TYPES:

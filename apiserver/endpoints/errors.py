@@ -7,6 +7,7 @@ import logging
 from aiohttp import web
 
 from apiserver.endpoints.negotiation import YAML, error_media_type
+from apiserver.endpoints.reply import reply
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import InternalError, StatusError
 
@@ -21,21 +22,19 @@ def status_error(error: Exception) -> StatusError:
     return InternalError(f"{type(error).__name__}")
 
 
-def error_response(error: StatusError, accept: str) -> web.Response:
+def error_response(error: StatusError, accept: str) -> web.StreamResponse:
     """Write a refusal."""
     body = error.status()
     media_type = error_media_type(accept) if accept else "application/json"
     data = dump_yaml(body) if media_type == YAML else dump_json(body) + b"\n"
-    response = web.Response(status=error.code, body=data)
-    response.headers["Content-Type"] = media_type
+    response = reply(error.code, data, media_type)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def plain_not_found() -> web.Response:
+def plain_not_found() -> web.StreamResponse:
     """Write the answer for a path that belongs to no API group."""
-    response = web.Response(status=404, body=b"404 page not found\n")
-    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    response = reply(404, b"404 page not found\n", "text/plain; charset=utf-8")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -17,6 +17,7 @@ from apiserver.endpoints.negotiation import (
     YAML,
     Representation,
 )
+from apiserver.endpoints.reply import reply
 from apiserver.endpoints.slices import SLICE, GzippedSlices, Slices
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import NotAcceptable
@@ -25,6 +26,7 @@ from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
 from apiserver.registry.resource import Resource
+from apiserver.resources.definition import ResourceDefinition
 
 _GZIP_THRESHOLD: Final = 128 * 1024
 _BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
@@ -45,7 +47,7 @@ def send_object(
     resource: Resource,
     stored: Stored,
     status: int = 200,
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with one object, in the form that the client asked for."""
     transform = representation.transform
     if not transform:
@@ -63,14 +65,14 @@ def send_object(
         definition = resource.definition
         raise NotAcceptable(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list "
-            f"(*{definition.version}.{definition.kind})"
+            f"(*{_go_package(definition)}.{definition.kind})"
         )
     return send_document(exchange, representation, document, status)
 
 
 def send_plain(
     exchange: Exchange, representation: Representation, document: Object, status: int = 200
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with an object that is not stored: a Scale, a review."""
     transform = representation.transform
     if not transform:
@@ -91,7 +93,7 @@ def send_plain(
 
 def send_list(
     exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with a list, in the form that the client asked for."""
     metadata = list_metadata(found)
     transform = representation.transform
@@ -110,7 +112,7 @@ def send_list(
         definition = resource.definition
         raise NotAcceptable(
             f"you requested {PARTIAL}, but the requested object is a list "
-            f"(*{definition.version}.{definition.list_kind})"
+            f"(*{_go_package(definition)}.{definition.list_kind})"
         )
     return send_document(exchange, representation, document)
 
@@ -120,7 +122,7 @@ def send_document(
     representation: Representation,
     document: dict[str, Any],
     status: int = 200,
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with a document as JSON or YAML."""
     if representation.media_type == YAML:
         return send_bytes(exchange, dump_yaml(document), status, YAML)
@@ -131,11 +133,11 @@ def send_document(
 
 def send_bytes(
     exchange: Exchange, data: bytes, status: int = 200, media_type: str = JSON
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer with bytes, compressed where they are many and the client takes it."""
     if len(data) > _GZIP_THRESHOLD:
         return _send_parts(exchange, [data], status, media_type)
-    return web.Response(status=status, body=data, headers={"Content-Type": media_type})
+    return reply(status, data, media_type)
 
 
 def list_metadata(found: ObjectList) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def list_metadata(found: ObjectList) -> dict[str, Any]:
 
 def _send_parts(
     exchange: Exchange, parts: list[bytes], status: int = 200, media_type: str = JSON
-) -> web.Response:
+) -> web.StreamResponse:
     size = sum(map(len, parts))
     headers = {"Content-Type": media_type}
     if size > _GZIP_THRESHOLD and _takes_gzip(exchange):
@@ -159,6 +161,11 @@ def _send_parts(
         return web.Response(status=status, body=GzippedSlices(parts, media_type), headers=headers)
     body: Any = b"".join(parts) if size <= SLICE else Slices(parts, size, media_type)
     return web.Response(status=status, body=body, headers=headers)
+
+
+def _go_package(definition: ResourceDefinition) -> str:
+    # Upstream names the type that it works with itself, which is the same for all versions.
+    return definition.group.partition(".")[0] or "core"
 
 
 def _takes_gzip(exchange: Exchange) -> bool:

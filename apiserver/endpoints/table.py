@@ -75,8 +75,9 @@ def partial_list(
     return {
         "kind": "PartialObjectMetadataList",
         "apiVersion": f"meta.k8s.io/{version}",
-        "metadata": metadata,
-        "items": [partial(stored.object, version) for stored in items],
+        # Upstream makes nothing at all of an empty list, its resourceVersion included.
+        "metadata": metadata if items else {},
+        "items": [partial(stored.object, version) for stored in items] or None,
     }
 
 

@@ -100,13 +100,12 @@ class _Parser:
         self._at = 0
 
     def requirements(self) -> Iterator[Requirement]:
+        if self._peek() in _SPECIAL - {"!"}:
+            raise SelectorError(
+                f"found '{self._peek()}', expected: !, identifier, or 'end of string'"
+            )
         while True:
-            if self._peek() not in _SPECIAL - {"!"} and self._peek():
-                yield self._requirement()
-            else:
-                raise SelectorError(
-                    f"unable to parse requirement: found '{self._peek()}', expected: identifier"
-                )
+            yield self._requirement()
             separator = self._take()
             if not separator:
                 return
@@ -146,10 +145,19 @@ class _Parser:
         if written in ("in", "notin"):
             values = self._set()
         else:
-            following = self._peek()
-            values = [""] if following in _SPECIAL or not following else [self._take()]
+            values = [self._value()]
         _check_values(key, operator, values)
         return Requirement(key, operator, frozenset(values))
+
+    def _value(self) -> str:
+        if self._peek() in ("", ","):
+            return ""
+        token = self._take()
+        if token in _SPECIAL:
+            raise SelectorError(
+                f"unable to parse requirement: found '{token}', expected: identifier"
+            )
+        return token
 
     def _set(self) -> list[str]:
         opening = self._take()

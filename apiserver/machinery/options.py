@@ -188,10 +188,11 @@ def delete_options_of(document: Mapping[str, Any]) -> DeleteOptions:
 
 
 def _integer(query: Query, name: str) -> int | None:
-    text = first(query, name)
-    if not text:
+    values = query.get(name)
+    if not values:
         return None
-    digits = text[1:] if text[0] in "+-" else text
+    text = values[0]
+    digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit()):
         raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
     value = int(text) if len(digits) < 20 else 1 << 63

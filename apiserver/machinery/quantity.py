@@ -60,11 +60,37 @@ def canonical(text: str) -> str:
     number, family = parse_quantity(text)
     if not number:
         return "0"
+    if _is_kept(text):
+        return text
     if family is Format.BINARY:
         if abs(number) >= 1024 and number == number.to_integral_value():
             return _binary(int(number))
         family = Format.DECIMAL
     return _decimal(number, family)
+
+
+def _is_kept(text: str) -> bool:
+    """Whether the text stays as it is: upstream takes it for canonical, or cannot know better.
+
+    It looks at the digits alone, so signs, leading zeros and ``1.500`` are kept.
+    """
+    match = _PATTERN.fullmatch(text)
+    assert match is not None
+    _, digits, suffix = match.groups()
+    whole, _, fraction = digits.partition(".")
+    whole = whole.lstrip("0") or "0"
+    if suffix in _BINARY:
+        precision = 14 - len(whole) - 3 * _BINARY[suffix]
+        return not fraction and precision >= 0 and int(whole) % 8 != 0
+    exponent = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])
+    number, scale = whole + fraction, exponent - len(fraction)
+    return (
+        len(number) <= 18
+        and scale >= -9
+        and scale % 3 == 0
+        and not number.startswith("0")
+        and not number.endswith("000")
+    )
 
 
 def _scaled(number: Decimal, suffix: str) -> tuple[Decimal, Format]:

@@ -106,7 +106,7 @@ class _Document:
         #: Whether a container has been put somewhere else.
         self.moved = False
         self._left = MAX_COPIED
-        # Containers that are this patch's own, by identity. Holding them keeps identities unique.
+        # Containers that are this patch's own, by identity; holding them keeps identities unique.
         self._own: dict[int, Any] = {}
 
     def holder(self, parts: tuple[str, ...]) -> Any:
@@ -140,7 +140,8 @@ class _Document:
             self._left -= len(orjson.dumps(value))
         if self._left < 0:
             raise PatchDoesNotApply(f"the copies exceed {MAX_COPIED} bytes")
-        if isinstance(value, dict | list):
+        # A container is this patch's own only if all around it are, so that what is not holds none.
+        if id(value) in self._own:
             self._own.clear()
 
     def _copied(self, container: Any) -> Any:

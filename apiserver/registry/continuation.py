@@ -7,15 +7,19 @@ that a list begun on one server goes on at another.
 from __future__ import annotations
 
 import posixpath
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
+from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import BadRequest
 
 _VERSION = "meta.k8s.io/v1"
 INCONSISTENT = -1
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,10 @@ def after(prefix: str, key: str, revision: int) -> str:
 
 def decode(token: str) -> Continuation:
     """Read a token. Raises BadRequest."""
-    try:
-        document = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        version, revision, start = document["v"], document["rv"], document["start"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise _refused(str(error)) from error
+    document = _document(token)
+    version, revision, start = (document.get(name) for name in ("v", "rv", "start"))
     if version != _VERSION:
-        raise _refused(f"server does not recognize this encoded version {version}")
+        raise _refused(f"server does not recognize this encoded version {version or ''}")
     if not isinstance(revision, int) or revision == 0:
         raise _refused(f"incorrect encoded start resourceVersion (version {_VERSION})")
     if not isinstance(start, str) or not start:
@@ -52,6 +53,19 @@ def decode(token: str) -> Continuation:
     if posixpath.normpath("/" + start) != "/" + start.rstrip("/"):
         raise _refused(start)
     return Continuation(start, revision)
+
+
+def _document(token: str) -> dict[str, Any]:
+    wrong = _NOT_BASE64.search(token)
+    if wrong is not None or len(token) % 4 == 1:
+        position = wrong.start() if wrong is not None else len(token) - 1
+        raise _refused(f"illegal base64 data at input byte {position}")
+    data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    try:
+        document = parse_json(data)
+    except DocumentError as error:
+        raise _refused(str(error)) from error
+    return document if isinstance(document, dict) else {}
 
 
 def _refused(why: str) -> BadRequest:

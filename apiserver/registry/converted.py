@@ -36,6 +36,9 @@ class ConvertedStore:
     def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
         return self._page(self._cache.page(prefix, start=start, limit=limit))
 
+    def changed(self, prefix: str) -> int:
+        return self._cache.changed(prefix)
+
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[Stored]:
         watcher = self._cache.subscribe(prefix, after, exact=exact)
         return cast("Watcher[Stored]", _View(watcher, self._event))

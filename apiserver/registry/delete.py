@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from apiserver.access.admission.chain import DELETE, Attributes
+from apiserver.machinery.errors import NotFound
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry import deletion
@@ -23,6 +24,9 @@ async def delete_object(
     Raises NotFound, Conflict when a precondition does not hold, Forbidden...
     """
 
+    key = resource.key(context.namespace, context.name)
+    change = Write(resource, context, key, "delete", options.dry_run)
+
     async def decide(current: Record[Stored] | None) -> Outcome:
         if current is None:
             raise resource.not_found(context.name)
@@ -31,12 +35,29 @@ async def delete_object(
         resource.strategy.check_delete(existing)
         await _admitted(resource, context, options, existing)
         decision = deletion.decide(existing, options, resource.strategy, int(time.time()))
-        if decision.removed:
+        if decision.removed and (decision.object is existing or options.dry_run):
             return Remove(None if decision.object is existing else decision.object)
         return Keep() if decision.object is existing else Put(decision.object)
 
-    key = resource.key(context.namespace, context.name)
-    return await write(Write(resource, context, key, "delete", options.dry_run), decide)
+    written = await write(change, decide)
+    if written.removed or not deletion.is_finished(written.stored.object):
+        return written
+    return await _finish(change, written)
+
+
+async def _finish(change: Write, marked: Written) -> Written:
+    """Remove an object that has been marked and that nothing holds any more."""
+
+    async def decide(current: Record[Stored] | None) -> Outcome:
+        if current is None or current.value.metadata["uid"] != marked.stored.metadata["uid"]:
+            # Somebody else was faster, which comes to the same.
+            raise change.resource.not_found(change.context.name)
+        return Remove() if deletion.is_finished(current.value.object) else Keep()
+
+    try:
+        return await write(change, decide)
+    except NotFound:
+        return Written(marked.stored, removed=True)
 
 
 async def _admitted(

@@ -25,7 +25,10 @@ ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``object`` is the object as it becomes; ``removed``: it goes, and that was its last state."""
+    """``object`` is the object as it becomes; ``removed``: it goes then.
+
+    An object whose grace is over is stored as such before it goes, so that watches show why.
+    """
 
     object: Object
     removed: bool
@@ -66,7 +69,7 @@ def decide(existing: Object, options: DeleteOptions, strategy: Strategy, now: in
         over = held["metadata"].get("deletionGracePeriodSeconds", 0) == 0 and not finalizers
         return Decision(held, removed=over)
     if not finalizers:
-        return Decision(held, removed=True)
+        return Decision(existing, removed=True)
     return Decision(_marked(held, now), removed=False)
 
 

@@ -41,7 +41,7 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
         case Compacted():
             return Expired(LIST_EXPIRED)
         case FutureRevision():
-            return future_revision(error.requested, error.current, retry_after=0)
+            return future_revision(error.requested, error.current)
         case ValueTooLarge():
             return RequestEntityTooLarge("etcdserver: request is too large")
         case Corrupt():
@@ -77,9 +77,7 @@ def status_of_ownership(error: FieldManagerError) -> StatusError:
             return UnexplainedError(str(error))
 
 
-def future_revision(requested: int, current: int, *, retry_after: int) -> Timeout:
+def future_revision(requested: int, current: int) -> Timeout:
     """Return the answer to a read at a revision that has not come yet."""
-    details: dict[str, object] = {"causes": [_TOO_LARGE_CAUSE]}
-    if retry_after:
-        details["retryAfterSeconds"] = retry_after
+    details: dict[str, object] = {"causes": [_TOO_LARGE_CAUSE], "retryAfterSeconds": 1}
     return Timeout(f"Too large resource version: {requested}, current: {current}", details)

@@ -51,4 +51,4 @@ def parse_for_list(text: str) -> int:
 async def not_older(store: WatchCache[Stored], revision: int) -> None:
     """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
     if not await store.reach(revision):
-        raise future_revision(revision, store.seen, retry_after=1)
+        raise future_revision(revision, store.seen)

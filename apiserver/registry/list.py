@@ -11,13 +11,15 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import continuation, freshness
 from apiserver.registry.codec import Stored
-from apiserver.registry.resource import Resource
+from apiserver.registry.resource import Resource, Selected
 from apiserver.registry.selection import Selection
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record
 
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 _FETCH_LIMIT = 10_000
+_MOST_REMEMBERED = 32
+_MOST_REMEMBERED_ITEMS = 1000
 _CONTINUE_EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You can start "
     "a new list without the continue parameter, or use the continue token in this response to "
@@ -125,6 +127,8 @@ def _range(prefix: str, within: str, options: ListOptions) -> _Range:
 
 
 async def _read(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
+    if selection and not span.limit and await _is_in_memory(resource, span):
+        return _from_memory(resource, span, selection)
     page = await _page(resource, span, span.limit)
     records = _chosen(page.records, selection)
     revision = page.revision
@@ -141,6 +145,31 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
         return ObjectList(items, str(revision))
     token = continuation.after(span.prefix, records[-1].key, revision)
     return ObjectList(items, str(revision), token, None if selection else more)
+
+
+async def _is_in_memory(resource: Resource, span: _Range) -> bool:
+    if span.start or not span.within.endswith("/"):
+        return False
+    if span.not_older is not None:
+        await freshness.not_older(resource.store, span.not_older)
+        return True
+    return span.revision == LATEST and await resource.store.refresh()
+
+
+def _from_memory(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
+    # Clients poll: while nothing changes below the prefix, the same selection has the same result.
+    store, revision = resource.store, str(resource.store.seen)
+    key = (span.within, selection.conditions)
+    known = resource.selected.get(key)
+    if known is not None and known.revision >= store.changed(span.within):
+        return ObjectList(known.items, revision)
+    page = store.page(span.within)
+    items = [record.value for record in selection.of(page.records)]
+    if len(items) <= _MOST_REMEMBERED_ITEMS:
+        if len(resource.selected) >= _MOST_REMEMBERED:
+            resource.selected.pop(next(iter(resource.selected)))
+        resource.selected[key] = Selected(page.revision, items)
+    return ObjectList(items, revision)
 
 
 async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:

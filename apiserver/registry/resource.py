@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 from apiserver.access.admission.chain import Chain
 from apiserver.fieldmanager.manager import FieldManager
@@ -16,6 +17,14 @@ from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
 from storage.cache.cache import WatchCache
 from storage.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What a selection found in memory as of a revision."""
+
+    revision: int
+    items: Sequence[Stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Resource:
     admission: Chain
     conversion: Conversion | None = None
     ttl: int = 0
+    #: What lists have selected lately, by prefix and conditions.
+    selected: dict[Hashable, Selected] = field(default_factory=dict)
 
     @property
     def group_resource(self) -> GroupResource:

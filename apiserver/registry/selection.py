@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
@@ -26,6 +26,11 @@ class Selection:
 
     def __bool__(self) -> bool:
         return bool(self._labels) or bool(self._fields)
+
+    @property
+    def conditions(self) -> Hashable:
+        """What makes two selections on one resource the same."""
+        return self._labels, self._fields
 
     @property
     def name(self) -> str | None:

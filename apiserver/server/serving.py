@@ -44,8 +44,7 @@ from storage.errors import StorageError
 from storage.open import UnknownStore
 
 BACKLOG: Final = 1024
-# aiohttp waits so long for requests to end, and as long again once it has told them to.
-_DRAIN_SECONDS: Final = 1.75
+_DRAIN_SECONDS: Final = 3.0
 # A full collection of a large heap takes long, and hardly anything that lives is garbage.
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
@@ -119,8 +118,7 @@ async def _stop(
     await asyncio.sleep(config.shutdown_delay_duration)
     server.close()
     parts.router.streams.stop()
-    entrance.server.pre_shutdown()
-    await entrance.server.shutdown(_DRAIN_SECONDS)
+    await entrance.drain(_DRAIN_SECONDS)
 
 
 def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:

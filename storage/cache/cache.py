@@ -104,6 +104,10 @@ class WatchCache(Generic[V]):
         """Return how many records are below ``prefix`` as of the revision ``seen``."""
         return self._window.count(prefix)
 
+    def changed(self, prefix: str) -> int:
+        """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
+        return self._window.changed(prefix)
+
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
         """Return a watcher of what follows ``after``. Raises Compacted where memory lacks it.
 

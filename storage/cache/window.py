@@ -22,6 +22,8 @@ V = TypeVar("V")
 
 #: How many recent events are kept at least, where there are few records.
 FEWEST: Final = 1_000
+#: Of so many prefixes it is known when something below them changed last.
+MOST_PREFIXES: Final = 50_000
 # Greater than every character that a key may hold: the end of a prefix.
 _LAST: Final = "\U0010ffff"
 
@@ -35,6 +37,8 @@ class Window(Generic[V]):
         self._recent: deque[Batch[V]] = deque()
         self._events = 0
         self._capacity = capacity
+        self._changed: dict[str, int] = {}
+        self._changed_before = 0
         self.revision = 0
         self.oldest = 0
 
@@ -52,6 +56,8 @@ class Window(Generic[V]):
         self._keys = sorted(self._records)
         self._recent.clear()
         self._events = 0
+        self._changed.clear()
+        self._changed_before = page.revision
         self.revision = self.oldest = page.revision
 
     def apply(self, batch: Batch[V]) -> Batch[V]:
@@ -80,6 +86,10 @@ class Window(Generic[V]):
         first = bisect_left(self._keys, prefix)
         return bisect_left(self._keys, prefix + _LAST, first) - first
 
+    def changed(self, prefix: str) -> int:
+        """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
+        return self._changed.get(prefix, self._changed_before)
+
     def revisions(self) -> dict[str, int]:
         """Return the revision of every key, as of ``revision``."""
         return {key: record.revision for key, record in self._records.items()}
@@ -100,6 +110,7 @@ class Window(Generic[V]):
 
     def _apply(self, event: Event[V]) -> Event[V]:
         key, record, previous = event.key, event.record, event.previous
+        self._touch(key, event.revision)
         known = self._records.get(key)
         if record is None:
             if known is not None:
@@ -112,6 +123,16 @@ class Window(Generic[V]):
         if known is None or previous is None or known.revision != previous.revision:
             return event
         return Event(key, event.revision, record, known)
+
+    def _touch(self, key: str, revision: int) -> None:
+        changed = self._changed
+        end = key.find("/") + 1
+        while end:
+            changed[key[:end]] = revision
+            end = key.find("/", end) + 1
+        if len(changed) > MOST_PREFIXES:
+            changed.clear()
+            self._changed_before = revision
 
     def _remember(self, batch: Batch[V]) -> None:
         self._recent.append(batch)

@@ -22,13 +22,13 @@ PATIENCE: Final = 60.0
 class Kubectl:
     """Real kubectl, as the administrator of one server."""
 
-    def __init__(self, kubeconfig: Path, home: Path) -> None:
+    def __init__(self, kubeconfig: Path, home: Path, namespace: str = "default") -> None:
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "KUBECONFIG": str(kubeconfig),
         }
-        self.binary = find_kubectl()
+        self._command = (find_kubectl(), f"--namespace={namespace}")
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that must succeed; return what it writes."""
@@ -39,7 +39,7 @@ class Kubectl:
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command."""
         return subprocess.run(
-            [self.binary, *arguments],
+            [*self._command, *arguments],
             input=stdin,
             env=self._environment,
             capture_output=True,
@@ -51,7 +51,7 @@ class Kubectl:
     def follow(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command that goes on."""
         return subprocess.Popen(
-            [self.binary, *arguments], env=self._environment, stdout=subprocess.PIPE, text=True
+            [*self._command, *arguments], env=self._environment, stdout=subprocess.PIPE, text=True
         )
 
 
@@ -64,18 +64,32 @@ def find_kubectl() -> str:
     return found
 
 
-@pytest.fixture(params=STORES)
-def store_flags(request: pytest.FixtureRequest) -> list[str]:
-    """The flags for a new store of each kind in turn."""
-    if request.param == "sqlite":
-        return []
-    endpoint = request.getfixturevalue("etcd_url")
-    return [f"--etcd-servers={endpoint}", f"--etcd-prefix=/{uuid.uuid4()}"]
+@pytest.fixture(scope="module", params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Each kind of store that lasts, in turn."""
+    return str(request.param)
 
 
 @pytest.fixture
-def server(store_flags: list[str], tmp_path: Path) -> Iterator[ServerProcess]:
-    """A running server on a new store; what it logs at the end must be no traceback."""
+def store_flags(request: pytest.FixtureRequest, store: str) -> list[str]:
+    """The flags for a new store."""
+    return flags_of(request, store)
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, store: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    """A server that the tests of a module share; what it logs must be no traceback."""
+    directory = tmp_path_factory.mktemp("shared")
+    with running_server(directory, *flags_of(request, store)) as started:
+        yield started
+        assert "Traceback" not in started.log, started.log
+
+
+@pytest.fixture
+def own_server(store_flags: list[str], tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that a test may stop."""
     with running_server(tmp_path / "server", *store_flags) as started:
         yield started
         assert "Traceback" not in started.log, started.log
@@ -83,5 +97,15 @@ def server(store_flags: list[str], tmp_path: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
-    """Real kubectl on that server."""
-    return Kubectl(server.kubeconfig, tmp_path)
+    """Real kubectl on the shared server, in a namespace of its own."""
+    namespace = f"test-{uuid.uuid4().hex[:8]}"
+    Kubectl(server.kubeconfig, tmp_path)("create", "namespace", namespace)
+    return Kubectl(server.kubeconfig, tmp_path, namespace)
+
+
+def flags_of(request: pytest.FixtureRequest, store: str) -> list[str]:
+    """Return the flags for a new store of a kind."""
+    if store == "sqlite":
+        return []
+    endpoint = request.getfixturevalue("etcd_url")
+    return [f"--etcd-servers={endpoint}", f"--etcd-prefix=/{uuid.uuid4()}"]

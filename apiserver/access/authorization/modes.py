@@ -30,7 +30,7 @@ _FORBIDDEN: Final = Decision(Verdict.NO_OPINION, "Everything is forbidden.")
 class AlwaysAllow:
     """Lets everybody do everything."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002
+    async def authorize(self, attributes: Attributes) -> Decision:
         """Allow."""
         return ALLOWED
 
@@ -38,7 +38,7 @@ class AlwaysAllow:
 class AlwaysDeny:
     """Lets nobody do anything."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:  # noqa: ARG002
+    async def authorize(self, attributes: Attributes) -> Decision:
         """Have no opinion, and a reason."""
         return _FORBIDDEN
 

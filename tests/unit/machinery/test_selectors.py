@@ -43,7 +43,7 @@ def test_label_selectors_select(selector: str, selected: bool) -> None:
         ("a=b=c", "found '=', expected: ',' or 'end of string'"),
         ("a,,b", "found ',', expected: identifier after ','"),
         ("a,", "found '', expected: identifier after ','"),
-        ("=a", "unable to parse requirement: found '=', expected: identifier"),
+        ("=a", "found '=', expected: !, identifier, or 'end of string'"),
         ("a in b", "unable to parse requirement: found 'b' expected: '('"),
         ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
     ],

@@ -1,4 +1,4 @@
-"""Writes as the registry makes them of a strategy, without a registry: what comes out, and what is said."""
+"""Writes as the registry makes them of a strategy: what comes out, and what is said."""
 
 from __future__ import annotations
 

@@ -55,9 +55,7 @@ MISTAKES = [
     ),
     (
         {"updateStrategy": {"rollingUpdate": {"maxSurge": "5%"}}},
-        [
-            f'{PACE}.maxSurge: Invalid value: "5%": may not be set when maxUnavailable is non-zero'
-        ],
+        [f'{PACE}.maxSurge: Invalid value: "5%": may not be set when maxUnavailable is non-zero'],
     ),
     (
         {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "200%"}}},
@@ -126,7 +124,7 @@ def test_templates_are_numbered_by_the_server_alone() -> None:
 
 
 def test_a_number_that_is_none_is_not_understood() -> None:
-    with pytest.raises(BadRequest, match='strconv.ParseInt: parsing "x": invalid syntax'):
+    with pytest.raises(BadRequest, match=r'strconv\.ParseInt: parsing "x": invalid syntax'):
         KIND.create(merged(DAEMON_SET, metadata={"annotations": {NUMBER: "x"}}))
 
 

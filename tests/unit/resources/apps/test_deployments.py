@@ -22,7 +22,10 @@ PACE = "spec.strategy.rollingUpdate"
 MISTAKES = [
     (
         {"selector": None},
-        ["spec.selector: Required value", f"spec.template.metadata.labels: Invalid value: {{\"app\":\"a\"}}: {LABELS}"],
+        [
+            "spec.selector: Required value",
+            f'spec.template.metadata.labels: Invalid value: {{"app":"a"}}: {LABELS}',
+        ],
     ),
     (
         {"selector": {"matchLabels": None}},
@@ -35,11 +38,12 @@ MISTAKES = [
     (
         {"selector": {"matchLabels": {"app": "a", "-": "x"}}},
         [
-            "spec.selector.matchLabels: Invalid value: \"-\": name part must consist of alphanumeric "
+            'spec.selector.matchLabels: Invalid value: "-": name part must consist of alphanumeric '
             "characters, '-', '_' or '.', and must start and end with an alphanumeric character "
             "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
             "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
-            'spec.selector: Invalid value: {"matchLabels":{"-":"x","app":"a"}}: invalid label selector',
+            'spec.selector: Invalid value: {"matchLabels":{"-":"x","app":"a"}}: '
+            "invalid label selector",
         ],
     ),
     ({"replicas": -1}, [f"spec.replicas: Invalid value: -1: {NEGATIVE}"]),

@@ -73,10 +73,7 @@ MISTAKES = [
     ),
     (
         job(template={"spec": {"restartPolicy": None}}),
-        [
-            f"{JOB}.template.spec.restartPolicy: Required value: "
-            'valid values: "OnFailure", "Never"'
-        ],
+        [f'{JOB}.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'],
     ),
     (job(parallelism=-1), [f"{JOB}.parallelism: Invalid value: -1: {NEGATIVE}"]),
     (

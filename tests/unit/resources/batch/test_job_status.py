@@ -95,10 +95,7 @@ REFUSED = [
         {},
         {},
         {**COMPLETE, "startTime": END, "completionTime": START},
-        [
-            f'status.completionTime: Invalid value: "{START}": '
-            "must be equal to or after `startTime`"
-        ],
+        [f'status.completionTime: Invalid value: "{START}": must be equal to or after `startTime`'],
     ),
     (
         {},

@@ -170,7 +170,9 @@ MISTAKES = [
         ],
     ),
     (
-        succeeding({}, {"succeededIndexes": "0-2,9"}, {"succeededIndexes": "0,2", "succeededCount": 3}),
+        succeeding(
+            {}, {"succeededIndexes": "0-2,9"}, {"succeededIndexes": "0,2", "succeededCount": 3}
+        ),
         [
             f"{SUCCESS}.rules[0]: Required value: "
             "at least one of succeededCount or succeededIndexes must be specified",
@@ -234,7 +236,9 @@ def test_defaults_depend_on_what_is_given(changes: dict, expected: dict) -> None
 
 
 def test_a_condition_counts_when_it_is_true() -> None:
-    written = KIND.create(merged(JOB, spec=failing(action="Count", onPodConditions=[{"type": "x"}])))
+    written = KIND.create(
+        merged(JOB, spec=failing(action="Count", onPodConditions=[{"type": "x"}]))
+    )
     patterns = written.spec["podFailurePolicy"]["rules"][0]["onPodConditions"]
     assert patterns == [{"type": "x", "status": "True"}]
 

@@ -18,7 +18,8 @@ MISTAKES = [
         {"minAvailable": 1, "maxUnavailable": "150%", "selector": None},
         [
             'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":"150%",'
-            '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set',
+            '"UnhealthyPodEvictionPolicy":null}: '
+            "minAvailable and maxUnavailable cannot be both set",
             'spec.maxUnavailable: Invalid value: "150%": must not be greater than 100%',
         ],
     ),
@@ -93,8 +94,7 @@ STATUS_MISTAKES = [
         [
             f'{WHERE}.status: Unsupported value: "Perhaps": '
             'supported values: "False", "True", "Unknown"',
-            f"{WHERE}.observedGeneration: Invalid value: -1: "
-            "must be greater than or equal to zero",
+            f"{WHERE}.observedGeneration: Invalid value: -1: must be greater than or equal to zero",
             f"{WHERE}.lastTransitionTime: Required value: must be set",
             f"{WHERE}.reason: Required value: must be set",
         ],

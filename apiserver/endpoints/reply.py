@@ -1,0 +1,81 @@
+"""Reply: a response whose body is at hand, written with its head in one piece.
+
+Nearly every answer is one, so it takes what aiohttp asks of a response and nothing else: no cookies,
+no compression, no header that somebody has to look up before it is written.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final, cast
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+#: How much may wait in a connection before a reply waits for the client, in bytes.
+_HIGH_WATER: Final = 64 * 1024
+
+
+class Reply:
+    """Status, headers and body. ``headers`` holds what is not the same for every answer."""
+
+    __slots__ = ("body", "headers", "keep_alive", "media_type", "prepared", "status")
+
+    def __init__(self, status: int, body: bytes, media_type: str) -> None:
+        self.status = status
+        self.body = body
+        self.media_type = media_type
+        self.headers: CIMultiDict[str] = CIMultiDict()
+        self.prepared = False
+        self.keep_alive: bool | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write everything."""
+        self.prepared = True
+        self.keep_alive = keep_alive = request.keep_alive
+        parts = [
+            _LINES[self.status],
+            b"Content-Type: ", self.media_type.encode(),
+            b"\r\nContent-Length: ", b"%d" % len(self.body),
+            b"\r\nDate: ", _date(),
+        ]  # fmt: skip
+        for name, value in self.headers.items():
+            parts.append(f"\r\n{name}: {value}".encode())
+        if not keep_alive:
+            parts.append(b"\r\nConnection: close")
+        elif request.version < (1, 1):
+            parts.append(b"\r\nConnection: keep-alive")
+        parts.append(b"\r\n\r\n")
+        if request.method != "HEAD":
+            parts.append(self.body)
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.write(b"".join(parts))
+        if transport.get_write_buffer_size() > _HIGH_WATER:
+            await request.writer.drain()
+
+    async def write_eof(self) -> None:
+        """Do nothing: all is written."""
+
+
+_dates: dict[int, bytes] = {}
+
+
+def _date() -> bytes:
+    now = int(time.time())
+    known = _dates.get(now)
+    if known is None:
+        _dates.clear()
+        known = _dates[now] = formatdate(now, usegmt=True).encode()
+    return known
+
+
+def reply(status: int, body: bytes, media_type: str) -> web.StreamResponse:
+    """Return a response with a body that is at hand."""
+    return cast("web.StreamResponse", Reply(status, body, media_type))

@@ -1,0 +1,93 @@
+"""MutatingAdmissionPolicy, but for its expressions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, not_supported, required
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.policies import (
+    PolicyStrategy,
+    policy_printer,
+    validate_condition_names,
+    validate_param_kind,
+    validate_variable_names,
+)
+from apiserver.resources.builtin.admissionregistration.rules import (
+    FAILURE_POLICIES,
+    REINVOCATION_POLICIES,
+    validate_choice,
+    validate_match,
+)
+from apiserver.resources.printing import Column
+
+_OPERATIONS: Final = ("*", "CONNECT", "CREATE", "UPDATE")
+# The types of patches, and the member that holds the expression of one.
+_PATCHES: Final = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+
+
+class MutatingAdmissionPolicyStrategy(PolicyStrategy):
+    """A mutating policy changes objects."""
+
+    printer = policy_printer(
+        Column(
+            "Mutations",
+            "Mutation indicates the number of mutations rules defined in this configuration",
+            type="integer",
+        ),
+        "mutations",
+    )
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document["spec"]
+        match, path = spec.get("matchConstraints"), "spec.matchConstraints"
+        errors = validate_choice(spec.get("failurePolicy"), FAILURE_POLICIES, "spec.failurePolicy")
+        errors += validate_param_kind(spec.get("paramKind"), "spec.paramKind")
+        if match is None:
+            errors.append(required(path))
+        else:
+            errors += validate_match(match, path, rules_needed=True)
+            errors += _validate_operations(match, f"{path}.resourceRules.operations")
+        conditions = spec.get("matchConditions") or []
+        errors += validate_condition_names(conditions, "spec.matchConditions")
+        errors += validate_variable_names(spec.get("variables") or [], "spec.variables")
+        mutations = spec.get("mutations") or []
+        if not mutations:
+            detail = "mutations must contain at least one item"
+            errors.append(required("spec.mutations", detail))
+        for index, mutation in enumerate(mutations):
+            errors += _validate_mutation(mutation, f"spec.mutations[{index}]")
+        policy = spec.get("reinvocationPolicy", "")
+        where = "spec.reinvocationPolicy"
+        if not policy:
+            return [*errors, required(where)]
+        return errors + validate_choice(policy, REINVOCATION_POLICIES, where)
+
+
+def _validate_operations(match: dict[str, Any], path: str) -> list[FieldError]:
+    # Nothing can be changed of what is deleted.
+    return [
+        not_supported(path, operation, _OPERATIONS)
+        for rule in match.get("resourceRules") or ()
+        for operation in rule.get("operations") or ()
+        if operation == "DELETE"
+    ]
+
+
+def _validate_mutation(mutation: dict[str, Any], path: str) -> list[FieldError]:
+    type_ = mutation.get("patchType", "")
+    if not type_:
+        return [required(f"{path}.patchType")]
+    if type_ not in _PATCHES:
+        return [not_supported(f"{path}.patchType", type_, _PATCHES)]
+    member = _PATCHES[type_]
+    patch = mutation.get(member)
+    if patch is None:
+        detail = f"must be specified when patchType is {type_}"
+        return [required(f"{path}.{member}", detail)]
+    if not patch.get("expression", "").strip():
+        return [required(f"{path}.{member}.expression", "expression is not specified")]
+    return []
+
+
+STRATEGY = MutatingAdmissionPolicyStrategy

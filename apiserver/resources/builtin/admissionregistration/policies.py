@@ -1,0 +1,184 @@
+"""What validating and mutating policies have in common, and their bindings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.gvk import parse_api_version
+from apiserver.machinery.names import dns1123_subdomain_problems
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.rules import default_match, default_rules
+from apiserver.resources.builtin.parts.hosts import validate_path_segment
+from apiserver.resources.builtin.parts.labelselector import validate_label_selector
+from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.printing import UNSET, Column, Printer, aged
+from apiserver.resources.strategy import Strategy
+
+_IDENTIFIER: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_NOT_FOUND_ACTIONS: Final = ("Deny", "Allow")
+_RULES: Final = ("resourceRules", "excludeResourceRules")
+
+
+class PolicyStrategy(Strategy):
+    """A policy is about requests that its constraints match."""
+
+    allow_unconditional_update = False
+    generation_of = ("spec",)
+
+    def default(self, document: Object) -> None:
+        spec = document["spec"]
+        spec.setdefault("failurePolicy", "Fail")
+        _default_constraints(spec.get("matchConstraints"))
+
+
+class PolicyBindingStrategy(Strategy):
+    """A binding puts a policy to use, with parameters."""
+
+    allow_unconditional_update = False
+    generation_of = ("spec",)
+
+    def default(self, document: Object) -> None:
+        _default_constraints(document["spec"].get("matchResources"))
+
+
+def _default_constraints(match: dict[str, Any] | None) -> None:
+    if match is None:
+        return
+    default_match(match)
+    for member in _RULES:
+        default_rules(match.get(member))
+
+
+def policy_printer(count: Column, member: str) -> Printer:
+    """Return the printer of a kind of policy, which shows how many rules ``member`` holds."""
+
+    def cells(document: Object) -> list[Any]:
+        spec = document.get("spec") or {}
+        kind = spec.get("paramKind")
+        shown = UNSET if kind is None else f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}"
+        return [len(spec.get(member) or ()), shown]
+
+    detail = "ParamKind specifies the kind of resources used to parameterize this policy"
+    return aged((count, Column("ParamKind", detail)), cells)
+
+
+def binding_printer(param_detail: str) -> Printer:
+    """Return the printer of a kind of binding."""
+    detail = "PolicyName indicates the policy definition which the policy binding binded to"
+    return aged((Column("PolicyName", detail), Column("ParamRef", param_detail)), _binding_cells)
+
+
+def _binding_cells(document: Object) -> list[Any]:
+    spec = document.get("spec") or {}
+    reference = spec.get("paramRef")
+    shown = UNSET
+    if reference is not None:
+        named = reference.get("name")
+        shown = f"{reference.get('namespace') or '*'}/{named}" if named else UNSET
+    return [spec.get("policyName", ""), shown]
+
+
+def validate_param_kind(kind: dict[str, Any] | None, path: str) -> list[FieldError]:
+    """Return what is wrong with the kind of a policy's parameters."""
+    if kind is None:
+        return []
+    version, errors = kind.get("apiVersion", ""), []
+    if not version:
+        errors.append(required(f"{path}.apiVersion"))
+    else:
+        errors += _validate_api_version(version, f"{path}.apiVersion")
+    if not kind.get("kind"):
+        errors.append(required(f"{path}.kind"))
+    return errors
+
+
+def _validate_api_version(text: str, path: str) -> list[FieldError]:
+    try:
+        group, _ = parse_api_version(text)
+    except ValueError as error:
+        return [invalid(path, text, str(error))]
+    if not group:
+        return []
+    return [invalid(path, group, problem) for problem in dns1123_subdomain_problems(group)]
+
+
+def validate_condition_names(
+    conditions: list[dict[str, Any]], path: str
+) -> list[FieldError]:
+    """Return what is wrong with match conditions, but for their expressions."""
+    errors: list[FieldError] = []
+    names: set[str] = set()
+    for index, condition in enumerate(conditions):
+        where, name = f"{path}[{index}]", condition.get("name", "")
+        if not condition.get("expression", "").strip():
+            errors.append(required(f"{where}.expression"))
+        if not name:
+            errors.append(required(f"{where}.name"))
+        else:
+            errors += validate_qualified_name(name, f"{where}.name")
+        if name in names:
+            errors.append(duplicate(f"{where}.name", name))
+        names.add(name)
+    return errors
+
+
+def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[FieldError]:
+    """Return what is wrong with variables, but for their expressions."""
+    errors: list[FieldError] = []
+    names: set[str] = set()
+    for index, variable in enumerate(variables):
+        where, name = f"{path}[{index}]", variable.get("name", "")
+        if not name:
+            errors.append(required(f"{where}.name", "name is not specified"))
+        elif not _IDENTIFIER.fullmatch(name):
+            errors.append(invalid(f"{where}.name", name, "name is not a valid CEL identifier"))
+        elif name in names:
+            errors.append(duplicate(f"{where}.name", name))
+        names.add(name)
+        if not variable.get("expression", "").strip():
+            errors.append(required(f"{where}.expression", "expression is not specified"))
+    return errors
+
+
+def validate_param_reference(
+    reference: dict[str, Any] | None, path: str
+) -> list[FieldError]:
+    """Return what is wrong with how a binding names its parameters."""
+    if reference is None:
+        return []
+    name, selector = reference.get("name"), reference.get("selector")
+    action = reference.get("parameterNotFoundAction")
+    exclusive = "name and selector are mutually exclusive"
+    errors: list[FieldError] = []
+    if name:
+        errors += validate_path_segment(name, f"{path}.name")
+        if selector is not None:
+            errors.append(forbidden(f"{path}.name", exclusive))
+    if selector is not None:
+        errors += validate_label_selector(selector, f"{path}.selector")
+        if name:
+            errors.append(forbidden(f"{path}.selector", exclusive))
+    if not name and selector is None:
+        errors.append(required(path, "one of name or selector must be specified"))
+    if not action:
+        errors.append(required(f"{path}.parameterNotFoundAction"))
+    elif action not in _NOT_FOUND_ACTIONS:
+        where = f"{path}.parameterNotFoundAction"
+        errors.append(not_supported(where, action, _NOT_FOUND_ACTIONS))
+    return errors
+
+
+def validate_policy_name(name: str, path: str) -> list[FieldError]:
+    """Refuse what cannot be the name of a policy."""
+    if not name:
+        return [required(path)]
+    return [invalid(path, name, problem) for problem in dns1123_subdomain_problems(name)]

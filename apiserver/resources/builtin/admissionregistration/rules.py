@@ -1,0 +1,119 @@
+"""Which requests webhooks and policies are about: rules, and selectors of namespaces and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
+from apiserver.resources.builtin.parts.labelselector import validate_label_selector
+
+WILDCARD: Final = "*"
+OPERATIONS: Final = (WILDCARD, "CONNECT", "CREATE", "DELETE", "UPDATE")
+FAILURE_POLICIES: Final = ("Fail", "Ignore")
+MATCH_POLICIES: Final = ("Equivalent", "Exact")
+REINVOCATION_POLICIES: Final = ("IfNeeded", "Never")
+_SCOPES: Final = (WILDCARD, "Cluster", "Namespaced")
+_SELECTORS: Final = ("namespaceSelector", "objectSelector")
+
+
+def default_rules(rules: Sequence[dict[str, Any]] | None) -> None:
+    """Fill in, in place, which scope rules are about: all."""
+    for rule in rules or ():
+        rule.setdefault("scope", WILDCARD)
+
+
+def default_match(match: dict[str, Any]) -> None:
+    """Fill in, in place, how requests are matched: all that are equivalent."""
+    match.setdefault("matchPolicy", "Equivalent")
+    for member in _SELECTORS:
+        match.setdefault(member, {})
+
+
+def validate_choice(
+    value: str | None, choices: Sequence[str], path: str
+) -> list[FieldError]:
+    """Refuse what is none of the choices; nothing is one."""
+    return [] if value is None or value in choices else [not_supported(path, value, choices)]
+
+
+def validate_selectors(match: dict[str, Any], path: str) -> list[FieldError]:
+    """Return what is wrong with the selectors of namespaces and objects."""
+    errors: list[FieldError] = []
+    for member in _SELECTORS:
+        if match.get(member) is not None:
+            errors += validate_label_selector(match[member], f"{path}.{member}")
+    return errors
+
+
+def validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
+    """Return what is wrong with a rule: operations on resources."""
+    operations = rule.get("operations") or []
+    errors = _validate_list(operations, f"{path}.operations", "operations")
+    for index, operation in enumerate(operations):
+        if operation not in OPERATIONS:
+            errors.append(not_supported(f"{path}.operations[{index}]", operation, OPERATIONS))
+    errors += _validate_list(rule.get("apiGroups") or [], f"{path}.apiGroups", "API groups")
+    versions = rule.get("apiVersions") or []
+    errors += _validate_list(versions, f"{path}.apiVersions", "API versions")
+    for index, version in enumerate(versions):
+        if not version:
+            errors.append(required(f"{path}.apiVersions[{index}]"))
+    errors += _validate_resources(rule.get("resources") or [], f"{path}.resources")
+    return errors + validate_choice(rule.get("scope"), _SCOPES, f"{path}.scope")
+
+
+def validate_match(match: dict[str, Any], path: str, *, rules_needed: bool) -> list[FieldError]:
+    """Return what is wrong with what a policy, or the binding of one, is about."""
+    errors = validate_choice(match.get("matchPolicy"), MATCH_POLICIES, f"{path}.matchPolicy")
+    errors += validate_selectors(match, path)
+    rules = match.get("resourceRules") or []
+    for index, rule in enumerate(rules):
+        errors += validate_rule(rule, f"{path}.resourceRules[{index}]")
+    for index, rule in enumerate(match.get("excludeResourceRules") or ()):
+        errors += validate_rule(rule, f"{path}.excludeResourceRules[{index}]")
+    if rules_needed and not rules:
+        errors.append(required(f"{path}.resourceRules"))
+    return errors
+
+
+def _validate_list(values: list[str], path: str, what: str) -> list[FieldError]:
+    if not values:
+        return [required(path)]
+    if WILDCARD in values and len(values) > 1:
+        detail = f"if '*' is present, must not specify other {what}"
+        return [invalid(path, values, detail)]
+    return []
+
+
+def _validate_resources(resources: list[str], path: str) -> list[FieldError]:
+    if not resources:
+        return [required(path)]
+    errors: list[FieldError] = []
+    every_sub_of: set[str] = set()
+    sub_of_every: set[str] = set()
+    for index, name in enumerate(resources):
+        where = f"{path}[{index}]"
+        resource, slash, sub = name.partition("/")
+        if not name:
+            errors.append(required(where))
+        if not slash:
+            continue
+        if resource in every_sub_of:
+            detail = f"if '{resource}/*' is present, must not specify {name}"
+            errors.append(invalid(where, name, detail))
+        if sub in sub_of_every:
+            detail = f"if '*/{sub}' is present, must not specify {name}"
+            errors.append(invalid(where, name, detail))
+        if sub == WILDCARD:
+            every_sub_of.add(resource)
+        if resource == WILDCARD:
+            sub_of_every.add(sub)
+    if "*/*" in resources and len(resources) > 1:
+        detail = "if '*/*' is present, must not specify other resources"
+        errors.append(invalid(path, resources, detail))
+    whole = [name for name in resources if "/" not in name]
+    if WILDCARD in whole and len(whole) > 1:
+        detail = "if '*' is present, must not specify other resources without subresources"
+        errors.append(invalid(path, resources, detail))
+    return errors

@@ -1,0 +1,99 @@
+"""ValidatingAdmissionPolicy, but for its expressions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.policies import (
+    PolicyStrategy,
+    policy_printer,
+    validate_condition_names,
+    validate_param_kind,
+    validate_variable_names,
+)
+from apiserver.resources.builtin.admissionregistration.rules import (
+    FAILURE_POLICIES,
+    validate_choice,
+    validate_match,
+)
+from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.printing import Column
+
+_NOTHING: Final = "validations or auditAnnotations must contain at least one item"
+_REASONS: Final = ("Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
+
+
+class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
+    """A validating policy refuses requests that break its rules, or remarks on them."""
+
+    printer = policy_printer(
+        Column(
+            "Validations",
+            "Validations indicates the number of validation rules defined in this configuration",
+            type="integer",
+        ),
+        "validations",
+    )
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document["spec"]
+        validations, audits = spec.get("validations") or [], spec.get("auditAnnotations") or []
+        match = spec.get("matchConstraints")
+        errors = validate_choice(spec.get("failurePolicy"), FAILURE_POLICIES, "spec.failurePolicy")
+        errors += validate_param_kind(spec.get("paramKind"), "spec.paramKind")
+        path = "spec.matchConstraints"
+        errors += [required(path)] if match is None else validate_match(match, path, rules_needed=True)
+        conditions = spec.get("matchConditions") or []
+        errors += validate_condition_names(conditions, "spec.matchConditions")
+        errors += validate_variable_names(spec.get("variables") or [], "spec.variables")
+        if not validations and not audits:
+            errors.append(required("spec.validations", _NOTHING))
+            errors.append(required("spec.auditAnnotations", _NOTHING))
+        for index, validation in enumerate(validations):
+            errors += _validate_rule(validation, f"spec.validations[{index}]")
+        return errors + _validate_audits(audits)
+
+
+def _validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
+    expression, message = rule.get("expression", ""), rule.get("message", "")
+    errors = [] if expression.strip() else [required(f"{path}.expression")]
+    if message and not message.strip():
+        detail = "message must be non-empty if specified"
+        errors.append(invalid(f"{path}.message", message, detail))
+    elif "\n" in message.strip():
+        errors.append(invalid(f"{path}.message", message, "message must not contain line breaks"))
+    elif "\n" in expression.strip() and not message and not rule.get("messageExpression"):
+        detail = "message must be specified if expression contains line breaks"
+        errors.append(required(f"{path}.message", detail))
+    reason = rule.get("reason")
+    if reason is not None and reason not in _REASONS:
+        errors.append(not_supported(f"{path}.reason", reason, _REASONS))
+    return errors
+
+
+def _validate_audits(audits: list[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    keys: set[str] = set()
+    for index, audit in enumerate(audits):
+        path, key = f"spec.auditAnnotations[{index}]", audit.get("key", "")
+        if key:
+            errors += validate_qualified_name(key, f"{path}.key")
+        else:
+            errors.append(required(f"{path}.key"))
+        if key in keys:
+            errors.append(duplicate(f"{path}.key", key))
+        keys.add(key)
+        if not audit.get("valueExpression", "").strip():
+            errors.append(required(f"{path}.valueExpression"))
+    return errors
+
+
+STRATEGY = ValidatingAdmissionPolicyStrategy

@@ -1,0 +1,17 @@
+"""CustomResourceDefinition, as far as it is an object like others."""
+
+from __future__ import annotations
+
+from apiserver.resources.printing import DEFAULT
+from apiserver.resources.strategy import Strategy
+
+
+class CustomResourceDefinitionStrategy(Strategy):
+    """A CustomResourceDefinition is shown by its name, and is only changed knowingly."""
+
+    allow_unconditional_update = False
+    generation_of = ("spec",)
+    printer = DEFAULT
+
+
+STRATEGY = CustomResourceDefinitionStrategy

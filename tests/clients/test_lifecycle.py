@@ -1,0 +1,333 @@
+"""A server's process: how it starts, how it ends, and what it refuses to start with."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.server_process import ServerProcess, running_server
+
+MEMORY = "--storage=memory://"
+ADMIN = {"Authorization": "Bearer admin-token"}
+
+
+def connect(server: ServerProcess) -> http.client.HTTPSConnection:
+    """Return a connection that trusts the server's CA and nobody else."""
+    context = ssl.create_default_context(cafile=str(server.ca))
+    port = int(server.url.rpartition(":")[2])
+    return http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+
+
+def get(connection: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]:
+    connection.request("GET", path, headers=ADMIN)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def run(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Run the command until it ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "apiserver", *flags],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_what_it_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data") as server:
+        written = [path for path in server.directory.rglob("*") if path.name != "tokens.csv"]
+        secret = [
+            path for path in written if path.is_file() and path.name not in ("stdout", "stderr")
+        ]
+        assert {"admin.kubeconfig", "ca.key", "apiserver.key", "state.db"} <= {
+            path.name for path in secret
+        }
+        for path in secret:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_names_and_addresses_of_the_machine_are_in_the_certificate(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY, "--tls-san=api.example.com,192.0.2.7") as server:
+        context = ssl.create_default_context(cafile=str(server.ca))
+        port = int(server.url.rpartition(":")[2])
+        for name in (
+            "localhost", "127.0.0.1", "::1", "kubernetes.default.svc", "10.0.0.1",
+            "api.example.com", "192.0.2.7",
+        ):  # fmt: skip
+            with (
+                socket.create_connection(("127.0.0.1", port)) as plain,
+                context.wrap_socket(plain, server_hostname=name) as tls,
+            ):
+                assert tls.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_certificate_that_is_there_already_is_served(tmp_path: Path) -> None:
+    with running_server(tmp_path / "first", MEMORY) as first:
+        theirs = first.directory / "certificates"
+    certificates = tmp_path / "shared"
+    certificates.mkdir()
+    for name in ("apiserver.crt", "apiserver.key"):
+        (certificates / name).write_bytes((theirs / name).read_bytes())
+    before = (certificates / "apiserver.crt").read_bytes()
+    flags = (MEMORY, f"--cert-dir={certificates}", "--tls-san=not.in.it")
+    with running_server(tmp_path / "second", *flags) as second:
+        der = ssl.PEM_cert_to_DER_cert(before.decode())
+        context = ssl.create_default_context(cafile=str(theirs / "ca.crt"))
+        port = int(second.url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as tls,
+        ):
+            assert tls.getpeercert(binary_form=True) == der
+    assert (certificates / "apiserver.crt").read_bytes() == before
+
+
+def test_a_new_name_makes_a_new_certificate_of_the_same_authority(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data", MEMORY)
+    server.start()
+    authority = server.ca.read_bytes()
+    server.stop()
+    with running_server(tmp_path / "data", MEMORY, "--tls-san=new.example.com") as again:
+        context = ssl.create_default_context(cafile=str(again.ca))
+        port = int(again.url.rpartition(":")[2])
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            context.wrap_socket(plain, server_hostname="new.example.com"),
+        ):
+            assert again.ca.read_bytes() == authority
+
+
+def test_a_stop_ends_watches_cleanly_and_within_seconds(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY) as server:
+        watching = connect(server)
+        watching.request("GET", "/api/v1/namespaces?watch=1", headers=ADMIN)
+        stream = watching.getresponse()
+        assert json.loads(stream.readline())["type"] == "ADDED"
+        idle = connect(server)
+        assert get(idle, "/readyz")[0] == 200
+        begun = time.monotonic()
+        ended = threading.Thread(target=stream.read)
+        ended.start()
+        assert server.stop() == 0
+        assert time.monotonic() - begun < 5
+        ended.join(5)
+        assert not ended.is_alive()
+        watching.close()
+        idle.close()
+
+
+def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY) as server:
+        body = b'{"metadata":{"name":"late"}}'
+        writing = connect(server)
+        writing.putrequest("POST", "/api/v1/namespaces/default/configmaps")
+        writing.putheader("Authorization", ADMIN["Authorization"])
+        writing.putheader("Content-Type", "application/json")
+        writing.putheader("Content-Length", str(len(body)))
+        writing.endheaders(body[:10])
+        other = connect(server)
+        assert get(other, "/version")[0] == 200
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        while server.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))).close()
+            except ConnectionRefusedError:
+                break
+        writing.send(body[10:])
+        assert writing.getresponse().status == 201
+        assert server.process.wait(5) == 0
+        writing.close()
+        other.close()
+
+
+def test_while_a_stop_is_delayed_the_server_serves_and_is_not_ready(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=1s") as server:
+        connection = connect(server)
+        assert get(connection, "/readyz")[0] == 200
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 1
+        while get(connection, "/readyz")[0] == 200:
+            assert time.monotonic() < deadline
+        assert get(connection, "/livez")[0] == 200
+        assert b"[-]shutdown failed" in get(connection, "/readyz")[1]
+        assert server.process.wait(5) == 0
+        connection.close()
+
+
+def test_without_anonymous_requests_everybody_must_say_who_they_are(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY, "--anonymous-auth=false") as server:
+        connection = connect(server)
+        connection.request("GET", "/readyz")
+        assert connection.getresponse().status == 401
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--no-such-flag=1"], "unknown flag: --no-such-flag"),
+        (["stray"], "unknown argument: stray"),
+        (["--secure-port=x"], 'invalid argument "x" for "--secure-port": must be a number'),
+        (["--secure-port=70000"], "must be a port"),
+        (["--bind-address=nowhere"], "must be an IP address"),
+        (["--event-ttl=1"], 'time: missing unit in duration "1"'),
+        (["--authorization-mode=Webhook"], "Webhook is none of"),
+        (["--anonymous-auth=maybe"], "must be true or false"),
+        (["--service-cluster-ip-range=10.0.0.0/33"], "must be a range of IP addresses"),
+        (["--service-node-port-range=5-1"], "must be a range of ports"),
+        (["--storage-media-type=application/yaml"], "must be application/json"),
+        (["--token-auth-file=/no/such/file"], "no such file"),
+        (["--tls-cert-file=/dev/null"], "need each other"),
+        (["--workers=2"], "needs --etcd-servers"),
+        (["--storage=memory://", "--etcd-servers=http://127.0.0.1:1"], "exclude each other"),
+    ],
+)
+def test_a_wrong_value_is_one_clear_line(flags: list[str], says: str) -> None:
+    done = run(*flags)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_flags_that_mean_nothing_here_are_taken_with_a_warning(tmp_path: Path) -> None:
+    flags = ("--profiling=false", "--max-connection-bytes-per-sec", "5", "--watch-cache=true")
+    with running_server(tmp_path / "data", MEMORY, *flags) as server:
+        assert "--profiling has no effect here" in server.log
+        assert "--max-connection-bytes-per-sec has no effect here" in server.log
+        assert "watch-cache" not in server.log
+
+
+def test_help_names_every_flag_and_no_insecure_port() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "insecure-port" not in done.stdout
+    for flag in ("--secure-port", "--etcd-servers", "--data-dir", "--service-account-key-file"):
+        assert flag in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("storage", "says"),
+    [("nonsense://", "expected memory://"), ("sqlite:////proc/no/such/place", "/proc/no")],
+)
+def test_a_store_that_cannot_be_opened_is_one_line(
+    tmp_path: Path, storage: str, says: str
+) -> None:
+    done = run(f"--data-dir={tmp_path}", f"--storage={storage}", "--secure-port=0")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run(f"--data-dir={tmp_path}", MEMORY, f"--secure-port={port}")
+    assert done.returncode == 1
+    assert done.stderr == f"apiserver: 127.0.0.1 port {port}: Address already in use\n"
+
+
+def test_a_second_server_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data"):
+        done = run(f"--data-dir={tmp_path / 'data'}", "--secure-port=0")
+    assert done.returncode == 1
+    assert "in use by another process" in done.stderr
+
+
+def etcd_flags(etcd_url: str) -> list[str]:
+    return [f"--etcd-servers={etcd_url}", f"--etcd-prefix=/{uuid.uuid4()}"]
+
+
+def pids_of_workers(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def test_workers_share_a_port_and_one_that_dies_is_replaced(etcd_url: str, tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", "--workers=2", *etcd_flags(etcd_url)) as server:
+        assert server.process is not None
+        before = pids_of_workers(server.process.pid)
+        assert len(before) == 2
+        for _ in range(20):
+            connection = connect(server)
+            assert get(connection, "/api/v1/namespaces/default")[0] == 200
+            connection.close()
+        subprocess.run(["kill", "-9", str(before[0])], check=True)
+        deadline = time.monotonic() + 10
+        while len(set(pids_of_workers(server.process.pid)) - set(before)) < 1:
+            assert time.monotonic() < deadline
+        assert server.stop() == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+def test_workers_do_not_outlive_their_parent(etcd_url: str, tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", "--workers=2", *etcd_flags(etcd_url)) as server:
+        assert server.process is not None
+        workers = pids_of_workers(server.process.pid)
+        server.kill()
+        deadline = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < deadline
+
+
+def test_servers_that_start_at_once_on_nothing_share_all_they_make(
+    etcd_url: str, tmp_path: Path
+) -> None:
+    flags = [f"--cert-dir={tmp_path / 'shared'}", *etcd_flags(etcd_url)]
+    servers = [
+        ServerProcess(
+            tmp_path / f"server-{number}", *flags, f"--advertise-address=192.0.2.{number}"
+        )
+        for number in (1, 2, 3)
+    ]
+    threads = [threading.Thread(target=server.start) for server in servers]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for server in servers:
+            assert server.url, server.log
+            context = ssl.create_default_context(cafile=str(tmp_path / "shared" / "ca.crt"))
+            port = int(server.url.rpartition(":")[2])
+            connection = http.client.HTTPSConnection("localhost", port, context=context)
+            status, body = get(connection, "/api/v1/namespaces/default/endpoints/kubernetes")
+            assert status == 200
+            connection.close()
+        connection = http.client.HTTPSConnection("localhost", port, context=context)
+        deadline = time.monotonic() + 15
+        alive = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+        while addresses(connection) != alive:
+            assert time.monotonic() < deadline
+        servers[0].stop()
+        while addresses(connection) != alive[1:]:
+            assert time.monotonic() < deadline
+        connection.close()
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def addresses(connection: http.client.HTTPSConnection) -> list[str]:
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+    status, body = get(connection, path)
+    assert status == 200
+    return [endpoint["addresses"][0] for endpoint in json.loads(body)["endpoints"]]

@@ -1,0 +1,111 @@
+"""What they may do."""
+
+from __future__ import annotations
+
+import pytest
+
+from apiserver.access.authorization.attributes import (
+    ALLOWED,
+    NO_OPINION,
+    Attributes,
+    Decision,
+    Verdict,
+    forbidden_message,
+)
+from apiserver.access.authorization.modes import authorizer_of
+from apiserver.access.authorization.union import Union
+from apiserver.machinery.users import ANONYMOUS, MASTERS, UserInfo
+
+VIEWER = UserInfo("viewer", groups=("viewers",))
+ADMIN = UserInfo("admin", groups=(MASTERS,))
+
+
+def path(user: UserInfo, verb: str, where: str) -> Attributes:
+    return Attributes(user, verb, where, is_resource_request=False)
+
+
+def pods(user: UserInfo, verb: str = "get", **more: str) -> Attributes:
+    return Attributes(user, verb, "", is_resource_request=True, resource="pods", **more)
+
+
+class Says:
+    """An authorizer with one answer."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.asked = 0
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        self.asked += 1
+        return self.decision
+
+
+async def test_administrators_may_do_anything_whatever_the_mode() -> None:
+    for mode in ("RBAC", "AlwaysDeny"):
+        assert (await authorizer_of([mode]).authorize(pods(ADMIN, "delete"))) is ALLOWED
+
+
+@pytest.mark.parametrize("where", ["/healthz", "/livez", "/readyz", "/version", "/version/"])
+async def test_public_paths_may_be_read_by_everybody(where: str) -> None:
+    authorizer = authorizer_of(["RBAC"])
+    for user in (ANONYMOUS, VIEWER):
+        assert (await authorizer.authorize(path(user, "get", where))).verdict is Verdict.ALLOW
+        assert (await authorizer.authorize(path(user, "post", where))) is NO_OPINION
+
+
+@pytest.mark.parametrize("where", ["/", "/api", "/apis", "/metrics", "/readyz/etcd", "/openapi/v3"])
+async def test_other_paths_may_not(where: str) -> None:
+    assert (await authorizer_of(["RBAC"]).authorize(path(VIEWER, "get", where))) is NO_OPINION
+
+
+async def test_a_resource_is_no_public_path_whatever_its_path() -> None:
+    asked = Attributes(VIEWER, "get", "/healthz", is_resource_request=True, resource="pods")
+    assert (await authorizer_of(["RBAC"]).authorize(asked)) is NO_OPINION
+
+
+async def test_always_allow_lets_everybody_in() -> None:
+    assert (await authorizer_of(["AlwaysAllow"]).authorize(pods(ANONYMOUS))) is ALLOWED
+
+
+async def test_the_node_mode_adds_nothing() -> None:
+    assert (await authorizer_of(["Node", "RBAC"]).authorize(pods(VIEWER))) is NO_OPINION
+
+
+async def test_the_first_who_decides_ends_the_question() -> None:
+    first, last = Says(Decision(Verdict.DENY, "no")), Says(ALLOWED)
+    decision = await Union([Says(NO_OPINION), first, last]).authorize(pods(VIEWER))
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, "no")
+    assert last.asked == 0
+
+
+async def test_the_reasons_of_all_who_have_no_opinion_are_told() -> None:
+    authorizers = [Says(Decision(Verdict.NO_OPINION, text)) for text in ("one", "", "two")]
+    decision = await Union(authorizers).authorize(pods(VIEWER))
+    assert decision.reason == "one\ntwo"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason", "message"),
+    [
+        (
+            pods(VIEWER, namespace="n"),
+            "",
+            'User "viewer" cannot get resource "pods" in API group "" in the namespace "n"',
+        ),
+        (
+            pods(VIEWER, "patch", group="apps", subresource="scale"),
+            "",
+            'User "viewer" cannot patch resource "pods/scale" in API group "apps" '
+            "at the cluster scope",
+        ),
+        (
+            path(UserInfo('<a&"b>'), "get", "/metrics"),
+            "because <x>",
+            'User "&lt;a&amp;\\"b&gt;" cannot get path "/metrics": because <x>',
+        ),
+    ],
+)
+def test_a_refusal_says_who_may_not_do_what(
+    attributes: Attributes, reason: str, message: str
+) -> None:
+    assert forbidden_message(attributes, reason) == message

@@ -1,0 +1,337 @@
+"""The watch cache: what is answered from memory, what goes to the store, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import cast
+
+import pytest
+
+from storage.cache.cache import WatchCache
+from storage.cache.window import FEWEST
+from storage.errors import Compacted, Unavailable
+from storage.hub import Watcher
+from storage.interface import ABSENT, LATEST, Batch, Page, Record
+from storage.memory import MemoryStore
+
+ROOT = "/r/"
+Batches = AsyncGenerator[Batch[bytes], None]
+
+
+class Shared(MemoryStore):
+    """A store that others write too: it must be asked for its revision, and the asking counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.reads = 0
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.hastens = True
+        self.feeding = asyncio.Event()
+        self.feeding.set()
+
+    def newest(self) -> int | None:
+        return None
+
+    def hasten(self) -> bool:
+        return self.hastens and super().hasten()
+
+    async def revision(self) -> int:
+        self.asked += 1
+        revision = self._revision
+        await self.answering.wait()
+        return revision
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
+        self.reads += 1
+        return await super().get(key, revision=revision)
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[bytes]:
+        self.reads += 1
+        return await super().list(prefix, start=start, limit=limit, revision=revision)
+
+    async def watch(self, prefix: str, *, after: int) -> Batches:
+        async with aclosing(super().watch(prefix, after=after)) as batches:
+            async for batch in batches:
+                await self.feeding.wait()
+                yield batch
+
+
+@asynccontextmanager
+async def cached(store: MemoryStore, window: int = 20_000) -> AsyncIterator[WatchCache[bytes]]:
+    """Yield a cache that has read the store."""
+    async with WatchCache(store, ROOT, window=window) as cache:
+        if isinstance(store, Shared):
+            store.asked = store.reads = 0
+        yield cache
+
+
+async def write(store: MemoryStore, key: str, times: int = 1) -> Record[bytes]:
+    """Change a key some times."""
+    current = await MemoryStore.get(store, key)
+    for _ in range(times):
+        expected = current.revision if current else ABSENT
+        current = await store.put(key, b"v", expected=expected)
+    assert current is not None
+    return current
+
+
+async def test_reads_of_the_latest_state_share_the_question_for_the_revision() -> None:
+    """One is on its way, one waits; whoever comes meanwhile gets the answer of the one that waits."""
+    store = Shared()
+    made = await write(store, "/r/a")
+    async with cached(store) as cache:
+        store.answering.clear()
+        first = asyncio.create_task(cache.get("/r/a"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert store.asked == 1
+        changed = await write(store, "/r/a")
+        later = [asyncio.create_task(cache.get("/r/a")) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert store.asked == 1
+        store.answering.set()
+        assert await first in (made, changed)
+        assert await asyncio.gather(*later) == 20 * [changed]
+        assert store.asked == 2
+        assert store.reads == 0
+
+
+async def test_a_question_that_failed_fails_those_who_asked_and_nobody_else() -> None:
+    class Failing(Shared):
+        async def revision(self) -> int:
+            await super().revision()
+            if self.asked == 1:
+                raise Unavailable("not now")
+            return self._revision
+
+    async with cached(Failing()) as cache:
+        results = await asyncio.gather(cache.get("/r/a"), cache.get("/r/b"), return_exceptions=True)
+        assert [type(each) for each in results] == [Unavailable, Unavailable]
+        assert await cache.get("/r/a") is None
+
+
+async def test_a_reader_that_goes_away_takes_nobody_with_it() -> None:
+    store = Shared()
+    made = await write(store, "/r/a")
+    async with cached(store) as cache:
+        store.answering.clear()
+        gone, staying = (asyncio.create_task(cache.get("/r/a")) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        store.answering.set()
+        assert await staying == made
+
+
+async def test_where_nobody_else_writes_nobody_is_asked() -> None:
+    class Alone(MemoryStore):
+        async def revision(self) -> int:
+            raise AssertionError("nobody should ask")
+
+    store = Alone()
+    async with cached(store) as cache:
+        made = await cache.put("/r/a", b"v", expected=ABSENT)
+        assert await cache.get("/r/a") == made
+        assert (await cache.list(ROOT)).records == [made]
+        assert await cache.revision() == made.revision
+
+
+@pytest.mark.parametrize("hastens", [True, False])
+async def test_a_foreign_revision_does_not_stop_reads(hastens: bool) -> None:
+    store = Shared()
+    store.hastens = hastens
+    made = await write(store, "/r/a")
+    async with cached(store) as cache:
+        foreign = await write(store, "/elsewhere")
+        async with asyncio.timeout(1):
+            assert await cache.get("/r/a") == made
+            assert (await cache.list(ROOT)).revision == foreign.revision
+        assert (cache.seen == foreign.revision) is hastens
+        assert (store.reads == 0) is hastens
+
+
+async def test_a_feed_that_stands_still_is_waited_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After that the store itself is read, at once, until the feed moves again."""
+    monkeypatch.setattr("storage.cache.cache.FRESHNESS_TIMEOUT", 0.05)
+    store = Shared()
+    await write(store, "/r/a")
+    async with cached(store) as cache:
+        store.feeding.clear()
+        changed = await write(store, "/r/a")
+        assert await cache.get("/r/a") == changed
+        async with asyncio.timeout(0.04):
+            assert await cache.get("/r/a") == changed
+            assert (await cache.list(ROOT)).records == [changed]
+        assert store.reads == 3
+        store.feeding.set()
+        assert await cache.reach(changed.revision)
+        assert await cache.get("/r/a") == changed
+        assert store.reads == 3
+
+
+async def test_a_revision_that_nobody_reaches_leaves_nothing_behind() -> None:
+    async with cached(MemoryStore()) as cache:
+        assert not await cache.reach(10**15, patience=0.02)
+        waiting = asyncio.create_task(cache.reach(10**15))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert len(cache._progress) == 0
+
+
+async def test_old_revisions_are_read_from_the_store() -> None:
+    store = Shared()
+    made = await write(store, "/r/a")
+    changed = await write(store, "/r/a")
+    await write(store, "/r/b")
+    async with cached(store) as cache:
+        assert await cache.get("/r/a", revision=made.revision) == made
+        assert (await cache.list(ROOT, revision=changed.revision)).records == [changed]
+        assert store.reads == 2
+        assert len((await cache.list(ROOT, revision=cache.seen)).records) == 2
+        assert store.reads == 2
+
+
+async def test_one_state_is_one_record() -> None:
+    """As it is now, as a watcher is told of it, as the next change replaces it, and in conflicts."""
+    store = MemoryStore()
+    async with cached(store) as cache:
+        watcher = cache.subscribe(ROOT, cache.seen)
+        made = await cache.put("/r/a", b"1", expected=ABSENT)
+        assert cache.peek("/r/a") is made
+        (event,) = (await watcher.next()).events
+        assert event.record is made
+        changed = await cache.put("/r/a", b"2", expected=made.revision)
+        (event,) = (await watcher.next()).events
+        assert event.previous is made
+        assert event.record is changed
+        for refused in (
+            cache.put("/r/a", b"3", expected=ABSENT),
+            cache.delete("/r/a", expected=made.revision),
+        ):
+            with pytest.raises(Exception, match="expected revision") as conflict:
+                await refused
+            assert conflict.value.current is changed  # type: ignore[attr-defined]
+
+
+async def test_what_was_written_before_the_feed_brings_it_is_the_same_record_too() -> None:
+    store = Shared()
+    async with cached(store) as cache:
+        store.feeding.clear()
+        made = await cache.put("/r/a", b"1", expected=ABSENT)
+        assert cache.peek("/r/a") is None
+        store.feeding.set()
+        assert await cache.get("/r/a") is made
+        assert not cache._written
+
+
+async def test_a_watch_from_before_memory_is_read_from_the_store_and_joins() -> None:
+    store = MemoryStore()
+    start = await store.revision()
+    await write(store, "/r/a", FEWEST * 2)
+    async with cached(store) as cache:
+        await write(store, "/r/a", 10)
+        with pytest.raises(Compacted):
+            cache.subscribe(ROOT, start)
+        batches = cast("Batches", cache.watch(ROOT, after=start))
+        seen: list[int] = []
+        async with aclosing(batches):
+            async for batch in batches:
+                seen += [event.revision for event in batch.events]
+                if len(seen) == FEWEST * 2 + 10:
+                    break
+            assert cache.watchers == 0
+            last = await write(store, "/r/a")
+            seen += [event.revision for event in (await anext(batches)).events]
+            assert cache.watchers == 1
+        assert seen == list(range(start + 1, last.revision + 1))
+
+
+async def test_a_watch_whose_history_is_empty_joins_too() -> None:
+    """Nothing in the store's history is for it, so only a bookmark can tell that it is at its end."""
+    store = MemoryStore()
+    start = await store.revision()
+    await write(store, "/r/a", 10)
+    async with cached(store) as cache:
+        batches = cast("Batches", cache.watch("/r/quiet/", after=start))
+        async with aclosing(batches), asyncio.timeout(2):
+            assert await anext(batches) == Batch(start)
+            joined = await anext(batches)
+            assert joined.revision >= cache.oldest
+            reading = asyncio.ensure_future(anext(batches))
+            await asyncio.sleep(0)
+            assert cache.watchers == 1
+            made = await write(store, "/r/quiet/a")
+            assert [event.record for event in (await reading).events] == [made]
+
+
+async def test_memory_follows_what_lives_and_not_what_happens() -> None:
+    store = MemoryStore()
+    async with cached(store, window=3 * FEWEST) as cache:
+        await write(store, "/r/a", 4 * FEWEST)
+        await cache.refresh()
+        assert cache._window.events == FEWEST
+        for number in range(2 * FEWEST):
+            await write(store, f"/r/{number}")
+        await write(store, "/r/a", 2 * FEWEST)
+        await cache.refresh()
+        assert cache._window.events == 2 * FEWEST + 1
+        for number in range(2 * FEWEST):
+            await write(store, f"/r/more-{number}")
+        await write(store, "/r/a", 2 * FEWEST)
+        await cache.refresh()
+        assert cache._window.events == 3 * FEWEST
+
+
+async def test_the_cache_checks_itself_against_the_store() -> None:
+    store = MemoryStore()
+    for number in range(20):
+        await write(store, f"/r/{number:02}")
+    async with cached(store) as cache:
+        assert await cache.check() == []
+        window = cache._window
+        del window._records["/r/03"]
+        window._records["/r/05"] = Record("/r/05", b"?", 1, 1)
+        window._records["/r/99"] = Record("/r/99", b"?", 1, 1)
+        assert await cache.check() == ["/r/03", "/r/05", "/r/99"]
+
+
+async def test_watches_end_when_the_cache_closes() -> None:
+    async with cached(MemoryStore()) as cache:
+        watcher: Watcher[bytes] = cache.subscribe(ROOT, cache.seen)
+        waiting = asyncio.create_task(watcher.next())
+        await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="closing"):
+        await waiting
+
+
+async def test_counts_are_of_a_prefix() -> None:
+    store = MemoryStore()
+    for key in ("/r/a/1", "/r/a/2", "/r/ab/1", "/r/b/1"):
+        await write(store, key)
+    async with cached(store) as cache:
+        counts = [cache.count(each) for each in ("/r/a/", "/r/a", "/r/", "/r/c/")]
+        assert counts == [2, 3, 4, 0]
+        assert len(cache) == 4
+
+
+async def test_an_exact_watch_is_of_one_key() -> None:
+    store = MemoryStore()
+    async with cached(store) as cache:
+        start = cache.seen
+        made = await cache.put("/r/a", b"v", expected=ABSENT)
+        await cache.put("/r/ab", b"v", expected=ABSENT)
+        watcher = cache.subscribe("/r/a", start, exact=True)
+        gone = await cache.delete("/r/a", expected=made.revision)
+        await cache.put("/r/abc", b"v", expected=ABSENT)
+        batch = watcher.take()
+        assert batch is not None
+        assert [event.revision for event in batch.events] == [made.revision, gone.revision]
