@@ -99,13 +99,14 @@ class MemoryStore:
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         if after < self._compacted:
             raise Compacted(after, self._compacted)
-        watcher = self._hub.join(prefix, max(after, self._revision))
+        joined = self._revision
+        watcher = self._hub.join(prefix, max(after, joined))
         try:
             missed = self._log[bisect_right(self._log, after, key=_revision_of) :]
             history = [event for event in missed if event.key.startswith(prefix)]
             yield Batch(after)
-            if history:
-                yield Batch(history[-1].revision, history)
+            if after < joined:
+                yield Batch(joined, history)
             while True:
                 yield await watcher.next()
         finally:

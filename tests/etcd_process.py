@@ -134,9 +134,7 @@ def etcd_process(*arguments: str, scheme: str = "http") -> Iterator[EtcdProcess]
 
 
 @contextmanager
-def etcd_cluster(
-    size: int, *arguments: str, scheme: str = "http"
-) -> Iterator[list[EtcdProcess]]:
+def etcd_cluster(size: int, *arguments: str, scheme: str = "http") -> Iterator[list[EtcdProcess]]:
     """Yield the started members of a cluster, which the caller may kill, freeze and restart."""
     binary = find_etcd()
     if binary is None:

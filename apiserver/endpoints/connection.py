@@ -71,7 +71,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         request = self._request
-        if request is None or request.content.is_eof():
+        if not self.busy and (request is None or request.content.is_eof()):
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self._refuse_head()

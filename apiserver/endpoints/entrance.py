@@ -65,8 +65,10 @@ class Entrance:
         self._open += 1
         try:
             response = await self._answer(request, connection)
-            if self._drained is not None and not response.prepared:
-                response.force_close()
+            if self._drained is not None:
+                connection.close()
+                if not response.prepared:
+                    response.headers["Connection"] = "close"
             return response
         finally:
             connection.busy = False
@@ -74,9 +76,7 @@ class Entrance:
             if self._drained is not None and not self._open and not self._drained.done():
                 self._drained.set_result(None)
 
-    async def _answer(
-        self, request: web.BaseRequest, connection: Connection
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         try:
             exchange = open_exchange(request)
         except ValueError:

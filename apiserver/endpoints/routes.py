@@ -67,6 +67,8 @@ class Router:
                 raise NotFound.path()
             return plain_not_found()
         _check_scope(exchange, resource)
+        if resource.strategy.deprecation:
+            exchange.warnings.append(resource.strategy.deprecation)
         if info.parts > 2:
             return await self._subresource(exchange, resource)
         target = Target(resource)

@@ -34,7 +34,7 @@ _SLICE: Final = 500
 _HIGH_WATER: Final = 1024 * 1024
 _RETRY: Final = 0.05
 #: How much longer than a flush took the next one waits, and the most that it waits, in seconds.
-_REST: Final = 2.0
+_REST: Final = 5.0
 _LONGEST_REST: Final = 0.02
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0

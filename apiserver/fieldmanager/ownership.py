@@ -223,7 +223,7 @@ def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
     if atom is None or not fieldset.difference(given_up, owned[version]):
         return merged
     document = versions.at(merged, version)
-    left = pruning.remove(document, given_up, atom) or {}
+    left = pruning.remove(document, given_up, atom)
     for other, fields in owned.items():
         known_atom = versions.atom(other)
         if known_atom is None:

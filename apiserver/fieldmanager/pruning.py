@@ -14,6 +14,7 @@ asked in several versions of the kind::
                                        applied last time
 
 A declared member counts as owned if anything in it is: it cannot be taken apart from what it holds.
+What has lost all its parts but stays itself is empty, not null.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class _Part(NamedTuple):
     @property
     def is_no_field(self) -> bool:
         """Whether it is a declared list without items, which is in no set by itself."""
-        return self.declared and self.value == [] and _list_shape(self.value, self.atom) is not None
+        return self.declared and _is_list_of_nothing(self.value, self.atom)
 
 
 #: Returns what becomes of a part, `_ABSENT` for nothing.
@@ -53,7 +54,7 @@ _Decide: TypeAlias = Callable[[_Part], Any]
 
 
 def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
-    """Return a value without these fields; ``None`` where nothing is left of it."""
+    """Return a value without these fields."""
 
     def decide(part: _Part) -> Any:
         node = fields.get(part.element)
@@ -61,9 +62,10 @@ def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
             return part.value
         return _ABSENT if part.is_held(node) else remove(part.value, node, part.atom)
 
-    if not isinstance(value, dict | list):
-        return value
-    return _rewrite(value, atom, decide) if _has_parts(value, atom) else None
+    if _has_parts(value, atom):
+        return _rewrite(value, atom, decide)
+    # What is owned as a whole has no fields in it that could stay.
+    return type(value)() if isinstance(value, dict | list) else value
 
 
 def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
@@ -92,7 +94,7 @@ def forget(merged: Any, left: Any, last: FieldSet, atom: Atom) -> Any:
 
     def decide(part: _Part) -> Any:
         node = last.get(part.element)
-        if node is None:
+        if node is None or part.is_no_field:
             return part.value
         remainder = remains.get(part.element, _ABSENT)
         if remainder is _ABSENT and part.is_held(node):
@@ -116,23 +118,27 @@ def _has_parts(value: Any, atom: Atom) -> bool:
     return _object_shape(value, atom) is not None or _list_shape(value, atom) is not None
 
 
+def _is_list_of_nothing(value: Any, atom: Atom) -> bool:
+    return value == [] and _list_shape(value, atom) is not None
+
+
 def _index(value: Any, atom: Atom) -> dict[str, Any]:
-    """Return the parts of a value by their elements."""
+    """Return the parts of a value that are fields, by their elements."""
     members = _object_shape(value, atom)
     if members is not None:
-        return {members.find(name)[0]: inner for name, inner in value.items()}
+        found = {name: members.find(name) for name in value}
+        return {
+            element: value[name]
+            for name, (element, below) in found.items()
+            if name not in members.members or not _is_list_of_nothing(value[name], below)
+        }
     items = _list_shape(value, atom)
-    if items is not None:
-        # An item of which nothing was left is null.
-        return indexed([item for item in value if item is not None], items)
-    return {}
+    # Of an item that has lost its keys nothing is left to tell it by.
+    return indexed([item for item in value if item != {}], items) if items is not None else {}
 
 
 def _rewrite(value: Any, atom: Atom, decide: _Decide) -> Any:
-    """Return a value with its parts as they were decided, ``None`` if none of them is left.
-
-    The value itself is returned if nothing was decided.
-    """
+    """Return a value with its parts as they were decided, itself if nothing was."""
     members = _object_shape(value, atom)
     if members is not None:
         return _rewrite_members(value, members, decide)
@@ -149,7 +155,7 @@ def _rewrite_members(value: dict[str, Any], shape: ObjectShape, decide: _Decide)
         changed = changed or outcome is not inner
         if outcome is not _ABSENT:
             kept[name] = outcome
-    return (kept or None) if changed else value
+    return kept if changed else value
 
 
 def _rewrite_items(value: list[Any], shape: ListShape, decide: _Decide) -> Any:
@@ -162,4 +168,4 @@ def _rewrite_items(value: list[Any], shape: ListShape, decide: _Decide) -> Any:
         changed = changed or outcome is not item
         if outcome is not _ABSENT:
             kept.append(outcome)
-    return (kept or None) if changed else value
+    return kept if changed else value

@@ -11,7 +11,7 @@ _UNITS: Final = {
     "ns": 1e-9,
     "us": 1e-6,
     "µs": 1e-6,  # U+00B5, micro sign
-    "μs": 1e-6,  # U+03BC, Greek letter mu  # noqa: RUF003
+    "μs": 1e-6,  # U+03BC, Greek letter mu
     "ms": 1e-3,
     "s": 1.0,
     "m": 60.0,

@@ -197,7 +197,7 @@ def _same(left: Any, right: Any) -> bool:
 class _Operation(jsonpatch.PatchOperation):
     """An operation with its paths split; ``value`` is null where there is none."""
 
-    def __init__(self, operation: Mapping[str, Any], pointer_cls: Any = None) -> None:  # noqa: ARG002
+    def __init__(self, operation: Mapping[str, Any], pointer_cls: Any = None) -> None:
         self.operation = dict(operation)
         self.value = operation.get("value")
 

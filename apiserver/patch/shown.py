@@ -64,12 +64,13 @@ def go_text(value: Any) -> str:
 def patched_json(before: Any, after: Any, in_order: Callable[[Any], Any]) -> str:
     """Return the JSON of a patched document: what the patch has touched is sorted by name.
 
-    ``before`` is the document that was patched; the objects in ``after`` that are still its own
-    stand in the order of their type, which ``in_order`` gives to a copy of it.
+    The document itself always is. The objects in ``after`` that are still those of ``before``,
+    which was patched, stand in the order of their type, which ``in_order`` gives to a copy.
     """
     # The order is found for the whole document; its parts are known by what they were made of.
     ordered: dict[int, Any] = {}
     _pair(before, in_order(before), ordered)
+    del ordered[id(before)]
     text = orjson.dumps(_arranged(after, ordered)).decode()
     for character, escape in _ESCAPES:
         text = text.replace(character, escape)

@@ -7,9 +7,11 @@ from typing import Any
 from apiserver.fieldmanager.errors import FieldManagerError
 from apiserver.machinery.documents import DocumentError, parse_yaml, yaml_duplicates
 from apiserver.machinery.errors import BadRequest, Conflict, UnexplainedError
-from apiserver.machinery.objects import Object
+from apiserver.machinery.gvk import parse_api_version
+from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
+from apiserver.patch.reading import no_object
 from apiserver.registry import namespaces
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
@@ -52,7 +54,7 @@ def read_applied(body: bytes, context: RequestContext, options: WriteOptions) ->
         document: Any = parse_yaml(body)
         twice = yaml_duplicates(body) if options.field_validation != "Ignore" else []
     except DocumentError as error:
-        raise BadRequest(f"error decoding YAML: {error}") from error
+        raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from error
     if twice and options.field_validation == "Strict":
         raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {twice[0]}")
     for complaint in twice:
@@ -61,7 +63,10 @@ def read_applied(body: bytes, context: RequestContext, options: WriteOptions) ->
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise BadRequest("error decoding YAML: the document is not an object")
+        raise BadRequest(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+            + no_object(document)
+        )
     return document
 
 
@@ -81,10 +86,21 @@ def _merged(request: Request, existing: Object | None, applied: Object) -> Objec
     except FieldManagerError as error:
         raise status_of_ownership(error) from error
     except DecodeError as error:
-        raise UnexplainedError(str(error)) from error
+        raise _inconvertible(applied, error) from error
     read = {"kind": definition.kind, "apiVersion": definition.api_version, **canonical.object}
     resource.strategy.default(read)
     return read
+
+
+def _inconvertible(applied: Object, error: DecodeError) -> UnexplainedError:
+    metadata = metadata_of(applied)
+    group, version = parse_api_version(applied["apiVersion"])
+    kind = f"{group}/{version}, Kind={applied['kind']}"
+    return UnexplainedError(
+        f"failed to convert new object ({metadata.get('namespace') or ''}/"
+        f"{metadata.get('name') or ''}; {kind}) to proper version: unable to convert "
+        f"unstructured object to {kind}: error decoding from json: {error}"
+    )
 
 
 async def _created(request: Request, document: Object) -> Outcome:

@@ -22,6 +22,7 @@ from typing import Any
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
+from apiserver.machinery.options import DeleteOptions
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import Scaling
@@ -72,6 +73,8 @@ class Strategy:
     reset_fields: Mapping[str, Mapping[str, Any]] = {}
     #: All that a write to a path can own, as FieldsV1 in which ``*`` fits every element.
     owned_fields: Mapping[str, Mapping[str, Any]] = {}
+    #: What every client of the kind is warned of.
+    deprecation = ""
     #: How objects are scaled, where they have that subresource.
     scale: Scaling | None = None
     #: How ``kubectl get`` shows objects; ``None``: by name and age.
@@ -138,6 +141,10 @@ class Strategy:
         return []
 
     # Delete.
+
+    def warnings_on_delete(self, options: DeleteOptions) -> list[str]:  # noqa: ARG002 - one of many kinds
+        """Return what to tell a client that deletes with these options."""
+        return []
 
     def check_delete(self, existing: Object) -> None:
         """Raise StatusError for an object that may not be deleted."""

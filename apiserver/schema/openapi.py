@@ -49,7 +49,9 @@ _SPECIAL: Final[Mapping[str, Schema]] = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Schema(
         type="string", format="int-or-string", int_or_string=True
     ),
-    "io.k8s.apimachinery.pkg.runtime.RawExtension": _ANY_OBJECT,
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": Schema(
+        type="object", map_type="atomic", preserve_unknown_fields=True
+    ),
     _META + "FieldsV1": _ANY_OBJECT,
     _EXTENSIONS + "JSON": _ANYTHING,
     _EXTENSIONS + "JSONSchemaPropsOrArray": _ANYTHING,

@@ -1,52 +1,142 @@
-"""Documents with their members in the order of their type, as Go writes them.
+"""The order in which types declare their members, which is how a Go server writes their JSON.
 
-Objects are stored and sent as they came; only where a message quotes one does the order show.
+Order means nothing to clients, but some messages quote whole documents. Types declare most members
+in the order of their protobuf numbers; what they do not is in a table. Maps, and documents of no
+built-in type, are sorted by name.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
 
-from apiserver.schema.layout import Field, Layout, message
-from apiserver.schema.typed import is_leaf
+from apiserver.schema.layout import LEAVES, Layout, message
 
-_TYPE_META = ("kind", "apiVersion")
+_CONTAINER: Final = {
+    "envFrom": "ports",
+    "resizePolicy": "resources",
+    "restartPolicy": "resizePolicy",
+    "restartPolicyRules": "restartPolicy",
+    "volumeDevices": "volumeMounts",
+    "startupProbe": "readinessProbe",
+    "terminationMessagePolicy": "terminationMessagePath",
+}
+_CONDITION: Final = {"lastUpdateTime": "status", "lastTransitionTime": "lastUpdateTime"}
+
+# For each type the members that are declared elsewhere than their number says, and after which;
+# those after "" come first.
+_AFTER: Final[Mapping[str, Mapping[str, str]]] = {
+    "apps.v1.DeploymentCondition": _CONDITION,
+    "apps.v1.DeploymentStatus": {
+        "readyReplicas": "updatedReplicas",
+        "terminatingReplicas": "unavailableReplicas",
+    },
+    "apps.v1.ReplicaSetSpec": {"minReadySeconds": "replicas"},
+    "batch.v1.CronJobSpec": {"timeZone": "schedule"},
+    "batch.v1.JobSpec": {
+        "podFailurePolicy": "activeDeadlineSeconds",
+        "successPolicy": "podFailurePolicy",
+        "backoffLimit": "successPolicy",
+        "backoffLimitPerIndex": "backoffLimit",
+        "maxFailedIndexes": "backoffLimitPerIndex",
+    },
+    "core.v1.ConfigMap": {"immutable": "metadata"},
+    "core.v1.Container": _CONTAINER,
+    "core.v1.EphemeralContainerCommon": _CONTAINER,
+    "core.v1.NodeSpec": {"podCIDRs": "podCIDR", "externalID": "configSource"},
+    "core.v1.PersistentVolumeClaimSpec": {"selector": "accessModes"},
+    "core.v1.PodCondition": {"observedGeneration": "type"},
+    "core.v1.PodSecurityContext": {
+        "windowsOptions": "seLinuxOptions",
+        "runAsGroup": "runAsUser",
+        "supplementalGroupsPolicy": "supplementalGroups",
+    },
+    "core.v1.PodSpec": {
+        "initContainers": "volumes",
+        "ephemeralContainers": "containers",
+        "automountServiceAccountToken": "serviceAccount",
+        "shareProcessNamespace": "hostIPC",
+    },
+    "core.v1.PodStatus": {
+        "observedGeneration": "",
+        "nominatedNodeName": "reason",
+        "hostIPs": "hostIP",
+        "podIPs": "podIP",
+        "initContainerStatuses": "startTime",
+    },
+    "core.v1.Secret": {"immutable": "metadata", "stringData": "data"},
+    "core.v1.SecurityContext": {"windowsOptions": "seLinuxOptions", "runAsGroup": "runAsUser"},
+    "core.v1.ServicePort": {"appProtocol": "protocol"},
+    "core.v1.ServiceSpec": {
+        "clusterIPs": "clusterIP",
+        "ipFamilies": "sessionAffinityConfig",
+    },
+    "core.v1.VolumeMount": {"recursiveReadOnly": "readOnly"},
+    "core.v1.VolumeSource": {"projected": "photonPersistentDisk"},
+    "discovery.v1.EndpointSlice": {"addressType": "metadata"},
+    "meta.v1.OwnerReference": {"apiVersion": ""},
+    "networking.v1.IngressSpec": {"ingressClassName": ""},
+}
+
+Arrange = Callable[[Any], Any]
 
 
-def in_order(layout: Layout, document: Any) -> Any:
-    """Return a copy of a document with its members in order, and those of maps by name."""
-    if not isinstance(document, dict):
-        return document
-    result = {name: document[name] for name in _TYPE_META if name in document}
-    for field in _fields(layout):
-        if field.name in document:
-            result[field.name] = _member(field, document[field.name])
-    # What the type does not have stands behind what it has.
-    return {**result, **{name: value for name, value in document.items() if name not in result}}
+def in_order(layout: Layout | None, document: Any) -> Any:
+    """Return a copy of ``document`` with its members in order; sorted if it has no layout."""
+    return by_name(document) if layout is None else _struct(layout.name)(document)
 
 
-def _fields(layout: Layout) -> list[Field]:
-    found: list[Field] = []
-    for field in layout.fields:
-        found += _fields(message(field.type)) if field.embedded else [field]
-    return found
-
-
-def _member(field: Field, value: Any) -> Any:
-    if field.is_map and isinstance(value, dict):
-        return {name: _value(field.value_type, value[name]) for name in sorted(value)}
-    if field.repeated and isinstance(value, list):
-        return [_value(field.type, item) for item in value]
-    return _value(field.type, value)
-
-
-def _value(type_: str, value: Any) -> Any:
-    if is_leaf(type_):
-        return _sorted(value)
-    return in_order(message(type_), value)
-
-
-def _sorted(value: Any) -> Any:
+def by_name(value: Any) -> Any:
+    """Return a copy of a document with all members sorted by name."""
     if isinstance(value, dict):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+        return {name: by_name(value[name]) for name in sorted(value)}
+    if isinstance(value, list):
+        return [by_name(item) for item in value]
+    return value
+
+
+@cache
+def _struct(name: str) -> Arrange:
+    layout = message(name)
+    order: list[str] = ["kind", "apiVersion"] if layout.is_kind else []
+    order += _declared(layout)
+    types = {field.name: field for field in layout.members()}
+
+    def arrange(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return by_name(value)
+        arranged = {}
+        for member in order:
+            if member in value:
+                field = types.get(member)
+                item = value[member]
+                if field is None or isinstance(item, str):
+                    arranged[member] = item
+                elif field.is_map and isinstance(item, dict):
+                    convert = _value(field.value_type)
+                    arranged[member] = {key: convert(item[key]) for key in sorted(item)}
+                elif field.repeated and isinstance(item, list):
+                    arranged[member] = [_value(field.type)(each) for each in item]
+                else:
+                    arranged[member] = _value(field.type)(item)
+        for member in sorted(value.keys() - arranged.keys()):
+            arranged[member] = by_name(value[member])
+        return arranged
+
+    return arrange
+
+
+def _value(type_: str) -> Arrange:
+    return by_name if type_ in LEAVES or type_.startswith("map<") else _struct(type_)
+
+
+def _declared(layout: Layout) -> list[str]:
+    names: list[str] = []
+    for field in layout.fields:
+        names += _declared(message(field.type)) if field.embedded else [field.name]
+    for name, before in _AFTER.get(layout.name, {}).items():
+        if name in names:
+            names.remove(name)
+            names.insert(names.index(before) + 1 if before in names else 0, name)
+    return names

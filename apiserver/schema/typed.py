@@ -130,12 +130,20 @@ class _Struct:
             read = _reader(field, restored=self._restored)
             many = field.repeated or field.is_map
             plain = None if many else _PLAIN.get(field.type)
-            members[field.name] = (plain, field.keeps_empty, read)
+            members[field.name] = (plain, _keeps_empty(field), read)
             if not field.optional:
                 always.append((field.name, *_shown_when_absent(field, read)))
         self._always = tuple(always)
         self._members = members
         return members
+
+
+def _keeps_empty(field: Field) -> bool:
+    if field.name == "managedFields":
+        # No owners at all are a wish, not an omission; whoever keeps owners takes it away.
+        return True
+    # What is stored as protobuf cannot tell a list without items from none, which is null.
+    return field.keeps_empty and not field.repeated and not field.is_map
 
 
 def _shown_when_absent(field: Field, read: Reader) -> tuple[Any, Reader | None]:
@@ -227,11 +235,6 @@ def _wrong(value: Any, go_kind: str, go_type: str, *, restored: bool) -> Excepti
     if restored:
         return unstructured.cannot_restore(go_kind, value)
     return Mismatch(value, go_type)
-
-
-def is_leaf(type_: str) -> bool:
-    """Tell whether values of a type are read as they stand, not member by member."""
-    return type_ in _leaves(restored=False)
 
 
 def _go_name(type_: str) -> str:

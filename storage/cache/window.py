@@ -34,8 +34,7 @@ class Window(Generic[V]):
     def __init__(self, capacity: int) -> None:
         self._records: dict[str, Record[V]] = {}
         self._keys: list[str] = []
-        self._recent: deque[Batch[V]] = deque()
-        self._events = 0
+        self._recent: deque[Event[V]] = deque()
         self._capacity = capacity
         self._changed: dict[str, int] = {}
         self._changed_before = 0
@@ -48,14 +47,13 @@ class Window(Generic[V]):
     @property
     def events(self) -> int:
         """How many recent events are kept."""
-        return self._events
+        return len(self._recent)
 
     def load(self, page: Page[V]) -> None:
         """Start again from all records of a store at one revision."""
         self._records = {record.key: record for record in page.records}
         self._keys = sorted(self._records)
         self._recent.clear()
-        self._events = 0
         self._changed.clear()
         self._changed_before = page.revision
         self.revision = self.oldest = page.revision
@@ -65,9 +63,9 @@ class Window(Generic[V]):
         self.revision = max(self.revision, batch.revision)
         if not batch.events:
             return batch
-        batch = Batch(batch.revision, [self._apply(event) for event in batch.events])
-        self._remember(batch)
-        return batch
+        events = [self._apply(event) for event in batch.events]
+        self._remember(events)
+        return Batch(batch.revision, events)
 
     def get(self, key: str) -> Record[V] | None:
         """Return the record of ``key`` as of ``revision``."""
@@ -96,17 +94,14 @@ class Window(Generic[V]):
 
     def since(self, revision: int, prefix: str) -> Sequence[Event[V]]:
         """Return the events below ``prefix`` after ``revision``, itself not before ``oldest``."""
-        batches = []
-        for batch in reversed(self._recent):
-            if batch.revision <= revision:
+        found = []
+        for event in reversed(self._recent):
+            if event.revision <= revision:
                 break
-            batches.append(batch)
-        return [
-            event
-            for batch in reversed(batches)
-            for event in batch.events
-            if event.revision > revision and event.key.startswith(prefix)
-        ]
+            if event.key.startswith(prefix):
+                found.append(event)
+        found.reverse()
+        return found
 
     def _apply(self, event: Event[V]) -> Event[V]:
         key, record, previous = event.key, event.record, event.previous
@@ -134,11 +129,12 @@ class Window(Generic[V]):
             changed.clear()
             self._changed_before = revision
 
-    def _remember(self, batch: Batch[V]) -> None:
-        self._recent.append(batch)
-        self._events += len(batch.events)
+    def _remember(self, events: Sequence[Event[V]]) -> None:
+        recent = self._recent
+        recent.extend(events)
         kept = min(max(len(self._records), FEWEST), self._capacity)
-        while self._events > kept and len(self._recent) > 1:
-            gone = self._recent.popleft()
-            self._events -= len(gone.events)
-            self.oldest = gone.revision
+        while len(recent) > kept:
+            self.oldest = recent.popleft().revision
+            # A revision is remembered whole or not at all.
+            while recent and recent[0].revision == self.oldest:
+                recent.popleft()

@@ -14,7 +14,7 @@ from storage.errors import Corrupt, StorageError, Unavailable
 from storage.interface import FIRST_REVISION
 
 FORMAT: Final = 1
-#: The most bytes of write-ahead log that are kept on disk when they are not needed any more.
+#: The size at which the write-ahead log is emptied.
 WAL_LIMIT: Final = 64 * 1024 * 1024
 _CACHE_KIB: Final = 16 * 1024
 
@@ -100,7 +100,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     # Nobody else writes; should somebody hold a lock all the same, nothing here may wait for it.
     connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 

@@ -140,11 +140,8 @@ class SQLiteStore:
             reached = after
             while reached < joined:
                 events = self._history(prefix, reached, joined)
-                if events:
-                    yield Batch(events[-1].revision, events)
-                if len(events) < _SLICE:
-                    break
-                reached = events[-1].revision
+                reached = events[-1].revision if len(events) == _SLICE else joined
+                yield Batch(reached, events)
                 await asyncio.sleep(0)
             while True:
                 yield await watcher.next()

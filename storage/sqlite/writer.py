@@ -14,8 +14,6 @@ find: the changes are of unknown outcome, and no others are taken until the file
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import sqlite3
 import threading
 from collections import deque
@@ -27,9 +25,8 @@ from typing import Any, Final
 
 from storage.errors import OutcomeUnknown, StorageError, Unavailable
 from storage.interface import Event
-from storage.sqlite.database import WAL_LIMIT, meaning
-
-log = logging.getLogger(__name__)
+from storage.sqlite.checkpoint import Checkpoints
+from storage.sqlite.database import meaning
 
 _MOST_AT_ONCE: Final = 128
 _TAKEN_BACK: Final = frozenset(
@@ -70,6 +67,7 @@ class Writer:
         self._path = path
         self._connection = connection
         self._published = published
+        self._checkpoints = Checkpoints(path, connection)
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Job] = deque()
         self._busy = False
@@ -100,6 +98,7 @@ class Writer:
         await self._idle.wait()
         self._tasks.put(None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpoints.close)
 
     def _begin(self) -> None:
         jobs = [self._waiting.popleft()]
@@ -161,16 +160,8 @@ class Writer:
         except (sqlite3.Error, MemoryError) as error:
             outcomes = self._failed_commit(outcomes, error)
         else:
-            self._bound_log()
+            self._checkpoints.after_commit()
         self._loop.call_soon_threadsafe(self._finish, outcomes)
-
-    def _bound_log(self) -> None:
-        # A commit copies the log into the file as it goes, unless readers are always in its way.
-        try:
-            if os.stat(f"{self._path}-wal").st_size > 2 * WAL_LIMIT:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except (sqlite3.Error, OSError) as error:
-            log.warning("%s: shortening the write-ahead log failed: %s", self._path, error)
 
     def _failed_commit(self, outcomes: Sequence[_Outcome], error: Exception) -> list[_Outcome]:
         jobs = [outcome.job for outcome in outcomes]

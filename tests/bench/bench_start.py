@@ -2,8 +2,9 @@
 
     python tests/bench/bench_start.py [RUNS] [FLAG ...]
 
-The time runs from the start of the process to the first 200 of /readyz, over TLS, asked from another
-process without pause. The first line is a start on nothing: keys are made, the store is filled.
+The time runs from the start of the process to the first 200 of /readyz, over TLS, asked from
+another process without pause. The first line is a start on nothing: keys are made, the store is
+filled.
 """
 
 from __future__ import annotations

@@ -155,6 +155,47 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
         other.close()
 
 
+def test_a_watch_ends_when_its_client_goes_away(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY) as server:
+        watching, asking = connect(server), connect(server)
+        watching.request("GET", "/api/v1/nodes?watch=1", headers=ADMIN)
+        stream = watching.getresponse()
+        gauge = b"apiserver_longrunning_watches "
+        before = number_after(gauge, get(asking, "/metrics")[1])
+        stream.close()
+        watching.close()
+        deadline = time.monotonic() + 10
+        while number_after(gauge, get(asking, "/metrics")[1]) != before - 1:
+            assert time.monotonic() < deadline
+        asking.close()
+
+
+def number_after(name: bytes, metrics: bytes) -> float:
+    (line,) = [line for line in metrics.splitlines() if line.startswith(name)]
+    return float(line.split()[1])
+
+
+def test_client_certificates_of_another_authority_are_taken_where_it_is_named(
+    tmp_path: Path,
+) -> None:
+    with running_server(tmp_path / "other", MEMORY) as other:
+        theirs = other.directory / "certificates"
+    asked = "/api/v1/namespaces/default"
+    for flags, welcome in (((), False), ((f"--client-ca-file={theirs / 'ca.crt'}",), True)):
+        with running_server(tmp_path / f"data-{welcome}", MEMORY, *flags) as server:
+            context = ssl.create_default_context(cafile=str(server.ca))
+            context.load_cert_chain(theirs / "admin.crt", theirs / "admin.key")
+            port = int(server.url.rpartition(":")[2])
+            connection = http.client.HTTPSConnection("localhost", port, context=context)
+            try:
+                connection.request("GET", asked)
+                assert connection.getresponse().status == 200
+                assert welcome
+            except OSError:
+                assert not welcome
+            connection.close()
+
+
 def test_while_a_stop_is_delayed_the_server_serves_and_is_not_ready(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=1s") as server:
         connection = connect(server)
@@ -226,9 +267,7 @@ def test_help_names_every_flag_and_no_insecure_port() -> None:
     ("storage", "says"),
     [("nonsense://", "expected memory://"), ("sqlite:////proc/no/such/place", "/proc/no")],
 )
-def test_a_store_that_cannot_be_opened_is_one_line(
-    tmp_path: Path, storage: str, says: str
-) -> None:
+def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path, storage: str, says: str) -> None:
     done = run(f"--data-dir={tmp_path}", f"--storage={storage}", "--secure-port=0")
     assert done.returncode == 1
     assert says in done.stderr
@@ -309,8 +348,8 @@ def test_servers_that_start_at_once_on_nothing_share_all_they_make(
             context = ssl.create_default_context(cafile=str(tmp_path / "shared" / "ca.crt"))
             port = int(server.url.rpartition(":")[2])
             connection = http.client.HTTPSConnection("localhost", port, context=context)
-            status, body = get(connection, "/api/v1/namespaces/default/endpoints/kubernetes")
-            assert status == 200
+            path = "/api/v1/namespaces/default/endpoints/kubernetes"
+            assert get(connection, path)[0] == 200
             connection.close()
         connection = http.client.HTTPSConnection("localhost", port, context=context)
         deadline = time.monotonic() + 15

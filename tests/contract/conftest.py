@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.store.stacks import STACKS, Setting, Stack
-from tests.etcd_process import EtcdMissing, etcd_endpoint
-
-
-@pytest.fixture(scope="session")
-def etcd_url() -> Iterator[str]:
-    """The URL of an etcd. Without one its tests are skipped, in CI they fail."""
-    with ExitStack() as stack:
-        try:
-            endpoint = stack.enter_context(etcd_endpoint())
-        except EtcdMissing as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(error))
-        yield endpoint
 
 
 @pytest.fixture(params=list(STACKS))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.wire.conftest import Api
 
 MIB = 1024 * 1024
 HEAD = (
-    "{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer admin-token\r\n{more}\r\n"
+    "{method} {target} HTTP/1.1\r\nHost: localhost\r\n"
+    "Authorization: Bearer admin-token\r\n{more}\r\n"
 )
 
 
@@ -55,11 +57,8 @@ async def connected(address: tuple[str, int], trusting: ssl.SSLContext) -> Async
         yield Wire(reader, writer)
     finally:
         writer.close()
-        with pytest.MonkeyPatch.context():
-            try:
-                await writer.wait_closed()
-            except OSError:
-                pass
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 def head(method: str, target: str, more: str = "") -> str:
@@ -110,7 +109,9 @@ async def test_headers_without_end_are_cut_off(wire: Wire) -> None:
     assert await wire.status() in (0, 400, 431)
 
 
-@pytest.mark.parametrize("target", ["/api/v1/namespaces/a%2Fb", "/api/v1/namespaces/%00", "/%2e%2e"])
+@pytest.mark.parametrize(
+    "target", ["/api/v1/namespaces/a%2Fb", "/api/v1/namespaces/%00", "/%2e%2e"]
+)
 async def test_odd_paths_are_paths_of_nothing(wire: Wire, target: str) -> None:
     await wire.send(head("GET", target))
     assert await wire.status() == 404
@@ -214,12 +215,35 @@ async def test_a_body_that_breaks_off_stores_nothing(
     assert (await api.get(target)).json["items"] == []
 
 
+async def test_a_body_that_does_not_come_in_time_is_not_waited_for(
+    wire: Wire, namespace: str
+) -> None:
+    target = f"/api/v1/namespaces/{namespace}/configmaps?timeout=50ms"
+    more = "Content-Type: application/json\r\nContent-Length: 100\r\n"
+    await wire.send(head("POST", target, more) + '{"metadata":')
+    assert await wire.status() == 504
+    async with asyncio.timeout(20):
+        head_of_answer = await wire.reader.readuntil(b"\r\n\r\n")
+        status = await wire.reader.readline()
+    assert b"application/json" in head_of_answer
+    assert json.loads(status) == {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "Timeout: request did not complete within requested timeout "
+        "- context deadline exceeded",
+        "reason": "Timeout",
+        "details": {},
+        "code": 504,
+    }
+
+
 async def test_who_expects_to_be_told_to_continue_is_told(wire: Wire, namespace: str) -> None:
     target = f"/api/v1/namespaces/{namespace}/configmaps"
     body = '{"metadata":{"name":"patient"}}'
     more = (
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        "Expect: 100-continue\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n"
     )
     await wire.send(head("POST", target, more))
     assert await wire.status() == 100
@@ -244,9 +268,7 @@ async def test_plain_http_on_the_port_is_no_reason_to_stop(
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await writer.drain()
-    try:
+    with suppress(OSError):
         await reader.read()
-    except OSError:
-        pass
     writer.close()
     assert (await api.get("/version")).status == 200

@@ -52,9 +52,7 @@ async def test_nobody_learns_what_the_server_is_made_of(api: Api, path: str) -> 
 async def test_a_timeout_that_is_none_is_refused(api: Api, timeout: str, message: str) -> None:
     answer = await api.get(f"/api/v1/namespaces?timeout={timeout}")
     assert (answer.status, answer.json["reason"]) == (400, "BadRequest")
-    assert answer.json["message"] == (
-        f"invalid timeout specified in the request URL - {message}"
-    )
+    assert answer.json["message"] == (f"invalid timeout specified in the request URL - {message}")
 
 
 @pytest.mark.parametrize("timeout", ["10s", "1h", "-1s", "0", ""])

@@ -65,7 +65,7 @@ def _selected_name(exchange: Exchange) -> str:
     return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
-def _refusal(exchange: Exchange, attributes: Attributes, reason: str) -> web.Response:
+def _refusal(exchange: Exchange, attributes: Attributes, reason: str) -> web.StreamResponse:
     why = forbidden_message(attributes, reason)
     resource = GroupResource(attributes.group, attributes.resource)
     error = Forbidden.of(resource, attributes.name, why)

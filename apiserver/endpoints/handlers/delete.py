@@ -13,6 +13,7 @@ from apiserver.endpoints.response import send_document, send_list, send_object
 from apiserver.machinery import status
 from apiserver.machinery.errors import object_details
 from apiserver.machinery.options import DeleteOptions, delete_options, list_options
+from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 
@@ -23,6 +24,7 @@ async def delete(exchange: Exchange, target: Target) -> web.StreamResponse:
     options = await _options(exchange)
     resource = target.resource
     context = target.context(exchange)
+    _warn(target, context, options)
     written = await delete_object(resource, context, options)
     if not written.removed or resource.strategy.returns_deleted_object:
         code = 202 if not written.removed and options.orphan_dependents is False else 200
@@ -37,9 +39,15 @@ async def deletecollection(exchange: Exchange, target: Target) -> web.StreamResp
     representation = negotiate(exchange.header("Accept"))
     selected = list_options(exchange.query)
     options = await _options(exchange)
-    resource = target.resource
-    found = await delete_collection(resource, target.context(exchange), options, selected)
+    resource, context = target.resource, target.context(exchange)
+    _warn(target, context, options)
+    found = await delete_collection(resource, context, options, selected)
     return send_list(exchange, representation, resource, found)
+
+
+def _warn(target: Target, context: RequestContext, options: DeleteOptions) -> None:
+    for text in target.resource.strategy.warnings_on_delete(options):
+        context.warn(text)
 
 
 async def _options(exchange: Exchange) -> DeleteOptions:

@@ -6,8 +6,9 @@ Between the store and etcd stands a proxy that loses what is asked or what is an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,11 +19,13 @@ from storage.interface import ABSENT, Record
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process, free_ports
 
+T = TypeVar("T")
+
 PREFIX = "/lost/"
 
 
 @pytest.fixture(scope="module")
-def etcd() -> object:
+def etcd() -> Iterator[EtcdProcess]:
     """An etcd of our own: its port must be known."""
     with etcd_process() as process:
         yield process
@@ -38,18 +41,18 @@ class Line:
     key: str
 
     async def lose(
-        self, change: Awaitable[Record[bytes]], when: Callable[[], Awaitable[bool]]
-    ) -> asyncio.Task[Record[bytes]]:
+        self, change: Coroutine[Any, Any, T], when: Callable[[], Awaitable[bool]]
+    ) -> asyncio.Task[T]:
         """Start a change, and break the line once ``when`` holds."""
-        task = asyncio.ensure_future(change)
+        task = asyncio.create_task(change)
         async with asyncio.timeout(10):
             while not await when():
                 await asyncio.sleep(0.005)
         self.proxy.heal()
         self.proxy.cut()
-        return task  # type: ignore[return-value]
+        return task
 
-    async def committed(self, change: Awaitable[Record[bytes]], revision: int) -> object:
+    async def committed(self, change: Coroutine[Any, Any, T], revision: int) -> T:
         """Make a change that etcd commits, and whose answer is lost."""
         self.proxy.loses_answers = True
 
@@ -61,9 +64,9 @@ class Line:
 
     async def unsent(
         self,
-        change: Awaitable[Record[bytes]],
+        change: Coroutine[Any, Any, T],
         meanwhile: Callable[[], Awaitable[object]] | None = None,
-    ) -> object:
+    ) -> T:
         """Make a change that does not get to etcd."""
         self.proxy.loses_requests = True
         waited = 0
@@ -115,7 +118,7 @@ async def test_an_update_that_was_committed_succeeds(line: Line) -> None:
         line.broken.put(line.key, b"two", expected=made.revision), made.revision
     )
     assert changed == await line.sound.get(line.key)
-    assert changed == Record(line.key, b"two", changed.revision, made.revision)  # type: ignore[attr-defined]
+    assert changed == Record(line.key, b"two", changed.revision, made.revision)
 
 
 async def test_an_update_that_was_not_is_made_under_the_same_guard(line: Line) -> None:
@@ -140,16 +143,14 @@ async def test_a_deletion_that_was_committed_is_of_unknown_outcome(line: Line) -
     """The key is gone, and nobody can tell who deleted it."""
     made = await line.sound.put(line.key, b"one", expected=ABSENT)
     with pytest.raises(OutcomeUnknown):
-        await line.committed(
-            line.broken.delete(line.key, expected=made.revision), made.revision
-        )
+        await line.committed(line.broken.delete(line.key, expected=made.revision), made.revision)
     assert await line.sound.get(line.key) is None
 
 
 async def test_a_deletion_that_was_not_is_made_under_the_same_guard(line: Line) -> None:
     made = await line.sound.put(line.key, b"one", expected=ABSENT)
     gone = await line.unsent(line.broken.delete(line.key, expected=made.revision))
-    assert gone == Record(line.key, b"one", gone.revision, made.revision)  # type: ignore[attr-defined]
+    assert gone == Record(line.key, b"one", gone.revision, made.revision)
     assert await line.sound.get(line.key) is None
 
 
@@ -186,5 +187,5 @@ async def test_what_was_never_sent_is_unavailable(
 
 async def test_reads_are_asked_again(line: Line) -> None:
     made = await line.sound.put(line.key, b"one", expected=ABSENT)
-    found = await line.unsent(line.broken.get(line.key))  # type: ignore[arg-type]
+    found = await line.unsent(line.broken.get(line.key))
     assert found == made

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
 
 import pytest
 
@@ -51,7 +50,7 @@ async def line(etcd: EtcdProcess, request: pytest.FixtureRequest) -> AsyncIterat
 
 def watch(store: EtcdStore, prefix: str, after: int) -> aclosing[Batches]:
     """Open a watch that is closed with the block."""
-    return aclosing(cast("Batches", store.watch(prefix, after=after)))
+    return aclosing(store.watch(prefix, after=after))
 
 
 async def collect(batches: Batches, until: int, events: list[Event[bytes]]) -> None:

@@ -22,7 +22,11 @@ def about(info: RequestInfo) -> tuple[str, ...]:
         ("GET", "/api/v1/namespaces", ("list", "", "", "namespaces", "", "")),
         ("GET", "/api/v1/namespaces/a", ("get", "", "a", "namespaces", "a", "")),
         ("PUT", "/api/v1/namespaces/a/status", ("update", "", "a", "namespaces", "a", "status")),
-        ("PUT", "/api/v1/namespaces/a/finalize", ("update", "", "a", "namespaces", "a", "finalize")),
+        (
+            "PUT",
+            "/api/v1/namespaces/a/finalize",
+            ("update", "", "a", "namespaces", "a", "finalize"),
+        ),
         (
             "DELETE",
             "/apis/apps/v1/namespaces/a/deployments",
@@ -46,7 +50,9 @@ def test_paths_below_a_version_are_about_resources(
     assert about(info) == expected
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/apis/apps", "/apis/apps/v1", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/v1", "/apis/apps", "/apis/apps/v1", "/healthz"]
+)
 def test_other_paths_are_about_no_resource(path: str) -> None:
     info = parse("GET", path)
     assert (info.is_resource, info.verb, info.path) == (False, "get", path)

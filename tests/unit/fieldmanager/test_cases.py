@@ -73,8 +73,8 @@ class Scenario:
         elif "error" in step:
             with pytest.raises(UntypedObject) as error:
                 self.write(step)
-            text = str(error.value)
-            assert text == f"failed to create typed patch object (/; /v1, Kind=Thing): {step['error']}"
+            described = "failed to create typed patch object (/; /v1, Kind=Thing): "
+            assert str(error.value) == described + step["error"]
         else:
             outcome = self.write(step)
             assert self.live == before, "what was stored must not be changed"
@@ -105,6 +105,7 @@ class Scenario:
 
     def check_entries(self) -> None:
         entries = managedfields.of(self.live)
+        assert fieldset.LEAF == {}, "what is shared must not be changed"
         assert all(entry["fieldsV1"] for entry in entries), "an owner that owns nothing"
         assert managedfields.encode(managedfields.decode(entries)) == entries
         assert managedfields.encode(managedfields.parse(entries)) == entries

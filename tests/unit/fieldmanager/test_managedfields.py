@@ -76,7 +76,9 @@ def test_malformed_entries_are_refused(changes: dict[str, Any], complaint: str) 
     assert str(error.value) == complaint
 
 
-@pytest.mark.parametrize(("entries", "reset"), [([], True), ([{}], True), ([{}, {}], False), (None, False)])
+@pytest.mark.parametrize(
+    ("entries", "reset"), [([], True), ([{}], True), ([{}, {}], False), (None, False)]
+)
 def test_some_lists_ask_for_a_reset(entries: Any, reset: bool) -> None:
     assert managedfields.is_reset(entries) is reset
 

@@ -260,7 +260,10 @@ def test_the_name_of_an_object_is_not_given_up_with_its_labels() -> None:
     ("applied", "complaint"),
     [
         ({"apiVersion": "v1", "kind": "Secret"}, "invalid object type: /v1, Kind=Secret"),
-        ({"apiVersion": "apps/v1", "kind": "ConfigMap"}, "invalid object type: apps/v1, Kind=ConfigMap"),
+        (
+            {"apiVersion": "apps/v1", "kind": "ConfigMap"},
+            "invalid object type: apps/v1, Kind=ConfigMap",
+        ),
         ({}, "invalid object type: /, Kind="),
         (config_map(managedFields=[]), "metadata.managedFields must be nil"),
     ],
@@ -355,7 +358,9 @@ class TestClientSideApply:
         with pytest.raises(Conflicts):
             MAPS.apply(live, config_map({"a": "2"}), manager="other", now=LATER)
 
-    @pytest.mark.parametrize("annotation", ["", "not json", "[]", '{"apiVersion":"v2"}', '{"apiVersion":"v1","x":1}'])
+    @pytest.mark.parametrize(
+        "annotation", ["", "not json", "[]", '{"apiVersion":"v2"}', '{"apiVersion":"v1","x":1}']
+    )
     def test_an_annotation_that_says_nothing_helps_nobody(self, annotation: str) -> None:
         document = config_map({"a": "1"}, annotations={ANNOTATION: annotation})
         live = MAPS.update(None, document, manager="m", now=NOW)

@@ -13,9 +13,7 @@ from apiserver.schema.openapi import builtin_schema
 PATHS = {"apps/v1": scale.SPEC_REPLICAS}
 NOW, LATER = "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"
 REPLICAS = {"f:spec": {"f:replicas": {}}}
-SCALES = FieldManager(
-    lambda version: builtin_schema(version, "Scale"), scale.API_VERSION, "Scale"
-)
+SCALES = FieldManager(lambda version: builtin_schema(version, "Scale"), scale.API_VERSION, "Scale")
 
 
 def held(manager: Manager, fields: dict[str, Any], time: str | None = NOW) -> dict[str, Any]:

@@ -40,7 +40,10 @@ CONTAINERS = ".spec.jobTemplate.spec.template.spec.containers"
         ({"spec": {"suspend": 123456.5}}, "expected boolean, got &{123456.5}"),
         ({"spec": {"suspend": 0.00001}}, "expected boolean, got &{1e-05}"),
         ({"spec": {"suspend": [True, {"b": 1, "a": None}]}}, "got &{[true map[a:<nil> b:1]]}"),
-        ({"spec": {"successfulJobsHistoryLimit": "five"}}, "expected numeric (int or float), got string"),
+        (
+            {"spec": {"successfulJobsHistoryLimit": "five"}},
+            "expected numeric (int or float), got string",
+        ),
         ({"spec": {"successfulJobsHistoryLimit": []}}, "got []interface {}"),
         ({"spec": {"successfulJobsHistoryLimit": {}}}, "got map[string]interface {}"),
         ({"spec": {"successfulJobsHistoryLimit": False}}, "got bool"),
@@ -48,7 +51,10 @@ CONTAINERS = ".spec.jobTemplate.spec.template.spec.containers"
         ({"spec": []}, ".spec: expected map, got &{[]}"),
         (pod({"name": "one"}), f"{CONTAINERS}: expected list, got &{{map[name:one]}}"),
         (pod([{"name": "a", "imege": ""}]), f'{CONTAINERS}[name="a"].imege: field not declared'),
-        (pod([{"name": "a"}, {"name": "a"}]), f'{CONTAINERS}: duplicate entries for key [name="a"]'),
+        (
+            pod([{"name": "a"}, {"name": "a"}]),
+            f'{CONTAINERS}: duplicate entries for key [name="a"]',
+        ),
         (pod([None]), "element 0: associative list with keys may not have a null element"),
         (pod(["a"]), "element 0: associative list with keys may not have non-map elements"),
         (
@@ -86,7 +92,14 @@ def test_a_document_of_the_wrong_type_is_told_where(document: Any, complaint: st
         pod([{"image": "a container without a name has the empty one"}]),
         pod([{"name": "a", "resources": {"limits": {"cpu": 1, "memory": "1Gi"}}}]),
         pod([{"name": "a", "livenessProbe": {"httpGet": {"port": "http"}}}]),
-        pod([{"name": "a", "ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "UDP"}]}]),
+        pod(
+            [
+                {
+                    "name": "a",
+                    "ports": [{"containerPort": 80}, {"containerPort": 80, "protocol": "UDP"}],
+                }
+            ]
+        ),
     ],
 )
 def test_a_document_of_the_right_type_is_accepted(document: Any) -> None:

@@ -78,7 +78,11 @@ def test_nobody_is_anonymous_where_everybody_may_do_everything(
 
 @pytest.mark.parametrize(
     ("text", "address"),
-    [("10.96.0.0/12", "10.96.0.1"), ("fd00::/108", "fd00::1"), ("10.1.2.3/24,fd00::/108", "10.1.2.1")],
+    [
+        ("10.96.0.0/12", "10.96.0.1"),
+        ("fd00::/108", "fd00::1"),
+        ("10.1.2.3/24,fd00::/108", "10.1.2.1"),
+    ],
 )
 def test_the_first_address_of_the_service_range_is_the_servers(text: str, address: str) -> None:
     assert config(f"--service-cluster-ip-range={text}").cluster_ip == address
@@ -103,9 +107,7 @@ def test_a_flag_that_says_what_is_true_anyway_draws_no_warning() -> None:
 def test_a_refusal_names_the_flag_and_its_value() -> None:
     with pytest.raises(ConfigError) as refusal:
         load_config({"secure_port": "http"})
-    assert str(refusal.value) == (
-        'invalid argument "http" for "--secure-port": must be a number'
-    )
+    assert str(refusal.value) == ('invalid argument "http" for "--secure-port": must be a number')
 
 
 @pytest.mark.parametrize("flag", ["--secure-por=1", "--insecure-port=0", "--unheard-of"])

@@ -146,7 +146,12 @@ def test_what_happened_before_a_watch_may_be_any_number() -> None:
 def test_who_has_left_is_not_told_even_while_others_are() -> None:
     hub: Hub[str] = Hub(10)
     first, second = hub.join("/r/", 0), hub.join("/r/", 0)
-    first.wake = lambda: (first.close(), hub.join("/r/", 1)) and None
+
+    def change_places() -> None:
+        first.close()
+        hub.join("/r/", 1)
+
+    first.wake = change_places
     hub.publish(batch(event("/r/a", 1)))
     assert len(hub) == 2
     second.close()

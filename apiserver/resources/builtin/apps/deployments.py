@@ -73,6 +73,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class DeploymentStrategy(WorkloadStrategy):
     """A Deployment replaces its Pods by those of a new template, at a pace that it says."""
 
+    reset_fields = {"status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}}
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(spec_selector_text)
 

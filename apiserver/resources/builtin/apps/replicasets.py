@@ -80,7 +80,7 @@ def validate_replica_status(status: Object) -> list[FieldError]:
 class ReplicaSetStrategy(WorkloadStrategy):
     """A ReplicaSet keeps a number of Pods of one template."""
 
-    revalidates_metadata = True
+    revalidates_metadata = 1
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(spec_selector_text)
 

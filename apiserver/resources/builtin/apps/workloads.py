@@ -42,7 +42,7 @@ class WorkloadStrategy(Strategy):
     """A kind that makes Pods of a template."""
 
     generation_of = ("spec",)
-    revalidates_metadata = False
+    revalidates_metadata = 0
     #: Where the template is.
     template_at: tuple[str, ...] = ("spec", "template")
     #: Whether the names of Pods begin with the object's, which had better be a DNS label then.

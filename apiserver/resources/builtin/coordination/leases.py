@@ -20,7 +20,7 @@ class LeaseStrategy(Strategy):
 
     allow_create_on_update = True
     allow_unconditional_update = False
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = aged(
         (Column("Holder", source="api.coordination.v1.LeaseSpec.holderIdentity"),), _cells
     )

@@ -30,6 +30,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class ComponentStatusStrategy(Strategy):
     """A ComponentStatus is only read."""
 
+    deprecation = "v1 ComponentStatus is deprecated in v1.19+"
     printer = Printer(COLUMNS, _cells)
 
 

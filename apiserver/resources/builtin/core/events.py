@@ -86,7 +86,7 @@ class EventStrategy(Strategy):
 
     fields = _FIELDS
     name_problems = staticmethod(path_segment_problems)
-    revalidates_metadata = False
+    revalidates_metadata = 0
     allow_create_on_update = True
     default_garbage_collection_policy = UNSUPPORTED
     printer = Printer(COLUMNS, cells)

@@ -32,7 +32,7 @@ class NamespaceStrategy(Strategy):
 
     fields = paths("status.phase")
     name_problems = staticmethod(dns1123_label_problems)
-    revalidates_metadata = False
+    revalidates_metadata = 0
     returns_deleted_object = True
     printer = aged((Column("Status", "The status of the namespace"),), _cells)
 

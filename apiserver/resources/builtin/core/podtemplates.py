@@ -15,20 +15,21 @@ from apiserver.resources.builtin.parts.podtemplate import (
     validate_pod_template,
     warnings_for_pod_template,
 )
-from apiserver.resources.printing import Column, aged
+from apiserver.resources.printing import NAME, Column, Printer
 from apiserver.resources.strategy import Strategy
 
 _COLUMNS: Final = (
+    NAME,
     Column("Containers", "Names of each container in the template."),
     Column("Images", "Images referenced by each container in the template."),
     Column("Pod Labels", "The labels for the pod template."),
 )
 
 
-def _cells(document: Object) -> list[Any]:
-    template = document["template"]
+def _cells(document: Object, now: float) -> list[Any]:
+    template, name = document["template"], document["metadata"].get("name", "")
     labels: Mapping[str, str] | None = (template.get("metadata") or {}).get("labels")
-    return [*containers_and_images(template["spec"]), format_map(labels)]
+    return [name, *containers_and_images(template["spec"]), format_map(labels)]
 
 
 class PodTemplateStrategy(Strategy):
@@ -36,7 +37,7 @@ class PodTemplateStrategy(Strategy):
 
     generation_of = ("template",)
     returns_deleted_object = True
-    printer = aged(_COLUMNS, _cells)
+    printer = Printer(_COLUMNS, _cells)
 
     def default(self, document: Object) -> None:
         default_pod_template(document["template"])

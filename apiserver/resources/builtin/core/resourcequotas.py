@@ -74,7 +74,7 @@ def _cells(document: Object) -> list[Any]:
 class ResourceQuotaStrategy(Strategy):
     """A quota limits what all objects of a namespace, or those within its scopes, have together."""
 
-    revalidates_metadata = False
+    revalidates_metadata = 0
     returns_deleted_object = True
     printer = aged(
         (

@@ -45,7 +45,7 @@ class EventStrategy(Strategy):
     """An event says when, what, and who reported it; afterwards only its series may grow."""
 
     fields = _FIELDS
-    revalidates_metadata = False
+    revalidates_metadata = 0
     allow_create_on_update = True
     default_garbage_collection_policy = UNSUPPORTED
 

@@ -35,7 +35,7 @@ def _cells(document: Object) -> list[Any]:
 class NetworkPolicyStrategy(Strategy):
     """A NetworkPolicy says who may reach the Pods that it selects, and whom they may reach."""
 
-    revalidates_metadata = False
+    revalidates_metadata = 0
     generation_of = ("spec",)
     printer = aged(
         (Column("Pod-Selector", source="api.networking.v1.NetworkPolicySpec.podSelector"),),

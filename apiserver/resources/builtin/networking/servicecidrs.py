@@ -25,7 +25,7 @@ def _cells(document: Object) -> list[Any]:
 class ServiceCIDRStrategy(Strategy):
     """A ServiceCIDR is a range of addresses for Services; it may only get one of the other family."""
 
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = aged(
         (Column("CIDRs", source="api.networking.v1.ServiceCIDRSpec.cidrs"),), _cells
     )

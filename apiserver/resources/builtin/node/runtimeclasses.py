@@ -25,7 +25,7 @@ class RuntimeClassStrategy(Strategy):
 
     allow_create_on_update = True
     allow_unconditional_update = False
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = aged((Column("Handler", source="api.node.v1.RuntimeClass.handler"),), _cells)
 
     def default(self, document: Object) -> None:

@@ -89,9 +89,7 @@ def _field_requirement(requirement: Mapping[str, Any], path: str) -> list[FieldE
     return errors
 
 
-def validate_affinity(
-    affinity: Mapping[str, Any], path: str, rules: PodRules
-) -> list[FieldError]:
+def validate_affinity(affinity: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
     """Return what is wrong with the affinity of a Pod."""
     errors: list[FieldError] = []
     nodes = affinity.get("nodeAffinity")
@@ -107,9 +105,7 @@ def _node_affinity(nodes: Mapping[str, Any], path: str, rules: PodRules) -> list
     errors: list[FieldError] = []
     if REQUIRED in nodes:
         any_value = rules.any_node_affinity_value
-        errors += validate_node_selector(
-            nodes[REQUIRED], f"{path}.{REQUIRED}", any_value=any_value
-        )
+        errors += validate_node_selector(nodes[REQUIRED], f"{path}.{REQUIRED}", any_value=any_value)
     for index, term in enumerate(nodes.get(PREFERRED) or ()):
         where = f"{path}.{PREFERRED}[{index}]"
         if not 1 <= term["weight"] <= 100:
@@ -163,9 +159,7 @@ def _label_keys(term: Mapping[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _keys(
-    keys: Collection[str], selector: Mapping[str, Any] | None, path: str
-) -> list[FieldError]:
+def _keys(keys: Collection[str], selector: Mapping[str, Any] | None, path: str) -> list[FieldError]:
     if keys and selector is None:
         return [forbidden(path, "must not be specified when labelSelector is not set")]
     errors: list[FieldError] = []

@@ -7,6 +7,8 @@ import json
 from typing import Any, Final
 
 _CONTEXT: Final = 3
+# Go writes JSON that may stand in HTML.
+_ESCAPED: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def difference(old: Any, new: Any) -> str:
@@ -16,5 +18,6 @@ def difference(old: Any, new: Any) -> str:
 
 
 def _lines(value: Any) -> list[str]:
-    text = json.dumps(value, indent=1, ensure_ascii=False)
-    return text.splitlines(keepends=True)
+    # Line feeds inside of texts are escaped, so every one of these ends a line.
+    text = json.dumps(value, indent=1, ensure_ascii=False).translate(_ESCAPED)
+    return [f"{line}\n" for line in text.split("\n")]

@@ -66,4 +66,3 @@ def has_both_families(texts: Sequence[str]) -> bool:
     """Tell whether there are addresses of IPv4 and of IPv6."""
     found = [parse_ip(text) for text in texts]
     return {4, 6} <= {address.version for address in found if address is not None}
-

@@ -103,9 +103,7 @@ def format_selector(selector: Mapping[str, Any] | None) -> str:
     if is_empty(selector):
         return "<none>"
     assert selector is not None
-    shown = [
-        (key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()
-    ]
+    shown = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():
         key, operator = expression["key"], expression.get("operator", "")
         if operator not in _OPERATORS:

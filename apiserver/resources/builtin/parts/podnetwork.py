@@ -102,9 +102,7 @@ def validate_host_aliases(aliases: list[dict[str, Any]], path: str) -> list[Fiel
     return errors
 
 
-def validate_ports_of_host(
-    spec: Mapping[str, Any], path: str, rules: PodRules
-) -> list[FieldError]:
+def validate_ports_of_host(spec: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
     """Refuse ports of a Pod in the network of its host that would be others there."""
     errors = []
     for index, container in enumerate(spec.get("containers") or ()):

@@ -60,9 +60,7 @@ Spec = Mapping[str, Any]
 
 def validate_pod_spec(spec: Spec, path: str, rules: PodRules, name: str = "") -> list[FieldError]:
     """Return every rule that a spec breaks; ``name`` is the Pod's, empty for a template."""
-    volumes, errors = validate_volumes(
-        spec.get("volumes") or [], name, f"{path}.volumes", rules
-    )
+    volumes, errors = validate_volumes(spec.get("volumes") or [], name, f"{path}.volumes", rules)
     claims = spec.get("resourceClaims") or ()
     if claims:
         errors += _claims(claims, f"{path}.resourceClaims")
@@ -178,9 +176,7 @@ def _object_names(spec: Spec, members: tuple[str, ...], path: str) -> list[Field
 
 def _overhead(overhead: Mapping[str, str], path: str, rules: PodRules) -> list[FieldError]:
     # It is looked at as limits are, and its errors say so.
-    return validate_requirements(
-        {"limits": overhead}, path, any_page_count=rules.any_page_count
-    )
+    return validate_requirements({"limits": overhead}, path, any_page_count=rules.any_page_count)
 
 
 def _system(spec: Spec, path: str, spec_path: str) -> list[FieldError]:

@@ -70,7 +70,7 @@ def validate_pod_template(
 def warnings_for_pod_template(
     template: Object,
     path: str,
-    old: Object | None = None,  # noqa: ARG001 - no warning depends on what was there
+    old: Object | None = None,
 ) -> list[str]:
     """Return what to say of a template that is not wrong enough to be refused."""
     return warnings_for_pod(template, f"{path}.", is_template=True)

@@ -134,9 +134,7 @@ def _agrees(
     if annotation is None or profile is None:
         return []
     kind = profile.get("type", "")
-    different = [
-        forbidden(f"{path}.type", f"{system} type in annotation and field must match")
-    ]
+    different = [forbidden(f"{path}.type", f"{system} type in annotation and field must match")]
     if kind == RUNTIME_DEFAULT:
         return [] if annotation in names[0] else different
     if kind == UNCONFINED:

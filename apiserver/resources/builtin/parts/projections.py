@@ -44,9 +44,7 @@ def validate_keys(items: list[dict[str, Any]], path: str) -> list[FieldError]:
     return errors
 
 
-def validate_object_source(
-    source: Mapping[str, Any], name: str, path: str
-) -> list[FieldError]:
+def validate_object_source(source: Mapping[str, Any], name: str, path: str) -> list[FieldError]:
     """Return what is wrong with a volume of the keys of one object, which ``name`` names."""
     errors = [] if source.get(name) else [required(f"{path}.{name}")]
     errors += validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
@@ -145,9 +143,7 @@ def _conflicts(
         taken.add(file)
 
 
-def _token(
-    token: Mapping[str, Any], path: str, volume: str, rules: PodRules
-) -> list[FieldError]:
+def _token(token: Mapping[str, Any], path: str, volume: str, rules: PodRules) -> list[FieldError]:
     errors: list[FieldError] = []
     seconds, file = token.get("expirationSeconds", 0), token.get("path", "")
     if seconds < 600:

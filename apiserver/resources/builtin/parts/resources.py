@@ -7,7 +7,7 @@ to a domain (``example.com/gpu``), come in whole numbers and are never promised 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -42,7 +42,6 @@ _STANDARD: Final = frozenset(
         "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
     ]
 )  # fmt: skip
-_MILLI: Final = Decimal("0.001")
 _NOT_WHOLE: Final = "must be an integer"
 
 
@@ -57,8 +56,7 @@ def rounded(text: str) -> str:
     """Return a quantity rounded up to thousandths, the finest that resources have."""
     if text[-1:] not in ("n", "u") and "e-" not in text:
         return text
-    number = amount(text)
-    thousandths = -(-number // _MILLI) if number > 0 else number // _MILLI
+    thousandths = (amount(text) * 1000).to_integral_value(rounding=ROUND_UP)
     return canonical(f"{thousandths}m")
 
 
@@ -169,9 +167,7 @@ def validate_requirements(
     ``claims`` are the names that the Pod gives to its resource claims; ``any_page_count``: parts of
     huge pages are taken.
     """
-    errors = _requirements(
-        requirements, path, _container_name, any_page_count=any_page_count
-    )
+    errors = _requirements(requirements, path, _container_name, any_page_count=any_page_count)
     if "claims" in requirements:
         errors += _claims(requirements["claims"], claims, f"{path}.claims")
     return errors
@@ -185,9 +181,7 @@ def validate_pod_requirements(
     if "claims" in requirements:
         detail = "claims cannot be set for Resources at pod-level"
         errors.append(forbidden(f"{path}.claims", detail))
-    return errors + _requirements(
-        requirements, path, _pod_name, any_page_count=any_page_count
-    )
+    return errors + _requirements(requirements, path, _pod_name, any_page_count=any_page_count)
 
 
 def _requirements(

@@ -77,9 +77,7 @@ def _escalation(context: Mapping[str, Any], path: str) -> list[FieldError]:
     ]
 
 
-def _identities(
-    context: Mapping[str, Any], names: tuple[str, ...], path: str
-) -> list[FieldError]:
+def _identities(context: Mapping[str, Any], names: tuple[str, ...], path: str) -> list[FieldError]:
     return [
         invalid(f"{path}.{name}", context[name], problem)
         for name in names
@@ -161,9 +159,7 @@ def _with_dots(name: str) -> str:
     return name
 
 
-def validate_host_users(
-    spec: Mapping[str, Any], path: str, rules: PodRules
-) -> list[FieldError]:
+def validate_host_users(spec: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
     """Refuse what a Pod with users of its own may not share with its host."""
     if spec.get("hostUsers") is not False:
         return []

@@ -21,9 +21,7 @@ _RECURSIVE: Final = ("Disabled", "Enabled", "IfPossible")
 Volumes = Mapping[str, Mapping[str, Any]]
 
 
-def validate_mounts(
-    container: Mapping[str, Any], volumes: Volumes, path: str
-) -> list[FieldError]:
+def validate_mounts(container: Mapping[str, Any], volumes: Volumes, path: str) -> list[FieldError]:
     """Return what is wrong with the mounts of a container."""
     errors: list[FieldError] = []
     devices = {it["name"]: it["devicePath"] for it in container.get("volumeDevices") or ()}
@@ -45,9 +43,7 @@ def validate_mounts(
     return errors
 
 
-def _overlaps(
-    mount: Mapping[str, Any], devices: Mapping[str, str], path: str
-) -> list[FieldError]:
+def _overlaps(mount: Mapping[str, Any], devices: Mapping[str, str], path: str) -> list[FieldError]:
     errors = []
     if mount["name"] in devices:
         detail = "must not already exist in volumeDevices"
@@ -104,9 +100,7 @@ def _recursive(mount: Mapping[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def validate_devices(
-    container: Mapping[str, Any], volumes: Volumes, path: str
-) -> list[FieldError]:
+def validate_devices(container: Mapping[str, Any], volumes: Volumes, path: str) -> list[FieldError]:
     """Return what is wrong with the block devices of a container."""
     errors: list[FieldError] = []
     mounts = {it["name"]: it["mountPath"] for it in container.get("volumeMounts") or ()}

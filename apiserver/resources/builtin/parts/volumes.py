@@ -148,9 +148,7 @@ def _source(
     return errors + _with_name(volume, path, pod_name)
 
 
-def _check(
-    kind: str, volume: Mapping[str, Any], path: str, rules: PodRules
-) -> list[FieldError]:
+def _check(kind: str, volume: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
     source = volume[kind]
     if kind in _SOURCES:
         return _SOURCES[kind](source, f"{path}.{kind}")

@@ -44,7 +44,7 @@ class PodDisruptionBudgetStrategy(Strategy):
     """A PodDisruptionBudget says how many Pods of a sort may be evicted at a time."""
 
     allow_unconditional_update = False
-    revalidates_metadata = False
+    revalidates_metadata = 0
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 

@@ -10,7 +10,7 @@ class DeviceClassStrategy(Strategy):
     """A DeviceClass selects devices that claims can ask for by its name."""
 
     returns_deleted_object = True
-    revalidates_metadata = False
+    revalidates_metadata = 0
     generation_of = ("spec",)
     printer = NAME_AND_AGE
 

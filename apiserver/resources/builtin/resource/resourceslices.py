@@ -30,7 +30,7 @@ class ResourceSliceStrategy(Strategy):
 
     fields = _FIELDS
     returns_deleted_object = True
-    revalidates_metadata = False
+    revalidates_metadata = 0
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 

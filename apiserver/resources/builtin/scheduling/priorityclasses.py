@@ -66,7 +66,7 @@ class PriorityClassStrategy(Strategy):
     """A PriorityClass gives a name to a priority, which never changes."""
 
     generation_of = ("value",)
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

@@ -60,7 +60,7 @@ class CSIDriverStrategy(Strategy):
     name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
     returns_deleted_object = True
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = aged(_COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

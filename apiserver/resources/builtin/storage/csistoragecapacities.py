@@ -29,7 +29,7 @@ class CSIStorageCapacityStrategy(Strategy):
     """A CSIStorageCapacity tells how much of a class there is for some nodes."""
 
     allow_unconditional_update = False
-    revalidates_metadata = False
+    revalidates_metadata = 0
     printer = Printer(COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apiserver.machinery.options import DeleteOptions
 from apiserver.resources.strategy import ORPHAN
 from tests.unit.resources.writing import UID, Kind, Written, merged
 
@@ -414,3 +415,14 @@ def test_a_row_shows_what_kubectl_shows() -> None:
         "a", "Running", "1/1", "30s", "<unknown>", "c", "busybox", selector,
     ]  # fmt: skip
     assert KIND.cells(done, 9999)[2:4] == ["1/1 of 3", "2m10s"]
+
+
+def test_who_deletes_without_a_word_on_pods_is_told_that_they_stay() -> None:
+    warnings = KIND.strategy.warnings_on_delete
+    assert warnings(DeleteOptions()) == [
+        "child pods are preserved by default when jobs are deleted; set "
+        "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+        "this warning"
+    ]
+    assert warnings(DeleteOptions(propagation_policy="Orphan")) == []
+    assert warnings(DeleteOptions(orphan_dependents=False)) == []

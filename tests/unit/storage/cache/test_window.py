@@ -2,32 +2,96 @@
 
 from __future__ import annotations
 
+import pytest
+
+from storage.cache import window as module
 from storage.cache.window import Window
 from storage.interface import Batch, Event, Page, Record
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST", 0)
 
 
 def record(key: str, revision: int) -> Record[str]:
     return Record(key, f"{key}@{revision}", revision, revision)
 
 
+def put(key: str, revision: int, previous: int = 0) -> Event[str]:
+    return Event(key, revision, record(key, revision), record(key, previous) if previous else None)
+
+
+def deletion(key: str, revision: int, previous: int) -> Event[str]:
+    return Event(key, revision, None, record(key, previous))
+
+
+def loaded(capacity: int, revision: int, *records: Record[str]) -> Window[str]:
+    window: Window[str] = Window(capacity)
+    window.load(Page(records, revision))
+    return window
+
+
 def test_a_page_holds_the_keys_of_its_prefix_in_order() -> None:
-    window: Window[str] = Window(10)
-    window.load(Page([record(key, 2) for key in ("/b/2", "/a/1", "/b/1", "/b/3", "/c/1")], 7))
+    window = loaded(10, 7, *(record(key, 2) for key in ("/b/2", "/a/1", "/b/1", "/b/3", "/c/1")))
     page = window.page("/b/", limit=2)
     assert [item.key for item in page.records] == ["/b/1", "/b/2"]
     assert (page.revision, page.remaining, window.count("/b/")) == (7, 1, 3)
     assert [item.key for item in window.page("/b/", start="/b/2\0").records] == ["/b/3"]
 
 
-def test_events_change_the_state_and_are_remembered_up_to_a_bound() -> None:
-    window: Window[str] = Window(2)
-    window.load(Page([record("/a/1", 2)], 2))
-    made = record("/a/2", 3)
-    window.apply(Batch(3, [Event("/a/2", 3, made, None)]))
-    window.apply(Batch(4, [Event("/a/1", 4, None, record("/a/1", 2))]))
+def test_events_change_the_state() -> None:
+    window = loaded(10, 2, *(record(f"/a/{number}", 2) for number in (1, 3)))
+    window.apply(Batch(4, [put("/a/2", 3), deletion("/a/1", 4, 2)]))
     assert window.get("/a/1") is None
-    assert window.get("/a/2") == made
+    assert window.get("/a/2") == record("/a/2", 3)
     assert [event.revision for event in window.since(2, "/a/")] == [3, 4]
-    window.apply(Batch(5, [Event("/b/1", 5, record("/b/1", 5), None)]))
-    assert (window.oldest, window.revision) == (3, 5)
-    assert [event.revision for event in window.since(3, "/a/")] == [4]
+    assert [item.key for item in window.page("").records] == ["/a/2", "/a/3"]
+    assert (window.revision, window.oldest) == (4, 2)
+
+
+def test_a_bookmark_moves_the_revision_alone() -> None:
+    window = loaded(10, 2, record("/a/1", 2))
+    window.apply(Batch(9))
+    assert (window.revision, window.oldest, window.events, len(window)) == (9, 2, 0, 1)
+
+
+def test_events_are_told_in_terms_of_the_records_that_are_known() -> None:
+    known = record("/a/1", 2)
+    window = loaded(10, 2, known, record("/a/2", 2), record("/a/3", 2))
+    (event,) = window.apply(Batch(3, [put("/a/1", 3, 2)])).events
+    assert event.previous is known
+    (event,) = window.apply(Batch(4, [deletion("/a/1", 4, 3)])).events
+    assert event.previous is window.since(2, "")[0].record
+
+
+def test_as_many_events_are_remembered_as_there_are_records() -> None:
+    window = loaded(10, 5, *(record(f"/a/{number}", 2) for number in range(3)))
+    for revision in range(6, 11):
+        window.apply(Batch(revision, [put("/a/0", revision, revision - 1)]))
+    assert [event.revision for event in window.since(7, "")] == [8, 9, 10]
+    assert window.oldest == 7
+
+
+def test_there_is_a_limit_however_many_records_there_are() -> None:
+    window = loaded(2, 9, *(record(f"/a/{number}", 2) for number in range(9)))
+    window.apply(Batch(13, [put("/a/0", revision) for revision in range(10, 14)]))
+    assert [event.revision for event in window.since(11, "")] == [12, 13]
+    assert window.oldest == 11
+
+
+def test_a_revision_is_forgotten_whole() -> None:
+    """A lease that ends deletes many keys at one revision."""
+    window = loaded(2, 5, *(record(f"/a/{number}", 2) for number in range(9)))
+    window.apply(Batch(6, [deletion(f"/a/{number}", 6, 2) for number in range(3)]))
+    assert (window.oldest, window.events) == (6, 0)
+    window.apply(Batch(7, [put("/a/8", 7, 2)]))
+    assert [event.revision for event in window.since(6, "")] == [7]
+
+
+def test_loading_anew_forgets_everything() -> None:
+    window = loaded(10, 5, record("/a/1", 2))
+    window.apply(Batch(6, [put("/a/2", 6)]))
+    window.load(Page([record("/b/1", 3)], 4))
+    assert (window.revision, window.oldest, window.events) == (4, 4, 0)
+    assert [item.key for item in window.page("").records] == ["/b/1"]

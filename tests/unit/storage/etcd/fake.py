@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import grpc
-import grpc.aio
+import grpc  # type: ignore[import-untyped, unused-ignore]
+import grpc.aio  # type: ignore[import-untyped, unused-ignore]
 
 from storage.etcd import rpc
 
@@ -43,9 +43,10 @@ class FakeEtcd:
     async def change(self, request: rpc.TxnRequest, context: Any) -> rpc.TxnResponse:
         self.asked.append("txn")
         answer = self.changes.pop(0)
-        if isinstance(answer, tuple):
-            await context.abort(*answer)
-        return answer
+        if isinstance(answer, rpc.TxnResponse):
+            return answer
+        await context.abort(*answer)
+        raise AssertionError("an aborted call does not return")
 
     async def status(self, request: rpc.StatusRequest, context: Any) -> rpc.StatusResponse:
         return rpc.StatusResponse(version=self.version)

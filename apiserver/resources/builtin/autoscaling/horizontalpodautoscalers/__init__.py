@@ -39,7 +39,7 @@ _UTILIZATION: Final = 80
 class HorizontalPodAutoscalerStrategy(Strategy):
     """An autoscaler scales something so that what it measures comes near what it aims at."""
 
-    revalidates_metadata = False
+    revalidates_metadata = 0
 
     def __init__(self, definition: ResourceDefinition) -> None:
         super().__init__(definition)

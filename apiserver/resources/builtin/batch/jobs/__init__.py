@@ -11,6 +11,7 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, with_metadata
+from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import parse
 from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
@@ -53,6 +54,10 @@ _UID: Final = "batch.kubernetes.io/controller-uid"
 _NAME: Final = "batch.kubernetes.io/job-name"
 _OLD_UID, _OLD_NAME = "controller-uid", "job-name"
 _MAX_INT32: Final = (1 << 31) - 1
+_PRESERVED: Final = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
+    "remove them or set propagationPolicy=Orphan to suppress this warning"
+)
 # The first that a Job has is its state.
 _STATES: Final = (SUSPENDED, FAILURE_TARGET, SUCCESS_CRITERIA_MET)
 
@@ -110,7 +115,7 @@ def _duration(status: Object, now: float) -> str:
 class JobStrategy(WorkloadStrategy):
     """A Job runs Pods until enough of them have succeeded, or too many have failed."""
 
-    revalidates_metadata = True
+    revalidates_metadata = 1
     default_garbage_collection_policy = ORPHAN
     fields = {"status.successful": number("status.succeeded")}  # noqa: RUF012
     printer = Printer(_COLUMNS, _cells)
@@ -160,6 +165,11 @@ class JobStrategy(WorkloadStrategy):
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_status_update(document, old)
+
+    def warnings_on_delete(self, options: DeleteOptions) -> list[str]:
+        if options.orphan_dependents is None and options.propagation_policy is None:
+            return [_PRESERVED]
+        return []
 
     def warnings_for_template(self, document: Object, old: Object | None) -> list[str]:
         warnings = warnings_for_job_spec(document["spec"], "spec")

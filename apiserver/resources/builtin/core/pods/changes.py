@@ -90,9 +90,7 @@ def _deadline(spec: Spec, old: Spec) -> tuple[list[FieldError], bool]:
     return [], True
 
 
-def _tolerations(
-    tolerations: list[dict[str, Any]], old: list[dict[str, Any]]
-) -> list[FieldError]:
+def _tolerations(tolerations: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[FieldError]:
     if tolerations == old:
         return validate_tolerations(tolerations, "spec.tolerations")
     there = list(map(_lasting, tolerations))

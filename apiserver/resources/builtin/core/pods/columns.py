@@ -153,8 +153,7 @@ def _reason(pod: Object, tally: _Tally) -> str:
 
 def _is_true(status: Status, condition: str) -> bool:
     return any(
-        it["type"] == condition and it["status"] == "True"
-        for it in status.get("conditions") or ()
+        it["type"] == condition and it["status"] == "True" for it in status.get("conditions") or ()
     )
 
 

@@ -13,7 +13,7 @@ from apiserver.resources.builtin.parts.profiles import (
     apparmor_annotation,
     apparmor_profile,
 )
-from apiserver.resources.builtin.parts.windows import WINDOWS, containers_with_paths
+from apiserver.resources.builtin.parts.windows import WINDOWS
 
 # Where init containers stood before they had a member of their own; they are not read any more.
 _OLD_ANNOTATIONS: Final = frozenset(
@@ -164,19 +164,38 @@ def _with_profile(
 
 
 def apparmor_warnings(pod: Object) -> list[str]:
-    """Return what to say of a Pod whose AppArmor profiles come from annotations."""
+    """Return what to say of a Pod whose AppArmor profiles come from annotations.
+
+    Ownership was recorded before the one was made of the other, so it tells which was first.
+    """
     annotations = annotations_of(pod)
     if not _has_annotations(annotations):
         return []
     of_pod = (pod["spec"].get("securityContext") or {}).get("appArmorProfile")
     warnings = []
-    for container, _ in containers_with_paths(pod["spec"], ""):
-        key = APPARMOR_OF_CONTAINER + container["name"]
-        own = (container.get("securityContext") or {}).get("appArmorProfile")
-        profile = apparmor_profile(annotations.get(key, ""))
-        if profile is not None and profile == own and profile != of_pod:
-            warnings.append(
-                f'metadata.annotations[{key}]: deprecated since v1.30; use the "appArmorProfile" '
-                "field instead"
-            )
+    for part in _PARTS:
+        for container in pod["spec"].get(part) or ():
+            name = container["name"]
+            key = APPARMOR_OF_CONTAINER + name
+            own = (container.get("securityContext") or {}).get("appArmorProfile")
+            profile = apparmor_profile(annotations.get(key, ""))
+            if profile is None or profile != own or profile == of_pod:
+                continue
+            place = ("f:spec", f"f:{part}", f'k:{{"name":"{name}"}}', "f:securityContext")
+            given = _is_owned(pod, "f:metadata", "f:annotations", f"f:{key}")
+            if given and not _is_owned(pod, *place, "f:appArmorProfile"):
+                warnings.append(
+                    f"metadata.annotations[{key}]: deprecated since v1.30; use the "
+                    '"appArmorProfile" field instead'
+                )
     return warnings
+
+
+def _is_owned(pod: Object, *path: str) -> bool:
+    for entry in pod["metadata"].get("managedFields") or ():
+        fields: Any = entry.get("fieldsV1")
+        for step in path:
+            fields = fields.get(step) if isinstance(fields, dict) else None
+        if fields is not None:
+            return True
+    return False

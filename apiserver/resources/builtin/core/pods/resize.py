@@ -126,9 +126,7 @@ def _with_old_resources(owner: Spec, old: Spec, *, resize: bool) -> dict[str, An
     mine, its = changed.get("resources") or {}, old.get("resources") or {}
     merged = {name: value for name, value in mine.items() if name not in ("limits", "requests")}
     for part in ("limits", "requests"):
-        kept = {
-            name: text for name, text in (mine.get(part) or {}).items() if name not in COMPUTE
-        }
+        kept = {name: text for name, text in (mine.get(part) or {}).items() if name not in COMPUTE}
         kept |= {name: text for name, text in (its.get(part) or {}).items() if name in COMPUTE}
         if kept:
             merged[part] = kept

@@ -182,9 +182,7 @@ def _ips(ips: list[dict[str, Any]], known: list[str], path: str) -> list[FieldEr
     return errors
 
 
-def _users(
-    statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str
-) -> list[FieldError]:
+def _users(statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str) -> list[FieldError]:
     system = (spec.get("os") or {}).get("name", LINUX)
     errors = []
     for index, status in enumerate(statuses):

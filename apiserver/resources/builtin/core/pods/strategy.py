@@ -102,7 +102,7 @@ class PodStrategy(Strategy):
         errors = validate_pod(document, rules_after(old, is_pod=True))
         return errors + validate_changes(document, old)
 
-    def warnings_on_update(self, document: Object, old: Object) -> list[str]:  # noqa: ARG002
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:
         # Hardly anybody reads what controllers are told at every write.
         return []
 

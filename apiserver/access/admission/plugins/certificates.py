@@ -1,0 +1,115 @@
+"""CertificateApproval, CertificateSigning and CertificateSubjectRestriction: who answers requests."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.resources import REQUESTS
+from apiserver.access.authorization.attributes import Attributes as Asked
+from apiserver.access.authorization.attributes import Authorizer, Verdict
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.users import MASTERS
+
+_CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
+
+
+class CertificateApproval:
+    """Lets those approve requests who may approve for the signer."""
+
+    name = "CertificateApproval"
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == REQUESTS and operation == UPDATE and subresource == "approval"
+
+    async def review(self, attributes: Attributes, reader: Reader) -> None:
+        signer = _signer(attributes.object)
+        if not await _is_allowed(self._authorizer, attributes, "approve", signer):
+            raise attributes.forbidden(
+                f"user not permitted to approve requests with signerName {quote(signer)}"
+            )
+
+
+class CertificateSigning:
+    """Lets those answer requests who may sign for the signer."""
+
+    name = "CertificateSigning"
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == REQUESTS and operation == UPDATE and subresource == "status"
+
+    async def review(self, attributes: Attributes, reader: Reader) -> None:
+        if _answer(attributes.object) == _answer(attributes.old_object):
+            return
+        signer = _signer(attributes.old_object)
+        if not await _is_allowed(self._authorizer, attributes, "sign", signer):
+            raise attributes.forbidden(
+                f"user not permitted to sign requests with signerName {quote(signer)}"
+            )
+
+
+class CertificateSubjectRestriction:
+    """Lets nobody ask to become an administrator."""
+
+    name = "CertificateSubjectRestriction"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == REQUESTS and operation == CREATE and not subresource
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        document = attributes.object
+        assert document is not None
+        if _signer(document) != _CLIENT_SIGNER:
+            return
+        try:
+            request = x509.load_pem_x509_csr(b64decode(document["spec"].get("request") or ""))
+        except ValueError as error:
+            raise attributes.forbidden(f"failed to parse CSR: {error}") from error
+        groups = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+        if any(group.value == MASTERS for group in groups):
+            raise attributes.forbidden(
+                f"use of {_CLIENT_SIGNER} signer with {MASTERS} group is not allowed"
+            )
+
+
+def _signer(document: Object | None) -> str:
+    signer: str = ((document or {}).get("spec") or {}).get("signerName", "")
+    return signer
+
+
+def _answer(document: Object | None) -> tuple[object, object]:
+    status = (document or {}).get("status") or {}
+    return status.get("certificate"), status.get("conditions") or []
+
+
+async def _is_allowed(
+    authorizer: Authorizer, attributes: Attributes, verb: str, signer: str
+) -> bool:
+    # The right to one signer, or to all of its domain.
+    for name in (signer, f"{signer.partition('/')[0]}/*"):
+        asked = Asked(
+            user=attributes.user,
+            verb=verb,
+            path="",
+            is_resource_request=True,
+            group="certificates.k8s.io",
+            version="*",
+            resource="signers",
+            name=name,
+        )
+        if (await authorizer.authorize(asked)).verdict is Verdict.ALLOW:
+            return True
+    return False

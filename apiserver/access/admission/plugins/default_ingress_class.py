@@ -1,0 +1,38 @@
+"""DefaultIngressClass: an Ingress that names no class gets the default one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.objects import annotations_of, newest_default, with_spec
+from apiserver.access.admission.resources import INGRESS_CLASSES, INGRESSES
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of
+
+IS_DEFAULT: Final = "ingressclass.kubernetes.io/is-default-class"
+CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
+
+
+class DefaultIngressClass:
+    """Names the class of Ingresses that name none."""
+
+    name = "DefaultIngressClass"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == INGRESSES and operation == CREATE and not subresource
+
+    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+        ingress = attributes.object
+        assert ingress is not None
+        if "ingressClassName" in (ingress.get("spec") or {}):
+            return None
+        if CLASS_ANNOTATION in annotations_of(ingress):
+            return None
+        class_ = newest_default(reader.list(INGRESS_CLASSES), _is_default)
+        return with_spec(ingress, ingressClassName=name_of(class_)) if class_ else None
+
+
+def _is_default(class_: Object) -> bool:
+    return annotations_of(class_).get(IS_DEFAULT) == "true"

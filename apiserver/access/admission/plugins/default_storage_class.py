@@ -1,0 +1,40 @@
+"""DefaultStorageClass: a claim that names no class gets the default one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.objects import annotations_of, newest_default, with_spec
+from apiserver.access.admission.resources import CLAIMS, STORAGE_CLASSES
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of
+
+IS_DEFAULT: Final = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
+
+
+class DefaultStorageClass:
+    """Names the class of claims that name none; the empty name is one."""
+
+    name = "DefaultStorageClass"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == CLAIMS and operation == CREATE and not subresource
+
+    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+        claim = attributes.object
+        assert claim is not None
+        if CLASS_ANNOTATION in annotations_of(claim) or "storageClassName" in claim["spec"]:
+            return None
+        class_ = newest_default(reader.list(STORAGE_CLASSES), _is_default)
+        return with_spec(claim, storageClassName=name_of(class_)) if class_ else None
+
+
+def _is_default(class_: Object) -> bool:
+    annotations = annotations_of(class_)
+    return any(annotations.get(name) == "true" for name in IS_DEFAULT)

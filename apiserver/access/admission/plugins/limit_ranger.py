@@ -1,0 +1,179 @@
+"""LimitRanger: containers get the defaults of their namespace and keep within its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from apiserver.access.admission.amounts import amount, limits_of_pod, requests_of_pod
+from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.objects import annotations_of
+from apiserver.access.admission.resources import CLAIMS, LIMIT_RANGES, PODS
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, metadata_of, with_metadata
+
+ANNOTATION: Final = "kubernetes.io/limit-ranger"
+_MEMBERS: Final = (("containers", "container"), ("initContainers", "init container"))
+
+Amounts = Mapping[str, str]
+
+
+class LimitRanger:
+    """Fills in requests and limits, and refuses those that are out of bounds."""
+
+    name = "LimitRanger"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        if resource == PODS:
+            # What a container has is only changed later by a resize.
+            return (operation, subresource) in ((CREATE, ""), (UPDATE, "resize"))
+        return resource == CLAIMS and operation in (CREATE, UPDATE) and not subresource
+
+    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+        pod = attributes.object
+        if attributes.gvr != PODS or pod is None or attributes.operation == UPDATE:
+            return None
+        changed = pod
+        for limit_range in reader.list(LIMIT_RANGES, attributes.namespace):
+            changed = _with_defaults(changed, limit_range)
+        return None if changed is pod else changed
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        document, old = attributes.object, attributes.old_object
+        if document is None or (old is not None and "deletionTimestamp" in metadata_of(old)):
+            return
+        check = _complaints_about_pod if attributes.gvr == PODS else _complaints_about_claim
+        for limit_range in reader.list(LIMIT_RANGES, attributes.namespace):
+            complaints = list(dict.fromkeys(check(document, limit_range)))
+            if complaints:
+                text = ", ".join(complaints)
+                raise attributes.forbidden(f"[{text}]" if len(complaints) > 1 else text)
+
+
+def _items(limit_range: Object, type_: str) -> Iterator[dict[str, Any]]:
+    for item in (limit_range.get("spec") or {}).get("limits") or ():
+        if item.get("type") == type_:
+            yield item
+
+
+def _with_defaults(pod: Object, limit_range: Object) -> Object:
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    for item in _items(limit_range, "Container"):
+        requests.update(item.get("defaultRequest") or {})
+        limits.update(item.get("default") or {})
+    notes: list[str] = []
+    spec = dict(pod["spec"])
+    for member, what in _MEMBERS:
+        if spec.get(member):
+            spec[member] = [_filled(c, requests, limits, what, notes) for c in spec[member]]
+    if not notes:
+        return pod
+    note = f"LimitRanger plugin set: {'; '.join(notes)}"
+    annotations = {**annotations_of(pod), ANNOTATION: note}
+    return with_metadata({**pod, "spec": spec}, annotations=annotations)
+
+
+def _filled(
+    container: dict[str, Any], requests: Amounts, limits: Amounts, what: str, notes: list[str]
+) -> dict[str, Any]:
+    resources = dict(container.get("resources") or {})
+    for member, defaults in (("requests", requests), ("limits", limits)):
+        given = resources.get(member) or {}
+        missing = sorted(defaults.keys() - given.keys())
+        if missing:
+            resources[member] = {**given, **{name: defaults[name] for name in missing}}
+            singular = member.removesuffix("s")
+            notes.append(f"{', '.join(missing)} {singular} for {what} {container['name']}")
+    return {**container, "resources": resources}
+
+
+def _complaints_about_pod(pod: Object, limit_range: Object) -> Iterator[str]:
+    spec = pod["spec"]
+    for item in (limit_range.get("spec") or {}).get("limits") or ():
+        if item.get("type") == "Container":
+            for member, _ in _MEMBERS:
+                for container in spec.get(member) or ():
+                    resources = container.get("resources") or {}
+                    yield from _complaints(
+                        item, resources.get("requests") or {}, resources.get("limits") or {}
+                    )
+        elif item.get("type") == "Pod":
+            yield from _complaints(item, requests_of_pod(spec), limits_of_pod(spec))
+
+
+def _complaints_about_claim(claim: Object, limit_range: Object) -> Iterator[str]:
+    resources = claim["spec"].get("resources") or {}
+    requests = resources.get("requests") or {}
+    for item in _items(limit_range, "PersistentVolumeClaim"):
+        for name, bound in (item.get("min") or {}).items():
+            yield from _too_little(_Bound(name, item["type"], bound), requests, {})
+        for name, bound in (item.get("max") or {}).items():
+            yield from _requests_too_much(_Bound(name, item["type"], bound), requests)
+
+
+class _Bound:
+    """One bound on one resource, as complaints name it."""
+
+    def __init__(self, resource: str, type_: str, text: str) -> None:
+        self.resource, self.type, self.text = resource, type_, text
+        self.amount = amount(text)
+
+    def usage(self, which: str) -> str:
+        return f"{which} {self.resource} usage per {self.type} is {self.text}"
+
+
+def _complaints(item: dict[str, Any], requests: Amounts, limits: Amounts) -> Iterator[str]:
+    rules: tuple[tuple[str, Callable[[_Bound, Amounts, Amounts], Iterator[str]]], ...] = (
+        ("min", _too_little),
+        ("max", _too_much),
+        ("maxLimitRequestRatio", _too_far_apart),
+    )
+    for member, rule in rules:
+        for name, text in (item.get(member) or {}).items():
+            yield from rule(_Bound(name, item["type"], text), requests, limits)
+
+
+def _too_little(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+    usage = bound.usage("minimum")
+    request, limit = requests.get(bound.resource), limits.get(bound.resource)
+    if request is None:
+        yield f"{usage}.  No request is specified"
+    elif amount(request) < bound.amount:
+        yield f"{usage}, but request is {request}"
+    elif limit is not None and amount(limit) < bound.amount:
+        yield f"{usage}, but limit is {limit}"
+
+
+def _too_much(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+    usage = bound.usage("maximum")
+    request, limit = requests.get(bound.resource), limits.get(bound.resource)
+    if limit is None:
+        yield f"{usage}.  No limit is specified"
+    elif amount(limit) > bound.amount:
+        yield f"{usage}, but limit is {limit}"
+    elif request is not None and amount(request) > bound.amount:
+        yield f"{usage}, but request is {request}"
+
+
+def _requests_too_much(bound: _Bound, requests: Amounts) -> Iterator[str]:
+    usage = bound.usage("maximum")
+    request = requests.get(bound.resource)
+    if request is None:
+        yield f"{usage}.  No request is specified"
+    elif amount(request) > bound.amount:
+        yield f"{usage}, but request is {request}"
+
+
+def _too_far_apart(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+    rule = f"{bound.resource} max limit to request ratio per {bound.type} is {bound.text}"
+    request, limit = requests.get(bound.resource), limits.get(bound.resource)
+    if request is None or not amount(request):
+        yield f"{rule}, but no request is specified or request is 0"
+    elif limit is None or not amount(limit):
+        yield f"{rule}, but no limit is specified or limit is 0"
+    else:
+        ratio = amount(limit) / amount(request)
+        if ratio > bound.amount:
+            yield f"{rule}, but provided ratio is {float(ratio):f}"

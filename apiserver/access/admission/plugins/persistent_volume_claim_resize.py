@@ -1,0 +1,55 @@
+"""PersistentVolumeClaimResize: a claim only grows where its class can make volumes grow."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from apiserver.access.admission.amounts import amount
+from apiserver.access.admission.chain import UPDATE, Attributes
+from apiserver.access.admission.objects import annotations_of
+from apiserver.access.admission.plugins.default_storage_class import CLASS_ANNOTATION
+from apiserver.access.admission.resources import CLAIMS, STORAGE_CLASSES
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+
+
+class PersistentVolumeClaimResize:
+    """Refuses to let claims grow that cannot."""
+
+    name = "PersistentVolumeClaimResize"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == CLAIMS and operation == UPDATE and not subresource
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        claim, old = attributes.object, attributes.old_object
+        assert claim is not None
+        assert old is not None
+        if _size(claim) <= _size(old):
+            return
+        if (old.get("status") or {}).get("phase") != "Bound":
+            raise attributes.forbidden("Only bound persistent volume claims can be expanded")
+        if not _can_grow(claim, old, reader):
+            raise attributes.forbidden(
+                "only dynamically provisioned pvc can be resized and the storageclass that "
+                "provisions the pvc must support resize"
+            )
+
+
+def _size(claim: Object) -> Decimal:
+    requests = (claim["spec"].get("resources") or {}).get("requests") or {}
+    return amount(requests.get("storage", "0"))
+
+
+def _class(claim: Object) -> str:
+    annotation = annotations_of(claim).get(CLASS_ANNOTATION)
+    return annotation if annotation is not None else claim["spec"].get("storageClassName") or ""
+
+
+def _can_grow(claim: Object, old: Object, reader: Reader) -> bool:
+    name = _class(claim)
+    if not name or name != _class(old):
+        return False
+    class_ = reader.get(STORAGE_CLASSES, "", name)
+    return class_ is not None and bool(class_.get("allowVolumeExpansion"))

@@ -1,0 +1,163 @@
+"""PodSecurity: the labels of a namespace say how much its Pods may do.
+
+Three levels (privileged, baseline, restricted) in the version that the labels name; what breaks the
+enforced one is refused, what breaks the one to warn of is remarked on. Workloads are only remarked on:
+their Pods will be refused.
+
+https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.plugins.pod_security.checks import Violation, violations
+from apiserver.access.admission.plugins.pod_security.policy import (
+    ENFORCE,
+    PRIVILEGED,
+    WARN,
+    Policy,
+    complaints,
+    is_relaxed,
+    policy_of,
+)
+from apiserver.access.admission.resources import NAMESPACES, PODS
+from apiserver.client.interface import Reader
+from apiserver.machinery.errors import Invalid
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, metadata_of, name_of
+from apiserver.machinery.quoting import quote
+
+NAME: Final = "PodSecurity"
+# Workloads, and where in them the template of their Pods is.
+_TEMPLATES: Final = {
+    ("", "podtemplates"): ("template",),
+    ("", "replicationcontrollers"): ("spec", "template"),
+    ("apps", "daemonsets"): ("spec", "template"),
+    ("apps", "deployments"): ("spec", "template"),
+    ("apps", "replicasets"): ("spec", "template"),
+    ("apps", "statefulsets"): ("spec", "template"),
+    ("batch", "cronjobs"): ("spec", "jobTemplate", "spec", "template"),
+    ("batch", "jobs"): ("spec", "template"),
+}
+_APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_WRITES: Final = (CREATE, UPDATE)
+
+
+class SecurityOfPods:
+    """Refuses Pods that may do more than their namespace allows, and warns of others."""
+
+    name = NAME
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        if resource != PODS:
+            return False
+        if operation == CREATE:
+            return not subresource
+        return operation == UPDATE and subresource in ("", "ephemeralcontainers")
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        pod, old = attributes.object, attributes.old_object
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
+        if pod is None or not labels or (old is not None and not _is_significant(pod, old)):
+            return
+        enforced = policy_of(labels, ENFORCE)
+        broken = _broken(enforced, pod)
+        if broken:
+            raise attributes.forbidden(
+                f"violates PodSecurity {quote(str(enforced))}: {_details(broken)}"
+            )
+        _warn(attributes, policy_of(labels, WARN), pod)
+
+
+class SecurityOfWorkloads:
+    """Warns of workloads whose Pods would break a rule."""
+
+    name = NAME
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        known = (resource.group, resource.resource) in _TEMPLATES
+        return known and operation in _WRITES and not subresource
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        template: Any = attributes.object
+        for member in _TEMPLATES[attributes.gvr.group, attributes.gvr.resource]:
+            template = (template or {}).get(member)
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
+        if template and template.get("spec") is not None and labels:
+            _warn(attributes, policy_of(labels, WARN), template)
+
+
+class SecurityOfNamespaces:
+    """Refuses labels that mean nothing, and warns of Pods that a stricter level would refuse."""
+
+    name = NAME
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == NAMESPACES and operation in _WRITES and not subresource
+
+    def validate(self, attributes: Attributes, reader: Reader) -> None:
+        labels, before = _labels(attributes.object), _labels(attributes.old_object)
+        errors = complaints(labels)
+        if errors and errors != complaints(before):
+            raise Invalid.of(attributes.gvk, attributes.name, errors)
+        new, old = policy_of(labels, ENFORCE), policy_of(before, ENFORCE)
+        if attributes.operation == CREATE or new.level == PRIVILEGED or is_relaxed(new, old):
+            return
+        _warn_of_existing(attributes, new, reader)
+
+
+def _labels(namespace: Object | None) -> dict[str, str]:
+    labels: dict[str, str] = metadata_of(namespace or {}).get("labels") or {}
+    return labels
+
+
+def _broken(policy: Policy, pod: Object) -> list[Violation]:
+    if policy.level == PRIVILEGED:
+        return []
+    return violations(policy, pod.get("metadata") or {}, pod["spec"])
+
+
+def _details(broken: list[Violation]) -> str:
+    return ", ".join(v.reason + (f" ({v.detail})" if v.detail else "") for v in broken)
+
+
+def _warn(attributes: Attributes, policy: Policy, pod: Object) -> None:
+    broken = _broken(policy, pod)
+    if broken:
+        attributes.warn(f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}")
+
+
+def _warn_of_existing(attributes: Attributes, policy: Policy, reader: Reader) -> None:
+    by_reasons: dict[str, list[str]] = {}
+    for pod in reader.list(PODS, attributes.name):
+        broken = _broken(policy, pod)
+        if broken:
+            reasons = ", ".join(violation.reason for violation in broken)
+            by_reasons.setdefault(reasons, []).append(name_of(pod))
+    if not by_reasons:
+        return
+    attributes.warn(
+        f"existing pods in namespace {quote(attributes.name)} violate the new PodSecurity "
+        f"enforce level {quote(str(policy))}"
+    )
+    for reasons, (first, *others) in by_reasons.items():
+        more = ""
+        if others:
+            more = f" (and {len(others)} other pod{'s' if len(others) > 1 else ''})"
+        attributes.warn(f"{first}{more}: {reasons}")
+
+
+def _is_significant(pod: Object, old: Object) -> bool:
+    # Of what the standards are about, only this can change in a Pod that is there.
+    ephemeral, before = (
+        [(c["name"], c.get("securityContext")) for c in d["spec"].get("ephemeralContainers") or ()]
+        for d in (pod, old)
+    )
+    return ephemeral != before or _armor(pod) != _armor(old)
+
+
+def _armor(pod: Object) -> dict[str, str]:
+    annotations = metadata_of(pod).get("annotations") or {}
+    return {key: value for key, value in annotations.items() if key.startswith(_APP_ARMOR)}

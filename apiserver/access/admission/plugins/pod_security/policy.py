@@ -1,0 +1,64 @@
+"""Levels and versions, as the labels of a namespace name them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.machinery.fielderrors import FieldError, invalid
+
+PRIVILEGED, BASELINE, RESTRICTED = "privileged", "baseline", "restricted"
+LEVELS: Final = (PRIVILEGED, BASELINE, RESTRICTED)
+ENFORCE, AUDIT, WARN = "enforce", "audit", "warn"
+LATEST: Final = 1_000_000
+_PREFIX: Final = "pod-security.kubernetes.io/"
+_VERSION: Final = re.compile(r"v1\.([0-9]|[1-9][0-9]*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A level, in the version of Kubernetes 1.``minor``."""
+
+    level: str
+    minor: int = LATEST
+
+    def __str__(self) -> str:
+        version = "latest" if self.minor == LATEST else f"v1.{self.minor}"
+        return f"{self.level}:{version}"
+
+
+def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
+    """Return the policy of one mode; what is enforced and not understood is the strictest."""
+    level = labels.get(_PREFIX + mode, PRIVILEGED)
+    if level not in LEVELS:
+        level = RESTRICTED if mode == ENFORCE else PRIVILEGED
+    minor = _minor(labels.get(f"{_PREFIX}{mode}-version", "latest"))
+    return Policy(level, LATEST if minor is None else minor)
+
+
+def complaints(labels: Mapping[str, str]) -> list[FieldError]:
+    """Return what is wrong with labels."""
+    errors = []
+    for mode in (ENFORCE, AUDIT, WARN):
+        level, version = _PREFIX + mode, f"{_PREFIX}{mode}-version"
+        if level in labels and labels[level] not in LEVELS:
+            detail = f"must be one of {', '.join(LEVELS)}"
+            errors.append(invalid(f"metadata.labels[{level}]", labels[level], detail))
+        if version in labels and _minor(labels[version]) is None:
+            detail = 'must be "latest" or "v1.x"'
+            errors.append(invalid(f"metadata.labels[{version}]", labels[version], detail))
+    return errors
+
+
+def is_relaxed(new: Policy, old: Policy) -> bool:
+    """Tell whether whatever kept to the old policy keeps to the new one."""
+    return new.minor == old.minor and LEVELS.index(new.level) <= LEVELS.index(old.level)
+
+
+def _minor(version: str) -> int | None:
+    if version == "latest":
+        return LATEST
+    match = _VERSION.fullmatch(version)
+    return int(match[1]) if match else None

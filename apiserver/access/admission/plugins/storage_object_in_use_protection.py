@@ -1,0 +1,35 @@
+"""StorageObjectInUseProtection: what is in use does not go, because a finalizer keeps it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.resources import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, metadata_of, with_metadata
+
+FINALIZERS: Final = {
+    CLAIMS: "kubernetes.io/pvc-protection",
+    VOLUMES: "kubernetes.io/pv-protection",
+    ATTRIBUTES_CLASSES: "kubernetes.io/vac-protection",
+}
+
+
+class StorageObjectInUseProtection:
+    """Gives new claims and volumes a finalizer, which a controller takes away."""
+
+    name = "StorageObjectInUseProtection"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource in FINALIZERS and operation == CREATE and not subresource
+
+    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+        document = attributes.object
+        assert document is not None
+        finalizers = metadata_of(document).get("finalizers") or []
+        wanted = FINALIZERS[attributes.gvr]
+        if wanted in finalizers:
+            return None
+        return with_metadata(document, finalizers=[*finalizers, wanted])

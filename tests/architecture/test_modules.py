@@ -1,0 +1,51 @@
+"""Modules and functions: how long they may be, and what they may be called."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(
+    path for package in ("apiserver", "storage") for path in (ROOT / package).rglob("*.py")
+)
+GENERATED = re.compile(r"_pb2\.py$|/rpc\.py$")
+LONGEST = 600
+VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
+# `core` is the name of an API group, and the folder of its kinds.
+NAMED_BY_KUBERNETES = {ROOT / "apiserver/resources/builtin/core"}
+
+
+def offending(breaks: Callable[[Path], object]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in MODULES if breaks(path)]
+
+
+def test_modules_are_no_longer_than_can_be_read() -> None:
+    def is_long(path: Path) -> bool:
+        generated = GENERATED.search(path.as_posix()) is not None
+        return not generated and len(path.read_text().splitlines()) > LONGEST
+
+    assert offending(is_long) == []
+
+
+def test_modules_begin_with_what_they_are() -> None:
+    assert offending(lambda path: not ast.get_docstring(ast.parse(path.read_text()))) == []
+
+
+def test_names_say_something() -> None:
+    def is_vague(path: Path) -> bool:
+        inside = path.relative_to(ROOT)
+        names = {path.stem} | {
+            parent.name for parent in inside.parents if ROOT / parent not in NAMED_BY_KUBERNETES
+        }
+        private = path.stem.startswith("_") and path.stem not in ("__init__", "__main__")
+        return bool(names & VAGUE) or private
+
+    assert offending(is_vague) == []
+
+
+def test_nothing_is_left_to_be_done() -> None:
+    left = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    assert offending(lambda path: left.search(path.read_text())) == []

@@ -1,0 +1,172 @@
+"""A run: traffic on some stores while failures happen, and the log of what was done at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from storage.errors import Unavailable
+from storage.interface import ABSENT, Batch, Store
+from tests.robustness.history import Change, History, told
+from tests.robustness.traffic import PREFIX, Client, WatchClient
+from tests.robustness.validation import Log, validate
+
+#: How long the traffic of one run lasts. The default is for every day; ask for minutes by night.
+SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "3"))
+#: Where histories that break a guarantee are kept.
+HISTORIES = os.environ.get("ROBUSTNESS_HISTORIES", "")
+SEED = int(os.environ.get("ROBUSTNESS_SEED", "0")) or random.randrange(1 << 30)
+CATCH_UP = 30.0
+
+Failure = Callable[[random.Random], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of."""
+
+    #: The stores that clients talk to, each a server of its own.
+    stores: Sequence[Store[bytes]]
+    #: Makes something go wrong, and right again; called again and again.
+    failure: Failure
+    #: A store that sees everything, for the log. It must not lose its history during the run.
+    judge: Store[bytes]
+    clients: int = 6
+    watchers: int = 3
+    watcher_pause: float = 0.0
+    client_pause: float = 0.001
+    #: The log is followed from the beginning where its history is compacted.
+    follow: bool = False
+
+
+@dataclass
+class Result:
+    """What came of a run."""
+
+    history: History
+    log: Log
+    failures: int
+
+    @property
+    def summary(self) -> str:
+        """What happened, in numbers."""
+        outcomes: dict[str, int] = {}
+        for each in self.history.operations:
+            outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
+        events = sum(len(changes) for each in self.history.watches for _, changes in each.batches)
+        return (
+            f"seed {SEED}: {len(self.history.operations)} calls {outcomes}, "
+            f"{len(self.log.changes)} changes, {events} events to {len(self.history.watches)} "
+            f"watches, {self.failures} failures"
+        )
+
+    def violations(self, name: str) -> list[str]:
+        """Validate the run; keep its history where something is wrong with it."""
+        found = validate(self.history, self.log)
+        if found and HISTORIES:
+            directory = Path(HISTORIES)
+            directory.mkdir(parents=True, exist_ok=True)
+            self.history.save(directory / f"{name}-{SEED}.json")
+        return found
+
+
+async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
+    """Let clients work while failures happen; wait for quiet; read the log."""
+    history, over, chance = History(), asyncio.Event(), random.Random(SEED)
+    start = await run.judge.revision()
+    followed = asyncio.create_task(_follow(run.judge, start)) if run.follow else None
+    watchers = [
+        WatchClient(f"watcher-{number}", store, history, run.watcher_pause)
+        for number, store in _spread(run.stores, run.watchers)
+    ]
+    watching = [asyncio.create_task(watcher.run(start)) for watcher in watchers]
+    clients = [
+        asyncio.create_task(
+            Client(f"client-{number}", store, history, SEED).run(over, run.client_pause)
+        )
+        for number, store in _spread(run.stores, run.clients)
+    ]
+    failures, deadline = 0, asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < deadline:
+        await run.failure(chance)
+        failures += 1
+    over.set()
+    async with asyncio.timeout(CATCH_UP):
+        await asyncio.gather(*clients)
+        last = await _last_word(run, history)
+        while any(watcher.reached < last for watcher in watchers):
+            _raise_failed(watching)
+            await asyncio.sleep(0.02)
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    async with asyncio.timeout(CATCH_UP):
+        changes = await (_until(followed, last) if followed else _read_log(run.judge, start, last))
+    return Result(history, Log(changes, start), failures)
+
+
+async def _last_word(run: Run, history: History) -> int:
+    """Make a last change through each server, so that everybody has something to reach."""
+    last = 0
+    for number, store in enumerate(run.stores):
+        key, value = f"{PREFIX}last-{number}", f"last-{number}"
+        operation = history.begin("last", "put", key, value=value)
+        while True:
+            try:
+                record = await store.put(key, value.encode(), expected=ABSENT)
+                break
+            except Unavailable:
+                await asyncio.sleep(0.05)
+        operation.outcome = "unknown"
+        last = max(last, record.revision)
+    return last
+
+
+async def _read_log(store: Store[bytes], start: int, last: int) -> list[Change]:
+    changes: list[Change] = []
+    batches = cast("AsyncGenerator[Batch[bytes], None]", store.watch(PREFIX, after=start))
+    async with aclosing(batches):
+        async for batch in batches:
+            changes += map(told, batch.events)
+            if batch.revision >= last:
+                break
+    return changes
+
+
+_followed: dict[asyncio.Task[None], list[Change]] = {}
+
+
+async def _follow(store: Store[bytes], start: int) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    changes = _followed.setdefault(task, [])
+    batches = cast("AsyncGenerator[Batch[bytes], None]", store.watch(PREFIX, after=start))
+    async with aclosing(batches):
+        async for batch in batches:
+            changes += map(told, batch.events)
+
+
+async def _until(task: asyncio.Task[None], last: int) -> list[Change]:
+    changes = _followed[task]
+    while not changes or changes[-1].revision < last:
+        _raise_failed([task])
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return _followed.pop(task)
+
+
+def _spread(stores: Sequence[Store[bytes]], count: int) -> list[tuple[int, Store[bytes]]]:
+    return [(number, stores[number % len(stores)]) for number in range(count)]
+
+
+def _raise_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done():
+            task.result()

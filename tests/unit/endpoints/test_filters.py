@@ -1,0 +1,192 @@
+"""What every request passes through, one filter at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from apiserver.access.authorization.attributes import ALLOWED, NO_OPINION, Attributes, Decision
+from apiserver.endpoints.exchange import Exchange, Handler, parse_query
+from apiserver.endpoints.filters.authorization import attributes_of, with_authorization
+from apiserver.endpoints.filters.in_flight import Limits, with_limits
+from apiserver.endpoints.filters.metering import with_metering
+from apiserver.endpoints.filters.recovery import with_recovery
+from apiserver.endpoints.metrics import Metrics
+from apiserver.endpoints.request_info import parse
+from apiserver.machinery.errors import NotFound
+from apiserver.machinery.users import MASTERS, UserInfo
+
+VIEWER = UserInfo("viewer")
+ADMIN = UserInfo("admin", groups=(MASTERS,))
+CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
+
+
+def exchange(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> Exchange:
+    http = SimpleNamespace(method=method, headers={}, transport=object(), task=None)
+    made = Exchange(cast("Any", http), parse(method, path), parse_query(query))
+    made.user = user
+    return made
+
+
+async def fine(_: Exchange) -> web.StreamResponse:
+    return web.Response(status=200)
+
+
+class Gate:
+    """A handler that keeps its requests until it is opened."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.inside = 0
+
+    async def handle(self, _: Exchange) -> web.StreamResponse:
+        self.inside += 1
+        await self.opened.wait()
+        self.inside -= 1
+        return web.Response(status=200)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "verb", "long_running"),
+    [
+        ("GET", "/api/v1/pods", "", "list", False),
+        ("GET", "/api/v1/pods", "watch=1", "watch", True),
+        ("GET", "/api/v1/pods", "watch", "watch", True),
+        ("GET", "/api/v1/pods", "watch=true", "watch", True),
+        ("GET", "/api/v1/pods", "watch=0", "list", False),
+        ("GET", "/api/v1/pods", "watch=False", "list", False),
+        ("GET", "/api/v1/watch/pods", "", "watch", True),
+        ("GET", CONFIG_MAP, "watch=1", "get", False),
+        ("POST", "/api/v1/namespaces/n/pods/p/exec", "", "create", True),
+        ("GET", "/api/v1/namespaces/n/pods/p/log", "", "get", True),
+        ("DELETE", "/api/v1/namespaces/n/pods", "watch=1", "deletecollection", False),
+        ("GET", "/version", "watch=1", "get", False),
+    ],
+)
+def test_a_list_that_watches_is_a_watch(
+    method: str, path: str, query: str, verb: str, long_running: bool
+) -> None:
+    made = exchange(method, path, query)
+    assert (made.verb, made.long_running) == (verb, long_running)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "name"),
+    [
+        ("/api/v1/pods", "", ""),
+        ("/api/v1/pods", "fieldSelector=metadata.name%3Da", "a"),
+        ("/api/v1/pods", "fieldSelector=metadata.name%3Da,spec.nodeName%3Db&watch=1", "a"),
+        ("/api/v1/pods", "fieldSelector=metadata.name!%3Da", ""),
+        ("/api/v1/pods", "fieldSelector=metadata.name%3Da%2Fb", ""),
+        ("/api/v1/pods", "fieldSelector=nonsense", ""),
+        (CONFIG_MAP, "fieldSelector=metadata.name%3Db", "a"),
+    ],
+)
+def test_who_selects_one_name_asks_for_that_one(path: str, query: str, name: str) -> None:
+    assert attributes_of(exchange("GET", path, query)).name == name
+
+
+async def test_more_than_the_most_requests_are_sent_away_unless_an_administrator_asks() -> None:
+    gate = Gate()
+    limited = with_limits(gate.handle, Limits(max_reads=1, max_writes=1))
+    reading = asyncio.create_task(cast("Any", limited(exchange("GET", CONFIG_MAP))))
+    writing = asyncio.create_task(cast("Any", limited(exchange("PUT", CONFIG_MAP))))
+    while gate.inside < 2:
+        await asyncio.sleep(0)
+    for method in ("GET", "PUT"):
+        refused = await limited(exchange(method, CONFIG_MAP))
+        assert isinstance(refused, web.Response)
+        assert refused.status == 429
+        assert refused.body == b"Too many requests, please try again later.\n"
+        assert refused.headers["Retry-After"] == "1"
+    others = [
+        asyncio.create_task(cast("Any", limited(each)))
+        for each in (
+            exchange("GET", CONFIG_MAP, user=ADMIN),
+            exchange("GET", "/api/v1/pods", "watch=1"),
+        )
+    ]
+    while gate.inside < 4:
+        await asyncio.sleep(0)
+    gate.opened.set()
+    for task in (reading, writing, *others):
+        assert (await task).status == 200
+    assert (await limited(exchange("GET", CONFIG_MAP))).status == 200
+
+
+async def test_without_a_limit_all_come_in() -> None:
+    limits = Limits(max_reads=0, max_writes=0)
+    limits.reads = limits.writes = 10_000
+    limited = with_limits(fine, limits)
+    for method in ("GET", "PUT"):
+        assert (await limited(exchange(method, CONFIG_MAP))).status == 200
+
+
+class Says:
+    """An authorizer with one answer, which remembers what it was asked."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.asked: list[Attributes] = []
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        self.asked.append(attributes)
+        return self.decision
+
+
+async def test_who_may_comes_to_the_handler_and_who_may_not_does_not() -> None:
+    async def never(_: Exchange) -> web.StreamResponse:
+        raise AssertionError
+
+    assert (
+        await with_authorization(fine, Says(ALLOWED))(exchange("GET", CONFIG_MAP))
+    ).status == 200
+    refused = await with_authorization(never, Says(NO_OPINION))(exchange("GET", CONFIG_MAP))
+    assert refused.status == 403
+
+
+async def failing(_: Exchange) -> web.StreamResponse:
+    raise NotFound.path()
+
+
+async def breaking(_: Exchange) -> web.StreamResponse:
+    raise KeyError("a secret")
+
+
+async def hanging_up(_: Exchange) -> web.StreamResponse:
+    raise ConnectionResetError
+
+
+@pytest.mark.parametrize(("handler", "status"), [(fine, 200), (failing, 404), (breaking, 500)])
+async def test_every_error_becomes_an_answer(handler: Handler, status: int) -> None:
+    answer = await with_recovery(handler)(exchange("GET", CONFIG_MAP))
+    assert answer.status == status
+    assert answer.headers["Audit-Id"]
+    assert b"a secret" not in bytes(cast("Any", answer).body or b"")
+
+
+async def test_a_client_that_has_gone_is_nobodys_error() -> None:
+    gone = exchange("GET", CONFIG_MAP)
+    cast("Any", gone.http).transport = None
+    with pytest.raises(ConnectionResetError):
+        await with_recovery(hanging_up)(gone)
+    assert (await with_recovery(hanging_up)(exchange("GET", CONFIG_MAP))).status == 500
+
+
+async def test_requests_are_counted_by_what_was_found_not_by_what_was_asked() -> None:
+    metrics = Metrics()
+    metered = with_metering(with_recovery(fine), metrics)
+    await metered(exchange("GET", CONFIG_MAP))
+    await metered(exchange("GET", "/api/v1/pods", "watch=1"))
+    await with_metering(with_recovery(failing), metrics)(exchange("GET", "/apis/made/up/things"))
+    assert dict(metrics.requests) == {
+        ("get", "", "v1", "configmaps", "", "200"): 1,
+        ("watch", "", "v1", "pods", "", "200"): 1,
+        ("list", "", "", "", "", "404"): 1,
+    }
+    assert not any(metrics.in_flight.values())
+    assert ("watch", "", "v1", "pods", "") not in metrics.durations.counts
