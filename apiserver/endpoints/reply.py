@@ -22,15 +22,14 @@ _HIGH_WATER: Final = 64 * 1024
 
 
 class Reply:
-    """Status, headers and body. ``headers`` holds what is not the same for every answer."""
+    """Status, headers and body; what every answer says besides is added when it is written."""
 
-    __slots__ = ("body", "headers", "keep_alive", "media_type", "prepared", "status")
+    __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
 
     def __init__(self, status: int, body: bytes, media_type: str) -> None:
         self.status = status
         self.body = body
-        self.media_type = media_type
-        self.headers: CIMultiDict[str] = CIMultiDict()
+        self.headers: CIMultiDict[str] = CIMultiDict([("Content-Type", media_type)])
         self.prepared = False
         self.keep_alive: bool | None = None
 
@@ -40,9 +39,8 @@ class Reply:
         self.keep_alive = keep_alive = request.keep_alive
         parts = [
             _LINES[self.status],
-            b"Content-Type: ", self.media_type.encode(),
+            b"Date: ", _date(),
             b"\r\nContent-Length: ", b"%d" % len(self.body),
-            b"\r\nDate: ", _date(),
         ]  # fmt: skip
         for name, value in self.headers.items():
             parts.append(f"\r\n{name}: {value}".encode())

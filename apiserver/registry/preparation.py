@@ -27,13 +27,15 @@ from apiserver.registry.write import Outcome, Put, Remove
 class Request:
     """A create, an update or a patch: on what, by whom, with which options.
 
-    ``owns``: the desired object already says who owns what, as an apply leaves it.
+    ``owns``: the desired object already says who owns what, as an apply leaves it. ``admits`` is
+    false where admission is shown something else, a Scale, by whoever makes the object of that.
     """
 
     resource: Resource
     context: RequestContext
     options: WriteOptions
     owns: bool = False
+    admits: bool = True
 
     def owned(self, existing: Object | None, desired: Object) -> Object:
         """Return ``desired`` with the fields that it sets owned by the request's manager."""
@@ -107,7 +109,8 @@ async def _admitted(
     request: Request, operation: str, desired: Object, old: Object | None
 ) -> Object:
     resource, subresource = request.resource, request.context.subresource
-    if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
+    mutates = resource.admission.mutates(operation, resource.definition.gvr, subresource)
+    if not (request.admits and mutates):
         return desired
     admitted = await resource.admission.mutate(request.attributes(operation, desired, old))
     return metadata.distinct_owners(admitted, request.context.warn, admitted=True)
@@ -117,7 +120,8 @@ async def _validated(
     request: Request, operation: str, desired: Object, old: Object | None
 ) -> None:
     resource, subresource = request.resource, request.context.subresource
-    if resource.admission.validates(operation, resource.definition.gvr, subresource):
+    validates = resource.admission.validates(operation, resource.definition.gvr, subresource)
+    if request.admits and validates:
         await resource.admission.validate(request.attributes(operation, desired, old))
 
 

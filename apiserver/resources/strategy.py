@@ -142,7 +142,7 @@ class Strategy:
 
     # Delete.
 
-    def warnings_on_delete(self, options: DeleteOptions) -> list[str]:  # noqa: ARG002 - one of many kinds
+    def warnings_on_delete(self, options: DeleteOptions) -> list[str]:
         """Return what to tell a client that deletes with these options."""
         return []
 

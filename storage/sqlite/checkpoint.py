@@ -1,4 +1,4 @@
-"""Checkpoints: what was committed to the write-ahead log is copied into the file beside the writing.
+"""Checkpoints: the write-ahead log is copied into the file while writing goes on.
 
 Left to SQLite, every thousandth page makes a commit wait until the log has been copied, with two
 fsyncs. Here another thread copies while commits go on. It cannot empty the log under the writer's
@@ -31,7 +31,7 @@ class Checkpoints:
         self._writer = writer
         self._copier = connect(path)
         self._copied = 0
-        self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._orders: SimpleQueue[str] = SimpleQueue()
         self._copying = False
         self._thread = threading.Thread(target=self._run, name="sqlite-checkpoint", daemon=True)
         self._thread.start()
@@ -47,13 +47,13 @@ class Checkpoints:
             elif size > self._copied + _STEP and not self._copying:
                 self._copying = True
                 self._copied = size
-                self._orders.put(True)
+                self._orders.put("PRAGMA wal_checkpoint(PASSIVE)")
         except (sqlite3.Error, OSError) as error:
             log.warning("%s: emptying the write-ahead log failed: %s", self._log, error)
 
     def close(self) -> None:
         """Stop copying; blocks until what was begun is done."""
-        self._orders.put(False)
+        self._orders.put("")
         self._thread.join()
         self._copier.close()
 
@@ -63,9 +63,9 @@ class Checkpoints:
             self._copied = 0
 
     def _run(self) -> None:
-        while self._orders.get():
+        while order := self._orders.get():
             try:
-                self._copier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self._copier.execute(order).fetchall()
             except sqlite3.Error as error:
                 log.warning("%s: copying the write-ahead log failed: %s", self._log, error)
             self._copying = False

@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_storage [memory|sqlite|etcd|cache ...]
 
-SQLite writes with fsync into a temporary directory (TMPDIR); etcd is the one that tests use, without
-fsync where it can do without.
+SQLite writes with fsync into a temporary directory (TMPDIR); etcd is the one that tests use,
+without fsync where it can do without.
 """
 
 from __future__ import annotations

@@ -159,9 +159,7 @@ class RemoteStore:
         finally:
             self._queues.pop(number, None)
 
-    async def _send(
-        self, method: str, args: Any, kwargs: Any
-    ) -> tuple[int, asyncio.Queue[Any]]:
+    async def _send(self, method: str, args: Any, kwargs: Any) -> tuple[int, asyncio.Queue[Any]]:
         writer = await self._connected()
         number = next(self._numbers)
         queue = self._queues[number] = asyncio.Queue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
     """Let clients work while failures happen; wait for quiet; read the log."""
     history, over, chance = History(), asyncio.Event(), random.Random(SEED)
     start = await run.judge.revision()
-    followed = asyncio.create_task(_follow(run.judge, start)) if run.follow else None
+    followed = await _Following.begun(run.judge, start) if run.follow else None
     watchers = [
         WatchClient(f"watcher-{number}", store, history, run.watcher_pause)
         for number, store in _spread(run.stores, run.watchers)
@@ -97,6 +98,8 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         await run.failure(chance)
         failures += 1
     over.set()
+    for watcher in watchers:
+        watcher.pause = 0.0
     async with asyncio.timeout(CATCH_UP):
         await asyncio.gather(*clients)
         last = await _last_word(run, history)
@@ -107,7 +110,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     async with asyncio.timeout(CATCH_UP):
-        changes = await (_until(followed, last) if followed else _read_log(run.judge, start, last))
+        changes = await (followed.until(last) if followed else _read_log(run.judge, start, last))
     return Result(history, Log(changes, start), failures)
 
 
@@ -117,15 +120,18 @@ async def _last_word(run: Run, history: History) -> int:
     for number, store in enumerate(run.stores):
         key, value = f"{PREFIX}last-{number}", f"last-{number}"
         operation = history.begin("last", "put", key, value=value)
-        while True:
-            try:
-                record = await store.put(key, value.encode(), expected=ABSENT)
-                break
-            except Unavailable:
-                await asyncio.sleep(0.05)
-        operation.outcome = "unknown"
-        last = max(last, record.revision)
+        revision = await _insist(store, key, value)
+        operation.returned = time.monotonic()
+        last = max(last, revision)
     return last
+
+
+async def _insist(store: Store[bytes], key: str, value: str) -> int:
+    while True:
+        try:
+            return (await store.put(key, value.encode(), expected=ABSENT)).revision
+        except Unavailable:
+            await asyncio.sleep(0.05)
 
 
 async def _read_log(store: Store[bytes], start: int, last: int) -> list[Change]:
@@ -139,27 +145,36 @@ async def _read_log(store: Store[bytes], start: int, last: int) -> list[Change]:
     return changes
 
 
-_followed: dict[asyncio.Task[None], list[Change]] = {}
+class _Following:
+    """Keeps the log from the beginning on, where the store forgets it."""
 
+    def __init__(self) -> None:
+        self._changes: list[Change] = []
+        self._listening = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
-async def _follow(store: Store[bytes], start: int) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    changes = _followed.setdefault(task, [])
-    batches = cast("AsyncGenerator[Batch[bytes], None]", store.watch(PREFIX, after=start))
-    async with aclosing(batches):
-        async for batch in batches:
-            changes += map(told, batch.events)
+    @classmethod
+    async def begun(cls, store: Store[bytes], start: int) -> _Following:
+        following = cls()
+        following._task = asyncio.create_task(following._follow(store, start))
+        await following._listening.wait()
+        return following
 
+    async def until(self, last: int) -> list[Change]:
+        assert self._task is not None
+        while not self._changes or self._changes[-1].revision < last:
+            _raise_failed([self._task])
+            await asyncio.sleep(0.01)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        return self._changes
 
-async def _until(task: asyncio.Task[None], last: int) -> list[Change]:
-    changes = _followed[task]
-    while not changes or changes[-1].revision < last:
-        _raise_failed([task])
-        await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return _followed.pop(task)
+    async def _follow(self, store: Store[bytes], start: int) -> None:
+        batches = cast("AsyncGenerator[Batch[bytes], None]", store.watch(PREFIX, after=start))
+        async with aclosing(batches):
+            async for batch in batches:
+                self._listening.set()
+                self._changes += map(told, batch.events)
 
 
 def _spread(stores: Sequence[Store[bytes]], count: int) -> list[tuple[int, Store[bytes]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,13 +21,15 @@ from tests.etcd_process import EtcdProcess, etcd_cluster, etcd_process
 from tests.robustness.remote import ROOT, RemoteStore, StoreProcess
 from tests.robustness.runs import SECONDS, Run, carry_out
 
+log = logging.getLogger(__name__)
+
 pytestmark = [pytest.mark.robustness, pytest.mark.timeout(10 * SECONDS + 120)]
 
 
 async def survive(name: str, run: Run) -> None:
     """Carry a run out and hold it against the guarantees."""
     result = await carry_out(run)
-    print(f"{name}: {result.summary}")
+    log.info("%s: %s", name, result.summary)
     assert result.violations(name)[:10] == []
     done = [each for each in result.history.operations if each.wrote]
     assert len(done) > 20, result.summary
@@ -42,13 +45,9 @@ async def server(stack: AsyncExitStack, *endpoints: str) -> AsyncIterator[WatchC
         yield cache
 
 
-async def servers(
-    stack: AsyncExitStack, count: int, *endpoints: str
-) -> list[WatchCache[bytes]]:
+async def servers(stack: AsyncExitStack, count: int, *endpoints: str) -> list[WatchCache[bytes]]:
     """Return some servers on one etcd."""
-    return [
-        await stack.enter_async_context(server(stack, *endpoints)) for _ in range(count)
-    ]
+    return [await stack.enter_async_context(server(stack, *endpoints)) for _ in range(count)]
 
 
 async def test_a_sqlite_process_that_is_killed(tmp_path: Path) -> None:
@@ -141,6 +140,8 @@ async def test_compaction_under_paging_and_slow_watchers(backend: str, tmp_path:
     """History goes while it is read; who cannot go on is told so, and nobody gets a part of it."""
     async with AsyncExitStack() as stack:
         bare: EtcdStore | SQLiteStore
+        # etcd looks up what an event replaced when it sends it, so the judge must not lag so far.
+        lag = {"etcd": range(40, 100), "sqlite": range(20)}[backend]
         if backend == "etcd":
             etcd = stack.enter_context(etcd_process())
             bare = await EtcdStore.open([etcd.endpoint], root=ROOT)
@@ -152,11 +153,9 @@ async def test_compaction_under_paging_and_slow_watchers(backend: str, tmp_path:
         async def compact(chance: random.Random) -> None:
             await asyncio.sleep(chance.uniform(0.01, 0.1))
             try:
-                await bare.compact(await bare.revision() - chance.randrange(20))
+                await bare.compact(await bare.revision() - chance.choice(lag))
             except (Compacted, Unavailable):
                 return
 
-        run = Run(
-            [cache, bare], compact, bare, watchers=6, watcher_pause=0.05, follow=True
-        )
+        run = Run([cache, bare], compact, bare, watchers=6, watcher_pause=0.05, follow=True)
         await survive(f"compaction-{backend}", run)

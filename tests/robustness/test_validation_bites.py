@@ -20,7 +20,7 @@ from tests.robustness.validation import validate
 
 
 class LosesWhatItAcknowledged(MemoryStore):
-    """Forgets the last change before every twentieth, as one does who does not wait for the disk."""
+    """Forgets every twentieth change, as one does who does not wait for the disk."""
 
     async def put(
         self,

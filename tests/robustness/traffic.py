@@ -59,9 +59,7 @@ class Client:
     async def _put(self, key: str) -> None:
         value = f"{self._name}-{next(_numbers)}"
         expected = self._known.get(key, ABSENT)
-        operation = self._history.begin(
-            self._name, "put", key, value=value, expected=expected
-        )
+        operation = self._history.begin(self._name, "put", key, value=value, expected=expected)
         await self._write(
             operation, lambda: self._store.put(key, value.encode(), expected=expected)
         )
@@ -141,7 +139,8 @@ class WatchClient:
         self._name = name
         self._store = store
         self._history = history
-        self._pause = pause
+        #: How slow it is: how long it waits after each batch.
+        self.pause = pause
         self.reached = 0
 
     async def run(self, after: int) -> None:
@@ -168,7 +167,7 @@ class WatchClient:
             async for batch in batches:
                 watched.batches.append((batch.revision, [told(event) for event in batch.events]))
                 self.reached = batch.revision
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(self.pause)
 
     async def _newest(self) -> int:
         while True:

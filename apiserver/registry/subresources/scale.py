@@ -1,34 +1,70 @@
-"""scale: an object read and written as the number of its replicas."""
+"""scale: an object read and written as the number of its replicas.
+
+A write sees a Scale where others see the object: the patch, the rules of ownership and admission
+are applied to that view. What comes of it is one number, and who owns it, carried over into the
+object, which then goes the way of every update.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
-from apiserver.machinery.errors import Conflict, Invalid, NotFound
+from apiserver.access.admission.chain import UPDATE, Attributes
+from apiserver.fieldmanager import managedfields
+from apiserver.fieldmanager import scale as ownership
+from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
+from apiserver.fieldmanager.fieldset import Path
+from apiserver.fieldmanager.manager import FieldManager
+from apiserver.fieldmanager.managers import manager_name
+from apiserver.machinery.errors import Conflict, Invalid, NotFound, StatusError, UnexplainedError
 from apiserver.machinery.gvk import GroupResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.times import now
+from apiserver.registry.apply import read_applied
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.errors import status_of_ownership
 from apiserver.registry.get import get_object
-from apiserver.registry.patch import Patch, Patching
+from apiserver.registry.patch import APPLY, Patch, Patching
 from apiserver.registry.preparation import Request, prepared_for_update
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Outcome, Write, write
-from apiserver.resources.scaling import SCALE, Scaling, desired_of, scale_of, scaled, validate_scale
+from apiserver.resources.scaling import (
+    SCALE,
+    Scaling,
+    desired_of,
+    scale_of,
+    scaled,
+    validate_scale,
+)
+from apiserver.schema.layout import message
+from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.typed import DecodeError, canonicalise
 from storage.interface import Record
 
-#: Returns the Scale that is wanted, given the one that is there.
+#: Returns the Scale that is wanted, with its owners, given the one that is there.
 Wanted = Callable[[Object], Awaitable[Object]]
+
+_LAYOUT: Final = "autoscaling.v1.Scale"
+# Of these, whoever reads a Scale that is not there is told that the object is missing.
+_NAMED_BY_OBJECT: Final = frozenset([GroupResource("apps", "statefulsets")])
+_REPLICATION_CONTROLLERS: Final = GroupResource("", "replicationcontrollers")
 
 
 async def get_scale(resource: Resource, namespace: str, name: str, version: str = "") -> Object:
     """Return the Scale of an object. Raises NotFound..."""
     try:
         stored = await get_object(resource, namespace, name, version)
-    except NotFound as error:
-        raise NotFound.of(_of_scale(resource), name) from error
+    except StatusError as error:
+        if resource.definition.custom or resource.group_resource in _NAMED_BY_OBJECT:
+            raise
+        # Whatever went wrong, the scale is what was not found.
+        raise NotFound.of(_missing(resource), name) from error
     return scale_of(stored.object, _scaling(resource))
 
 
@@ -37,11 +73,12 @@ async def update_scale(
 ) -> Object:
     """Give an object the replicas that a Scale says. Raises Conflict, Invalid, NotFound..."""
     scale = addressed(scale, context)
+    scaling = _Scaling(Request(resource, context, options))
 
-    async def wanted(_: Object) -> Object:
-        return scale
+    async def wanted(existing: Object) -> Object:
+        return scaling.owned(existing, scale)
 
-    return await _write(Request(resource, context, options), wanted)
+    return await scaling.write(wanted)
 
 
 async def patch_scale(
@@ -49,42 +86,149 @@ async def patch_scale(
 ) -> Object:
     """Give an object the replicas that a patch makes of its Scale."""
     request = Request(resource, context, options)
+    scaling = _Scaling(request)
+    if patch.media_type == APPLY:
+        applied = read_applied(patch.body, context, options)
+
+        async def wanted(existing: Object) -> Object:
+            return addressed(scaling.merged(existing, applied), context)
+
+        return await scaling.write(wanted)
     patching = Patching(request, patch, SCALE)
 
-    async def wanted(existing: Object) -> Object:
-        return addressed(patching.of(existing), context)
+    async def changed(existing: Object) -> Object:
+        return scaling.owned(existing, addressed(patching.of(existing), context))
 
-    return await _write(request, wanted)
+    return await scaling.write(changed)
 
 
-async def _write(request: Request, wanted: Wanted) -> Object:
-    resource, context = request.resource, request.context
-    scaling = _scaling(resource)
+@dataclass(frozen=True, slots=True)
+class _Scaling:
+    """One write of a Scale."""
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
-        if current is None:
-            raise NotFound.of(_of_scale(resource), context.name)
-        existing = current.value.object
-        scale = await wanted(scale_of(existing, scaling))
-        errors = validate_scale(scale)
+    request: Request
+
+    def owned(self, existing: Object, desired: Object) -> Object:
+        """Return a Scale that an update or a patch wants, owned by its manager."""
+        context, options = self.request.context, self.request.options
+        return _field_manager().update(
+            existing,
+            desired,
+            manager=manager_name(options.field_manager, context.user_agent),
+            subresource=context.subresource,
+            now=now(),
+        )
+
+    def merged(self, existing: Object, applied: Object) -> Object:
+        """Return a Scale with another one applied to it. Raises StatusError."""
+        context, options = self.request.context, self.request.options
+        try:
+            merged = _field_manager().apply(
+                existing,
+                applied,
+                manager=options.field_manager,
+                force=options.force,
+                subresource=context.subresource,
+                now=now(),
+            )
+            canonical = canonicalise(message(_LAYOUT), merged)
+        except FieldManagerError as error:
+            raise status_of_ownership(error) from error
+        except DecodeError as error:
+            raise UnexplainedError(str(error)) from error
+        return {"kind": SCALE.kind, "apiVersion": SCALE.api_version, **canonical.object}
+
+    async def write(self, wanted: Wanted) -> Object:
+        """Make an object have the replicas of the Scale that is wanted, and return its Scale."""
+        request = self.request
+        resource, context = request.resource, request.context
+
+        async def decide(current: Record[Stored] | None) -> Outcome:
+            if current is None:
+                raise resource.not_found(context.name)
+            return await self._decide(current, wanted)
+
+        key = resource.key(context.namespace, context.name)
+        change = Write(resource, context, key, "update", request.options.dry_run)
+        written = await write(change, decide)
+        return scale_of(written.stored.object, _scaling(resource))
+
+    async def _decide(self, current: Record[Stored], wanted: Wanted) -> Outcome:
+        request = self.request
+        resource, context = request.resource, request.context
+        existing, scaling = current.value.object, _scaling(resource)
+        view = _view(resource, existing)
+        scale = await self._admitted(view, await wanted(view))
+        errors = [] if resource.definition.custom else validate_scale(scale)
         if errors:
             raise Invalid.of(SCALE, context.name, errors)
         _check_identity(resource, scale, existing)
         check_version(resource, scale, current)
         desired = scaled(existing, scaling, desired_of(scale))
-        return await prepared_for_update(request, desired, existing)
+        whole = Request(resource, context, request.options, owns=True, admits=False)
+        outcome = await prepared_for_update(whole, _owned(resource, desired, scale), existing)
+        await self._validated(view, scale)
+        return outcome
 
-    key = resource.key(context.namespace, context.name)
-    change = Write(resource, context, key, "update", request.options.dry_run)
-    written = await write(change, decide)
-    return scale_of(written.stored.object, scaling)
+    async def _admitted(self, view: Object, scale: Object) -> Object:
+        admission, context = self.request.resource.admission, self.request.context
+        if not admission.mutates(UPDATE, self.request.resource.definition.gvr, context.subresource):
+            return scale
+        return await admission.mutate(self._attributes(view, scale))
+
+    async def _validated(self, view: Object, scale: Object) -> None:
+        admission, context = self.request.resource.admission, self.request.context
+        if admission.validates(UPDATE, self.request.resource.definition.gvr, context.subresource):
+            await admission.validate(self._attributes(view, scale))
+
+    def _attributes(self, view: Object, scale: Object) -> Attributes:
+        attributes = self.request.attributes(UPDATE, scale, view)
+        attributes.gvk = SCALE
+        return attributes
+
+
+@cache
+def _field_manager() -> FieldManager:
+    return FieldManager(
+        lambda version: builtin_schema(version, SCALE.kind), SCALE.api_version, SCALE.kind
+    )
+
+
+def _view(resource: Resource, existing: Object) -> Object:
+    scale = scale_of(existing, _scaling(resource))
+    try:
+        owners = ownership.to_scale(managedfields.of(existing), _paths(resource))
+    except MalformedManagedFields:
+        # Nobody owns what nobody can read.
+        return scale
+    return with_metadata(scale, managedFields=owners or None)
+
+
+def _owned(resource: Resource, desired: Object, scale: Object) -> Object:
+    definition = resource.definition
+    try:
+        owners = ownership.to_parent(
+            managedfields.of(desired),
+            managedfields.of(scale),
+            definition.api_version,
+            _paths(resource),
+        )
+    except MalformedManagedFields:
+        return desired
+    return with_metadata(desired, managedFields=owners or None)
+
+
+def _paths(resource: Resource) -> dict[str, Path]:
+    path = ownership.path_of(".".join(_scaling(resource).replicas_path))
+    return {resource.definition.api_version: path}
 
 
 def _check_identity(resource: Resource, scale: Object, existing: Object) -> None:
     uid, found = scale["metadata"].get("uid"), existing["metadata"].get("uid")
     if uid and uid != found:
+        group, plural = resource.group_resource
         raise Conflict.of(
-            _of_scale(resource),
+            GroupResource(group, f"{plural}/scale"),
             existing["metadata"]["name"],
             f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}",
         )
@@ -96,6 +240,8 @@ def _scaling(resource: Resource) -> Scaling:
     return scaling
 
 
-def _of_scale(resource: Resource) -> GroupResource:
+def _missing(resource: Resource) -> GroupResource:
     group, plural = resource.group_resource
+    if resource.group_resource == _REPLICATION_CONTROLLERS:
+        group = SCALE.group
     return GroupResource(group, f"{plural}/scale")

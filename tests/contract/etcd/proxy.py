@@ -15,8 +15,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._server_port = port
         self._writers: set[asyncio.StreamWriter] = set()
-        self._passing = asyncio.Event()
-        self._passing.set()
+        self._serving: set[asyncio.Task[None]] = set()
         self.port = 0
         #: Lose what clients send, from now on.
         self.loses_requests = False
@@ -37,8 +36,19 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what goes over one connection."""
+    async def close(self) -> None:
+        """Break everything off, and wait until it is."""
+        self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection."""
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
@@ -70,11 +80,10 @@ class Proxy:
 async def proxied(port: int) -> AsyncIterator[Proxy]:
     """Yield a proxy before a server on a local port."""
     proxy = Proxy(port)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
         server.close()
-        proxy.cut()
-        await asyncio.sleep(0)
+        await proxy.close()

@@ -17,6 +17,7 @@ from apiserver.endpoints.exchange import open_exchange
 from apiserver.endpoints.health import Health
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
+from apiserver.endpoints.reply import Reply
 from apiserver.endpoints.routes import Router
 from apiserver.machinery.errors import MethodNotSupported, NotAcceptable, NotFound
 from apiserver.machinery.gvk import GroupVersionKind
@@ -64,12 +65,12 @@ class Server:
         )
         self.router = cast("Router", router)
 
-    async def ask(self, target: str, method: str = "GET", **headers: str) -> web.Response:
+    async def ask(self, target: str, method: str = "GET", **headers: str) -> web.Response | Reply:
         """Answer a request; underscores in the names of headers stand for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         exchange = open_exchange(make_mocked_request(method, target, headers=named))
         response = await documents.handle(self.router, exchange)
-        assert isinstance(response, web.Response)
+        assert isinstance(response, web.Response | Reply)
         return response
 
 

@@ -96,7 +96,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
         # Kubernetes looks at the new object, then at the change, which begins with the new object.
         return [*errors, *errors, *validate_same_selector(spec, before)]
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(document.get("status") or {})
 
 

@@ -54,7 +54,7 @@ class ReplicationControllerStrategy(WorkloadStrategy):
     """A ReplicationController is the older ReplicaSet: its selector is a map, and may change."""
 
     default_garbage_collection_policy = ORPHAN
-    fields = {"status.replicas": number("status.replicas")}  # noqa: RUF012
+    fields = {"status.replicas": number("status.replicas")}
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(_selector)
 
@@ -74,7 +74,7 @@ class ReplicationControllerStrategy(WorkloadStrategy):
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return _validate_spec(document["spec"], old["spec"])
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(document.get("status") or {})
 
 

@@ -56,7 +56,7 @@ class PodDisruptionBudgetStrategy(Strategy):
         lenient = bool(validate_label_selector(selector, ""))
         return _validate_spec(document["spec"], lenient=lenient)
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         status = document.get("status") or {}
         errors = validate_conditions(status.get("conditions") or (), "status.conditions")
         return errors + validate_counts(status, _STATUS_COUNTS, "status")

@@ -66,7 +66,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return _validate_spec(self._new(document)["spec"], self._new(old)["spec"])
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:  # noqa: ARG002 - one of many kinds
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         counts = ("currentReplicas", "desiredReplicas")
         return validate_counts(document.get("status") or {}, counts, "status")
 

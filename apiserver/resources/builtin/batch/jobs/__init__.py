@@ -55,8 +55,8 @@ _NAME: Final = "batch.kubernetes.io/job-name"
 _OLD_UID, _OLD_NAME = "controller-uid", "job-name"
 _MAX_INT32: Final = (1 << 31) - 1
 _PRESERVED: Final = (
-    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
-    "remove them or set propagationPolicy=Orphan to suppress this warning"
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+    "to remove them or set propagationPolicy=Orphan to suppress this warning"
 )
 # The first that a Job has is its state.
 _STATES: Final = (SUSPENDED, FAILURE_TARGET, SUCCESS_CRITERIA_MET)
@@ -117,7 +117,7 @@ class JobStrategy(WorkloadStrategy):
 
     revalidates_metadata = 1
     default_garbage_collection_policy = ORPHAN
-    fields = {"status.successful": number("status.succeeded")}  # noqa: RUF012
+    fields = {"status.successful": number("status.succeeded")}
     printer = Printer(_COLUMNS, _cells)
 
     def default_spec(self, document: Object) -> None:

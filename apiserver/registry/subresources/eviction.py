@@ -1,0 +1,183 @@
+"""eviction: a Pod is deleted unless its disruption budget forbids it.
+
+The budget is asked and counted down first, by a write of its own that anybody may collide with, and
+the Pod deleted after. Where nothing was counted, because the Pod was not ready or had not begun, it
+must still be the same Pod when it is deleted: else it may have become ready in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from apiserver.machinery import status
+from apiserver.machinery.errors import BadRequest, Conflict, Timeout, UnexplainedError
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.options import DeleteOptions, WriteOptions, delete_options_of
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.times import now
+from apiserver.machinery.users import SYSTEM_USER
+from apiserver.registry import deletion
+from apiserver.registry.codec import Stored
+from apiserver.registry.context import RequestContext
+from apiserver.registry.delete import delete_object
+from apiserver.registry.get import get_object
+from apiserver.registry.resource import Resource
+from apiserver.registry.subresources import disruption
+from apiserver.registry.subresources.podconditions import with_condition
+from apiserver.registry.subresources.submission import Submission
+from apiserver.registry.update import update_object
+from apiserver.registry.write import Outcome, Put, Write, Written, write
+from storage.interface import Record
+
+_ATTEMPTS: Final = 20
+_TOO_MANY: Final = (
+    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+)
+_EVICTED: Final[dict[str, Any]] = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
+
+
+async def evict_pod(budgets: Resource, submission: Submission, eviction: Object) -> Object:
+    """Delete a Pod as an Eviction says, and return a Status.
+
+    ``budgets`` is the resource of PodDisruptionBudgets. Raises TooManyRequests where one of them
+    is against it, NotFound, Conflict...
+    """
+    eviction = await submission.received(eviction)
+    name = name_of(eviction)
+    if name != submission.context.name:
+        raise BadRequest("name in URL does not match name in Eviction object")
+    options = _delete_options(eviction, submission.options)
+    await submission.validated(eviction)
+    evicting = _Eviction(submission.resource, budgets, submission.context, options)
+    return await evicting.carry_out()
+
+
+def _delete_options(eviction: Object, options: WriteOptions) -> DeleteOptions:
+    given = eviction.get("deleteOptions") or {}
+    if options.dry_run and len(given.get("dryRun") or ()) > 1:
+        shown = " ".join(given["dryRun"])
+        raise UnexplainedError(
+            f"Non-matching dry-run options in request and content: [All] and [{shown}]"
+        )
+    read = delete_options_of(given)
+    return replace(read, dry_run=read.dry_run or options.dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Eviction:
+    """One eviction of one Pod."""
+
+    pods: Resource
+    budgets: Resource
+    context: RequestContext
+    options: DeleteOptions
+
+    async def carry_out(self) -> Object:
+        """Delete the Pod, if it may be."""
+        if await self._deleted_without_asking():
+            return status.success(code=201)
+        pod = await self._pod()
+        protecting = await self._protecting(pod)
+        if len(protecting) > 1:
+            return status.failure(_TOO_MANY, "", 500)
+        if protecting and disruption.spares(protecting[0], pod):
+            await self._delete_unchanged(pod, name_of(protecting[0]))
+            return status.success(code=201)
+        if protecting:
+            await self._take_from(protecting[0])
+        await self._delete(self.options)
+        return status.success(code=201)
+
+    async def _deleted_without_asking(self) -> bool:
+        """Delete the Pod if that disrupts nothing; tell whether it did not."""
+        chosen = self.options.resource_version is not None
+        for attempt in range(_ATTEMPTS):
+            pod = await self._pod()
+            if not disruption.is_disrupted_already(pod):
+                return False
+            options = self.options
+            if not chosen and not disruption.has_ended(pod):
+                options = _unchanged(options, pod)
+            try:
+                await self._delete(options)
+            except Conflict:
+                if chosen or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return True
+        raise AssertionError("the last attempt has an outcome")
+
+    async def _delete_unchanged(self, pod: Object, budget: str) -> None:
+        try:
+            await self._delete(_unchanged(self.options, pod))
+        except Conflict as error:
+            if self.options.resource_version is not None:
+                raise
+            raise disruption.still_processed(budget) from error
+
+    async def _pod(self) -> Object:
+        stored = await get_object(self.pods, self.context.namespace, self.context.name)
+        return stored.object
+
+    async def _protecting(self, pod: Object) -> list[Object]:
+        # The Pod was read just now, and all that is older is in memory since.
+        page = self.budgets.store.page(self.budgets.prefix(self.context.namespace))
+        return disruption.budgets_of(pod, (record.value.object for record in page.records))
+
+    async def _take_from(self, budget: Object) -> None:
+        """Take one disruption from a budget, as it is when it is written."""
+        name = name_of(budget)
+        context = RequestContext(
+            user=SYSTEM_USER,
+            namespace=self.context.namespace,
+            name=name,
+            subresource="status",
+            user_agent="kube-apiserver",
+        )
+        for _ in range(_ATTEMPTS):
+            disruption.check(budget)
+            if self.options.dry_run:
+                return
+            desired = disruption.disrupted(budget, self.context.name, now())
+            try:
+                await update_object(self.budgets, context, desired, WriteOptions())
+            except Conflict:
+                stored = await get_object(self.budgets, context.namespace, name)
+                budget = stored.object
+            else:
+                return
+        raise Timeout(
+            f"couldn't update PodDisruptionBudget {quote(name)} due to conflicts",
+            {"retryAfterSeconds": 10},
+        )
+
+    async def _delete(self, options: DeleteOptions) -> None:
+        if not options.dry_run:
+            written = await self._mark(options)
+            if options.resource_version is not None:
+                options = _unchanged(options, written.stored.object)
+        await delete_object(self.pods, self.context, options)
+
+    async def _mark(self, options: DeleteOptions) -> Written:
+        """Write down in the Pod why it is about to go."""
+        pods, context = self.pods, self.context
+
+        async def decide(current: Record[Stored] | None) -> Outcome:
+            if current is None:
+                raise pods.not_found(context.name)
+            existing = current.value.object
+            deletion.check_preconditions(pods.definition, existing, options)
+            return Put(with_condition(existing, _EVICTED, now()))
+
+        key = pods.key(context.namespace, context.name)
+        return await write(Write(pods, context, key, "update"), decide)
+
+
+def _unchanged(options: DeleteOptions, pod: Object) -> DeleteOptions:
+    return replace(options, resource_version=pod["metadata"]["resourceVersion"])

@@ -1,0 +1,32 @@
+"""Conditions of a Pod, as the server itself sets them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiserver.machinery.objects import Object
+
+
+def with_condition(pod: Object, condition: dict[str, Any], now: str) -> Object:
+    """Return a Pod with a condition in the place of the one of its type, or behind all others.
+
+    The time of its last transition is that of the one before, where the status is the same.
+    """
+    status = pod.get("status") or {}
+    conditions = list(status.get("conditions") or ())
+    place = len(conditions)
+    since = now
+    for index, known in enumerate(conditions):
+        if known["type"] == condition["type"]:
+            place = index
+            if known["status"] == condition["status"]:
+                since = known.get("lastTransitionTime") or now
+    set_ = {**condition, "lastProbeTime": None, "lastTransitionTime": since}
+    conditions[place : place + 1] = [set_]
+    return {**pod, "status": {**status, "conditions": conditions}}
+
+
+def is_ready(pod: Object) -> bool:
+    """Tell whether a Pod says of itself that it is ready."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
