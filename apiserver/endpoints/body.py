@@ -41,6 +41,12 @@ async def read_body(request: web.BaseRequest) -> bytes:
         return b""
     if "Expect" in request.headers:
         await _tell_to_continue(request)
+    if request.content.is_eof():
+        # Most bodies have come with their head.
+        whole = request.content.read_nowait()
+        if len(whole) > LIMIT:
+            raise _too_large()
+        return whole
     chunks = []
     size = 0
     try:

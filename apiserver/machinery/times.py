@@ -6,6 +6,7 @@ import re
 import time
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +32,8 @@ def now(clock: Clock = _SYSTEM) -> str:
     return format_seconds(int(clock.time()))
 
 
+# Objects that are written at the same time say so, and there are many in a second.
+@lru_cache(maxsize=64)
 def format_seconds(seconds: int) -> str:
     """Return a time given in seconds since 1970. Raises ValueError outside the years 1 to 9999."""
     try:

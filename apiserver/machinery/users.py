@@ -22,3 +22,5 @@ class UserInfo:
 
 
 ANONYMOUS: Final = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
+#: The server itself, for what it does of its own accord.
+SYSTEM_USER: Final = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiserver.fieldmanager.atoms import Atoms
 from apiserver.fieldmanager.manager import FieldManager, Never, Only
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object
@@ -10,6 +11,9 @@ from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.structural import Schema
+
+# Built-in kinds have much in common: a Pod's template is compiled once for all workloads.
+_BUILTIN_ATOMS = Atoms()
 
 
 def field_manager_of(definition: ResourceDefinition, strategy: Strategy) -> FieldManager:
@@ -37,6 +41,7 @@ def field_manager_of(definition: ResourceDefinition, strategy: Strategy) -> Fiel
             subresource: dict.fromkeys(known, limit)
             for subresource, limit in _limits(strategy).items()
         },
+        atoms=_BUILTIN_ATOMS,
     )
 
 

@@ -178,7 +178,7 @@ def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[
     def show() -> str:
         layout = layout_of(kind.api_version, kind.kind)
         return patched_json(
-            existing, document, lambda whole: in_order(layout, whole) if layout else whole
+            existing, document, lambda whole: in_order(layout, whole)
         )
 
     return show

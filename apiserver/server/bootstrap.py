@@ -13,7 +13,7 @@ from typing import Final
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
-from apiserver.machinery.users import AUTHENTICATED, MASTERS, UserInfo
+from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
@@ -23,7 +23,6 @@ from apiserver.registry.update import update_object
 log = logging.getLogger(__name__)
 
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
-SYSTEM_USER: Final = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
 SERVICE_NAME: Final = "kubernetes"
 SERVICE_NAMESPACE: Final = "default"
 PORT_NAME: Final = "https"

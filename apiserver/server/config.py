@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
@@ -122,6 +122,18 @@ class _List(fields.Field["tuple[str, ...]"]):
         return names
 
 
+class _Urls(_List):
+    """``http://host:port`` and ``https://host:port``."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> tuple[str, ...]:
+        urls = super()._deserialize(value, *args, **kwargs)
+        for url in urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValidationError(f"{url} is not like http://127.0.0.1:2379")
+        return urls
+
+
 class _Duration(fields.Field[float]):
     """A time as Go writes it."""
 
@@ -207,10 +219,9 @@ class ConfigSchema(Schema):
         unknown = EXCLUDE
 
     storage = _Text(load_default="")
-    etcd_servers = _List(load_default=())
+    etcd_servers = _Urls(load_default=())
     etcd_prefix = fields.String(
-        load_default="/registry",
-        validate=validate.Regexp("^/.*[^/]$", error="must begin with / and not end with it"),
+        load_default="/registry", validate=validate.Regexp(".*[^/]", error="must name something")
     )
     etcd_cafile = _Text(load_default="")
     etcd_certfile = _Text(load_default="")
@@ -257,6 +268,7 @@ class ConfigSchema(Schema):
     def build(self, data: dict[str, Any], **_: Any) -> Config:
         """Make a Config of what has been checked flag by flag. Raises ValidationError."""
         del data["storage_backend"], data["storage_media_type"]
+        data["etcd_prefix"] = "/" + data["etcd_prefix"].strip("/")
         data_dir = Path(data["data_dir"] or ".apiserver")
         data["data_dir"] = data_dir
         data["cert_dir"] = Path(data["cert_dir"] or data_dir / "certificates")

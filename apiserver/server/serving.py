@@ -14,7 +14,8 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -122,19 +123,32 @@ async def _stop(
 
 
 def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
-    """Return how connections are encrypted: client certificates are asked for, not required."""
+    """Return how connections are encrypted: client certificates are asked for, not required.
+
+    Raises IdentityError for files that are no certificates, or do not belong together.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
-    context.load_cert_chain(identity.serving.certificate, identity.serving.key)
     context.verify_mode = ssl.CERT_OPTIONAL
     # As Go does, any certificate of a CA file is trusted, an intermediate one too.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(identity.ca.certificate)
-    if client_ca:
-        context.load_verify_locations(client_ca)
+    serving = identity.serving
+    with _naming(f"{serving.certificate}, {serving.key}"):
+        context.load_cert_chain(serving.certificate, serving.key)
+    for authority in filter(None, (str(identity.ca.certificate), client_ca)):
+        with _naming(authority):
+            context.load_verify_locations(authority)
     return context
+
+
+@contextmanager
+def _naming(files: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise IdentityError(f"{files}: {error.reason or error}") from error
 
 
 def _stop_event(config: Config) -> asyncio.Event:

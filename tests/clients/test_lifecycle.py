@@ -235,6 +235,7 @@ def test_without_anonymous_requests_everybody_must_say_who_they_are(tmp_path: Pa
         (["--storage-media-type=application/yaml"], "must be application/json"),
         (["--token-auth-file=/no/such/file"], "no such file"),
         (["--tls-cert-file=/dev/null"], "need each other"),
+        (["--etcd-servers=ftp://a"], "ftp://a is not like http://127.0.0.1:2379"),
         (["--workers=2"], "needs --etcd-servers"),
         (["--storage=memory://", "--etcd-servers=http://127.0.0.1:1"], "exclude each other"),
     ],
@@ -272,6 +273,19 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path, storage: str,
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags", [["--client-ca-file"], ["--tls-cert-file", "--tls-private-key-file"]]
+)
+def test_files_that_hold_no_certificate_are_named(tmp_path: Path, flags: list[str]) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("rubbish")
+    given = [f"{flag}={rubbish}" for flag in flags]
+    done = run(f"--data-dir={tmp_path}", MEMORY, "--secure-port=0", *given)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"apiserver: {rubbish}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:

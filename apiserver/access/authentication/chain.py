@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from apiserver.access.authentication.groups import authenticated
 from apiserver.access.authentication.x509 import Certificate, certified_user
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
+UNKNOWN_TOKEN: Final = "invalid bearer token"
 _SCHEME: Final = "bearer"
 
 
@@ -40,12 +41,33 @@ class TokenAuthenticator(Protocol):
         ...
 
 
-class Chain:
-    """All authenticators of a server, in the order in which they are asked."""
+@runtime_checkable
+class AudienceAuthenticator(Protocol):
+    """Knows tokens that say for whom they are; those of the others are for the API."""
 
-    def __init__(self, tokens: Sequence[TokenAuthenticator], *, anonymous: bool) -> None:
+    async def authenticate_for(
+        self, token: str, audiences: Sequence[str]
+    ) -> tuple[UserInfo, Sequence[str]] | None:
+        """Return whose token it is and for which of ``audiences``, as `authenticate` does."""
+        ...
+
+
+class Chain:
+    """All authenticators of a server, in the order in which they are asked.
+
+    ``audiences`` are the names of the API itself.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[TokenAuthenticator],
+        *,
+        anonymous: bool,
+        audiences: Sequence[str] = (),
+    ) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
+        self._audiences = audiences
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
         """Return who is asking. Raises BadCredential."""
@@ -59,10 +81,34 @@ class Chain:
                 user = await authenticator.authenticate(token)
                 if user is not None:
                     return authenticated(user)
-            raise BadCredential("invalid bearer token")
+            raise BadCredential(UNKNOWN_TOKEN)
         if self._anonymous:
             return ANONYMOUS
         raise BadCredential("no credentials, and anonymous requests are not allowed")
+
+    async def review(self, token: str, audiences: Sequence[str]) -> tuple[UserInfo, Sequence[str]]:
+        """Return whose token somebody else was sent, and for which of ``audiences`` it is.
+
+        Without any they are those of the API. Raises BadCredential.
+        """
+        wanted = audiences or self._audiences
+        for authenticator in self._tokens:
+            found = await self._review(authenticator, token, wanted)
+            if found is not None:
+                user, common = found
+                return authenticated(user), common
+        raise BadCredential(UNKNOWN_TOKEN)
+
+    async def _review(
+        self, authenticator: TokenAuthenticator, token: str, wanted: Sequence[str]
+    ) -> tuple[UserInfo, Sequence[str]] | None:
+        if isinstance(authenticator, AudienceAuthenticator):
+            return await authenticator.authenticate_for(token, wanted)
+        common = [name for name in wanted if name in self._audiences]
+        if wanted and not common:
+            return None
+        user = await authenticator.authenticate(token)
+        return None if user is None else (user, common)
 
 
 # Every request of a connection comes with the same certificate.

@@ -13,7 +13,9 @@ from apiserver.access.authorization.attributes import (
     Decision,
     Verdict,
 )
+from apiserver.access.authorization.rules import EVERYTHING, NonResourceRule, Rules
 from apiserver.access.authorization.union import Union
+from apiserver.machinery.users import MASTERS, UserInfo
 
 ALWAYS_ALLOW: Final = "AlwaysAllow"
 ALWAYS_DENY: Final = "AlwaysDeny"
@@ -34,6 +36,10 @@ class AlwaysAllow:
         """Allow."""
         return ALLOWED
 
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        """Return that everything is allowed."""
+        return EVERYTHING
+
 
 class AlwaysDeny:
     """Lets nobody do anything."""
@@ -51,6 +57,13 @@ class PublicPaths:
         if attributes.is_resource_request or attributes.verb != "get":
             return NO_OPINION
         return ALLOWED if attributes.path in _PUBLIC_PATHS else NO_OPINION
+
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        """Return the public paths; of an administrator, everything."""
+        if MASTERS in user.groups:
+            return EVERYTHING
+        public = NonResourceRule(("get",), tuple(sorted(_PUBLIC_PATHS)))
+        return Rules(non_resource_rules=[public])
 
 
 MODES: Final[Mapping[str, Callable[[], Authorizer]]] = {

@@ -12,7 +12,8 @@ from apiserver.access.authorization.attributes import (
     Decision,
     Verdict,
 )
-from apiserver.machinery.users import MASTERS
+from apiserver.access.authorization.rules import RuleResolver, Rules, joined
+from apiserver.machinery.users import MASTERS, UserInfo
 
 
 class Union:
@@ -33,3 +34,13 @@ class Union:
             if decision.reason:
                 reasons.append(decision.reason)
         return Decision(Verdict.NO_OPINION, "\n".join(reasons)) if reasons else NO_OPINION
+
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        """Return the rules of all who can tell theirs."""
+        return joined(
+            [
+                await authorizer.rules_for(user, namespace)
+                for authorizer in self._authorizers
+                if isinstance(authorizer, RuleResolver)
+            ]
+        )

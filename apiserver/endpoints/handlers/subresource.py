@@ -1,26 +1,83 @@
-"""Subresources with a handler of their own; the others read and write the object itself."""
+"""What is neither stored nor read as it is stored: handlers of their own, by subresource and kind.
+
+Other subresources read and write the object itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
-from aiohttp import web
-
-from apiserver.endpoints.exchange import Exchange
+from apiserver.access.access import Access
+from apiserver.endpoints.handlers.connect import Connecting
 from apiserver.endpoints.handlers.scale import scale
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.submit import Handle, submitting
+from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.objects import Object
+from apiserver.registry.registry import Registry
+from apiserver.registry.resource import Resource
+from apiserver.registry.reviews.access import AccessReviews
+from apiserver.registry.reviews.identity import TokenReviews, review_self
+from apiserver.registry.subresources.binding import bind_pod
+from apiserver.registry.subresources.eviction import evict_pod
+from apiserver.registry.subresources.submission import Submission
+from apiserver.registry.subresources.token import TokenRequests
+
+_AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
     """How a subresource is answered; ``deep``: the path may go on behind it."""
 
-    handle: Callable[[Exchange, Target], Awaitable[web.StreamResponse]]
+    handle: Handle
     deep: bool = False
 
 
-SUBRESOURCES: Final[Mapping[str, Own]] = {
-    "scale": Own(scale),
-}
+def subresources(registry: Registry, access: Access) -> Mapping[str, Own]:
+    """Return the subresources with a handler of their own."""
+    connecting = Connecting(registry, access.authorizer)
+    tokens = TokenRequests(registry, access.tokens)
+    return {
+        "scale": Own(scale),
+        "binding": Own(submitting(partial(_bind, registry))),
+        "eviction": Own(submitting(partial(_evict, registry))),
+        "token": Own(submitting(tokens.create)),
+        "log": Own(connecting.log),
+        "exec": Own(connecting.exec_),
+        "attach": Own(connecting.attach),
+        "portforward": Own(connecting.portforward),
+        "proxy": Own(connecting.proxy, deep=True),
+    }
+
+
+def unstored(registry: Registry, access: Access) -> Mapping[GroupResource, Handle]:
+    """Return how resources are created of which nothing is stored."""
+    reviews = AccessReviews(access.authorizer)
+    tokens = TokenReviews(access.authenticator)
+    acts = {
+        GroupResource("", "bindings"): partial(_bind, registry),
+        GroupResource(_AUTHENTICATION, "selfsubjectreviews"): review_self,
+        GroupResource(_AUTHENTICATION, "tokenreviews"): tokens.review,
+        GroupResource(_AUTHORIZATION, "subjectaccessreviews"): reviews.review,
+        GroupResource(_AUTHORIZATION, "localsubjectaccessreviews"): reviews.review_local,
+        GroupResource(_AUTHORIZATION, "selfsubjectaccessreviews"): reviews.review_self,
+        GroupResource(_AUTHORIZATION, "selfsubjectrulesreviews"): reviews.review_rules,
+    }
+    return {resource: submitting(act) for resource, act in acts.items()}
+
+
+async def _bind(registry: Registry, submission: Submission, document: Object) -> Object:
+    return await bind_pod(_resource(registry, "", "v1", "pods"), submission, document)
+
+
+async def _evict(registry: Registry, submission: Submission, document: Object) -> Object:
+    budgets = _resource(registry, "policy", "v1", "poddisruptionbudgets")
+    return await evict_pod(budgets, submission, document)
+
+
+def _resource(registry: Registry, group: str, version: str, plural: str) -> Resource:
+    resource = registry.resource(group, version, plural)
+    assert resource is not None
+    return resource

@@ -58,8 +58,9 @@ def spares(budget: Object, pod: Object) -> bool:
     if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
     status = budget["status"]
-    desired = status.get("desiredHealthy", 0)
-    return 0 < desired <= status.get("currentHealthy", 0)
+    desired: int = status.get("desiredHealthy", 0)
+    current: int = status.get("currentHealthy", 0)
+    return 0 < desired <= current
 
 
 def check(budget: Object) -> None:
@@ -117,7 +118,7 @@ def _exhausted(status: dict[str, Any], now: str) -> list[dict[str, Any]]:
 
 def _why_not(name: str, status: dict[str, Any]) -> str:
     conditions = status.get("conditions") or ()
-    condition = next((each for each in conditions if each["type"] == _ALLOWED), {})
+    condition: dict[str, Any] = next((each for each in conditions if each["type"] == _ALLOWED), {})
     message = condition.get("message") if condition.get("status") == "False" else ""
     reason = condition.get("reason", "")
     desired, current = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)

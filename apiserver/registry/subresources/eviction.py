@@ -32,7 +32,8 @@ from storage.interface import Record
 
 _ATTEMPTS: Final = 20
 _TOO_MANY: Final = (
-    "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+    "This pod has more than one PodDisruptionBudget, "
+    "which the eviction subresource does not support."
 )
 _EVICTED: Final[dict[str, Any]] = {
     "type": "DisruptionTarget",

@@ -61,6 +61,11 @@ def test_etcd_is_the_store_where_it_is_named() -> None:
     assert found.uses_etcd
 
 
+@pytest.mark.parametrize("text", ["/a/b", "a/b", "/a/b/"])
+def test_a_prefix_begins_with_a_slash_and_ends_with_none(text: str) -> None:
+    assert config(f"--etcd-prefix={text}").etcd_prefix == "/a/b"
+
+
 @pytest.mark.parametrize(
     ("flags", "anonymous"),
     [

@@ -50,6 +50,23 @@ class PodStrategy(Strategy):
         "spec.hostNetwork": flag("spec.hostNetwork"),
     }
 
+    reset_fields = {  # noqa: RUF012
+        "status": {
+            "f:spec": {},
+            "f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}},
+        },
+    }
+    owned_fields = {  # noqa: RUF012
+        "ephemeralcontainers": {"f:spec": {"f:ephemeralContainers": {"*": {}}}},
+        "resize": {
+            "f:spec": {
+                "f:containers": {"*": {"f:resources": {}, "f:resizePolicy": {}}},
+                "f:initContainers": {"*": {"f:resources": {}, "f:resizePolicy": {}}},
+                "f:resources": {},
+            }
+        },
+    }
+
     def __init__(self, definition: Any) -> None:
         super().__init__(definition)
         self.updates["ephemeralcontainers"] = Update(ephemeral.prepare, ephemeral.validate)

@@ -1,0 +1,1 @@
+"""Tokens of ServiceAccounts: signed here, checked here against what is stored now."""

@@ -1,0 +1,213 @@
+"""What a token of a ServiceAccount says, and whether that is still so. Pure but for the Reader.
+
+A token speaks of an account by its uid, and perhaps of a Pod, a Secret or a Node that it was made
+for: it is good for as long as these are there. What is deleted with grace keeps its tokens a minute
+longer, for those who are still cleaning up.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.access.authentication.chain import BadCredential
+from apiserver.access.authentication.x509 import CREDENTIAL_ID
+from apiserver.client.interface import Reader
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.times import parse_seconds
+from apiserver.machinery.users import UserInfo
+
+Claims = Mapping[str, Any]
+
+PRIVATE: Final = "kubernetes.io"
+#: Clocks differ by so much, and what is deleted is believed for so long.
+LEEWAY: Final = 60
+_PREFIX: Final = "system:serviceaccount:"
+_ALL: Final = "system:serviceaccounts"
+_EXTRA: Final = "authentication.kubernetes.io/"
+
+LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
+_LEGACY: Final = "kubernetes.io/serviceaccount/"
+
+_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
+_PODS: Final = GroupVersionResource("", "v1", "pods")
+_SECRETS: Final = GroupVersionResource("", "v1", "secrets")
+_NODES: Final = GroupVersionResource("", "v1", "nodes")
+_INVALIDATED: Final = "service account token has been invalidated"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The objects whose end is the end of a token."""
+
+    pod: Object | None = None
+    node: Object | None = None
+    secret: Object | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """From when on and for how many seconds a token is good; after ``warn_after`` it is stale."""
+
+    begins: int
+    seconds: int
+    warn_after: int = 0
+
+
+def claims_of(
+    account: Object, bound: Bound, term: Term, *, issuer: str, audiences: Sequence[str], token: str
+) -> dict[str, Any]:
+    """Return what a new token says; ``token`` is the id that it is known by."""
+    namespace, name = namespace_of(account), name_of(account)
+    private: dict[str, Any] = {"namespace": namespace}
+    for member, document in (("node", bound.node), ("pod", bound.pod), ("secret", bound.secret)):
+        if document is not None:
+            private[member] = _reference(document)
+    private["serviceaccount"] = _reference(account)
+    if term.warn_after:
+        private["warnafter"] = term.begins + term.warn_after
+    return {
+        "aud": list(audiences),
+        "exp": term.begins + term.seconds,
+        "iat": term.begins,
+        "iss": issuer,
+        "jti": token,
+        PRIVATE: private,
+        "nbf": term.begins,
+        "sub": f"{_PREFIX}{namespace}:{name}",
+    }
+
+
+def user_of(claims: Claims) -> UserInfo:
+    """Return whom claims name."""
+    if claims["iss"] == LEGACY_ISSUER:
+        return account_user(
+            claims[f"{_LEGACY}namespace"],
+            claims[f"{_LEGACY}service-account.name"],
+            claims[f"{_LEGACY}service-account.uid"],
+            {},
+        )
+    private = claims[PRIVATE]
+    extra: dict[str, tuple[str, ...]] = {}
+    if claims.get("jti"):
+        extra[CREDENTIAL_ID] = (f"JTI={claims['jti']}",)
+    for member in ("node", "pod"):
+        reference = private.get(member)
+        if reference:
+            extra[f"{_EXTRA}{member}-name"] = (reference["name"],)
+            if reference.get("uid"):
+                extra[f"{_EXTRA}{member}-uid"] = (reference["uid"],)
+    account = private["serviceaccount"]
+    return account_user(private["namespace"], account["name"], account.get("uid", ""), extra)
+
+
+def account_user(
+    namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]
+) -> UserInfo:
+    """Return the user that a ServiceAccount is."""
+    return UserInfo(
+        f"{_PREFIX}{namespace}:{name}",
+        uid=uid,
+        groups=(_ALL, f"{_ALL}:{namespace}"),
+        extra=extra,
+    )
+
+
+def is_complete(claims: Claims) -> bool:
+    """Tell whether claims have the members of a token of ours, in their types."""
+    if claims.get("iss") == LEGACY_ISSUER:
+        members = ("namespace", "service-account.name", "service-account.uid", "secret.name")
+        return all(isinstance(claims.get(_LEGACY + member), str) for member in members)
+    private = claims.get(PRIVATE)
+    if not isinstance(private, dict) or not isinstance(private.get("namespace"), str):
+        return False
+    times = (claims.get(member) for member in ("exp", "iat", "nbf"))
+    if not all(time is None or isinstance(time, int | float) for time in times):
+        return False
+    references = (private.get(member) for member in ("node", "pod", "secret"))
+    return _is_reference(private.get("serviceaccount")) and all(
+        reference is None or _is_reference(reference) for reference in references
+    )
+
+
+def check(claims: Claims, token: str, reader: Reader, now: float) -> None:
+    """Raise BadCredential unless what a token says is so at this moment."""
+    if claims["iss"] == LEGACY_ISSUER:
+        _check_legacy(claims, token, reader, now)
+        return
+    _check_times(claims, now)
+    private = claims[PRIVATE]
+    namespace, account = private["namespace"], private["serviceaccount"]
+    _check_account(reader, namespace, account["name"], account.get("uid", ""), now)
+    bound = [("secret", _SECRETS, namespace), ("pod", _PODS, namespace)]
+    if "pod" not in private:
+        # The node of a Pod goes with the Pod.
+        bound.append(("node", _NODES, ""))
+    for member, resource, where in bound:
+        reference = private.get(member)
+        if reference:
+            found = reader.get(resource, where, reference["name"])
+            if found is None or _is_gone(found, now):
+                raise BadCredential(_INVALIDATED)
+            uid, claimed = found["metadata"]["uid"], reference.get("uid", "")
+            if uid != claimed:
+                raise BadCredential(
+                    f"{member} UID ({uid}) does not match service account {member} ref claim "
+                    f"({claimed})"
+                )
+
+
+def _check_times(claims: Claims, now: float) -> None:
+    if now + LEEWAY < claims.get("nbf", now):
+        raise BadCredential("service account token is not valid yet")
+    if now - LEEWAY > claims.get("exp", now):
+        raise BadCredential("service account token has expired")
+    if now + LEEWAY < claims.get("iat", now):
+        raise BadCredential("service account token is issued in the future")
+
+
+def _check_account(reader: Reader, namespace: str, name: str, uid: str, now: float) -> None:
+    account = reader.get(_ACCOUNTS, namespace, name)
+    if account is None:
+        raise BadCredential(f"serviceaccounts {quote(name)} not found")
+    if _is_gone(account, now):
+        raise BadCredential(f"service account {namespace}/{name} has been deleted")
+    found = account["metadata"]["uid"]
+    if found != uid:
+        raise BadCredential(f"service account UID ({found}) does not match claim ({uid})")
+
+
+def _check_legacy(claims: Claims, token: str, reader: Reader, now: float) -> None:
+    # The token of a Secret is good for as long as it is in the Secret.
+    namespace = claims[f"{_LEGACY}namespace"]
+    secret = reader.get(_SECRETS, namespace, claims[f"{_LEGACY}secret.name"])
+    if secret is None or "deletionTimestamp" in secret["metadata"]:
+        raise BadCredential(_INVALIDATED)
+    kept = base64.b64encode(token.encode()).decode()
+    if (secret.get("data") or {}).get("token") != kept:
+        raise BadCredential("token does not match server's copy")
+    name, uid = claims[f"{_LEGACY}service-account.name"], claims[f"{_LEGACY}service-account.uid"]
+    _check_account(reader, namespace, name, uid, now)
+
+
+def _is_gone(document: Object, now: float) -> bool:
+    deleted = document["metadata"].get("deletionTimestamp")
+    return deleted is not None and parse_seconds(deleted) < now - LEEWAY
+
+
+def _reference(document: Object) -> dict[str, str]:
+    reference = {"name": name_of(document)}
+    uid = document["metadata"].get("uid")
+    return {**reference, "uid": uid} if uid else reference
+
+
+def _is_reference(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and isinstance(value.get("uid", ""), str)
+    )

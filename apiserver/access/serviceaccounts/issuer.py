@@ -1,0 +1,53 @@
+"""The documents by which others find the keys of an issuer, as OpenID Connect Discovery has them.
+
+They are made when they are first asked for. An issuer that is not a URL of HTTPS has none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from apiserver.access.serviceaccounts.keys import KeyRing
+
+CONFIGURATION: Final = "/.well-known/openid-configuration"
+KEYS: Final = "/openid/v1/jwks"
+
+
+class IssuerDocuments(Mapping[str, bytes]):
+    """Path -> document, of an issuer whose keys are served at ``address``."""
+
+    def __init__(self, issuer: str, address: str, keys: KeyRing) -> None:
+        self._issuer = issuer
+        self._address = address
+        self._keys = keys
+        self._paths = (CONFIGURATION, KEYS) if issuer.startswith("https://") else ()
+        self._made: dict[str, bytes] = {}
+
+    def __getitem__(self, path: str) -> bytes:
+        if path not in self._paths:
+            raise KeyError(path)
+        if path not in self._made:
+            document = self._configuration() if path == CONFIGURATION else self._key_set()
+            self._made[path] = json.dumps(document, separators=(",", ":")).encode()
+        return self._made[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def _configuration(self) -> dict[str, Any]:
+        algorithms = {key.algorithm for key in self._keys.checking}
+        return {
+            "issuer": self._issuer,
+            "jwks_uri": f"https://{self._address}{KEYS}",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": sorted(algorithms),
+        }
+
+    def _key_set(self) -> dict[str, Any]:
+        return {"keys": [key.as_jwk() for key in self._keys.checking]}

@@ -1,0 +1,185 @@
+"""The keys that sign tokens and check them, as PEM files hold them.
+
+A key is known by the digest of its public part, so that whoever checks a token knows which one it
+was signed with, and keys can be exchanged while tokens of the old one are still about. Reading keys
+takes the heavy libraries, so that happens with the first token and not when the server starts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey as _ECPrivate
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey as _ECPublic
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey as _RSAPrivate
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey as _RSAPublic
+
+    Private: TypeAlias = _ECPrivate | _RSAPrivate
+    Public: TypeAlias = _ECPublic | _RSAPublic
+
+_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
+_PARAMETERS: Final = b"EC PARAMETERS"
+_RSA_ALGORITHM: Final = "RS256"
+_EC_ALGORITHMS: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+
+
+class UnusableKey(ValueError):
+    """A file holds no key of a sort that signs tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key that signs, by which algorithm, and how tokens name it."""
+
+    key_id: str
+    algorithm: str
+    private: Private
+
+
+@dataclass(frozen=True, slots=True)
+class CheckingKey:
+    """A key that checks signatures."""
+
+    key_id: str
+    algorithm: str
+    public: Public
+
+    def as_jwk(self) -> dict[str, Any]:
+        """Return the key as a JSON Web Key, RFC 7517."""
+        from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+        maker = RSAAlgorithm if self.algorithm == _RSA_ALGORITHM else ECAlgorithm
+        shown: dict[str, Any] = maker.to_jwk(cast("Any", self.public), as_dict=True)
+        shown.pop("key_ops", None)
+        kty = shown.pop("kty")
+        return {"use": "sig", "kty": kty, "kid": self.key_id, "alg": self.algorithm, **shown}
+
+
+class KeyRing:
+    """The keys of a server: the one that it signs with, and all that it believes.
+
+    ``signing`` is a private key and ``checking`` are files of public ones, all as PEM. Whether they
+    can be used shows when they are: raises UnusableKey then.
+    """
+
+    def __init__(self, signing: bytes, checking: Sequence[bytes] = ()) -> None:
+        self._signing = signing
+        self._checking = tuple(checking)
+
+    @cached_property
+    def signing(self) -> SigningKey:
+        """The key that new tokens are signed with."""
+        key = load_private(self._signing)
+        public = key.public_key()
+        return SigningKey(_key_id(public), _algorithm(public), key)
+
+    @cached_property
+    def checking(self) -> tuple[CheckingKey, ...]:
+        """The keys of tokens that are believed, that of new ones among them."""
+        signing = self.signing
+        keys = [CheckingKey(signing.key_id, signing.algorithm, signing.private.public_key())]
+        for pem in self._checking:
+            keys += [CheckingKey(_key_id(key), _algorithm(key), key) for key in load_public(pem)]
+        return tuple({key.key_id: key for key in keys}.values())
+
+    def named(self, key_id: str) -> Sequence[CheckingKey]:
+        """Return the keys that may have signed a token which names ``key_id``, or none."""
+        if not key_id:
+            return self.checking
+        return [key for key in self.checking if key.key_id == key_id]
+
+
+def check_pem(pem: bytes, *, private: bool) -> None:
+    """Raise UnusableKey for what cannot be a file of keys at a glance."""
+    names = [block[1] for block in _BLOCK.finditer(pem)]
+    if private and not any(name.endswith(b"PRIVATE KEY") for name in names):
+        raise UnusableKey("it holds no private key")
+    if not names:
+        raise UnusableKey("it holds no key")
+
+
+def new_private_pem() -> bytes:
+    """Make a private key."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    # Made in no time, and its signatures are short.
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def load_private(pem: bytes) -> Private:
+    """Read a private key, RSA or elliptic. Raises UnusableKey."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    for block in _blocks(pem):
+        if block[1].endswith(b"PRIVATE KEY"):
+            try:
+                key = load_pem_private_key(block[0], password=None)
+            except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+                raise UnusableKey(str(error)) from error
+            _algorithm(key.public_key())
+            return cast("Private", key)
+    raise UnusableKey("it holds no private key")
+
+
+def load_public(pem: bytes) -> list[Public]:
+    """Read the public keys of a file: its own, of its private keys, of its certificates.
+
+    Raises UnusableKey.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    keys: list[Any] = []
+    for block in _blocks(pem):
+        try:
+            if block[1].endswith(b"PRIVATE KEY"):
+                keys.append(load_private(block[0]).public_key())
+            elif block[1] == b"CERTIFICATE":
+                keys.append(load_pem_x509_certificate(block[0]).public_key())
+            else:
+                keys.append(load_pem_public_key(block[0]))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise UnusableKey(str(error)) from error
+        _algorithm(keys[-1])
+    if not keys:
+        raise UnusableKey("it holds no key")
+    return keys
+
+
+def _blocks(pem: bytes) -> list[re.Match[bytes]]:
+    return [block for block in _BLOCK.finditer(pem) if block[1] != _PARAMETERS]
+
+
+def _algorithm(public: Any) -> str:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    if isinstance(public, RSAPublicKey):
+        return _RSA_ALGORITHM
+    if isinstance(public, EllipticCurvePublicKey) and public.curve.name in _EC_ALGORITHMS:
+        return _EC_ALGORITHMS[public.curve.name]
+    raise UnusableKey("only RSA and elliptic keys of P-256, P-384 and P-521 sign tokens")
+
+
+def _key_id(public: Public) -> str:
+    from cryptography.hazmat.primitives import serialization
+
+    der = public.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    digest = hashlib.sha256(der).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,186 @@
+"""ServiceAccountTokens: makes the tokens of ServiceAccounts, and knows them again.
+
+A token is a JWS, RFC 7515, in its compact form. That its signature is right never changes, so that
+is found out once; whether what it says is still so is looked up every time, in memory. What seems
+not to be so is looked up once more when memory has caught up with the store: the account may have
+been made a moment ago, on another server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.access.authentication.chain import BadCredential
+from apiserver.access.serviceaccounts.claims import (
+    LEGACY_ISSUER,
+    Bound,
+    Claims,
+    Term,
+    check,
+    claims_of,
+    is_complete,
+    user_of,
+)
+from apiserver.access.serviceaccounts.keys import KeyRing
+from apiserver.client.interface import Reader
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.times import Clock
+from apiserver.machinery.users import UserInfo
+
+log = logging.getLogger(__name__)
+
+_PARTS: Final = 3
+_REMEMBERED: Final = 4096
+_BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """What a token with a good signature says, whose it is and for whom."""
+
+    claims: Claims
+    user: UserInfo
+    audiences: tuple[str, ...]
+
+
+class ServiceAccountTokens:
+    """The tokens of one server.
+
+    The first of ``issuers`` is the name that new ones bear; those of the others are believed too.
+    ``audiences`` are the names of the API itself. ``refresh`` lets the reader catch up.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing,
+        issuers: Sequence[str],
+        audiences: Sequence[str],
+        reader: Reader,
+        refresh: Callable[[], Awaitable[object]],
+        clock: Clock | None = None,
+    ) -> None:
+        self.keys = keys
+        self.issuers = tuple(issuers)
+        self.audiences = tuple(audiences)
+        self._reader = reader
+        self._refresh = refresh
+        self._clock = clock or Clock()
+        self._known: dict[str, Genuine] = {}
+
+    def issue(
+        self, account: Object, bound: Bound, term: Term, audiences: Sequence[str]
+    ) -> str:
+        """Return a new token. Raises UnusableKey."""
+        from jwt import encode
+
+        key = self.keys.signing
+        claims = claims_of(
+            account,
+            bound,
+            term,
+            issuer=self.issuers[0],
+            audiences=audiences,
+            token=str(uuid.uuid4()),
+        )
+        # The type of a token goes without saying.
+        headers: dict[str, Any] = {"kid": key.key_id, "typ": None}
+        return encode(claims, key.private, algorithm=key.algorithm, headers=headers)
+
+    async def authenticate(self, token: str) -> UserInfo | None:
+        """Return whose token it is, ``None`` if it is not of this sort. Raises BadCredential."""
+        found = await self.authenticate_for(token, self.audiences)
+        return None if found is None else found[0]
+
+    async def authenticate_for(
+        self, token: str, audiences: Sequence[str]
+    ) -> tuple[UserInfo, Sequence[str]] | None:
+        """Return whose token it is and for which of ``audiences``. Raises BadCredential."""
+        genuine = self._known.get(token)
+        if genuine is None:
+            genuine = self._verified(token)
+            if genuine is None:
+                return None
+            self._remember(token, genuine)
+        # Those of Secrets are from before there were audiences.
+        given = genuine.audiences or self.audiences
+        common = [name for name in given if name in audiences]
+        if not common:
+            raise BadCredential(
+                f"token audiences {_shown(given)} is invalid for the target audiences "
+                f"{_shown(audiences)}"
+            )
+        await self._check(genuine.claims, token)
+        return genuine.user, common
+
+    async def _check(self, claims: Claims, token: str) -> None:
+        now = self._clock.time()
+        try:
+            check(claims, token, self._reader, now)
+        except BadCredential:
+            await self._refresh()
+            check(claims, token, self._reader, now)
+
+    def _remember(self, token: str, genuine: Genuine) -> None:
+        if len(self._known) >= _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[token] = genuine
+
+    def _verified(self, token: str) -> Genuine | None:
+        claims = _unverified(token)
+        if claims is None or claims.get("iss") not in (*self.issuers, LEGACY_ISSUER):
+            return None
+        self._check_signature(token)
+        if not is_complete(claims):
+            raise BadCredential("service account token claims could not be validated")
+        return Genuine(claims, user_of(claims), _audiences(claims))
+
+    def _check_signature(self, token: str) -> None:
+        from jwt import PyJWS
+        from jwt.exceptions import PyJWTError
+
+        signatures = PyJWS()
+        try:
+            key_id = signatures.get_unverified_header(token).get("kid", "")
+        except PyJWTError as error:
+            raise BadCredential(str(error)) from error
+        keys = self.keys.named(key_id)
+        if not keys:
+            raise BadCredential("invalid signature, no keys found")
+        for key in keys:
+            try:
+                signatures.decode(token, key.public, algorithms=[key.algorithm])
+            except PyJWTError as error:
+                log.debug("not signed with key %s: %s", key.key_id, error)
+            else:
+                return
+        raise BadCredential(_BAD_SIGNATURE)
+
+
+def _unverified(token: str) -> dict[str, Any] | None:
+    parts = token.split(".")
+    if len(parts) != _PARTS:
+        return None
+    payload = parts[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _audiences(claims: Claims) -> tuple[str, ...]:
+    given = claims.get("aud", ())
+    if isinstance(given, str):
+        return (given,)
+    return tuple(name for name in given if isinstance(name, str))
+
+
+def _shown(audiences: Sequence[str]) -> str:
+    return f"[{' '.join(map(quote, audiences))}]"

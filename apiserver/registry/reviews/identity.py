@@ -1,0 +1,68 @@
+"""Who is asking, and whose token is this: SelfSubjectReview and TokenReview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apiserver.access.authentication.chain import UNKNOWN_TOKEN, BadCredential, Chain
+from apiserver.machinery.errors import BadRequest
+from apiserver.machinery.objects import Object
+from apiserver.machinery.times import now
+from apiserver.machinery.users import UserInfo
+from apiserver.registry.subresources.submission import Submission
+
+
+async def review_self(submission: Submission, document: Object) -> Object:
+    """Answer a SelfSubjectReview: the user as authentication found it."""
+    await submission.validated(await submission.received(document))
+    kind = submission.kind
+    return {
+        "kind": kind.kind,
+        "apiVersion": kind.api_version,
+        "metadata": {"creationTimestamp": now()},
+        "status": {"userInfo": user_document(submission.context.user)},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReviews:
+    """Tells others whose tokens they were sent."""
+
+    authenticator: Chain
+
+    async def review(self, submission: Submission, document: Object) -> Object:
+        """Answer a TokenReview; a token that is good for nothing is an answer too."""
+        review = await submission.received(document)
+        spec = review["spec"]
+        token = spec.get("token")
+        if not token:
+            raise BadRequest("token is required for TokenReview in authentication")
+        await submission.validated(review)
+        status: dict[str, Any]
+        try:
+            user, audiences = await self.authenticator.review(token, spec.get("audiences") or ())
+        except BadCredential as error:
+            status = {"user": {}, "error": _shown(error)}
+        else:
+            status = {"authenticated": True, "user": user_document(user)}
+            if audiences:
+                status["audiences"] = list(audiences)
+        return {**review, "status": status}
+
+
+def user_document(user: UserInfo) -> dict[str, Any]:
+    """Return a user as a ``UserInfo`` document."""
+    members: dict[str, Any] = {
+        "username": user.name,
+        "uid": user.uid,
+        "groups": list(user.groups),
+        "extra": {key: list(values) for key, values in user.extra.items()},
+    }
+    return {key: value for key, value in members.items() if value}
+
+
+def _shown(error: BadCredential) -> str:
+    # Two authenticators refuse every bad token: the server's own, and the one whose token it is.
+    cause = str(error)
+    return cause if cause == UNKNOWN_TOKEN else f"[{UNKNOWN_TOKEN}, {cause}]"
