@@ -33,6 +33,9 @@ class ConvertedStore:
     def peek(self, key: str) -> Record[Stored] | None:
         return self._optional(self._cache.peek(key))
 
+    def foremost(self, key: str) -> Record[Stored] | None:
+        return self._optional(self._cache.foremost(key))
+
     def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
         return self._page(self._cache.page(prefix, start=start, limit=limit))
 

@@ -84,7 +84,7 @@ async def write(change: Write, decide: Decide) -> Written:
 
 
 async def _settle(change: Write, decide: Decide) -> Written:
-    current = change.resource.store.peek(change.key)
+    current = change.resource.store.foremost(change.key)
     confirmed = False
     warnings = change.context.warnings
     told = len(warnings)

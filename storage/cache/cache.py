@@ -50,6 +50,7 @@ class WatchCache(Generic[V]):
         self._progress = Progress()
         # What this process wrote and the feed has not brought yet, by revision.
         self._written: dict[int, Record[V]] = {}
+        self._ahead: dict[str, Record[V]] = {}
         self._stuck = -1
         self._feed: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
@@ -95,6 +96,15 @@ class WatchCache(Generic[V]):
     def peek(self, key: str) -> Record[V] | None:
         """Return the record of ``key`` as of the revision ``seen``."""
         return self._window.get(key)
+
+    def foremost(self, key: str) -> Record[V] | None:
+        """Return the newest record of ``key`` that is known here: this process may have written it.
+
+        It is for whoever writes next and is told if it is not current: a writer need not wait for
+        its own last change to come back with the feed.
+        """
+        ahead = self._ahead.get(key)
+        return self._window.get(key) if ahead is None else ahead
 
     def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[V]:
         """Return records as of the revision ``seen``."""
@@ -189,6 +199,7 @@ class WatchCache(Generic[V]):
             raise
         if record.revision > self._window.revision and key.startswith(self._root):
             self._written[record.revision] = record
+            self._ahead[key] = record
         return self._known(record) or record
 
     async def delete(self, key: str, *, expected: int) -> Record[V]:
@@ -274,6 +285,7 @@ class WatchCache(Generic[V]):
         page = await self._inner.list(self._root)
         self._window.load(page)
         self._written.clear()
+        self._ahead.clear()
         self._progress.restart(page.revision)
 
     async def _follow(self) -> None:
@@ -316,6 +328,9 @@ class WatchCache(Generic[V]):
 
     def _event_as_written(self, event: Event[V]) -> Event[V]:
         mine = self._written.pop(event.revision, None)
+        ahead = self._ahead.get(event.key)
+        if ahead is not None and ahead.revision <= event.revision:
+            del self._ahead[event.key]
         if mine is None or event.record is None or mine.key != event.key:
             return event
         return Event(event.key, event.revision, mine, event.previous)

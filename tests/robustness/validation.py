@@ -66,7 +66,7 @@ class Log:
         return self.changes[first : bisect_right(self.changes, until, key=_revision)]
 
 
-class _Bounds:
+class Bounds:
     """Which revisions an operation may have seen, by the times of the changes around it."""
 
     def __init__(self, history: History, first: int) -> None:
@@ -157,7 +157,7 @@ def monotonic(history: History, log: Log) -> Iterator[str]:
 
 def linearizable(history: History, log: Log) -> Iterator[str]:
     """Reads and conflicts show a state that was there while they were asked for."""
-    bounds = _Bounds(history, log.first)
+    bounds = Bounds(history, log.first)
     for each in history.operations:
         read = each.kind == "get" and each.outcome == OK
         if not read and each.outcome != CONFLICT:
@@ -172,7 +172,7 @@ def linearizable(history: History, log: Log) -> Iterator[str]:
 
 def snapshot(history: History, log: Log) -> Iterator[str]:
     """The pages of a list are the state at one revision, and a fresh one."""
-    bounds = _Bounds(history, log.first)
+    bounds = Bounds(history, log.first)
     for each in history.operations:
         if each.kind != "list" or each.outcome != OK:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
@@ -33,6 +34,8 @@ from apiserver.resources.scaling import ScaleFields
 RECREATE: Final = "Recreate"
 ROLLING_UPDATE: Final = "RollingUpdate"
 _SHARE: Final = "25%"
+# A write of the status brings the labels back too.
+_RESET: Final[Mapping[str, Mapping[str, Any]]] = {"status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}}
 _STATUS: Final = "api.apps.v1.DeploymentStatus"
 _STATUS_COUNTS: Final = (
     "observedGeneration",
@@ -73,7 +76,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class DeploymentStrategy(WorkloadStrategy):
     """A Deployment replaces its Pods by those of a new template, at a pace that it says."""
 
-    reset_fields = {"status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}}
+    reset_fields = _RESET
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(spec_selector_text)
 

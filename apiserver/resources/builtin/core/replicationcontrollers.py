@@ -27,6 +27,7 @@ from apiserver.resources.strategy import ORPHAN
 
 _SPEC: Final = "api.core.v1.ReplicationControllerSpec"
 _STATUS: Final = "api.core.v1.ReplicationControllerStatus"
+_FIELDS: Final = {"status.replicas": number("status.replicas")}
 
 _COLUMNS: Final = (
     NAME,
@@ -54,7 +55,7 @@ class ReplicationControllerStrategy(WorkloadStrategy):
     """A ReplicationController is the older ReplicaSet: its selector is a map, and may change."""
 
     default_garbage_collection_policy = ORPHAN
-    fields = {"status.replicas": number("status.replicas")}
+    fields = _FIELDS
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(_selector)
 

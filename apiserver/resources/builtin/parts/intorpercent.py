@@ -11,8 +11,6 @@ from apiserver.resources.builtin.parts.numbers import validate_nonnegative
 IntOrPercent: TypeAlias = int | str
 
 _PERCENT: Final = re.compile(r"[0-9]+%")
-# The doubled sign is what the API server says.
-_NEITHER: Final = "must be an integer or percentage (e.g '5%%')"
 _NOT_A_PERCENTAGE: Final = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
     "'93%', regex used for validation is '[0-9]+%')"
@@ -30,7 +28,7 @@ def validate_int_or_percent(value: IntOrPercent, path: str) -> list[FieldError]:
     """Refuse what is neither a number from 0 nor a percentage."""
     if isinstance(value, int):
         return validate_nonnegative(value, path)
-    return [] if _PERCENT.fullmatch(value) else [invalid(path, value, _NEITHER)]
+    return [] if _PERCENT.fullmatch(value) else [invalid(path, value, _NOT_A_PERCENTAGE)]
 
 
 def validate_at_most_100_percent(value: IntOrPercent, path: str) -> list[FieldError]:

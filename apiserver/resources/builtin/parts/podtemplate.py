@@ -48,9 +48,9 @@ def validate_pod_template(
     labels = (template.get("metadata") or {}).get("labels")
     errors: list[FieldError] = []
     if labels:
-        errors += validate_labels(labels, f"{path}.metadata.labels")
+        errors += validate_labels(labels, f"{path}.labels")
     if annotations:
-        where = f"{path}.metadata.annotations"
+        where = f"{path}.annotations"
         for key in annotations:
             problems = label_key_problems(key.lower())
             errors += [invalid(where, key, problem) for problem in problems]

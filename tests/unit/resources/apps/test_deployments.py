@@ -85,6 +85,23 @@ MISTAKES = [
         ],
     ),
     ({"template": {"spec": None}}, ["spec.template.spec.containers: Required value"]),
+    (
+        {"strategy": {"rollingUpdate": {"maxSurge": "half", "maxUnavailable": 1}}},
+        [
+            f'{PACE}.maxSurge: Invalid value: "half": a valid percent string must be a numeric '
+            "string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is "
+            "'[0-9]+%')"
+        ],
+    ),
+    (
+        {"template": {"metadata": {"labels": {"-": "x"}}}},
+        [
+            'spec.template.labels: Invalid value: "-": name part must consist of alphanumeric '
+            "characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+            "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+        ],
+    ),
 ]
 
 STATUS_MISTAKES = [

@@ -60,6 +60,7 @@ _PRESERVED: Final = (
 )
 # The first that a Job has is its state.
 _STATES: Final = (SUSPENDED, FAILURE_TARGET, SUCCESS_CRITERIA_MET)
+_FIELDS: Final = {"status.successful": number("status.succeeded")}
 
 _COLUMNS: Final = (
     NAME,
@@ -117,7 +118,7 @@ class JobStrategy(WorkloadStrategy):
 
     revalidates_metadata = 1
     default_garbage_collection_policy = ORPHAN
-    fields = {"status.successful": number("status.succeeded")}
+    fields = _FIELDS
     printer = Printer(_COLUMNS, _cells)
 
     def default_spec(self, document: Object) -> None:

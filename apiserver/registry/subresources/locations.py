@@ -1,0 +1,252 @@
+"""Where requests go that somebody else answers: kubelets, Pods, and what is behind Services.
+
+Names are looked up in what is stored. What cannot be found is said to be missing from the resource
+that the request is about, whatever was looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import quote as url_quote
+from urllib.parse import urlencode
+
+from apiserver.machinery.errors import (
+    BadRequest,
+    NotFound,
+    ServiceUnavailable,
+    UnexplainedError,
+)
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.quoting import quote
+from apiserver.registry.get import get_object
+from apiserver.registry.registry import Registry
+from apiserver.registry.resource import Resource
+
+_SCHEMES: Final = ("", "http", "https")
+_PODS: Final = GroupVersionResource("", "v1", "pods")
+_KUBELET_PORT: Final = 10250
+_NOT_ALLOWED: Final = "address not allowed"
+_BROADCAST: Final = ip_address("255.255.255.255")
+_ADDRESS_TYPES: Final = ("Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A URL in its parts; ``path`` begins with a slash or is empty, ``port`` 0 is the scheme's."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    query: str = ""
+
+    @property
+    def url(self) -> str:
+        """The URL as a text."""
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{self.authority}{self.path}{query}"
+
+    @property
+    def authority(self) -> str:
+        """Host and port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """Looks up where requests go."""
+
+    registry: Registry
+
+    async def kubelet(
+        self, pods: Resource, pod: Object, container: str, call: str, query: Mapping[str, Any]
+    ) -> Location | None:
+        """Return where the kubelet of a Pod answers ``call``; ``None`` while it has no node."""
+        node = pod["spec"].get("nodeName")
+        if not node:
+            return None
+        found = await self._other(pods, "nodes", "", node)
+        parts = [call, namespace_of(pod), name_of(pod), *([container] if container else [])]
+        path = "/" + "/".join(url_quote(part) for part in parts)
+        host, port = kubelet_address(found)
+        return Location("https", host, port, path, urlencode(query, doseq=True))
+
+    async def pod(self, pods: Resource, namespace: str, given: str) -> Location:
+        """Return where a Pod listens, on the port that ``[scheme:]name[:port]`` says."""
+        scheme, name, port = _split(given, "pod")
+        pod = (await get_object(pods, namespace, name)).object
+        port = port or str(_first_port(pod) or "")
+        address = (pod.get("status") or {}).get("podIP", "")
+        _check_reachable(address)
+        return Location(scheme or "http", address, _number(port))
+
+    async def node(self, nodes: Resource, given: str) -> Location:
+        """Return where a node listens: its kubelet, or a port of its own."""
+        scheme, name, port = _split(given, "node")
+        node = (await get_object(nodes, "", name)).object
+        host, kubelet_port = kubelet_address(node)
+        if port in ("", str(kubelet_port)):
+            # Whatever was asked for, the kubelet speaks TLS.
+            return Location("https", host, kubelet_port)
+        for address in await _resolved(host):
+            _check_reachable(address)
+        return Location(scheme or "http", host, _number(port))
+
+    async def service(self, services: Resource, namespace: str, given: str) -> Location:
+        """Return where one of the Pods behind a Service listens."""
+        scheme, name, port = _split(given, "service")
+        if port.isascii() and port.isdigit():
+            service = (await get_object(services, namespace, name)).object
+            port = _port_name(service, int(port))
+        endpoints = await self._other(services, "endpoints", namespace, name)
+        subsets = endpoints.get("subsets") or ()
+        if not subsets:
+            raise _no_endpoints(name)
+        for host, number in _shuffled(subsets, port):
+            if self._is_of_a_pod(namespace, host):
+                return Location(scheme or "http", host["ip"], number)
+        raise _no_endpoints(given)
+
+    def _is_of_a_pod(self, namespace: str, address: dict[str, Any]) -> bool:
+        # Else whoever may write endpoints could send the server anywhere.
+        target = address.get("targetRef") or {}
+        if target.get("kind") != "Pod" or target.get("namespace", namespace) != namespace:
+            return False
+        pod = self.registry.reader.get(_PODS, namespace, target.get("name", ""))
+        status = {} if pod is None else pod.get("status") or {}
+        known = {status.get("podIP"), *(each.get("ip") for each in status.get("podIPs") or ())}
+        return address["ip"] in known and _problem(address["ip"]) == ""
+
+    async def _other(self, asked: Resource, plural: str, namespace: str, name: str) -> Object:
+        resource = self.registry.resource("", "v1", plural)
+        assert resource is not None
+        try:
+            return (await get_object(resource, namespace, name)).object
+        except NotFound as error:
+            raise asked.not_found(name) from error
+
+
+def kubelet_address(node: Object) -> tuple[str, int]:
+    """Return where the kubelet of a node listens. Raises UnexplainedError for a node that has no
+    address."""
+    status = node.get("status") or {}
+    endpoints = status.get("daemonEndpoints") or {}
+    port = (endpoints.get("kubeletEndpoint") or {}).get("Port") or _KUBELET_PORT
+    addresses = status.get("addresses") or ()
+    for type_ in _ADDRESS_TYPES:
+        for address in addresses:
+            if address["type"] == type_:
+                return address["address"], port
+    shown = " ".join(f"{{{each['type']} {each['address']}}}" for each in addresses)
+    raise UnexplainedError(f"no preferred addresses found; known addresses: [{shown}]")
+
+
+def chosen_container(pod: Object, container: str) -> str:
+    """Return the container that is meant, the only one where none is named. Raises BadRequest."""
+    spec, name = pod["spec"], name_of(pod)
+    names = _names(spec, "containers")
+    if container:
+        known = [*names, *_names(spec, "initContainers"), *_names(spec, "ephemeralContainers")]
+        if container not in known:
+            raise BadRequest(f"container {container} is not valid for pod {name}")
+        return container
+    if len(names) == 1:
+        return names[0]
+    text = f"a container name must be specified for pod {name}"
+    if not names:
+        raise BadRequest(text)
+    text += f", choose one of: [{' '.join(names)}]"
+    init = _names(spec, "initContainers")
+    if init:
+        text += f" or one of the init containers: [{' '.join(init)}]"
+    raise BadRequest(text)
+
+
+def _names(spec: dict[str, Any], member: str) -> list[str]:
+    return [container["name"] for container in spec.get(member) or ()]
+
+
+def _split(given: str, what: str) -> tuple[str, str, str]:
+    parts = given.split(":")
+    match parts:
+        case [name]:
+            scheme, port = "", ""
+        case [name, port]:
+            scheme = ""
+        case [scheme, name, port]:
+            pass
+        case _:
+            raise BadRequest(f"invalid {what} request {quote(given)}")
+    if scheme not in _SCHEMES or not name:
+        raise BadRequest(f"invalid {what} request {quote(given)}")
+    return scheme, name, port
+
+
+def _first_port(pod: Object) -> int:
+    for container in pod["spec"].get("containers") or ():
+        for port in container.get("ports") or ():
+            return int(port["containerPort"])
+    return 0
+
+
+def _number(port: str) -> int:
+    if not port:
+        return 0
+    if port.isascii() and port.isdigit() and int(port) < 1 << 16:
+        return int(port)
+    why = f"dial tcp: lookup tcp/{port}: unknown port"
+    raise ServiceUnavailable(f"error trying to reach service: {why}")
+
+
+def _port_name(service: Object, number: int) -> str:
+    for port in service["spec"].get("ports") or ():
+        if port["port"] == number:
+            return str(port.get("name", ""))
+    name = quote(name_of(service))
+    raise ServiceUnavailable(f"no service port {number} found for service {name}")
+
+
+def _no_endpoints(given: str) -> ServiceUnavailable:
+    return ServiceUnavailable(f"no endpoints available for service {quote(given)}")
+
+
+def _shuffled(subsets: Sequence[Object], port: str) -> list[tuple[Object, int]]:
+    found = [
+        (address, int(each["port"]))
+        for subset in subsets
+        for each in subset.get("ports") or ()
+        if each.get("name", "") == port
+        for address in subset.get("addresses") or ()
+    ]
+    random.shuffle(found)
+    return found
+
+
+async def _resolved(host: str) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError as error:
+        raise BadRequest(f"lookup {host}: no such host") from error
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
+
+
+def _check_reachable(address: str) -> None:
+    problem = _problem(address)
+    if problem:
+        raise BadRequest(problem)
+
+
+def _problem(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return _NOT_ALLOWED
+    is_local = parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified
+    return _NOT_ALLOWED if is_local or parsed.is_multicast or parsed == _BROADCAST else ""

@@ -1,0 +1,41 @@
+"""The cache held against the store behind it, from time to time: for tests, and for who has doubts.
+
+It reads everything, so a server does it only when it is asked to be that verbose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from storage.cache.cache import WatchCache
+from storage.errors import StorageError
+
+V = TypeVar("V")
+
+INTERVAL: Final = 60.0
+_SHOWN: Final = 10
+
+log = logging.getLogger(__name__)
+
+
+async def check_periodically(
+    cache: WatchCache[V],
+    interval: float = INTERVAL,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Compare memory with the store every ``interval`` seconds, for ever; log what differs."""
+    while True:
+        await sleep(interval)
+        try:
+            differing = await cache.check()
+        except StorageError as error:
+            log.warning("checking the cache failed: %s", error)
+            continue
+        if differing:
+            shown = ", ".join(differing[:_SHOWN])
+            log.error("the cache differs from the store in %d keys: %s", len(differing), shown)
+        else:
+            log.info("the cache is what the store is, at revision %d", cache.seen)
