@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -65,11 +65,11 @@ class CodecStore(Generic[V]):
         except RevisionConflict as conflict:
             raise self._conflict(conflict) from conflict
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        inner = cast("AsyncGenerator[Batch[bytes], None]", self._inner.watch(prefix, after=after))
-        async with aclosing(inner) as batches:
-            async for batch in batches:
-                yield Batch(batch.revision, [self._event(event) for event in batch.events])
+    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._batches(self._inner.watch(prefix, after=after))
+
+    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._batches(self._inner.follow(prefix, after=after))
 
     async def revision(self) -> int:
         return await self._inner.revision()
@@ -80,11 +80,19 @@ class CodecStore(Generic[V]):
     def newest(self) -> int | None:
         return self._inner.newest()
 
+    def compacted(self) -> int:
+        return self._inner.compacted()
+
     def hasten(self) -> bool:
         return self._inner.hasten()
 
     async def close(self) -> None:
         await self._inner.close()
+
+    async def _batches(self, inner: AsyncIterator[Batch[bytes]]) -> AsyncGenerator[Batch[V], None]:
+        async with aclosing(cast("AsyncGenerator[Batch[bytes], None]", inner)) as batches:
+            async for batch in batches:
+                yield Batch(batch.revision, [self._event(event) for event in batch.events])
 
     def _record(self, record: Record[bytes]) -> Record[V]:
         value = self._codec.decode(record.key, record.value, record.revision)

@@ -139,6 +139,14 @@ class Store(Protocol[V]):
         """
         ...
 
+    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+        """Yield what `watch` does, for a reader that keeps the state itself.
+
+        Its events may lack what they replaced, and it says more often how far it is: a compaction
+        by `storage.compaction` shows as a bookmark.
+        """
+        ...
+
     async def revision(self) -> int:
         """Return a revision at least as new as every change acknowledged before the call."""
         ...
@@ -152,6 +160,10 @@ class Store(Protocol[V]):
 
         It is where nobody but this process writes.
         """
+        ...
+
+    def compacted(self) -> int:
+        """Return the revision before which history is known here to be given up; 0 for none."""
         ...
 
     def hasten(self) -> bool:

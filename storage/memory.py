@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -112,6 +112,9 @@ class MemoryStore:
         finally:
             watcher.close()
 
+    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[bytes]]:
+        return self.watch(prefix, after=after)
+
     async def revision(self) -> int:
         return self._revision
 
@@ -134,6 +137,9 @@ class MemoryStore:
 
     def newest(self) -> int | None:
         return self._revision
+
+    def compacted(self) -> int:
+        return self._compacted
 
     def hasten(self) -> bool:
         self._hub.mark(self._revision)

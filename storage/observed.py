@@ -50,6 +50,9 @@ class ObservedStore(Generic[V]):
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
         return self._inner.watch(prefix, after=after)
 
+    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+        return self._inner.follow(prefix, after=after)
+
     async def revision(self) -> int:
         return await self._observed("revision", self._inner.revision())
 
@@ -58,6 +61,9 @@ class ObservedStore(Generic[V]):
 
     def newest(self) -> int | None:
         return self._inner.newest()
+
+    def compacted(self) -> int:
+        return self._inner.compacted()
 
     def hasten(self) -> bool:
         return self._inner.hasten()

@@ -16,9 +16,9 @@ class UnknownStore(ValueError):
 
 
 async def open_store(
-    url: str, *, root: str = "", cafile: str = "", certfile: str = "", keyfile: str = ""
+    url: str, *, cafile: str = "", certfile: str = "", keyfile: str = ""
 ) -> Store[bytes]:
-    """Open a store; the files are for the TLS of etcd, ``root`` is the prefix to be followed.
+    """Open a store; the files are for the TLS of etcd.
 
     ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of
     etcd are separated by commas. Raises UnknownStore, or what the store raises.
@@ -36,7 +36,5 @@ async def open_store(
         from storage.etcd.store import EtcdStore
 
         endpoints = url.removeprefix(_ETCD).split(",")
-        return await EtcdStore.open(
-            endpoints, root=root, cafile=cafile, certfile=certfile, keyfile=keyfile
-        )
+        return await EtcdStore.open(endpoints, cafile=cafile, certfile=certfile, keyfile=keyfile)
     raise UnknownStore(f"{url}: expected memory://, sqlite:///PATH or http://HOST:PORT of etcd")

@@ -28,9 +28,11 @@ class ServerStartFailed(RuntimeError):
 class ServerProcess:
     """One server and its directory; it keeps its port when it is started again."""
 
-    def __init__(self, directory: Path, *flags: str) -> None:
+    def __init__(self, directory: Path, *flags: str, module: str = "apiserver") -> None:
         self.directory = directory
         self.flags = flags
+        #: What is run: the server, or one that a test has spoilt.
+        self.module = module
         self.url = ""
         self.kubeconfig = directory / "admin.kubeconfig"
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,7 +58,7 @@ class ServerProcess:
         with output.open("wb") as stdout, (self.directory / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "apiserver", f"--data-dir={self.directory}"),
+                    *(sys.executable, "-m", self.module, f"--data-dir={self.directory}"),
                     *(f"--secure-port={port}", self._tokens, *self.flags),
                 ],
                 stdin=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from apiserver.endpoints.connection import Connection
 from apiserver.endpoints.exchange import Exchange
-from apiserver.machinery.errors import StatusError
+from apiserver.endpoints.headers import complete
 from apiserver.registry.subresources.locations import Location
 
 _DIAL_SECONDS: Final = 10.0
@@ -31,7 +31,7 @@ _HOP_BY_HOP: Final = frozenset(
      "te", "trailer", "transfer-encoding", "upgrade"]
 )  # fmt: skip
 #: What is between the client and this server alone.
-_PRIVATE: Final = frozenset(["authorization", "host", "content-length", "expect"])
+_PRIVATE: Final = frozenset(["authorization", "host", "expect"])
 
 
 class Unreachable(Exception):
@@ -46,7 +46,10 @@ def wants_upgrade(exchange: Exchange) -> bool:
 
 @asynccontextmanager
 async def answer_of(
-    location: Location, method: str, headers: Mapping[str, str], body: bytes = b""
+    location: Location,
+    method: str,
+    headers: Mapping[str, str],
+    body: aiohttp.StreamReader | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Yield what another server answers. Raises Unreachable."""
     timeout = aiohttp.ClientTimeout(total=None, connect=_DIAL_SECONDS)
@@ -59,7 +62,7 @@ async def answer_of(
                 method,
                 location.url,
                 headers=headers,
-                data=body or None,
+                data=body,
                 allow_redirects=False,
                 skip_auto_headers=["User-Agent", "Content-Type"],
             )
@@ -70,28 +73,25 @@ async def answer_of(
 
 
 async def pass_on(
-    exchange: Exchange, answer: aiohttp.ClientResponse, *, media_type: str = ""
+    exchange: Exchange, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
 ) -> web.StreamResponse:
-    """Send an answer to the client, piece by piece."""
-    headers = [
-        (name, value)
-        for name, value in answer.headers.items()
-        if name.lower() not in _HOP_BY_HOP and not (media_type and name.lower() == "content-type")
-    ]
+    """Send an answer to the client, piece by piece, with these headers."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
-    response.headers.clear()
     for name, value in headers:
         response.headers.add(name, value)
-    if media_type:
-        response.headers["Content-Type"] = media_type
-    from apiserver.endpoints.headers import complete
-
     complete(exchange, response)
     await response.prepare(exchange.http)
     async for piece in answer.content.iter_any():
         await response.write(piece)
     await response.write_eof()
     return response
+
+
+def answered_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    """Return the headers of an answer that concern its client."""
+    return [
+        (name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
+    ]
 
 
 def forwarded_headers(exchange: Exchange) -> dict[str, str]:
@@ -171,6 +171,11 @@ async def _spliced(
 
 class Spliced(web.StreamResponse):
     """An answer that has been sent by somebody else."""
+
+    @property
+    def prepared(self) -> bool:
+        """Always: it is on its way, or already there."""
+        return True
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Do nothing: all is written."""

@@ -25,6 +25,8 @@ MAX_HEAD: Final = 1024 * 1024
 #: How long a connection may wait for a request, its headers included.
 IDLE_SECONDS: Final = 90.0
 
+# How much of what is diverted may wait for whoever takes it.
+_MOST_DIVERTED: Final = 64 * 1024
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _REFUSED_HEAD: Final = (
     b"HTTP/1.1 %(text)b\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -35,7 +37,7 @@ _REFUSED_HEAD: Final = (
 class Connection(web.RequestHandler):
     """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
 
-    __slots__ = ("_certificate", "_head", "_request", "busy", "reader")
+    __slots__ = ("_certificate", "_diverted", "_head", "_request", "busy", "reader")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -50,6 +52,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._certificate: Certificate | None = None
+        self._diverted: asyncio.StreamWriter | None = None
         self._head = 0
         self._request: web.BaseRequest | None = None
         #: Whether a request is under way.
@@ -70,6 +73,10 @@ class Connection(web.RequestHandler):
             self._certificate = Certificate(peer["subject"], der)
 
     def data_received(self, data: bytes) -> None:
+        if self._diverted is not None:
+            self._diverted.write(data)
+            self._hold_back(self._diverted)
+            return
         request = self._request
         if not self.busy and (request is None or request.content.is_eof()):
             self._head += len(data)
@@ -80,9 +87,32 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         reader = self.reader
+        if self._diverted is not None:
+            self._diverted.close()
         super().connection_lost(exc)
         if reader is not None:
             reader.cancel()
+
+    def divert(self, writer: asyncio.StreamWriter) -> None:
+        """Let what the client sends from now on go elsewhere, as it is."""
+        self._diverted = writer
+
+    async def drained(self) -> None:
+        """Return when the client has taken most of what it was sent."""
+        await self._drain_helper()
+
+    def _hold_back(self, writer: asyncio.StreamWriter) -> None:
+        transport = self.transport
+        if transport is None or writer.transport.get_write_buffer_size() < _MOST_DIVERTED:
+            return
+        transport.pause_reading()
+        draining = asyncio.ensure_future(writer.drain())
+
+        def resume(done: asyncio.Future[None]) -> None:
+            if done.exception() is None and not transport.is_closing():
+                transport.resume_reading()
+
+        draining.add_done_callback(resume)
 
     def opened(self, request: web.BaseRequest) -> None:
         """Note that the head of a request has been read."""

@@ -24,6 +24,7 @@ from apiserver.endpoints.negotiation import (
     bare,
     negotiate,
     negotiate_discovery,
+    negotiate_openapi,
 )
 from apiserver.endpoints.openapi import Document
 from apiserver.endpoints.response import send_bytes, send_document
@@ -42,6 +43,13 @@ TEXT: Final = "text/plain; charset=utf-8"
 _YEAR: Final = 365 * 24 * 3600
 _SMALL: Final = 1400
 _AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+#: The second name of the protobuf form is no media type, and is the one that clients ask for.
+_OPENAPI_V2_TYPES: Final = (
+    JSON,
+    _OPENAPI_V2_PROTOBUF,
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+)
 _ISSUER_TYPES: Final = {
     "/.well-known/openid-configuration": JSON,
     "/openid/v1/jwks": "application/jwk-set+json",
@@ -154,7 +162,7 @@ def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
 async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
     version, _, name = rest.partition("/")
     if version == "v2":
-        return None if name else await _negotiated(exchange, await router.openapi.v2())
+        return None if name else await _openapi_v2(router, exchange)
     if version != "v3":
         return None
     if not name:
@@ -172,12 +180,23 @@ async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.StreamR
     return response
 
 
-async def _negotiated(exchange: Exchange, document: Document) -> web.StreamResponse:
-    accept = exchange.header("Accept")
-    types = {bare(clause) for clause in accept.split(",")}
-    if accept and not types & {JSON, "*/*", "application/*"}:
+async def _openapi_v2(router: Router, exchange: Exchange) -> web.StreamResponse:
+    wanted = negotiate_openapi(exchange.header("Accept"), _OPENAPI_V2_TYPES)
+    if wanted == JSON:
+        return await _varying(exchange, await router.openapi.v2(), JSON)
+    if not wanted:
         return web.Response(status=406)
-    response = await _tagged(exchange, document, JSON)
+    return await _varying(exchange, await router.openapi.v2_protobuf(), _OPENAPI_V2_PROTOBUF)
+
+
+async def _negotiated(exchange: Exchange, document: Document) -> web.StreamResponse:
+    if not negotiate_openapi(exchange.header("Accept")):
+        return web.Response(status=406)
+    return await _varying(exchange, document, JSON)
+
+
+async def _varying(exchange: Exchange, document: Document, media_type: str) -> web.StreamResponse:
+    response = await _tagged(exchange, document, media_type)
     response.headers.add("Vary", "Accept")
     return response
 

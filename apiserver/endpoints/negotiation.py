@@ -6,6 +6,7 @@ something that is offered decides. A clause may ask for a transformation: ``as=T
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -91,6 +92,16 @@ def negotiate_discovery(accept: str) -> Representation:
     if not accept:
         return _PLAIN
     raise NotAcceptable(_NOT_ACCEPTABLE + _MEDIA_TYPES)
+
+
+def negotiate_openapi(accept: str, offered: Collection[str] = (JSON,)) -> str:
+    """Choose one of the media types of a document, the first for a wildcard; ``""``: none fits."""
+    for clause in _clauses(accept or "*/*"):
+        if clause.media_type in ("*/*", "application/*"):
+            return next(iter(offered))
+        if clause.media_type in offered:
+            return clause.media_type
+    return ""
 
 
 def error_media_type(accept: str) -> str:

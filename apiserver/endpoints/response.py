@@ -27,6 +27,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
 from apiserver.registry.resource import Resource
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.printing import Printer
 
 _GZIP_THRESHOLD: Final = 128 * 1024
 _BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
@@ -71,7 +72,11 @@ def send_object(
 
 
 def send_plain(
-    exchange: Exchange, representation: Representation, document: Object, status: int = 200
+    exchange: Exchange,
+    representation: Representation,
+    document: Object,
+    status: int = 200,
+    printer: Printer | None = None,
 ) -> web.StreamResponse:
     """Answer with an object that is not stored: a Scale, a review."""
     transform = representation.transform
@@ -80,7 +85,8 @@ def send_plain(
     stored = Stored.preview("", document, 0)
     if transform == TABLE:
         include = table.included(first(exchange.query, "includeObject"))
-        shown = table.of_objects([stored], include, table.object_metadata(stored))
+        metadata = table.object_metadata(stored)
+        shown = table.of_objects([stored], include, metadata, printer=printer)
     elif transform == PARTIAL:
         shown = table.partial(document, representation.version)
     else:

@@ -7,7 +7,7 @@ Status.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -20,7 +20,8 @@ from apiserver.endpoints.handlers.delete import delete, deletecollection
 from apiserver.endpoints.handlers.get import get
 from apiserver.endpoints.handlers.list import list_
 from apiserver.endpoints.handlers.patch import patch
-from apiserver.endpoints.handlers.subresource import SUBRESOURCES
+from apiserver.endpoints.handlers.submit import Handle
+from apiserver.endpoints.handlers.subresource import Own
 from apiserver.endpoints.handlers.target import Target
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
@@ -29,23 +30,28 @@ from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
 from apiserver.endpoints.stream import Streams
 from apiserver.machinery.errors import MethodNotSupported, NotFound
+from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 
-_Handle = Callable[[Exchange, Target], Awaitable[web.StreamResponse]]
-
-_OBJECT: Mapping[str, _Handle] = {"get": get, "update": update, "patch": patch, "delete": delete}
+_OBJECT: Mapping[str, Handle] = {"get": get, "update": update, "patch": patch, "delete": delete}
 # Of subresources that read and write the object itself.
-_WHOLE: Mapping[str, _Handle] = {"get": get, "update": update, "patch": patch}
+_WHOLE: Mapping[str, Handle] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Everything that a request can reach."""
+    """Everything that a request can reach.
+
+    ``subresources`` are those with a handler of their own, and ``unstored`` is how resources are
+    created that are never stored.
+    """
 
     registry: Registry
+    subresources: Mapping[str, Own]
+    unstored: Mapping[GroupResource, Handle]
     streams: Streams
     health: Health
     metrics: Metrics
@@ -93,7 +99,8 @@ class Router:
         ):
             raise MethodNotSupported.on_path()
         if info.verb == "create":
-            return await create(exchange, target)
+            handle = self.unstored.get(definition.group_resource, create)
+            return await handle(exchange, target)
         if info.verb == "deletecollection":
             return await deletecollection(exchange, target)
         if exchange.verb == "watch":
@@ -112,10 +119,11 @@ class Router:
     async def _subresource(self, exchange: Exchange, resource: Resource) -> web.StreamResponse:
         info, definition = exchange.info, resource.definition
         subresource = definition.subresource(info.subresource)
-        own = SUBRESOURCES.get(info.subresource)
-        if subresource is None or (info.parts > 3 and not (own and own.deep)):
+        own = self.subresources.get(info.subresource)
+        deep = own is not None and own.deep
+        if subresource is None or (info.parts > 3 and not deep):
             raise NotFound.path()
-        if exchange.method == "HEAD" or info.verb not in subresource.verbs:
+        if (exchange.method == "HEAD" and not deep) or info.verb not in subresource.verbs:
             raise MethodNotSupported.on_path()
         target = Target(resource, subresource)
         if own is not None:

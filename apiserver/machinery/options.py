@@ -139,9 +139,9 @@ def list_options(query: Query) -> ListOptions:
         field_selector=fields,
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
-        limit=_integer(query, "limit") or 0,
+        limit=parse_integer(query, "limit") or 0,
         continue_token=first(query, "continue"),
-        timeout_seconds=_integer(query, "timeoutSeconds") or 0,
+        timeout_seconds=parse_integer(query, "timeoutSeconds") or 0,
         allow_watch_bookmarks=_boolean(query, "allowWatchBookmarks") or False,
         send_initial_events=parse_bool(initial[0]) if initial else None,
         watch=_boolean(query, "watch") or False,
@@ -151,7 +151,7 @@ def list_options(query: Query) -> ListOptions:
 def delete_options(query: Query) -> DeleteOptions:
     """Read DeleteOptions from the query. Raises BadRequest or Invalid."""
     document: dict[str, Any] = {
-        "gracePeriodSeconds": _integer(query, "gracePeriodSeconds"),
+        "gracePeriodSeconds": parse_integer(query, "gracePeriodSeconds"),
         "orphanDependents": _boolean(query, "orphanDependents"),
         "propagationPolicy": first(query, "propagationPolicy") or None,
         "dryRun": list(query.get("dryRun", ())),
@@ -187,7 +187,8 @@ def delete_options_of(document: Mapping[str, Any]) -> DeleteOptions:
     )
 
 
-def _integer(query: Query, name: str) -> int | None:
+def parse_integer(query: Query, name: str) -> int | None:
+    """Return a parameter that is a number of 64 bits, if it is given. Raises BadRequest."""
     values = query.get(name)
     if not values:
         return None

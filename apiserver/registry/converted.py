@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import cast
+from typing import TypeAlias, cast
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
@@ -67,13 +67,13 @@ class ConvertedStore:
     async def put(
         self,
         key: str,
-        value: Stored,
+        value: Stored | Object,
         *,
         expected: int,
         ttl: int = 0,
         requires: Mapping[str, int] = NO_REQUIREMENTS,
     ) -> Record[Stored]:
-        document: Object = value.object if isinstance(value, Stored) else value
+        document = value.object if isinstance(value, Stored) else value
         stored = self._conversion.to_stored(document)
         try:
             written = await self._cache.put(
@@ -152,3 +152,7 @@ class _View:
 
     def close(self) -> None:
         self._watcher.close()
+
+
+#: The store as a resource sees it.
+ObjectStore: TypeAlias = WatchCache[Stored] | ConvertedStore

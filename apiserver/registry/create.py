@@ -31,13 +31,14 @@ async def create_object(
     prefix = document["metadata"].get("generateName")
     if name_of(document) or not prefix:
         return await _create(request, document)
+    name = ""
     for _ in range(_NAME_ATTEMPTS):
-        named = with_metadata(document, name=generate_name(prefix))
+        name = generate_name(prefix)
         try:
-            return await _create(request, named)
+            return await _create(request, with_metadata(document, name=name))
         except AlreadyExists:
             continue
-    raise AlreadyExists.generated(resource.group_resource, name_of(named))
+    raise AlreadyExists.generated(resource.group_resource, name)
 
 
 async def _create(request: Request, document: Object) -> Written:

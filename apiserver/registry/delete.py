@@ -26,23 +26,26 @@ async def delete_object(
 
     key = resource.key(context.namespace, context.name)
     change = Write(resource, context, key, "delete", options.dry_run)
+    ends = False
 
     async def decide(current: Record[Stored] | None) -> Outcome:
+        nonlocal ends
         if current is None:
             raise resource.not_found(context.name)
         existing = current.value.object
-        deletion.check_preconditions(resource.definition, existing, options)
+        deletion.check_preconditions(resource.strategy, existing, options)
         resource.strategy.check_delete(existing)
         await _admitted(resource, context, options, existing)
         decision = deletion.decide(existing, options, resource.strategy, int(time.time()))
-        if decision.removed and (decision.object is existing or options.dry_run):
+        ends = decision.removed
+        if ends and (decision.object is existing or options.dry_run):
             return Remove(None if decision.object is existing else decision.object)
         return Keep() if decision.object is existing else Put(decision.object)
 
     written = await write(change, decide)
-    if written.removed or not deletion.is_finished(written.stored.object):
-        return written
-    return await _finish(change, written)
+    if ends and not written.removed:
+        return await _finish(change, written)
+    return written
 
 
 async def _finish(change: Write, marked: Written) -> Written:
@@ -52,7 +55,8 @@ async def _finish(change: Write, marked: Written) -> Written:
         if current is None or current.value.metadata["uid"] != marked.stored.metadata["uid"]:
             # Somebody else was faster, which comes to the same.
             raise change.resource.not_found(change.context.name)
-        return Remove() if deletion.is_finished(current.value.object) else Keep()
+        finished = deletion.is_finished(current.value.object, change.resource.strategy)
+        return Remove() if finished else Keep()
 
     try:
         return await write(change, decide)

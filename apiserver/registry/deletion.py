@@ -1,26 +1,38 @@
 """What a request to delete means for an object: keep it, mark it or remove it. Pure.
 
-An object goes at once unless something holds it: a finalizer, or a grace period of its kind. Then it
-is marked (``deletionTimestamp``) and goes when the last finalizer and the grace are gone. How the
-dependents fare is written down as a finalizer too, ``orphan`` or ``foregroundDeletion``, which whoever
-collects garbage takes away when it has done its part.
+An object goes at once unless something holds it: a finalizer, or a grace period of its kind. Then
+it is marked (``deletionTimestamp``) and goes when the last finalizer and the grace are gone. How
+the dependents fare is written down as a finalizer too, ``orphan`` or ``foregroundDeletion``, which
+whoever collects garbage takes away when it has done its part.
+
+Some kinds mark in any case, in a way of their own, and may be held by something of their own
+besides: a namespace by the finalizers in its spec. Such an object goes by an update that leaves
+nothing to hold it, or by a later DELETE.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from apiserver.machinery.errors import Conflict
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import format_seconds, parse_seconds
-from apiserver.resources.definition import ResourceDefinition
-from apiserver.resources.strategy import ORPHAN as ORPHAN_DEPENDENTS
-from apiserver.resources.strategy import UNSUPPORTED, Strategy
+from apiserver.resources.strategy import (
+    FOREGROUND_FINALIZER,
+    ORPHAN,
+    ORPHAN_FINALIZER,
+    UNSUPPORTED,
+    Strategy,
+)
 
-ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+# What a precondition can be about: its name in metadata, and what must have happened.
+_MEMBERS: Final = {
+    "UID": ("uid", "deleted and then recreated"),
+    "ResourceVersion": ("resourceVersion", "modified"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +46,40 @@ class Decision:
     removed: bool
 
 
-def check_preconditions(
-    definition: ResourceDefinition, existing: Object, options: DeleteOptions
-) -> None:
+def check_preconditions(strategy: Strategy, existing: Object, options: DeleteOptions) -> None:
     """Raise Conflict when ``existing`` is not the object that was meant."""
     metadata = existing["metadata"]
-    subject = GroupResource(definition.group, definition.kind)
-    if options.uid is not None and options.uid != metadata.get("uid"):
-        raise Conflict.of(
-            subject,
-            metadata["name"],
-            f"the UID in the precondition ({options.uid}) does not match the UID in record "
-            f"({metadata.get('uid')}). The object might have been deleted and then recreated",
-        )
-    version = options.resource_version
+    uid, version = options.uid, options.resource_version
+    if uid is not None and uid != metadata.get("uid"):
+        raise _unmet(strategy, existing, "UID", uid)
     if version is not None and version != metadata.get("resourceVersion"):
-        raise Conflict.of(
-            subject,
-            metadata["name"],
-            f"the ResourceVersion in the precondition ({version}) does not match the "
-            f"ResourceVersion in record ({metadata.get('resourceVersion')}). "
-            "The object might have been modified",
+        raise _unmet(strategy, existing, "ResourceVersion", version)
+
+
+def _unmet(strategy: Strategy, existing: Object, member: str, wanted: str) -> Conflict:
+    metadata, definition = existing["metadata"], strategy.definition
+    found = metadata.get(_MEMBERS[member][0])
+    if strategy.marks_before_deletion:
+        # A mark is an update, and refused in the words of one.
+        text = (
+            f"Precondition failed: {member} in precondition: {wanted}, "
+            f"{member} in object meta: {found}"
         )
+        return Conflict.of(definition.group_resource, metadata["name"], text)
+    text = (
+        f"the {member} in the precondition ({wanted}) does not match the {member} in record "
+        f"({found}). The object might have been {_MEMBERS[member][1]}"
+    )
+    return Conflict.of(GroupResource(definition.group, definition.kind), metadata["name"], text)
 
 
 def decide(existing: Object, options: DeleteOptions, strategy: Strategy, now: int) -> Decision:
     """Return what becomes of ``existing``; ``now`` is in seconds since 1970."""
+    if strategy.marks_before_deletion and "deletionTimestamp" not in existing["metadata"]:
+        marked = strategy.mark_for_deletion(existing, options)
+        return Decision(with_metadata(marked, deletionTimestamp=format_seconds(now)), removed=False)
+    if strategy.is_held(existing):
+        return Decision(existing, removed=False)
     graceful = _graceful(existing, options, strategy, now)
     if graceful is existing:
         return Decision(existing, removed=False)
@@ -78,23 +98,24 @@ def with_finalizers(existing: Object, options: DeleteOptions, strategy: Strategy
     before = existing["metadata"].get("finalizers") or []
     if strategy.default_garbage_collection_policy == UNSUPPORTED:
         return existing
-    kept = [name for name in before if name not in (ORPHAN, FOREGROUND)]
+    kept = [name for name in before if name not in (ORPHAN_FINALIZER, FOREGROUND_FINALIZER)]
     if _orphans(before, options, strategy):
-        kept.append(ORPHAN)
+        kept.append(ORPHAN_FINALIZER)
     if _foreground(before, options):
-        kept.append(FOREGROUND)
+        kept.append(FOREGROUND_FINALIZER)
     if sorted(kept) == sorted(before):
         return existing
     return with_metadata(existing, finalizers=kept or None)
 
 
-def is_finished(document: Object) -> bool:
+def is_finished(document: Object, strategy: Strategy) -> bool:
     """Tell whether an object that is being deleted has nothing left to wait for."""
     metadata = document["metadata"]
     return (
         "deletionTimestamp" in metadata
         and not metadata.get("finalizers")
         and not metadata.get("deletionGracePeriodSeconds")
+        and not strategy.is_held(document)
     )
 
 
@@ -103,11 +124,11 @@ def _orphans(before: list[str], options: DeleteOptions, strategy: Strategy) -> b
         return options.orphan_dependents
     if options.propagation_policy is not None:
         return options.propagation_policy == "Orphan"
-    if ORPHAN in before:
+    if ORPHAN_FINALIZER in before:
         return True
-    if FOREGROUND in before:
+    if FOREGROUND_FINALIZER in before:
         return False
-    return strategy.default_garbage_collection_policy == ORPHAN_DEPENDENTS
+    return strategy.default_garbage_collection_policy == ORPHAN
 
 
 def _foreground(before: list[str], options: DeleteOptions) -> bool:
@@ -115,7 +136,7 @@ def _foreground(before: list[str], options: DeleteOptions) -> bool:
         return False
     if options.propagation_policy is not None:
         return options.propagation_policy == "Foreground"
-    return FOREGROUND in before and ORPHAN not in before
+    return FOREGROUND_FINALIZER in before and ORPHAN_FINALIZER not in before
 
 
 def _marked(existing: Object, now: int) -> Object:

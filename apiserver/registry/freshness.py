@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from apiserver.machinery.errors import BadRequest, UnexplainedError
 from apiserver.machinery.quoting import quote
-from apiserver.registry.codec import Stored
+from apiserver.registry.converted import ObjectStore
 from apiserver.registry.errors import future_revision
-from storage.cache.cache import WatchCache
 
 _MAX = (1 << 63) - 1
 
@@ -48,7 +47,7 @@ def parse_for_list(text: str) -> int:
     return int(text)
 
 
-async def not_older(store: WatchCache[Stored], revision: int) -> None:
+async def not_older(store: ObjectStore, revision: int) -> None:
     """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
     if not await store.reach(revision):
         raise future_revision(revision, store.seen)

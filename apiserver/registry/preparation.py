@@ -100,7 +100,7 @@ async def prepared_for_update(request: Request, document: Object, old: Object) -
         context.warn(text)
     desired = _with_old_times(desired, old)
     await _validated(request, UPDATE, desired, old)
-    if deletion.is_finished(desired):
+    if deletion.is_finished(desired, resource.strategy):
         return Remove(desired)
     return Put(desired)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apiserver.access.admission.chain import Chain, Plugin
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ConvertedStore
+from apiserver.registry.converted import ConvertedStore, ObjectStore
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.ownership import field_manager_of
 from apiserver.registry.reader import CacheReader
@@ -61,7 +61,7 @@ class Registry:
     def _built(self, definition: ResourceDefinition) -> Resource:
         strategy = strategy_of(definition)
         change = conversion(definition.gvk, definition.storage_kind)
-        store: WatchCache[Stored] | ConvertedStore = self.store
+        store: ObjectStore = self.store
         if change is not None:
             store = ConvertedStore(self.store, change, collection_prefix(self._root, definition))
         return Resource(

@@ -11,11 +11,10 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ConvertedStore
+from apiserver.registry.converted import ObjectStore
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
-from storage.cache.cache import WatchCache
 from storage.errors import StorageError
 
 
@@ -36,7 +35,7 @@ class Resource:
 
     definition: ResourceDefinition
     strategy: Strategy
-    store: WatchCache[Stored] | ConvertedStore
+    store: ObjectStore
     root: str
     field_manager: FieldManager
     admission: Chain

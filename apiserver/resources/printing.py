@@ -1,7 +1,7 @@
 """What ``kubectl get`` shows of a kind: columns, and the cells of an object in them.
 
-The server sends all columns and the client hides those of a ``priority`` above 0. Times are shown as
-ages: how long ago, in the two largest units that matter.
+The server sends all columns and the client hides those of a ``priority`` above 0. Times are shown
+as ages: how long ago, in the two largest units that matter.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Column:
 class Printer:
     """The columns of a kind and how an object fills them.
 
-    ``cells`` is given the object and the time now, in seconds since 1970, and returns one JSON value
-    for each column; ``conditions`` returns the row's conditions (of a Pod that has ended).
+    ``cells`` is given the object and the time now, in seconds since 1970, and returns one JSON
+    value for each column; ``conditions`` returns the row's conditions (of a Pod that has ended).
     """
 
     columns: Sequence[Column]

@@ -14,11 +14,13 @@ from typing import Any, Final, Protocol
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
+from apiserver.resources.printing import Column, aged
 
 SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
 #: Where a Scale itself has the number of replicas wanted.
 SCALE_REPLICAS: Final = ("spec", "replicas")
 _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+_STATUS_REPLICAS: Final = ("status", "replicas")
 
 
 class Scaling(Protocol):
@@ -44,7 +46,7 @@ class ScaleFields:
 
     selector: Callable[[Object], str]
     replicas_path: tuple[str, ...] = ("spec", "replicas")
-    status_path: tuple[str, ...] = ("status", "replicas")
+    status_path: tuple[str, ...] = _STATUS_REPLICAS
 
     def desired(self, document: Object) -> int:
         """Return how many replicas are wanted."""
@@ -102,3 +104,13 @@ def _with(document: Object, path: tuple[str, ...], value: int) -> Object:
     if not rest:
         return {**document, name: value}
     return {**document, name: _with(document.get(name) or {}, tuple(rest), value)}
+
+
+#: How a Scale is shown.
+SCALE_PRINTER: Final = aged(
+    (
+        Column("Desired", type="integer", source="api.autoscaling.v1.ScaleSpec.replicas"),
+        Column("Available", type="integer", source="api.autoscaling.v1.ScaleStatus.replicas"),
+    ),
+    lambda scale: [desired_of(scale), _number(scale, _STATUS_REPLICAS)],
+)

@@ -33,6 +33,8 @@ _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
 #: What deleting does to dependents when the client does not say.
 ORPHAN, DELETE_DEPENDENTS, UNSUPPORTED = "Orphan", "DeleteDependents", "Unsupported"
+#: The finalizers of an object whose dependents are freed, or go, before it does.
+ORPHAN_FINALIZER, FOREGROUND_FINALIZER = "orphan", "foregroundDeletion"
 
 
 def _no_warnings(document: Object, old: Object) -> list[str]:
@@ -61,6 +63,8 @@ class Strategy:
     allow_unconditional_update = True
     #: Whether DELETE answers with the object; the others answer with a Status.
     returns_deleted_object = False
+    #: Whether the first DELETE only marks objects, by `mark_for_deletion`, whatever holds them.
+    marks_before_deletion = False
     #: What becomes of dependents by default.
     default_garbage_collection_policy = DELETE_DEPENDENTS
     #: The members that count as the object's intent: it begins with generation 1, which grows
@@ -148,6 +152,14 @@ class Strategy:
 
     def check_delete(self, existing: Object) -> None:
         """Raise StatusError for an object that may not be deleted."""
+
+    def mark_for_deletion(self, existing: Object, options: DeleteOptions) -> Object:
+        """Return an object as a first DELETE that only marks leaves it, but for the time."""
+        return existing
+
+    def is_held(self, document: Object) -> bool:
+        """Tell whether something of the kind's own keeps an object that is being deleted."""
+        return False
 
     def graceful_period(self, existing: Object, asked: int | None) -> int | None:
         """Return for how many seconds an object lives on when it is deleted, ``asked`` being what the

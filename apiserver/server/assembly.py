@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from apiserver.access.access import Access
+from apiserver.access.serviceaccounts.issuer import IssuerDocuments
+from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
@@ -49,6 +52,7 @@ class Parts:
     """A server without its socket."""
 
     registry: Registry
+    access: Access
     router: Router
     metrics: Metrics
     stopping: asyncio.Event
@@ -59,29 +63,41 @@ class Parts:
 
 
 @asynccontextmanager
-async def assembled(storage: Storage, endpoint: Endpoint, event_ttl: int) -> AsyncIterator[Parts]:
-    """Open the store and build everything that stands on it."""
+async def assembled(
+    storage: Storage,
+    endpoint: Endpoint,
+    event_ttl: int,
+    access_to: Callable[[Registry], Access],
+) -> AsyncIterator[Parts]:
+    """Open the store and build everything that stands on it.
+
+    ``access_to`` says who may come in, given the objects that may say so.
+    """
     metrics = Metrics()
     stopping = asyncio.Event()
-    raw = await open_store(storage.url, root=storage.root, **storage.tls)
+    raw = await open_store(storage.url, **storage.tls)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
         async with WatchCache(inner, storage.root + "/") as cache:
             registry = Registry(builtin_catalog(), cache, storage.root, event_ttl=event_ttl)
             metrics.gauges.update(_gauges(cache))
+            access = access_to(registry)
+            tokens, address = access.tokens, f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
+                subresources=subresources(registry, access),
+                unstored=unstored(registry, access),
                 streams=Streams(),
                 health=Health(_checks(cache, stopping)),
                 metrics=metrics,
                 openapi=OpenAPIDocuments(registry.catalog),
-                address=f"{endpoint.address}:{endpoint.port}",
-                issuer={},
+                address=address,
+                issuer=IssuerDocuments(tokens.issuers[0], address, tokens.keys),
             )
             presence = Presence(registry, storage.root, endpoint, storage.shared)
             async with kept_present(presence, withdraws=storage.withdraws):
-                yield Parts(registry, router, metrics, stopping)
+                yield Parts(registry, access, router, metrics, stopping)
     finally:
         await raw.close()
 

@@ -14,21 +14,20 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from apiserver.access.authentication.chain import Chain, TokenAuthenticator
-from apiserver.access.authentication.tokens import TokenFileError, read_token_file
-from apiserver.access.authorization.modes import authorizer_of
+from apiserver.access.authentication.tokens import TokenFileError
 from apiserver.endpoints.entrance import Entrance
 from apiserver.endpoints.filters import Filters, filtered
 from apiserver.endpoints.filters.deadline import Patience
 from apiserver.endpoints.filters.in_flight import Limits
 from apiserver.machinery.errors import StatusError
+from apiserver.server.access import KeyFileError, access_of
 from apiserver.server.addresses import (
     advertised_address,
     bound_socket,
@@ -56,6 +55,11 @@ class StartError(Exception):
     """The server cannot start; the message says why."""
 
 
+_CAUSES: Final = (
+    IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
+)  # fmt: skip
+
+
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     try:
@@ -74,7 +78,7 @@ async def serve(config: Config) -> None:
         make_directory(config.data_dir)
         with bound_socket(config) as listener:
             await _serve(config, listener, stop)
-    except (IdentityError, TokenFileError, UnknownStore, StorageError, StatusError) as error:
+    except _CAUSES as error:
         raise StartError(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -98,7 +102,8 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         shared=config.uses_etcd,
         withdraws=not config.worker,
     )
-    async with assembled(storage, endpoint, int(config.event_ttl)) as parts:
+    access_to = access_of(config)
+    async with assembled(storage, endpoint, int(config.event_ttl), access_to) as parts:
         entrance = Entrance(filtered(parts.router.handle, _filters(config, parts)))
         server = await asyncio.get_running_loop().create_server(
             entrance.connect, sock=listener, ssl=tls, backlog=BACKLOG
@@ -170,12 +175,9 @@ def _identity(config: Config) -> Identity:
 
 
 def _filters(config: Config, parts: Parts) -> Filters:
-    tokens: Sequence[TokenAuthenticator] = ()
-    if config.token_auth_file:
-        tokens = (read_token_file(Path(config.token_auth_file)),)
     return Filters(
-        authenticator=Chain(tokens, anonymous=config.anonymous),
-        authorizer=authorizer_of(config.authorization_mode),
+        authenticator=parts.access.authenticator,
+        authorizer=parts.access.authorizer,
         metrics=parts.metrics,
         patience=Patience(config.request_timeout),
         limits=Limits(config.max_requests_inflight, config.max_mutating_requests_inflight),

@@ -177,8 +177,9 @@ class WatchCache(Generic[V]):
     ) -> Page[V]:
         if revision == LATEST and (self._is_current() or await self.refresh()):
             return self._window.page(prefix, start, limit)
-        if revision != LATEST and revision == self._window.revision:
-            return self._window.page(prefix, start, limit)
+        if revision != LATEST and self._is_unchanged(prefix, revision):
+            page = self._window.page(prefix, start, limit)
+            return Page(page.records, revision, page.remaining)
         return await self._inner.list(prefix, start=start, limit=limit, revision=revision)
 
     async def put(
@@ -226,6 +227,9 @@ class WatchCache(Generic[V]):
         finally:
             watcher.close()
 
+    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self.watch(prefix, after=after)
+
     async def revision(self) -> int:
         """Ask the store, or share the answer to a question that is asked after this call."""
         newest = self._inner.newest()
@@ -242,6 +246,9 @@ class WatchCache(Generic[V]):
     def newest(self) -> int | None:
         return self._inner.newest()
 
+    def compacted(self) -> int:
+        return self._inner.compacted()
+
     def hasten(self) -> bool:
         self._hub.mark(self._window.revision)
         return self._inner.hasten()
@@ -252,6 +259,13 @@ class WatchCache(Generic[V]):
     def _is_current(self) -> bool:
         newest = self._inner.newest()
         return newest is not None and newest <= self._window.revision
+
+    def _is_unchanged(self, prefix: str, revision: int) -> bool:
+        # What lists see page by page has mostly not changed since their first page.
+        window = self._window
+        if not max(window.changed(prefix), self._inner.compacted()) <= revision <= window.revision:
+            return False
+        return prefix.endswith("/") or revision == window.revision
 
     def _known(self, record: Record[V] | None) -> Record[V] | None:
         # One record for one state: what was worked out of it before is not worked out again.
@@ -308,7 +322,7 @@ class WatchCache(Generic[V]):
             await asyncio.sleep(_RETRY_DELAY)
 
     async def _read_feed(self) -> None:
-        feed = self._inner.watch(self._root, after=self._window.revision)
+        feed = self._inner.follow(self._root, after=self._window.revision)
         inner = cast("AsyncGenerator[Batch[V], None]", feed)
         async with aclosing(inner) as batches:
             async for batch in batches:

@@ -115,8 +115,9 @@ class Window(Generic[V]):
             if known is None:
                 insort(self._keys, key)
             self._records[key] = record
-        if known is None or previous is None or known.revision != previous.revision:
+        if known is None or (previous is not None and previous.revision != known.revision):
             return event
+        # Where the feed leaves out what an event replaced, it is what was here.
         return Event(key, event.revision, record, known)
 
     def _touch(self, key: str, revision: int) -> None:

@@ -237,8 +237,8 @@ class Connection:
         await asyncio.gather(*(member.close() for member in self._members))
 
     async def _repeat(self, method: Callable[[Member], Any], request: Any, revision: int) -> Any:
-        failure: grpc.aio.AioRpcError | None = None
-        for _ in range(len(self._members) + 1):
+        deadline, pause, attempts = time.monotonic() + CONNECT_PATIENCE, 0.0, 0
+        while True:
             member = await self._ready()
             try:
                 return await self._called(method(member), request)
@@ -246,8 +246,12 @@ class Connection:
                 if error.code() in _REFUSED_CODES:
                     raise refusal(error, revision) from error
                 self._avoid(member)
-                failure = error
-        raise refusal(failure, revision) from failure
+                attempts += 1
+                if attempts >= len(self._members) and time.monotonic() > deadline:
+                    raise refusal(error, revision) from error
+            # A connection that has just broken may be taken for a good one a little longer.
+            await asyncio.sleep(pause)
+            pause = min(2 * pause + 0.005, 0.1)
 
     async def _called(self, method: Any, request: Any) -> Any:
         return await method(request, timeout=self._timeout, metadata=_METADATA)

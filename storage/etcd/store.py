@@ -52,7 +52,7 @@ from storage.interface import (
 )
 
 _CHUNK: Final = 10_000
-_ATTEMPTS: Final = 3
+_PAUSES: Final = (0.0, 0.05, 0.5)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _OPEN_ATTEMPTS: Final = 4
@@ -61,12 +61,12 @@ log = logging.getLogger(__name__)
 
 
 class EtcdStore:
-    """`storage.interface.Store` of bytes. A watch below ``root`` shows compactions too."""
+    """`storage.interface.Store` of bytes."""
 
-    def __init__(self, connection: Connection, root: str = "") -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._followed = root.rstrip("/") + "/" if root else None
         self._leases = Leases(connection)
+        self._compacted = 0
         self._pending: dict[str, list[_Pending]] = {}
         self._streams: set[WatchStream] = set()
         self._asking: asyncio.Task[None] | None = None
@@ -79,10 +79,9 @@ class EtcdStore:
         cafile: str = "",
         certfile: str = "",
         keyfile: str = "",
-        root: str = "",
     ) -> EtcdStore:
         """Connect to a cluster. Raises Unavailable when no member answers."""
-        store = cls(Connection(endpoints, TLSFiles(cafile, certfile, keyfile)), root)
+        store = cls(Connection(endpoints, TLSFiles(cafile, certfile, keyfile)))
         try:
             for attempt in range(_OPEN_ATTEMPTS):
                 try:
@@ -142,20 +141,11 @@ class EtcdStore:
             raise RevisionConflict(key, expected, await self.get(key))
         return await self._make(Change(key, None, expected))
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        reading = Reading(prefix, after)
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                async for batch in self._stream(prefix, reading):
-                    pause = _FIRST_PAUSE
-                    yield batch
-            except Unavailable as error:
-                if self._connection.closed:
-                    raise
-                log.warning("the watch on etcd broke, resuming: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        return self._resumed(prefix, Reading(prefix, after))
+
+    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        return self._resumed(prefix, Reading(prefix, after, following=True))
 
     async def revision(self) -> int:
         request = rpc.RangeRequest(key=encode_key(COMPACT_REV_KEY), count_only=True)
@@ -166,9 +156,13 @@ class EtcdStore:
             await self._connection.compact(rpc.CompactionRequest(revision=revision))
         except FutureRevision as error:
             raise FutureRevision(revision, await self.revision()) from error
+        self._compacted = max(self._compacted, revision)
 
     def newest(self) -> int | None:
         return None
+
+    def compacted(self) -> int:
+        return self._compacted
 
     def hasten(self) -> bool:
         if not self._streams:
@@ -218,11 +212,12 @@ class EtcdStore:
         return current
 
     async def _again(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
-        for _ in range(_ATTEMPTS - 1):
+        for pause in _PAUSES:
             try:
                 return await self._connection.change(request)
             except (AnswerLost, Unavailable) as error:
                 log.warning("an answer was lost again: %s", error)
+            await asyncio.sleep(pause)
         return await self._connection.change(request)
 
     @contextmanager
@@ -238,17 +233,32 @@ class EtcdStore:
             if not rivals:
                 del self._pending[change.key]
 
+    async def _resumed(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async for batch in self._stream(prefix, reading):
+                    pause = _FIRST_PAUSE
+                    yield batch
+            except Unavailable as error:
+                if self._connection.closed:
+                    raise
+                log.warning("the watch on etcd broke, resuming: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
     async def _stream(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
         # With nothing to catch up on, a watch that starts later is served sooner.
         start = reading.reached + await self._is_newest(reading)
         async with self._connection.watch() as stream:
             reading.begin(stream.version)
-            await stream.write(watch_request(prefix, start, with_marks=prefix == self._followed))
+            await stream.write(watch_request(prefix, start, following=reading.following))
             if tells_progress(stream.version):
                 self._streams.add(stream)
             try:
                 while True:
                     batch = reading.take(await stream.read())
+                    self._compacted = max(self._compacted, reading.compacted)
                     if batch is not None:
                         yield batch
             finally:

@@ -23,14 +23,15 @@ from storage.interface import Batch, Event
 _MARK: Final = encode_key(COMPACT_REV_KEY)
 
 
-def watch_request(prefix: str, start: int, *, with_marks: bool) -> rpc.WatchRequest:
+def watch_request(prefix: str, start: int, *, following: bool) -> rpc.WatchRequest:
     """Ask for what happens below ``prefix`` from the revision ``start`` on.
 
-    ``with_marks`` widens the range so that it takes in the key that every compaction writes: then
-    the watch sees that revision too, which else would be missing from what it has seen.
+    Who is ``following`` knows what events replace, so etcd need not look it up; and the range is
+    widened to take in the key that every compaction writes, whose revision else would be missing
+    from what the watch has seen.
     """
     first, end = key_range(prefix)
-    if with_marks:
+    if following:
         first = min(first, _MARK)
         end = end if end == b"\0" else max(end, _MARK + b"\0")
     return rpc.WatchRequest(
@@ -39,7 +40,7 @@ def watch_request(prefix: str, start: int, *, with_marks: bool) -> rpc.WatchRequ
             range_end=end,
             start_revision=max(start, 1),
             progress_notify=True,
-            prev_kv=True,
+            prev_kv=not following,
             fragment=True,
         )
     )
@@ -51,12 +52,15 @@ PROGRESS_REQUEST: Final = rpc.WatchRequest(progress_request=rpc.WatchProgressReq
 class Reading:
     """The answers of watch streams, put together to batches; ``reached`` is where to resume."""
 
-    def __init__(self, prefix: str, after: int) -> None:
+    def __init__(self, prefix: str, after: int, *, following: bool = False) -> None:
         self._prefix = prefix
+        self.following = following
         self._fragments: list[rpc.Event] = []
         self._trusts_progress = False
         self._announced = False
         self.reached = after
+        #: Where the last compaction that was seen aimed at.
+        self.compacted = 0
         #: Whether a batch has come: ``reached`` is a revision that the store once had.
         self.begun = False
 
@@ -102,6 +106,8 @@ class Reading:
             key = decode_key(event.kv.key)
             if key.startswith(self._prefix):
                 found.append(self._event(key, event))
+            elif event.kv.key == _MARK and event.kv.value.isdigit():
+                self.compacted = int(event.kv.value)
         return self._reach(following[-1].kv.mod_revision, found)
 
     def _reach(self, revision: int, events: list[Event[bytes]] | None = None) -> Batch[bytes]:
@@ -113,7 +119,7 @@ class Reading:
         kv = event.kv
         deleted = event.type == rpc.Event.DELETE
         previous = None
-        if deleted or kv.create_revision != kv.mod_revision:
+        if not self.following and (deleted or kv.create_revision != kv.mod_revision):
             if not event.HasField("prev_kv"):
                 # etcd leaves it out when a compaction came between the event and its sending.
                 raise Compacted(self.reached, 0)

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -148,6 +148,9 @@ class SQLiteStore:
         finally:
             watcher.close()
 
+    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[bytes]]:
+        return self.watch(prefix, after=after)
+
     async def revision(self) -> int:
         return self._revision
 
@@ -167,6 +170,9 @@ class SQLiteStore:
 
     def newest(self) -> int | None:
         return self._revision
+
+    def compacted(self) -> int:
+        return self._compacted
 
     def hasten(self) -> bool:
         self._hub.mark(self._revision)

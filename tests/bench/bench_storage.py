@@ -57,7 +57,7 @@ class _Raw:
 async def stacked(url: str) -> AsyncIterator[WatchCache[Any]]:
     """Open a store as a server has it: cache over codec over metrics."""
     async with AsyncExitStack() as stack:
-        bare = await open_store(url, root=ROOT)
+        bare = await open_store(url)
         stack.push_async_callback(bare.close)
         observed = ObservedStore(bare, lambda operation, seconds, failed: None)
         inner: Store[Any] = CodecStore(observed, PassThrough())

@@ -1,15 +1,17 @@
-"""Servers on stores that last, and kubectl."""
+"""Servers on stores that last, kubectl, and helm."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -19,40 +21,65 @@ STORES: Final = ("sqlite", "etcd")
 PATIENCE: Final = 60.0
 
 
-class Kubectl:
-    """Real kubectl, as the administrator of one server."""
+class Program:
+    """A real client's program, as the administrator of one server, in one namespace."""
 
-    def __init__(self, kubeconfig: Path, home: Path, namespace: str = "default") -> None:
-        self._environment = {
+    def __init__(self, program: str, kubeconfig: Path, home: Path, namespace: str) -> None:
+        self.namespace = namespace
+        self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "KUBECONFIG": str(kubeconfig),
         }
-        self._command = (find_kubectl(), f"--namespace={namespace}")
+        self._command = (program, f"--namespace={namespace}")
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that must succeed; return what it writes."""
         done = self.run(*arguments, stdin=stdin)
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        command = " ".join(done.args)
+        assert done.returncode == 0, f"{command}: {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def refused(self, *arguments: str, stdin: str = "") -> str:
+        """Run a command that must fail; return what it complains of."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode == 1, f"{' '.join(done.args)}: {done.returncode}: {done.stdout}"
+        return done.stderr
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command."""
         return subprocess.run(
             [*self._command, *arguments],
             input=stdin,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
 
-    def follow(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command that goes on."""
-        return subprocess.Popen(
-            [*self._command, *arguments], env=self._environment, stdout=subprocess.PIPE, text=True
+    @contextmanager
+    def follow(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command that goes on; it is ended with the block, if it has not ended then."""
+        process = subprocess.Popen(
+            [*self._command, *arguments], env=self.environment, stdout=subprocess.PIPE, text=True
         )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+class Kubectl(Program):
+    """Real kubectl."""
+
+    def __init__(self, kubeconfig: Path, home: Path, namespace: str = "default") -> None:
+        super().__init__(find_kubectl(), kubeconfig, home, namespace)
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command that must succeed and write JSON."""
+        return json.loads(self(*arguments, "-o", "json"))
 
 
 def find_kubectl() -> str:

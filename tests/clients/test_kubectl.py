@@ -102,16 +102,11 @@ def test_an_applied_object_is_changed_by_what_is_applied_next(kubectl: Kubectl) 
 
 def test_a_watch_shows_what_happens_while_it_is_open(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "first")
-    watching = kubectl.follow("get", "configmaps", "-w", "-o", "name")
-    assert watching.stdout is not None
-    try:
+    with kubectl.follow("get", "configmaps", "-w", "-o", "name") as watching:
+        assert watching.stdout is not None
         assert watching.stdout.readline() == "configmap/first\n"
         kubectl("create", "configmap", "second")
         assert watching.stdout.readline() == "configmap/second\n"
-    finally:
-        watching.kill()
-        watching.wait()
-        watching.stdout.close()
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

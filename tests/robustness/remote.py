@@ -127,6 +127,9 @@ class RemoteStore:
         finally:
             self._queues.pop(number, None)
 
+    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        return self.watch(prefix, after=after)
+
     async def revision(self) -> int:
         revision: int = await self._call("revision")
         return revision
@@ -136,6 +139,9 @@ class RemoteStore:
 
     def newest(self) -> int | None:
         return None
+
+    def compacted(self) -> int:
+        return 0
 
     def hasten(self) -> bool:
         return False

@@ -39,7 +39,7 @@ async def survive(name: str, run: Run) -> None:
 @asynccontextmanager
 async def server(stack: AsyncExitStack, *endpoints: str) -> AsyncIterator[WatchCache[bytes]]:
     """Yield what one server has of an etcd: a store and a cache over it."""
-    store = await EtcdStore.open(endpoints, root=ROOT)
+    store = await EtcdStore.open(endpoints)
     stack.push_async_callback(store.close)
     async with WatchCache(store, ROOT) as cache:
         yield cache
@@ -144,7 +144,7 @@ async def test_compaction_under_paging_and_slow_watchers(backend: str, tmp_path:
         lag = {"etcd": range(40, 100), "sqlite": range(20)}[backend]
         if backend == "etcd":
             etcd = stack.enter_context(etcd_process())
-            bare = await EtcdStore.open([etcd.endpoint], root=ROOT)
+            bare = await EtcdStore.open([etcd.endpoint])
         else:
             bare = await SQLiteStore.open(tmp_path / "store.db")
         stack.push_async_callback(bare.close)

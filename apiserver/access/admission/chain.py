@@ -1,9 +1,9 @@
 """The chain of admission: all plugins that change an object, in order, then all that may refuse it.
 
-A plugin says which writes it handles; the chain asks it once for each sort of write and remembers, so
-that a write that no plugin handles costs one look-up. Most plugins decide at once, from objects in
-memory. Those that must wait for somebody (an authorizer, a webhook) come after the others of their
-phase.
+A plugin says which writes it handles; the chain asks it once for each sort of write and remembers,
+so that a write that no plugin handles costs one look-up. Most plugins decide at once, from objects
+in memory. Those that must wait for somebody (an authorizer, a webhook) come after the others of
+their phase.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def _unheard(text: str) -> None:
 class Attributes:
     """One write: who wants to make what of which object.
 
-    ``object`` is what is to be written, ``None`` on DELETE; ``old_object`` is what is there, ``None`` on
-    CREATE. Both are shared. ``name`` is empty while it is to be generated. ``options`` are those of the
-    request, whatever its verb.
+    ``object`` is what is to be written, ``None`` on DELETE; ``old_object`` what is there, ``None``
+    on CREATE. Both are shared. ``name`` is empty while it is to be generated. ``options`` are those
+    of the request, whatever its verb.
     """
 
     operation: str
@@ -63,7 +63,7 @@ class Attributes:
 
     @property
     def shown_name(self) -> str:
-        """The name that a refusal shows: that which is to be generated is shown by its beginning."""
+        """The name that a refusal shows; one that is to be generated is shown by its beginning."""
         if self.name:
             return self.name
         metadata = metadata_of(self.object) if self.object is not None else {}

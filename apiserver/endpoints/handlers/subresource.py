@@ -12,7 +12,7 @@ from functools import partial
 from apiserver.access.access import Access
 from apiserver.endpoints.handlers.connect import Connecting
 from apiserver.endpoints.handlers.scale import scale
-from apiserver.endpoints.handlers.submit import Handle, submitting
+from apiserver.endpoints.handlers.submit import Act, Handle, submitting
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry
@@ -56,7 +56,7 @@ def unstored(registry: Registry, access: Access) -> Mapping[GroupResource, Handl
     """Return how resources are created of which nothing is stored."""
     reviews = AccessReviews(access.authorizer)
     tokens = TokenReviews(access.authenticator)
-    acts = {
+    acts: dict[GroupResource, Act] = {
         GroupResource("", "bindings"): partial(_bind, registry),
         GroupResource(_AUTHENTICATION, "selfsubjectreviews"): review_self,
         GroupResource(_AUTHENTICATION, "tokenreviews"): tokens.review,

@@ -52,6 +52,12 @@ class Source:
     generation: int = 0
 
 
+def _as_protobuf(document: Document) -> Document:
+    from apiserver.endpoints.openapi.making import as_protobuf
+
+    return as_protobuf(document)
+
+
 def _no_schema(definition: ResourceDefinition) -> Schema | None:
     return None
 
@@ -66,6 +72,7 @@ class OpenAPIDocuments:
         self._tags: dict[str, tuple[Source, str]] = {}
         self._made: dict[str, tuple[Source, Document]] = {}
         self._whole: tuple[int, Document] | None = None
+        self._protobuf: Document | None = None
         self._index: tuple[int, Document] | None = None
 
     async def v2(self) -> Document:
@@ -76,6 +83,14 @@ class OpenAPIDocuments:
                 document = await self._make(self._sources().values(), lambda maker: maker.whole())
                 self._whole = generation, document
             return self._whole[1]
+
+    async def v2_protobuf(self) -> Document:
+        """Return the document of version 2 in its protobuf form; it has the tag of the other."""
+        whole = await self.v2()
+        made = self._protobuf
+        if made is None or made.etag != whole.etag:
+            made = self._protobuf = await asyncio.to_thread(_as_protobuf, whole)
+        return made
 
     async def v3_index(self) -> Document:
         """Return the index of version 3: where each document is, by its tag."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from apiserver.endpoints.openapi import Document, Source, custom, v2, v3
+from apiserver.endpoints.openapi import Document, Source, custom, v2, v2protobuf, v3
 from apiserver.endpoints.openapi.definitions import META, Definitions, Schema
 from apiserver.endpoints.openapi.indexes import group_path, index_path, lone_paths
 from apiserver.endpoints.openapi.operations import Path
@@ -95,6 +95,12 @@ class Maker:
     def _needed(self, paths: Iterable[Path], custom_schemas: Mapping[str, Schema]) -> list[str]:
         roots = {name for path in paths for name in path.models()}
         return self._definitions.closure(roots | _OF_CUSTOM if custom_schemas else roots)
+
+
+def as_protobuf(document: Document) -> Document:
+    """Return a document of version 2 in its protobuf form."""
+    data = v2protobuf.encoded(orjson.loads(document.plain()))
+    return Document(document.etag, len(data), gzip.compress(data, _LEVEL, mtime=0))
 
 
 def _document(content: dict[str, Any]) -> Document:

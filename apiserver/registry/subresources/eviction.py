@@ -173,7 +173,7 @@ class _Eviction:
             if current is None:
                 raise pods.not_found(context.name)
             existing = current.value.object
-            deletion.check_preconditions(pods.definition, existing, options)
+            deletion.check_preconditions(pods.strategy, existing, options)
             return Put(with_condition(existing, _EVICTED, now()))
 
         key = pods.key(context.namespace, context.name)

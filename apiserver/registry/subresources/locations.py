@@ -134,8 +134,10 @@ class Locations:
 
 
 def kubelet_address(node: Object) -> tuple[str, int]:
-    """Return where the kubelet of a node listens. Raises UnexplainedError for a node that has no
-    address."""
+    """Return where the kubelet of a node listens.
+
+    Raises UnexplainedError for a node that has no address.
+    """
     status = node.get("status") or {}
     endpoints = status.get("daemonEndpoints") or {}
     port = (endpoints.get("kubeletEndpoint") or {}).get("Port") or _KUBELET_PORT

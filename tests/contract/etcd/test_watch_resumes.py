@@ -41,8 +41,8 @@ async def line(etcd: EtcdProcess, request: pytest.FixtureRequest) -> AsyncIterat
     """Two stores on one etcd, one of them behind a proxy."""
     root = f"/{request.node.name}/"
     async with proxied(etcd.port) as proxy:
-        broken = await EtcdStore.open([proxy.endpoint], root=root)
-        sound = await EtcdStore.open([etcd.endpoint], root=root)
+        broken = await EtcdStore.open([proxy.endpoint])
+        sound = await EtcdStore.open([etcd.endpoint])
         yield Line(broken, sound, proxy, root)
         await broken.close()
         await sound.close()
@@ -152,16 +152,18 @@ async def test_a_history_larger_than_one_message_comes_whole(line: Line) -> None
     assert [event.previous.value for event in events if event.previous] == values[:-1]
 
 
-async def test_the_key_of_compactions_shows_as_a_bookmark(line: Line) -> None:
+async def test_who_follows_sees_compactions_as_bookmarks(line: Line) -> None:
     current = await line.sound.get("compact_rev_key")
     start = await line.sound.revision()
-    async with watch(line.broken, line.root, start) as batches:
+    async with aclosing(line.broken.follow(line.root, after=start)) as batches:
         await anext(batches)
         marked = await line.sound.put(
             "compact_rev_key", b"1", expected=current.revision if current else ABSENT
         )
         async with asyncio.timeout(10):
-            assert await anext(batches) == Batch(marked.revision)
+            batch = await anext(batches)
+    assert (batch.revision, list(batch.events)) == (marked.revision, [])
+    assert line.broken.compacted() == 1
 
 
 async def test_a_cache_goes_on_after_etcd_was_killed_and_restarted(

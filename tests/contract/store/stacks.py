@@ -159,7 +159,7 @@ class Stack:
     async def _open(self, place: str, root: str, clock: Clock, closing: AsyncExitStack) -> _Opened:
         bottom: Any
         if self.backend == "etcd":
-            bottom = await EtcdStore.open([place], root=root)
+            bottom = await EtcdStore.open([place])
         elif self.backend == "sqlite":
             bottom = await SQLiteStore.open(place, clock)
         else:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from storage.interface import ABSENT
 from tests.robustness import validation
-from tests.robustness.history import OK, REFUSED, Change, History, Operation, State
+from tests.robustness.history import OK, REFUSED, UNKNOWN, Change, History, Operation, State
 from tests.robustness.servers.traffic import ANY, CHANGED, EXISTS, MISSING, SOMETHING
 from tests.robustness.validation import Bounds, Log
 
@@ -86,9 +86,7 @@ def atomic(history: History, log: Log) -> Iterator[str]:
 def traceless(history: History, log: Log) -> Iterator[str]:
     """What was tried out only, or changes nothing, is not in the log."""
     tried = {each.value for each in history.operations if each.kind == "dry-put"}
-    wanted = {
-        (each.key, each.expected) for each in history.operations if each.kind == "delete"
-    }
+    wanted = {(each.key, each.expected) for each in history.operations if each.kind == "delete"}
     for change in log.changes:
         if change.state is not None and change.state.value in tried:
             yield f"Traceless: a dry run left {change.state}"

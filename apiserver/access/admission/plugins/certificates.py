@@ -1,4 +1,4 @@
-"""CertificateApproval, CertificateSigning and CertificateSubjectRestriction: who answers requests."""
+"""CertificateApproval, CertificateSigning, CertificateSubjectRestriction: who answers requests."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _UNDEFINED: Final = (
 
 
 class RuntimeClass:
-    """Fills in the overhead and the nodes of a Pod's class, and refuses classes that are not there."""
+    """Fills in overhead and nodes of a Pod's class, and refuses classes that are not there."""
 
     name = "RuntimeClass"
 

@@ -1,4 +1,4 @@
-"""Which requests webhooks and policies are about: rules, and selectors of namespaces and objects."""
+"""Which requests webhooks and policies are about: rules, selectors of namespaces and objects."""
 
 from __future__ import annotations
 
@@ -77,6 +77,12 @@ def validate_match(match: dict[str, Any], path: str, *, rules_needed: bool) -> l
     return errors
 
 
+def _covering(name: str, before: list[str]) -> list[str]:
+    resource, slash, sub = name.partition("/")
+    wider = (f"{resource}/{WILDCARD}", f"{WILDCARD}/{sub}") if slash else ()
+    return [other for other in wider if other in before]
+
+
 def _validate_list(values: list[str], path: str, what: str) -> list[FieldError]:
     if not values:
         return [required(path)]
@@ -90,25 +96,15 @@ def _validate_resources(resources: list[str], path: str) -> list[FieldError]:
     if not resources:
         return [required(path)]
     errors: list[FieldError] = []
-    every_sub_of: set[str] = set()
-    sub_of_every: set[str] = set()
     for index, name in enumerate(resources):
         where = f"{path}[{index}]"
-        resource, slash, sub = name.partition("/")
         if not name:
             errors.append(required(where))
-        if not slash:
-            continue
-        if resource in every_sub_of:
-            detail = f"if '{resource}/*' is present, must not specify {name}"
-            errors.append(invalid(where, name, detail))
-        if sub in sub_of_every:
-            detail = f"if '*/{sub}' is present, must not specify {name}"
-            errors.append(invalid(where, name, detail))
-        if sub == WILDCARD:
-            every_sub_of.add(resource)
-        if resource == WILDCARD:
-            sub_of_every.add(sub)
+        covering = _covering(name, resources[:index])
+        errors += [
+            invalid(where, name, f"if '{other}' is present, must not specify {name}")
+            for other in covering
+        ]
     if "*/*" in resources and len(resources) > 1:
         detail = "if '*/*' is present, must not specify other resources"
         errors.append(invalid(path, resources, detail))

@@ -50,7 +50,10 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
         errors = validate_choice(spec.get("failurePolicy"), FAILURE_POLICIES, "spec.failurePolicy")
         errors += validate_param_kind(spec.get("paramKind"), "spec.paramKind")
         path = "spec.matchConstraints"
-        errors += [required(path)] if match is None else validate_match(match, path, rules_needed=True)
+        if match is None:
+            errors.append(required(path))
+        else:
+            errors += validate_match(match, path, rules_needed=True)
         conditions = spec.get("matchConditions") or []
         errors += validate_condition_names(conditions, "spec.matchConditions")
         errors += validate_variable_names(spec.get("variables") or [], "spec.variables")

@@ -35,7 +35,9 @@ RECREATE: Final = "Recreate"
 ROLLING_UPDATE: Final = "RollingUpdate"
 _SHARE: Final = "25%"
 # A write of the status brings the labels back too.
-_RESET: Final[Mapping[str, Mapping[str, Any]]] = {"status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}}
+_RESET: Final[Mapping[str, Mapping[str, Any]]] = {
+    "status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}
+}
 _STATUS: Final = "api.apps.v1.DeploymentStatus"
 _STATUS_COUNTS: Final = (
     "observedGeneration",

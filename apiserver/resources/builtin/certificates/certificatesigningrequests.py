@@ -79,7 +79,7 @@ def _condition(status: dict[str, Any]) -> str:
 
 
 class CertificateSigningRequestStrategy(Strategy):
-    """A request never changes once it is made; others approve or deny it, and a signer answers it."""
+    """A request never changes; others approve or deny it, and a signer answers it."""
 
     fields = _FIELDS
     name_problems = staticmethod(path_segment_problems)

@@ -1,4 +1,4 @@
-"""What ConfigMaps and Secrets have in common: keys, a limit of size, and that they can be sealed."""
+"""What ConfigMaps and Secrets have in common: keys, a limit of size, and a seal."""
 
 from __future__ import annotations
 

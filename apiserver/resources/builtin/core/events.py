@@ -19,7 +19,9 @@ from apiserver.resources.builtin.fields import paths
 from apiserver.resources.printing import NAME, Column, Printer, age_of
 from apiserver.resources.strategy import UNSUPPORTED, Strategy
 
-REFERENCE: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+REFERENCE: Final = (
+    "kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath",
+)  # fmt: skip
 _SHORT, _LONG = 128, 1024
 _MISMATCH: Final = "does not match event.namespace"
 _EVENT: Final = "api.core.v1.Event"

@@ -31,7 +31,7 @@ _AMOUNTS: Final = ("max", "min", *_DEFAULTS)
 
 
 class LimitRangeStrategy(Strategy):
-    """A LimitRange says what each container, Pod or claim gets by default, and at most and at least."""
+    """A LimitRange says what each container, Pod or claim gets by default, at most, at least."""
 
     allow_create_on_update = True
     printer = DEFAULT

@@ -7,18 +7,26 @@ from typing import Any, Final
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.names import dns1123_label_problems, label_key_problems
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.objects import Object, name_of, with_metadata
+from apiserver.machinery.options import DeleteOptions
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy, Update, keeping
+from apiserver.resources.strategy import (
+    FOREGROUND_FINALIZER,
+    ORPHAN_FINALIZER,
+    Strategy,
+    Update,
+    keeping,
+)
 
 ACTIVE: Final = "Active"
 TERMINATING: Final = "Terminating"
 #: What keeps a namespace until everything in it is gone.
 KUBERNETES: Final = "kubernetes"
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
-_STANDARD_FINALIZERS: Final = frozenset([KUBERNETES, "orphan", "foregroundDeletion"])
+_OF_DEPENDENTS: Final = frozenset([ORPHAN_FINALIZER, FOREGROUND_FINALIZER])
+_STANDARD_FINALIZERS: Final = frozenset([KUBERNETES, *_OF_DEPENDENTS])
 _IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])
 
 
@@ -27,13 +35,17 @@ def _cells(document: Object) -> list[Any]:
 
 
 class NamespaceStrategy(Strategy):
-    """A namespace carries its name as a label, is Active until it is deleted and then waits for its
-    finalizers, which only the path ``finalize`` changes."""
+    """A namespace carries its name as a label and is Active until it is deleted.
+
+    Then it is Terminating, and waits for the finalizers in its spec, which only the path
+    ``finalize`` changes.
+    """
 
     fields = paths("status.phase")
     name_problems = staticmethod(dns1123_label_problems)
     revalidates_metadata = 0
     returns_deleted_object = True
+    marks_before_deletion = True
     printer = aged((Column("Status", "The status of the namespace"),), _cells)
 
     def __init__(self, definition: ResourceDefinition) -> None:
@@ -94,12 +106,37 @@ class NamespaceStrategy(Strategy):
             why = "this namespace may not be deleted"
             raise Forbidden.of(self.definition.group_resource, name, why)
 
+    def mark_for_deletion(self, existing: Object, options: DeleteOptions) -> Object:
+        status = {**(existing.get("status") or {}), "phase": TERMINATING}
+        return {**_with_finalizers(existing, options), "status": status}
+
+    def is_held(self, document: Object) -> bool:
+        return bool((document.get("spec") or {}).get("finalizers"))
+
 
 def _labelled(metadata: dict[str, Any]) -> dict[str, Any]:
     name, labels = metadata.get("name"), metadata.get("labels") or {}
     if not name or labels.get(NAME_LABEL) == name:
         return metadata
     return {**metadata, "labels": {**labels, NAME_LABEL: name}}
+
+
+def _with_finalizers(existing: Object, options: DeleteOptions) -> Object:
+    """Return a namespace with the finalizers that the options ask for.
+
+    Other than elsewhere, ``orphanDependents: false`` asks for the foreground.
+    """
+    orphans, policy = options.orphan_dependents, options.propagation_policy
+    if orphans is not None:
+        policy = "Orphan" if orphans else "Foreground"
+    if policy is None:
+        return existing
+    wanted = {"Orphan": ORPHAN_FINALIZER, "Foreground": FOREGROUND_FINALIZER}.get(policy)
+    before = existing["metadata"].get("finalizers") or []
+    kept = [name for name in before if name == wanted or name not in _OF_DEPENDENTS]
+    if wanted is not None and wanted not in kept:
+        kept.append(wanted)
+    return existing if kept == before else with_metadata(existing, finalizers=kept or None)
 
 
 def _validate_finalizer(finalizer: str, path: str) -> list[FieldError]:

@@ -59,7 +59,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class PersistentVolumeClaimStrategy(Strategy):
-    """A claim wants a volume; once it has one it may only ask for more of it, or for another class."""
+    """A claim wants a volume; once it has one it may ask for more of it, or for another class."""
 
     returns_deleted_object = True
     printer = Printer(COLUMNS, _cells)
@@ -102,11 +102,10 @@ class PersistentVolumeClaimStrategy(Strategy):
 def _with_sources(spec: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     kept = before is not None and before.get("dataSource") is not None
-    if source is not None and not kept:
+    if source is not None and not kept and not _is_old_source(source):
         # Other sources were always dropped here without a word; dataSourceRef is for them.
-        if (source.get("apiGroup") or "", source.get("kind", "")) not in _OLD_SOURCES:
-            source = None
-            spec = {key: value for key, value in spec.items() if key != "dataSource"}
+        source = None
+        spec = {key: value for key, value in spec.items() if key != "dataSource"}
     if source is not None and reference is None:
         reference = {name: source[name] for name in _REFERENCE if name in source}
         spec = {**spec, "dataSourceRef": reference}
@@ -114,6 +113,10 @@ def _with_sources(spec: dict[str, Any], before: dict[str, Any] | None) -> dict[s
         source = {name: reference[name] for name in _REFERENCE if name in reference}
         spec = {**spec, "dataSource": source}
     return spec
+
+
+def _is_old_source(source: dict[str, Any]) -> bool:
+    return (source.get("apiGroup") or "", source.get("kind", "")) in _OLD_SOURCES
 
 
 def _requests(spec: dict[str, Any]) -> dict[str, str]:

@@ -206,7 +206,9 @@ def _validate_requirement(
         errors.append(invalid(f"{path}.operator", operator, detail))
     if operator in ("In", "NotIn"):
         if not values:
-            detail = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+            detail = (
+                "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+            )
             errors.append(required(f"{path}.values", detail))
     elif operator in ("Exists", "DoesNotExist"):
         if values:

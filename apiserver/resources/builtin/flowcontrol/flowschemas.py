@@ -121,7 +121,8 @@ def _validate_subject(subject: dict[str, Any], path: str) -> list[FieldError]:
     member = _SUBJECTS[kind]
     errors = []
     if subject.get(member) is None:
-        errors.append(required(f"{path}.{member}", f"{member} is required when subject kind is '{kind}'"))
+        detail = f"{member} is required when subject kind is '{kind}'"
+        errors.append(required(f"{path}.{member}", detail))
     else:
         names = ("namespace", "name") if kind == "ServiceAccount" else ("name",)
         errors += [

@@ -35,8 +35,9 @@ _COLUMNS: Final = (
 
 def _cells(document: Object) -> list[Any]:
     spec = document.get("spec") or {}
-    shares = NONE if spec.get("limited") is None else spec["limited"].get("nominalConcurrencyShares", 0)
-    queuing = ((spec.get("limited") or {}).get("limitResponse") or {}).get("queuing")
+    limited = spec.get("limited")
+    shares = NONE if limited is None else limited.get("nominalConcurrencyShares", 0)
+    queuing = ((limited or {}).get("limitResponse") or {}).get("queuing")
     if queuing is None:
         return [spec.get("type", ""), shares, NONE, NONE, NONE]
     members = ("queues", "handSize", "queueLengthLimit")
@@ -109,7 +110,8 @@ def _validate_limited(limited: dict[str, Any]) -> list[FieldError]:
         detail = "if specified, must be a non-negative integer"
         errors.append(invalid("spec.limited.borrowingLimitPercent", borrowing, detail))
     response = limited.get("limitResponse") or {}
-    type_, queuing, path = response.get("type", ""), response.get("queuing"), "spec.limited.limitResponse"
+    path = "spec.limited.limitResponse"
+    type_, queuing = response.get("type", ""), response.get("queuing")
     if type_ == REJECT:
         if queuing is not None:
             detail = "must be nil if limited.limitResponse.type is not Limited"

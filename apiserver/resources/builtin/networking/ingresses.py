@@ -96,7 +96,8 @@ def _validate_class(document: Object) -> list[FieldError]:
 
 
 def _validate_spec(spec: dict[str, Any]) -> list[FieldError]:
-    rules, backend, class_ = spec.get("rules"), spec.get("defaultBackend"), spec.get("ingressClassName")
+    rules, backend = spec.get("rules"), spec.get("defaultBackend")
+    class_ = spec.get("ingressClassName")
     errors: list[FieldError] = []
     if not rules and backend is None:
         detail = "either `defaultBackend` or `rules` must be specified"

@@ -23,7 +23,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class ServiceCIDRStrategy(Strategy):
-    """A ServiceCIDR is a range of addresses for Services; it may only get one of the other family."""
+    """A ServiceCIDR is a range of addresses for Services; it may get one of the other family."""
 
     revalidates_metadata = 0
     printer = aged(

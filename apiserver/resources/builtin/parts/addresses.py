@@ -1,4 +1,4 @@
-"""IP addresses and CIDRs, as leniently as Kubernetes reads those of old fields: ``010.0.0.1`` is one."""
+"""IP addresses and CIDRs, read as leniently as Kubernetes reads those of old fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F:.])0+(?=\d)|(?<=\.)0+(?=\d)"
 
 
 def parse_ip(text: str) -> Address | None:
-    """Return an address, ``None`` where the text is none; an IPv4 address in IPv6 is an IPv4 one."""
+    """Return an address, ``None`` where the text is none; one of IPv4 in IPv6 is one of IPv4."""
     if "." in text:
         text = _LEADING_ZEROS.sub("", text)
     if "%" in text:
@@ -65,7 +65,7 @@ def is_dual_stack(networks: list[str]) -> bool:
 
 
 def validate_endpoint_ip(text: str, path: str) -> list[FieldError]:
-    """Refuse addresses that mean something else on every node, so that no endpoint can have them."""
+    """Refuse addresses that mean another thing on every node: no endpoint can have them."""
     address = parse_ip(text)
     if address is None:
         return [invalid(path, text, "must be a valid IP address")]

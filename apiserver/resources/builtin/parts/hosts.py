@@ -26,9 +26,9 @@ def wildcard_problems(value: str) -> list[str]:
         problems.append("must be no more than 253 bytes")
     if not _WILDCARD.fullmatch(value):
         problems.append(
-            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, "
-            "which must consist of lower case alphanumeric characters, '-' or '.' and end with an "
-            "alphanumeric character (e.g. '*.example.com', regex used for validation is "
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
+            "subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and "
+            "end with an alphanumeric character (e.g. '*.example.com', regex used for validation is "
             f"'{_WILDCARD_RULE}')"
         )
     return problems
@@ -44,7 +44,8 @@ def validate_domain_name(value: str, path: str) -> list[FieldError]:
         return [invalid(path, value, ",".join(problems))]
     labels = value.split(".")
     if len(labels) < 2:
-        return [invalid(path, value, "should be a domain with at least two segments separated by dots")]
+        detail = "should be a domain with at least two segments separated by dots"
+        return [invalid(path, value, detail)]
     wrong = [text for label in labels for text in dns1123_label_problems(label)]
     return [invalid(path, value, ",".join(wrong))] if wrong else []
 

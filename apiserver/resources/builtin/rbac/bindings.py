@@ -1,4 +1,4 @@
-"""What RoleBindings and ClusterRoleBindings have in common: a role, and the subjects that get it."""
+"""What RoleBindings and ClusterRoleBindings have in common: a role, and who gets it."""
 
 from __future__ import annotations
 

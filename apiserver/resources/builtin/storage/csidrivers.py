@@ -55,7 +55,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class CSIDriverStrategy(Strategy):
-    """A CSIDriver tells what a driver needs and can. Its generation begins with its first change."""
+    """A CSIDriver tells what a driver needs and can; its generation begins with a change."""
 
     name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False

@@ -1,4 +1,4 @@
-"""What the kinds of ``storage.k8s.io`` have in common: names of provisioners, and their parameters."""
+"""What kinds of ``storage.k8s.io`` have in common: provisioners and their parameters."""
 
 from __future__ import annotations
 

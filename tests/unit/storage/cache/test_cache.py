@@ -199,6 +199,44 @@ async def test_old_revisions_are_read_from_the_store() -> None:
         assert store.reads == 2
 
 
+async def test_pages_of_what_has_not_changed_since_are_read_from_memory() -> None:
+    """However much else changes; but not once their revision was given up."""
+    store = Shared()
+    for number in range(5):
+        await write(store, f"/r/pods/{number}")
+    async with cached(store) as cache:
+        first = await cache.list("/r/pods/", limit=2)
+        other = await write(store, "/r/nodes/a")
+        assert await cache.reach(other.revision)
+        start = first.records[-1].key + "\0"
+        rest = await cache.list("/r/pods/", start=start, limit=2, revision=first.revision)
+        assert [record.key for record in rest.records] == ["/r/pods/2", "/r/pods/3"]
+        assert (rest.revision, rest.remaining, store.reads) == (first.revision, 1, 0)
+        changed = await write(store, "/r/pods/4")
+        assert await cache.reach(changed.revision)
+        rest = await cache.list("/r/pods/", start=start, revision=first.revision)
+        assert [record.revision for record in rest.records] == [4, 5, 6]
+        assert store.reads == 1
+        await cache.compact(changed.revision)
+        with pytest.raises(Compacted):
+            await cache.list("/r/nodes/", revision=other.revision)
+
+
+async def test_a_writer_sees_its_own_last_change_before_the_feed_brings_it() -> None:
+    store = Shared()
+    async with cached(store) as cache:
+        store.feeding.clear()
+        made = await cache.put("/r/a", b"1", expected=ABSENT)
+        assert cache.peek("/r/a") is None
+        assert cache.foremost("/r/a") is made
+        changed = await cache.put("/r/a", b"2", expected=made.revision)
+        assert cache.foremost("/r/a") is changed
+        store.feeding.set()
+        assert await cache.reach(changed.revision)
+        assert cache.peek("/r/a") is cache.foremost("/r/a") is changed
+        assert not cache._ahead
+
+
 async def test_one_state_is_one_record() -> None:
     """As it is now, as it is told of, as the next change replaces it, and in conflicts."""
     store = MemoryStore()

@@ -100,6 +100,14 @@ def test_what_was_told_before_is_left_out() -> None:
     assert read.take(answer(put("/r/b", 7))) is None
 
 
+def test_a_compaction_tells_where_it_goes() -> None:
+    read = reading()
+    event = put("compact_rev_key", 6)
+    event.kv.value = b"4"
+    read.take(answer(event))
+    assert read.compacted == 4
+
+
 def test_the_keys_of_others_show_as_bookmarks() -> None:
     read = reading()
     assert read.take(answer(put("compact_rev_key", 6))) == Batch(6)
@@ -159,7 +167,7 @@ def test_which_versions_tell_progress_right(version: str, right: bool) -> None:
 
 
 RANGES = [
-    # prefix, with marks, first key, end of the range
+    # prefix, following, first key, end of the range
     ("/registry/", False, b"/registry/", b"/registry0"),
     ("/registry/", True, b"/registry/", b"compact_rev_key\0"),
     ("zoo/", True, b"compact_rev_key", b"zoo0"),
@@ -169,13 +177,13 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("prefix", "marks", "first", "end"), RANGES)
-def test_what_a_watch_asks_for(prefix: str, marks: bool, first: bytes, end: bytes) -> None:
-    request = watch_request(prefix, 7, with_marks=marks).create_request
+@pytest.mark.parametrize(("prefix", "following", "first", "end"), RANGES)
+def test_what_a_watch_asks_for(prefix: str, following: bool, first: bytes, end: bytes) -> None:
+    request = watch_request(prefix, 7, following=following).create_request
     assert (request.key, request.range_end, request.start_revision) == (first, end, 7)
-    assert request.prev_kv
+    assert request.prev_kv is not following
     assert request.fragment
 
 
 def test_a_watch_of_everything_begins_at_the_first_revision() -> None:
-    assert watch_request("/r/", 0, with_marks=False).create_request.start_revision == 1
+    assert watch_request("/r/", 0, following=False).create_request.start_revision == 1

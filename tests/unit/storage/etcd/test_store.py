@@ -34,7 +34,7 @@ async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     versions = getattr(request, "param", ["3.5.21"])
     async with AsyncExitStack() as stack:
         etcds = [await stack.enter_async_context(serving(FakeEtcd(each))) for each in versions]
-        store = await EtcdStore.open([etcd.endpoint for etcd in etcds], root="/r")
+        store = await EtcdStore.open([etcd.endpoint for etcd in etcds])
         stack.push_async_callback(store.close)
         yield Running(etcds, store)
 

@@ -1,8 +1,8 @@
 """PodSecurity: the labels of a namespace say how much its Pods may do.
 
 Three levels (privileged, baseline, restricted) in the version that the labels name; what breaks the
-enforced one is refused, what breaks the one to warn of is remarked on. Workloads are only remarked on:
-their Pods will be refused.
+enforced one is refused, what breaks the one to warn of is remarked on. Workloads are only remarked
+on: their Pods will be refused.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object, metadata_of
-from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.core.services.defaults import (
     CLIENT_IP,
     CLUSTER_IP,
@@ -29,13 +28,13 @@ def warnings_for(document: Object) -> list[str]:
         warnings += _ignored_without_address(spec)
     if spec.get("externalIPs"):
         if spec.get("type") == EXTERNAL_NAME:
-            warnings.append(f"spec.externalIPs is ignored when spec.type is {quote(EXTERNAL_NAME)}")
+            warnings.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
         else:
             warnings.append(
                 "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
             )
     if spec.get("type") != EXTERNAL_NAME and spec.get("externalName"):
-        warnings.append(f"spec.externalName is ignored when spec.type is not {quote(EXTERNAL_NAME)}")
+        warnings.append('spec.externalName is ignored when spec.type is not "ExternalName"')
     if spec.get("trafficDistribution") == "PreferClose":
         warnings.append(
             'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'

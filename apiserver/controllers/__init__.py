@@ -1,0 +1,1 @@
+"""What must happen after a write: controllers, clients of the API like any other."""

@@ -1,0 +1,183 @@
+"""Controller: feeds say which keys to look at, and a reconciler brings each to where it should be.
+
+A reconciler is called with a key, whatever happened to it and however often: it looks at what is
+there and does what is missing. When something must happen first that nobody needs to tell it, it says
+so with a `Wait`; what is waited for is watched, and costs nothing until it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from apiserver.client.interface import DELETED, Client, WatchEvent
+from apiserver.client.workqueue import WorkQueue
+from apiserver.machinery.errors import Conflict, StatusError
+from apiserver.machinery.gvk import GroupVersionResource
+
+_RETRY_SECONDS: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """So many objects of a resource in a namespace, as of a resourceVersion, that are to go."""
+
+    resource: GroupVersionResource
+    namespace: str
+    resource_version: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """When to look again: when all of ``going`` is gone, or after so many seconds.
+
+    ``None`` is for a failure: the more of them in a row, the longer it takes.
+    """
+
+    seconds: float | None
+    going: Sequence[Going] = ()
+
+
+class Reconciler(Protocol):
+    """What one controller knows and does."""
+
+    @property
+    def name(self) -> str:
+        """What the controller is called."""
+        ...
+
+    @property
+    def feeds(self) -> Sequence[Feed]:
+        """Where keys come from."""
+        ...
+
+    async def reconcile(self, key: str) -> Wait | None:
+        """Do what is missing; return what to wait for, ``None`` where all is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A watch, and what its events mean for the queue."""
+
+    resource: GroupVersionResource
+    field_selector: str
+    enqueue: Callable[[WorkQueue, WatchEvent], None]
+
+
+class Controller:
+    """One reconciler with its feeds, its queue and its workers."""
+
+    def __init__(self, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
+        self.name = reconciler.name
+        self._client = client
+        self._reconciler = reconciler
+        self._workers = workers
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Watch and reconcile until it is cancelled."""
+        queue = WorkQueue()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for feed in self._reconciler.feeds:
+                    group.create_task(self._follow(feed, queue), name=f"{self.name} feed")
+                for _ in range(self._workers):
+                    group.create_task(self._work(queue, group), name=f"{self.name} worker")
+        finally:
+            queue.close()
+
+    async def _follow(self, feed: Feed, queue: WorkQueue) -> None:
+        while True:
+            events = self._client.watch(feed.resource, field_selector=feed.field_selector)
+            try:
+                async with aclosing(events) as batches:
+                    async for batch in batches:
+                        for event in batch:
+                            feed.enqueue(queue, event)
+            except StatusError as error:
+                log.warning("%s: watching %s: %s", self.name, feed.resource.resource, error)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _work(self, queue: WorkQueue, group: asyncio.TaskGroup) -> None:
+        while True:
+            key = await queue.get()
+            try:
+                wait = await self._reconciled(key)
+            finally:
+                queue.done(key)
+            waiting = self._waiting.pop(key, None)
+            if waiting is not None:
+                waiting.cancel()
+            if wait is None:
+                queue.forget(key)
+                continue
+            if wait.seconds is None:
+                queue.add_rate_limited(key)
+            else:
+                queue.forget(key)
+                queue.add_after(key, wait.seconds)
+            if wait.going:
+                task = group.create_task(self._wait(queue, key, wait.going), name=f"wait {key}")
+                self._waiting[key] = task
+
+    async def _reconciled(self, key: str) -> Wait | None:
+        try:
+            return await self._reconciler.reconcile(key)
+        except Conflict as error:
+            # Somebody else was faster: another server, perhaps, with the same.
+            log.debug("%s: %s: %s", self.name, key, error)
+        except StatusError as error:
+            log.warning("%s: %s: %s", self.name, key, error)
+        except Exception:
+            # One key that cannot be understood must not keep others from being looked at.
+            log.exception("%s: %s", self.name, key)
+        return Wait(None)
+
+    async def _wait(self, queue: WorkQueue, key: str, going: Sequence[Going]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for each in going:
+                group.create_task(self._gone(each))
+        queue.add(key)
+
+    async def _gone(self, going: Going) -> None:
+        left = going.count
+        try:
+            events = self._client.watch(
+                going.resource, going.namespace, resource_version=going.resource_version
+            )
+            async with aclosing(events) as batches:
+                async for batch in batches:
+                    left -= sum(event.type == DELETED for event in batch)
+                    if left <= 0:
+                        return
+        except StatusError as error:
+            # The key is looked at again in any case.
+            log.debug("%s: watching %s: %s", self.name, going.resource.resource, error)
+
+
+@asynccontextmanager
+async def running(
+    controllers: Sequence[Controller], ready: asyncio.Event
+) -> AsyncIterator[None]:
+    """Run controllers for as long as the block does, from when the server is ``ready``."""
+
+    async def run() -> None:
+        await ready.wait()
+        async with asyncio.TaskGroup() as group:
+            for controller in controllers:
+                group.create_task(controller.run(), name=controller.name)
+
+    task = asyncio.create_task(run(), name="controllers")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,150 @@
+"""Loopback: the API in process, for parts of the server that act as its clients.
+
+They come in by the same door as requests: the verbs of the registry, with admission, validation and
+ownership, as a user with a name. Authorization alone is left out, for they are the server's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from apiserver.client.interface import APIResource, ObjectList, WatchEvent
+from apiserver.machinery.errors import BadRequest, NotFound
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
+from apiserver.machinery.users import AUTHENTICATED, UserInfo
+from apiserver.registry import watch as watches
+from apiserver.registry.context import RequestContext
+from apiserver.registry.delete import delete_object
+from apiserver.registry.deletecollection import delete_collection
+from apiserver.registry.get import get_object
+from apiserver.registry.list import list_objects
+from apiserver.registry.registry import Registry
+from apiserver.registry.resource import Resource
+from apiserver.registry.update import update_object
+from apiserver.resources.catalog import Catalog
+from apiserver.schema.typed import DecodeError
+
+# Controllers are known by this name to whoever reads managedFields.
+_MANAGER: Final = "kube-controller-manager"
+_NAMESPACE: Final = "kube-system"
+_ACCOUNTS: Final = "system:serviceaccounts"
+
+
+class Loopback:
+    """`apiserver.client.interface.Client` over the registry, for one user."""
+
+    def __init__(self, registry: Registry, user: UserInfo, user_agent: str) -> None:
+        self._registry = registry
+        self._user = user
+        self._user_agent = user_agent
+
+    async def resources(self) -> Sequence[APIResource]:
+        catalog = self._registry.catalog
+        return catalog.derived("preferred resources", lambda: _preferred(catalog))
+
+    async def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object:
+        return (await get_object(self._found(resource), namespace, name)).object
+
+    async def list(
+        self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
+    ) -> ObjectList:
+        options = list_options({"fieldSelector": [field_selector]})
+        listed = await list_objects(self._found(resource), namespace, options)
+        return ObjectList([stored.object for stored in listed.items], listed.resource_version)
+
+    async def update(
+        self, resource: GroupVersionResource, document: Object, subresource: str = ""
+    ) -> Object:
+        found = self._found(resource)
+        definition = found.definition
+        if subresource and definition.subresource(subresource) is None:
+            raise NotFound.path()
+        try:
+            canonical = found.strategy.canonicalise(document)
+        except DecodeError as error:
+            raise BadRequest(str(error)) from error
+        identity = {"kind": definition.kind, "apiVersion": definition.api_version}
+        context = self._context(namespace_of(document), name_of(document), subresource)
+        written = await update_object(
+            found, context, {**identity, **canonical.object}, WriteOptions()
+        )
+        return written.stored.object
+
+    async def delete(
+        self, resource: GroupVersionResource, namespace: str, name: str, options: DeleteOptions
+    ) -> None:
+        await delete_object(self._found(resource), self._context(namespace, name), options)
+
+    async def delete_collection(
+        self, resource: GroupVersionResource, namespace: str, options: DeleteOptions
+    ) -> None:
+        found, everything = self._found(resource), list_options({})
+        await delete_collection(found, self._context(namespace), options, everything)
+
+    async def watch(
+        self,
+        resource: GroupVersionResource,
+        namespace: str = "",
+        *,
+        field_selector: str = "",
+        resource_version: str = "",
+    ) -> AsyncGenerator[Sequence[WatchEvent], None]:
+        options = list_options(
+            {"fieldSelector": [field_selector], "resourceVersion": [resource_version]}
+        )
+        watch = await watches.watch_objects(self._found(resource), namespace, options)
+        try:
+            async with aclosing(watch.opening()) as opening:
+                async for events in opening:
+                    yield _shown(events)
+            due = asyncio.Event()
+            watch.subscribed(due.set)
+            while await due.wait():
+                due.clear()
+                try:
+                    parts = watch.take_parts()
+                except EOFError:
+                    return
+                for part in parts:
+                    events = watch.select(part)
+                    if events:
+                        yield _shown(events)
+        finally:
+            watch.close()
+
+    def _found(self, resource: GroupVersionResource) -> Resource:
+        found = self._registry.resource(*resource)
+        if found is None:
+            raise NotFound.path()
+        return found
+
+    def _context(self, namespace: str, name: str = "", subresource: str = "") -> RequestContext:
+        return RequestContext(self._user, namespace, name, subresource, self._user_agent)
+
+
+def controller_client(registry: Registry, name: str) -> Loopback:
+    """Return the API for a controller: as the service account that it has in other clusters too."""
+    groups = (_ACCOUNTS, f"{_ACCOUNTS}:{_NAMESPACE}", AUTHENTICATED)
+    user = UserInfo(f"system:serviceaccount:{_NAMESPACE}:{name}", groups=groups)
+    return Loopback(registry, user, _MANAGER)
+
+
+def _preferred(catalog: Catalog) -> Sequence[APIResource]:
+    found: dict[tuple[str, str], APIResource] = {}
+    for group in catalog.groups():
+        for version in catalog.versions(group):
+            for definition in catalog.resources(group, version):
+                resource = APIResource(
+                    definition.gvr, definition.namespaced, frozenset(definition.verbs)
+                )
+                found.setdefault((group, definition.resource), resource)
+    return list(found.values())
+
+
+def _shown(events: Sequence[watches.WatchEvent]) -> Sequence[WatchEvent]:
+    return [WatchEvent(event.type, event.stored.object) for event in events]

@@ -1,0 +1,209 @@
+"""A server with one deliberate fault, to see that it is found out, or that it does no harm.
+
+    python -m tests.robustness.servers.broken --fault=NAME [flags of the server...]
+
+A fault is put into the program when it has started, below what clients see: nothing of it is in the
+server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from apiserver.registry import list as listing
+from apiserver.registry import write as writing
+from apiserver.registry.codec import Stored
+from apiserver.server import cli, serving
+from storage.cache.cache import WatchCache
+from storage.cache.window import Window
+from storage.hub import Hub
+from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Page, Record
+from storage.sqlite.store import SQLiteStore
+
+_LAG: Final = 0.05
+Cache = WatchCache[Stored]
+
+
+def loses_what_it_acknowledged() -> None:
+    """Acknowledge a change before it is kept, and now and then keep it never."""
+    put = SQLiteStore.put
+    changes = 0
+
+    async def lose(
+        self: SQLiteStore,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl: int = 0,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Record[bytes]:
+        nonlocal changes
+        changes += "/configmaps/robust" in key
+        if changes % 20 == 19:
+            current = await self.get(key)
+            revision = await self.revision() + 1
+            return Record(key, value, revision, current.created if current else revision)
+        return await put(self, key, value, expected=expected, ttl=ttl, requires=requires)
+
+    SQLiteStore.put = lose  # type: ignore[method-assign]
+
+
+def forgets_what_was_expected() -> None:
+    """Write whatever is there: the last writer wins."""
+    put = SQLiteStore.put
+
+    async def force(
+        self: SQLiteStore, key: str, value: bytes, *, expected: int, **details: Any
+    ) -> Record[bytes]:
+        if "/configmaps/robust" in key:
+            await asyncio.sleep(0.005)
+            current = await self.get(key)
+            expected = ABSENT if current is None else current.revision
+        return await put(self, key, value, expected=expected, **details)
+
+    SQLiteStore.put = force  # type: ignore[method-assign]
+
+
+def reads_what_it_happens_to_have() -> None:
+    """Answer reads from a memory that lags."""
+    _lag()
+
+    async def refresh(self: Cache) -> bool:
+        return True
+
+    WatchCache.refresh = refresh  # type: ignore[method-assign]
+    WatchCache._is_current = lambda self: True  # type: ignore[method-assign]
+
+
+def decides_on_what_it_happens_to_have() -> None:
+    """Refuse, change nothing and try out on a record that nobody has confirmed."""
+    _lag()
+
+    async def confirm(change: writing.Write) -> Record[Stored] | None:
+        return change.resource.store.peek(change.key)
+
+    writing._confirm = confirm
+
+
+def writes_what_was_to_be_tried_out() -> None:
+    """Take a dry run for a run."""
+    settle = writing._settle
+
+    async def wet(change: writing.Write, decide: writing.Decide) -> writing.Written:
+        return await settle(replace(change, dry_run=False), decide)
+
+    writing._settle = wet
+
+
+def tears_lists() -> None:
+    """Answer the pages after the first from the latest state."""
+    page = listing._page
+
+    async def tear(resource: Any, span: listing._Range, limit: int) -> Page[Stored]:
+        found = await page(resource, replace(span, revision=0), limit)
+        return replace(found, revision=span.revision or found.revision)
+
+    listing._page = tear
+
+
+def leaves_events_out() -> None:
+    """Leave every thirtieth event out of watches."""
+
+    def some(batch: Batch[Stored]) -> list[Any]:
+        return [event for event in batch.events if event.revision % 30]
+
+    _publishing(some)
+
+
+def doubles_events() -> None:
+    """Tell every thirtieth event twice."""
+
+    def twice(batch: Batch[Stored]) -> list[Any]:
+        return [
+            event
+            for event in batch.events
+            for _ in range(1 if event.revision % 30 else 2)
+        ]
+
+    _publishing(twice)
+
+
+def resumes_late() -> None:
+    """Begin a watch with the change after the next one."""
+    since = Window.since
+
+    def late(self: Window[Stored], revision: int, prefix: str) -> Any:
+        return since(self, revision, prefix)[1:]
+
+    Window.since = late  # type: ignore[method-assign]
+
+
+def hears_late() -> None:
+    """Have the feed of the store lag. This breaks nothing that is promised."""
+    _lag()
+
+
+def hears_nothing() -> None:
+    """Have the feed of the store say nothing after the start. This breaks no promise but watches'."""
+
+    WatchCache._take_in = lambda self, batch: None  # type: ignore[method-assign]
+
+
+#: Faults and the guarantee that each of them breaks; "" for those that may not break any.
+FAULTS: Final[Mapping[Callable[[], None], str]] = {
+    loses_what_it_acknowledged: "Acknowledged",
+    forgets_what_was_expected: "Atomic",
+    reads_what_it_happens_to_have: "Linearizable",
+    decides_on_what_it_happens_to_have: "Linearizable",
+    writes_what_was_to_be_tried_out: "Traceless",
+    tears_lists: "Snapshot",
+    leaves_events_out: "Reliable",
+    doubles_events: "Unique",
+    resumes_late: "Reliable",
+    hears_late: "",
+    hears_nothing: "",
+}
+
+
+def _lag() -> None:
+    take_in = WatchCache._take_in
+
+    def later(self: Cache, batch: Batch[Stored]) -> None:
+        asyncio.get_running_loop().call_later(_LAG, take_in, self, batch)
+
+    WatchCache._take_in = later  # type: ignore[method-assign]
+
+
+def _publishing(choose: Callable[[Batch[Stored]], list[Any]]) -> None:
+    publish = Hub.publish
+
+    def changed(self: Hub[Stored], batch: Batch[Stored]) -> None:
+        events = choose(batch)
+        if events:
+            publish(self, Batch(batch.revision, events))
+
+    Hub.publish = changed  # type: ignore[method-assign]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the server with a fault."""
+    name = next(each for each in arguments if each.startswith("--fault="))
+    fault = next(each for each in FAULTS if f"--fault={each.__name__}" == name)
+    announce = serving._announce
+
+    def spoil_and_announce(url: str, kubeconfig: Path) -> None:
+        fault()
+        announce(url, kubeconfig)
+
+    serving._announce = spoil_and_announce
+    return cli.main([each for each in arguments if each != name])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
