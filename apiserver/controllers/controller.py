@@ -1,16 +1,19 @@
 """Controller: feeds say which keys to look at, and a reconciler brings each to where it should be.
 
 A reconciler is called with a key, whatever happened to it and however often: it looks at what is
-there and does what is missing. When something must happen first that nobody needs to tell it, it says
-so with a `Wait`; what is waited for is watched, and costs nothing until it comes.
+there and does what is missing. Where something must happen first, it returns a `Wait` for it: what
+is waited for is watched, and costs nothing until it comes.
+
+Several servers on one store may all run the same controllers: what they do is the same, and done to
+the object that was looked at or not at all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -36,31 +39,13 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """When to look again: when all of ``going`` is gone, or after so many seconds.
+    """When to look again: after so many seconds, or when all of ``going`` is gone before.
 
     ``None`` is for a failure: the more of them in a row, the longer it takes.
     """
 
     seconds: float | None
     going: Sequence[Going] = ()
-
-
-class Reconciler(Protocol):
-    """What one controller knows and does."""
-
-    @property
-    def name(self) -> str:
-        """What the controller is called."""
-        ...
-
-    @property
-    def feeds(self) -> Sequence[Feed]:
-        """Where keys come from."""
-        ...
-
-    async def reconcile(self, key: str) -> Wait | None:
-        """Do what is missing; return what to wait for, ``None`` where all is done."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +57,24 @@ class Feed:
     enqueue: Callable[[WorkQueue, WatchEvent], None]
 
 
+class Reconciler(Protocol):
+    """What one controller knows and does."""
+
+    @property
+    def feeds(self) -> Sequence[Feed]:
+        """Where keys come from."""
+        ...
+
+    async def reconcile(self, key: str) -> Wait | None:
+        """Do what is missing; return what to wait for, ``None`` where nothing is left to do."""
+        ...
+
+
 class Controller:
     """One reconciler with its feeds, its queue and its workers."""
 
-    def __init__(self, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
-        self.name = reconciler.name
+    def __init__(self, name: str, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
+        self.name = name
         self._client = client
         self._reconciler = reconciler
         self._workers = workers
@@ -84,15 +82,21 @@ class Controller:
 
     async def run(self) -> None:
         """Watch and reconcile until it is cancelled."""
-        queue = WorkQueue()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for feed in self._reconciler.feeds:
-                    group.create_task(self._follow(feed, queue), name=f"{self.name} feed")
-                for _ in range(self._workers):
-                    group.create_task(self._work(queue, group), name=f"{self.name} worker")
-        finally:
-            queue.close()
+        while True:
+            queue = WorkQueue()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for feed in self._reconciler.feeds:
+                        group.create_task(self._follow(feed, queue))
+                    for _ in range(self._workers):
+                        group.create_task(self._work(queue, group))
+            except Exception:
+                # Whatever breaks here is our mistake, and the server has others to serve.
+                log.exception("%s: begins anew", self.name)
+            finally:
+                queue.close()
+                self._waiting.clear()
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self, feed: Feed, queue: WorkQueue) -> None:
         while True:
@@ -109,24 +113,15 @@ class Controller:
     async def _work(self, queue: WorkQueue, group: asyncio.TaskGroup) -> None:
         while True:
             key = await queue.get()
-            try:
-                wait = await self._reconciled(key)
-            finally:
-                queue.done(key)
+            wait = await self._reconciled(key)
             waiting = self._waiting.pop(key, None)
             if waiting is not None:
                 waiting.cancel()
-            if wait is None:
-                queue.forget(key)
-                continue
-            if wait.seconds is None:
-                queue.add_rate_limited(key)
-            else:
-                queue.forget(key)
-                queue.add_after(key, wait.seconds)
-            if wait.going:
-                task = group.create_task(self._wait(queue, key, wait.going), name=f"wait {key}")
+            if wait is not None and wait.going:
+                task = group.create_task(self._wait(queue, key, wait.going))
                 self._waiting[key] = task
+            _enqueue(queue, key, wait)
+            queue.done(key)
 
     async def _reconciled(self, key: str) -> Wait | None:
         try:
@@ -137,47 +132,37 @@ class Controller:
         except StatusError as error:
             log.warning("%s: %s: %s", self.name, key, error)
         except Exception:
-            # One key that cannot be understood must not keep others from being looked at.
+            # One key that makes trouble must not keep others from being looked at.
             log.exception("%s: %s", self.name, key)
         return Wait(None)
 
     async def _wait(self, queue: WorkQueue, key: str, going: Sequence[Going]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for each in going:
-                group.create_task(self._gone(each))
-        queue.add(key)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for each in going:
+                    group.create_task(self._gone(each))
+        except* StatusError as errors:
+            # The key is looked at again after its time.
+            log.debug("%s: waiting for %s: %s", self.name, key, errors.exceptions)
+        else:
+            queue.add(key)
 
     async def _gone(self, going: Going) -> None:
         left = going.count
-        try:
-            events = self._client.watch(
-                going.resource, going.namespace, resource_version=going.resource_version
-            )
-            async with aclosing(events) as batches:
-                async for batch in batches:
-                    left -= sum(event.type == DELETED for event in batch)
-                    if left <= 0:
-                        return
-        except StatusError as error:
-            # The key is looked at again in any case.
-            log.debug("%s: watching %s: %s", self.name, going.resource.resource, error)
+        events = self._client.watch(
+            going.resource, going.namespace, resource_version=going.resource_version
+        )
+        async with aclosing(events) as batches:
+            async for batch in batches:
+                left -= sum(event.type == DELETED for event in batch)
+                if left <= 0:
+                    return
 
 
-@asynccontextmanager
-async def running(
-    controllers: Sequence[Controller], ready: asyncio.Event
-) -> AsyncIterator[None]:
-    """Run controllers for as long as the block does, from when the server is ``ready``."""
-
-    async def run() -> None:
-        await ready.wait()
-        async with asyncio.TaskGroup() as group:
-            for controller in controllers:
-                group.create_task(controller.run(), name=controller.name)
-
-    task = asyncio.create_task(run(), name="controllers")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+def _enqueue(queue: WorkQueue, key: str, wait: Wait | None) -> None:
+    if wait is not None and wait.seconds is None:
+        queue.add_rate_limited(key)
+        return
+    queue.forget(key)
+    if wait is not None and wait.seconds is not None:
+        queue.add_after(key, wait.seconds)

@@ -8,6 +8,7 @@ has agreed, bytes go to and fro as they are.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -22,6 +23,8 @@ from apiserver.endpoints.connection import Connection
 from apiserver.endpoints.exchange import Exchange
 from apiserver.endpoints.headers import complete
 from apiserver.registry.subresources.locations import Location
+
+log = logging.getLogger(__name__)
 
 _DIAL_SECONDS: Final = 10.0
 _CHUNK: Final = 64 * 1024
@@ -81,8 +84,16 @@ async def pass_on(
         response.headers.add(name, value)
     complete(exchange, response)
     await response.prepare(exchange.http)
-    async for piece in answer.content.iter_any():
-        await response.write(piece)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except aiohttp.ClientError as error:
+        # The client must not take half an answer for a whole one.
+        log.info("an answer from %s broke off: %s", answer.url.host, error)
+        transport = exchange.http.transport
+        if transport is not None:
+            transport.abort()
+        return Spliced()
     await response.write_eof()
     return response
 
@@ -141,9 +152,7 @@ def _head(exchange: Exchange, location: Location) -> bytes:
     target = (location.path or "/") + (f"?{location.query}" if location.query else "")
     lines = [f"{http.method} {target} HTTP/1.1", f"Host: {location.authority}"]
     lines += [
-        f"{name}: {value}"
-        for name, value in http.headers.items()
-        if name.lower() not in _PRIVATE
+        f"{name}: {value}" for name, value in http.headers.items() if name.lower() not in _PRIVATE
     ]
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 

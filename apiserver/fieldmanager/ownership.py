@@ -36,8 +36,7 @@ Filter: TypeAlias = Callable[[FieldSet], FieldSet]
 SchemaOf: TypeAlias = Callable[[str], Schema | None]
 Convert: TypeAlias = Callable[[Object, str], Object]
 
-# The members of metadata that nobody owns keep it in every object.
-_ALWAYS_OWNED = {"f:metadata": {"f:name": LEAF}}
+_NAMED = {"f:metadata": {"f:name": LEAF}}
 
 
 class Versions:
@@ -163,8 +162,11 @@ def apply(
     merged = merge(live, config, scope.atom)
     claimed = scope.owned(to_set(config, scope.atom))
     if last is not None:
-        owned = {**others, me: entry(me, scope.api_version, None, claimed)}
-        merged = _prune(scope, merged, last, owned)
+        # A document that has metadata has a name in it, which is nobody's and stays. Who gives up
+        # all of the metadata that he owned gives up the name with it, as upstream has it.
+        kept = _NAMED if config.get("metadata") is not None else EMPTY
+        mine = entry(me, scope.api_version, None, fieldset.union(claimed, kept))
+        merged = _prune(scope, merged, last, {**others, me: mine})
     change = _Change(scope, live, merged)
     if not force:
         _check_conflicts(change, others)
@@ -216,7 +218,7 @@ def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
     """Return a merged document without what its applier has given up and nobody owns."""
     versions, version = scope.versions, last["apiVersion"]
     atom, given_up = versions.atom(version), last["fieldsV1"]
-    owned: dict[str, FieldSet] = {version: _ALWAYS_OWNED}
+    owned: dict[str, FieldSet] = {version: EMPTY}
     for held in owners.values():
         known = owned.get(held["apiVersion"], EMPTY)
         owned[held["apiVersion"]] = fieldset.union(known, held["fieldsV1"])

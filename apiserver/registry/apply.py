@@ -32,7 +32,7 @@ async def apply_object(
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
     applied = read_applied(body, context, options)
-    request = Request(resource, context, options, owns=True)
+    request = Request(resource, context, options, owns=True, patches=True)
 
     async def decide(current: Record[Stored] | None) -> Outcome:
         if current is None and context.subresource:
@@ -105,7 +105,7 @@ def _inconvertible(applied: Object, error: DecodeError) -> UnexplainedError:
 
 async def _created(request: Request, document: Object) -> Outcome:
     resource, context = request.resource, request.context
-    requires = namespaces.requirements(resource, context.namespace, context.name)
+    requires = await namespaces.requirements(resource, context, context.name)
     given = document["metadata"]
     if given.get("uid"):
         raise Conflict.of(

@@ -46,7 +46,7 @@ async def _create(request: Request, document: Object) -> Written:
     name = name_of(document)
 
     async def decide(current: Record[Stored] | None) -> Outcome:
-        requires = namespaces.requirements(resource, context.namespace, name)
+        requires = await namespaces.requirements(resource, context, name)
         desired = await prepared_for_create(request, document)
         if current is not None:
             deleting = "deletionTimestamp" in current.value.metadata

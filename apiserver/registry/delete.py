@@ -23,7 +23,6 @@ async def delete_object(
 
     Raises NotFound, Conflict when a precondition does not hold, Forbidden...
     """
-
     key = resource.key(context.namespace, context.name)
     change = Write(resource, context, key, "delete", options.dry_run)
     ends = False

@@ -18,6 +18,7 @@ from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
 from apiserver.machinery.users import AUTHENTICATED, UserInfo
 from apiserver.registry import watch as watches
+from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
@@ -28,6 +29,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.update import update_object
 from apiserver.resources.catalog import Catalog
 from apiserver.schema.typed import DecodeError
+from storage.errors import StorageError
 
 # Controllers are known by this name to whoever reads managedFields.
 _MANAGER: Final = "kube-controller-manager"
@@ -48,14 +50,16 @@ class Loopback:
         return catalog.derived("preferred resources", lambda: _preferred(catalog))
 
     async def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object:
-        return (await get_object(self._found(resource), namespace, name)).object
+        found = self._found(resource)
+        return _read(found, "get", [await get_object(found, namespace, name)])[0]
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
     ) -> ObjectList:
         options = list_options({"fieldSelector": [field_selector]})
-        listed = await list_objects(self._found(resource), namespace, options)
-        return ObjectList([stored.object for stored in listed.items], listed.resource_version)
+        found = self._found(resource)
+        listed = await list_objects(found, namespace, options)
+        return ObjectList(_read(found, "list", listed.items), listed.resource_version)
 
     async def update(
         self, resource: GroupVersionResource, document: Object, subresource: str = ""
@@ -84,7 +88,10 @@ class Loopback:
         self, resource: GroupVersionResource, namespace: str, options: DeleteOptions
     ) -> None:
         found, everything = self._found(resource), list_options({})
-        await delete_collection(found, self._context(namespace), options, everything)
+        try:
+            await delete_collection(found, self._context(namespace), options, everything)
+        except StorageError as error:
+            raise found.failed(error, "deletecollection") from error
 
     async def watch(
         self,
@@ -97,11 +104,12 @@ class Loopback:
         options = list_options(
             {"fieldSelector": [field_selector], "resourceVersion": [resource_version]}
         )
-        watch = await watches.watch_objects(self._found(resource), namespace, options)
+        found = self._found(resource)
+        watch = await watches.watch_objects(found, namespace, options)
         try:
             async with aclosing(watch.opening()) as opening:
                 async for events in opening:
-                    yield _shown(events)
+                    yield _shown(found, events)
             due = asyncio.Event()
             watch.subscribed(due.set)
             while await due.wait():
@@ -113,7 +121,7 @@ class Loopback:
                 for part in parts:
                     events = watch.select(part)
                     if events:
-                        yield _shown(events)
+                        yield _shown(found, events)
         finally:
             watch.close()
 
@@ -146,5 +154,13 @@ def _preferred(catalog: Catalog) -> Sequence[APIResource]:
     return list(found.values())
 
 
-def _shown(events: Sequence[watches.WatchEvent]) -> Sequence[WatchEvent]:
-    return [WatchEvent(event.type, event.stored.object) for event in events]
+def _shown(resource: Resource, events: Sequence[watches.WatchEvent]) -> list[WatchEvent]:
+    objects = _read(resource, "watch", [event.stored for event in events])
+    return [WatchEvent(event.type, seen) for event, seen in zip(events, objects, strict=True)]
+
+
+def _read(resource: Resource, verb: str, found: Sequence[Stored]) -> list[Object]:
+    try:
+        return [stored.object for stored in found]
+    except StorageError as error:
+        raise resource.failed(error, verb) from error

@@ -71,7 +71,7 @@ async def patch_object(
     """
     if patch.media_type == APPLY:
         return await apply_object(resource, context, patch.body, options)
-    request = Request(resource, context, options)
+    request = Request(resource, context, options, patches=True)
     patching = Patching(request, patch, resource.definition.gvk)
 
     async def decide(current: Record[Stored] | None) -> Outcome:

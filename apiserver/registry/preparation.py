@@ -29,6 +29,7 @@ class Request:
 
     ``owns``: the desired object already says who owns what, as an apply leaves it. ``admits`` is
     false where admission is shown something else, a Scale, by whoever makes the object of that.
+    ``patches``: owners that are named twice are found, and warned of, after admission only.
     """
 
     resource: Resource
@@ -36,6 +37,7 @@ class Request:
     options: WriteOptions
     owns: bool = False
     admits: bool = True
+    patches: bool = False
 
     def owned(self, existing: Object | None, desired: Object) -> Object:
         """Return ``desired`` with the fields that it sets owned by the request's manager."""
@@ -72,9 +74,10 @@ async def prepared_for_create(request: Request, document: Object) -> Object:
     """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
     resource, context = request.resource, request.context
     strategy = resource.strategy
-    desired = metadata.distinct_owners(metadata.wiped(document), context.warn, admitted=False)
+    desired = metadata.distinct_owners(metadata.wiped(document), context.warn, admitted=request.patches)
     desired = await _admitted(request, CREATE, request.owned(None, desired), None)
-    desired = strategy.prepare_for_create(metadata.begin(desired))
+    desired = strategy.with_requester(metadata.begin(desired), context.user)
+    desired = strategy.prepare_for_create(desired)
     desired = metadata.with_generation(desired, None, strategy)
     errors = [*metadata.validate(desired, strategy), *strategy.validate(desired)]
     _refuse(resource, desired, errors)
@@ -90,7 +93,7 @@ async def prepared_for_update(request: Request, document: Object, old: Object) -
     updates = resource.strategy.updates
     # A subresource without rules of its own (scale) changes the object itself.
     update = updates.get(context.subresource) or updates[""]
-    desired = metadata.distinct_owners(document, context.warn, admitted=False)
+    desired = metadata.distinct_owners(document, context.warn, admitted=request.patches)
     desired = await _admitted(request, UPDATE, request.owned(old, desired), old)
     desired = update.prepare(metadata.carry_over(desired, old), old)
     desired = metadata.with_generation(desired, old, resource.strategy)
@@ -127,7 +130,8 @@ async def _validated(
 
 def _refuse(resource: Resource, desired: Object, errors: list[FieldError]) -> None:
     if errors:
-        raise Invalid.of(resource.definition.gvk, name_of(desired), errors)
+        # What is wrong is said of the kind that is stored, whichever was asked for.
+        raise Invalid.of(resource.definition.storage_kind, name_of(desired), errors)
 
 
 def _with_old_times(desired: Object, old: Object) -> Object:

@@ -70,7 +70,7 @@ async def _absent(request: Request, document: Object) -> Outcome:
 async def created(request: Request, document: Object) -> Outcome:
     """Return the creation of an object by a request that may also change one."""
     resource, context = request.resource, request.context
-    requires = namespaces.requirements(resource, context.namespace, context.name)
+    requires = await namespaces.requirements(resource, context, context.name)
     given = document["metadata"]
     uid = given.get("uid")
     if uid:

@@ -107,6 +107,7 @@ async def _settle(change: Write, decide: Decide) -> Written:
             if conflict.key == change.key:
                 current, confirmed = conflict.current, True
             else:
+                change.context.outdated.add(conflict.key)
                 current, confirmed = await _confirm(change), True
     raise change.resource.failed(
         StorageError("the object changes faster than it can be written"), change.verb

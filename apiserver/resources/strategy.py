@@ -1,16 +1,16 @@
 """Strategy: what a kind does, where it does anything that its layout does not say.
 
-The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: no I/O, no state.
-``default`` fills in a document that is the caller's own, in place; every other hook is given objects
-that others may share, so it returns a new one, copied along the path that it changes.
+The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: no I/O, no
+state. ``default`` fills in a document that is the caller's own, in place; every other hook is given
+objects that others may share, so it returns a new one, copied along the path that it changes.
 
 A write calls them in this order::
 
     create    default, (admission), prepare_for_create, validate, warnings_on_create
     update    default, (admission), Update.prepare, Update.validate, Update.warnings
 
-where the `Update` is that of the path: of the main resource, of ``status`` or of another subresource
-that takes and returns the whole object.
+where the `Update` is that of the path: of the main resource, of ``status`` or of another
+subresource that takes and returns the whole object.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.users import UserInfo
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import Scaling
@@ -72,8 +73,8 @@ class Strategy:
     generation_of: tuple[str, ...] = ()
     #: How often an update looks at the metadata of the new object as a create does.
     revalidates_metadata: int = 1
-    #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as FieldsV1;
-    #: the status of the object itself and the spec of its status go without saying.
+    #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as
+    #: FieldsV1; the status of the object itself and the spec of its status go without saying.
     reset_fields: Mapping[str, Mapping[str, Any]] = {}
     #: All that a write to a path can own, as FieldsV1 in which ``*`` fits every element.
     owned_fields: Mapping[str, Mapping[str, Any]] = {}
@@ -101,6 +102,10 @@ class Strategy:
         """Fill in, in place, what the client left out."""
 
     # Create.
+
+    def with_requester(self, document: Object, user: UserInfo) -> Object:
+        """Write down who asks, where the kind keeps that."""
+        return document
 
     def prepare_for_create(self, document: Object) -> Object:
         """Take away what a client may not set on create."""
@@ -162,14 +167,18 @@ class Strategy:
         return False
 
     def graceful_period(self, existing: Object, asked: int | None) -> int | None:
-        """Return for how many seconds an object lives on when it is deleted, ``asked`` being what the
-        client wants; ``None``: the kind knows no grace."""
+        """Return for how many seconds an object lives on when it is deleted.
+
+        ``asked`` is what the client wants; ``None``: the kind knows no grace.
+        """
         return None
 
     # Reading.
 
     def selects_by(self, field: str) -> bool:
         """Tell whether a field selector may name ``field``."""
+        if field == "metadata.namespace" and self.fields:
+            return self.definition.namespaced
         return field in _METADATA_FIELDS or field in self.fields
 
     def unknown_field(self, field: str) -> str:
@@ -177,8 +186,7 @@ class Strategy:
         if self.fields:
             return f"field label not supported: {field}"
         return (
-            f'"{field}" is not a known field selector: '
-            'only "metadata.name", "metadata.namespace"'
+            f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
         )
 
     def field(self, document: Object, field: str) -> str:

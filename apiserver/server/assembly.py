@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from apiserver.access.access import Access
 from apiserver.access.serviceaccounts.issuer import IssuerDocuments
+from apiserver.controllers.manager import controllers_of, running
 from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
@@ -55,7 +56,12 @@ class Parts:
     access: Access
     router: Router
     metrics: Metrics
+    ready: asyncio.Event
     stopping: asyncio.Event
+
+    def become_ready(self) -> None:
+        """Let the controllers begin, now that they delay nobody's start."""
+        self.ready.set()
 
     def stop_being_ready(self) -> None:
         """Let /readyz fail from now on."""
@@ -68,13 +74,15 @@ async def assembled(
     endpoint: Endpoint,
     event_ttl: int,
     access_to: Callable[[Registry], Access],
+    controllers: Sequence[str],
 ) -> AsyncIterator[Parts]:
     """Open the store and build everything that stands on it.
 
-    ``access_to`` says who may come in, given the objects that may say so.
+    ``access_to`` says who may come in, given the objects that may say so; ``controllers`` are
+    those to run, as the command line names them.
     """
     metrics = Metrics()
-    stopping = asyncio.Event()
+    ready, stopping = asyncio.Event(), asyncio.Event()
     raw = await open_store(storage.url, **storage.tls)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
@@ -96,8 +104,11 @@ async def assembled(
                 issuer=IssuerDocuments(tokens.issuers[0], address, tokens.keys),
             )
             presence = Presence(registry, storage.root, endpoint, storage.shared)
-            async with kept_present(presence, withdraws=storage.withdraws):
-                yield Parts(registry, access, router, metrics, stopping)
+            async with (
+                kept_present(presence, withdraws=storage.withdraws),
+                running(controllers_of(controllers, registry), ready),
+            ):
+                yield Parts(registry, access, router, metrics, ready, stopping)
     finally:
         await raw.close()
 

@@ -102,8 +102,8 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         shared=config.uses_etcd,
         withdraws=not config.worker,
     )
-    access_to = access_of(config)
-    async with assembled(storage, endpoint, int(config.event_ttl), access_to) as parts:
+    ttl, access_to = int(config.event_ttl), access_of(config)
+    async with assembled(storage, endpoint, ttl, access_to, config.controllers) as parts:
         entrance = Entrance(filtered(parts.router.handle, _filters(config, parts)))
         server = await asyncio.get_running_loop().create_server(
             entrance.connect, sock=listener, ssl=tls, backlog=BACKLOG
@@ -112,6 +112,7 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         write_kubeconfig(kubeconfig, url, identity)
         _announce(url, kubeconfig)
         _settle_memory()
+        parts.become_ready()
         await stop.wait()
         await _stop(config, parts, server, entrance)
 

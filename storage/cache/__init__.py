@@ -5,8 +5,8 @@ What is bounded, and what happens at the bound:
 =====================  =======================  ==============================================
 queue                  bound                    when it is full
 =====================  =======================  ==============================================
-recent events          ``WINDOW`` events        the oldest go; a watch from before them reads
-                                                the history of the store behind
+recent events          as many as records,      the oldest go; a watch from before them reads
+                       ``WINDOW`` at most       the history of the store behind and joins
 one watcher's batches  ``BACKLOG`` events       that watch ends with `SlowWatcher`
 =====================  =======================  ==============================================
 """

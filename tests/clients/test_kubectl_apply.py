@@ -233,7 +233,7 @@ def test_unknown_and_repeated_fields_are_refused_warned_of_or_ignored(kubectl: K
     assert (ignored.returncode, ignored.stderr) == (0, "")
     nested = WEB.replace("nginx:1.27", "nginx:1.27\n        imagePolicy: Always")
     refused = kubectl.refused("apply", "--server-side", "-f", "-", stdin=nested)
-    assert ".spec.template.spec.containers[0].imagePolicy: field not declared in schema" in refused
+    assert '.containers[name="web"].imagePolicy: field not declared in schema' in refused
     nope = config_map("x").replace("ConfigMap", "Nope")
     assert 'no matches for kind "Nope" in version "v1"' in kubectl.refused(
         "apply", "-f", "-", stdin=nope

@@ -20,7 +20,7 @@ from tests.server_process import ServerProcess
 
 pytestmark = pytest.mark.robustness
 
-SECONDS = 0.5
+SECONDS = 0.7
 BREAKING = {each.__name__: guarantee for each, guarantee in broken.FAULTS.items() if guarantee}
 SOUND = "hears_late"
 
@@ -60,17 +60,18 @@ async def outcome(server: Broken) -> Result:
     async with proxied(int(url.rpartition(":")[2])) as proxy:
 
         async def cut(_: random.Random) -> None:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
             proxy.cut()
 
         through = f"https://127.0.0.1:{proxy.port}"
-        return await carry_out(Run([through], cut, judge, watchers=2), SECONDS)
+        run = Run([through], cut, judge, watchers=2, patience=1.0)
+        return await carry_out(run, SECONDS)
 
 
 @pytest.mark.parametrize("fault", list(BREAKING))
 async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: str) -> None:
     result = await outcome(servers[fault])
-    violations = validate(result.history, result.log)
+    violations = result.violations()
     assert any(each.startswith(BREAKING[fault]) for each in violations), (
         violations[:5],
         result.summary,
@@ -80,7 +81,7 @@ async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: s
 async def test_a_sound_server_is_not(servers: dict[str, Broken], tmp_path: Path) -> None:
     """One whose memory lags behind its store, and who knows."""
     result = await outcome(servers[SOUND])
-    assert validate(result.history, result.log) == []
-    assert len(result.log.changes) > 30, result.summary
+    assert result.violations() == []
+    assert len(result.log.changes) > 20, result.summary
     result.history.save(tmp_path / "history.json")
     assert validate(History.load(tmp_path / "history.json"), result.log) == []

@@ -74,9 +74,7 @@ class ServiceAccountTokens:
         self._clock = clock or Clock()
         self._known: dict[str, Genuine] = {}
 
-    def issue(
-        self, account: Object, bound: Bound, term: Term, audiences: Sequence[str]
-    ) -> str:
+    def issue(self, account: Object, bound: Bound, term: Term, audiences: Sequence[str]) -> str:
         """Return a new token. Raises UnusableKey."""
         from jwt import encode
 

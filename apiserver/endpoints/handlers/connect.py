@@ -210,6 +210,4 @@ def _relocated(
     if not parts.path.startswith("/"):
         return headers
     moved = parts._replace(scheme="", netloc="", path=prefix + parts.path).geturl()
-    return [
-        (name, moved if name.lower() == "location" else value) for name, value in headers
-    ]
+    return [(name, moved if name.lower() == "location" else value) for name, value in headers]

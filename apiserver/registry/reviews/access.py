@@ -146,9 +146,7 @@ def _validate_subject(spec: dict[str, Any]) -> list[FieldError]:
     return [invalid("spec.user", spec.get("user", ""), detail)]
 
 
-def _validate_metadata(
-    review: Object, metadata: dict[str, Any] | None = None
-) -> list[FieldError]:
+def _validate_metadata(review: Object, metadata: dict[str, Any] | None = None) -> list[FieldError]:
     given = review["metadata"]
     looked_at = given if metadata is None else metadata
     if all(key == "managedFields" for key in looked_at):
@@ -180,6 +178,4 @@ def _non_resource_rule(rule: NonResourceRule) -> dict[str, Any]:
 
 
 def _members(**members: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        name: list(values) for name, values in members.items() if values or name == "verbs"
-    }
+    return {name: list(values) for name, values in members.items() if values or name == "verbs"}

@@ -48,14 +48,11 @@ def _time(text: str) -> str:
     except ValueError as error:
         shown = quote(text)
         raise BadRequest(
-            f'parsing time {shown} as "2006-01-02T15:04:05Z07:00": '
-            f'cannot parse {shown} as "2006"'
+            f'parsing time {shown} as "2006-01-02T15:04:05Z07:00": cannot parse {shown} as "2006"'
         ) from error
 
 
-def _validate(
-    numbers: Mapping[str, int | None], since: str, *, stream: bool
-) -> list[FieldError]:
+def _validate(numbers: Mapping[str, int | None], since: str, *, stream: bool) -> list[FieldError]:
     errors = []
     lines, size, seconds = numbers["tailLines"], numbers["limitBytes"], numbers["sinceSeconds"]
     if lines is not None and lines < 0:

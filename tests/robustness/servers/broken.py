@@ -25,7 +25,7 @@ from storage.hub import Hub
 from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Page, Record
 from storage.sqlite.store import SQLiteStore
 
-_LAG: Final = 0.05
+_LAG: Final = 0.03
 Cache = WatchCache[Stored]
 
 

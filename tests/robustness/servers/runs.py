@@ -54,6 +54,8 @@ class Run:
     watchers: int = 4
     watcher_pause: float = 0.0
     client_pause: float = 0.002
+    #: How long watches may take in the end to tell what is left to be told.
+    patience: float = CATCH_UP
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Result:
     history: History
     log: Log
     failures: int
+    #: What watches have not told in the end.
+    untold: list[str]
 
     @property
     def summary(self) -> str:
@@ -77,10 +81,10 @@ class Result:
             f"watches, {self.failures} failures"
         )
 
-    def violations(self, name: str) -> list[str]:
-        """Validate the run; keep its history where something is wrong with it."""
-        found = validate(self.history, self.log)
-        if found and HISTORIES:
+    def violations(self, name: str = "") -> list[str]:
+        """Validate the run; keep its history under a name where something is wrong with it."""
+        found = self.untold + validate(self.history, self.log)
+        if found and name and HISTORIES:
             directory = Path(HISTORIES)
             directory.mkdir(parents=True, exist_ok=True)
             self.history.save(directory / f"servers-{name}-{SEED}.json")
@@ -114,15 +118,31 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         async with asyncio.timeout(CATCH_UP):
             await asyncio.gather(*clients)
             last = await _last_word(run.urls, collection, history)
-            while any(watcher.reached < last for watcher in watchers):
-                _raise_failed(watching)
-                await asyncio.sleep(0.02)
+        untold = await _told(watchers, watching, last, run.patience)
     finally:
         for task in (*watching, *clients):
             task.cancel()
         await asyncio.gather(*watching, *clients, return_exceptions=True)
     async with asyncio.timeout(CATCH_UP):
-        return Result(history, Log(await run.judge.until(last), start), failures)
+        changes = await run.judge.until(last)
+    return Result(history, Log(changes, start), failures, untold)
+
+
+async def _told(
+    watchers: Sequence[WatchClient], tasks: Sequence[asyncio.Task[None]], last: int, patience: float
+) -> list[str]:
+    deadline = time.monotonic() + patience
+    while any(watcher.reached < last for watcher in watchers):
+        _raise_failed(tasks)
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.02)
+    return [
+        f"Reliable: a watch by {watcher.name} has told nothing after {watcher.reached}, "
+        f"and {last} happened"
+        for watcher in watchers
+        if watcher.reached < last
+    ]
 
 
 async def _fail(run: Run, seconds: float, tasks: Sequence[asyncio.Task[None]]) -> int:

@@ -206,7 +206,7 @@ class WatchClient:
     def __init__(
         self, name: str, urls: Sequence[str], history: History, pause: float = 0.0
     ) -> None:
-        self._name = name
+        self.name = name
         self._urls = itertools.cycle(urls)
         self._history = history
         #: How slow it is: how long it waits after each event.
@@ -242,7 +242,7 @@ class WatchClient:
 
     async def _begin_anew(self) -> Watched | None:
         """Have the state streamed, as an informer does whose place is gone, and go on from there."""
-        operation = self._history.begin(self._name, "list", "")
+        operation = self._history.begin(self.name, "list", "")
         operation.outcome = REFUSED
         path = (
             f"{self._collection}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true"
@@ -271,7 +271,7 @@ class WatchClient:
         return watched
 
     def _watched(self, after: int) -> Watched:
-        watched = Watched(self._name, "", after)
+        watched = Watched(self.name, "", after)
         self._history.watches.append(watched)
         return watched
 

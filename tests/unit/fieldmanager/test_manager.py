@@ -256,6 +256,12 @@ def test_the_name_of_an_object_is_not_given_up_with_its_labels() -> None:
     assert live == config_map(uid="u")
 
 
+def test_the_name_is_given_up_with_all_of_the_metadata() -> None:
+    live = MAPS.apply(None, config_map(labels={"a": "x"}), manager="m", now=NOW)
+    nameless = {"apiVersion": "v1", "kind": "ConfigMap"}
+    assert "name" not in MAPS.apply(live, nameless, manager="m", now=LATER)["metadata"]
+
+
 @pytest.mark.parametrize(
     ("applied", "complaint"),
     [

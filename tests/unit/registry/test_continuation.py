@@ -16,9 +16,7 @@ NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,20}[a-z0-9])?", fullmatch=True)
 
 
 @given(name=NAMES, namespace=NAMES, revision=st.integers(1, 2**62))
-def test_a_token_says_where_the_next_page_begins(
-    name: str, namespace: str, revision: int
-) -> None:
+def test_a_token_says_where_the_next_page_begins(name: str, namespace: str, revision: int) -> None:
     token = after("/registry/pods/", f"/registry/pods/{namespace}/{name}", revision)
     assert decode(token) == Continuation(f"{namespace}/{name}\0", revision)
     assert "=" not in token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cryptography import x509
@@ -45,6 +45,10 @@ _USAGES: Final = (
     "signing", "timestamping",
 )  # fmt: skip
 _FIELDS: Final = paths("spec.signerName")
+_RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {"f:spec": {}},
+    "approval": {"f:spec": {}, "f:status": {"f:certificate": {}}},
+}
 
 _SPEC: Final = "api.certificates.v1.CertificateSigningRequestSpec"
 COLUMNS: Final = (
@@ -82,6 +86,7 @@ class CertificateSigningRequestStrategy(Strategy):
     """A request never changes; others approve or deny it, and a signer answers it."""
 
     fields = _FIELDS
+    reset_fields = _RESET_FIELDS
     name_problems = staticmethod(path_segment_problems)
     printer = Printer(COLUMNS, _cells)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.errors import Forbidden
@@ -27,6 +28,7 @@ KUBERNETES: Final = "kubernetes"
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _OF_DEPENDENTS: Final = frozenset([ORPHAN_FINALIZER, FOREGROUND_FINALIZER])
 _STANDARD_FINALIZERS: Final = frozenset([KUBERNETES, *_OF_DEPENDENTS])
+_RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {"finalize": {"f:status": {}}}
 _IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])
 
 
@@ -45,6 +47,7 @@ class NamespaceStrategy(Strategy):
     name_problems = staticmethod(dns1123_label_problems)
     revalidates_metadata = 0
     returns_deleted_object = True
+    reset_fields = _RESET_FIELDS
     marks_before_deletion = True
     printer = aged((Column("Status", "The status of the namespace"),), _cells)
 

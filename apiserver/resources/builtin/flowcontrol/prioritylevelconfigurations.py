@@ -59,7 +59,8 @@ class PriorityLevelConfigurationStrategy(Strategy):
             exempt.setdefault("nominalConcurrencyShares", 0)
             exempt.setdefault("lendablePercent", 0)
         if limited is not None:
-            limited.setdefault("nominalConcurrencyShares", _SHARES)
+            if limited.get("nominalConcurrencyShares") is None:
+                limited["nominalConcurrencyShares"] = _SHARES
             limited.setdefault("lendablePercent", 0)
             queuing = (limited.get("limitResponse") or {}).get("queuing")
             if queuing is not None:

@@ -63,7 +63,7 @@ class IngressClassStrategy(Strategy):
     def default(self, document: Object) -> None:
         parameters = (document.get("spec") or {}).get("parameters")
         if parameters is not None:
-            parameters.setdefault("scope", "Cluster")
+            parameters["scope"] = parameters.get("scope") or "Cluster"
 
     def validate(self, document: Object) -> list[FieldError]:
         spec = document.get("spec") or {}

@@ -89,11 +89,14 @@ async def test_a_create_that_etcd_lost_sight_of_is_of_unknown_outcome(
 @pytest.mark.parametrize("running", [["3.5.21", "3.5.21"]], indirect=True)
 async def test_a_member_without_a_leader_is_left_for_another(running: Running) -> None:
     """It says so before it looks at the request, so the other one may be asked."""
-    asked = running.store._connection._current.endpoint
-    first, second = sorted(running.etcds, key=lambda etcd: etcd.endpoint != asked)
-    first.changes = [(UNAVAILABLE, "etcdserver: no leader")]
-    second.changes = [succeeded(11)]
+    while not all(member.ready for member in running.store._connection._members):
+        await asyncio.sleep(0.001)
+    script: list[rpc.TxnResponse | tuple[grpc.StatusCode, str]] = []
+    script += [(UNAVAILABLE, "etcdserver: no leader"), succeeded(11)]
+    for etcd in running.etcds:
+        etcd.changes = script
     assert (await running.store.put("/r/a", b"v", expected=ABSENT)).revision == 11
+    assert [etcd.asked.count("txn") for etcd in running.etcds] == [1, 1]
 
 
 async def test_an_update_is_sent_again_until_it_is_known(running: Running) -> None:

@@ -35,7 +35,7 @@ def normalized(spec: dict[str, Any], before: dict[str, Any] | None = None) -> di
         return {**spec, "clusterIPs": [first]} if first and not addresses else spec
     if not addresses and first == old_first:
         return {**spec, "clusterIPs": old_addresses}
-    if first != old_first and addresses == old_addresses:
+    if first != old_first and addresses in ([], old_addresses):
         kept = {key: value for key, value in spec.items() if key != "clusterIPs"}
         return {**kept, "clusterIPs": [first]} if first else kept
     return spec

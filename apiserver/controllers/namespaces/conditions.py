@@ -1,0 +1,122 @@
+"""What the status of a namespace that ends says about how far it is. Pure.
+
+Every condition is a complaint: it is False, with a reason that all is well, until there is cause.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from apiserver.machinery.gvk import GroupVersionResource
+
+DISCOVERY_FAILURE: Final = "NamespaceDeletionDiscoveryFailure"
+GROUP_VERSION_PARSING_FAILURE: Final = "NamespaceDeletionGroupVersionParsingFailure"
+CONTENT_FAILURE: Final = "NamespaceDeletionContentFailure"
+CONTENT_REMAINING: Final = "NamespaceContentRemaining"
+FINALIZERS_REMAINING: Final = "NamespaceFinalizersRemaining"
+
+# Reason and message while there is nothing to complain of; in the order in which they are listed.
+_WELL: Final[Mapping[str, tuple[str, str]]] = {
+    DISCOVERY_FAILURE: ("ResourcesDiscovered", "All resources successfully discovered"),
+    GROUP_VERSION_PARSING_FAILURE: (
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
+    CONTENT_FAILURE: (
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+    CONTENT_REMAINING: ("ContentRemoved", "All content successfully removed"),
+    FINALIZERS_REMAINING: (
+        "ContentHasNoFinalizers",
+        "All content-preserving finalizers finished",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What is left of one resource: how many objects, and how many hold on to each finalizer.
+
+    ``resource_version`` is that of the list that found them.
+    """
+
+    resource: GroupVersionResource
+    count: int
+    finalizers: Mapping[str, int] = field(default_factory=dict)
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is left in a namespace after an attempt to empty it, and what went wrong.
+
+    ``seconds`` is how long what is left may take to go; ``undiscovered`` is why it is not known
+    what there may be.
+    """
+
+    remaining: Sequence[Remaining] = ()
+    failures: Sequence[str] = ()
+    seconds: int = 0
+    undiscovered: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong, so that what is left may not be all."""
+        return bool(self.failures or self.undiscovered)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left for sure."""
+        return not self.remaining and not self.failed
+
+
+def complaints(content: Content) -> dict[str, tuple[str, str]]:
+    """Return the reason and the message of every condition that is True."""
+    found: dict[str, tuple[str, str]] = {}
+    if content.undiscovered:
+        found[DISCOVERY_FAILURE] = ("DiscoveryFailed", content.undiscovered)
+    if content.failures:
+        count, texts = len(content.failures), ", ".join(sorted(content.failures))
+        message = f"Failed to delete all resource types, {count} remaining: {texts}"
+        found[CONTENT_FAILURE] = ("ContentDeletionFailed", message)
+    if content.remaining:
+        texts = ", ".join(sorted(map(_remaining_text, content.remaining)))
+        message = f"Some resources are remaining: {texts}"
+        found[CONTENT_REMAINING] = ("SomeResourcesRemain", message)
+    finalizers: Counter[str] = Counter()
+    for each in content.remaining:
+        finalizers.update(each.finalizers)
+    if finalizers:
+        texts = ", ".join(
+            sorted(f"{name} in {count} resource instances" for name, count in finalizers.items())
+        )
+        message = f"Some content in the namespace has finalizers remaining: {texts}"
+        found[FINALIZERS_REMAINING] = ("SomeFinalizersRemain", message)
+    return found
+
+
+def updated(before: Sequence[dict[str, Any]], content: Content, now: str) -> list[dict[str, Any]]:
+    """Return the conditions as ``content`` makes them; others than ours stay."""
+    conditions, complained = {each["type"]: each for each in before}, complaints(content)
+    for name, well in _WELL.items():
+        status = "True" if name in complained else "False"
+        reason, message = complained.get(name, well)
+        known = conditions.get(name, {})
+        same = known.get("status") == status
+        conditions[name] = {
+            "type": name,
+            "status": status,
+            "lastTransitionTime": known.get("lastTransitionTime", now) if same else now,
+            "reason": reason,
+            "message": message,
+        }
+    return list(conditions.values())
+
+
+def _remaining_text(remaining: Remaining) -> str:
+    resource = remaining.resource
+    return f"{resource.resource}.{resource.group} has {remaining.count} resource instances"

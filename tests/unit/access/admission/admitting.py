@@ -1,0 +1,86 @@
+"""Admission of single writes, with objects to read from a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from apiserver.access.admission.chain import CREATE, Attributes, Chain, Plugin
+from apiserver.machinery.errors import StatusError
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.users import UserInfo
+
+USER = UserInfo("u", groups=("system:authenticated",))
+
+
+class Objects:
+    """A `Reader` of objects that are there from the start."""
+
+    def __init__(self, *objects: tuple[GroupVersionResource, Object]) -> None:
+        self._objects = objects
+
+    def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+        found = (d for d in self.list(resource, namespace) if name_of(d) == name)
+        return next(found, None)
+
+    def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
+        return [
+            document
+            for of, document in self._objects
+            if of == resource and namespace in ("", namespace_of(document))
+        ]
+
+
+class Admission:
+    """Plugins and what they read."""
+
+    def __init__(
+        self, plugins: Iterable[Plugin], *objects: tuple[GroupVersionResource, Object]
+    ) -> None:
+        self._chain = Chain(list(plugins), Objects(*objects))
+
+    async def admit(
+        self,
+        resource: GroupVersionResource,
+        document: Object | None,
+        operation: str = CREATE,
+        *,
+        old: Object | None = None,
+        subresource: str = "",
+        namespace: str = "ns",
+    ) -> tuple[Any, list[str]]:
+        """Return the object as it is admitted, or the message of the refusal; and the warnings."""
+        warnings: list[str] = []
+        shown = document if document is not None else old
+        assert shown is not None
+        attributes = Attributes(
+            operation=operation,
+            user=USER,
+            gvk=GroupVersionKind(resource.group, resource.version, "Kind"),
+            gvr=resource,
+            subresource=subresource,
+            namespace=namespace,
+            name=name_of(shown),
+            object=document,
+            old_object=old,
+            warn=warnings.append,
+        )
+        try:
+            if self._chain.mutates(operation, resource, subresource):
+                document = await self._chain.mutate(attributes)
+            if self._chain.validates(operation, resource, subresource):
+                await self._chain.validate(attributes)
+        except StatusError as refusal:
+            return refusal.message, warnings
+        return document, warnings
+
+
+def named(name: str, **members: Any) -> Object:
+    """Return an object of the namespace of the tests."""
+    return {"metadata": {"name": name, "namespace": "ns"}, **members}
+
+
+def pod(**spec: Any) -> Object:
+    """Return a Pod of one container, ``c``, unless ``spec`` has others."""
+    return named("p", spec={"containers": [{"name": "c", "image": "x"}], **spec})

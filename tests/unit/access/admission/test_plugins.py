@@ -1,0 +1,520 @@
+"""What the plugins change and refuse, but for PodSecurity."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from apiserver.access.admission.chain import CREATE, DELETE, UPDATE
+from apiserver.access.admission.plugins.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+)
+from apiserver.access.admission.plugins.default_ingress_class import DefaultIngressClass
+from apiserver.access.admission.plugins.default_storage_class import DefaultStorageClass
+from apiserver.access.admission.plugins.default_toleration_seconds import (
+    DefaultTolerationSeconds,
+)
+from apiserver.access.admission.plugins.limit_ranger import LimitRanger
+from apiserver.access.admission.plugins.namespace_lifecycle import (
+    ImmortalNamespaces,
+    NamespaceLifecycle,
+)
+from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
+    PersistentVolumeClaimResize,
+)
+from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
+from apiserver.access.admission.plugins.priority import OneDefaultPriority, PriorityOfPods
+from apiserver.access.admission.plugins.runtime_class import RuntimeClass
+from apiserver.access.admission.plugins.service_account import ServiceAccount
+from apiserver.access.admission.plugins.storage_object_in_use_protection import (
+    StorageObjectInUseProtection,
+)
+from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
+from apiserver.access.admission.resources import (
+    CLAIMS,
+    CONFIG_MAPS,
+    INGRESS_CLASSES,
+    INGRESSES,
+    LIMIT_RANGES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    PRIORITY_CLASSES,
+    REQUESTS,
+    RUNTIME_CLASSES,
+    SERVICE_ACCOUNTS,
+    STORAGE_CLASSES,
+    VOLUMES,
+)
+from apiserver.access.authorization.attributes import (
+    ALLOWED,
+    NO_OPINION,
+    Attributes,
+    Decision,
+)
+from apiserver.machinery.objects import Object
+from tests.unit.access.admission.admitting import Admission, named, pod
+
+FORBIDDEN = 'pods "p" is forbidden: '
+
+
+class Allowing:
+    """Allows one verb on signers of one name."""
+
+    def __init__(self, verb: str, name: str) -> None:
+        self._allowed = (verb, name)
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        asked = (attributes.verb, attributes.name)
+        return ALLOWED if asked == self._allowed else NO_OPINION
+
+
+# NamespaceLifecycle
+
+
+@pytest.mark.parametrize(
+    ("namespace", "message"),
+    [
+        (named("ns", status={"phase": "Active"}), None),
+        (named("other"), 'namespaces "ns" not found'),
+        (
+            named("ns", status={"phase": "Terminating"}),
+            'configmaps "a" is forbidden: unable to create new content in namespace ns because '
+            "it is being terminated",
+        ),
+    ],
+)
+async def test_nothing_new_in_a_namespace_that_is_missing_or_ends(
+    namespace: Object, message: str | None
+) -> None:
+    del namespace["metadata"]["namespace"]
+    admission = Admission([NamespaceLifecycle()], (NAMESPACES, namespace))
+    result, _ = await admission.admit(CONFIG_MAPS, named("a"))
+    assert result == (message or named("a"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("kube-system", 'namespaces "kube-system" is forbidden: this namespace may not be deleted'),
+        ("mine", None),
+    ],
+)
+async def test_the_namespaces_of_the_system_stay(name: str, message: str | None) -> None:
+    admission = Admission([ImmortalNamespaces()])
+    result, _ = await admission.admit(NAMESPACES, None, DELETE, old=named(name))
+    assert result == message
+
+
+# LimitRanger
+
+LIMITS = named(
+    "l",
+    spec={
+        "limits": [
+            {
+                "type": "Container",
+                "default": {"cpu": "500m", "memory": "512Mi"},
+                "defaultRequest": {"cpu": "100m", "memory": "512Mi"},
+                "max": {"cpu": "2"},
+                "min": {"cpu": "50m"},
+                "maxLimitRequestRatio": {"cpu": "10"},
+            },
+            {"type": "Pod", "max": {"memory": "1Gi"}},
+            {"type": "PersistentVolumeClaim", "max": {"storage": "5Gi"}, "min": {"storage": "1Gi"}},
+        ]
+    },
+)
+
+
+def container(name: str, **resources: dict[str, str]) -> Object:
+    return {"name": name, "image": "x", "resources": resources}
+
+
+async def limited(resource: Any, document: Object) -> Any:
+    result, _ = await Admission([LimitRanger()], (LIMIT_RANGES, LIMITS)).admit(resource, document)
+    return result
+
+
+async def test_containers_get_the_defaults_of_their_namespace() -> None:
+    given = pod(
+        initContainers=[container("i")], containers=[container("c", requests={"memory": "64Mi"})]
+    )
+    result = await limited(PODS, given)
+    assert result["metadata"]["annotations"] == {
+        "kubernetes.io/limit-ranger": "LimitRanger plugin set: cpu request for container c; "
+        "cpu, memory limit for container c; cpu, memory request for init container i; "
+        "cpu, memory limit for init container i"
+    }
+    assert result["spec"]["containers"][0]["resources"] == {
+        "requests": {"memory": "64Mi", "cpu": "100m"},
+        "limits": {"cpu": "500m", "memory": "512Mi"},
+    }
+
+
+async def test_all_that_is_out_of_bounds_is_named() -> None:
+    big = {"limits": {"cpu": "3", "memory": "2Gi"}, "requests": {"cpu": "10m", "memory": "2Gi"}}
+    assert await limited(PODS, pod(containers=[container("c", **big)])) == (
+        f"{FORBIDDEN}[minimum cpu usage per Container is 50m, but request is 10m, "
+        "maximum cpu usage per Container is 2, but limit is 3, cpu max limit to request ratio per "
+        "Container is 10, but provided ratio is 300.000000, maximum memory usage per Pod is 1Gi, "
+        "but limit is 2Gi]"
+    )
+
+
+async def test_what_containers_have_together_counts() -> None:
+    result = await limited(PODS, pod(containers=[container(name) for name in "abc"]))
+    assert result == f"{FORBIDDEN}maximum memory usage per Pod is 1Gi, but limit is 1536Mi"
+
+
+@pytest.mark.parametrize(
+    ("requests", "why"),
+    [
+        ({"storage": "2Gi"}, None),
+        ({"storage": "6Gi"}, "maximum storage usage per PersistentVolumeClaim is 5Gi, "
+                             "but request is 6Gi"),
+        ({"storage": "1Mi"}, "minimum storage usage per PersistentVolumeClaim is 1Gi, "
+                             "but request is 1Mi"),
+        ({}, "[minimum storage usage per PersistentVolumeClaim is 1Gi.  No request is specified, "
+             "maximum storage usage per PersistentVolumeClaim is 5Gi.  No request is specified]"),
+    ],
+)  # fmt: skip
+async def test_claims_keep_within_bounds(requests: dict[str, str], why: str | None) -> None:
+    claim = named("c", spec={"resources": {"requests": requests}})
+    expected = claim if why is None else f'persistentvolumeclaims "c" is forbidden: {why}'
+    assert await limited(CLAIMS, claim) == expected
+
+
+# ServiceAccount
+
+
+async def with_account(document: Object, **account: Any) -> Any:
+    admission = Admission([ServiceAccount()], (SERVICE_ACCOUNTS, named("default", **account)))
+    result, _ = await admission.admit(PODS, document)
+    return result
+
+
+async def test_a_pod_runs_as_the_default_account_and_mounts_a_token() -> None:
+    spec = (await with_account(pod(), imagePullSecrets=[{"name": "s"}]))["spec"]
+    (volume,) = spec["volumes"]
+    assert (spec["serviceAccountName"], spec["serviceAccount"]) == ("default", "default")
+    assert spec["imagePullSecrets"] == [{"name": "s"}]
+    assert volume["name"].startswith("kube-api-access-")
+    assert [next(iter(source)) for source in volume["projected"]["sources"]] == [
+        "serviceAccountToken", "configMap", "downwardAPI",
+    ]  # fmt: skip
+    assert spec["containers"][0]["volumeMounts"] == [
+        {
+            "name": volume["name"],
+            "readOnly": True,
+            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "account", "mounts"),
+    [
+        ({"automountServiceAccountToken": False}, {}, False),
+        ({}, {"automountServiceAccountToken": False}, False),
+        ({"automountServiceAccountToken": True}, {"automountServiceAccountToken": False}, True),
+    ],
+)
+async def test_pod_and_account_say_whether_a_token_is_mounted(
+    spec: Object, account: Object, mounts: bool
+) -> None:
+    admitted = await with_account(pod(**spec), **account)
+    assert ("volumes" in admitted["spec"]) is mounts
+
+
+async def test_an_account_that_is_not_there_is_refused() -> None:
+    assert await with_account(pod(serviceAccountName="sa")) == (
+        f"{FORBIDDEN}error looking up service account ns/sa: "
+        'serviceaccount "sa" not found'
+    )
+
+
+async def test_a_mirror_pod_has_no_account() -> None:
+    mirror = pod(serviceAccountName="default")
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    expected = f"{FORBIDDEN}a mirror pod may not reference service accounts"
+    assert await with_account(mirror) == expected
+
+
+# TaintNodesByCondition, DefaultTolerationSeconds, PodTopologyLabels
+
+
+@pytest.mark.parametrize("taints", [[], [{"key": "a", "effect": "NoExecute"}]])
+async def test_a_new_node_is_not_ready(taints: list[Object]) -> None:
+    node, _ = await Admission([TaintNodesByCondition()]).admit(
+        NODES, named("n", spec={"taints": taints})
+    )
+    not_ready = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    assert node["spec"]["taints"] == [*taints, not_ready]
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "added"),
+    [
+        ([], ["not-ready", "unreachable"]),
+        ([{"key": "node.kubernetes.io/not-ready", "operator": "Exists"}], ["unreachable"]),
+        ([{"operator": "Exists", "effect": "NoExecute"}], []),
+        ([{"operator": "Exists", "effect": "NoSchedule"}], ["not-ready", "unreachable"]),
+    ],
+)
+async def test_pods_stay_five_minutes(tolerations: list[Object], added: list[str]) -> None:
+    admitted, _ = await Admission([DefaultTolerationSeconds()]).admit(
+        PODS, pod(tolerations=tolerations)
+    )
+    new = admitted["spec"]["tolerations"][len(tolerations) :]
+    assert [toleration["key"] for toleration in new] == [f"node.kubernetes.io/{k}" for k in added]
+    assert all(t["tolerationSeconds"] == 300 and t["effect"] == "NoExecute" for t in new)
+
+
+async def test_a_bound_pod_learns_where_its_node_is() -> None:
+    node = named("n")
+    node["metadata"]["labels"] = {"topology.kubernetes.io/zone": "z", "other": "x"}
+    del node["metadata"]["namespace"]
+    admission = Admission([PodTopologyLabels()], (NODES, node))
+    binding = named("p", target={"kind": "Node", "name": "n"})
+    admitted, _ = await admission.admit(PODS, binding, subresource="binding")
+    assert admitted["metadata"]["labels"] == {"topology.kubernetes.io/zone": "z"}
+    placed, _ = await admission.admit(PODS, pod(nodeName="n"))
+    assert placed["metadata"]["labels"] == {"topology.kubernetes.io/zone": "z"}
+
+
+# Priority
+
+
+def priority_class(name: str, value: int, **members: Any) -> Any:
+    return (PRIORITY_CLASSES, {"metadata": {"name": name}, "value": value, **members})
+
+
+MID = priority_class("mid", 500, preemptionPolicy="Never")
+LOW = priority_class("low", 5, globalDefault=True, preemptionPolicy="PreemptLowerPriority")
+COMPUTED = "must not be provided in pod spec; priority admission controller computed"
+
+
+@pytest.mark.parametrize(
+    ("spec", "classes", "expected"),
+    [
+        ({}, [MID], {"priority": 0, "preemptionPolicy": "PreemptLowerPriority"}),
+        ({}, [LOW], {"priority": 5, "preemptionPolicy": "PreemptLowerPriority",
+                     "priorityClassName": "low"}),
+        ({"priorityClassName": "mid"}, [MID, LOW],
+         {"priority": 500, "preemptionPolicy": "Never", "priorityClassName": "mid"}),
+        ({"priorityClassName": "none"}, [MID], "no PriorityClass with name none was found"),
+        ({"priorityClassName": "mid", "priority": 7}, [MID],
+         f"the integer value of priority (7) {COMPUTED} 500 from the given PriorityClass name"),
+        ({"priorityClassName": "mid", "preemptionPolicy": "PreemptLowerPriority"}, [MID],
+         f"the string value of PreemptionPolicy (PreemptLowerPriority) {COMPUTED} Never from the "
+         "given PriorityClass name"),
+    ],
+)  # fmt: skip
+async def test_a_pod_is_as_important_as_its_class(
+    spec: Object, classes: list[Any], expected: Any
+) -> None:
+    result, _ = await Admission([PriorityOfPods()], *classes).admit(PODS, pod(**spec))
+    if isinstance(expected, str):
+        assert result == FORBIDDEN + expected
+    else:
+        added = {key: value for key, value in result["spec"].items() if key != "containers"}
+        assert added == expected
+
+
+async def test_an_update_keeps_the_priority() -> None:
+    old = pod(priority=5, preemptionPolicy="Never")
+    result, _ = await Admission([PriorityOfPods()]).admit(PODS, pod(), UPDATE, old=old)
+    assert result == old
+
+
+async def test_one_class_is_the_default() -> None:
+    admission = Admission([OneDefaultPriority()], LOW)
+    other = {"metadata": {"name": "other"}, "value": 1, "globalDefault": True}
+    refusal = (
+        'priorityclasses.scheduling.k8s.io "other" is forbidden: PriorityClass low is already '
+        "marked as default. Only one default can exist"
+    )
+    assert (await admission.admit(PRIORITY_CLASSES, other))[0] == refusal
+    same = LOW[1]
+    assert (await admission.admit(PRIORITY_CLASSES, same, UPDATE, old=same))[0] == same
+
+
+# Storage and Ingress
+
+
+def storage_class(name: str, created: str, **members: Any) -> Any:
+    metadata = {
+        "name": name,
+        "creationTimestamp": created,
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    }
+    return (STORAGE_CLASSES, {"metadata": metadata, **members})
+
+
+CLASSES = [
+    storage_class("old", "2026-01-01T00:00:00Z"),
+    storage_class("new-b", "2026-01-02T00:00:00Z", allowVolumeExpansion=True),
+    storage_class("new-a", "2026-01-02T00:00:00Z"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [({}, "new-a"), ({"storageClassName": ""}, ""), ({"storageClassName": "x"}, "x")],
+)
+async def test_a_claim_gets_the_newest_default(spec: Object, name: str) -> None:
+    claim = named("c", spec=spec)
+    result, _ = await Admission([DefaultStorageClass()], *CLASSES).admit(CLAIMS, claim)
+    assert result["spec"]["storageClassName"] == name
+
+
+async def test_an_ingress_gets_the_default_class_unless_it_names_one() -> None:
+    class_ = named("c")
+    class_["metadata"] |= {
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "annotations": {"ingressclass.kubernetes.io/is-default-class": "true"},
+    }
+    admission = Admission([DefaultIngressClass()], (INGRESS_CLASSES, class_))
+    result, _ = await admission.admit(INGRESSES, named("i", spec={}))
+    assert result["spec"] == {"ingressClassName": "c"}
+    annotated = named("i", spec={})
+    annotated["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "x"}
+    assert (await admission.admit(INGRESSES, annotated))[0] == annotated
+
+
+@pytest.mark.parametrize(
+    ("resource", "finalizer"),
+    [(CLAIMS, "kubernetes.io/pvc-protection"), (VOLUMES, "kubernetes.io/pv-protection")],
+)
+async def test_what_may_be_in_use_is_held(resource: Any, finalizer: str) -> None:
+    admission = Admission([StorageObjectInUseProtection()])
+    result, _ = await admission.admit(resource, named("a"))
+    assert result["metadata"]["finalizers"] == [finalizer]
+    assert (await admission.admit(resource, result))[0] == result
+
+
+def claim(size: str, class_: str, phase: str = "Bound") -> Object:
+    spec = {"storageClassName": class_, "resources": {"requests": {"storage": size}}}
+    return named("c", spec=spec, status={"phase": phase})
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "why"),
+    [
+        (claim("2Gi", "new-b"), claim("1Gi", "new-b"), None),
+        (claim("1Gi", "old"), claim("1Gi", "old"), None),
+        (claim("2Gi", "old"), claim("1Gi", "old"),
+         "only dynamically provisioned pvc can be resized and the storageclass that provisions "
+         "the pvc must support resize"),
+        (claim("2Gi", "new-b"), claim("1Gi", "new-b", "Pending"),
+         "Only bound persistent volume claims can be expanded"),
+    ],
+)  # fmt: skip
+async def test_a_claim_grows_where_its_class_can(new: Object, old: Object, why: str | None) -> None:
+    admission = Admission([PersistentVolumeClaimResize()], *CLASSES)
+    result, _ = await admission.admit(CLAIMS, new, UPDATE, old=old)
+    assert result == (new if why is None else f'persistentvolumeclaims "c" is forbidden: {why}')
+
+
+# RuntimeClass
+
+KATA = {
+    "metadata": {"name": "kata"},
+    "handler": "kata",
+    "overhead": {"podFixed": {"cpu": "250m"}},
+    "scheduling": {"nodeSelector": {"kata": "yes"}, "tolerations": [{"key": "kata"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"runtimeClassName": "kata"},
+         {"overhead": {"cpu": "250m"}, "nodeSelector": {"kata": "yes"},
+          "tolerations": [{"key": "kata"}]}),
+        ({"runtimeClassName": "none"}, 'pod rejected: RuntimeClass "none" not found'),
+        ({"runtimeClassName": "kata", "overhead": {"cpu": "1"}},
+         "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"),
+        ({"overhead": {"cpu": "1"}},
+         "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"),
+        ({"runtimeClassName": "kata", "nodeSelector": {"kata": "no"}},
+         "conflict: runtimeClass.scheduling.nodeSelector[kata] = yes; "
+         "pod.spec.nodeSelector[kata] = no"),
+    ],
+)  # fmt: skip
+async def test_a_class_adds_what_it_costs_and_needs(spec: Object, expected: Any) -> None:
+    admission = Admission([RuntimeClass()], (RUNTIME_CLASSES, KATA))
+    result, _ = await admission.admit(PODS, pod(**spec))
+    if isinstance(expected, str):
+        assert result == FORBIDDEN + expected
+    else:
+        assert {name: result["spec"][name] for name in expected} == expected
+
+
+# Certificates
+
+REQUEST = named("r", spec={"signerName": "example.com/s"})
+SIGNED = {**REQUEST, "status": {"certificate": "AAAA"}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "admitted"),
+    [
+        (("approve", "example.com/s"), True),
+        (("approve", "example.com/*"), True),
+        (("sign", "example.com/s"), False),
+    ],
+)
+async def test_those_approve_who_may(allowed: tuple[str, str], admitted: bool) -> None:
+    admission = Admission([CertificateApproval(Allowing(*allowed))])
+    result, _ = await admission.admit(
+        REQUESTS, REQUEST, UPDATE, old=REQUEST, subresource="approval"
+    )
+    refusal = (
+        'certificatesigningrequests.certificates.k8s.io "r" is forbidden: user not permitted to '
+        'approve requests with signerName "example.com/s"'
+    )
+    assert result == (REQUEST if admitted else refusal)
+
+
+@pytest.mark.parametrize(
+    ("new", "name", "admitted"),
+    [(SIGNED, "example.com/s", True), (SIGNED, "other", False), (REQUEST, "other", True)],
+)
+async def test_those_sign_who_may(new: Object, name: str, admitted: bool) -> None:
+    admission = Admission([CertificateSigning(Allowing("sign", name))])
+    result, _ = await admission.admit(REQUESTS, new, UPDATE, old=REQUEST, subresource="status")
+    assert (result == new) is admitted
+
+
+@pytest.mark.parametrize(
+    ("signer", "group", "admitted"),
+    [
+        ("kubernetes.io/kube-apiserver-client", "system:masters", False),
+        ("kubernetes.io/kube-apiserver-client", "others", True),
+        ("example.com/s", "system:masters", True),
+    ],
+)
+async def test_nobody_asks_to_be_an_administrator(
+    signer: str, group: str, admitted: bool
+) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    pem = b64encode(signed.public_bytes(serialization.Encoding.PEM)).decode()
+    request = named("r", spec={"signerName": signer, "request": pem})
+    result, _ = await Admission([CertificateSubjectRestriction()]).admit(REQUESTS, request, CREATE)
+    refusal = (
+        'certificatesigningrequests.certificates.k8s.io "r" is forbidden: use of '
+        "kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed"
+    )
+    assert result == (request if admitted else refusal)

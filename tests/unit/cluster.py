@@ -1,0 +1,62 @@
+"""A cluster without a server: a registry over a store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, namespace_of
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.users import SYSTEM_USER
+from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.context import RequestContext
+from apiserver.registry.create import create_object
+from apiserver.registry.registry import Registry
+from apiserver.resources.builtin import builtin_definitions
+from apiserver.resources.catalog import Catalog
+from storage.cache.cache import WatchCache
+from storage.codec import CodecStore
+from storage.open import open_store
+
+ROOT = "/registry"
+NAMESPACES = GroupVersionResource("", "v1", "namespaces")
+CONFIG_MAPS = GroupVersionResource("", "v1", "configmaps")
+PODS = GroupVersionResource("", "v1", "pods")
+
+
+@asynccontextmanager
+async def registry_in_memory() -> AsyncIterator[Registry]:
+    """Yield the registry of an empty cluster."""
+    raw = await open_store("memory://")
+    inner: CodecStore[Stored] = CodecStore(raw, ObjectCodec())
+    async with WatchCache(inner, ROOT + "/") as cache:
+        yield Registry(Catalog(builtin_definitions()), cache, ROOT, event_ttl=3600)
+    await raw.close()
+
+
+async def create(registry: Registry, resource: GroupVersionResource, document: Object) -> Object:
+    """Create an object as an administrator does."""
+    found = registry.resource(*resource)
+    assert found is not None
+    canonical = found.strategy.canonicalise(document)
+    assert not canonical.problems
+    kind = {"kind": found.definition.kind, "apiVersion": resource.api_version}
+    context = RequestContext(SYSTEM_USER, namespace_of(document), user_agent="tests")
+    written = await create_object(found, context, {**kind, **canonical.object}, WriteOptions())
+    return written.stored.object
+
+
+def named(name: str, namespace: str = "", **metadata: Any) -> Object:
+    """Return an object that has metadata and nothing else."""
+    where = {"namespace": namespace} if namespace else {}
+    return {"metadata": {"name": name, **where, **metadata}}
+
+
+def pod(name: str, namespace: str, **spec: Any) -> Object:
+    """Return a Pod of one container."""
+    return {
+        **named(name, namespace),
+        "spec": {"containers": [{"name": "c", "image": "i"}], **spec},
+    }
