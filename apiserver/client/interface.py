@@ -79,6 +79,10 @@ class Client(Protocol):
         """Return the objects that there are now, all of them."""
         ...
 
+    async def create(self, resource: GroupVersionResource, document: Object) -> Object:
+        """Create an object, and return it as it is then."""
+        ...
+
     async def update(
         self, resource: GroupVersionResource, document: Object, subresource: str = ""
     ) -> Object:

@@ -11,12 +11,14 @@ from typing import Final
 from apiserver.client.interface import Client
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.namespaces import NamespaceController
+from apiserver.controllers.serviceaccounts import ServiceAccountController
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
 
 _WORKERS: Final = 4
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "namespace-controller": NamespaceController,
+    "serviceaccount-controller": ServiceAccountController,
 }
 
 log = logging.getLogger(__name__)

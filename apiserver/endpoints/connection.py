@@ -1,8 +1,9 @@
 """Connection: one client's connection, as aiohttp serves it, held to what an API server promises.
 
 What cannot be parsed is answered 400 in plain text and never reaches the API, nor the log. The
-bytes that a client may send before a request begins are bounded. When the client goes away, what
-it only reads is cancelled; a write goes on to its end, so that no change is left half made.
+bytes that a client may send before a request begins are bounded, and so is the time that it may
+leave what it is sent untaken. When the client goes away, what it only reads is cancelled; a write
+goes on to its end, so that no change is left half made.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MAX_HEADERS: Final = 4096
 MAX_HEAD: Final = 1024 * 1024
 #: How long a connection may wait for a request, its headers included.
 IDLE_SECONDS: Final = 90.0
+#: How long a client may leave more waiting than its connection holds.
+STALLED_SECONDS: Final = 60.0
 
 # How much of what is diverted may wait for whoever takes it.
 _MOST_DIVERTED: Final = 64 * 1024
@@ -37,7 +40,9 @@ _REFUSED_HEAD: Final = (
 class Connection(web.RequestHandler):
     """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
 
-    __slots__ = ("_certificate", "_diverted", "_head", "_request", "busy", "reader")
+    __slots__ = (
+        "_certificate", "_diverted", "_head", "_request", "_stalled", "busy", "reader",
+    )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -55,6 +60,7 @@ class Connection(web.RequestHandler):
         self._diverted: asyncio.StreamWriter | None = None
         self._head = 0
         self._request: web.BaseRequest | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request is under way.
         self.busy = False
         #: The task of the request under way, while nothing is lost when it is cancelled.
@@ -89,9 +95,23 @@ class Connection(web.RequestHandler):
         reader = self.reader
         if self._diverted is not None:
             self._diverted.close()
+        if self._stalled is not None:
+            self._stalled.cancel()
         super().connection_lost(exc)
+        # Each knows the other, and what TLS keeps for a connection is a lot to leave to the collector.
+        self._request = None
         if reader is not None:
             reader.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self._loop.call_later(STALLED_SECONDS, self._give_up)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def divert(self, writer: asyncio.StreamWriter) -> None:
         """Let what the client sends from now on go elsewhere, as it is."""
@@ -137,6 +157,12 @@ class Connection(web.RequestHandler):
         response = web.Response(status=status, text=text)
         response.force_close()
         return response
+
+    def _give_up(self) -> None:
+        # The kernel would hold the connection for as long as the client is there.
+        if self.transport is not None:
+            log.info("a client takes nothing and is dropped")
+            self.transport.abort()
 
     def _refuse_head(self) -> None:
         if self.transport is not None:

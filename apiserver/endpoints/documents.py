@@ -131,7 +131,9 @@ async def _groups(router: Router, exchange: Exchange, rest: str) -> web.StreamRe
     return _resource_list(router, exchange, group, version)
 
 
-def _resource_list(router: Router, exchange: Exchange, group: str, version: str) -> web.StreamResponse:
+def _resource_list(
+    router: Router, exchange: Exchange, group: str, version: str
+) -> web.StreamResponse:
     document = discovery.api_resource_list(router.registry.catalog, group, version)
     if document is None:
         raise NotFound.path()

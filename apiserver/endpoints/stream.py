@@ -150,6 +150,7 @@ class _Stream:
         self._watch.close()
         for timer in self._timers:
             timer.cancel()
+        self._timers.clear()
 
     def flush(self) -> None:
         """Write what is due, without waiting."""

@@ -33,7 +33,6 @@ async def delete_object(
             raise resource.not_found(context.name)
         existing = current.value.object
         deletion.check_preconditions(resource.strategy, existing, options)
-        resource.strategy.check_delete(existing)
         await _admitted(resource, context, options, existing)
         decision = deletion.decide(existing, options, resource.strategy, int(time.time()))
         ends = decision.removed

@@ -20,6 +20,7 @@ from apiserver.machinery.users import AUTHENTICATED, UserInfo
 from apiserver.registry import watch as watches
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.create import create_object
 from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 from apiserver.registry.get import get_object
@@ -61,6 +62,13 @@ class Loopback:
         listed = await list_objects(found, namespace, options)
         return ObjectList(_read(found, "list", listed.items), listed.resource_version)
 
+    async def create(self, resource: GroupVersionResource, document: Object) -> Object:
+        found = self._found(resource)
+        context = self._context(namespace_of(document), name_of(document))
+        canonical = _canonical(found, document)
+        written = await create_object(found, context, canonical, WriteOptions())
+        return written.stored.object
+
     async def update(
         self, resource: GroupVersionResource, document: Object, subresource: str = ""
     ) -> Object:
@@ -68,15 +76,9 @@ class Loopback:
         definition = found.definition
         if subresource and definition.subresource(subresource) is None:
             raise NotFound.path()
-        try:
-            canonical = found.strategy.canonicalise(document)
-        except DecodeError as error:
-            raise BadRequest(str(error)) from error
-        identity = {"kind": definition.kind, "apiVersion": definition.api_version}
         context = self._context(namespace_of(document), name_of(document), subresource)
-        written = await update_object(
-            found, context, {**identity, **canonical.object}, WriteOptions()
-        )
+        canonical = _canonical(found, document)
+        written = await update_object(found, context, canonical, WriteOptions())
         return written.stored.object
 
     async def delete(
@@ -133,6 +135,15 @@ class Loopback:
 
     def _context(self, namespace: str, name: str = "", subresource: str = "") -> RequestContext:
         return RequestContext(self._user, namespace, name, subresource, self._user_agent)
+
+
+def _canonical(resource: Resource, document: Object) -> Object:
+    definition = resource.definition
+    try:
+        canonical = resource.strategy.canonicalise(document)
+    except DecodeError as error:
+        raise BadRequest(str(error)) from error
+    return {"kind": definition.kind, "apiVersion": definition.api_version, **canonical.object}
 
 
 def controller_client(registry: Registry, name: str) -> Loopback:

@@ -22,10 +22,7 @@ _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io",
 
 
 class Registry:
-    """All resources of one server, over one store.
-
-    ``plugins`` are those of admission, in order; ``event_ttl`` is in seconds.
-    """
+    """All resources of one server, over one store; ``event_ttl`` is in seconds."""
 
     def __init__(
         self,
@@ -34,16 +31,20 @@ class Registry:
         root: str,
         *,
         event_ttl: int,
-        plugins: Sequence[Plugin] = (),
     ) -> None:
         self.catalog = catalog
         self.store = store
         self.reader = CacheReader(self.resource)
         self._root = root
         self._event_ttl = event_ttl
-        self._admission = Chain(plugins, self.reader)
+        self._admission = Chain((), self.reader)
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._generation = catalog.generation
+
+    def admit(self, plugins: Sequence[Plugin]) -> None:
+        """Have every write from now on pass the plugins of admission, in this order."""
+        self._admission = Chain(plugins, self.reader)
+        self._resources.clear()
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:
         """Return a resource, ``None`` where there is none of that name."""

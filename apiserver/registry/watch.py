@@ -200,6 +200,7 @@ class Watch:
         """Listen no more."""
         if self._watcher is not None:
             self._watcher.close()
+            self._watcher.wake = None
 
     async def _state(self) -> AsyncGenerator[Sequence[WatchEvent], None]:
         store, revision = self._resource.store, self._start.revision

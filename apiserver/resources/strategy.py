@@ -155,9 +155,6 @@ class Strategy:
         """Return what to tell a client that deletes with these options."""
         return []
 
-    def check_delete(self, existing: Object) -> None:
-        """Raise StatusError for an object that may not be deleted."""
-
     def mark_for_deletion(self, existing: Object, options: DeleteOptions) -> Object:
         """Return an object as a first DELETE that only marks leaves it, but for the time."""
         return existing

@@ -11,7 +11,7 @@ from apiserver.access.authentication.chain import Chain, TokenAuthenticator
 from apiserver.access.authentication.tokens import read_token_file
 from apiserver.access.authorization.modes import authorizer_of
 from apiserver.access.serviceaccounts.keys import KeyRing, UnusableKey, check_pem, new_private_pem
-from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
+from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
 from apiserver.registry.registry import Registry
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
@@ -33,15 +33,20 @@ def access_of(config: Config) -> Callable[[Registry], Access]:
     if config.token_auth_file:
         authenticators.append(read_token_file(Path(config.token_auth_file)))
     issuers = config.service_account_issuer
+    policy = Policy(
+        issuers,
+        config.api_audiences or issuers,
+        longest=int(config.service_account_max_token_expiration),
+        extends=config.service_account_extend_token_expiration,
+    )
     authorizer = authorizer_of(config.authorization_mode)
 
     def access_to(registry: Registry) -> Access:
-        # The API is known by the names of its issuers.
-        tokens = ServiceAccountTokens(
-            keys, issuers, issuers, registry.reader, registry.store.refresh
+        tokens = ServiceAccountTokens(keys, policy, registry.reader, registry.store.refresh)
+        chain = Chain(
+            [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
-        chain = Chain([*authenticators, tokens], anonymous=config.anonymous, audiences=issuers)
-        return Access(chain, authorizer, tokens)
+        return Access(chain, authorizer, tokens, config.service_account_jwks_uri)
 
     return access_to
 

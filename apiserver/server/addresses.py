@@ -15,6 +15,14 @@ _SERVICE_NAMES: Final = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
+# A client that vanished without a word is asked for after a while, and given up on some time later;
+# what is sent to it waits no longer either. Accepted sockets inherit this from the one that listens.
+_PROBES: Final = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
 # Nothing is sent there: asking the kernel for the way out names the address on this side of it.
 _FAR_AWAY: Final = (
     (socket.AF_INET, ("192.0.2.1", 9)),
@@ -33,6 +41,7 @@ def bound_socket(config: Config) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and address.is_unspecified:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        _probe_clients(listener)
         listener.bind((config.bind_address, config.secure_port))
     except OSError as error:
         listener.close()
@@ -40,6 +49,15 @@ def bound_socket(config: Config) -> socket.socket:
         raise OSError(error.errno, error.strerror, where) from error
     listener.settimeout(0)
     return listener
+
+
+def _probe_clients(listener: socket.socket) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        # Which of them there are depends on the system.
+        option = getattr(socket, name, None)
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def advertised_address(config: Config) -> str:

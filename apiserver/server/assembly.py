@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from apiserver.access.access import Access
-from apiserver.access.serviceaccounts.issuer import IssuerDocuments
+from apiserver.access.admission.selection import plugins_of
 from apiserver.controllers.manager import controllers_of, running
 from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
@@ -25,8 +25,11 @@ from apiserver.resources.catalog import Catalog
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.presence import Presence, kept_present
 from storage.cache.cache import WatchCache
+from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
+from storage.compaction import compact_periodically
 from storage.errors import StorageError
+from storage.interface import Store
 from storage.observed import ObservedStore
 from storage.open import open_store
 
@@ -46,6 +49,22 @@ class Storage:
     tls: Mapping[str, str]
     shared: bool = False
     withdraws: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a server does by itself and to what passes through it.
+
+    ``event_ttl`` and ``compaction`` are in seconds: how long events live, and how often history is
+    compacted, 0 for never. ``plugins`` are the names of those of admission, ``controllers`` what
+    ``--controllers`` says. ``doubts``: the cache is held against the store from time to time.
+    """
+
+    event_ttl: int
+    compaction: float
+    plugins: Sequence[str]
+    controllers: Sequence[str]
+    doubts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +91,12 @@ class Parts:
 async def assembled(
     storage: Storage,
     endpoint: Endpoint,
-    event_ttl: int,
+    habits: Habits,
     access_to: Callable[[Registry], Access],
-    controllers: Sequence[str],
 ) -> AsyncIterator[Parts]:
     """Open the store and build everything that stands on it.
 
-    ``access_to`` says who may come in, given the objects that may say so; ``controllers`` are
-    those to run, as the command line names them.
+    ``access_to`` says who may come in, given the objects that may say so.
     """
     metrics = Metrics()
     ready, stopping = asyncio.Event(), asyncio.Event()
@@ -88,10 +105,13 @@ async def assembled(
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
         async with WatchCache(inner, storage.root + "/") as cache:
-            registry = Registry(builtin_catalog(), cache, storage.root, event_ttl=event_ttl)
+            registry = Registry(
+                builtin_catalog(), cache, storage.root, event_ttl=habits.event_ttl
+            )
             metrics.gauges.update(_gauges(cache))
             access = access_to(registry)
-            tokens, address = access.tokens, f"{endpoint.address}:{endpoint.port}"
+            registry.admit(plugins_of(habits.plugins, access.authorizer))
+            address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
                 subresources=subresources(registry, access),
@@ -101,16 +121,36 @@ async def assembled(
                 metrics=metrics,
                 openapi=OpenAPIDocuments(registry.catalog),
                 address=address,
-                issuer=IssuerDocuments(tokens.issuers[0], address, tokens.keys),
+                issuer=access.issuer_documents(address),
             )
             presence = Presence(registry, storage.root, endpoint, storage.shared)
             async with (
                 kept_present(presence, withdraws=storage.withdraws),
-                running(controllers_of(controllers, registry), ready),
+                running(controllers_of(habits.controllers, registry), ready),
+                _kept(raw, cache, habits),
             ):
                 yield Parts(registry, access, router, metrics, ready, stopping)
     finally:
         await raw.close()
+
+
+@asynccontextmanager
+async def _kept(
+    store: Store[bytes], cache: WatchCache[Stored], habits: Habits
+) -> AsyncIterator[None]:
+    """Compact the store, and doubt the cache if that is wanted, for as long as the block runs."""
+    chores = []
+    if habits.compaction:
+        chores.append(compact_periodically(store, habits.compaction))
+    if habits.doubts:
+        chores.append(check_periodically(cache))
+    tasks = [asyncio.create_task(chore, name=chore.__name__) for chore in chores]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def builtin_catalog() -> Catalog:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.errors import StatusError
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.context import RequestContext
@@ -19,6 +19,7 @@ from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import update_object
+from apiserver.resources.builtin.scheduling.priorityclasses import system_priority_classes
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,9 @@ async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
         document = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
         where = place(registry, ("", "v1", "namespaces"), "", name)
         await ensure(where, {**document, "spec": {}, "status": {}})
+    for document in system_priority_classes():
+        api = ("scheduling.k8s.io", "v1", "priorityclasses")
+        await ensure(place(registry, api, "", name_of(document)), document)
     await _ensure_service(registry, endpoint)
 
 

@@ -45,6 +45,8 @@ _STORAGE: Final[Sequence[_Flag]] = (
     ("etcd-certfile", "FILE", "The client certificate for etcd."),
     ("etcd-keyfile", "FILE", "The key of --etcd-certfile."),
     ("event-ttl", "TIME", "How long Events are kept. (1h0m0s)"),
+    ("etcd-compaction-interval", "TIME",
+     "How long history is kept at least, whatever keeps it; twice that at most. 0: for ever. (5m0s)"),
     ("storage-backend", "NAME", "etcd3 is the only one."),
     ("storage-media-type", "TYPE", "application/json is the only one."),
 )
@@ -56,6 +58,10 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("service-account-issuer", "URL", "The issuer of service account tokens."),
     ("service-account-key-file", "FILE", "Keys, or certificates, that verify such tokens."),
     ("service-account-signing-key-file", "FILE", "The key that signs such tokens."),
+    ("service-account-max-token-expiration", "TIME", "The longest that such a token may live."),
+    ("service-account-extend-token-expiration", None, "Let those of Pods live for a year. (true)"),
+    ("service-account-jwks-uri", "URL", "Where others find those keys. (here)"),
+    ("api-audiences", "NAMES", "By which names tokens mean this API. (its issuers)"),
     ("enable-admission-plugins", "NAMES", "Admission plugins to run besides the default ones."),
     ("disable-admission-plugins", "NAMES", "Admission plugins not to run."),
     ("allow-privileged", None, "Allow privileged containers. (false)"),
@@ -73,7 +79,7 @@ _GROUPS: Final = {
 }
 _LISTS: Final = frozenset(
     [
-        "authorization-mode", "controllers", "disable-admission-plugins",
+        "api-audiences", "authorization-mode", "controllers", "disable-admission-plugins",
         "enable-admission-plugins", "etcd-servers", "service-account-issuer",
         "service-account-key-file", "tls-san",
     ]

@@ -17,6 +17,8 @@ from apiserver.machinery.durations import DurationError, parse_duration
 _TRUE: Final = frozenset(["1", "t", "true"])
 _FALSE: Final = frozenset(["0", "f", "false"])
 _JSON: Final = "application/json"
+_LEAST_EXPIRATION: Final = 3600
+_MOST_EXPIRATION: Final = 1 << 32
 
 
 class ConfigError(Exception):
@@ -50,11 +52,16 @@ class Config:
     service_account_issuer: tuple[str, ...]
     service_account_key_file: tuple[str, ...]
     service_account_signing_key_file: str
+    service_account_max_token_expiration: float
+    service_account_extend_token_expiration: bool
+    service_account_jwks_uri: str
+    api_audiences: tuple[str, ...]
     enable_admission_plugins: tuple[str, ...]
     disable_admission_plugins: tuple[str, ...]
     allow_privileged: bool
     controllers: tuple[str, ...]
     event_ttl: float
+    etcd_compaction_interval: float
     request_timeout: float
     max_requests_inflight: int
     max_mutating_requests_inflight: int
@@ -243,11 +250,16 @@ class ConfigSchema(Schema):
     service_account_issuer = _List(load_default=("https://kubernetes.default.svc",))
     service_account_key_file = _List(load_default=())
     service_account_signing_key_file = _Text(load_default="")
+    service_account_max_token_expiration = _Duration(load_default=0.0, least=0.0)
+    service_account_extend_token_expiration = _Boolean(load_default=True)
+    service_account_jwks_uri = _Text(load_default="")
+    api_audiences = _List(load_default=())
     enable_admission_plugins = _List(load_default=())
     disable_admission_plugins = _List(load_default=())
     allow_privileged = _Boolean(load_default=False)
     controllers = _List(load_default=("*",))
     event_ttl = _Duration(load_default=3600.0)
+    etcd_compaction_interval = _Duration(load_default=300.0, least=0.0)
     request_timeout = _Duration(load_default=60.0)
     max_requests_inflight = _count(400, 0)
     max_mutating_requests_inflight = _count(200, 0)
@@ -292,8 +304,14 @@ def load_config(given: Mapping[str, Any]) -> Config:
 def _check_together(config: Config) -> None:
     if config.storage and config.etcd_servers:
         raise ConfigError("--storage and --etcd-servers exclude each other")
+    _check_plugins(config)
     if bool(config.tls_cert_file) != bool(config.tls_private_key_file):
         raise ConfigError("--tls-cert-file and --tls-private-key-file need each other")
+    longest = config.service_account_max_token_expiration
+    if longest and not _LEAST_EXPIRATION <= longest <= _MOST_EXPIRATION:
+        raise ConfigError(
+            "--service-account-max-token-expiration must be between 1h and 2^32 seconds"
+        )
     if bool(config.etcd_certfile) != bool(config.etcd_keyfile):
         raise ConfigError("--etcd-certfile and --etcd-keyfile need each other")
     if config.workers > 1 and not config.uses_etcd:
@@ -306,3 +324,16 @@ def _check_together(config: Config) -> None:
         path = getattr(config, flag)
         if path and not Path(path).is_file():
             raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')
+
+
+def _check_plugins(config: Config) -> None:
+    enable, disable = config.enable_admission_plugins, config.disable_admission_plugins
+    if not enable and not disable:
+        return
+    # The plugins are loaded only to be asked for their names, or to run.
+    from apiserver.access.admission.selection import UnknownPlugin, enabled_plugins
+
+    try:
+        enabled_plugins(enable, disable)
+    except UnknownPlugin as error:
+        raise ConfigError(str(error)) from error

@@ -13,7 +13,7 @@ from typing import Final
 IGNORED: Final = frozenset(
     """
     admission-control-config-file aggregator-reject-forwarding-redirect
-    allow-metric-labels allow-metric-labels-manifest api-audiences
+    allow-metric-labels allow-metric-labels-manifest
     audit-log-batch-buffer-size audit-log-batch-max-size audit-log-batch-max-wait
     audit-log-batch-throttle-burst audit-log-batch-throttle-enable audit-log-batch-throttle-qps
     audit-log-compress audit-log-format audit-log-maxage audit-log-maxbackup audit-log-maxsize
@@ -37,7 +37,7 @@ IGNORED: Final = frozenset(
     emulation-forward-compatible enable-aggregator-routing enable-bootstrap-token-auth
     enable-garbage-collector enable-priority-and-fairness encryption-provider-config
     encryption-provider-config-automatic-reload endpoint-reconciler-type
-    etcd-compaction-interval etcd-count-metric-poll-period etcd-db-metric-poll-interval
+    etcd-count-metric-poll-period etcd-db-metric-poll-interval
     etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
     feature-gates goaway-chance http2-max-streams-per-connection
     kubelet-certificate-authority kubelet-client-certificate kubelet-client-key
@@ -53,8 +53,7 @@ IGNORED: Final = frozenset(
     requestheader-allowed-names requestheader-client-ca-file requestheader-extra-headers-prefix
     requestheader-group-headers requestheader-uid-headers requestheader-username-headers
     runtime-config runtime-config-emulation-forward-compatible
-    service-account-extend-token-expiration service-account-jwks-uri service-account-lookup
-    service-account-max-token-expiration service-account-signing-endpoint
+    service-account-lookup service-account-signing-endpoint
     show-hidden-metrics-for-version shutdown-send-retry-after
     shutdown-watch-termination-grace-period storage-initialization-timeout
     strict-transport-security-directives tls-cipher-suites tls-curve-preferences

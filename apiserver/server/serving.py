@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -21,12 +22,14 @@ from typing import Final
 
 import uvloop
 
+from apiserver.access.admission.selection import enabled_plugins
 from apiserver.access.authentication.tokens import TokenFileError
 from apiserver.endpoints.entrance import Entrance
 from apiserver.endpoints.filters import Filters, filtered
 from apiserver.endpoints.filters.deadline import Patience
 from apiserver.endpoints.filters.in_flight import Limits
 from apiserver.machinery.errors import StatusError
+from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access import KeyFileError, access_of
 from apiserver.server.addresses import (
     advertised_address,
@@ -34,7 +37,7 @@ from apiserver.server.addresses import (
     certificate_names,
     server_url,
 )
-from apiserver.server.assembly import Parts, Storage, assembled
+from apiserver.server.assembly import Habits, Parts, Storage, assembled
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.certificates import Identity, IdentityError, Pair, own_identity
 from apiserver.server.config import Config
@@ -48,6 +51,9 @@ _DRAIN_SECONDS: Final = 3.0
 # A full collection of a large heap takes long, and hardly anything that lives is garbage.
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
+# How many files are enough where there is no limit at all.
+_ENOUGH_FILES: Final = 1 << 20
+
 log = logging.getLogger(__name__)
 
 
@@ -55,6 +61,8 @@ class StartError(Exception):
     """The server cannot start; the message says why."""
 
 
+#: From this verbosity on the cache is held against the store from time to time.
+_DOUBTFUL: Final = 5
 _CAUSES: Final = (
     IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
 )  # fmt: skip
@@ -76,6 +84,7 @@ async def serve(config: Config) -> None:
     stop = _stop_event(config)
     try:
         make_directory(config.data_dir)
+        _raise_file_limit()
         with bound_socket(config) as listener:
             await _serve(config, listener, stop)
     except _CAUSES as error:
@@ -102,9 +111,13 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         shared=config.uses_etcd,
         withdraws=not config.worker,
     )
-    ttl, access_to = int(config.event_ttl), access_of(config)
-    async with assembled(storage, endpoint, ttl, access_to, config.controllers) as parts:
+    POLICY.allow_privileged = config.allow_privileged
+    async with assembled(storage, endpoint, habits_of(config), access_of(config)) as parts:
         entrance = Entrance(filtered(parts.router.handle, _filters(config, parts)))
+        parts.metrics.gauges["apiserver_open_connections"] = (
+            "Connections open, idle ones included.",
+            lambda: float(len(entrance.server.connections)),
+        )
         server = await asyncio.get_running_loop().create_server(
             entrance.connect, sock=listener, ssl=tls, backlog=BACKLOG
         )
@@ -115,6 +128,19 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         parts.become_ready()
         await stop.wait()
         await _stop(config, parts, server, entrance)
+
+
+def habits_of(config: Config) -> Habits:
+    """Return what a configuration says of what the server does by itself. Raises UnknownPlugin."""
+    return Habits(
+        event_ttl=int(config.event_ttl),
+        compaction=config.etcd_compaction_interval,
+        plugins=enabled_plugins(
+            config.enable_admission_plugins, config.disable_admission_plugins
+        ),
+        controllers=config.controllers,
+        doubts=config.verbosity >= _DOUBTFUL,
+    )
 
 
 async def _stop(
@@ -188,6 +214,18 @@ def _filters(config: Config, parts: Parts) -> Filters:
 def _announce(url: str, kubeconfig: Path) -> None:
     sys.stdout.write(f"serving on {url}\nexport KUBECONFIG={kubeconfig.absolute()}\n")
     sys.stdout.flush()
+
+
+def _raise_file_limit() -> None:
+    # Every connection is a file. The soft limit protects programs that use select, as none does here.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:
+        log.warning("no more than %d files can be open: %s", soft, error)
 
 
 def _settle_memory() -> None:

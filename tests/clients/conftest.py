@@ -22,6 +22,8 @@ from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
 from tests.server_process import ServerProcess, running_server
 
 STORES: Final = ("sqlite", "etcd")
+#: For tests of what has nothing to do with how objects are stored.
+ON_ONE_STORE: Final = pytest.mark.parametrize("store", STORES[:1], indirect=True)
 PATIENCE: Final = 60.0
 
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import ON_ONE_STORE, Kubectl
 
 #: The command, members of what it makes, and what a description of that says.
 MADE: list[tuple[str, dict[str, Any], str]] = [
@@ -135,6 +135,7 @@ def member(document: Any, path: str) -> Any:
     return document
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize(("command", "members", "described"), [*MADE, *IN_THE_CLUSTER])
 def test_a_command_line_becomes_an_object(
     kubectl: Kubectl, command: str, members: dict[str, Any], described: str
@@ -169,6 +170,7 @@ def test_a_job_is_made_of_a_cron_job(kubectl: Kubectl) -> None:
     assert [(each["kind"], each["uid"]) for each in owner] == [("CronJob", uid)]
 
 
+@ON_ONE_STORE
 def test_a_certificate_becomes_a_secret(kubectl: Kubectl, tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "web")])
@@ -189,10 +191,13 @@ def test_a_certificate_becomes_a_secret(kubectl: Kubectl, tmp_path: Path) -> Non
     assert sorted(secret["data"]) == ["tls.crt", "tls.key"]
 
 
+@ON_ONE_STORE
 def test_files_become_the_data_of_a_config_map(kubectl: Kubectl, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words\n")
     (tmp_path / "binary").write_bytes(b"\xff\x00")
-    kubectl("create", "configmap", "c", f"--from-file={tmp_path}/text", f"--from-file={tmp_path}/binary")
+    kubectl(
+        "create", "configmap", "c", f"--from-file={tmp_path}/text", f"--from-file={tmp_path}/binary"
+    )
     found = kubectl.json("get", "configmap", "c")
     assert found["data"] == {"text": "words\n"}
     assert found["binaryData"] == {"binary": "/wA="}
@@ -200,7 +205,7 @@ def test_files_become_the_data_of_a_config_map(kubectl: Kubectl, tmp_path: Path)
 
 def test_what_is_wrong_with_an_object_is_told_all_at_once(kubectl: Kubectl) -> None:
     refused = kubectl.refused("create", "configmap", "Not_Good", "--from-literal=k=v")
-    assert "metadata.name: Invalid value: \"Not_Good\"" in refused
+    assert 'metadata.name: Invalid value: "Not_Good"' in refused
     bad = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

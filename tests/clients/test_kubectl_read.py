@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import ON_ONE_STORE, Kubectl
 
 OBJECTS = """
 apiVersion: v1
@@ -103,6 +103,7 @@ SHOWN = [
 ]
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize(("form", "shown"), SHOWN)
 def test_output_has_the_form_that_is_asked_for(
     filled: Kubectl, form: tuple[str, ...], shown: str
@@ -138,10 +139,9 @@ SELECTED = [
 ]
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize(("what", "flag", "selector", "names"), SELECTED)
-def test_selectors_choose(
-    filled: Kubectl, what: str, flag: str, selector: str, names: str
-) -> None:
+def test_selectors_choose(filled: Kubectl, what: str, flag: str, selector: str, names: str) -> None:
     found = filled("get", what, flag, selector, "-o", "jsonpath={.items[*].metadata.name}")
     assert found == names
 
@@ -223,6 +223,7 @@ EXPLAINED = [
 ]
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize(("what", "says"), EXPLAINED)
 def test_kinds_and_their_fields_are_explained(
     kubectl: Kubectl, what: str, says: tuple[str, ...]
@@ -233,11 +234,14 @@ def test_kinds_and_their_fields_are_explained(
     assert 'field "nosuch" does not exist' in kubectl.refused("explain", "pod.spec.nosuch")
 
 
+@ON_ONE_STORE
 def test_the_documentation_of_old_clients_is_served_too(kubectl: Kubectl) -> None:
     shown = kubectl("explain", "--output=plaintext-openapiv2", "cronjob.spec.schedule")
     assert "FIELD:    schedule <string>" in shown
     assert "The schedule in Cron format" in shown
-    assert "spec	<" in kubectl("explain", "--output=plaintext-openapiv2", "ingress", "--recursive")
+    assert "spec	<" in kubectl(
+        "explain", "--output=plaintext-openapiv2", "ingress", "--recursive"
+    )
 
 
 DESCRIBED = [
@@ -249,6 +253,7 @@ DESCRIBED = [
 ]
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize(("what", "name", "says"), DESCRIBED)
 def test_objects_are_described(filled: Kubectl, what: str, name: str, says: str) -> None:
     assert re.search(says, filled("describe", what, name))
@@ -275,11 +280,14 @@ def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
     filled("create", "-f", "-", stdin=json.dumps(event))
     assert column(filled("get", "events"), "OBJECT") == ["pod/front"]
     assert column(filled("events", "--for=pod/front"), "REASON") == ["Failed"]
-    assert re.search(r"Warning\s+Failed\s+.*x3.*tester\s+it broke", filled("describe", "pod", "front"))
+    assert re.search(
+        r"Warning\s+Failed\s+.*x3.*tester\s+it broke", filled("describe", "pod", "front")
+    )
     about = "involvedObject.name=front,involvedObject.kind=Pod,reason=Failed"
     assert column(filled("get", "events", "--field-selector", about), "MESSAGE") == ["it broke"]
 
 
+@ON_ONE_STORE
 def test_what_needs_a_node_fails_cleanly(filled: Kubectl) -> None:
     for command in (
         ("logs", "front", "-c", "c"),
@@ -295,6 +303,7 @@ def test_what_needs_a_node_fails_cleanly(filled: Kubectl) -> None:
     assert "Metrics API not available" in filled.refused("top", "pods")
 
 
+@ON_ONE_STORE
 def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
     listed = kubectl("api-resources", "--no-headers").splitlines()
     short = {line.split()[0]: line.split()[1] for line in listed}
@@ -310,6 +319,7 @@ def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
     assert "cronjobs.batch" in everything
 
 
+@ON_ONE_STORE
 def test_the_cluster_and_its_configuration_are_told(kubectl: Kubectl) -> None:
     server = kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     told = re.sub(r"\x1b\[[0-9;]*m", "", kubectl("cluster-info"))

@@ -27,7 +27,9 @@ def connection(server: ServerProcess) -> Iterator[client.ApiClient]:
 
 
 @pytest.fixture(scope="module")
-def dynamic(connection: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> DynamicClient:
+def dynamic(
+    connection: client.ApiClient, tmp_path_factory: pytest.TempPathFactory
+) -> DynamicClient:
     """The client of any kind; what it discovers is kept in a file of its own."""
     return DynamicClient(connection, cache_file=str(tmp_path_factory.mktemp("discovery") / "cache"))
 
@@ -216,14 +218,10 @@ def test_a_patch_is_read_by_its_media_type(
 ) -> None:
     config_maps = dynamic.resources.get(api_version="v1", kind="ConfigMap")
     config_maps.create(config_map("c", a="1", b="1"), namespace=namespace)
-    patched = config_maps.patch(
-        patch, name="c", namespace=namespace, content_type=media_type
-    )
+    patched = config_maps.patch(patch, name="c", namespace=namespace, content_type=media_type)
     assert patched.to_dict()["data"] == data
     with pytest.raises(ApiException) as refused:
-        config_maps.patch(
-            patch, name="c", namespace=namespace, content_type="application/json"
-        )
+        config_maps.patch(patch, name="c", namespace=namespace, content_type="application/json")
     assert refused.value.status == 415
 
 

@@ -83,7 +83,9 @@ def test_a_watch_resumes_where_it_was_and_after_a_restart(
 def test_a_watch_of_what_is_forgotten_has_to_begin_anew(
     own_server: ServerProcess, core: client.CoreV1Api, namespace: str
 ) -> None:
-    version = core.create_namespaced_config_map(namespace, config_map("a")).metadata.resource_version
+    version = core.create_namespaced_config_map(
+        namespace, config_map("a")
+    ).metadata.resource_version
     core.patch_namespaced_config_map("a", namespace, {"data": {"k": "v"}})
     core.create_namespaced_config_map(namespace, config_map("b"))
     token = core.list_namespaced_config_map(namespace, limit=1).metadata._continue
@@ -91,7 +93,9 @@ def test_a_watch_of_what_is_forgotten_has_to_begin_anew(
     forget_history(own_server)
     follow = core.list_namespaced_config_map
     with pytest.raises(ApiException) as expired:
-        seen(watch.Watch().stream(follow, namespace, resource_version=version, timeout_seconds=9), 1)
+        seen(
+            watch.Watch().stream(follow, namespace, resource_version=version, timeout_seconds=9), 1
+        )
     assert expired.value.status == 410
     with pytest.raises(ApiException) as expired:
         follow(namespace, resource_version=version, resource_version_match="Exact")

@@ -7,14 +7,15 @@ import json
 import uuid
 from pathlib import Path
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tests.clients.conftest import Kubectl
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, running_server
 
 DEPLOYMENT = """
 apiVersion: apps/v1
@@ -117,6 +118,39 @@ def test_a_token_opens_the_door_for_its_account(
     done = robot.run("get", "--raw", "/api/v1/nodes")
     assert 'User "system:serviceaccount:' in done.stderr
     assert 'cannot list resource "nodes"' in done.stderr
+
+
+def test_tokens_are_signed_and_bounded_as_the_flags_say(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (tmp_path / "sa.key").write_bytes(pem)
+    flags = [
+        "--storage=memory://",
+        f"--service-account-signing-key-file={tmp_path / 'sa.key'}",
+        f"--service-account-key-file={tmp_path / 'sa.key'}",
+        "--service-account-issuer=https://issuer.example.com",
+        "--service-account-jwks-uri=https://issuer.example.com/keys",
+        "--service-account-max-token-expiration=1h",
+        "--api-audiences=api,other",
+    ]
+    with running_server(tmp_path / "server", *flags) as server:
+        kubectl = Kubectl(server.kubeconfig, tmp_path)
+        kubectl("create", "serviceaccount", "robot")
+        done = kubectl.run("create", "token", "robot", "--duration=2h")
+        warning = "requested expiration of 7200 seconds shortened to 3600 seconds"
+        assert warning in done.stderr
+        claims = jwt.decode(
+            done.stdout.strip(), key.public_key(), algorithms=["RS256"], audience="api"
+        )
+        assert (claims["iss"], claims["aud"]) == ("https://issuer.example.com", ["api", "other"])
+        assert claims["exp"] - claims["iat"] == 3600
+        found = json.loads(kubectl("get", "--raw", "/.well-known/openid-configuration"))
+        assert found["jwks_uri"] == "https://issuer.example.com/keys"
+        assert found["id_token_signing_alg_values_supported"] == ["RS256"]
 
 
 def test_a_pod_that_does_not_run_says_so(kubectl: Kubectl) -> None:

@@ -64,7 +64,9 @@ def stored(number: int) -> tuple[str, bytes]:
         },
         "data": {"text": "x" * 200},
     }
-    return f"/registry/configmaps/default/{name}", json.dumps(document, separators=(",", ":")).encode()
+    return f"/registry/configmaps/default/{name}", json.dumps(
+        document, separators=(",", ":")
+    ).encode()
 
 
 async def swallow(server: ServerProcess, path: str, until: bytes, more: str = "") -> int:

@@ -133,6 +133,10 @@ async def namespace(api: Api) -> str:
         "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     )
     assert answer.status == 201, answer.text
+    # Pods need it, and not every server has somebody who makes it.
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    answer = await api.post(f"/api/v1/namespaces/{name}/serviceaccounts", account)
+    assert answer.status in (201, 409), answer.text
     return name
 
 

@@ -15,16 +15,12 @@ VOLUMES: Final = GroupVersionResource("", "v1", "persistentvolumes")
 PODS: Final = GroupVersionResource("", "v1", "pods")
 QUOTAS: Final = GroupVersionResource("", "v1", "resourcequotas")
 SERVICE_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
-REQUESTS: Final = GroupVersionResource(
-    "certificates.k8s.io", "v1", "certificatesigningrequests"
-)
+REQUESTS: Final = GroupVersionResource("certificates.k8s.io", "v1", "certificatesigningrequests")
 INGRESSES: Final = GroupVersionResource("networking.k8s.io", "v1", "ingresses")
 INGRESS_CLASSES: Final = GroupVersionResource("networking.k8s.io", "v1", "ingressclasses")
 RUNTIME_CLASSES: Final = GroupVersionResource("node.k8s.io", "v1", "runtimeclasses")
 PRIORITY_CLASSES: Final = GroupVersionResource("scheduling.k8s.io", "v1", "priorityclasses")
 STORAGE_CLASSES: Final = GroupVersionResource("storage.k8s.io", "v1", "storageclasses")
-ATTRIBUTES_CLASSES: Final = GroupVersionResource(
-    "storage.k8s.io", "v1", "volumeattributesclasses"
-)
+ATTRIBUTES_CLASSES: Final = GroupVersionResource("storage.k8s.io", "v1", "volumeattributesclasses")
 
 MIRROR_POD: Final = "kubernetes.io/config.mirror"

@@ -16,11 +16,11 @@ KEYS: Final = "/openid/v1/jwks"
 
 
 class IssuerDocuments(Mapping[str, bytes]):
-    """Path -> document, of an issuer whose keys are served at ``address``."""
+    """Path -> document, of an issuer whose keys are at ``key_set_url``."""
 
-    def __init__(self, issuer: str, address: str, keys: KeyRing) -> None:
+    def __init__(self, issuer: str, key_set_url: str, keys: KeyRing) -> None:
         self._issuer = issuer
-        self._address = address
+        self._key_set_url = key_set_url
         self._keys = keys
         self._paths = (CONFIGURATION, KEYS) if issuer.startswith("https://") else ()
         self._made: dict[str, bytes] = {}
@@ -43,7 +43,7 @@ class IssuerDocuments(Mapping[str, bytes]):
         algorithms = {key.algorithm for key in self._keys.checking}
         return {
             "issuer": self._issuer,
-            "jwks_uri": f"https://{self._address}{KEYS}",
+            "jwks_uri": self._key_set_url,
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": sorted(algorithms),

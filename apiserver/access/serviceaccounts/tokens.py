@@ -50,25 +50,34 @@ class Genuine:
     audiences: tuple[str, ...]
 
 
-class ServiceAccountTokens:
-    """The tokens of one server.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """By whom tokens are issued, for whom, and for how long.
 
-    The first of ``issuers`` is the name that new ones bear; those of the others are believed too.
-    ``audiences`` are the names of the API itself. ``refresh`` lets the reader catch up.
+    The first of ``issuers`` is the name that new tokens bear; those of the others are believed too.
+    ``audiences`` are the names of the API itself. ``longest`` is the most seconds that a token may
+    live, 0 for no limit; ``extends``: those of Pods live on, since programs read them only once.
     """
+
+    issuers: tuple[str, ...]
+    audiences: tuple[str, ...]
+    longest: int = 0
+    extends: bool = True
+
+
+class ServiceAccountTokens:
+    """The tokens of one server; ``refresh`` lets the reader catch up with the store."""
 
     def __init__(
         self,
         keys: KeyRing,
-        issuers: Sequence[str],
-        audiences: Sequence[str],
+        policy: Policy,
         reader: Reader,
         refresh: Callable[[], Awaitable[object]],
         clock: Clock | None = None,
     ) -> None:
         self.keys = keys
-        self.issuers = tuple(issuers)
-        self.audiences = tuple(audiences)
+        self.policy = policy
         self._reader = reader
         self._refresh = refresh
         self._clock = clock or Clock()
@@ -83,7 +92,7 @@ class ServiceAccountTokens:
             account,
             bound,
             term,
-            issuer=self.issuers[0],
+            issuer=self.policy.issuers[0],
             audiences=audiences,
             token=str(uuid.uuid4()),
         )
@@ -93,7 +102,7 @@ class ServiceAccountTokens:
 
     async def authenticate(self, token: str) -> UserInfo | None:
         """Return whose token it is, ``None`` if it is not of this sort. Raises BadCredential."""
-        found = await self.authenticate_for(token, self.audiences)
+        found = await self.authenticate_for(token, self.policy.audiences)
         return None if found is None else found[0]
 
     async def authenticate_for(
@@ -107,7 +116,7 @@ class ServiceAccountTokens:
                 return None
             self._remember(token, genuine)
         # Those of Secrets are from before there were audiences.
-        given = genuine.audiences or self.audiences
+        given = genuine.audiences or self.policy.audiences
         common = [name for name in given if name in audiences]
         if not common:
             raise BadCredential(
@@ -132,7 +141,7 @@ class ServiceAccountTokens:
 
     def _verified(self, token: str) -> Genuine | None:
         claims = _unverified(token)
-        if claims is None or claims.get("iss") not in (*self.issuers, LEGACY_ISSUER):
+        if claims is None or claims.get("iss") not in (*self.policy.issuers, LEGACY_ISSUER):
             return None
         self._check_signature(token)
         if not is_complete(claims):

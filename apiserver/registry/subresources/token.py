@@ -51,6 +51,7 @@ class TokenRequests:
             raise Invalid.of(KIND, "", errors)
         await submission.validated(request)
         bound = await self._bound(account, request["spec"].get("boundObjectRef"))
+        request = self._shortened(submission, request)
         spec = request["spec"]
         seconds = spec["expirationSeconds"]
         token = self.tokens.issue(
@@ -79,13 +80,25 @@ class TokenRequests:
         }
         spec = request["spec"]
         if not spec.get("audiences"):
-            spec = {**spec, "audiences": list(self.tokens.audiences)}
+            spec = {**spec, "audiences": list(self.tokens.policy.audiences)}
         return {**request, "metadata": metadata, "spec": spec, "status": {}}
+
+    def _shortened(self, submission: Submission, request: Object) -> Object:
+        spec, longest = request["spec"], self.tokens.policy.longest
+        asked = spec["expirationSeconds"]
+        if not longest or asked <= longest:
+            return request
+        submission.context.warn(
+            f"requested expiration of {asked} seconds shortened to {longest} seconds"
+        )
+        return {**request, "spec": {**spec, "expirationSeconds": longest}}
 
     def _term(self, begins: int, spec: dict[str, Any], bound: Bound) -> Term:
         seconds = spec["expirationSeconds"]
-        for_the_api = set(spec["audiences"]) <= set(self.tokens.audiences)
-        if bound.pod is not None and seconds == _CARELESS_SECONDS and for_the_api:
+        policy = self.tokens.policy
+        for_the_api = set(spec["audiences"]) <= set(policy.audiences)
+        careless = bound.pod is not None and seconds == _CARELESS_SECONDS and for_the_api
+        if policy.extends and careless:
             return Term(begins, _EXTENDED_SECONDS, warn_after=seconds)
         return Term(begins, seconds)
 

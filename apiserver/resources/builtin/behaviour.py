@@ -1,8 +1,8 @@
 """Which built-in kinds have behaviour of their own: those with a module, found by its name.
 
-The module of ``deployments.apps`` is ``apps.deployments`` in this package, that of a resource of the
-core group ``core.RESOURCE``; of a longer group the first label counts. A module is loaded with the
-first request for its resource. The others have a plain `Strategy`.
+The module of ``deployments.apps`` is ``apps.deployments`` in this package, that of a resource of
+the core group ``core.RESOURCE``; of a longer group the first label counts. A module is loaded with
+the first request for its resource. The others have a plain `Strategy`.
 """
 
 from __future__ import annotations

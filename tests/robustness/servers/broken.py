@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from apiserver.endpoints import connection
 from apiserver.registry import list as listing
 from apiserver.registry import write as writing
 from apiserver.registry.codec import Stored
@@ -155,6 +156,11 @@ def hears_nothing() -> None:
     WatchCache._take_in = lambda self, batch: None  # type: ignore[method-assign]
 
 
+def has_little_patience() -> None:
+    """Wait a second where a minute or more is right. This breaks nothing but tests that wait."""
+    connection.IDLE_SECONDS = connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
+
+
 #: Faults and the guarantee that each of them breaks; "" for those that may not break any.
 FAULTS: Final[Mapping[Callable[[], None], str]] = {
     loses_what_it_acknowledged: "Acknowledged",
@@ -168,6 +174,7 @@ FAULTS: Final[Mapping[Callable[[], None], str]] = {
     resumes_late: "Reliable",
     hears_late: "",
     hears_nothing: "",
+    has_little_patience: "",
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -131,9 +132,15 @@ class Api:
         return reader
 
 
-async def connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a connection. Raises OSError."""
-    return await asyncio.open_connection(host, port, ssl=trusting(), limit=_LIMIT)
+async def connect(
+    host: str, port: int, connected: socket.socket | None = None, limit: int = _LIMIT
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection, on a socket that is connected if there is one. Raises OSError."""
+    if connected is None:
+        return await asyncio.open_connection(host, port, ssl=trusting(), limit=limit)
+    return await asyncio.open_connection(
+        sock=connected, ssl=trusting(), limit=limit, server_hostname=host
+    )
 
 
 @cache

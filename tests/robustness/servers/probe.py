@@ -55,7 +55,7 @@ async def measured(url: str, path: str) -> AsyncIterator[Measured]:
     try:
         assert await process.stdout.readline() == b"measuring\n"
         yield result
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(b""), 60)
         result.taken = json.loads(output)
     finally:
         if process.returncode is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
@@ -20,6 +21,9 @@ _ENFORCED: Final = "kubernetes.io/enforce-mountable-secrets"
 _CONTAINERS: Final = ("initContainers", "containers")
 # An hour and a little: clients renew tokens before they have to.
 _TOKEN_SECONDS: Final = 3607
+# For how long the default account of a new namespace is waited for: so often, so many seconds.
+_ATTEMPTS: Final = 10
+_PAUSE: Final = 0.05
 
 
 class ServiceAccount:
@@ -30,12 +34,13 @@ class ServiceAccount:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation == CREATE and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    async def revise(self, attributes: Attributes, reader: Reader) -> Object | None:
         pod = attributes.object
         assert pod is not None
         if MIRROR_POD in annotations_of(pod):
             return None
         name = pod["spec"].get("serviceAccountName") or _DEFAULT
+        await _wait_for_default(attributes.namespace, name, reader)
         account = _account(attributes, reader, name)
         pod = with_spec(pod, serviceAccountName=name, serviceAccount=name)
         if _automounts(account, pod):
@@ -62,6 +67,16 @@ class ServiceAccount:
             complaint = _complaint_about_secrets(pod["spec"], account, name)
             if complaint:
                 raise attributes.forbidden(complaint)
+
+
+async def _wait_for_default(namespace: str, name: str, reader: Reader) -> None:
+    # Whoever makes a namespace and at once a Pod in it may be faster than the account.
+    if name != _DEFAULT:
+        return
+    for _ in range(_ATTEMPTS):
+        if reader.get(SERVICE_ACCOUNTS, namespace, name) is not None:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 def _account(attributes: Attributes, reader: Reader, name: str) -> Object:

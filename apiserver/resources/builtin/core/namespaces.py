@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.names import dns1123_label_problems, label_key_problems
-from apiserver.machinery.objects import Object, name_of, with_metadata
+from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.definition import ResourceDefinition
@@ -29,7 +28,6 @@ NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _OF_DEPENDENTS: Final = frozenset([ORPHAN_FINALIZER, FOREGROUND_FINALIZER])
 _STANDARD_FINALIZERS: Final = frozenset([KUBERNETES, *_OF_DEPENDENTS])
 _RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {"finalize": {"f:status": {}}}
-_IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])
 
 
 def _cells(document: Object) -> list[Any]:
@@ -102,12 +100,6 @@ class NamespaceStrategy(Strategy):
             for index, finalizer in enumerate(finalizers)
             for error in _validate_finalizer(finalizer, f"spec.finalizers[{index}]")
         ]
-
-    def check_delete(self, existing: Object) -> None:
-        name = name_of(existing)
-        if name in _IMMORTAL:
-            why = "this namespace may not be deleted"
-            raise Forbidden.of(self.definition.group_resource, name, why)
 
     def mark_for_deletion(self, existing: Object, options: DeleteOptions) -> Object:
         status = {**(existing.get("status") or {}), "phase": TERMINATING}

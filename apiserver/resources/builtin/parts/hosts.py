@@ -28,8 +28,8 @@ def wildcard_problems(value: str) -> list[str]:
         problems.append(
             "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS "
             "subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and "
-            "end with an alphanumeric character (e.g. '*.example.com', regex used for validation is "
-            f"'{_WILDCARD_RULE}')"
+            "end with an alphanumeric character (e.g. '*.example.com', regex used for validation "
+            f"is '{_WILDCARD_RULE}')"
         )
     return problems
 

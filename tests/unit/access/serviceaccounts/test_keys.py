@@ -111,11 +111,11 @@ def test_a_key_of_another_sort_is_refused(pem: bytes) -> None:
 
 def test_the_documents_of_an_issuer_show_its_keys() -> None:
     ring = KeyRing(private_pem(RSA), [new_private_pem()])
-    documents = IssuerDocuments("https://issuer", "192.0.2.1:6443", ring)
+    documents = IssuerDocuments("https://issuer", "https://keys", ring)
     assert set(documents) == {CONFIGURATION, KEYS}
     assert json.loads(documents[CONFIGURATION]) == {
         "issuer": "https://issuer",
-        "jwks_uri": "https://192.0.2.1:6443/openid/v1/jwks",
+        "jwks_uri": "https://keys",
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
@@ -131,4 +131,4 @@ def test_the_documents_of_an_issuer_show_its_keys() -> None:
 
 
 def test_an_issuer_that_is_no_url_has_no_documents() -> None:
-    assert dict(IssuerDocuments("kubernetes", "192.0.2.1:6443", KeyRing(new_private_pem()))) == {}
+    assert dict(IssuerDocuments("kubernetes", "https://keys", KeyRing(new_private_pem()))) == {}

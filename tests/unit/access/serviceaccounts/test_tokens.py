@@ -13,13 +13,14 @@ import pytest
 from apiserver.access.authentication.chain import BadCredential
 from apiserver.access.serviceaccounts.claims import Bound, Term
 from apiserver.access.serviceaccounts.keys import KeyRing, new_private_pem
-from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
+from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.times import Clock, format_seconds
 from apiserver.machinery.users import UserInfo
 
 ISSUER, VAULT = "https://issuer", "vault"
 NOW = 1_700_000_000
+POLICY = Policy((ISSUER,), (ISSUER,))
 KEY = new_private_pem()
 
 
@@ -77,7 +78,7 @@ def tokens(cluster: Cluster, clock: Hands) -> ServiceAccountTokens:
 
 
 def tokens_of(keys: KeyRing, cluster: Cluster, clock: Clock) -> ServiceAccountTokens:
-    return ServiceAccountTokens(keys, [ISSUER], [ISSUER], cluster, cluster.refresh, clock)
+    return ServiceAccountTokens(keys, POLICY, cluster, cluster.refresh, clock)
 
 
 def issued(
@@ -297,7 +298,7 @@ async def test_what_is_no_token_of_the_issuer_is_left_to_others(
 
 async def test_a_token_of_another_issuer_is_left_to_others(cluster: Cluster, clock: Hands) -> None:
     other = ServiceAccountTokens(
-        KeyRing(KEY), ["https://other"], [ISSUER], cluster, cluster.refresh, clock
+        KeyRing(KEY), Policy(("https://other",), (ISSUER,)), cluster, cluster.refresh, clock
     )
     token = issued(other, cluster)
     assert await tokens_of(KeyRing(KEY), cluster, clock).authenticate(token) is None

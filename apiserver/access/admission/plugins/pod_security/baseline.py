@@ -93,8 +93,7 @@ def capabilities(pod: Pod) -> Violation | None:
         return None
     extra = quoted(sorted(set().union(*added.values())))
     detail = (
-        f"{listed('container', names)} must not include {extra} in "
-        "securityContext.capabilities.add"
+        f"{listed('container', names)} must not include {extra} in securityContext.capabilities.add"
     )
     return Violation("non-default capabilities", detail)
 

@@ -46,9 +46,7 @@ _RESTRICTED: Final = (
 )
 
 
-def violations(
-    policy: Policy, metadata: dict[str, Any], spec: dict[str, Any]
-) -> list[Violation]:
+def violations(policy: Policy, metadata: dict[str, Any], spec: dict[str, Any]) -> list[Violation]:
     """Return every rule of a policy that a Pod breaks."""
     pod = Pod(metadata, spec, policy.minor)
     checks = [check for check in _BASELINE if check.since <= policy.minor]

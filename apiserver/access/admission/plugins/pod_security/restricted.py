@@ -36,9 +36,7 @@ def allow_privilege_escalation(pod: Pod) -> Violation | None:
     ]
     if not names:
         return None
-    detail = (
-        f"{listed('container', names)} must set securityContext.allowPrivilegeEscalation=false"
-    )
+    detail = f"{listed('container', names)} must set securityContext.allowPrivilegeEscalation=false"
     return Violation("allowPrivilegeEscalation != false", detail)
 
 
