@@ -98,7 +98,7 @@ class Connection(web.RequestHandler):
         if self._stalled is not None:
             self._stalled.cancel()
         super().connection_lost(exc)
-        # Each knows the other, and what TLS keeps for a connection is a lot to leave to the collector.
+        # Each knows the other, and what TLS keeps for it is much to leave to the collector.
         self._request = None
         if reader is not None:
             reader.cancel()

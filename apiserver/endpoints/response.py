@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 
 from apiserver.endpoints import table
 from apiserver.endpoints.exchange import Exchange
+from apiserver.endpoints.longlist import AS_YAML, COMPACT, INDENTED, AsStored, encoded
 from apiserver.endpoints.negotiation import (
     JSON,
     PARTIAL,
@@ -26,6 +28,7 @@ from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
 from apiserver.registry.resource import Resource
+from apiserver.registry.turns import FEW
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 
@@ -97,15 +100,18 @@ def send_plain(
     return send_document(exchange, representation, shown, status)
 
 
-def send_list(
+async def send_list(
     exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     """Answer with a list, in the form that the client asked for."""
+    if len(found.items) > FEW:
+        return await _send_long_list(exchange, representation, resource, found)
     metadata = list_metadata(found)
     transform = representation.transform
     if not transform:
         if representation.media_type == JSON and not wants_indent(exchange):
-            return _send_parts(exchange, _list_parts(resource, metadata, found.items))
+            parts = list(AsStored(_list_document(resource, metadata, ()), found.items))
+            return _send_parts(exchange, parts, sum(map(len, parts)))
         document = _list_document(resource, metadata, found.items)
     elif transform == TABLE:
         include = table.included(first(exchange.query, "includeObject"))
@@ -115,12 +121,49 @@ def send_list(
     elif transform == PARTIAL_LIST:
         document = table.partial_list(found.items, metadata, representation.version)
     else:
-        definition = resource.definition
-        raise NotAcceptable(
-            f"you requested {PARTIAL}, but the requested object is a list "
-            f"(*{_go_package(definition)}.{definition.list_kind})"
-        )
+        raise _no_list(resource)
     return send_document(exchange, representation, document)
+
+
+async def _send_long_list(
+    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
+) -> web.StreamResponse:
+    metadata, transform, items = list_metadata(found), representation.transform, found.items
+    indented = representation.media_type == JSON and wants_indent(exchange)
+    member, show = "items", _without_type
+    if not transform:
+        document = _list_document(resource, metadata, ())
+        if representation.media_type == JSON and not indented:
+            body = AsStored(document, items)
+            return _send_parts(exchange, body, await body.size())
+    elif transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        printer = resource.strategy.printer
+        document = table.of_objects((), include, metadata, printer=printer)
+        member, show = "rows", partial(table.rows, printer=printer, include=include)
+    elif transform == PARTIAL_LIST:
+        document = table.partial_list((), metadata, representation.version) | {"metadata": metadata}
+        show = partial(table.partials, version=representation.version)
+    else:
+        raise _no_list(resource)
+    form = AS_YAML if representation.media_type == YAML else INDENTED if indented else COMPACT
+    parts = await encoded(document, member, items, show, form)
+    return _send_parts(exchange, parts, sum(map(len, parts)), 200, representation.media_type)
+
+
+def _no_list(resource: Resource) -> NotAcceptable:
+    definition = resource.definition
+    return NotAcceptable(
+        f"you requested {PARTIAL}, but the requested object is a list "
+        f"(*{_go_package(definition)}.{definition.list_kind})"
+    )
+
+
+def _without_type(items: Sequence[Stored]) -> list[Object]:
+    return [
+        {key: value for key, value in stored.object.items() if key not in _TYPE_META}
+        for stored in items
+    ]
 
 
 def send_document(
@@ -142,7 +185,7 @@ def send_bytes(
 ) -> web.StreamResponse:
     """Answer with bytes, compressed where they are many and the client takes it."""
     if len(data) > _GZIP_THRESHOLD:
-        return _send_parts(exchange, [data], status, media_type)
+        return _send_parts(exchange, [data], len(data), status, media_type)
     return reply(status, data, media_type)
 
 
@@ -157,9 +200,12 @@ def list_metadata(found: ObjectList) -> dict[str, Any]:
 
 
 def _send_parts(
-    exchange: Exchange, parts: list[bytes], status: int = 200, media_type: str = JSON
+    exchange: Exchange,
+    parts: Iterable[bytes],
+    size: int,
+    status: int = 200,
+    media_type: str = JSON,
 ) -> web.StreamResponse:
-    size = sum(map(len, parts))
     headers = {"Content-Type": media_type}
     if size > _GZIP_THRESHOLD and _takes_gzip(exchange):
         headers["Content-Encoding"] = "gzip"
@@ -179,25 +225,6 @@ def _takes_gzip(exchange: Exchange) -> bool:
     return any(token.strip() == "gzip" for token in accepted)
 
 
-def _list_parts(
-    resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
-) -> list[bytes]:
-    definition = resource.definition
-    head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (
-        definition.list_kind.encode(),
-        definition.api_version.encode(),
-        dump_json(metadata),
-    )
-    parts = [head]
-    for stored in items:
-        parts.append(stored.item)
-        parts.append(b",")
-    if items:
-        parts.pop()
-    parts.append(b"]}\n")
-    return parts
-
-
 def _list_document(
     resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
 ) -> dict[str, Any]:
@@ -205,8 +232,5 @@ def _list_document(
         "kind": resource.definition.list_kind,
         "apiVersion": resource.definition.api_version,
         "metadata": metadata,
-        "items": [
-            {key: value for key, value in stored.object.items() if key not in _TYPE_META}
-            for stored in items
-        ],
+        "items": _without_type(items),
     }

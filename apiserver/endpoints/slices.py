@@ -1,10 +1,14 @@
-"""Large bodies, written a slice at a time: none of them holds up other requests for long."""
+"""Large bodies, written a slice at a time: none of them holds up other requests for long.
+
+Parts may be made while they are written. Between two slices others get their turn, even if the
+client takes everything at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from aiohttp.abc import AbstractStreamWriter
@@ -18,13 +22,14 @@ _GZIP_WINDOW: Final = 31
 class Slices(Payload):
     """A body in parts; what is due is written when the client has taken what went before."""
 
-    def __init__(self, parts: list[bytes], size: int, media_type: str) -> None:
+    def __init__(self, parts: Iterable[bytes], size: int, media_type: str) -> None:
         super().__init__(parts, content_type=media_type)
         self._size = size
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         for data in slices(self._value):
             await writer.write(data)
+            await asyncio.sleep(0)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -38,7 +43,7 @@ class Slices(Payload):
 class GzippedSlices(Payload):
     """The same, compressed beside the event loop."""
 
-    def __init__(self, parts: list[bytes], media_type: str) -> None:
+    def __init__(self, parts: Iterable[bytes], media_type: str) -> None:
         super().__init__(parts, content_type=media_type)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
@@ -60,7 +65,7 @@ class GzippedSlices(Payload):
         return b"".join(self._value).decode(encoding, errors)
 
 
-def slices(parts: list[bytes]) -> Iterator[bytes]:
+def slices(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Join parts into slices of about the same size, and cut those that are larger."""
     pending: list[bytes] = []
     size = 0

@@ -26,10 +26,10 @@ from apiserver.endpoints.frames import Framer, Frames, error_frame
 from apiserver.endpoints.headers import complete
 from apiserver.endpoints.negotiation import Representation
 from apiserver.machinery.errors import StatusError
+from apiserver.registry.turns import Turn, few_at_a_time
 from apiserver.registry.watch import Watch
 
 _SHORTEST, _LONGEST = 1800, 3600
-_SLICE: Final = 500
 #: How much may wait in a client's connection before nothing more is written to it, in bytes.
 _HIGH_WATER: Final = 1024 * 1024
 _RETRY: Final = 0.05
@@ -125,11 +125,13 @@ class _Stream:
 
     async def run(self, seconds: float) -> None:
         """Write the beginning, then whatever becomes due, until the watch ends."""
+        turn = Turn()
         try:
             async with aclosing(self._watch.opening()) as opening:
                 async for events in opening:
-                    for start in range(0, len(events), _SLICE):
-                        await self._channel.write(self._framer.events(events[start : start + _SLICE]))
+                    for some in few_at_a_time(events):
+                        await self._channel.write(self._framer.events(some))
+                        await turn.over()
         except StatusError as error:
             await self._channel.write([error_frame(error)])
             return

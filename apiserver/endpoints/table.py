@@ -49,8 +49,13 @@ def of_objects(
         "columnDefinitions": [_definition(column) for column in printer.columns]
         if columns
         else None,
-        "rows": [_row(stored.object, printer, include, now) for stored in items],
+        "rows": _rows(items, printer, include, now),
     }
+
+
+def rows(items: Sequence[Stored], *, printer: Printer | None, include: str) -> list[dict[str, Any]]:
+    """Return the rows of a Table that show objects."""
+    return _rows(items, printer or printing.DEFAULT, include, time.time())
 
 
 def object_metadata(stored: Stored) -> dict[str, Any]:
@@ -77,8 +82,13 @@ def partial_list(
         "apiVersion": f"meta.k8s.io/{version}",
         # Upstream makes nothing at all of an empty list, its resourceVersion included.
         "metadata": metadata if items else {},
-        "items": [partial(stored.object, version) for stored in items] or None,
+        "items": partials(items, version) or None,
     }
+
+
+def partials(items: Sequence[Stored], version: str = "v1") -> list[dict[str, Any]]:
+    """Return the PartialObjectMetadata of objects."""
+    return [partial(stored.object, version) for stored in items]
 
 
 def _definition(column: Column) -> dict[str, Any]:
@@ -89,6 +99,12 @@ def _definition(column: Column) -> dict[str, Any]:
         "description": column.description or description_of(column.source),
         "priority": column.priority,
     }
+
+
+def _rows(
+    items: Sequence[Stored], printer: Printer, include: str, now: float
+) -> list[dict[str, Any]]:
+    return [_row(stored.object, printer, include, now) for stored in items]
 
 
 def _row(document: Object, printer: Printer, include: str, now: float) -> dict[str, Any]:

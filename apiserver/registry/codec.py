@@ -63,6 +63,12 @@ class Stored:
         return b"{" + body[self._head + 1 :]
 
     @property
+    def item_size(self) -> int:
+        """How many bytes the item of a list has. Raises Corrupt."""
+        body = self.body
+        return len(body) - self._head
+
+    @property
     def object(self) -> Object:
         """The object with its resourceVersion; shared, so never to be changed. Raises Corrupt."""
         known = self._object
@@ -105,12 +111,12 @@ class Stored:
         return shown
 
     def _splice(self, raw: bytes) -> None:
-        if not raw.startswith(b'{"kind":'):
-            raw = _rearranged(self.key, raw)
-        head = raw.find(_METADATA)
-        # A kind or a version cannot hold the text that is sought, so the first one is the right one.
+        head = _metadata_after_kind_and_version(raw)
         if head < 0:
-            raise Corrupt(self.key, "it has no metadata")
+            raw = _rearranged(self.key, raw)
+            head = _metadata_after_kind_and_version(raw)
+            if head < 0:
+                raise Corrupt(self.key, "its kind and its apiVersion are no names")
         start = head + len(_METADATA)
         comma = b"" if raw[start : start + 1] == b"}" else b","
         version = b'"resourceVersion":"%d"' % self.revision
@@ -140,6 +146,12 @@ def arrange(document: Object) -> Object:
         metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
     head = {"kind": document["kind"], "apiVersion": document["apiVersion"], "metadata": metadata}
     return {**head, **{key: value for key, value in document.items() if key not in head}}
+
+
+def _metadata_after_kind_and_version(raw: bytes) -> int:
+    # With four strings before it, it is what follows the kind and the version, and nothing within.
+    head = raw.find(_METADATA) if raw.startswith(b'{"kind":"') else -1
+    return head if head > 0 and raw.count(b'"', 0, head) == 8 else -1
 
 
 def _parse(key: str, data: bytes) -> Object:

@@ -13,6 +13,7 @@ from apiserver.registry import continuation, freshness
 from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Resource, Selected
 from apiserver.registry.selection import Selection
+from apiserver.registry.turns import Turn, few_at_a_time
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record
 
@@ -128,15 +129,19 @@ def _range(prefix: str, within: str, options: ListOptions) -> _Range:
 
 async def _read(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
     if selection and not span.limit and await _is_in_memory(resource, span):
-        return _from_memory(resource, span, selection)
+        return await _from_memory(resource, span, selection)
     page = await _page(resource, span, span.limit)
-    records = _chosen(page.records, selection)
+    records = await _chosen(page.records, selection, span.limit)
     revision = page.revision
     while span.limit and page.remaining and len(records) < span.limit:
         following = page.records[-1].key + "\0"
-        pinned = _Range(span.prefix, span.within, following, revision)
-        page = await _page(resource, pinned, _FETCH_LIMIT)
-        records += _chosen(page.records, selection)
+        if resource.store.seen == revision:
+            # All that is left, since memory goes on while it is looked through.
+            page = resource.store.page(span.within, start=following)
+        else:
+            pinned = _Range(span.prefix, span.within, following, revision)
+            page = await _page(resource, pinned, _FETCH_LIMIT)
+        records += await _chosen(page.records, selection, span.limit - len(records))
     more = page.remaining + max(len(records) - span.limit, 0) if span.limit else 0
     if span.limit:
         records = records[: span.limit]
@@ -156,7 +161,7 @@ async def _is_in_memory(resource: Resource, span: _Range) -> bool:
     return span.revision == LATEST and await resource.store.refresh()
 
 
-def _from_memory(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
+async def _from_memory(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
     # Clients poll: while nothing changes below the prefix, the same selection has the same result.
     store, revision = resource.store, str(resource.store.seen)
     key = (span.within, selection.conditions)
@@ -164,7 +169,7 @@ def _from_memory(resource: Resource, span: _Range, selection: Selection) -> Obje
     if known is not None and known.revision >= store.changed(span.within):
         return ObjectList(known.items, revision)
     page = store.page(span.within)
-    items = [record.value for record in selection.of(page.records)]
+    items = [record.value for record in await _chosen(page.records, selection)]
     if len(items) <= _MOST_REMEMBERED_ITEMS:
         if len(resource.selected) >= _MOST_REMEMBERED:
             resource.selected.pop(next(iter(resource.selected)))
@@ -180,8 +185,20 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
     return await store.list(span.within, start=span.start, limit=limit, revision=span.revision)
 
 
-def _chosen(records: Sequence[Record[Stored]], selection: Selection) -> list[Record[Stored]]:
-    return selection.of(records) if selection else list(records)
+async def _chosen(
+    records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
+) -> list[Record[Stored]]:
+    """Return the records that are selected; ``enough`` and a few more of them where it is given."""
+    if not selection:
+        return list(records)
+    found: list[Record[Stored]] = []
+    turn = Turn()
+    for some in few_at_a_time(records):
+        found += selection.of(some)
+        if 0 < enough < len(found):
+            break
+        await turn.over()
+    return found
 
 
 def _expired(span: _Range, options: ListOptions) -> Expired:

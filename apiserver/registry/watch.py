@@ -35,6 +35,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.list import within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
+from apiserver.registry.turns import Turn, few_at_a_time
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
 from storage.hub import Watcher
 from storage.interface import Event
@@ -208,8 +209,14 @@ class Watch:
         page = store.page(self._scope.prefix)
         self._subscribe(page.revision)
         self._told = page.revision
-        records = self._selection.of(page.records) if self._selection else page.records
-        events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
+        events: list[WatchEvent] = []
+        turn = Turn()
+        for some in few_at_a_time(page.records):
+            if events:
+                yield events
+            records = self._selection.of(some) if self._selection else some
+            events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
+            await turn.over()
         if self._start.bookmarks:
             events.append(self._bookmark(page.revision, {INITIAL_EVENTS_END: "true"}))
         yield events

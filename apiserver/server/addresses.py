@@ -15,8 +15,8 @@ _SERVICE_NAMES: Final = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
-# A client that vanished without a word is asked for after a while, and given up on some time later;
-# what is sent to it waits no longer either. Accepted sockets inherit this from the one that listens.
+# A client that vanished without a word is asked for after a while, and given up some time later;
+# what is sent to it waits no longer either. Sockets inherit this from the one that accepts them.
 _PROBES: Final = {
     "TCP_KEEPIDLE": 30,
     "TCP_KEEPINTVL": 10,

@@ -217,7 +217,7 @@ def _announce(url: str, kubeconfig: Path) -> None:
 
 
 def _raise_file_limit() -> None:
-    # Every connection is a file. The soft limit protects programs that use select, as none does here.
+    # Every connection is a file. The soft limit is for programs that use select; none does here.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= most:

@@ -167,7 +167,8 @@ def test_an_operator_goes_on_after_restarts_and_after_history_is_forgotten(
     kubectl = own_kubectl
     with running_operator(kubectl, tmp_path) as operator:
         create(kubectl, "a", ticking="yes")
-        operator.wait_until(lambda: operator.of("a")[:1] == ["made"] and operator.ticks() > 0)
+        kubectl("wait", "configmap/a", "--timeout=20s", "--for=jsonpath={.data.greeting}=hello, a")
+        operator.wait_until(lambda: operator.ticks() > 0)
         own_server.kill()
         own_server.start()
         change(kubectl, "a", colour="red")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.clients.conftest import ON_ONE_STORE, Kubectl
+from tests.server_process import ServerProcess
 
 OBJECTS = """
 apiVersion: v1
@@ -45,6 +46,16 @@ def filled(kubectl: Kubectl) -> Kubectl:
     return kubectl
 
 
+@pytest.fixture(scope="module")
+def shared(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """kubectl, with a few objects that no test changes."""
+    home = tmp_path_factory.mktemp("home")
+    Kubectl(server.kubeconfig, home)("create", "namespace", "shared")
+    kubectl = Kubectl(server.kubeconfig, home, "shared")
+    kubectl("create", "-f", "-", stdin=OBJECTS)
+    return kubectl
+
+
 def column(text: str, name: str) -> list[str]:
     """Return a column of a table as kubectl prints it."""
     header, *rows = text.splitlines()
@@ -70,24 +81,24 @@ def meanwhile(kubectl: Kubectl, *commands: Sequence[str]) -> Iterator[None]:
         thread.join()
 
 
-def test_tables_are_plain_wide_labelled_sorted_and_for_all_namespaces(filled: Kubectl) -> None:
-    plain = filled("get", "pods")
+def test_tables_are_plain_wide_labelled_sorted_and_for_all_namespaces(shared: Kubectl) -> None:
+    plain = shared("get", "pods")
     assert plain.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
     assert column(plain, "NAME") == ["back", "front"]
     assert column(plain, "READY") == ["0/1", "0/2"]
-    wide = filled("get", "pods", "-o", "wide")
+    wide = shared("get", "pods", "-o", "wide")
     assert column(wide, "NODE") == ["<none>", "one"]
     assert wide.splitlines()[0].endswith("READINESS GATES")
-    labelled = filled("get", "pods", "--show-labels", "-L", "tier")
+    labelled = shared("get", "pods", "--show-labels", "-L", "tier")
     assert column(labelled, "TIER") == ["back", "front"]
     assert column(labelled, "LABELS") == ["app=web,tier=back", "app=web,tier=front"]
-    by_image = filled("get", "pods", "--sort-by=.spec.containers[0].image")
+    by_image = shared("get", "pods", "--sort-by=.spec.containers[0].image")
     assert column(by_image, "NAME") == ["front", "back"]
-    everywhere = filled("get", "pods", "-A")
-    assert column(everywhere, "NAMESPACE").count(filled.namespace) == 2
-    assert column(filled("get", "secret,configmap"), "NAME")[0] == "secret/key"
-    assert filled("get", "pods", "--no-headers", "--chunk-size=1").count("\n") == 2
-    assert "No resources found" in filled.run("get", "jobs").stderr
+    everywhere = shared("get", "pods", "-A")
+    assert column(everywhere, "NAMESPACE").count(shared.namespace) == 2
+    assert column(shared("get", "secret,configmap"), "NAME")[0] == "secret/key"
+    assert shared("get", "pods", "--no-headers", "--chunk-size=1").count("\n") == 2
+    assert "No resources found" in shared.run("get", "jobs").stderr
 
 
 SHOWN = [
@@ -106,22 +117,22 @@ SHOWN = [
 @ON_ONE_STORE
 @pytest.mark.parametrize(("form", "shown"), SHOWN)
 def test_output_has_the_form_that_is_asked_for(
-    filled: Kubectl, form: tuple[str, ...], shown: str
+    shared: Kubectl, form: tuple[str, ...], shown: str
 ) -> None:
-    assert filled("get", "pods", *form) == shown
+    assert shared("get", "pods", *form) == shown
 
 
-def test_json_and_yaml_are_whole_objects(filled: Kubectl) -> None:
-    front = filled.json("get", "pod", "front")
+def test_json_and_yaml_are_whole_objects(shared: Kubectl) -> None:
+    front = shared.json("get", "pod", "front")
     assert (front["apiVersion"], front["kind"]) == ("v1", "Pod")
     assert "managedFields" not in front["metadata"]
-    with_owners = filled.json("get", "pod", "front", "--show-managed-fields")
+    with_owners = shared.json("get", "pod", "front", "--show-managed-fields")
     (owner,) = with_owners["metadata"].pop("managedFields")
     assert (owner["manager"], owner["operation"]) == ("kubectl-create", "Update")
     assert with_owners == front
-    as_yaml = filled("get", "pod", "front", "-o", "yaml")
+    as_yaml = shared("get", "pod", "front", "-o", "yaml")
     assert "  nodeName: one\n" in as_yaml
-    raw = json.loads(filled("get", "--raw", f"/api/v1/namespaces/{filled.namespace}/pods/front"))
+    raw = json.loads(shared("get", "--raw", f"/api/v1/namespaces/{shared.namespace}/pods/front"))
     assert raw["metadata"]["uid"] == front["metadata"]["uid"]
 
 
@@ -141,18 +152,18 @@ SELECTED = [
 
 @ON_ONE_STORE
 @pytest.mark.parametrize(("what", "flag", "selector", "names"), SELECTED)
-def test_selectors_choose(filled: Kubectl, what: str, flag: str, selector: str, names: str) -> None:
-    found = filled("get", what, flag, selector, "-o", "jsonpath={.items[*].metadata.name}")
+def test_selectors_choose(shared: Kubectl, what: str, flag: str, selector: str, names: str) -> None:
+    found = shared("get", what, flag, selector, "-o", "jsonpath={.items[*].metadata.name}")
     assert found == names
 
 
-def test_what_cannot_be_selected_or_is_not_known_is_refused(filled: Kubectl) -> None:
-    refused = filled.refused("get", "configmaps", "--field-selector=data.colour=red")
+def test_what_cannot_be_selected_or_is_not_known_is_refused(shared: Kubectl) -> None:
+    refused = shared.refused("get", "configmaps", "--field-selector=data.colour=red")
     assert '"data.colour" is not a known field selector: only "metadata.name"' in refused
-    assert "found '=', expected: ','" in filled.refused("get", "pods", "-l", "a=b=c!")
-    assert 'doesn\'t have a resource type "nosuch"' in filled.refused("get", "nosuch")
-    assert 'pods "x" not found' in filled.refused("get", "pods", "x", "front")
-    assert "could not find the requested resource" in filled.refused("get", "--raw", "/api/v2")
+    assert "found '=', expected: ','" in shared.refused("get", "pods", "-l", "a=b=c!")
+    assert 'doesn\'t have a resource type "nosuch"' in shared.refused("get", "nosuch")
+    assert 'pods "x" not found' in shared.refused("get", "pods", "x", "front")
+    assert "could not find the requested resource" in shared.refused("get", "--raw", "/api/v2")
 
 
 def test_a_watch_shows_what_is_there_and_then_what_happens(filled: Kubectl) -> None:
@@ -226,20 +237,20 @@ EXPLAINED = [
 @ON_ONE_STORE
 @pytest.mark.parametrize(("what", "says"), EXPLAINED)
 def test_kinds_and_their_fields_are_explained(
-    kubectl: Kubectl, what: str, says: tuple[str, ...]
+    shared: Kubectl, what: str, says: tuple[str, ...]
 ) -> None:
-    shown = kubectl("explain", what)
+    shown = shared("explain", what)
     for words in says:
         assert words in shown
-    assert 'field "nosuch" does not exist' in kubectl.refused("explain", "pod.spec.nosuch")
+    assert 'field "nosuch" does not exist' in shared.refused("explain", "pod.spec.nosuch")
 
 
 @ON_ONE_STORE
-def test_the_documentation_of_old_clients_is_served_too(kubectl: Kubectl) -> None:
-    shown = kubectl("explain", "--output=plaintext-openapiv2", "cronjob.spec.schedule")
+def test_the_documentation_of_old_clients_is_served_too(shared: Kubectl) -> None:
+    shown = shared("explain", "--output=plaintext-openapiv2", "cronjob.spec.schedule")
     assert "FIELD:    schedule <string>" in shown
     assert "The schedule in Cron format" in shown
-    assert "spec	<" in kubectl(
+    assert "spec	<" in shared(
         "explain", "--output=plaintext-openapiv2", "ingress", "--recursive"
     )
 
@@ -255,8 +266,8 @@ DESCRIBED = [
 
 @ON_ONE_STORE
 @pytest.mark.parametrize(("what", "name", "says"), DESCRIBED)
-def test_objects_are_described(filled: Kubectl, what: str, name: str, says: str) -> None:
-    assert re.search(says, filled("describe", what, name))
+def test_objects_are_described(shared: Kubectl, what: str, name: str, says: str) -> None:
+    assert re.search(says, shared("describe", what, name))
 
 
 def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
@@ -288,43 +299,43 @@ def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
 
 
 @ON_ONE_STORE
-def test_what_needs_a_node_fails_cleanly(filled: Kubectl) -> None:
+def test_what_needs_a_node_fails_cleanly(shared: Kubectl) -> None:
     for command in (
         ("logs", "front", "-c", "c"),
         ("exec", "back", "--", "true"),
         ("cp", "back:/etc/hosts", "/tmp/never"),
         ("attach", "back"),
     ):
-        done = filled.run(*command)
+        done = shared.run(*command)
         assert done.returncode == 1, command
         assert "rror" in done.stderr
         assert "panic" not in done.stderr
-    assert "pod is not running" in filled.refused("port-forward", "back", "8080:80")
-    assert "Metrics API not available" in filled.refused("top", "pods")
+    assert "pod is not running" in shared.refused("port-forward", "back", "8080:80")
+    assert "Metrics API not available" in shared.refused("top", "pods")
 
 
 @ON_ONE_STORE
-def test_what_is_served_is_listed(kubectl: Kubectl) -> None:
-    listed = kubectl("api-resources", "--no-headers").splitlines()
+def test_what_is_served_is_listed(shared: Kubectl) -> None:
+    listed = shared("api-resources", "--no-headers").splitlines()
     short = {line.split()[0]: line.split()[1] for line in listed}
     assert short["configmaps"] == "cm"
     assert short["customresourcedefinitions"] == "crd,crds"
-    only = kubectl("api-resources", "--namespaced=false", "--api-group=rbac.authorization.k8s.io")
+    only = shared("api-resources", "--namespaced=false", "--api-group=rbac.authorization.k8s.io")
     assert column(only, "NAME") == ["clusterrolebindings", "clusterroles"]
-    able = kubectl("api-resources", "--verbs=list,patch", "-o", "name").split()
+    able = shared("api-resources", "--verbs=list,patch", "-o", "name").split()
     assert "pods" in able
     assert "selfsubjectreviews.authentication.k8s.io" not in able
-    everything = kubectl("api-resources", "--categories=all", "-o", "name").split()
+    everything = shared("api-resources", "--categories=all", "-o", "name").split()
     assert everything[:2] == ["pods", "replicationcontrollers"]
     assert "cronjobs.batch" in everything
 
 
 @ON_ONE_STORE
-def test_the_cluster_and_its_configuration_are_told(kubectl: Kubectl) -> None:
-    server = kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
-    told = re.sub(r"\x1b\[[0-9;]*m", "", kubectl("cluster-info"))
+def test_the_cluster_and_its_configuration_are_told(shared: Kubectl) -> None:
+    server = shared("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+    told = re.sub(r"\x1b\[[0-9;]*m", "", shared("cluster-info"))
     assert f"Kubernetes control plane is running at {server}\n" in told
-    version = json.loads(kubectl("version", "-o", "json"))["serverVersion"]
+    version = json.loads(shared("version", "-o", "json"))["serverVersion"]
     assert (version["major"], version["minor"]) == ("1", "36")
-    assert kubectl("get", "--raw", "/healthz") == "ok"
-    assert json.loads(kubectl("get", "--raw", "/openapi/v3"))["paths"]["apis/apps/v1"]
+    assert shared("get", "--raw", "/healthz") == "ok"
+    assert json.loads(shared("get", "--raw", "/openapi/v3"))["paths"]["apis/apps/v1"]

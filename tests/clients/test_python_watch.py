@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -48,14 +51,10 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def seen(events: Iterator[Any], count: int) -> list[tuple[str, str]]:
-    """Return type and name of the next events."""
-    found = []
-    for event in events:
-        found.append((event["type"], event["object"].metadata.name))
-        if len(found) == count:
-            break
-    return found
+def seen(events: Generator[Any], count: int) -> list[tuple[str, str]]:
+    """Return type and name of the next events of a watch, which ends with them."""
+    with closing(events):
+        return [(event["type"], event["object"].metadata.name) for event in islice(events, count)]
 
 
 def test_a_watch_resumes_where_it_was_and_after_a_restart(
@@ -69,7 +68,6 @@ def test_a_watch_resumes_where_it_was_and_after_a_restart(
     events = watching.stream(follow, namespace, resource_version=version, timeout_seconds=20)
     assert seen(events, 1) == [("ADDED", "a")]
     middle = watching.resource_version
-    watching.stop()
     own_server.kill()
     own_server.start()
     core.delete_namespaced_config_map("a", namespace)
@@ -104,8 +102,8 @@ def test_a_watch_of_what_is_forgotten_has_to_begin_anew(
         follow(namespace, limit=1, _continue=token)
     assert expired.value.status == 410
     # The answer has a token to go on with, at another version.
-    another = client.ApiClient().deserialize(expired.value.body, "object", "application/json")
-    page = follow(namespace, _continue=another["metadata"]["continue"])
+    status = json.loads(expired.value.body)
+    page = follow(namespace, _continue=status["metadata"]["continue"])
     assert [item.metadata.name for item in page.items] == ["b", "c"]
 
 

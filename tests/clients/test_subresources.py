@@ -52,6 +52,12 @@ RUNNING = '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"
 SPENT = '{"status":{"observedGeneration":1,"desiredHealthy":1,"currentHealthy":1,"expectedPods":1}}'
 
 
+def have_account(kubectl: Kubectl) -> None:
+    """Let there be the account that Pods need, whoever makes it."""
+    if kubectl.run("get", "serviceaccount", "default").returncode:
+        kubectl("create", "serviceaccount", "default")
+
+
 @pytest.mark.parametrize("flags", [(), ("--current-replicas=2",), ("--resource-version={}",)])
 def test_a_deployment_is_scaled(kubectl: Kubectl, flags: tuple[str, ...]) -> None:
     kubectl("create", "-f", "-", stdin=DEPLOYMENT)
@@ -74,6 +80,7 @@ def test_a_scale_that_was_changed_by_others_is_a_conflict(kubectl: Kubectl) -> N
 
 def test_a_node_is_drained_of_what_no_budget_protects(kubectl: Kubectl) -> None:
     node = f"node-{uuid.uuid4().hex[:8]}"
+    have_account(kubectl)
     kubectl("create", "-f", "-", stdin=NODE % node)
     kubectl("create", "-f", "-", stdin=BUDGET)
     kubectl("patch", "pdb", "b", "--subresource=status", "--type=merge", "-p", SPENT)
@@ -154,6 +161,7 @@ def test_tokens_are_signed_and_bounded_as_the_flags_say(tmp_path: Path) -> None:
 
 
 def test_a_pod_that_does_not_run_says_so(kubectl: Kubectl) -> None:
+    have_account(kubectl)
     kubectl("run", "p", "--image=busybox")
     assert kubectl("logs", "p") == ""
     done = kubectl.run("exec", "p", "--", "ls")

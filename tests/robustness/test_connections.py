@@ -356,7 +356,8 @@ async def test_a_client_that_only_listens_from_now_on_leaves_nothing(server: Ser
                 if tells_tls:
                     writer.close()
                 else:
-                    with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as raw:
+                    descriptor = writer.get_extra_info("socket").fileno()
+                    with socket.socket(fileno=os.dup(descriptor)) as raw:
                         raw.shutdown(socket.SHUT_WR)
                 assert await until(server, WATCHES, lambda found: found <= watches, 5) <= watches
     assert await until(server, OPEN, lambda found: found <= connections, 5) <= connections

@@ -1,4 +1,4 @@
-"""Traffic on servers under failures: whatever is killed, frozen or cut, clients are told the truth."""
+"""Traffic on servers under failures: whatever is killed or cut, clients are told the truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.errors import Compacted, Unavailable
 from storage.etcd.store import EtcdStore
 from tests.contract.etcd.proxy import proxied
 from tests.robustness.runs import SECONDS
-from tests.robustness.servers.runs import ROOT, FileJudge, Run, carry_out, etcd_judge
+from tests.robustness.servers.runs import FileJudge, Run, carry_out, etcd_judge
 from tests.robustness.servers.topology import (
     Topology,
     find_haproxy,

@@ -1,8 +1,8 @@
 """Two servers on one etcd: what was written through one is known to the other, at once.
 
 One of them is deaf: its feed of the store says nothing any more, so that nothing in its memory is
-current. It must then ask for whatever it answers: no read, refusal, dry run, nor change that changes
-nothing may be decided on what it remembers.
+current. It must then ask for whatever it answers: no read, refusal or dry run, and no change that
+changes nothing, may be decided on what it remembers.
 """
 
 from __future__ import annotations
@@ -228,7 +228,8 @@ async def test_what_was_written_elsewhere_is_told_to_watches_in_milliseconds(pai
 
     async def watch(url: str, heard: asyncio.Event) -> None:
         watching = Api.at(url)
-        query = "?watch=1&allowWatchBookmarks=1&sendInitialEvents=1&resourceVersionMatch=NotOlderThan"
+        query = "?watch=1&sendInitialEvents=1&resourceVersionMatch=NotOlderThan"
+        query += "&allowWatchBookmarks=1"
         async with aclosing(watching.watch(writer.path + query)) as events:
             async for event in events:
                 heard.set()

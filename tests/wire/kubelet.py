@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from aiohttp import WSMsgType, web
 from cryptography import x509
@@ -80,6 +81,10 @@ async def serving_kubelet(directory: Path) -> AsyncIterator[Kubelet]:
     try:
         yield kubelet
     finally:
+        # Connections are cut, not wound down: nobody would be left to do that.
+        for connection in runner.server.connections if runner.server else ():
+            if connection.transport is not None:
+                cast("asyncio.Transport", connection.transport).abort()
         await runner.cleanup()
 
 
@@ -89,12 +94,27 @@ async def serving_streams(
     answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> AsyncIterator[int]:
     """Serve a kubelet that speaks whatever ``answer`` speaks, and yield its port."""
-    server = await asyncio.start_server(answer, HOST, 0, ssl=_context(directory))
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
+        await answer(reader, writer)
+        await closed(writer)
+
+    server = await asyncio.start_server(serve, HOST, 0, ssl=_context(directory))
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.gather(*serving)
         await server.wait_closed()
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, and return when it is."""
+    writer.close()
+    with suppress(ConnectionError, ssl.SSLError):
+        await writer.wait_closed()
 
 
 def _context(directory: Path) -> ssl.SSLContext:

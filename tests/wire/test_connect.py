@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tests.wire.conftest import Answer, Api
-from tests.wire.kubelet import HOST, Kubelet, serving_kubelet, serving_streams
+from tests.wire.kubelet import HOST, Kubelet, closed, serving_kubelet, serving_streams
 
 CONTAINER = {"name": "c", "image": "i"}
 UPGRADE = {
@@ -192,7 +192,6 @@ async def test_any_protocol_is_passed_through_as_it_is(
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\n\r\n\x80\x03")
         writer.write((await reader.readexactly(4))[::-1])
         await writer.drain()
-        writer.close()
 
     async with serving_streams(tmp_path, backend) as port:
         pod = await add_pod(api, namespace, nodeName=await add_node(api, port))
@@ -205,7 +204,7 @@ async def test_any_protocol_is_passed_through_as_it_is(
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         writer.write(b"\x00GE\x01")
         assert await asyncio.wait_for(reader.read(), 10) == b"\x80\x03\x01EG\x00"
-        writer.close()
+        await closed(writer)
     request = (await taken).decode()
     assert request.startswith(f"POST /exec/{namespace}/p/c?output=1&command=ls HTTP/1.1\r\n")
     assert "Authorization" not in request
@@ -218,7 +217,6 @@ async def test_a_log_that_breaks_off_is_not_taken_for_a_whole_one(
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
-        writer.close()
 
     async with serving_streams(tmp_path, backend) as port:
         pod = await add_pod(api, namespace, nodeName=await add_node(api, port))

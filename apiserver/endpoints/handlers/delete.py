@@ -42,7 +42,7 @@ async def deletecollection(exchange: Exchange, target: Target) -> web.StreamResp
     resource, context = target.resource, target.context(exchange)
     _warn(target, context, options)
     found = await delete_collection(resource, context, options, selected)
-    return send_list(exchange, representation, resource, found)
+    return await send_list(exchange, representation, resource, found)
 
 
 def _warn(target: Target, context: RequestContext, options: DeleteOptions) -> None:

@@ -17,4 +17,4 @@ async def list_(exchange: Exchange, target: Target, options: ListOptions) -> web
     representation = negotiate(exchange.header("Accept"))
     context = target.context(exchange)
     found = await list_objects(target.resource, context.namespace, options)
-    return send_list(exchange, representation, target.resource, found)
+    return await send_list(exchange, representation, target.resource, found)

@@ -151,7 +151,7 @@ def hears_late() -> None:
 
 
 def hears_nothing() -> None:
-    """Have the feed of the store say nothing after the start. This breaks no promise but watches'."""
+    """Have the feed of the store say nothing any more. Only what watches promise is broken."""
 
     WatchCache._take_in = lambda self, batch: None  # type: ignore[method-assign]
 

@@ -34,7 +34,7 @@ def room_for(count: int, others: int = 500) -> int:
 
 
 async def crowd(server: ServerProcess, count: int, path: str = "") -> list[Streams]:
-    """Open so many connections, each with a watch of ``path`` if there is one, and leave them be."""
+    """Open so many connections, each with a watch of ``path`` if there is one."""
     api = Api.at(server.url)
     turn = asyncio.Semaphore(_AT_ONCE)
 

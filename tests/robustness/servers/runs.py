@@ -239,7 +239,7 @@ class FileJudge:
         return self._changes
 
     async def look(self) -> None:
-        """Read what happened since the last look. Whoever recovers the file itself is the server."""
+        """Read what happened since the last look; the file itself is for the server to recover."""
         copy = self._file.parent / "copy"
         copy.mkdir(exist_ok=True)
         for part in self._file.parent.glob(f"{self._file.name}*"):

@@ -44,7 +44,8 @@ backend apiservers
   balance leastconn
   option httpchk GET /readyz
   http-check expect status 200
-  default-server check check-ssl verify none inter 200 fall 2 rise 1 on-marked-down shutdown-sessions
+  default-server check check-ssl verify none inter 200 fall 2 rise 1
+  default-server on-marked-down shutdown-sessions
 {servers}
 """
 
@@ -140,5 +141,6 @@ def _wait_until_all_are_up(process: subprocess.Popen[bytes], state: int, log: Pa
                 return
         except (urllib.error.URLError, OSError):
             ended = process.poll() is not None
-            assert not ended and time.monotonic() < deadline, log.read_text()
+            assert not ended, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)

@@ -241,7 +241,7 @@ class WatchClient:
         return watched
 
     async def _begin_anew(self) -> Watched | None:
-        """Have the state streamed, as an informer does whose place is gone, and go on from there."""
+        """Have the state streamed, as an informer does whose place is gone; go on from there."""
         operation = self._history.begin(self.name, "list", "")
         operation.outcome = REFUSED
         path = (

@@ -86,7 +86,11 @@ def atomic(history: History, log: Log) -> Iterator[str]:
 def traceless(history: History, log: Log) -> Iterator[str]:
     """What was tried out only, or changes nothing, is not in the log."""
     tried = {each.value for each in history.operations if each.kind == "dry-put"}
-    wanted = {(each.key, each.expected) for each in history.operations if each.kind == "delete"}
+    wanted = {
+        (each.key, each.expected)
+        for each in history.operations
+        if each.kind == "delete" and each.outcome in (OK, UNKNOWN)
+    }
     for change in log.changes:
         if change.state is not None and change.state.value in tried:
             yield f"Traceless: a dry run left {change.state}"

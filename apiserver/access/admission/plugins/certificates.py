@@ -5,9 +5,6 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Final
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.access.admission.resources import REQUESTS
 from apiserver.access.authorization.attributes import Attributes as Asked
@@ -74,6 +71,10 @@ class CertificateSubjectRestriction:
         assert document is not None
         if _signer(document) != _CLIENT_SIGNER:
             return
+        # It takes longer to load than a start should take, and few ever need it.
+        from cryptography import x509
+        from cryptography.x509.oid import NameOID
+
         try:
             request = x509.load_pem_x509_csr(b64decode(document["spec"].get("request") or ""))
         except ValueError as error:

@@ -1,0 +1,97 @@
+"""Long lists: encoded a few items at a time, so that others are answered meanwhile.
+
+What is written is byte for byte what the encoder of the whole document would write. The document is
+encoded with no items and cut where they belong; items are encoded as lists of a few, and what they
+are wrapped in is taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
+from apiserver.registry.codec import Stored
+from apiserver.registry.turns import Turn, few_at_a_time
+
+# To encode takes much longer than to look at something.
+_FEW: Final = 10
+
+Show = Callable[[Sequence[Stored]], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a document is written with its items apart: ``empty`` is how a list without items is."""
+
+    dump: Callable[[Any], bytes]
+    empty: bytes
+    opening: bytes
+    closing: bytes
+    between: bytes
+    #: A list of some items -> what stands between the opening and the closing.
+    inner: Callable[[bytes], bytes]
+    end: bytes = b""
+
+    def frame(self, document: dict[str, Any], member: str) -> tuple[bytes, bytes]:
+        """Return what comes before the items of ``member``, which has none, and after them."""
+        data = self.dump(document)
+        # Within a string the quotation mark, or the line, would not be there as it is.
+        before, found, after = data.partition(self.empty % member.encode())
+        assert found, f"no empty {member} in {data[:100]!r}"
+        return before + self.opening % member.encode(), self.closing + after + self.end
+
+
+def _deeper(data: bytes) -> bytes:
+    return b"  " + data[2:-2].replace(b"\n", b"\n  ")
+
+
+COMPACT: Final = Form(
+    dump_json, b'"%b":[]', b'"%b":[', b"]", b",", lambda data: data[1:-1], end=b"\n"
+)
+INDENTED: Final = Form(
+    dump_json_indented, b'"%b": []', b'"%b": [\n', b"\n  ]", b",\n", _deeper
+)
+AS_YAML: Final = Form(dump_yaml, b"%b: []\n", b"%b:\n", b"", b"", lambda data: data)
+
+
+async def encoded(
+    document: dict[str, Any], member: str, items: Sequence[Stored], show: Show, form: Form
+) -> list[bytes]:
+    """Return the parts of a document whose ``member`` is made of items. Raises Corrupt."""
+    head, tail = form.frame({**document, member: []}, member)
+    parts = [head]
+    turn = Turn()
+    for some in few_at_a_time(items, _FEW):
+        if len(parts) > 1:
+            parts.append(form.between)
+        parts.append(form.inner(form.dump(show(some))))
+        await turn.over()
+    parts.append(tail)
+    return parts
+
+
+class AsStored:
+    """A list whose items are sent as they are kept: made while it is sent, whenever it is sent."""
+
+    def __init__(self, document: dict[str, Any], items: Sequence[Stored]) -> None:
+        self._head, self._tail = COMPACT.frame({**document, "items": []}, "items")
+        self._items = items
+
+    def __iter__(self) -> Iterator[bytes]:
+        separator = self._head
+        for stored in self._items:
+            yield separator
+            yield stored.item
+            separator = b","
+        yield self._tail
+
+    async def size(self) -> int:
+        """Return how many bytes there are. Raises Corrupt."""
+        total = len(self._head) + len(self._tail) + len(self._items) - 1
+        turn = Turn()
+        for some in few_at_a_time(self._items):
+            total += sum([stored.item_size for stored in some])
+            await turn.over()
+        return total
