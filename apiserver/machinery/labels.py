@@ -142,10 +142,7 @@ class _Parser:
             raise SelectorError(
                 f"unable to parse requirement: found '{written}', expected: {_EXPECTED_OPERATOR}"
             )
-        if written in ("in", "notin"):
-            values = self._set()
-        else:
-            values = [self._value()]
+        values = self._set() if written in ("in", "notin") else [self._value()]
         _check_values(key, operator, values)
         return Requirement(key, operator, frozenset(values))
 

@@ -1,8 +1,10 @@
-"""Quantities: 100m, 64Mi, 1e3. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+"""Quantities: 100m, 64Mi, 1e3.
 
-A quantity is a decimal number of at most nine decimal places, rounded up, and the family of suffixes
-that it is written with. Its canonical form has no fraction and the largest suffix of its family that
-makes that possible.
+https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+
+A quantity is a decimal number of at most nine decimal places, rounded up, and the family of
+suffixes that it is written with. Its canonical form has no fraction and the largest suffix of its
+family that makes that possible.
 """
 
 from __future__ import annotations
@@ -47,8 +49,7 @@ def parse_quantity(text: str) -> tuple[Decimal, Format]:
         raise ValueError(REFUSAL)
     sign, digits, suffix = match.groups()
     number, family = _scaled(Decimal(digits), suffix)
-    if number > _LARGEST:
-        number = _LARGEST
+    number = min(number, _LARGEST)
     # Rounded away from zero, so that something asked for never becomes nothing.
     number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
     return (-number if sign == "-" else number), family

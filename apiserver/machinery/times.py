@@ -1,4 +1,4 @@
-"""Times as objects hold them: RFC 3339 in UTC, to the second (Time) or the microsecond (MicroTime)."""
+"""Times as objects hold them: RFC 3339, in UTC, to the second (Time) or microsecond (MicroTime)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML <-> documents, as Go's YAML library (YAML 1.1 with its own rules for scalars) reads and writes.
+"""YAML <-> documents, as Go's YAML library has it: YAML 1.1 with its own rules for scalars.
 
 Loaded with the first request that speaks YAML; `apiserver.machinery.documents` is the door.
 """
@@ -142,6 +142,7 @@ class _Builder:
             return [self._value(item) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
+        assert isinstance(node, yaml.ScalarNode)
         return _scalar(node)
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
@@ -176,8 +177,8 @@ def _key(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return f"{value:g}"
-    kind = {list: "[]interface {}", dict: "map[interface {}]interface {}"}.get(type(value), "nil")
-    raise DocumentError(f"Unsupported map key of type: {kind}")
+    kinds: dict[type, str] = {list: "[]interface {}", dict: "map[interface {}]interface {}"}
+    raise DocumentError(f"Unsupported map key of type: {kinds.get(type(value), 'nil')}")
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:

@@ -1,4 +1,4 @@
-"""Errors of the store, of patches and of ownership -> StatusError. The second of the three doors for errors."""
+"""Errors of the store, of patches, of ownership -> StatusError. The second of the three doors."""
 
 from __future__ import annotations
 

@@ -263,9 +263,11 @@ def _owner(owner: dict[str, Any], path: str) -> list[FieldError]:
     if not version:
         detail = "version must not be empty"
         errors.append(fielderrors.invalid(f"{path}.apiVersion", given, detail))
-    for field in ("kind", "name", "uid"):
-        if not owner.get(field):
-            errors.append(fielderrors.invalid(f"{path}.{field}", "", "must not be empty"))
+    errors += [
+        fielderrors.invalid(f"{path}.{field}", "", "must not be empty")
+        for field in ("kind", "name", "uid")
+        if not owner.get(field)
+    ]
     if (given, owner.get("kind")) == _NO_OWNER:
         detail = "/v1, Kind=Event is disallowed from being an owner"
         errors.append(fielderrors.invalid(path, _in_order(owner), detail))

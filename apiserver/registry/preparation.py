@@ -1,8 +1,9 @@
 """What happens to an object on its way into the store, on create and on update.
 
-In this order, as Kubernetes has it: ownership is recorded, admission may change the object, the kind
-takes back what the client may not set, everything that is wrong is gathered, warnings are given,
-admission may refuse. Where an update changes nothing but the times of ownership, the old ones stay.
+In this order, as Kubernetes has it: ownership is recorded, admission may change the object, the
+kind takes back what the client may not set, everything that is wrong is gathered, warnings are
+given, admission may refuse. Where an update changes nothing but the times of ownership, the old
+ones stay.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ async def prepared_for_create(request: Request, document: Object) -> Object:
     """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
     resource, context = request.resource, request.context
     strategy = resource.strategy
-    desired = metadata.distinct_owners(metadata.wiped(document), context.warn, admitted=request.patches)
+    desired = metadata.wiped(document)
+    desired = metadata.distinct_owners(desired, context.warn, admitted=request.patches)
     desired = await _admitted(request, CREATE, request.owned(None, desired), None)
     desired = strategy.with_requester(metadata.begin(desired), context.user)
     desired = strategy.prepare_for_create(desired)

@@ -30,7 +30,8 @@ class Selected:
 class Resource:
     """Everything that the verbs need to know of one resource.
 
-    ``conversion`` is the way to the version that is stored, where another one is served. ``ttl`` is how long its objects live, in seconds; 0 is for ever.
+    ``conversion`` is the way to the version that is stored, where another one is served. ``ttl``
+    is how long its objects live, in seconds; 0 is for ever.
     """
 
     definition: ResourceDefinition

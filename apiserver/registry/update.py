@@ -89,7 +89,7 @@ def check_identity(resource: Resource, document: Object, current: Record[Stored]
 
 
 def check_version(resource: Resource, document: Object, current: Record[Stored]) -> None:
-    """Raise Conflict when a document was made of another state, Invalid when it must say of which."""
+    """Raise Conflict for a document of another state, Invalid for one that must say of which."""
     given, name = document["metadata"], document["metadata"]["name"]
     version = freshness.parse_precondition(given.get("resourceVersion") or "0")
     if version == 0:

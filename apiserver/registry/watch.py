@@ -13,10 +13,10 @@ no       no     none
 
 An object that is gone is one that is not selected any more.
 
-A watch has two parts. `Watch.opening` is what was there, or has happened, before: it may be long and
-is read at the client's pace. Then the watch is subscribed: ``wake`` is called when something is due
-and `Watch.take` returns it, so that an idle watch costs nothing and a thousand of them share what
-happened.
+A watch has two parts. `Watch.opening` is what was there, or has happened, before: it may be long
+and is read at the client's pace. Then the watch is subscribed: ``wake`` is called when something is
+due and `Watch.take_parts` returns it, so that an idle watch costs nothing and a thousand of them
+share what happened.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class WatchEvent:
 
 
 async def watch_objects(resource: Resource, namespace: str, options: ListOptions) -> Watch:
-    """Open a watch; close it in the end. Raises Invalid, BadRequest... for options that cannot be met.
+    """Open a watch; close it in the end. Raises Invalid, BadRequest... for its options.
 
     What goes wrong later is raised by the watch, as StatusError.
     """

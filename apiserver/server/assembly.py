@@ -139,12 +139,12 @@ async def _kept(
     store: Store[bytes], cache: WatchCache[Stored], habits: Habits
 ) -> AsyncIterator[None]:
     """Compact the store, and doubt the cache if that is wanted, for as long as the block runs."""
-    chores = []
+    tasks = []
     if habits.compaction:
-        chores.append(compact_periodically(store, habits.compaction))
+        compaction = compact_periodically(store, habits.compaction)
+        tasks.append(asyncio.create_task(compaction, name="compaction"))
     if habits.doubts:
-        chores.append(check_periodically(cache))
-    tasks = [asyncio.create_task(chore, name=chore.__name__) for chore in chores]
+        tasks.append(asyncio.create_task(check_periodically(cache), name="cache-check"))
     try:
         yield
     finally:

@@ -46,7 +46,7 @@ _STORAGE: Final[Sequence[_Flag]] = (
     ("etcd-keyfile", "FILE", "The key of --etcd-certfile."),
     ("event-ttl", "TIME", "How long Events are kept. (1h0m0s)"),
     ("etcd-compaction-interval", "TIME",
-     "How long history is kept at least, whatever keeps it; twice that at most. 0: for ever. (5m0s)"),
+     "How long history is kept at least; twice that at most. 0: for ever. (5m0s)"),
     ("storage-backend", "NAME", "etcd3 is the only one."),
     ("storage-media-type", "TYPE", "application/json is the only one."),
 )

@@ -32,4 +32,4 @@ def _named(selector: FieldSelector, name: str) -> FieldSelector:
     required = selector.required("metadata.name")
     if required is not None and required != name:
         raise BadRequest("fieldSelector metadata.name doesn't match requested name")
-    return FieldSelector((*selector.terms, FieldTerm("metadata.name", True, name)))
+    return FieldSelector((*selector.terms, FieldTerm("metadata.name", equal=True, value=name)))

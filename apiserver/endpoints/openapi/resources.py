@@ -126,7 +126,7 @@ class _Paths:
                 "delete", f"delete{self.title}Collection{self.scope}{kind}",
                 f"delete collection of {kind}", {200: f"{META}Status"}, self.produces,
                 (*where, *listed, *table("delete")), "deletecollection", self.kind,
-                f"{META}DeleteOptions", False, self.consumes,
+                f"{META}DeleteOptions", False, self.consumes,  # noqa: FBT003
             )  # fmt: skip
 
     def _item(self, verb: str) -> Iterator[Operation]:
@@ -138,7 +138,7 @@ class _Paths:
                 "delete", self._name("delete"), f"delete {with_article(kind)}",
                 {200: deleted, 202: deleted}, self.produces,
                 (*self._named(kind), self.pretty, *table("delete")), "delete", self.kind,
-                f"{META}DeleteOptions", False, self.consumes,
+                f"{META}DeleteOptions", False, self.consumes,  # noqa: FBT003
             )  # fmt: skip
         else:
             yield from self._access(verb, "", self.kind, "")

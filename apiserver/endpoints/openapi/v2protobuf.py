@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 #: Returns the field of a number with a value, the tag in front.
-Field = Callable[[int, Any], bytes]
+Field: TypeAlias = Callable[[int, Any], bytes]
+#: The number and the form of each member of an object.
+Members: TypeAlias = Mapping[str, tuple[int, Field]]
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _EXTENSION: Final = "x-"
@@ -61,11 +63,11 @@ def _anything(number: int, value: object) -> bytes:
     return _bytes(number, _text(2, orjson.dumps(value).decode() + "\n"))
 
 
-def _message(fields: Mapping[str, tuple[int, Field]]) -> Field:
+def _message(fields: Members) -> Field:
     return lambda number, value: _bytes(number, _members(fields, value))
 
 
-def _members(fields: Mapping[str, tuple[int, Field]], value: Mapping[str, Any]) -> bytes:
+def _members(fields: Members, value: Mapping[str, Any]) -> bytes:
     written = []
     for name, member in value.items():
         extension = name.startswith(_EXTENSION)
@@ -109,7 +111,7 @@ def _additional_properties(number: int, value: Any) -> bytes:
 
 
 _VENDOR_EXTENSION = _named(_anything)
-_SCHEMA: Final[Mapping[str, tuple[int, Field]]] = {
+_SCHEMA: Final[Members] = {
     "$ref": (1, _text),
     "format": (2, _text),
     "title": (3, _text),
@@ -140,14 +142,14 @@ _SCHEMA: Final[Mapping[str, tuple[int, Field]]] = {
     _EXTENSION: (31, _VENDOR_EXTENSION),
 }
 
-_BODY: Final = {
+_BODY: Final[Members] = {
     "description": (1, _text),
     "name": (2, _text),
     "in": (3, _text),
     "required": (4, _flag),
     "schema": (5, _schema),
 }
-_IN_PATH: Final = {
+_IN_PATH: Final[Members] = {
     "required": (1, _flag),
     "in": (2, _text),
     "description": (3, _text),
@@ -155,7 +157,7 @@ _IN_PATH: Final = {
     "type": (5, _text),
     "uniqueItems": (19, _flag),
 }
-_IN_QUERY: Final = {**_IN_PATH, "type": (6, _text), "uniqueItems": (20, _flag)}
+_IN_QUERY: Final[Members] = {**_IN_PATH, "type": (6, _text), "uniqueItems": (20, _flag)}
 #: How a parameter is wrapped, by its place.
 _PARAMETERS: Final = {
     "body": _within(1, _within(1, _message(_BODY))),
@@ -168,8 +170,8 @@ def _parameter(number: int, value: Mapping[str, Any]) -> bytes:
     return _PARAMETERS[value["in"]](number, value)
 
 
-_RESPONSE: Final = {"description": (1, _text), "schema": (2, _within(1, _schema))}
-_OPERATION: Final = {
+_RESPONSE: Final[Members] = {"description": (1, _text), "schema": (2, _within(1, _schema))}
+_OPERATION: Final[Members] = {
     "tags": (1, _each(_text)),
     "description": (3, _text),
     "operationId": (5, _text),
@@ -180,7 +182,7 @@ _OPERATION: Final = {
     "schemes": (10, _each(_text)),
     _EXTENSION: (13, _VENDOR_EXTENSION),
 }
-_PATH_ITEM: Final = {
+_PATH_ITEM: Final[Members] = {
     "get": (2, _message(_OPERATION)),
     "put": (3, _message(_OPERATION)),
     "post": (4, _message(_OPERATION)),
@@ -191,13 +193,13 @@ _PATH_ITEM: Final = {
     "parameters": (9, _each(_parameter)),
     _EXTENSION: (10, _VENDOR_EXTENSION),
 }
-_API_KEY: Final = {
+_API_KEY: Final[Members] = {
     "type": (1, _text),
     "name": (2, _text),
     "in": (3, _text),
     "description": (4, _text),
 }
-_DOCUMENT: Final = {
+_DOCUMENT: Final[Members] = {
     "swagger": (1, _text),
     "info": (2, _message({"title": (1, _text), "version": (2, _text)})),
     "paths": (8, _within(2, _named(_message(_PATH_ITEM)))),

@@ -252,6 +252,17 @@ async def test_documents_are_json_alone(server: Server, accept: str, status: int
     assert (await server.ask("/openapi/v3/version", Accept=accept)).status == status
 
 
+@pytest.mark.parametrize("separator", "@.")
+async def test_the_document_of_version_2_has_a_second_form(server: Server, separator: str) -> None:
+    media_type = "application/com.github.proto-openapi.spec.v2{}v1.0+protobuf"
+    response = await server.ask("/openapi/v2", Accept=media_type.format(separator))
+    assert response.status == 200
+    assert response.headers["Content-Type"] == media_type.format(".")
+    assert response.headers.getall("Vary") == ["Accept"]
+    plain = await server.ask("/openapi/v2")
+    assert plain.headers["ETag"] == response.headers["ETag"]
+
+
 async def test_documents_are_compressed_for_who_takes_it(server: Server) -> None:
     squeezed = await server.ask("/openapi/v3/apis/policy/v1", Accept_Encoding="deflate, gzip")
     assert squeezed.headers["Content-Encoding"] == "gzip"

@@ -12,6 +12,7 @@ from apiserver.endpoints.negotiation import (
     YAML,
     negotiate,
     negotiate_discovery,
+    negotiate_openapi,
 )
 from apiserver.machinery.errors import NotAcceptable
 
@@ -66,3 +67,20 @@ def test_discovery_is_aggregated_only_in_the_version_that_is_served() -> None:
     assert negotiate_discovery(clause.format("v2beta1") + ",application/json").transform == ""
     with pytest.raises(NotAcceptable):
         negotiate_discovery(clause.format("v9"))
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*;q=0.1", JSON),
+        (PROTOBUF, PROTOBUF),
+        (f"{PROTOBUF}, {JSON}", PROTOBUF),
+        (f"{PROTOBUF};q=0.5, {JSON}", JSON),
+        (f"text/html, {JSON};q=0.5", JSON),
+        ("application/yaml", ""),
+    ],
+)
+def test_a_document_has_a_few_media_types_of_its_own(accept: str, chosen: str) -> None:
+    assert negotiate_openapi(accept, (JSON, PROTOBUF)) == chosen
