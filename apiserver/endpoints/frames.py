@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from apiserver.endpoints import table
@@ -13,8 +13,10 @@ from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
 from apiserver.registry.watch import BOOKMARK, Part, Watch, WatchEvent
 
-_MOST_PARTS: Final = 256
-_MOST_FRAMES: Final = 2048
+# How many bytes of frames are kept for those who are shown the same a moment later.
+_MOST_KEPT: Final = 16 * 1024 * 1024
+_OVERHEAD: Final = 500
+
 
 class Framer(Protocol):
     """Frames the events of one watch."""
@@ -35,6 +37,7 @@ class Frames:
         # A part is kept with its frames, so that its id stays its own.
         self._plain: dict[int, tuple[Part, bytes]] = {}
         self._single: dict[tuple[str, int, str], bytes] = {}
+        self._kept = 0
 
     def framer(self, exchange: Exchange, representation: Representation, watch: Watch) -> Framer:
         """Return what frames the events of a watch."""
@@ -45,13 +48,13 @@ class Frames:
         include = table.included(first(exchange.query, "includeObject"))
         return _TableFramer(watch, include)
 
-    def plain(self, event: WatchEvent) -> bytes:
-        """Return the frame of a whole object."""
-        return self._once("", event)
+    def plain(self, served: str, event: WatchEvent) -> bytes:
+        """Return the frame of a whole object as it is served in an API version."""
+        return self._once(served, event, _whole)
 
     def partial(self, version: str, event: WatchEvent) -> bytes:
         """Return the frame of an object's metadata."""
-        return self._once(version, event)
+        return self._once(f"partial/{version}", event, lambda event: _partial(event, version))
 
     def whole_part(self, watch: Watch, part: Part) -> bytes:
         """Return the frames of everything in a part, joined."""
@@ -59,20 +62,27 @@ class Frames:
         if known is not None:
             return known[1]
         framed = b"".join([_whole(event) for event in watch.select(part)])
-        if len(self._plain) >= _MOST_PARTS:
-            self._plain.clear()
+        self._make_room_for(framed)
         self._plain[id(part)] = (part, framed)
         return framed
 
-    def _once(self, version: str, event: WatchEvent) -> bytes:
-        key = (event.type + version, event.revision, event.stored.key)
+    def _once(
+        self, form: str, event: WatchEvent, make: Callable[[WatchEvent], bytes]
+    ) -> bytes:
+        key = (event.type + form, event.revision, event.stored.key)
         known = self._single.get(key)
         if known is None:
-            if len(self._single) >= _MOST_FRAMES:
-                self._single.clear()
-            known = _partial(event, version) if version else _whole(event)
+            known = make(event)
+            self._make_room_for(known)
             self._single[key] = known
         return known
+
+    def _make_room_for(self, frame: bytes) -> None:
+        self._kept += len(frame) + _OVERHEAD
+        if self._kept > _MOST_KEPT:
+            self._plain.clear()
+            self._single.clear()
+            self._kept = len(frame) + _OVERHEAD
 
 
 class _PlainFramer:
@@ -88,7 +98,8 @@ class _PlainFramer:
         frames, watch = self._frames, self._watch
         if self._shares:
             return [frames.whole_part(watch, part) for part in parts]
-        return [frames.plain(event) for part in parts for event in watch.select(part)]
+        served = watch.resource.definition.api_version
+        return [frames.plain(served, event) for part in parts for event in watch.select(part)]
 
 
 class _PartialFramer:

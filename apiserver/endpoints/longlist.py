@@ -85,11 +85,12 @@ class AsStored:
             yield separator
             yield stored.item
             separator = b","
-        yield self._tail
+        yield self._tail if self._items else self._head + self._tail
 
     async def size(self) -> int:
         """Return how many bytes there are. Raises Corrupt."""
-        total = len(self._head) + len(self._tail) + len(self._items) - 1
+        commas = max(len(self._items) - 1, 0)
+        total = len(self._head) + len(self._tail) + commas
         turn = Turn()
         for some in few_at_a_time(self._items):
             total += sum([stored.item_size for stored in some])

@@ -1,7 +1,7 @@
 """Reply: a response whose body is at hand, written with its head in one piece.
 
-Nearly every answer is one, so it is what aiohttp asks of a response and nothing else: no cookies, no
-compression, no header that somebody has to look up before it is written.
+Nearly every answer is one, so it is what aiohttp asks of a response and nothing else: no cookies,
+no compression, no header that somebody has to look up before it is written.
 """
 
 from __future__ import annotations

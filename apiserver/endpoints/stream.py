@@ -4,10 +4,11 @@ A watch that waits has no task to wake: when something is due for it, it stands 
 others, and one flush writes to all of them. An event is framed once for all watches that show it in
 the same form, and what several watches of the same prefix are due is joined once. While the loop
 is idle a flush follows at once; while flushes take their time the next one waits a little longer
-than the last one took, so more events go out with each write and others get their turn.
+than the last one took, so more events go out with each write and others get their turn. They get it
+in the middle of a long flush, too.
 
 A client that does not read is left alone until it does; its events wait in its watcher, which gives
-up on it when there are too many.
+up on it when there are too many. What is framed for it and not written yet is bounded.
 """
 
 from __future__ import annotations
@@ -15,27 +16,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from apiserver.endpoints.exchange import Exchange
 from apiserver.endpoints.frames import Framer, Frames, error_frame
 from apiserver.endpoints.headers import complete
 from apiserver.endpoints.negotiation import Representation
 from apiserver.machinery.errors import StatusError
-from apiserver.registry.turns import Turn, few_at_a_time
-from apiserver.registry.watch import Watch
+from apiserver.registry.turns import FEW, Turn, few_at_a_time
+from apiserver.registry.watch import Part, Watch
 
 _SHORTEST, _LONGEST = 1800, 3600
 #: How much may wait in a client's connection before nothing more is written to it, in bytes.
 _HIGH_WATER: Final = 1024 * 1024
+#: How much is written in one go, if it comes in several frames, in bytes.
+_SLICE: Final = 256 * 1024
 _RETRY: Final = 0.05
 #: How much longer than a flush took the next one waits, and the most that it waits, in seconds.
 _REST: Final = 5.0
 _LONGEST_REST: Final = 0.02
+#: How long a flush may have the loop before others get their turn, in seconds.
+_LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
 _MOST_SENDING: Final = 100
@@ -49,6 +56,9 @@ class Streams:
     def __init__(self) -> None:
         self._open: set[_Stream] = set()
         self._due: dict[_Stream, None] = {}
+        # What is left of a flush, the last one first, and how long it has taken by now.
+        self._rest: list[_Stream] = []
+        self._taken = 0.0
         self._scheduled = False
         self._resting_until = 0.0
         self._stopping = False
@@ -100,14 +110,25 @@ class Streams:
             loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        rest, loop = self._rest, asyncio.get_running_loop()
+        if not rest:
+            rest.extend(reversed(self._due))
+            self._due.clear()
+            self._taken = 0.0
+        begun = time.perf_counter()
+        taken = 0.0
+        while rest and taken < _LONGEST_FLUSH:
+            rest.pop().flush()
+            taken = time.perf_counter() - begun
+        self._taken += taken
+        if rest:
+            loop.call_soon(self._flush)
+            return
         self._scheduled = False
-        due, self._due = self._due, {}
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        for stream in due:
-            stream.flush()
-        ended = loop.time()
-        self._resting_until = ended + min(_REST * (ended - begun), _LONGEST_REST)
+        self._resting_until = loop.time() + min(_REST * self._taken, _LONGEST_REST)
+        if self._due:
+            self._scheduled = True
+            loop.call_at(self._resting_until, self._flush)
 
 
 class _Stream:
@@ -122,6 +143,9 @@ class _Stream:
         self._channel = channel
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._timers: list[asyncio.TimerHandle] = []
+        # What was taken from the watch: parts that are not framed yet, frames that are not written.
+        self._parts: deque[Part] = deque()
+        self._framed: list[bytes] = []
 
     async def run(self, seconds: float) -> None:
         """Write the beginning, then whatever becomes due, until the watch ends."""
@@ -153,25 +177,57 @@ class _Stream:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self._parts.clear()
+        self.end()
 
     def flush(self) -> None:
-        """Write what is due, without waiting."""
-        if self._ended.done():
-            return
-        if self._channel.waiting() > _HIGH_WATER:
-            later = asyncio.get_running_loop().call_later(_RETRY, self._wake)
-            self._timers[2:] = [later]
-            return
-        try:
-            frames = self._framer.parts(self._watch.take_parts())
-        except StatusError as error:
-            self._channel.write_now([error_frame(error)])
-            self.end()
-        except EOFError:
-            self.end()
-        else:
+        """Write what is due, or as much of it as may be, without waiting."""
+        written = 0
+        while not self._ended.done():
+            if self._channel.waiting() > _HIGH_WATER:
+                later = asyncio.get_running_loop().call_later(_RETRY, self._wake)
+                self._timers[2:] = [later]
+                return
+            if not self._framed and not self._frame_some():
+                return
+            if written > _HIGH_WATER:
+                self._wake()
+                return
+            frames, size = self._some_framed()
             if frames:
                 self._channel.write_now(frames)
+                written += size
+
+    def _frame_some(self) -> bool:
+        """Frame what is due, or a part of it if that is much; return whether anything was due."""
+        if not self._parts:
+            try:
+                parts = self._watch.take_parts()
+            except StatusError as error:
+                self._channel.write_now([error_frame(error)])
+                self.end()
+                return False
+            except EOFError:
+                self.end()
+                return False
+            if not parts:
+                return False
+            if sum(map(len, parts)) <= FEW:
+                self._framed = self._framer.parts(parts)
+                return True
+            self._parts.extend(some for part in parts for some in few_at_a_time(part))
+        self._framed = self._framer.parts([self._parts.popleft()])
+        return True
+
+    def _some_framed(self) -> tuple[list[bytes], int]:
+        frames, size = self._framed, 0
+        for index, frame in enumerate(frames, 1):
+            size += len(frame)
+            if size > _SLICE:
+                self._framed = frames[index:]
+                return frames[:index], size
+        self._framed = []
+        return frames, size
 
     def _wake(self) -> None:
         self._streams.schedule(self)
@@ -182,6 +238,8 @@ class _Stream:
         self._timers[0] = loop.call_later(_BOOKMARK_INTERVAL, self._bookmark)
 
     def _mark(self) -> None:
+        if self._framed or self._parts:
+            return
         mark = self._watch.bookmark()
         if mark is not None and not self._ended.done():
             self._channel.write_now(self._framer.events([mark]))
@@ -212,11 +270,15 @@ class _Channel:
 
 
 class _Chunks(_Channel):
-    """A chunked response: one JSON document a line."""
+    """A response in chunks, one JSON document a line. In HTTP/1.0 its end is the connection's."""
 
     async def open(self, exchange: Exchange) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        response.enable_chunked_encoding()
+        self._chunked = exchange.http.version >= HttpVersion11
+        if self._chunked:
+            response.enable_chunked_encoding()
+        else:
+            response.force_close()
         complete(exchange, response)
         writer = await response.prepare(exchange.http)
         assert writer is not None
@@ -233,7 +295,7 @@ class _Chunks(_Channel):
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         transport = self._transport
         if transport is not None and not transport.is_closing():
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def waiting(self) -> int:
         transport = self._transport

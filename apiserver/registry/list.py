@@ -19,6 +19,7 @@ from storage.interface import LATEST, Page, Record
 
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 _FETCH_LIMIT = 10_000
+_MANY = 10_000
 _MOST_REMEMBERED = 32
 _MOST_REMEMBERED_ITEMS = 1000
 _CONTINUE_EXPIRED = (
@@ -141,11 +142,14 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
         else:
             pinned = _Range(span.prefix, span.within, following, revision)
             page = await _page(resource, pinned, _FETCH_LIMIT)
-        records += await _chosen(page.records, selection, span.limit - len(records))
+        records = [
+            *records,
+            *await _chosen(page.records, selection, span.limit - len(records)),
+        ]
     more = page.remaining + max(len(records) - span.limit, 0) if span.limit else 0
     if span.limit:
         records = records[: span.limit]
-    items = [record.value for record in records]
+    items = await _values(records)
     if not more:
         return ObjectList(items, str(revision))
     token = continuation.after(span.prefix, records[-1].key, revision)
@@ -187,10 +191,10 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
 
 async def _chosen(
     records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
-) -> list[Record[Stored]]:
+) -> Sequence[Record[Stored]]:
     """Return the records that are selected; ``enough`` and a few more of them where it is given."""
     if not selection:
-        return list(records)
+        return records
     found: list[Record[Stored]] = []
     turn = Turn()
     for some in few_at_a_time(records):
@@ -199,6 +203,17 @@ async def _chosen(
             break
         await turn.over()
     return found
+
+
+async def _values(records: Sequence[Record[Stored]]) -> list[Stored]:
+    if len(records) <= _MANY:
+        return [record.value for record in records]
+    values: list[Stored] = []
+    turn = Turn()
+    for some in few_at_a_time(records):
+        values += [record.value for record in some]
+        await turn.over()
+    return values
 
 
 def _expired(span: _Range, options: ListOptions) -> Expired:

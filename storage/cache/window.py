@@ -1,9 +1,10 @@
 """The live records, in the order of their keys, and the recent events. Pure.
 
-The records are a dict and, beside it, the sorted list of its keys, so that a page costs what it
-holds and not what the store holds. The recent events are a ring: ``oldest`` is the revision after
-which it is complete. It keeps about as many events as there are records, within bounds, so that
-memory follows what lives and not what happens.
+The records are a dict and, beside it, the sorted list of its keys and the list of the records in
+the same order, so that a page is a slice: it costs what it holds and not what the store holds. The
+recent events are a ring: ``oldest`` is the revision after which it is complete. It keeps about as
+many events as there are records, within bounds, so that memory follows what lives and not what
+happens.
 
 Every state of a key is one record, however often it is met (as the state, as what an event left
 behind, as what the next event replaced): what is worked out of it once is known everywhere.
@@ -11,7 +12,7 @@ behind, as what the next event replaced): what is worked out of it once is known
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
@@ -34,6 +35,7 @@ class Window(Generic[V]):
     def __init__(self, capacity: int) -> None:
         self._records: dict[str, Record[V]] = {}
         self._keys: list[str] = []
+        self._in_order: list[Record[V]] = []
         self._recent: deque[Event[V]] = deque()
         self._capacity = capacity
         self._changed: dict[str, int] = {}
@@ -53,6 +55,7 @@ class Window(Generic[V]):
         """Start again from all records of a store at one revision."""
         self._records = {record.key: record for record in page.records}
         self._keys = sorted(self._records)
+        self._in_order = list(map(self._records.__getitem__, self._keys))
         self._recent.clear()
         self._changed.clear()
         self._changed_before = page.revision
@@ -76,8 +79,7 @@ class Window(Generic[V]):
         first = bisect_left(self._keys, max(prefix, start))
         end = bisect_left(self._keys, prefix + _LAST, first)
         last = min(end, first + limit) if limit else end
-        records = list(map(self._records.__getitem__, self._keys[first:last]))
-        return Page(records, self.revision, end - last)
+        return Page(self._in_order[first:last], self.revision, end - last)
 
     def count(self, prefix: str) -> int:
         """Return how many records are below ``prefix``."""
@@ -107,13 +109,16 @@ class Window(Generic[V]):
         key, record, previous = event.key, event.record, event.previous
         self._touch(key, event.revision)
         known = self._records.get(key)
+        index = bisect_left(self._keys, key)
         if record is None:
             if known is not None:
-                del self._records[key]
-                del self._keys[bisect_left(self._keys, key)]
+                del self._records[key], self._keys[index], self._in_order[index]
         else:
             if known is None:
-                insort(self._keys, key)
+                self._keys.insert(index, key)
+                self._in_order.insert(index, record)
+            else:
+                self._in_order[index] = record
             self._records[key] = record
         if known is None or (previous is not None and previous.revision != known.revision):
             return event

@@ -221,3 +221,16 @@ def test_what_is_wrong_with_an_object_is_told_all_at_once(kubectl: Kubectl) -> N
     assert "* spec.replicas: Invalid value: -1: must be greater than or equal to 0" in refused
     assert "* spec.template.metadata.labels: Invalid value:" in refused
     assert "* spec.template.spec.containers: Required value" in refused
+
+
+def test_a_container_is_added_to_look_into_a_pod(kubectl: Kubectl) -> None:
+    kubectl("run", "p", "--image=nginx")
+    kubectl("debug", "p", "--image=busybox", "--container=look", "--attach=false")
+    (added,) = kubectl.json("get", "pod", "p")["spec"]["ephemeralContainers"]
+    assert (added["name"], added["image"]) == ("look", "busybox")
+
+
+def test_what_every_cluster_has_is_described(kubectl: Kubectl) -> None:
+    described = kubectl("describe", "priorityclass", "system-node-critical")
+    assert re.search(r"Value:\s+2000001000", described)
+    assert re.search(r"Status:\s+Active", kubectl("describe", "namespace", "kube-system"))

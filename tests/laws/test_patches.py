@@ -43,6 +43,12 @@ WITHOUT_NULLS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=12,
 )
+#: Patches whose lists hold no nulls: a list that replaces an object keeps them, another loses them.
+WITHOUT_NULLS_IN_LISTS = st.recursive(
+    st.dictionaries(NAMES, SCALARS | st.lists(WITHOUT_NULLS, max_size=3), max_size=4),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
 PLAIN_DOCUMENTS = st.dictionaries(NAMES, WITHOUT_NULLS, max_size=4)
 
 POD = builtin_schema("v1", "Pod")
@@ -79,6 +85,15 @@ PODS = st.fixed_dictionaries(
 def text(document: Any) -> bytes:
     """Tell 1 from true and from 1.0, which Python does not."""
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def decoded(value: Any) -> Any:
+    """Return a document without its nulls: what a new item of a list keeps, decoding drops."""
+    if isinstance(value, dict):
+        return {name: decoded(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    return value
 
 
 def merge(document: Any, patch: Any) -> Any:
@@ -126,7 +141,7 @@ def test_a_merge_patch_of_the_difference_gives_the_other(
     assert text(merge(before, difference(before, after))) == text(after)
 
 
-@given(DOCUMENTS, DOCUMENTS)
+@given(DOCUMENTS, WITHOUT_NULLS_IN_LISTS)
 def test_a_merge_twice_is_a_merge_once(document: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge(document, patch)
     assert text(merge(once, patch)) == text(once)
@@ -136,7 +151,7 @@ def test_a_merge_twice_is_a_merge_once(document: dict[str, Any], patch: dict[str
 def test_a_strategic_merge_twice_is_one_once(document: Any, patch: Any) -> None:
     assert POD is not None
     once = strategic(document, patch, POD)
-    assert text(strategic(once, patch, POD)) == text(once)
+    assert text(decoded(strategic(once, patch, POD))) == text(decoded(once))
 
 
 PATHS = st.lists(st.sampled_from(["a", "b", "0", "-1", "-", "~0", ""]), max_size=3)

@@ -14,9 +14,12 @@ import pytest
 
 from storage.interface import ABSENT
 from storage.sqlite.store import SQLiteStore
+from tests.robustness.runs import SECONDS
+from tests.robustness.servers import broken
+from tests.robustness.servers.crowd import gauge
 from tests.robustness.servers.http import Api, connect, read_head, request
 from tests.robustness.servers.probe import measured
-from tests.server_process import ServerProcess, running_server
+from tests.server_process import ServerProcess
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +38,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     directory = tmp_path_factory.mktemp("lists")
     file = directory / "state.db"
     asyncio.run(fill(file))
-    with running_server(directory / "server", f"--storage=sqlite:///{file}") as started:
-        yield started
-        assert "Traceback" not in started.log, started.log
+    process = ServerProcess(
+        directory / "server",
+        *(f"--storage=sqlite:///{file}", f"--fault={broken.tells_its_longest_turn.__name__}"),
+        module=broken.__name__,
+    )
+    process.start()
+    try:
+        yield process
+        assert "Traceback" not in process.log, process.log
+    finally:
+        process.kill()
 
 
 async def fill(file: Path) -> None:
@@ -110,7 +121,8 @@ LARGE = {
         "Accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n",
     ),
     "indented": (f"{COLLECTION}?pretty=1", b"", ""),
-    "as YAML": (COLLECTION, b"", "Accept: application/yaml\r\n"),
+    # It takes long to write.
+    "as YAML": (f"{COLLECTION}?limit={OBJECTS // 20}", b"", "Accept: application/yaml\r\n"),
     "watched with initial events": (
         f"{COLLECTION}?watch=1&sendInitialEvents=1&resourceVersionMatch=NotOlderThan"
         "&allowWatchBookmarks=1",
@@ -133,11 +145,17 @@ def large(request: pytest.FixtureRequest) -> str:
 
 async def test_others_are_answered_in_good_time(server: ServerProcess, large: str) -> None:
     path, until, more = LARGE[large]
+    # What is worked out once is worked out now.
+    await swallow(server, f"{path}{'&' if '?' in path else '?'}limit=1", until, more)
+    await gauge(server, broken.LONGEST_TURN)
     async with measured(server.url, f"{COLLECTION}/object-000001") as others:
         loop = asyncio.get_running_loop()
         begun, sizes = loop.time(), []
-        while loop.time() - begun < 1.5 or len(sizes) < 2:
+        while loop.time() - begun < SECONDS / 5 or not sizes:
             sizes.append(await swallow(server, path, until, more))
-    log.info("%d objects %s, %.1f MB, %.2f s each; others %s", OBJECTS, large, sizes[0] / 1e6,
-             (loop.time() - begun) / len(sizes), others)  # fmt: skip
-    assert others.percentile(99) < PROMISED_MS
+    turn = await gauge(server, broken.LONGEST_TURN) * 1000
+    log.info("%d objects %s, %.1f MB, %.2f s each; the longest turn %.1f ms; others %s", OBJECTS,
+             large, sizes[0] / 1e6, (loop.time() - begun) / len(sizes), turn, others)  # fmt: skip
+    # What others wait for is turns. How long the clock says they wait depends on the machine, too.
+    assert turn < PROMISED_MS / 2
+    assert others.percentile(50) < PROMISED_MS

@@ -13,8 +13,7 @@ import pytest
 from storage.errors import Compacted, Unavailable
 from storage.etcd.store import EtcdStore
 from tests.contract.etcd.proxy import proxied
-from tests.robustness.runs import SECONDS
-from tests.robustness.servers.runs import FileJudge, Run, carry_out, etcd_judge
+from tests.robustness.servers.runs import SECONDS, FileJudge, Run, carry_out, etcd_judge
 from tests.robustness.servers.topology import (
     Topology,
     find_haproxy,

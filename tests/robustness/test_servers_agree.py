@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +22,7 @@ import pytest
 from tests.etcd_process import etcd_process
 from tests.robustness.servers import broken
 from tests.robustness.servers.http import MERGE_PATCH, Answer, Api
-from tests.robustness.servers.runs import make_namespace
+from tests.robustness.servers.runs import Run, carry_out, etcd_judge, make_namespace
 from tests.server_process import ServerProcess
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Pair:
     one: str
     other: str
     deaf: str
+    etcd: str
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             directory / "deaf", *flags, "--fault=hears_nothing", module=broken.__name__
         )
         with _started(one, other, deaf):
-            yield Pair(one.url, other.url, deaf.url)
+            yield Pair(one.url, other.url, deaf.url, etcd.endpoint)
         for server in (one, other, deaf):
             assert "Traceback" not in server.log, server.log
 
@@ -219,6 +221,20 @@ async def test_a_namespace_that_was_changed_elsewhere_is_written_into(two: Two) 
     answer = await two.writer.api.send("PATCH", path, labelled, media_type=MERGE_PATCH)
     assert answer.status == 200, answer
     assert (await two.tested.create("b")).status == 201
+
+
+async def test_traffic_through_a_deaf_server_is_told_the_truth(pair: Pair) -> None:
+    """All but watches, which hear nothing."""
+    async with etcd_judge([pair.etcd]) as judge:
+
+        async def nothing(_: random.Random) -> None:
+            await asyncio.sleep(0.1)
+
+        run = Run([pair.one, pair.other, pair.deaf], nothing, judge, clients=9, watchers=0)
+        result = await carry_out(run)
+    log.info("deaf: %s", result.summary)
+    assert result.violations("deaf")[:10] == []
+    assert len([each for each in result.history.operations if each.wrote]) > 20, result.summary
 
 
 async def test_what_was_written_elsewhere_is_told_to_watches_in_milliseconds(pair: Pair) -> None:

@@ -65,6 +65,18 @@ def head(method: str, target: str, more: str = "") -> str:
     return HEAD.format(method=method, target=target, more=more)
 
 
+async def test_an_old_client_watches_until_the_connection_ends(wire: Wire) -> None:
+    await wire.send(
+        "GET /api/v1/namespaces?watch=1&timeoutSeconds=1 HTTP/1.0\r\n"
+        "Authorization: Bearer admin-token\r\n\r\n"
+    )
+    answer, _, events = (await wire.rest()).partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 200 ")
+    assert "default" in [
+        json.loads(line)["object"]["metadata"]["name"] for line in events.splitlines()
+    ]
+
+
 NOT_HTTP = {
     "nothing that is HTTP": b"hello\r\n\r\n",
     "binary": bytes(range(256)) + b"\r\n\r\n",

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from apiserver.endpoints import connection
+from apiserver.endpoints.metrics import Metrics
 from apiserver.registry import list as listing
 from apiserver.registry import write as writing
 from apiserver.registry.codec import Stored
@@ -27,7 +29,9 @@ from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Page, Record
 from storage.sqlite.store import SQLiteStore
 
 _LAG: Final = 0.03
+LONGEST_TURN: Final = "longest_turn_seconds"
 Cache = WatchCache[Stored]
+_tasks: list[asyncio.Task[None]] = []
 
 
 def loses_what_it_acknowledged() -> None:
@@ -161,6 +165,31 @@ def has_little_patience() -> None:
     connection.IDLE_SECONDS = connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
 
 
+def tells_its_longest_turn() -> None:
+    """Count, in a gauge, the longest time for which nobody else had the loop since it was read.
+
+    It is the time of the processor and not that of the clock: others have the machine, too.
+    """
+    metered = Metrics.render
+    longest = 0.0
+
+    async def listen() -> None:
+        nonlocal longest
+        while True:
+            begun = time.thread_time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.thread_time() - begun)
+
+    def render(self: Metrics) -> tuple[bytes, str]:
+        nonlocal longest
+        self.gauges[LONGEST_TURN] = ("The longest turn.", lambda: told)
+        told, longest = longest, 0.0
+        return metered(self)
+
+    Metrics.render = render  # type: ignore[method-assign]
+    _tasks.append(asyncio.get_running_loop().create_task(listen()))
+
+
 #: Faults and the guarantee that each of them breaks; "" for those that may not break any.
 FAULTS: Final[Mapping[Callable[[], None], str]] = {
     loses_what_it_acknowledged: "Acknowledged",
@@ -175,6 +204,7 @@ FAULTS: Final[Mapping[Callable[[], None], str]] = {
     hears_late: "",
     hears_nothing: "",
     has_little_patience: "",
+    tells_its_longest_turn: "",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import time
@@ -18,14 +19,18 @@ from storage.errors import Unavailable
 from storage.etcd.store import EtcdStore
 from storage.interface import Batch, Event, Record, Store
 from storage.sqlite.store import SQLiteStore
+from tests.robustness import runs
 from tests.robustness.history import OK, Change, History, State
-from tests.robustness.runs import CATCH_UP, HISTORIES, SECONDS, SEED
+from tests.robustness.runs import CATCH_UP, HISTORIES, SEED
 from tests.robustness.servers.http import Api, Broken, NotSent
 from tests.robustness.servers.traffic import Client, WatchClient, state_of
 from tests.robustness.servers.validation import validate
 from tests.robustness.validation import Log
 
 ROOT: Final = "/registry/"
+#: The traffic of servers is slower than that of stores, and their failures take longer: what is long
+#: enough for every day is a little less here.
+SECONDS: Final = runs.SECONDS if "ROBUSTNESS_SECONDS" in os.environ else 2.0
 
 Failure = Callable[[random.Random], Awaitable[None]]
 

@@ -46,7 +46,7 @@ async def test_a_list_in_parts_is_the_whole_list(form: Form, count: int) -> None
     assert b"".join(parts) == form.dump({**DOCUMENT, "items": shown(items)}) + form.end
 
 
-@pytest.mark.parametrize("count", [1, 2, 150])
+@pytest.mark.parametrize("count", [0, 1, 2, 150])
 async def test_a_list_as_it_is_stored_has_the_size_that_is_said(count: int) -> None:
     body = AsStored(DOCUMENT, objects(count))
     data = b"".join(body)

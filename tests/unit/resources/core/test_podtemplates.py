@@ -36,7 +36,7 @@ def test_the_mistakes_of_a_template_are_told() -> None:
         },
     )
     errors = KIND.create(document).errors
-    assert errors[0].startswith('template.metadata.labels: Invalid value: "-": a valid label must')
+    assert errors[0].startswith('template.labels: Invalid value: "-": a valid label must')
     assert errors[1:] == [
         "template.spec.containers[0].image: Required value",
         "template.spec.ephemeralContainers: Forbidden: ephemeral containers not allowed in pod "

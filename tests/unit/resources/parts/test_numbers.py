@@ -31,8 +31,8 @@ def test_a_number_or_a_share_is_taken(value: int | str) -> None:
     ("value", "detail"),
     [
         (-1, "must be greater than or equal to 0"),
-        ("3", "must be an integer or percentage (e.g '5%%')"),
-        ("-3%", "must be an integer or percentage (e.g '5%%')"),
+        ("3", "regex used for validation is '[0-9]+%')"),
+        ("-3%", "regex used for validation is '[0-9]+%')"),
     ],
 )
 def test_anything_else_is_not(value: int | str, detail: str) -> None:
