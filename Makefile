@@ -23,10 +23,15 @@ bench: $(VENV)/.test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Compiled at once: without it every start takes twice as long where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(VENV)/bin/python -m compileall -q apiserver storage
+
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/pip install -q --disable-pip-version-check -e .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[test]'
+	$(COMPILE)
 	touch $@ $(VENV)/.run

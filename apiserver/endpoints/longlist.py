@@ -87,6 +87,10 @@ class AsStored:
             separator = b","
         yield self._tail if self._items else self._head + self._tail
 
+    def joined(self) -> bytes:
+        """Return all of it, which should not be much."""
+        return self._head + b",".join([stored.item for stored in self._items]) + self._tail
+
     async def size(self) -> int:
         """Return how many bytes there are. Raises Corrupt."""
         commas = max(len(self._items) - 1, 0)

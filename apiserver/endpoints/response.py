@@ -104,22 +104,23 @@ async def send_list(
     exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     """Answer with a list, in the form that the client asked for."""
-    if len(found.items) > FEW:
-        return await _send_long_list(exchange, representation, resource, found)
-    metadata = list_metadata(found)
-    transform = representation.transform
+    metadata, transform, items = list_metadata(found), representation.transform, found.items
     if not transform:
         if representation.media_type == JSON and not wants_indent(exchange):
-            parts = list(AsStored(_list_document(resource, metadata, ()), found.items))
-            return _send_parts(exchange, parts, sum(map(len, parts)))
-        document = _list_document(resource, metadata, found.items)
-    elif transform == TABLE:
+            body = AsStored(_list_document(resource, metadata, ()), items)
+            size = await body.size()
+            return _send_parts(exchange, body if size > SLICE else [body.joined()], size)
+        if len(items) <= FEW:
+            document = _list_document(resource, metadata, items)
+            return send_document(exchange, representation, document)
+    if len(items) > FEW:
+        return await _send_long_list(exchange, representation, resource, found)
+    if transform == TABLE:
         include = table.included(first(exchange.query, "includeObject"))
-        document = table.of_objects(
-            found.items, include, metadata, printer=resource.strategy.printer
-        )
+        printer = resource.strategy.printer
+        document = table.of_objects(items, include, metadata, printer=printer)
     elif transform == PARTIAL_LIST:
-        document = table.partial_list(found.items, metadata, representation.version)
+        document = table.partial_list(items, metadata, representation.version)
     else:
         raise _no_list(resource)
     return send_document(exchange, representation, document)
@@ -133,9 +134,6 @@ async def _send_long_list(
     member, show = "items", _without_type
     if not transform:
         document = _list_document(resource, metadata, ())
-        if representation.media_type == JSON and not indented:
-            body = AsStored(document, items)
-            return _send_parts(exchange, body, await body.size())
     elif transform == TABLE:
         include = table.included(first(exchange.query, "includeObject"))
         printer = resource.strategy.printer

@@ -33,7 +33,7 @@ async def requirements(
     if not namespace or not resource.definition.namespaced:
         return NO_REQUIREMENTS
     where = key(resource, namespace)
-    record = None if where in context.outdated else resource.store.peek(where)
+    record = None if where in context.outdated else resource.store.foremost(where)
     if record is None or _leaves(record):
         # The write protects what it takes for granted; a refusal must be of what is there now.
         record = await resource.store.get(where)

@@ -22,7 +22,7 @@ class CacheReader:
         found = self._find(*resource)
         if found is None:
             return None
-        record = found.store.peek(found.key(namespace, name))
+        record = found.store.foremost(found.key(namespace, name))
         return None if record is None else record.value.object
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:

@@ -30,6 +30,8 @@ V = TypeVar("V")
 WINDOW: Final = 20_000
 BACKLOG: Final = 10_000
 FRESHNESS_TIMEOUT: Final = 3.0
+#: So many records are remembered that were read past a feed that stands still.
+MOST_BESIDE: Final = 1_000
 #: How long a feed that lags is waited for before the store is asked how far it is.
 _BRIEFLY: Final = 0.01
 #: How long it is waited for where the store cannot tell, and between two questions where it can.
@@ -51,6 +53,8 @@ class WatchCache(Generic[V]):
         # What this process wrote and the feed has not brought yet, by revision.
         self._written: dict[int, Record[V]] = {}
         self._ahead: dict[str, Record[V]] = {}
+        # What was read from the store while the feed stood still.
+        self._beside: dict[str, Record[V] | None] = {}
         self._stuck = -1
         self._feed: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
@@ -98,11 +102,15 @@ class WatchCache(Generic[V]):
         return self._window.get(key)
 
     def foremost(self, key: str) -> Record[V] | None:
-        """Return the newest record of ``key`` that is known here: this process may have written it.
+        """Return the newest record of ``key`` that is known here.
+
+        This process may have written it, or read it past a feed that stands still.
 
         It is for whoever writes next and is told if it is not current: a writer need not wait for
         its own last change to come back with the feed.
         """
+        if key in self._beside:
+            return self._beside[key]
         ahead = self._ahead.get(key)
         return self._window.get(key) if ahead is None else ahead
 
@@ -170,7 +178,11 @@ class WatchCache(Generic[V]):
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
         if revision == LATEST and (self._is_current() or await self.refresh()):
             return self._window.get(key)
-        return await self._inner.get(key, revision=revision)
+        before = self._window.revision
+        record = await self._inner.get(key, revision=revision)
+        if revision == LATEST and before == self._window.revision:
+            self._remember(key, record)
+        return record
 
     async def list(
         self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
@@ -198,6 +210,7 @@ class WatchCache(Generic[V]):
         except RevisionConflict as conflict:
             conflict.current = self._known(conflict.current)
             raise
+        self._beside.pop(key, None)
         if record.revision > self._window.revision and key.startswith(self._root):
             self._written[record.revision] = record
             self._ahead[key] = record
@@ -267,6 +280,14 @@ class WatchCache(Generic[V]):
             return False
         return prefix.endswith("/") or revision == window.revision
 
+    def _remember(self, key: str, record: Record[V] | None) -> None:
+        ahead = self._ahead.get(key)
+        if ahead is not None and record is not None and record.revision < ahead.revision:
+            return
+        if len(self._beside) >= MOST_BESIDE:
+            self._beside.clear()
+        self._beside[key] = record
+
     def _known(self, record: Record[V] | None) -> Record[V] | None:
         # One record for one state: what was worked out of it before is not worked out again.
         if record is None:
@@ -300,6 +321,7 @@ class WatchCache(Generic[V]):
         self._window.load(page)
         self._written.clear()
         self._ahead.clear()
+        self._beside.clear()
         self._progress.restart(page.revision)
 
     async def _follow(self) -> None:
@@ -330,6 +352,7 @@ class WatchCache(Generic[V]):
                 self._take_in(batch)
 
     def _take_in(self, batch: Batch[V]) -> None:
+        self._beside.clear()
         if self._written:
             batch = self._as_written(batch)
         batch = self._window.apply(batch)

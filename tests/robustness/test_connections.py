@@ -131,7 +131,8 @@ async def test_who_vanishes_from_an_idle_watch_is_forgotten(server: ServerProces
         leave(watching[50:])
         assert await until(server, WATCHES, lambda found: found == watches, 5) == watches
         memory.append(memory_of(server))
-    assert memory[-1] - memory[0] < 100 * 10
+    log.info("%.0f KiB more after 300 watches that vanished", memory[-1] - memory[0])
+    assert memory[-1] - memory[0] < 300 * 10
 
 
 def test_who_dies_in_silence_is_found_out_by_the_kernel(tmp_path: Path) -> None:
@@ -209,6 +210,7 @@ async def test_who_reads_no_answer_is_dropped(hasty: ServerProcess) -> None:
         grown = memory_of(hasty) - before
         assert (await api.send("GET", "/version")).status == 200
     log.info("%d clients that do not read 7 MB: %.0f KiB each", dropped, grown / dropped)
+    assert grown / dropped < 2048
     assert await until(hasty, OPEN, lambda found: found <= 3) <= 3
     for number in range(8):
         await api.send("DELETE", f"{COLLECTION}/large-{number}")

@@ -57,4 +57,4 @@ async def test_a_list_as_it_is_stored_has_the_size_that_is_said(count: int) -> N
     ]
     assert data == dump_json({**DOCUMENT, "items": items}) + b"\n"
     # It may be sent more than once, and its head says so every time.
-    assert b"".join(body) == data
+    assert b"".join(body) == body.joined() == data
