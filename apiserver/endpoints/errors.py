@@ -10,6 +10,7 @@ from apiserver.endpoints.negotiation import YAML, error_media_type
 from apiserver.endpoints.reply import reply
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import InternalError, StatusError
+from apiserver.registry.errors import status_of_unreadable
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,9 @@ def status_error(error: Exception) -> StatusError:
     """Return what to answer; an error that nobody has put into words is our bug, and logged."""
     if isinstance(error, StatusError):
         return error
+    unreadable = status_of_unreadable(error)
+    if unreadable is not None:
+        return unreadable
     log.error("an error reached the client without a Status", exc_info=error)
     return InternalError(f"{type(error).__name__}")
 

@@ -24,11 +24,11 @@ from typing import Any, Final
 
 from aiohttp import HttpVersion11, web
 
+from apiserver.endpoints.errors import status_error
 from apiserver.endpoints.exchange import Exchange
 from apiserver.endpoints.frames import Framer, Frames, error_frame
 from apiserver.endpoints.headers import complete
 from apiserver.endpoints.negotiation import Representation
-from apiserver.machinery.errors import StatusError
 from apiserver.registry.turns import FEW, Turn, few_at_a_time
 from apiserver.registry.watch import Part, Watch
 
@@ -156,8 +156,10 @@ class _Stream:
                     for some in few_at_a_time(events):
                         await self._channel.write(self._framer.events(some))
                         await turn.over()
-        except StatusError as error:
-            await self._channel.write([error_frame(error)])
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the stream has begun: it is told there
+            await self._channel.write([error_frame(status_error(error))])
             return
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(_BOOKMARK_INTERVAL, self._bookmark))
@@ -182,6 +184,15 @@ class _Stream:
 
     def flush(self) -> None:
         """Write what is due, or as much of it as may be, without waiting."""
+        try:
+            self._write_due()
+        except EOFError:
+            self.end()
+        except Exception as error:  # noqa: BLE001  # others must not miss their turn for it
+            self._channel.write_now([error_frame(status_error(error))])
+            self.end()
+
+    def _write_due(self) -> None:
         written = 0
         while not self._ended.done():
             if self._channel.waiting() > _HIGH_WATER:
@@ -201,15 +212,7 @@ class _Stream:
     def _frame_some(self) -> bool:
         """Frame what is due, or a part of it if that is much; return whether anything was due."""
         if not self._parts:
-            try:
-                parts = self._watch.take_parts()
-            except StatusError as error:
-                self._channel.write_now([error_frame(error)])
-                self.end()
-                return False
-            except EOFError:
-                self.end()
-                return False
+            parts = self._watch.take_parts()
             if not parts:
                 return False
             if sum(map(len, parts)) <= FEW:

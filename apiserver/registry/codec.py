@@ -19,13 +19,33 @@ from apiserver.machinery.objects import Object
 from storage.errors import Corrupt
 
 _PROTOBUF_MAGIC = b"k8s\x00"
+_KIND = b'{"kind":"'
+_VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
 NO_LABELS: Final[Mapping[str, str]] = {}
 
 
-# Decoded objects are let go, the oldest first, when there are more of them.
-_MOST_DECODED: Final = 1000
-_decoded: deque[Stored] = deque()
+class _Decoded:
+    """The objects that were decoded lately: the oldest are let go when there are too many."""
+
+    MOST: Final = 1000
+    MOST_BYTES: Final = 32 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self._queue: deque[Stored] = deque()
+        self._bytes = 0
+
+    def add(self, stored: Stored) -> None:
+        queue = self._queue
+        queue.append(stored)
+        self._bytes += len(stored._body)
+        while len(queue) > self.MOST or (self._bytes > self.MOST_BYTES and len(queue) > 1):
+            oldest = queue.popleft()
+            oldest._object = None
+            self._bytes -= len(oldest._body)
+
+
+_decoded = _Decoded()
 
 
 class Stored:
@@ -74,9 +94,7 @@ class Stored:
         known = self._object
         if known is None:
             known = self._object = _parse(self.key, self.body)
-            _decoded.append(self)
-            if len(_decoded) > _MOST_DECODED:
-                _decoded.popleft()._object = None
+            _decoded.add(self)
         return known
 
     @property
@@ -149,9 +167,14 @@ def arrange(document: Object) -> Object:
 
 
 def _metadata_after_kind_and_version(raw: bytes) -> int:
-    # With four strings before it, it is what follows the kind and the version, and nothing within.
-    head = raw.find(_METADATA) if raw.startswith(b'{"kind":"') else -1
-    return head if head > 0 and raw.count(b'"', 0, head) == 8 else -1
+    """Return where the metadata begin, -1 where they do not stand where they ought to."""
+    if not raw.startswith(_KIND):
+        return -1
+    end = raw.find(b'"', len(_KIND))
+    if not raw.startswith(_VERSION, end):
+        return -1
+    head = raw.find(b'"', end + len(_VERSION)) + 1
+    return head if raw.startswith(_METADATA, head) else -1
 
 
 def _parse(key: str, data: bytes) -> Object:

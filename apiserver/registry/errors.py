@@ -45,11 +45,23 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
         case ValueTooLarge():
             return RequestEntityTooLarge("etcdserver: request is too large")
         case Corrupt():
-            return StorageReadError(f"failed to read one or more objects: {error}", {})
+            return _unreadable(error)
         case OutcomeUnknown():
             return Timeout(f"the {verb} operation may or may not have happened: {error}")
         case _:
             return ServerTimeout.of(resource, verb)
+
+
+def status_of_unreadable(error: Exception) -> StatusError | None:
+    """Return what a client is told who cannot be shown what is stored, ``None`` for other errors.
+
+    What is stored is looked at when it is sent, or shown to a selector, and not before.
+    """
+    return _unreadable(error) if isinstance(error, Corrupt) else None
+
+
+def _unreadable(error: Corrupt) -> StatusError:
+    return StorageReadError(f"failed to read one or more objects: {error}", {})
 
 
 def status_of_patch(error: PatchError) -> StatusError:

@@ -15,6 +15,7 @@ import pytest
 
 from apiserver.server.addresses import bound_socket
 from apiserver.server.config import load_config
+from tests.robustness.runs import SECONDS
 from tests.robustness.servers import broken
 from tests.robustness.servers.crowd import (
     CONNECTIONS,
@@ -47,6 +48,7 @@ COLLECTION = "/api/v1/namespaces/default/configmaps"
 WATCH = f"{COLLECTION}?watch=1&timeoutSeconds=3600"
 OPEN, WATCHES = "apiserver_open_connections", "apiserver_longrunning_watches"
 MIB = 1024 * 1024
+_TCP_REPAIR = 19
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +152,24 @@ def test_who_dies_in_silence_is_found_out_by_the_kernel(tmp_path: Path) -> None:
     asked_until = read["TCP_KEEPIDLE"] + read["TCP_KEEPINTVL"] * read["TCP_KEEPCNT"]
     assert asked_until <= 90, read
     assert 0 < read["TCP_USER_TIMEOUT"] <= 90_000, read
+
+
+@pytest.mark.skipif(SECONDS < 60, reason="takes half a minute: set ROBUSTNESS_SECONDS=60")
+async def test_who_dies_in_silence_is_forgotten(server: ServerProcess) -> None:
+    """The kernel forgets a socket under repair when it is closed, and tells nobody."""
+    watches = await gauge(server, WATCHES)
+    watching = await crowd(server, 5, WATCH)
+    try:
+        for _, writer in watching:
+            descriptor = os.dup(writer.get_extra_info("socket").fileno())
+            with socket.socket(fileno=descriptor) as raw:
+                raw.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+    except PermissionError:
+        pytest.skip("only an administrator may put sockets under repair")
+    finally:
+        leave(watching)
+    assert await gauge(server, WATCHES) == watches + 5
+    assert await until(server, WATCHES, lambda found: found == watches, 100) == watches
 
 
 def test_a_server_takes_all_the_files_that_it_may_have(tmp_path: Path) -> None:

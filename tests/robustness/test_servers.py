@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from storage.errors import Compacted, Unavailable
+from storage.errors import Compacted, StorageError, Unavailable
 from storage.etcd.store import EtcdStore
 from tests.contract.etcd.proxy import proxied
+from tests.etcd_process import EtcdProcess
 from tests.robustness.servers.runs import SECONDS, FileJudge, Run, carry_out, etcd_judge
 from tests.robustness.servers.topology import (
     Topology,
+    disagreement,
     find_haproxy,
+    forgets_when_killed,
     kill_worker,
     servers_on_etcd,
 )
@@ -36,15 +39,37 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
             assert "Traceback" not in server.log, server.log
 
 
-async def survive(name: str, run: Run) -> None:
-    """Carry a run out and hold it against the guarantees."""
-    result = await carry_out(run)
+async def survive(name: str, run: Run, members: Sequence[EtcdProcess] = ()) -> None:
+    """Carry a run out and hold it against the guarantees.
+
+    ``members`` are those of an etcd that was killed in the run. Some versions do not survive that.
+    """
+    try:
+        result = await carry_out(run)
+    except (TimeoutError, StorageError) as error:
+        await excuse(members, [repr(error)])
+        raise
     log.info("%s: %s", name, result.summary)
     violations = result.violations(name)
+    if violations:
+        await excuse(members, violations)
     assert violations[:10] == [], result.summary
     done = [each for each in result.history.operations if each.wrote]
     assert len(done) > 20, result.summary
     assert result.failures > 0
+
+
+async def excuse(members: Sequence[EtcdProcess], violations: Sequence[str]) -> None:
+    """Leave the test where etcd has failed, and not the server."""
+    if not members:
+        return
+    broken = await asyncio.to_thread(disagreement, members)
+    if broken:
+        pytest.xfail(broken)
+    lost = [each for each in violations if each.startswith("Acknowledged")]
+    # One member has nobody to disagree with.
+    if len(members) == 1 and lost and await asyncio.to_thread(forgets_when_killed, members):
+        pytest.xfail(f"this etcd may forget what it acknowledged: {lost[0]}")
 
 
 async def test_haproxy_stands_before_the_servers(topology: Topology) -> None:
@@ -74,19 +99,6 @@ async def test_workers_that_are_killed(topology: Topology) -> None:
             kill_worker(topology.servers[1], chance.randrange(2))
 
         await survive("worker-killed", Run(topology.urls, kill, judge))
-
-
-async def test_members_that_are_killed(topology: Topology) -> None:
-    async with etcd_judge(topology.endpoints) as judge:
-
-        async def kill(chance: random.Random) -> None:
-            victim = chance.choice(topology.members)
-            await asyncio.sleep(chance.uniform(0.3, 0.8))
-            await asyncio.to_thread(victim.kill)
-            await asyncio.sleep(chance.uniform(0.2, 1.0))
-            await asyncio.to_thread(victim.start)
-
-        await survive("member-killed", Run(topology.urls, kill, judge))
 
 
 async def test_members_that_are_frozen(topology: Topology) -> None:
@@ -146,6 +158,20 @@ async def test_compaction_under_paging_and_slow_watchers(topology: Topology) -> 
             await store.close()
 
 
+async def test_members_that_are_killed(topology: Topology) -> None:
+    """The last test of this cluster, since there are versions of etcd that it breaks."""
+    async with etcd_judge(topology.endpoints) as judge:
+
+        async def kill(chance: random.Random) -> None:
+            victim = chance.choice(topology.members)
+            await asyncio.sleep(chance.uniform(0.3, 0.8))
+            await asyncio.to_thread(victim.kill)
+            await asyncio.sleep(chance.uniform(0.2, 1.0))
+            await asyncio.to_thread(victim.start)
+
+        await survive("member-killed", Run(topology.urls, kill, judge), topology.members)
+
+
 async def test_the_only_etcd_is_killed(tmp_path: Path) -> None:
     with servers_on_etcd(tmp_path, 1, 1) as topology:
         (etcd,) = topology.members
@@ -157,7 +183,7 @@ async def test_the_only_etcd_is_killed(tmp_path: Path) -> None:
                 await asyncio.sleep(chance.uniform(0.0, 0.3))
                 await asyncio.to_thread(etcd.start)
 
-            await survive("etcd-killed", Run(topology.urls, kill, judge))
+            await survive("etcd-killed", Run(topology.urls, kill, judge), topology.members)
         assert "Traceback" not in topology.servers[0].log, topology.servers[0].log
 
 

@@ -183,9 +183,7 @@ async def test_a_change_that_changes_nothing_answers_what_is_there(two: Two) -> 
 async def test_a_dry_run_tries_what_is_there(two: Two) -> None:
     await two.tested.create("a", "one")
     other = {"metadata": {"labels": {"by": "other"}}}
-    await two.writer.api.send(
-        "PATCH", f"{two.writer.path}/a", other, media_type=MERGE_PATCH
-    )
+    await two.writer.api.send("PATCH", f"{two.writer.path}/a", other, media_type=MERGE_PATCH)
     tried = (await two.tested.patch("a", "two", query="?dryRun=All")).json
     assert tried["metadata"]["labels"] == {"by": "other"}
     assert (await two.writer.get("a")).json["data"]["value"] == "one"

@@ -130,11 +130,7 @@ def doubles_events() -> None:
     """Tell every thirtieth event twice."""
 
     def twice(batch: Batch[Stored]) -> list[Any]:
-        return [
-            event
-            for event in batch.events
-            for _ in range(1 if event.revision % 30 else 2)
-        ]
+        return [event for event in batch.events for _ in range(1 if event.revision % 30 else 2)]
 
     _publishing(twice)
 

@@ -1,0 +1,62 @@
+"""What is stored, by us or by others, is sent with its resourceVersion and otherwise as it is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from apiserver.registry import codec as coding
+from apiserver.registry.codec import ObjectCodec
+from storage.errors import Corrupt
+
+OBJECT = {
+    "kind": "ConfigMap",
+    "apiVersion": "v1",
+    "metadata": {"name": "a", "labels": {"metadata": "b"}},
+    "data": {"text": ',"metadata":{"name":"no"}'},
+}
+FOREIGN = {
+    "compact": json.dumps(OBJECT, separators=(",", ":")),
+    "with spaces": json.dumps(OBJECT),
+    "indented": json.dumps(OBJECT, indent=2),
+    "in the order of names": json.dumps(OBJECT, sort_keys=True, separators=(",", ":")),
+    "with metadata elsewhere before": json.dumps(
+        {"kind": "ConfigMap", "spec": {"x": 1, "metadata": {"y": 2}}, **OBJECT},
+        separators=(",", ":"),
+    ),
+    "without any metadata to speak of": '{"kind":"ConfigMap","apiVersion":"v1","metadata":{}}',
+}
+
+
+@pytest.mark.parametrize("case", list(FOREIGN))
+def test_whatever_is_stored_is_sent_with_its_version(case: str) -> None:
+    stored = ObjectCodec().decode("/a", FOREIGN[case].encode(), 7)
+    expected = json.loads(FOREIGN[case])
+    expected["metadata"]["resourceVersion"] = "7"
+    assert json.loads(stored.body) == expected == stored.object
+    assert stored.body.startswith(b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{')
+    item = {key: value for key, value in expected.items() if key not in ("kind", "apiVersion")}
+    assert json.loads(stored.item) == item
+    assert len(stored.item) == stored.item_size
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"kind":"A"}', b"{", b"\xff", b'"text"'])
+def test_what_is_no_object_is_corrupt(data: bytes) -> None:
+    with pytest.raises(Corrupt, match="/a"):
+        _ = ObjectCodec().decode("/a", data, 7).body
+
+
+def test_decoded_objects_are_kept_by_their_number_and_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coding._Decoded, "MOST_BYTES", 50_000)
+    decoded = coding._Decoded()
+    monkeypatch.setattr(coding, "_decoded", decoded)
+    document = {**OBJECT, "data": {"text": "x" * 10_000}}
+    codec = ObjectCodec()
+    made = [codec.decode("/a", codec.encode(document), number) for number in range(10)]
+    for stored in made:
+        assert stored.object["data"] == document["data"]
+    kept = [stored for stored in made if stored._object is not None]
+    assert kept == made[-4:]
