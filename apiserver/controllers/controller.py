@@ -38,14 +38,27 @@ class Going:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """When to look again: after so many seconds, or when all of ``going`` is gone before.
+class Change:
+    """Anything that happens to objects of a resource in a namespace after a resourceVersion."""
 
-    ``None`` is for a failure: the more of them in a row, the longer it takes.
+    resource: GroupVersionResource
+    namespace: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """When to look again: after so many seconds, or before if what is waited for comes.
+
+    That is when all of ``going`` is gone, or the first of ``changes``; one that comes within
+    ``rest`` seconds counts when these are over. ``None`` for ``seconds`` is for a failure: the more
+    of them in a row, the longer it takes.
     """
 
     seconds: float | None
     going: Sequence[Going] = ()
+    changes: Sequence[Change] = ()
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +130,8 @@ class Controller:
             waiting = self._waiting.pop(key, None)
             if waiting is not None:
                 waiting.cancel()
-            if wait is not None and wait.going:
-                task = group.create_task(self._wait(queue, key, wait.going))
-                self._waiting[key] = task
+            if wait is not None and (wait.going or wait.changes):
+                self._waiting[key] = group.create_task(self._wait(queue, key, wait))
             _enqueue(queue, key, wait)
             queue.done(key)
 
@@ -136,16 +148,40 @@ class Controller:
             log.exception("%s: %s", self.name, key)
         return Wait(None)
 
-    async def _wait(self, queue: WorkQueue, key: str, going: Sequence[Going]) -> None:
+    async def _wait(self, queue: WorkQueue, key: str, wait: Wait) -> None:
+        tasks = [asyncio.create_task(self._happened(each, wait.rest)) for each in wait.changes]
+        if wait.going:
+            tasks.append(asyncio.create_task(self._all_gone(wait.going)))
         try:
-            async with asyncio.TaskGroup() as group:
-                for each in going:
-                    group.create_task(self._gone(each))
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task
         except* StatusError as errors:
             # The key is looked at again after its time.
             log.debug("%s: waiting for %s: %s", self.name, key, errors.exceptions)
         else:
             queue.add(key)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _happened(self, change: Change, rest: float) -> None:
+        await asyncio.sleep(rest)
+        events = self._client.watch(
+            change.resource, change.namespace, resource_version=change.resource_version
+        )
+        try:
+            async with aclosing(events) as batches:
+                async for _ in batches:
+                    return
+        except StatusError as error:
+            # What happened since is not known any more, so something may have.
+            log.debug("%s: watching %s: %s", self.name, change.resource.resource, error)
+
+    async def _all_gone(self, going: Sequence[Going]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for each in going:
+                group.create_task(self._gone(each))
 
     async def _gone(self, going: Going) -> None:
         left = going.count

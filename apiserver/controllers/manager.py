@@ -11,6 +11,7 @@ from typing import Final
 from apiserver.client.interface import Client
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.namespaces import NamespaceController
+from apiserver.controllers.resourcequotas import ResourceQuotaController
 from apiserver.controllers.serviceaccounts import ServiceAccountController
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
@@ -18,6 +19,7 @@ from apiserver.registry.registry import Registry
 _WORKERS: Final = 4
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "namespace-controller": NamespaceController,
+    "resourcequota-controller": ResourceQuotaController,
     "serviceaccount-controller": ServiceAccountController,
 }
 

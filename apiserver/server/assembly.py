@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from apiserver.access.access import Access
-from apiserver.access.admission.selection import plugins_of
+from apiserver.access.admission.selection import Means, plugins_of
 from apiserver.controllers.manager import controllers_of, running
 from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
@@ -18,7 +18,9 @@ from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
 from apiserver.endpoints.routes import Router
 from apiserver.endpoints.stream import Streams
+from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.loopback import Loopback
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
@@ -110,7 +112,8 @@ async def assembled(
             )
             metrics.gauges.update(_gauges(cache))
             access = access_to(registry)
-            registry.admit(plugins_of(habits.plugins, access.authorizer))
+            own = Loopback(registry, SYSTEM_USER, "kube-apiserver")
+            registry.admit(plugins_of(habits.plugins, Means(access.authorizer, own)))
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,

@@ -18,6 +18,8 @@ def amount(quantity: str) -> Decimal:
     return parse_quantity(quantity)[0]
 
 
+# Pods of one template add up to the same, and there are many of them.
+@lru_cache(maxsize=4096)
 def total(quantity: str, other: str) -> str:
     """Return the sum of two quantities, written as the first one is."""
     number, family = parse_quantity(quantity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.admission.chain import Plugin
@@ -31,6 +32,7 @@ from apiserver.access.admission.plugins.pod_security import (
 )
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
 from apiserver.access.admission.plugins.priority import OneDefaultPriority, PriorityOfPods
+from apiserver.access.admission.plugins.resource_quota import ResourceQuota
 from apiserver.access.admission.plugins.runtime_class import RuntimeClass
 from apiserver.access.admission.plugins.service_account import ServiceAccount
 from apiserver.access.admission.plugins.storage_object_in_use_protection import (
@@ -38,6 +40,7 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
 from apiserver.access.authorization.attributes import Authorizer
+from apiserver.client.interface import Client
 from apiserver.machinery.quoting import quote
 
 #: Every plugin of Kubernetes, in the order in which they run.
@@ -56,8 +59,17 @@ ORDER: Final = tuple(
     """.split()
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Whom plugins may ask, and with what they write."""
+
+    authorizer: Authorizer
+    client: Client
+
+
 # Those that this server has; some are several rules. All of them run unless they are disabled.
-_FACTORIES: Final[Mapping[str, Callable[[Authorizer], Sequence[Plugin]]]] = {
+_FACTORIES: Final[Mapping[str, Callable[[Means], Sequence[Plugin]]]] = {
     "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ImmortalNamespaces()),
     "LimitRanger": lambda _: (LimitRanger(),),
     "ServiceAccount": lambda _: (ServiceAccount(),),
@@ -69,11 +81,12 @@ _FACTORIES: Final[Mapping[str, Callable[[Authorizer], Sequence[Plugin]]]] = {
     "StorageObjectInUseProtection": lambda _: (StorageObjectInUseProtection(),),
     "PersistentVolumeClaimResize": lambda _: (PersistentVolumeClaimResize(),),
     "RuntimeClass": lambda _: (RuntimeClass(),),
-    "CertificateApproval": lambda authorizer: (CertificateApproval(authorizer),),
-    "CertificateSigning": lambda authorizer: (CertificateSigning(authorizer),),
+    "CertificateApproval": lambda means: (CertificateApproval(means.authorizer),),
+    "CertificateSigning": lambda means: (CertificateSigning(means.authorizer),),
     "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
+    "ResourceQuota": lambda means: (ResourceQuota(means.client),),
 }
 
 
@@ -99,6 +112,6 @@ def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[s
     return [name for name in ORDER if name in _FACTORIES and name not in disable]
 
 
-def plugins_of(names: Sequence[str], authorizer: Authorizer) -> list[Plugin]:
+def plugins_of(names: Sequence[str], means: Means) -> list[Plugin]:
     """Return the plugins of these names, ready to run."""
-    return [plugin for name in names for plugin in _FACTORIES[name](authorizer)]
+    return [plugin for name in names for plugin in _FACTORIES[name](means)]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import pytest
 
 from apiserver.access.admission.chain import CREATE, DELETE, UPDATE, Attributes, Chain
 from apiserver.access.admission.resources import PODS, VOLUMES
 from apiserver.access.admission.selection import (
     ORDER,
+    Means,
     UnknownPlugin,
     enabled_plugins,
     plugins_of,
 )
 from apiserver.access.authorization.modes import AlwaysAllow
-from apiserver.client.interface import Reader
+from apiserver.client.interface import Client, Reader
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
 from tests.unit.access.admission.admitting import USER, Objects, named
 
 MAPS = GroupVersionResource("", "v1", "configmaps")
+EVENTS = GroupVersionResource("", "v1", "events")
 
 
 class Appending:
@@ -140,8 +144,10 @@ def test_flags_that_make_no_sense_are_refused(
 
 
 def test_what_no_plugin_handles_costs_nothing() -> None:
-    chain = Chain(plugins_of(enabled_plugins((), ()), AlwaysAllow()), Objects())
+    means = Means(AlwaysAllow(), AsyncMock(Client))
+    chain = Chain(plugins_of(enabled_plugins((), ()), means), Objects())
     assert not chain.mutates(UPDATE, MAPS, "")
-    assert not chain.validates(CREATE, MAPS, "")
+    assert not chain.validates(UPDATE, MAPS, "")
+    assert not chain.validates(CREATE, EVENTS, "")
     assert not chain.validates(DELETE, PODS, "")
     assert chain.mutates(CREATE, VOLUMES, "")

@@ -1,0 +1,109 @@
+"""ResourceQuota: what the objects of a namespace use together stays within its quotas.
+
+A quota says what is limited and what is used. Whoever is let in is charged first: ``used`` is
+written anew, on condition that the quota is still as it was read, so that two who want the last of
+something do not both get it. What is freed, and what was charged for a write that came to nothing,
+is found by the controller, which counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from typing import Final
+from weakref import WeakValueDictionary
+
+from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.resources import CLAIMS, PODS, QUOTAS, SERVICES
+from apiserver.access.quota.limits import Refusal, Subject, charged
+from apiserver.access.quota.usage import evaluator_of
+from apiserver.client.interface import Client, Reader
+from apiserver.machinery.errors import Conflict, InternalError, NotFound
+from apiserver.machinery.gvk import GroupResource, GroupVersionResource
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.times import Clock
+
+#: How often a quota is read anew that others have written meanwhile.
+TRIES: Final = 3
+#: How long a write may wait for those before it in its namespace.
+PATIENCE_SECONDS: Final = 10.0
+# What may use more after a change: the resource, and which part of it is changed.
+_GROWING: Final = frozenset([(PODS, "resize"), (SERVICES, ""), (CLAIMS, "")])
+
+
+class ResourceQuota:
+    """Refuses what a quota does not allow, and charges what it does."""
+
+    name = "ResourceQuota"
+
+    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+        self._client = client
+        self._clock = clock or Clock()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        if operation == UPDATE:
+            return (resource, subresource) in _GROWING
+        counts = evaluator_of(GroupResource(resource.group, resource.resource)) is not None
+        return operation == CREATE and not subresource and counts
+
+    async def review(self, attributes: Attributes, reader: Reader) -> None:
+        namespace = attributes.namespace
+        if not namespace:
+            return
+        quotas = list(reader.list(QUOTAS, namespace))
+        # Mostly there are none. What is charged is decided again when it is our turn.
+        if not quotas or not self._charges(attributes, _newest(reader, quotas)):
+            return
+        if attributes.dry_run or _is_there(attributes, reader):
+            return
+        lock = self._locks.setdefault(namespace, asyncio.Lock())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), lock:
+                await self._charge(attributes, _newest(reader, quotas))
+        except TimeoutError as error:
+            raise InternalError("resource quota evaluation timed out") from error
+
+    async def _charge(self, attributes: Attributes, quotas: Iterable[Object]) -> None:
+        """Charge every quota once, as it is now if it is not as it was read."""
+        done: set[str] = set()
+        for tried in range(1, TRIES + 1):
+            try:
+                for quota in self._charges(attributes, quotas, done):
+                    await self._client.update(QUOTAS, quota, "status")
+                    done.add(name_of(quota))
+            except (Conflict, NotFound):
+                if tried == TRIES:
+                    raise
+                quotas = (await self._client.list(QUOTAS, attributes.namespace)).items
+            else:
+                return
+
+    def _charges(
+        self, attributes: Attributes, quotas: Iterable[Object], done: Collection[str] = ()
+    ) -> list[Object]:
+        """Return the quotas that change, as they are to be. Raises Forbidden."""
+        evaluator = evaluator_of(attributes.group_resource)
+        assert evaluator is not None
+        assert attributes.object is not None
+        subject = Subject(evaluator, attributes.object, attributes.old_object, self._clock.time())
+        left = [quota for quota in quotas if name_of(quota) not in done]
+        try:
+            found = [charged(quota, subject) for quota in left]
+        except Refusal as refusal:
+            raise attributes.forbidden(str(refusal)) from refusal
+        return [quota for quota in found if quota is not None]
+
+
+def _newest(reader: Reader, quotas: Iterable[Object]) -> list[Object]:
+    # Of single objects the reader knows what this process has just written.
+    metadata = [quota["metadata"] for quota in quotas]
+    found = (reader.get(QUOTAS, each["namespace"], each["name"]) for each in metadata)
+    return [quota for quota in found if quota is not None]
+
+
+def _is_there(attributes: Attributes, reader: Reader) -> bool:
+    """Tell whether a creation is about to fail, and so not to be charged."""
+    if attributes.operation != CREATE or not attributes.name:
+        return False
+    return reader.get(attributes.gvr, attributes.namespace, attributes.name) is not None

@@ -1,0 +1,124 @@
+"""Scopes: a quota may be for some objects only, for Pods of a priority or without requests, say.
+
+All scopes of a quota must hold. One that makes no sense of a kind holds for no object of it: a
+quota of Pods of a priority counts no Services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.access.admission.amounts import amount
+from apiserver.machinery.objects import Object
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One scope, and which values of what it looks at are within it."""
+
+    scope: str
+    operator: str = "Exists"
+    values: tuple[str, ...] = ()
+
+    def holds(self, value: str) -> bool:
+        """Tell whether a value is within the scope; that of an object without one is ``""``."""
+        match self.operator:
+            case "In":
+                return value in self.values
+            case "NotIn":
+                return value not in self.values
+            case "DoesNotExist":
+                return not value
+            case _:
+                return bool(value)
+
+
+def requirements_of(quota: Object) -> list[Requirement]:
+    """Return the scopes of a quota."""
+    spec = quota.get("spec") or {}
+    selector = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
+    return [
+        *(Requirement(scope) for scope in spec.get("scopes") or ()),
+        *(
+            Requirement(each["scopeName"], each["operator"], tuple(each.get("values") or ()))
+            for each in selector
+        ),
+    ]
+
+
+def never(_requirement: Requirement, _document: Object) -> bool:
+    """Say that an object is within no scope, for kinds that scopes make no sense of."""
+    return False
+
+
+def pod_in_scope(requirement: Requirement, pod: Object) -> bool:
+    """Tell whether a Pod is within a scope."""
+    rule = _OF_PODS.get(requirement.scope)
+    return rule is not None and rule(requirement, pod)
+
+
+def claim_in_scope(requirement: Requirement, claim: Object) -> bool:
+    """Tell whether a claim is within a scope; it has a class until it has changed to another."""
+    if requirement.scope != "VolumeAttributesClass":
+        return False
+    status = claim.get("status") or {}
+    classes = {
+        claim["spec"].get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    }
+    return any(requirement.holds(name) for name in filter(None, classes)) or (
+        not any(classes) and requirement.holds("")
+    )
+
+
+def _is_terminating(pod: Object) -> bool:
+    return (pod["spec"].get("activeDeadlineSeconds") or 0) > 0
+
+
+def is_best_effort(pod: Object) -> bool:
+    """Tell whether neither a Pod nor a container of it asks for, or is limited in, anything."""
+    known = (pod.get("status") or {}).get("qosClass")
+    if known:
+        return bool(known == "BestEffort")
+    spec = pod["spec"]
+    holders = (spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+    return not any(map(_asks, holders))
+
+
+def _asks(holder: Mapping[str, Any]) -> bool:
+    resources = holder.get("resources") or {}
+    return any(
+        amount((resources.get(member) or {}).get(name, "0")) > 0
+        for member in ("requests", "limits")
+        for name in ("cpu", "memory")
+    )
+
+
+def _looks_elsewhere(pod: Object) -> bool:
+    affinity = pod["spec"].get("affinity") or {}
+    return any(
+        term.get("namespaces") or term.get("namespaceSelector") is not None
+        for member in ("podAffinity", "podAntiAffinity")
+        for term in _terms(affinity.get(member) or {})
+    )
+
+
+def _terms(affinity: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    yield from affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
+    for weighted in affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ():
+        yield weighted.get("podAffinityTerm") or {}
+
+
+_OF_PODS: Final[Mapping[str, Callable[[Requirement, Object], bool]]] = {
+    "Terminating": lambda _, pod: _is_terminating(pod),
+    "NotTerminating": lambda _, pod: not _is_terminating(pod),
+    "BestEffort": lambda _, pod: is_best_effort(pod),
+    "NotBestEffort": lambda _, pod: not is_best_effort(pod),
+    "PriorityClass": lambda requirement, pod: requirement.holds(
+        pod["spec"].get("priorityClassName") or ""
+    ),
+    "CrossNamespacePodAffinity": lambda _, pod: _looks_elsewhere(pod),
+}

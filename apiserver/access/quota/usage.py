@@ -1,0 +1,255 @@
+"""How much one object uses of what quotas limit, by the names that quotas have for it.
+
+Every object counts as ``count/<resource>.<group>``. Pods, Services and claims of volumes and of
+devices use more than that. An amount that is not there is none at all: a Pod without a limit on
+memory uses no ``limits.memory``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from apiserver.access.admission.amounts import (
+    Amounts,
+    added,
+    largest,
+    limits_of_pod,
+    requests_of_pod,
+)
+from apiserver.access.quota.scopes import Requirement, claim_in_scope, never, pod_in_scope
+from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.objects import Object, metadata_of
+from apiserver.machinery.quantity import canonical
+from apiserver.machinery.times import parse_seconds
+
+_ENDED: Final = ("Failed", "Succeeded")
+_HUGE_PAGES: Final = "hugepages-"
+_REQUESTS: Final = "requests."
+_OF_CLASS: Final = ".storageclass.storage.k8s.io/"
+_DEVICES: Final = ".deviceclass.resource.k8s.io/devices"
+_CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
+# As many devices as a claim may be given: what it is charged for asking for all that there are.
+_ALL_DEVICES: Final = 32
+
+_COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
+# What must be said for every container where a quota limits it.
+_SAID: Final = frozenset(
+    [
+        "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
+    ]
+)  # fmt: skip
+_OF_PODS: Final = frozenset(
+    [
+        "pods", "count/pods", *_COMPUTE,
+        *(f"requests.{name}" for name in _COMPUTE), *(f"limits.{name}" for name in _COMPUTE),
+    ]
+)  # fmt: skip
+_OF_SERVICES: Final = frozenset(
+    ["services", "count/services", "services.loadbalancers", "services.nodeports"]
+)
+_OF_CLAIMS: Final = frozenset(
+    ["persistentvolumeclaims", "count/persistentvolumeclaims", "requests.storage"]
+)
+# Those that had a name in quotas before everything could be counted.
+_LEGACY: Final = frozenset(["configmaps", "secrets", "replicationcontrollers", "resourcequotas"])
+_IGNORED: Final = frozenset(
+    [
+        GroupResource("", "bindings"), GroupResource("", "componentstatuses"),
+        GroupResource("", "events"), GroupResource("events.k8s.io", "events"),
+    ]
+)  # fmt: skip
+# Their resources are questions: nothing of them is kept.
+_VIRTUAL: Final = frozenset(["authentication.k8s.io", "authorization.k8s.io"])
+
+
+def _nothing(_names: Sequence[str], _document: Object) -> Mapping[str, Sequence[str]]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """How the objects of one resource count.
+
+    ``counts`` tells whether a name in a quota is of something that they use, ``usage`` how much one
+    of them uses at a time in seconds since 1970, ``in_scope`` whether one is within a scope.
+    ``missing`` names the containers that do not say how much they want of what must be said.
+    ``plain``: every object counts as one, whatever is in it.
+    """
+
+    resource: GroupResource
+    counts: Callable[[str], bool]
+    usage: Callable[[Object, float], dict[str, str]]
+    in_scope: Callable[[Requirement, Object], bool] = never
+    missing: Callable[[Sequence[str], Object], Mapping[str, Sequence[str]]] = _nothing
+    plain: bool = False
+
+
+@lru_cache(maxsize=1024)
+def evaluator_of(resource: GroupResource) -> Evaluator | None:
+    """Return how objects of a resource count, ``None`` where they do not."""
+    if resource in _IGNORED or resource.group in _VIRTUAL:
+        return None
+    return _SPECIAL.get(resource) or _plain(resource)
+
+
+def resource_counted(name: str) -> GroupResource | None:
+    """Return the resource whose objects use what a quota calls so, ``None`` where none does."""
+    for resource, evaluator in _SPECIAL.items():
+        if evaluator.counts(name):
+            return resource
+    if name in _LEGACY:
+        return GroupResource("", name)
+    prefix, _, counted = name.partition("/")
+    if prefix != "count" or not counted:
+        return None
+    plural, _, group = counted.partition(".")
+    resource = GroupResource(group, plural)
+    return resource if evaluator_of(resource) is not None else None
+
+
+def _plain(resource: GroupResource) -> Evaluator:
+    names = {f"count/{resource}"}
+    if not resource.group and resource.resource in _LEGACY:
+        names.add(resource.resource)
+    usage = dict.fromkeys(names, "1")
+    return Evaluator(resource, names.__contains__, lambda _document, _now: usage, plain=True)
+
+
+def _counts_pods(name: str) -> bool:
+    if name in _OF_PODS or name.startswith((_HUGE_PAGES, f"{_REQUESTS}{_HUGE_PAGES}")):
+        return True
+    return name.startswith(_REQUESTS) and _is_extended(name.removeprefix(_REQUESTS))
+
+
+def _is_extended(name: str) -> bool:
+    return "/" in name and "kubernetes.io/" not in name and not name.endswith(_STORAGE_OF_CLASS)
+
+
+_STORAGE_OF_CLASS: Final = tuple(
+    f"{_OF_CLASS}{name}" for name in ("requests.storage", "persistentvolumeclaims")
+)
+
+
+def _usage_of_pod(pod: Object, now: float) -> dict[str, str]:
+    if not _is_alive(pod, now):
+        return {"count/pods": "1"}
+    spec = pod["spec"]
+    overhead = spec.get("overhead") or {}
+    requests, limits = added(requests_of_pod(spec), overhead), limits_of_pod(spec)
+    # What a Pod costs besides its containers is no limit where they have none.
+    limits = added(limits, {name: text for name, text in overhead.items() if name in limits})
+    return {"count/pods": "1", "pods": "1", **_computed(requests, limits)}
+
+
+def _is_alive(pod: Object, now: float) -> bool:
+    if (pod.get("status") or {}).get("phase") in _ENDED:
+        return False
+    metadata = metadata_of(pod)
+    deleted, grace = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
+    # A Pod on a node that is lost must not keep its successor from starting.
+    return deleted is None or grace is None or now <= parse_seconds(deleted) + grace
+
+
+def _computed(requests: Amounts, limits: Amounts) -> dict[str, str]:
+    used: dict[str, str] = {}
+    for name, quantity in requests.items():
+        if name in _COMPUTE or name.startswith(_HUGE_PAGES):
+            used[name] = used[f"{_REQUESTS}{name}"] = canonical(quantity)
+        elif _is_extended(name):
+            used[f"{_REQUESTS}{name}"] = canonical(quantity)
+    for name in _COMPUTE:
+        if name in limits:
+            used[f"limits.{name}"] = canonical(limits[name])
+    return used
+
+
+def _missing_of_pod(names: Sequence[str], pod: Object) -> dict[str, list[str]]:
+    spec = pod["spec"]
+    needed = _SAID.intersection(names) - _said(spec)
+    missing: dict[str, list[str]] = {}
+    if needed:
+        for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+            for name in needed - _said(container):
+                missing.setdefault(name, []).append(container["name"])
+    return missing
+
+
+def _said(holder: Mapping[str, Any]) -> set[str]:
+    resources = holder.get("resources") or {}
+    return set(_computed(resources.get("requests") or {}, resources.get("limits") or {}))
+
+
+def _usage_of_service(service: Object, _now: float) -> dict[str, str]:
+    used = {"services": "1", "count/services": "1"}
+    spec = service["spec"]
+    ports = spec.get("ports") or ()
+    if spec.get("type") == "LoadBalancer":
+        used["services.loadbalancers"] = "1"
+        if spec.get("allocateLoadBalancerNodePorts") is False:
+            ports = [port for port in ports if port.get("nodePort")]
+    elif spec.get("type") != "NodePort":
+        return used
+    return {**used, "services.nodeports": str(len(ports))}
+
+
+def _counts_claims(name: str) -> bool:
+    return name in _OF_CLAIMS or name.endswith(_STORAGE_OF_CLASS)
+
+
+def _usage_of_claim(claim: Object, _now: float) -> dict[str, str]:
+    spec, status = claim["spec"], claim.get("status") or {}
+    annotations = metadata_of(claim).get("annotations") or {}
+    class_ = annotations.get(_CLASS_ANNOTATION, spec.get("storageClassName") or "")
+    used = {"persistentvolumeclaims": "1"}
+    requests = (spec.get("resources") or {}).get("requests") or {}
+    if "storage" in requests:
+        # A volume that is being made smaller again has what it was promised before.
+        asked = {"storage": requests["storage"]}
+        promised = (status.get("allocatedResources") or {}).get("storage")
+        most = largest(asked, {"storage": promised} if promised else {})
+        used["requests.storage"] = canonical(most["storage"])
+    if class_:
+        used |= {f"{class_}{_OF_CLASS}{name}": quantity for name, quantity in used.items()}
+    return {**used, "count/persistentvolumeclaims": "1"}
+
+
+def _usage_of_resource_claim(claim: Object, _now: float) -> dict[str, str]:
+    used = {"count/resourceclaims.resource.k8s.io": "1"}
+    for request in ((claim.get("spec") or {}).get("devices") or {}).get("requests") or ():
+        most: dict[str, str] = {}
+        for class_, number in _alternatives(request):
+            most = largest(most, {f"{class_}{_DEVICES}": str(number)})
+        used = added(used, most)
+    return used
+
+
+def _alternatives(request: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    exactly = request.get("exactly")
+    for each in request.get("firstAvailable") or ([exactly] if exactly else ()):
+        everything = each.get("allocationMode") == "All"
+        yield each["deviceClassName"], _ALL_DEVICES if everything else each.get("count") or 1
+
+
+_SPECIAL: Final[Mapping[GroupResource, Evaluator]] = {
+    evaluator.resource: evaluator
+    for evaluator in (
+        Evaluator(
+            GroupResource("", "pods"), _counts_pods, _usage_of_pod, pod_in_scope, _missing_of_pod
+        ),
+        Evaluator(GroupResource("", "services"), _OF_SERVICES.__contains__, _usage_of_service),
+        Evaluator(
+            GroupResource("", "persistentvolumeclaims"),
+            _counts_claims,
+            _usage_of_claim,
+            claim_in_scope,
+        ),
+        Evaluator(
+            GroupResource("resource.k8s.io", "resourceclaims"),
+            lambda name: name.endswith(_DEVICES) or name == "count/resourceclaims.resource.k8s.io",
+            _usage_of_resource_claim,
+        ),
+    )
+}
