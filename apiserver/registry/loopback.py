@@ -27,6 +27,7 @@ from apiserver.registry.get import get_object
 from apiserver.registry.list import list_objects
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.turns import Turn, few_at_a_time
 from apiserver.registry.update import update_object
 from apiserver.resources.catalog import Catalog
 from apiserver.schema.typed import DecodeError
@@ -60,7 +61,12 @@ class Loopback:
         options = list_options({"fieldSelector": [field_selector]})
         found = self._found(resource)
         listed = await list_objects(found, namespace, options)
-        return ObjectList(_read(found, "list", listed.items), listed.resource_version)
+        objects: list[Object] = []
+        turn = Turn()
+        for some in few_at_a_time(listed.items):
+            objects += _read(found, "list", some)
+            await turn.over()
+        return ObjectList(objects, listed.resource_version)
 
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:
         found = self._found(resource)
