@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 
 from apiserver.access.access import Access
 from apiserver.access.admission.selection import Means, plugins_of
@@ -106,7 +107,7 @@ async def assembled(
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
-        async with WatchCache(inner, storage.root + "/") as cache:
+        async with WatchCache(inner, storage.root + "/", weigh=attrgetter("weight")) as cache:
             registry = Registry(
                 builtin_catalog(), cache, storage.root, event_ttl=habits.event_ttl
             )

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Final, Generic, TypeVar, cast
 
 from storage.cache.progress import Progress
-from storage.cache.window import Window
+from storage.cache.window import Window, weightless
 from storage.errors import Compacted, RevisionConflict, StorageError, Unavailable
 from storage.hub import Hub, Watcher
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record, Store
@@ -42,12 +42,21 @@ log = logging.getLogger(__name__)
 
 
 class WatchCache(Generic[V]):
-    """Store[V] served from memory. Enter it (``async with``) before use."""
+    """Store[V] served from memory. Enter it (``async with``) before use.
 
-    def __init__(self, inner: Store[V], root: str, window: int = WINDOW) -> None:
+    ``window`` is how many events it remembers at most, ``weigh`` how many bytes a value has.
+    """
+
+    def __init__(
+        self,
+        inner: Store[V],
+        root: str,
+        window: int = WINDOW,
+        weigh: Callable[[V], int] = weightless,
+    ) -> None:
         self._inner = inner
         self._root = root
-        self._window: Window[V] = Window(window)
+        self._window: Window[V] = Window(window, weigh)
         self._hub: Hub[V] = Hub(BACKLOG)
         self._progress = Progress()
         # What this process wrote and the feed has not brought yet, by revision.

@@ -3,8 +3,8 @@
 The records are a dict and, beside it, the sorted list of its keys and the list of the records in
 the same order, so that a page is a slice: it costs what it holds and not what the store holds. The
 recent events are a ring: ``oldest`` is the revision after which it is complete. It keeps about as
-many events as there are records, within bounds, so that memory follows what lives and not what
-happens.
+many events as there are records, within bounds of their number and of their weight, so that memory
+follows what lives and not what happens.
 
 Every state of a key is one record, however often it is met (as the state, as what an event left
 behind, as what the next event replaced): what is worked out of it once is known everywhere.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from storage.interface import Batch, Event, Page, Record
@@ -23,20 +23,32 @@ V = TypeVar("V")
 
 #: How many recent events are kept at least, where there are few records.
 FEWEST: Final = 1_000
+#: How many bytes the recent events may have altogether.
+MOST_BYTES: Final = 64 * 1024 * 1024
 #: Of so many prefixes it is known when something below them changed last.
 MOST_PREFIXES: Final = 50_000
 # Greater than every character that a key may hold: the end of a prefix.
 _LAST: Final = "\U0010ffff"
 
 
-class Window(Generic[V]):
-    """The state as of ``revision`` and the events that led to it, ``capacity`` at most."""
+def weightless(_value: object) -> int:
+    """Say that a value has no bytes that are worth counting."""
+    return 0
 
-    def __init__(self, capacity: int) -> None:
+
+class Window(Generic[V]):
+    """The state as of ``revision`` and the events that led to it, ``capacity`` at most.
+
+    ``weigh`` tells how many bytes a value has.
+    """
+
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless) -> None:
         self._records: dict[str, Record[V]] = {}
         self._keys: list[str] = []
         self._in_order: list[Record[V]] = []
         self._recent: deque[Event[V]] = deque()
+        self._weight = 0
+        self._weigh = weigh
         self._capacity = capacity
         self._changed: dict[str, int] = {}
         self._changed_before = 0
@@ -57,6 +69,7 @@ class Window(Generic[V]):
         self._keys = sorted(self._records)
         self._in_order = list(map(self._records.__getitem__, self._keys))
         self._recent.clear()
+        self._weight = 0
         self._changed.clear()
         self._changed_before = page.revision
         self.revision = self.oldest = page.revision
@@ -138,9 +151,19 @@ class Window(Generic[V]):
     def _remember(self, events: Sequence[Event[V]]) -> None:
         recent = self._recent
         recent.extend(events)
+        self._weight += sum(map(self._weight_of, events))
         kept = min(max(len(self._records), FEWEST), self._capacity)
-        while len(recent) > kept:
-            self.oldest = recent.popleft().revision
+        while len(recent) > kept or (recent and self._weight > MOST_BYTES):
+            self.oldest = self._forget()
             # A revision is remembered whole or not at all.
             while recent and recent[0].revision == self.oldest:
-                recent.popleft()
+                self._forget()
+
+    def _forget(self) -> int:
+        event = self._recent.popleft()
+        self._weight -= self._weight_of(event)
+        return event.revision
+
+    def _weight_of(self, event: Event[V]) -> int:
+        record = event.record or event.previous
+        return self._weigh(record.value) if record is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.cache import window as module
-from storage.cache.window import Window
+from storage.cache.window import MOST_BYTES, Window
 from storage.interface import Batch, Event, Page, Record
 
 
@@ -48,6 +48,19 @@ def test_events_change_the_state() -> None:
     assert [event.revision for event in window.since(2, "/a/")] == [3, 4]
     assert [item.key for item in window.page("").records] == ["/a/2", "/a/3"]
     assert (window.revision, window.oldest) == (4, 2)
+
+
+def test_events_are_forgotten_when_they_are_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST", 100)
+    third = MOST_BYTES // 3
+    window: Window[str] = Window(100, lambda _: third)
+    window.load(Page([], 1))
+    for revision in range(2, 7):
+        window.apply(Batch(revision, [put("/a/1", revision, revision - 1)]))
+    assert [event.revision for event in window.since(window.oldest, "/a/")] == [4, 5, 6]
+    window.apply(Batch(9, [deletion("/a/1", 7, 6), put("/a/2", 8), put("/a/3", 8)]))
+    assert [event.revision for event in window.since(window.oldest, "/a/")] == [7, 8, 8]
+    assert (window.oldest, window.get("/a/2")) == (6, record("/a/2", 8))
 
 
 def test_a_bookmark_moves_the_revision_alone() -> None:
