@@ -12,7 +12,6 @@ what was to come of it has come.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +28,10 @@ from apiserver.controllers.controller import Change, Feed, Wait
 from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
+from apiserver.machinery.resources import QUOTAS
 from apiserver.machinery.times import Clock
+from apiserver.registry.turns import Turn, few_at_a_time
 
-QUOTAS: Final = GroupVersionResource("", "v1", "resourcequotas")
 #: How long it takes at most from a charge until the object is there, or will never be.
 SETTLING_SECONDS: Final = 1.0
 #: When what has been charged is looked at without anything else having happened.
@@ -40,7 +40,6 @@ RECHECK_SECONDS: Final = 5.0
 RESYNC_SECONDS: Final = 300.0
 #: So many times as long as a count took nothing is counted: where there is much, not so often.
 _REST: Final = 20
-_FEW: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +164,12 @@ async def _total(
         number = 0 if requirements_of(quota) else len(objects)
         return {name: str(number) for name in _hard(quota)}
     tally = Tally()
-    for number, document in enumerate(objects, 1):
-        if in_scopes(quota, evaluator, document):
-            tally.add(evaluator.usage(document, now))
-        if not number % _FEW:
-            # Others get their turn.
-            await asyncio.sleep(0)
+    turn = Turn()
+    for some in few_at_a_time(objects):
+        for document in some:
+            if in_scopes(quota, evaluator, document):
+                tally.add(evaluator.usage(document, now))
+        await turn.over()
     return tally.amounts()
 
 

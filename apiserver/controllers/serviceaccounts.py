@@ -9,11 +9,9 @@ from apiserver.client.interface import DELETED, Client, WatchEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import Feed, Wait
 from apiserver.machinery.errors import AlreadyExists, NotFound
-from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import name_of, namespace_of
+from apiserver.machinery.resources import NAMESPACES, SERVICE_ACCOUNTS
 
-_NAMESPACES: Final = GroupVersionResource("", "v1", "namespaces")
-_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
 _DEFAULT: Final = "default"
 
 
@@ -25,18 +23,18 @@ class ServiceAccountController:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.feeds = (
-            Feed(_NAMESPACES, "status.phase=Active", _look_at_namespace),
-            Feed(_ACCOUNTS, f"metadata.name={_DEFAULT}", _look_where_it_was),
+            Feed(NAMESPACES, "status.phase=Active", _look_at_namespace),
+            Feed(SERVICE_ACCOUNTS, f"metadata.name={_DEFAULT}", _look_where_it_was),
         )
 
     async def reconcile(self, key: str) -> Wait | None:
         try:
-            namespace = await self._client.get(_NAMESPACES, "", key)
+            namespace = await self._client.get(NAMESPACES, "", key)
             if "deletionTimestamp" in namespace["metadata"]:
                 return None
-            await self._client.get(_ACCOUNTS, key, _DEFAULT)
+            await self._client.get(SERVICE_ACCOUNTS, key, _DEFAULT)
         except NotFound as error:
-            if (error.details or {}).get("kind") == _NAMESPACES.resource:
+            if (error.details or {}).get("kind") == NAMESPACES.resource:
                 return None
             await self._create(key)
         return None
@@ -48,7 +46,7 @@ class ServiceAccountController:
             "metadata": {"name": _DEFAULT, "namespace": namespace},
         }
         try:
-            await self._client.create(_ACCOUNTS, account)
+            await self._client.create(SERVICE_ACCOUNTS, account)
         except (AlreadyExists, NotFound):
             # Somebody else was faster, or the namespace has gone.
             return

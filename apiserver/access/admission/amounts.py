@@ -12,18 +12,21 @@ from apiserver.machinery.quantity import Format, canonical, parse_quantity
 Amounts = Mapping[str, str]
 
 
-@lru_cache(maxsize=4096)
+#: A quantity -> its number and how it is written; the same few are met over and over.
+parsed = lru_cache(maxsize=4096)(parse_quantity)
+
+
 def amount(quantity: str) -> Decimal:
     """Return the number that a quantity means."""
-    return parse_quantity(quantity)[0]
+    return parsed(quantity)[0]
 
 
 # Pods of one template add up to the same, and there are many of them.
 @lru_cache(maxsize=4096)
 def total(quantity: str, other: str) -> str:
     """Return the sum of two quantities, written as the first one is."""
-    number, family = parse_quantity(quantity)
-    return written(number + amount(other), family if number else parse_quantity(other)[1])
+    number, family = parsed(quantity)
+    return written(number + amount(other), family if number else parsed(other)[1])
 
 
 def written(number: Decimal, family: Format) -> str:

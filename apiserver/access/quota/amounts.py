@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
 
-from apiserver.access.admission.amounts import Amounts, amount, written
-from apiserver.machinery.quantity import Format, parse_quantity
-
-_parsed = lru_cache(maxsize=4096)(parse_quantity)
+from apiserver.access.admission.amounts import Amounts, amount, parsed, written
+from apiserver.machinery.quantity import Format
 
 
 class Tally:
@@ -21,7 +18,7 @@ class Tally:
         """Add the amounts of one object."""
         sums = self._sums
         for name, quantity in amounts.items():
-            number, family = _parsed(quantity)
+            number, family = parsed(quantity)
             so_far = sums.get(name)
             if so_far is not None and so_far[0]:
                 number, family = number + so_far[0], so_far[1]
@@ -36,7 +33,7 @@ def increase(amounts: Amounts, before: Amounts) -> dict[str, str]:
     """Return by how much amounts exceed those before; what has not grown is left out."""
     grown: dict[str, str] = {}
     for name, quantity in amounts.items():
-        number, family = _parsed(quantity)
+        number, family = parsed(quantity)
         more = number - amount(before.get(name, "0"))
         if more > 0:
             grown[name] = written(more, family)

@@ -15,9 +15,9 @@ from typing import Any, Final
 from apiserver.access.authentication.chain import BadCredential
 from apiserver.access.authentication.x509 import CREDENTIAL_ID
 from apiserver.client.interface import Reader
-from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
 from apiserver.machinery.times import parse_seconds
 from apiserver.machinery.users import UserInfo
 
@@ -33,10 +33,6 @@ _EXTRA: Final = "authentication.kubernetes.io/"
 LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
 _LEGACY: Final = "kubernetes.io/serviceaccount/"
 
-_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
-_PODS: Final = GroupVersionResource("", "v1", "pods")
-_SECRETS: Final = GroupVersionResource("", "v1", "secrets")
-_NODES: Final = GroupVersionResource("", "v1", "nodes")
 _INVALIDATED: Final = "service account token has been invalidated"
 
 
@@ -143,10 +139,10 @@ def check(claims: Claims, token: str, reader: Reader, now: float) -> None:
     private = claims[PRIVATE]
     namespace, account = private["namespace"], private["serviceaccount"]
     _check_account(reader, namespace, account["name"], account.get("uid", ""), now)
-    bound = [("secret", _SECRETS, namespace), ("pod", _PODS, namespace)]
+    bound = [("secret", SECRETS, namespace), ("pod", PODS, namespace)]
     if "pod" not in private:
         # The node of a Pod goes with the Pod.
-        bound.append(("node", _NODES, ""))
+        bound.append(("node", NODES, ""))
     for member, resource, where in bound:
         reference = private.get(member)
         if reference:
@@ -171,7 +167,7 @@ def _check_times(claims: Claims, now: float) -> None:
 
 
 def _check_account(reader: Reader, namespace: str, name: str, uid: str, now: float) -> None:
-    account = reader.get(_ACCOUNTS, namespace, name)
+    account = reader.get(SERVICE_ACCOUNTS, namespace, name)
     if account is None:
         raise BadCredential(f"serviceaccounts {quote(name)} not found")
     if _is_gone(account, now):
@@ -184,7 +180,7 @@ def _check_account(reader: Reader, namespace: str, name: str, uid: str, now: flo
 def _check_legacy(claims: Claims, token: str, reader: Reader, now: float) -> None:
     # The token of a Secret is good for as long as it is in the Secret.
     namespace = claims[f"{_LEGACY}namespace"]
-    secret = reader.get(_SECRETS, namespace, claims[f"{_LEGACY}secret.name"])
+    secret = reader.get(SECRETS, namespace, claims[f"{_LEGACY}secret.name"])
     if secret is None or "deletionTimestamp" in secret["metadata"]:
         raise BadCredential(_INVALIDATED)
     kept = base64.b64encode(token.encode()).decode()

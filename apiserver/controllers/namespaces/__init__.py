@@ -16,12 +16,11 @@ from apiserver.controllers.controller import Feed, Going, Wait
 from apiserver.controllers.namespaces.conditions import Content, updated
 from apiserver.controllers.namespaces.content import Emptier
 from apiserver.machinery.errors import NotFound
-from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.resources import NAMESPACES
 from apiserver.machinery.times import Clock, format_seconds, parse_seconds
 from apiserver.resources.builtin.core.namespaces import KUBERNETES, TERMINATING
 
-NAMESPACES: Final = GroupVersionResource("", "v1", "namespaces")
 #: For how long a namespace is only marked. Whoever acts on what it read a moment ago is told that
 #: the namespace is ending, not that there is none. kube-controller-manager takes five seconds.
 SETTLING_SECONDS: Final = 1.0

@@ -17,8 +17,8 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.resources import PODS
 
-PODS: Final = GroupVersionResource("", "v1", "pods")
 #: For how long what holds on to a finalizer is expected to do so.
 FINALIZER_SECONDS: Final = 15
 # Dependents go with the namespace: none are to be freed, nor need their owners wait for them.

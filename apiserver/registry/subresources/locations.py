@@ -21,15 +21,14 @@ from apiserver.machinery.errors import (
     ServiceUnavailable,
     UnexplainedError,
 )
-from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.resources import PODS
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 
 _SCHEMES: Final = ("", "http", "https")
-_PODS: Final = GroupVersionResource("", "v1", "pods")
 _KUBELET_PORT: Final = 10250
 _NOT_ALLOWED: Final = "address not allowed"
 _BROADCAST: Final = ip_address("255.255.255.255")
@@ -119,7 +118,7 @@ class Locations:
         target = address.get("targetRef") or {}
         if target.get("kind") != "Pod" or target.get("namespace", namespace) != namespace:
             return False
-        pod = self.registry.reader.get(_PODS, namespace, target.get("name", ""))
+        pod = self.registry.reader.get(PODS, namespace, target.get("name", ""))
         status = {} if pod is None else pod.get("status") or {}
         known = {status.get("podIP"), *(each.get("ip") for each in status.get("podIPs") or ())}
         return address["ip"] in known and _problem(address["ip"]) == ""

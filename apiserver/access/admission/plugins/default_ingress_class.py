@@ -6,10 +6,10 @@ from typing import Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
 from apiserver.access.admission.objects import annotations_of, newest_default, with_spec
-from apiserver.access.admission.resources import INGRESS_CLASSES, INGRESSES
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.resources import INGRESS_CLASSES, INGRESSES
 
 IS_DEFAULT: Final = "ingressclass.kubernetes.io/is-default-class"
 CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"

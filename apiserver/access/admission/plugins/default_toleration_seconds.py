@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.access.admission.objects import with_spec
-from apiserver.access.admission.resources import PODS
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.resources import PODS
 
 _EFFECT: Final = "NoExecute"
 _SECONDS: Final = 300

@@ -8,10 +8,10 @@ from typing import Any, Final
 from apiserver.access.admission.amounts import amount, limits_of_pod, requests_of_pod
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.access.admission.objects import annotations_of
-from apiserver.access.admission.resources import CLAIMS, LIMIT_RANGES, PODS
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
+from apiserver.machinery.resources import CLAIMS, LIMIT_RANGES, PODS
 
 ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _MEMBERS: Final = (("containers", "container"), ("initContainers", "init container"))

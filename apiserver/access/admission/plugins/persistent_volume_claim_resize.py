@@ -8,10 +8,10 @@ from apiserver.access.admission.amounts import amount
 from apiserver.access.admission.chain import UPDATE, Attributes
 from apiserver.access.admission.objects import annotations_of
 from apiserver.access.admission.plugins.default_storage_class import CLASS_ANNOTATION
-from apiserver.access.admission.resources import CLAIMS, STORAGE_CLASSES
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.resources import CLAIMS, STORAGE_CLASSES
 
 
 class PersistentVolumeClaimResize:

@@ -7,11 +7,11 @@ from typing import Any, Final
 from apiserver.access.admission.amounts import amount
 from apiserver.access.admission.chain import CREATE, Attributes
 from apiserver.access.admission.objects import with_spec
-from apiserver.access.admission.resources import PODS, RUNTIME_CLASSES
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.resources import PODS, RUNTIME_CLASSES
 
 _MISMATCH: Final = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
 _UNDEFINED: Final = (

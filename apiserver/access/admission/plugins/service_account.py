@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
 from apiserver.access.admission.objects import annotations_of, with_spec
-from apiserver.access.admission.resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
 
 _DEFAULT: Final = "default"
 _VOLUME_PREFIX: Final = "kube-api-access-"

@@ -6,10 +6,10 @@ from typing import Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
 from apiserver.access.admission.objects import with_spec
-from apiserver.access.admission.resources import NODES
 from apiserver.client.interface import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.resources import NODES
 
 _NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 

@@ -35,16 +35,19 @@ _STATUS_COUNTS: Final = (
     "observedGeneration",
 )
 
-_COLUMNS: Final = (
-    NAME,
-    Column("Desired", type="integer", source=f"{_SPEC}.replicas"),
-    Column("Current", type="integer", source=f"{_STATUS}.replicas"),
-    Column("Ready", type="integer", source=f"{_STATUS}.readyReplicas"),
-    AGE,
-    CONTAINERS,
-    IMAGES,
-    Column("Selector", source=f"{_SPEC}.selector", priority=1),
-)
+
+def replica_columns(spec: str, status: str) -> tuple[Column, ...]:
+    """Return the columns of a kind that counts replicas, given the names of its two halves."""
+    return (
+        NAME,
+        Column("Desired", type="integer", source=f"{spec}.replicas"),
+        Column("Current", type="integer", source=f"{status}.replicas"),
+        Column("Ready", type="integer", source=f"{status}.readyReplicas"),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        Column("Selector", source=f"{spec}.selector", priority=1),
+    )
 
 
 def replica_cells(document: Object, now: float) -> list[Any]:
@@ -81,7 +84,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
     """A ReplicaSet keeps a number of Pods of one template."""
 
     revalidates_metadata = 1
-    printer = Printer(_COLUMNS, _cells)
+    printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(spec_selector_text)
 
     def default_spec(self, document: Object) -> None:

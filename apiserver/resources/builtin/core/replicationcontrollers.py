@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.apps.replicasets import replica_cells, validate_replica_status
+from apiserver.resources.builtin.apps.replicasets import (
+    replica_cells,
+    replica_columns,
+    validate_replica_status,
+)
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
 from apiserver.resources.builtin.apps.workloads import (
-    CONTAINERS,
-    IMAGES,
     WorkloadStrategy,
     template_cells,
     validate_match,
@@ -21,24 +23,13 @@ from apiserver.resources.builtin.apps.workloads import (
 from apiserver.resources.builtin.fields import number
 from apiserver.resources.builtin.parts.labelselector import format_map
 from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
-from apiserver.resources.printing import AGE, NAME, Column, Printer
+from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import ScaleFields
 from apiserver.resources.strategy import ORPHAN
 
 _SPEC: Final = "api.core.v1.ReplicationControllerSpec"
 _STATUS: Final = "api.core.v1.ReplicationControllerStatus"
 _FIELDS: Final = {"status.replicas": number("status.replicas")}
-
-_COLUMNS: Final = (
-    NAME,
-    Column("Desired", type="integer", source=f"{_SPEC}.replicas"),
-    Column("Current", type="integer", source=f"{_STATUS}.replicas"),
-    Column("Ready", type="integer", source=f"{_STATUS}.readyReplicas"),
-    AGE,
-    CONTAINERS,
-    IMAGES,
-    Column("Selector", source=f"{_SPEC}.selector", priority=1),
-)
 
 
 def _cells(document: Object, now: float) -> list[Any]:
@@ -56,7 +47,7 @@ class ReplicationControllerStrategy(WorkloadStrategy):
 
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
-    printer = Printer(_COLUMNS, _cells)
+    printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(_selector)
 
     def default_spec(self, document: Object) -> None:

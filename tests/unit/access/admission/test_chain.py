@@ -7,7 +7,6 @@ from unittest.mock import AsyncMock
 import pytest
 
 from apiserver.access.admission.chain import CREATE, DELETE, UPDATE, Attributes, Chain
-from apiserver.access.admission.resources import PODS, VOLUMES
 from apiserver.access.admission.selection import (
     ORDER,
     Means,
@@ -19,6 +18,7 @@ from apiserver.access.authorization.modes import AlwaysAllow
 from apiserver.client.interface import Client, Reader
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.resources import PODS, VOLUMES
 from tests.unit.access.admission.admitting import USER, Objects, named
 
 MAPS = GroupVersionResource("", "v1", "configmaps")

@@ -38,7 +38,14 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
     StorageObjectInUseProtection,
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
-from apiserver.access.admission.resources import (
+from apiserver.access.authorization.attributes import (
+    ALLOWED,
+    NO_OPINION,
+    Attributes,
+    Decision,
+)
+from apiserver.machinery.objects import Object
+from apiserver.machinery.resources import (
     CLAIMS,
     CONFIG_MAPS,
     INGRESS_CLASSES,
@@ -54,13 +61,6 @@ from apiserver.access.admission.resources import (
     STORAGE_CLASSES,
     VOLUMES,
 )
-from apiserver.access.authorization.attributes import (
-    ALLOWED,
-    NO_OPINION,
-    Attributes,
-    Decision,
-)
-from apiserver.machinery.objects import Object
 from tests.unit.access.admission.admitting import Admission, named, pod
 
 FORBIDDEN = 'pods "p" is forbidden: '

@@ -1,4 +1,4 @@
-"""The resources that plugins handle or read, and the annotations that they know."""
+"""The built-in resources that parts of the server know by name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ CLAIMS: Final = GroupVersionResource("", "v1", "persistentvolumeclaims")
 VOLUMES: Final = GroupVersionResource("", "v1", "persistentvolumes")
 PODS: Final = GroupVersionResource("", "v1", "pods")
 QUOTAS: Final = GroupVersionResource("", "v1", "resourcequotas")
+SECRETS: Final = GroupVersionResource("", "v1", "secrets")
 SERVICES: Final = GroupVersionResource("", "v1", "services")
 SERVICE_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
 REQUESTS: Final = GroupVersionResource("certificates.k8s.io", "v1", "certificatesigningrequests")
