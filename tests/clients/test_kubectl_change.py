@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import PATIENCE, Kubectl
 
 IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
 REPLICAS = "jsonpath={.spec.replicas}"
@@ -21,15 +19,6 @@ def web(kubectl: Kubectl) -> Kubectl:
     kubectl("create", "deployment", "web", "--image=nginx:1", "--replicas=2", "--port=80")
     kubectl("expose", "deployment/web", "--port=80")
     return kubectl
-
-
-@pytest.fixture
-def later() -> Iterator[list[threading.Thread]]:
-    """Threads that are waited for."""
-    threads: list[threading.Thread] = []
-    yield threads
-    for thread in threads:
-        thread.join()
 
 
 def test_labels_and_annotations_are_set_overwritten_and_removed(web: Kubectl) -> None:
@@ -239,9 +228,7 @@ def test_objects_are_deleted_by_name_by_label_and_all_at_once(web: Kubectl) -> N
     assert web("delete", "configmap", "d", "--ignore-not-found") == ""
 
 
-def test_what_has_a_finalizer_stays_until_it_is_taken_off(
-    kubectl: Kubectl, later: list[threading.Thread]
-) -> None:
+def test_what_has_a_finalizer_stays_until_it_is_taken_off(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "held")
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl("patch", "configmap", "held", "--type=merge", "-p", hold)
@@ -254,14 +241,18 @@ def test_what_has_a_finalizer_stays_until_it_is_taken_off(
     more = '{"metadata":{"finalizers":["example.com/hold","example.com/more"]}}'
     refused = kubectl.refused("patch", "configmap", "held", "--type=merge", "-p", more)
     assert "no new finalizers can be added if the object is being deleted" in refused
-    with kubectl.follow("get", "configmap", "held", "-w", "-o", "name") as watching:
+    with (
+        kubectl.follow("get", "configmap", "held", "-w", "-o", "name") as watching,
+        kubectl.follow("delete", "configmap", "held", "--timeout=30s") as deleting,
+    ):
         assert watching.stdout is not None
+        assert deleting.stdout is not None
         watching.stdout.readline()
+        # It says so when it begins to wait.
+        assert deleting.stdout.readline().startswith('configmap "held" deleted')
         release = '[{"op":"remove","path":"/metadata/finalizers"}]'
-        unhold = ("patch", "configmap", "held", "--type=json", "-p", release)
-        later.append(threading.Thread(target=kubectl, args=unhold))
-        later[0].start()
-        kubectl("delete", "configmap", "held", "--timeout=30s")
+        kubectl("patch", "configmap", "held", "--type=json", "-p", release)
+        assert deleting.wait(PATIENCE) == 0
         assert watching.stdout.readline() == "configmap/held\n"
     assert "not found" in kubectl.refused("get", "configmap", "held")
 
