@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from storage.errors import Unavailable
+from storage.errors import OutcomeUnknown, Unavailable
 from storage.interface import ABSENT, Batch, Store
 from tests.robustness.history import Change, History, told
 from tests.robustness.traffic import PREFIX, Client, WatchClient
@@ -116,22 +116,22 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
 
 async def _last_word(run: Run, history: History) -> int:
     """Make a last change through each server, so that everybody has something to reach."""
-    last = 0
-    for number, store in enumerate(run.stores):
-        key, value = f"{PREFIX}last-{number}", f"last-{number}"
-        operation = history.begin("last", "put", key, value=value)
-        revision = await _insist(store, key, value)
-        operation.returned = time.monotonic()
-        last = max(last, revision)
-    return last
+    return max([await _insist(store, number, history) for number, store in enumerate(run.stores)])
 
 
-async def _insist(store: Store[bytes], key: str, value: str) -> int:
+async def _insist(store: Store[bytes], number: int, history: History) -> int:
+    attempt = 0
     while True:
+        # A change of which nothing is known may still come: what is tried next is another.
+        key, value = f"{PREFIX}last-{number}-{attempt}", f"last-{number}-{attempt}"
+        operation = history.begin("last", "put", key, value=value)
         try:
             return (await store.put(key, value.encode(), expected=ABSENT)).revision
-        except Unavailable:
+        except (Unavailable, OutcomeUnknown):
+            attempt += 1
             await asyncio.sleep(0.05)
+        finally:
+            operation.returned = time.monotonic()
 
 
 async def _read_log(store: Store[bytes], start: int, last: int) -> list[Change]:
