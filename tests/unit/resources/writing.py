@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
 from apiserver.registry import metadata
 from apiserver.resources.builtin import builtin_definitions
@@ -23,8 +24,12 @@ class Written:
     """What became of a write."""
 
     object: Object
-    errors: list[str] = field(default_factory=list)
+    causes: list[FieldError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[str]:
+        return [str(cause) for cause in self.causes]
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -55,13 +60,14 @@ class Kind:
     def create(self, document: Object) -> Written:
         """Create an object."""
         read = self.read(document)
-        read["metadata"].setdefault("namespace", "default")
+        if self.strategy.definition.namespaced:
+            read["metadata"].setdefault("namespace", "default")
         begun = {**read, "metadata": {**read["metadata"], "uid": UID}}
         before = deepcopy(begun)
         made = metadata.with_generation(
             self.strategy.prepare_for_create(begun), None, self.strategy
         )
-        errors = [str(error) for error in self.strategy.validate(made)]
+        errors = self.strategy.validate(made)
         warnings = [] if errors else self.strategy.warnings_on_create(made)
         assert begun == before
         return Written(made, errors, warnings)
@@ -74,7 +80,7 @@ class Kind:
         made = metadata.with_generation(
             update.prepare(desired, old.object), old.object, self.strategy
         )
-        errors = [str(error) for error in update.validate(made, old.object)]
+        errors = update.validate(made, old.object)
         warnings = [] if errors else update.warnings(made, old.object)
         assert (desired, old.object) == before
         return Written(made, errors, warnings)
