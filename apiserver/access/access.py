@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.access.authentication.chain import Chain
-from apiserver.access.authorization.union import Union
+from apiserver.access.authentication.authenticator import Chain
+from apiserver.access.authorization.union_authorizer import Union
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 

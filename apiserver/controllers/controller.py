@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from apiserver.client.interface import DELETED, Client, WatchEvent
+from apiserver.client.client import DELETED, Client, WatchEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.machinery.errors import Conflict, StatusError
 from apiserver.machinery.gvk import GroupVersionResource

@@ -6,8 +6,8 @@ import logging
 
 from aiohttp import web
 
+from apiserver.endpoints.buffered_response import reply
 from apiserver.endpoints.negotiation import YAML, error_media_type
-from apiserver.endpoints.reply import reply
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import InternalError, StatusError
 from apiserver.registry.errors import status_of_unreadable

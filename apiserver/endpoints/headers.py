@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from multidict import istr
 
-from apiserver.endpoints.exchange import Exchange
+from apiserver.endpoints.request import Exchange
 
 _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")

@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from apiserver.endpoints import documents
+from apiserver.endpoints import non_resource
 from apiserver.endpoints.errors import plain_not_found
-from apiserver.endpoints.exchange import Exchange
 from apiserver.endpoints.handlers.create import create
+from apiserver.endpoints.handlers.create_virtual import Handle
 from apiserver.endpoints.handlers.delete import delete, deletecollection
 from apiserver.endpoints.handlers.get import get
 from apiserver.endpoints.handlers.list import list_
 from apiserver.endpoints.handlers.patch import patch
-from apiserver.endpoints.handlers.submit import Handle
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.handlers.subresource import Own
-from apiserver.endpoints.handlers.target import Target
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
 from apiserver.endpoints.health import Health
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
-from apiserver.endpoints.stream import Streams
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.watch_streams import Streams
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
@@ -63,7 +63,7 @@ class Router:
         """Answer a request that has passed the filters."""
         if exchange.info.is_resource:
             return await self._resource(exchange)
-        return await documents.handle(self, exchange)
+        return await non_resource.handle(self, exchange)
 
     async def _resource(self, exchange: Exchange) -> web.StreamResponse:
         info = exchange.info

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from apiserver.client.interface import APIResource, ObjectList, WatchEvent
+from apiserver.client.client import APIResource, ObjectList, WatchEvent
 from apiserver.machinery.errors import BadRequest, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
@@ -40,7 +40,7 @@ _ACCOUNTS: Final = "system:serviceaccounts"
 
 
 class Loopback:
-    """`apiserver.client.interface.Client` over the registry, for one user."""
+    """`apiserver.client.client.Client` over the registry, for one user."""
 
     def __init__(self, registry: Registry, user: UserInfo, user_agent: str) -> None:
         self._registry = registry

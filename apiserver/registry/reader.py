@@ -13,7 +13,7 @@ Find = Callable[[str, str, str], Resource | None]
 
 
 class CacheReader:
-    """`apiserver.client.interface.Reader` over the watch cache."""
+    """`apiserver.client.client.Reader` over the watch cache."""
 
     def __init__(self, find: Find) -> None:
         self._find = find

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from apiserver.access.access import Access
-from apiserver.access.admission.selection import Means, plugins_of
-from apiserver.controllers.manager import controllers_of, running
+from apiserver.access.admission.enabled_plugins import Means, plugins_of
+from apiserver.controllers.controller_manager import controllers_of, running
 from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.openapi import OpenAPIDocuments
 from apiserver.endpoints.routes import Router
-from apiserver.endpoints.stream import Streams
+from apiserver.endpoints.watch_streams import Streams
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.loopback import Loopback
@@ -26,7 +26,7 @@ from apiserver.registry.registry import Registry
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
 from apiserver.server.bootstrap import Endpoint
-from apiserver.server.presence import Presence, kept_present
+from apiserver.server.endpoint_reconciler import Presence, kept_present
 from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore

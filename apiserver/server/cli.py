@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.flags import AS_IT_IS, IGNORED
-from apiserver.server.loading import no_certificate_store
+from apiserver.server.imports import no_certificate_store
 from apiserver.version import GIT_VERSION
 
 USAGE_ERROR: Final = 2

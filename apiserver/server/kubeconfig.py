@@ -6,8 +6,8 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
-from apiserver.server.certificates import ADMIN_NAME, Identity
 from apiserver.server.files import write_private
+from apiserver.server.pki import ADMIN_NAME, Identity
 
 _TEMPLATE: Final = """\
 apiVersion: v1

@@ -22,27 +22,27 @@ from typing import Final
 
 import uvloop
 
-from apiserver.access.admission.selection import enabled_plugins
-from apiserver.access.authentication.tokens import TokenFileError
-from apiserver.endpoints.entrance import Entrance
+from apiserver.access.admission.enabled_plugins import enabled_plugins
+from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.endpoints.filters import Filters, filtered
-from apiserver.endpoints.filters.deadline import Patience
 from apiserver.endpoints.filters.in_flight import Limits
+from apiserver.endpoints.filters.request_deadline import Patience
+from apiserver.endpoints.http_server import Entrance
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
-from apiserver.server.access import KeyFileError, access_of
-from apiserver.server.addresses import (
+from apiserver.server.access_config import KeyFileError, access_of
+from apiserver.server.assembly import Habits, Parts, Storage, assembled
+from apiserver.server.bootstrap import Endpoint
+from apiserver.server.config import Config
+from apiserver.server.files import make_directory
+from apiserver.server.kubeconfig import write_kubeconfig
+from apiserver.server.listening import (
     advertised_address,
     bound_socket,
     certificate_names,
     server_url,
 )
-from apiserver.server.assembly import Habits, Parts, Storage, assembled
-from apiserver.server.bootstrap import Endpoint
-from apiserver.server.certificates import Identity, IdentityError, Pair, own_identity
-from apiserver.server.config import Config
-from apiserver.server.files import make_directory
-from apiserver.server.kubeconfig import write_kubeconfig
+from apiserver.server.pki import Identity, IdentityError, Pair, own_identity
 from storage.errors import StorageError
 from storage.open import UnknownStore
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from apiserver.server.addresses import bound_socket
 from apiserver.server.config import Config
+from apiserver.server.listening import bound_socket
 
 #: How long a stop may take before it is not asked for any more.
 STOP_SECONDS: Final = 4.8

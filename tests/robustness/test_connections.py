@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from apiserver.server.addresses import bound_socket
 from apiserver.server.config import load_config
+from apiserver.server.listening import bound_socket
 from tests.robustness.runs import SECONDS
 from tests.robustness.servers import broken
 from tests.robustness.servers.crowd import (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
-from apiserver.client.interface import Reader
+from apiserver.client.client import Reader
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from apiserver.access.authorization.attributes import (
+from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     Attributes,
@@ -13,8 +13,8 @@ from apiserver.access.authorization.attributes import (
     Decision,
     Verdict,
 )
-from apiserver.access.authorization.rules import EVERYTHING, NonResourceRule, Rules
-from apiserver.access.authorization.union import Union
+from apiserver.access.authorization.resolved_rules import EVERYTHING, NonResourceRule, Rules
+from apiserver.access.authorization.union_authorizer import Union
 from apiserver.machinery.users import MASTERS, UserInfo
 
 ALWAYS_ALLOW: Final = "AlwaysAllow"

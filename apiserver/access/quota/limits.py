@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from apiserver.access.admission.amounts import Amounts, added, amount
-from apiserver.access.quota.amounts import increase
+from apiserver.access.quota.resource_lists import Amounts, added, amount
+from apiserver.access.quota.resource_totals import increase
 from apiserver.access.quota.scopes import requirements_of
 from apiserver.access.quota.usage import Evaluator
 from apiserver.machinery.objects import Object, name_of

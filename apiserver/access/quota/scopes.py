@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apiserver.access.admission.amounts import amount
+from apiserver.access.quota.resource_lists import amount
 from apiserver.machinery.objects import Object
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from apiserver.access.admission.amounts import (
+from apiserver.access.quota.resource_lists import (
     Amounts,
     added,
     largest,

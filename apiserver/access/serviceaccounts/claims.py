@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apiserver.access.authentication.chain import BadCredential
+from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.authentication.x509 import CREDENTIAL_ID
-from apiserver.client.interface import Reader
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
 from apiserver.machinery.times import parse_seconds
 from apiserver.machinery.users import UserInfo
 

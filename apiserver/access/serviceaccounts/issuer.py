@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.access.serviceaccounts.keys import KeyRing
+from apiserver.access.serviceaccounts.token_keys import KeyRing
 
 CONFIGURATION: Final = "/.well-known/openid-configuration"
 KEYS: Final = "/openid/v1/jwks"

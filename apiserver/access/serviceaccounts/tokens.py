@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apiserver.access.authentication.chain import BadCredential
+from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.serviceaccounts.claims import (
     LEGACY_ISSUER,
     Bound,
@@ -27,8 +27,8 @@ from apiserver.access.serviceaccounts.claims import (
     is_complete,
     user_of,
 )
-from apiserver.access.serviceaccounts.keys import KeyRing
-from apiserver.client.interface import Reader
+from apiserver.access.serviceaccounts.token_keys import KeyRing
+from apiserver.client.client import Reader
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock

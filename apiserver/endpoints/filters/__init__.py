@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from apiserver.access.authentication.chain import Chain
-from apiserver.access.authorization.attributes import Authorizer
-from apiserver.endpoints.exchange import Handler
+from apiserver.access.authentication.authenticator import Chain
+from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
-from apiserver.endpoints.filters.deadline import Patience, with_deadline
 from apiserver.endpoints.filters.in_flight import Limits, with_limits
-from apiserver.endpoints.filters.metering import with_metering
 from apiserver.endpoints.filters.recovery import with_recovery
+from apiserver.endpoints.filters.request_deadline import Patience, with_deadline
+from apiserver.endpoints.filters.request_metrics import with_metering
 from apiserver.endpoints.metrics import Metrics
+from apiserver.endpoints.request import Handler
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from typing import Final, cast
 from aiohttp import web
 from multidict import istr
 
-from apiserver.access.authentication.chain import (
+from apiserver.access.authentication.authenticator import (
     BadCredential,
     Chain,
     Credentials,
     has_stray_space,
 )
 from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.exchange import Exchange, Handler
+from apiserver.endpoints.request import Exchange, Handler
 from apiserver.machinery.errors import Unauthorized
 
 _AUTHORIZATION: Final = istr("Authorization")

@@ -6,14 +6,14 @@ from typing import Final
 
 from aiohttp import web
 
-from apiserver.access.authorization.attributes import (
+from apiserver.access.authorization.authorizer import (
     Attributes,
     Authorizer,
     Verdict,
     forbidden_message,
 )
 from apiserver.endpoints.errors import error_response
-from apiserver.endpoints.exchange import Exchange, Handler
+from apiserver.endpoints.request import Exchange, Handler
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fieldselectors import parse_field_selector
 from apiserver.machinery.gvk import GroupResource

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from apiserver.endpoints.exchange import Exchange, Handler
+from apiserver.endpoints.request import Exchange, Handler
 from apiserver.machinery.users import MASTERS
 
 MAX_READS: Final = 400

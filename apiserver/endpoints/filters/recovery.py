@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.errors import error_response, status_error
-from apiserver.endpoints.exchange import Exchange, Handler
 from apiserver.endpoints.headers import complete
+from apiserver.endpoints.request import Exchange, Handler
 
 
 def with_recovery(handler: Handler) -> Handler:

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientResponse, web
 
-from apiserver.access.authorization.attributes import Authorizer, Verdict, forbidden_message
-from apiserver.endpoints.backend import (
+from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
+from apiserver.endpoints.filters.authorization import attributes_of
+from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.proxy import (
     Unreachable,
     answer_of,
     answered_headers,
@@ -18,9 +20,7 @@ from apiserver.endpoints.backend import (
     tunnel,
     wants_upgrade,
 )
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.filters.authorization import attributes_of
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.request import Exchange
 from apiserver.machinery.errors import (
     BadRequest,
     Forbidden,

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.delete_options import decode_delete_options
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.response import send_document, send_list, send_object
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_document, send_list, send_object
 from apiserver.machinery import status
 from apiserver.machinery.errors import object_details
 from apiserver.machinery.options import DeleteOptions, delete_options, list_options

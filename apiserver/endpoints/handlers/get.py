@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.response import send_object
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.get import get_object

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.response import send_list
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_list
 from apiserver.machinery.options import ListOptions
 from apiserver.registry.list import list_objects
 

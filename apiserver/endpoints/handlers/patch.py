@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.body import read_body
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import negotiate, patch_type
-from apiserver.endpoints.response import send_object
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import patch_options
 from apiserver.registry.patch import APPLY, Patch, patch_object
 

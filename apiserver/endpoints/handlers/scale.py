@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.body import read_body
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.document import read_object
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.field_validation import read_object
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import content_type, negotiate, patch_type
-from apiserver.endpoints.response import send_plain
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_plain
 from apiserver.machinery.options import first, patch_options, write_options
 from apiserver.registry.patch import APPLY, Patch
 from apiserver.registry.subresources.scale import get_scale, patch_scale, update_scale

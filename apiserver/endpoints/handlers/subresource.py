@@ -11,8 +11,8 @@ from functools import partial
 
 from apiserver.access.access import Access
 from apiserver.endpoints.handlers.connect import Connecting
+from apiserver.endpoints.handlers.create_virtual import Act, Handle, submitting
 from apiserver.endpoints.handlers.scale import scale
-from apiserver.endpoints.handlers.submit import Act, Handle, submitting
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry

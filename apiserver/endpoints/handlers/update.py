@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.body import read_body
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.document import read_object
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.field_validation import read_object
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.response import send_object
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import write_options
 from apiserver.registry.update import update_object
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from apiserver.endpoints.exchange import Exchange
-from apiserver.endpoints.handlers.target import Target
+from apiserver.endpoints.handlers.request_scope import Target
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.stream import Streams
+from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.watch_streams import Streams
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector, FieldTerm
 from apiserver.machinery.options import ListOptions

@@ -18,7 +18,7 @@ from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
 
 if TYPE_CHECKING:
-    from apiserver.endpoints.openapi.making import Maker
+    from apiserver.endpoints.openapi.builder import Maker
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -53,7 +53,7 @@ class Source:
 
 
 def _as_protobuf(document: Document) -> Document:
-    from apiserver.endpoints.openapi.making import as_protobuf
+    from apiserver.endpoints.openapi.builder import as_protobuf
 
     return as_protobuf(document)
 
@@ -140,7 +140,7 @@ class OpenAPIDocuments:
         }
 
         def work() -> T:
-            from apiserver.endpoints.openapi.making import Maker
+            from apiserver.endpoints.openapi.builder import Maker
 
             return make(Maker(wanted, schemas))
 

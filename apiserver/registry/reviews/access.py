@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from apiserver.access.authorization.attributes import Attributes, Authorizer, Verdict
-from apiserver.access.authorization.rules import NonResourceRule, ResourceRule, RuleResolver
+from apiserver.access.authorization.authorizer import Attributes, Authorizer, Verdict
+from apiserver.access.authorization.resolved_rules import (
+    NonResourceRule,
+    ResourceRule,
+    RuleResolver,
+)
 from apiserver.machinery.errors import BadRequest, Invalid
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.access.authentication.chain import UNKNOWN_TOKEN, BadCredential, Chain
+from apiserver.access.authentication.authenticator import UNKNOWN_TOKEN, BadCredential, Chain
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
+from apiserver.machinery.builtin_resources import PODS
 from apiserver.machinery.errors import (
     BadRequest,
     NotFound,
@@ -23,7 +24,6 @@ from apiserver.machinery.errors import (
 )
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import PODS
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from apiserver.access.authentication.chain import (
+from apiserver.access.authentication.authenticator import (
     BadCredential,
     Chain,
     Credentials,
@@ -14,7 +14,7 @@ from apiserver.access.authentication.chain import (
     has_stray_space,
 )
 from apiserver.access.authentication.groups import authenticated
-from apiserver.access.authentication.tokens import (
+from apiserver.access.authentication.token_file import (
     StaticTokens,
     TokenFileError,
     parse_token_rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.access.authorization.attributes import (
+from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     Attributes,
@@ -13,7 +13,7 @@ from apiserver.access.authorization.attributes import (
     forbidden_message,
 )
 from apiserver.access.authorization.modes import authorizer_of
-from apiserver.access.authorization.union import Union
+from apiserver.access.authorization.union_authorizer import Union
 from apiserver.machinery.users import ANONYMOUS, MASTERS, UserInfo
 
 VIEWER = UserInfo("viewer", groups=("viewers",))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from apiserver.access.authentication.chain import BadCredential, Chain
-from apiserver.access.authentication.tokens import StaticTokens
+from apiserver.access.authentication.authenticator import BadCredential, Chain
+from apiserver.access.authentication.token_file import StaticTokens
 from apiserver.access.authorization.modes import authorizer_of
 from apiserver.machinery.users import MASTERS, UserInfo
 

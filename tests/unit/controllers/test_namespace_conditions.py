@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from apiserver.controllers.namespaces.conditions import Content, Remaining, complaints, updated
+from apiserver.controllers.namespace.status_conditions import (
+    Content,
+    Remaining,
+    complaints,
+    updated,
+)
 from apiserver.machinery.gvk import GroupVersionResource
 
 CONFIG_MAPS = GroupVersionResource("", "v1", "configmaps")

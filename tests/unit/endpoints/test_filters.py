@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from apiserver.access.authorization.attributes import ALLOWED, NO_OPINION, Attributes, Decision
-from apiserver.endpoints.exchange import Exchange, Handler, parse_query
+from apiserver.access.authorization.authorizer import ALLOWED, NO_OPINION, Attributes, Decision
 from apiserver.endpoints.filters.authorization import attributes_of, with_authorization
 from apiserver.endpoints.filters.in_flight import Limits, with_limits
-from apiserver.endpoints.filters.metering import with_metering
 from apiserver.endpoints.filters.recovery import with_recovery
+from apiserver.endpoints.filters.request_metrics import with_metering
 from apiserver.endpoints.metrics import Metrics
+from apiserver.endpoints.request import Exchange, Handler, parse_query
 from apiserver.endpoints.request_info import parse
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.users import MASTERS, UserInfo

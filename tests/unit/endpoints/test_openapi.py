@@ -15,9 +15,9 @@ import pytest
 
 from apiserver.endpoints.openapi import LONE, OpenAPIDocuments
 from apiserver.endpoints.openapi.definitions import Definitions
-from apiserver.endpoints.openapi.indexes import lone_paths
+from apiserver.endpoints.openapi.discovery_paths import lone_paths
 from apiserver.endpoints.openapi.naming import tag, title, with_article
-from apiserver.endpoints.openapi.resources import resource_paths
+from apiserver.endpoints.openapi.resource_paths import resource_paths
 from apiserver.endpoints.openapi.v2 import reduced
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions

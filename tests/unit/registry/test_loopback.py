@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from apiserver.client.interface import ADDED, DELETED, MODIFIED, Client, WatchEvent
+from apiserver.client.client import ADDED, DELETED, MODIFIED, Client, WatchEvent
 from apiserver.machinery.errors import BadRequest, Conflict, Invalid, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import name_of

@@ -6,13 +6,13 @@ from base64 import b64decode
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.authorization.attributes import Attributes as Asked
-from apiserver.access.authorization.attributes import Authorizer, Verdict
-from apiserver.client.interface import Reader
+from apiserver.access.authorization.authorizer import Attributes as Asked
+from apiserver.access.authorization.authorizer import Authorizer, Verdict
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import REQUESTS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import REQUESTS
 from apiserver.machinery.users import MASTERS
 
 _CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"

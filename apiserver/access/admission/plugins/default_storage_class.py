@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.objects import annotations_of, newest_default, with_spec
-from apiserver.client.interface import Reader
+from apiserver.access.admission.default_class import annotations_of, newest_default, with_spec
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import CLAIMS, STORAGE_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
-from apiserver.machinery.resources import CLAIMS, STORAGE_CLASSES
 
 IS_DEFAULT: Final = (
     "storageclass.kubernetes.io/is-default-class",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.admission.objects import with_spec
-from apiserver.client.interface import Reader
+from apiserver.access.admission.default_class import with_spec
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import PODS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.resources import PODS
 
 _EFFECT: Final = "NoExecute"
 _SECONDS: Final = 300

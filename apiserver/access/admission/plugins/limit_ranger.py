@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.access.admission.amounts import amount, limits_of_pod, requests_of_pod
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.admission.objects import annotations_of
-from apiserver.client.interface import Reader
+from apiserver.access.admission.default_class import annotations_of
+from apiserver.access.quota.resource_lists import amount, limits_of_pod, requests_of_pod
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import CLAIMS, LIMIT_RANGES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
-from apiserver.machinery.resources import CLAIMS, LIMIT_RANGES, PODS
 
 ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _MEMBERS: Final = (("containers", "container"), ("initContainers", "init container"))

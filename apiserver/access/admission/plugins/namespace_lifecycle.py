@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.access.admission.chain import CONNECT, CREATE, DELETE, Attributes
-from apiserver.client.interface import Reader
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.errors import Forbidden, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of
-from apiserver.machinery.resources import NAMESPACES
 
 NAME: Final = "NamespaceLifecycle"
 _IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])

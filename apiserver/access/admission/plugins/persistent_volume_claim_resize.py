@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from apiserver.access.admission.amounts import amount
 from apiserver.access.admission.chain import UPDATE, Attributes
-from apiserver.access.admission.objects import annotations_of
+from apiserver.access.admission.default_class import annotations_of
 from apiserver.access.admission.plugins.default_storage_class import CLASS_ANNOTATION
-from apiserver.client.interface import Reader
+from apiserver.access.quota.resource_lists import amount
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import CLAIMS, STORAGE_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.resources import CLAIMS, STORAGE_CLASSES
 
 
 class PersistentVolumeClaimResize:

@@ -16,11 +16,11 @@ from weakref import WeakValueDictionary
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.access.quota.limits import Refusal, Subject, charged
 from apiserver.access.quota.usage import evaluator_of
-from apiserver.client.interface import Client, Reader
+from apiserver.client.client import Client, Reader
+from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
 from apiserver.machinery.errors import Conflict, InternalError, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
-from apiserver.machinery.resources import CLAIMS, PODS, QUOTAS, SERVICES
 from apiserver.machinery.times import Clock
 
 #: How often a quota is read anew that others have written meanwhile.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.amounts import amount
 from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.objects import with_spec
-from apiserver.client.interface import Reader
+from apiserver.access.admission.default_class import with_spec
+from apiserver.access.quota.resource_lists import amount
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import PODS, RUNTIME_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import PODS, RUNTIME_CLASSES
 
 _MISMATCH: Final = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
 _UNDEFINED: Final = (

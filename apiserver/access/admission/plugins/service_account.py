@@ -6,13 +6,13 @@ import asyncio
 from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.objects import annotations_of, with_spec
-from apiserver.client.interface import Reader
+from apiserver.access.admission.default_class import annotations_of, with_spec
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
 
 _DEFAULT: Final = "default"
 _VOLUME_PREFIX: Final = "kube-api-access-"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.client.interface import Reader
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
-from apiserver.machinery.resources import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
 
 FINALIZERS: Final = {
     CLAIMS: "kubernetes.io/pvc-protection",

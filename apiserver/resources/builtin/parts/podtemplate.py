@@ -13,10 +13,10 @@ from apiserver.resources.builtin.parts.podannotations import (
     validate_annotations,
 )
 from apiserver.resources.builtin.parts.poddefaults import default_spec
-from apiserver.resources.builtin.parts.podgates import without_disabled
-from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
 from apiserver.resources.builtin.parts.podrules import OF_TEMPLATE, annotations_of
 from apiserver.resources.builtin.parts.podspec import validate_pod_spec
+from apiserver.resources.builtin.parts.podupdaterules import rules_after
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
 
 _MOST_ANNOTATIONS = 256 * 1024

@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from apiserver.access.admission.chain import CREATE, DELETE, UPDATE, Attributes, Chain
-from apiserver.access.admission.selection import (
+from apiserver.access.admission.enabled_plugins import (
     ORDER,
     Means,
     UnknownPlugin,
@@ -15,10 +15,10 @@ from apiserver.access.admission.selection import (
     plugins_of,
 )
 from apiserver.access.authorization.modes import AlwaysAllow
-from apiserver.client.interface import Client, Reader
+from apiserver.client.client import Client, Reader
+from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.resources import PODS, VOLUMES
 from tests.unit.access.admission.admitting import USER, Objects, named
 
 MAPS = GroupVersionResource("", "v1", "configmaps")

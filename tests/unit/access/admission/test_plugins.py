@@ -38,14 +38,13 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
     StorageObjectInUseProtection,
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
-from apiserver.access.authorization.attributes import (
+from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     Attributes,
     Decision,
 )
-from apiserver.machinery.objects import Object
-from apiserver.machinery.resources import (
+from apiserver.machinery.builtin_resources import (
     CLAIMS,
     CONFIG_MAPS,
     INGRESS_CLASSES,
@@ -61,6 +60,7 @@ from apiserver.machinery.resources import (
     STORAGE_CLASSES,
     VOLUMES,
 )
+from apiserver.machinery.objects import Object
 from tests.unit.access.admission.admitting import Admission, named, pod
 
 FORBIDDEN = 'pods "p" is forbidden: '

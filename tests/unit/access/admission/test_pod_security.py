@@ -14,9 +14,9 @@ from apiserver.access.admission.plugins.pod_security import (
 )
 from apiserver.access.admission.plugins.pod_security.checks import violations
 from apiserver.access.admission.plugins.pod_security.policy import LATEST, Policy, policy_of
+from apiserver.machinery.builtin_resources import NAMESPACES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.resources import NAMESPACES, PODS
 from tests.unit.access.admission.admitting import Admission, named, pod
 
 DEPLOYMENTS = GroupVersionResource("apps", "v1", "deployments")

@@ -10,11 +10,11 @@ import pytest
 
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.access.admission.plugins.resource_quota import TRIES, ResourceQuota
-from apiserver.client.interface import Client, ObjectList
+from apiserver.client.client import Client, ObjectList
+from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
 from apiserver.machinery.errors import Conflict, Forbidden
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
-from apiserver.machinery.resources import CLAIMS, PODS, QUOTAS, SERVICES
 from tests.unit.access.admission.admitting import USER, named
 
 MAPS = GroupVersionResource("", "v1", "configmaps")

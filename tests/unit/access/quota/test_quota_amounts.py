@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.access.quota.amounts import Tally, equal, increase
+from apiserver.access.quota.resource_totals import Tally, equal, increase
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 import pytest
 
-from apiserver.access.authentication.chain import BadCredential
+from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.serviceaccounts.claims import Bound, Term
-from apiserver.access.serviceaccounts.keys import KeyRing, new_private_pem
+from apiserver.access.serviceaccounts.token_keys import KeyRing, new_private_pem
 from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.times import Clock, format_seconds

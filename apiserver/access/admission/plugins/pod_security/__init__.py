@@ -22,12 +22,12 @@ from apiserver.access.admission.plugins.pod_security.policy import (
     is_relaxed,
     policy_of,
 )
-from apiserver.client.interface import Reader
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import NAMESPACES, PODS
 from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of, name_of
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.resources import NAMESPACES, PODS
 
 NAME: Final = "PodSecurity"
 # Workloads, and where in them the template of their Pods is.

@@ -12,8 +12,8 @@ from apiserver.resources.builtin.parts.podannotations import (
     MIRROR,
     validate_annotation_changes,
 )
-from apiserver.resources.builtin.parts.podlapses import rules_after
 from apiserver.resources.builtin.parts.podrules import annotations_of
+from apiserver.resources.builtin.parts.podupdaterules import rules_after
 
 _MEMBER = "ephemeralContainers"
 _PATH = f"spec.{_MEMBER}"

@@ -10,10 +10,10 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.pods.changes import spec_difference
 from apiserver.resources.builtin.core.pods.rules import validate_pod
 from apiserver.resources.builtin.parts.podannotations import MIRROR
-from apiserver.resources.builtin.parts.podgates import without_disabled
-from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
 from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import annotations_of
+from apiserver.resources.builtin.parts.podupdaterules import rules_after
 from apiserver.resources.builtin.parts.resources import COMPUTE
 from apiserver.resources.builtin.parts.windows import WINDOWS
 

@@ -20,10 +20,10 @@ from apiserver.resources.builtin.core.pods.rules import validate_pod
 from apiserver.resources.builtin.fields import flag, path, paths
 from apiserver.resources.builtin.parts.podannotations import validate_agreement
 from apiserver.resources.builtin.parts.poddefaults import default_pod, default_spec
-from apiserver.resources.builtin.parts.podgates import without_disabled
-from apiserver.resources.builtin.parts.podlapses import rules_after
+from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
 from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import OF_POD, annotations_of
+from apiserver.resources.builtin.parts.podupdaterules import rules_after
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
 from apiserver.resources.strategy import Strategy, Update
 

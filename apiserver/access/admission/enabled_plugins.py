@@ -1,0 +1,117 @@
+"""Which plugins run, and in which order: ``--enable-`` and ``--disable-admission-plugins``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.access.admission.chain import Plugin
+from apiserver.access.admission.plugins.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+)
+from apiserver.access.admission.plugins.default_ingress_class import DefaultIngressClass
+from apiserver.access.admission.plugins.default_storage_class import DefaultStorageClass
+from apiserver.access.admission.plugins.default_toleration_seconds import (
+    DefaultTolerationSeconds,
+)
+from apiserver.access.admission.plugins.limit_ranger import LimitRanger
+from apiserver.access.admission.plugins.namespace_lifecycle import (
+    ImmortalNamespaces,
+    NamespaceLifecycle,
+)
+from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
+    PersistentVolumeClaimResize,
+)
+from apiserver.access.admission.plugins.pod_security import (
+    SecurityOfNamespaces,
+    SecurityOfPods,
+    SecurityOfWorkloads,
+)
+from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
+from apiserver.access.admission.plugins.priority import OneDefaultPriority, PriorityOfPods
+from apiserver.access.admission.plugins.resource_quota import ResourceQuota
+from apiserver.access.admission.plugins.runtime_class import RuntimeClass
+from apiserver.access.admission.plugins.service_account import ServiceAccount
+from apiserver.access.admission.plugins.storage_object_in_use_protection import (
+    StorageObjectInUseProtection,
+)
+from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
+from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.client.client import Client
+from apiserver.machinery.quoting import quote
+
+#: Every plugin of Kubernetes, in the order in which they run.
+ORDER: Final = tuple(
+    """
+    AlwaysAdmit NamespaceAutoProvision NamespaceLifecycle NamespaceExists
+    LimitPodHardAntiAffinityTopology LimitRanger ServiceAccount NodeRestriction
+    TaintNodesByCondition AlwaysPullImages ImagePolicyWebhook PodSecurity PodNodeSelector Priority
+    DefaultTolerationSeconds PodTolerationRestriction EventRateLimit ExtendedResourceToleration
+    DefaultStorageClass StorageObjectInUseProtection OwnerReferencesPermissionEnforcement
+    PersistentVolumeClaimResize RuntimeClass CertificateApproval CertificateSigning
+    ClusterTrustBundleAttest CertificateSubjectRestriction DefaultIngressClass
+    DenyServiceExternalIPs PodTopologyLabels NodeDeclaredFeatureValidator MutatingAdmissionPolicy
+    MutatingAdmissionWebhook ValidatingAdmissionPolicy ValidatingAdmissionWebhook ResourceQuota
+    AlwaysDeny
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Whom plugins may ask, and with what they write."""
+
+    authorizer: Authorizer
+    client: Client
+
+
+# Those that this server has; some are several rules. All of them run unless they are disabled.
+_FACTORIES: Final[Mapping[str, Callable[[Means], Sequence[Plugin]]]] = {
+    "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ImmortalNamespaces()),
+    "LimitRanger": lambda _: (LimitRanger(),),
+    "ServiceAccount": lambda _: (ServiceAccount(),),
+    "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
+    "PodSecurity": lambda _: (SecurityOfPods(), SecurityOfWorkloads(), SecurityOfNamespaces()),
+    "Priority": lambda _: (PriorityOfPods(), OneDefaultPriority()),
+    "DefaultTolerationSeconds": lambda _: (DefaultTolerationSeconds(),),
+    "DefaultStorageClass": lambda _: (DefaultStorageClass(),),
+    "StorageObjectInUseProtection": lambda _: (StorageObjectInUseProtection(),),
+    "PersistentVolumeClaimResize": lambda _: (PersistentVolumeClaimResize(),),
+    "RuntimeClass": lambda _: (RuntimeClass(),),
+    "CertificateApproval": lambda means: (CertificateApproval(means.authorizer),),
+    "CertificateSigning": lambda means: (CertificateSigning(means.authorizer),),
+    "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
+    "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
+    "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
+    "ResourceQuota": lambda means: (ResourceQuota(means.client),),
+}
+
+
+class UnknownPlugin(ValueError):
+    """The flags name a plugin that there is not, or the same one twice."""
+
+
+def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[str]:
+    """Return the names of the plugins that run, in order. Raises UnknownPlugin."""
+    for flag, names in (("enable", enable), ("disable", disable)):
+        for name in names:
+            if name not in ORDER:
+                raise UnknownPlugin(f"{flag}-admission-plugins plugin {quote(name)} is unknown")
+    both = sorted(set(enable) & set(disable))
+    if both:
+        raise UnknownPlugin(
+            f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins "
+            "overlapped"
+        )
+    for name in enable:
+        if name not in _FACTORIES:
+            raise UnknownPlugin(f"admission plugin {quote(name)} is not provided by this server")
+    return [name for name in ORDER if name in _FACTORIES and name not in disable]
+
+
+def plugins_of(names: Sequence[str], means: Means) -> list[Plugin]:
+    """Return the plugins of these names, ready to run."""
+    return [plugin for name in names for plugin in _FACTORIES[name](means)]

@@ -1,0 +1,46 @@
+"""The authorizers of a server, asked one after the other until one allows or denies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apiserver.access.authorization.authorizer import (
+    ALLOWED,
+    NO_OPINION,
+    Attributes,
+    Authorizer,
+    Decision,
+    Verdict,
+)
+from apiserver.access.authorization.resolved_rules import RuleResolver, Rules, joined
+from apiserver.machinery.users import MASTERS, UserInfo
+
+
+class Union:
+    """Lets the group of administrators do anything, and asks ``authorizers`` about the others."""
+
+    def __init__(self, authorizers: Sequence[Authorizer]) -> None:
+        self._authorizers = authorizers
+
+    async def authorize(self, attributes: Attributes) -> Decision:
+        """Return the first allow or deny; else no opinion, with the reasons of all."""
+        if MASTERS in attributes.user.groups:
+            return ALLOWED
+        reasons = []
+        for authorizer in self._authorizers:
+            decision = await authorizer.authorize(attributes)
+            if decision.verdict is not Verdict.NO_OPINION:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(Verdict.NO_OPINION, "\n".join(reasons)) if reasons else NO_OPINION
+
+    async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
+        """Return the rules of all who can tell theirs."""
+        return joined(
+            [
+                await authorizer.rules_for(user, namespace)
+                for authorizer in self._authorizers
+                if isinstance(authorizer, RuleResolver)
+            ]
+        )

@@ -1,0 +1,67 @@
+"""Which controllers a server runs, and when: from when it is ready until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from apiserver.client.client import Client
+from apiserver.controllers.controller import Controller, Reconciler
+from apiserver.controllers.namespace.namespace_controller import NamespaceController
+from apiserver.controllers.resource_quota_controller import ResourceQuotaController
+from apiserver.controllers.service_accounts_controller import ServiceAccountController
+from apiserver.registry.loopback import controller_client
+from apiserver.registry.registry import Registry
+
+_WORKERS: Final = 4
+_ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
+    "namespace-controller": NamespaceController,
+    "resourcequota-controller": ResourceQuotaController,
+    "serviceaccount-controller": ServiceAccountController,
+}
+
+log = logging.getLogger(__name__)
+
+
+def selected(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return which of the ``known`` controllers run, as ``--controllers`` says.
+
+    ``name`` is for one that runs, ``-name`` for one that does not, ``*`` for all the others; the
+    first mention of a name counts.
+    """
+    chosen: dict[str, bool] = {}
+    for text in given:
+        chosen.setdefault(text.removeprefix("-"), not text.startswith("-"))
+    everything = chosen.pop("*", False)
+    for name in chosen.keys() - set(known):
+        log.warning("there is no controller %s here", name)
+    return [name for name in known if chosen.get(name, everything)]
+
+
+def controllers_of(given: Sequence[str], registry: Registry) -> list[Controller]:
+    """Return the controllers that ``--controllers`` names, each with a client of its own."""
+    clients = {name: controller_client(registry, name) for name in selected(given, list(_ALL))}
+    return [
+        Controller(name, client, _ALL[name](client), _WORKERS) for name, client in clients.items()
+    ]
+
+
+@asynccontextmanager
+async def running(controllers: Sequence[Controller], ready: asyncio.Event) -> AsyncIterator[None]:
+    """Run controllers for as long as the block does, from when the server is ``ready``."""
+
+    async def run() -> None:
+        await ready.wait()
+        async with asyncio.TaskGroup() as group:
+            for controller in controllers:
+                group.create_task(controller.run(), name=controller.name)
+
+    task = asyncio.create_task(run(), name="controllers")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

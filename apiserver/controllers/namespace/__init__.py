@@ -1,0 +1,1 @@
+"""Deletes the content of terminating namespaces and finalizes them."""

@@ -1,0 +1,106 @@
+"""Deletes what is in a namespace: the Pods, and when they are gone everything else.
+
+Other objects may protect or restrict the Pods (network policies, say), so they outlive them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.client.client import APIResource, Client, ObjectList
+from apiserver.controllers.namespace.status_conditions import Content, Remaining
+from apiserver.machinery.builtin_resources import PODS
+from apiserver.machinery.errors import NotFound, StatusError
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.options import DeleteOptions
+
+#: For how long what holds on to a finalizer is expected to do so.
+FINALIZER_SECONDS: Final = 15
+# Dependents go with the namespace: none are to be freed, nor need their owners wait for them.
+_BACKGROUND: Final = DeleteOptions(propagation_policy="Background")
+_ENDED: Final = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Emptier:
+    """Empties one namespace, which has been ending for so many seconds."""
+
+    client: Client
+    namespace: str
+    age: float
+
+    async def empty(self) -> Content:
+        """Delete what is there as far as it goes, and return what is left."""
+        try:
+            served = await self.client.resources()
+        except StatusError as error:
+            return Content(undiscovered=error.message)
+        deletable = [
+            each for each in served if each.namespaced and {"list", "delete"} <= each.verbs
+        ]
+        pods = await self._all(each for each in deletable if each.name == PODS)
+        if not pods.is_empty:
+            return pods
+        return await self._all(each for each in deletable if each.name != PODS)
+
+    async def _all(self, resources: Iterable[APIResource]) -> Content:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._attempt(resource)) for resource in resources]
+        return _together([task.result() for task in tasks])
+
+    async def _attempt(self, resource: APIResource) -> Content:
+        try:
+            return await self._empty(resource)
+        except StatusError as error:
+            return Content(failures=(error.message,))
+
+    async def _empty(self, resource: APIResource) -> Content:
+        name, seconds = resource.name, 0
+        if name == PODS:
+            seconds = self._grace((await self.client.list(name, self.namespace)).items)
+        if "deletecollection" in resource.verbs:
+            await self.client.delete_collection(name, self.namespace, _BACKGROUND)
+        else:
+            await self._delete_each(name)
+        listed = await self.client.list(name, self.namespace)
+        return self._left(name, listed, seconds) if listed.items else Content()
+
+    async def _delete_each(self, resource: GroupVersionResource) -> None:
+        for each in (await self.client.list(resource, self.namespace)).items:
+            try:
+                await self.client.delete(resource, self.namespace, name_of(each), _BACKGROUND)
+            except NotFound:
+                continue
+
+    def _left(self, resource: GroupVersionResource, listed: ObjectList, seconds: int) -> Content:
+        finalizers: Counter[str] = Counter()
+        for each in listed.items:
+            finalizers.update(each["metadata"].get("finalizers") or ())
+        version = listed.resource_version
+        remaining = (Remaining(resource, len(listed.items), finalizers, version),)
+        seconds = seconds or (FINALIZER_SECONDS if finalizers else 0)
+        if seconds:
+            return Content(remaining, seconds=seconds)
+        shown = f"{resource.group}/{resource.version}, Resource={resource.resource}"
+        failure = f"unexpected items still remain in namespace: {self.namespace} for gvr: {shown}"
+        return Content(remaining, failures=(failure,))
+
+    def _grace(self, pods: Sequence[Object]) -> int:
+        """Return how long Pods may take to end; 0 when that time is over."""
+        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+        periods = [pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in running]
+        longest = max(periods, default=0)
+        return longest if self.age < longest else 0
+
+
+def _together(parts: Sequence[Content]) -> Content:
+    return Content(
+        remaining=[each for part in parts for each in part.remaining],
+        failures=[each for part in parts for each in part.failures],
+        seconds=max((part.seconds for part in parts), default=0),
+    )

@@ -1,0 +1,182 @@
+"""Quotas say what is limited and how much of it is used: both are written here, the latter counted.
+
+Admission adds to what is used before it lets an object in, and somebody has to find out what is
+used no longer. So the objects that a quota limits are counted when it is made or changed, and again
+when one of them has changed since they were counted last; they are watched from there, and only
+where there is a quota.
+
+A figure that is higher than what is counted may be that of an object on its way: it was charged and
+is not there yet. Such a figure is lowered by what had been charged some time before the count, when
+what was to come of it has come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.access.quota.limits import hard_of, in_scopes, used_of
+from apiserver.access.quota.resource_lists import Amounts, amount, total
+from apiserver.access.quota.resource_totals import Tally, equal, increase
+from apiserver.access.quota.scopes import requirements_of
+from apiserver.access.quota.usage import Evaluator, evaluator_of, resource_counted
+from apiserver.client.client import MODIFIED, Client, ObjectList, WatchEvent
+from apiserver.client.workqueue import WorkQueue
+from apiserver.controllers.controller import Change, Feed, Wait
+from apiserver.machinery.builtin_resources import QUOTAS
+from apiserver.machinery.errors import Conflict, NotFound
+from apiserver.machinery.gvk import GroupResource, GroupVersionResource
+from apiserver.machinery.objects import Object, namespace_of
+from apiserver.machinery.times import Clock
+from apiserver.registry.turns import Turn, few_at_a_time
+
+#: How long it takes at most from a charge until the object is there, or will never be.
+SETTLING_SECONDS: Final = 1.0
+#: When what has been charged is looked at without anything else having happened.
+RECHECK_SECONDS: Final = 5.0
+#: When everything is counted anew, come what may: a Pod outlives its time without an event.
+RESYNC_SECONDS: Final = 300.0
+#: So many times as long as a count took nothing is counted: where there is much, not so often.
+_REST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a quota said to be used, and when it did."""
+
+    used: Amounts
+    time: float
+
+
+class ResourceQuotaController:
+    """Reconciles the quotas of a namespace, by its name."""
+
+    feeds: Sequence[Feed]
+
+    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+        self._client = client
+        self._clock = clock or Clock()
+        self._sights: dict[str, dict[str, _Sight]] = {}
+        self.feeds = (Feed(QUOTAS, "", _enqueue),)
+
+    async def reconcile(self, key: str) -> Wait | None:
+        began = time.perf_counter()
+        quotas = (await self._client.list(QUOTAS, key)).items
+        before = self._sights.pop(key, {})
+        if not quotas:
+            return None
+        now = self._clock.time()
+        sights = {quota["metadata"]["uid"]: _Sight(used_of(quota), now) for quota in quotas}
+        ages = {uid: now - each.time for uid, each in before.items()}
+        # One that is too young grows up; where the time has been set back, it begins anew.
+        sights |= {uid: before[uid] for uid in sights if 0 <= ages.get(uid, -1) < SETTLING_SECONDS}
+        self._sights[key] = sights
+        listed = await self._listed(key, quotas)
+        settled = True
+        for quota in quotas:
+            uid = quota["metadata"]["uid"]
+            sight = before[uid] if ages.get(uid, -1) >= SETTLING_SECONDS else None
+            counted = await _counted(quota, listed, now)
+            shown = _held(counted, used_of(quota), sight)
+            try:
+                if await self._show(quota, shown):
+                    sights[uid] = _Sight(shown, now)
+            except (Conflict, NotFound):
+                # Somebody has been charged since, or the quota has gone.
+                settled = False
+            settled &= equal(shown, counted)
+        changes = [
+            Change(resource, key, objects.resource_version) for resource, objects in listed.items()
+        ]
+        rest = max(SETTLING_SECONDS, _REST * (time.perf_counter() - began))
+        return Wait(RESYNC_SECONDS if settled else rest, changes=changes, rest=rest)
+
+    async def _listed(
+        self, namespace: str, quotas: Iterable[Object]
+    ) -> dict[GroupVersionResource, ObjectList]:
+        """Return the objects of all resources that a quota limits."""
+        counted = {resource_counted(name) for quota in quotas for name in _hard(quota)}
+        served = [
+            each.name
+            for each in await self._client.resources()
+            if each.namespaced and {"list", "watch"} <= each.verbs
+        ]
+        return {
+            each: await self._client.list(each, namespace)
+            for each in served
+            if GroupResource(each.group, each.resource) in counted
+        }
+
+    async def _show(self, quota: Object, used: Amounts) -> bool:
+        """Write down what is used if it says something else; return whether that was done."""
+        hard = _hard(quota)
+        if equal(used, used_of(quota)) and equal(hard, hard_of(quota)):
+            return False
+        status = {**(quota.get("status") or {}), "hard": dict(hard), "used": dict(used)}
+        await self._client.update(QUOTAS, {**quota, "status": status}, "status")
+        return True
+
+
+def _hard(quota: Object) -> Amounts:
+    return (quota.get("spec") or {}).get("hard") or {}
+
+
+def _held(counted: Amounts, used: Amounts, sight: _Sight | None) -> dict[str, str]:
+    """Return what is counted, and more where it may be that of objects on their way."""
+    shown = dict(counted)
+    coming = increase(used, sight.used) if sight is not None else {}
+    # Where another server has lowered a figure, what has been charged since cannot be told.
+    lowered = increase(sight.used, used) if sight is not None else {}
+    for name, quantity in counted.items():
+        charged = used.get(name)
+        if charged is None or amount(charged) <= amount(quantity):
+            continue
+        if sight is None or name in lowered:
+            shown[name] = charged
+        elif name in coming:
+            most = total(quantity, coming[name])
+            shown[name] = most if amount(most) < amount(charged) else charged
+    return shown
+
+
+async def _counted(
+    quota: Object, listed: Mapping[GroupVersionResource, ObjectList], now: float
+) -> dict[str, str]:
+    """Return what objects use altogether of what a quota limits."""
+    totals: dict[str, str] = {}
+    for resource, objects in listed.items():
+        evaluator = evaluator_of(GroupResource(resource.group, resource.resource))
+        assert evaluator is not None
+        names = [name for name in _hard(quota) if evaluator.counts(name)]
+        if not names:
+            continue
+        used = await _total(quota, evaluator, objects.items, now)
+        totals.update({name: used.get(name, "0") for name in names})
+    return totals
+
+
+async def _total(
+    quota: Object, evaluator: Evaluator, objects: Sequence[Object], now: float
+) -> Amounts:
+    if evaluator.plain:
+        number = 0 if requirements_of(quota) else len(objects)
+        return {name: str(number) for name in _hard(quota)}
+    tally = Tally()
+    turn = Turn()
+    for some in few_at_a_time(objects):
+        for document in some:
+            if in_scopes(quota, evaluator, document):
+                tally.add(evaluator.usage(document, now))
+        await turn.over()
+    return tally.amounts()
+
+
+def _enqueue(queue: WorkQueue, event: WatchEvent) -> None:
+    namespace = namespace_of(event.object)
+    if event.type == MODIFIED and equal(_hard(event.object), hard_of(event.object)):
+        # It has been charged: what for will be there by then.
+        queue.add_after(namespace, RECHECK_SECONDS)
+    else:
+        queue.add(namespace)

@@ -1,0 +1,51 @@
+"""How many requests there are, how they end and how long they take."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from aiohttp import web
+
+from apiserver.endpoints.metrics import Labels, Metrics
+from apiserver.endpoints.request import Exchange, Handler
+
+_READS: Final = frozenset(["get", "list", "watch", "head"])
+_VERBS: Final = frozenset(
+    ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "post"]
+)
+# What a client made up must not become a label: after these only the verb is kept.
+_UNKNOWN: Final = frozenset([400, 401, 403, 404, 405])
+
+
+def with_metering(handler: Handler, metrics: Metrics) -> Handler:
+    """Return ``handler`` with its requests counted; watches are counted and not timed."""
+    in_flight, clock = metrics.in_flight, time.perf_counter
+
+    async def metered(exchange: Exchange) -> web.StreamResponse:
+        if exchange.long_running:
+            response = await handler(exchange)
+            labels = _labels(exchange, response.status)
+            metrics.requests[*labels, str(response.status)] += 1
+            return response
+        kind = "readOnly" if exchange.verb in _READS else "mutating"
+        in_flight[kind] += 1
+        begun = clock()
+        try:
+            response = await handler(exchange)
+        finally:
+            in_flight[kind] -= 1
+        labels = _labels(exchange, response.status)
+        metrics.observe_request(labels, response.status, clock() - begun)
+        return response
+
+    return metered
+
+
+def _labels(exchange: Exchange, status: int) -> Labels:
+    info, verb = exchange.info, exchange.verb
+    if verb not in _VERBS:
+        verb = "other"
+    if status in _UNKNOWN or not info.is_resource:
+        return (verb, "", "", "", "")
+    return (verb, info.group, info.version, info.resource, info.subresource)

@@ -1,0 +1,38 @@
+"""What a handler is given: the resource that the URL names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apiserver.endpoints.request import Exchange
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.registry.context import RequestContext
+from apiserver.registry.resource import Resource
+from apiserver.resources.definition import Subresource
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resource, or one of its subresources."""
+
+    resource: Resource
+    subresource: Subresource | None = None
+
+    @property
+    def kind(self) -> GroupVersionKind:
+        """The kind that is read and written here."""
+        if self.subresource is not None:
+            return self.subresource.kind
+        return self.resource.definition.gvk
+
+    def context(self, exchange: Exchange) -> RequestContext:
+        """Return the registry's view of a request."""
+        info = exchange.info
+        return RequestContext(
+            user=exchange.user,
+            namespace=info.namespace if self.resource.definition.namespaced else "",
+            name=info.name,
+            subresource=info.subresource,
+            user_agent=exchange.header("User-Agent"),
+            warnings=exchange.warnings,
+        )

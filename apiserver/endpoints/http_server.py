@@ -1,0 +1,90 @@
+"""Entrance: where a request that aiohttp has parsed comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, cast
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from apiserver.endpoints.connection import Connection
+from apiserver.endpoints.request import Handler, open_exchange
+
+_READS: Final = frozenset(["get", "list", "watch", "head"])
+
+_LAST_SECONDS: Final = 0.25
+
+
+class Entrance:
+    """Takes the requests of all connections to ``handler``."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._loop = asyncio.get_running_loop()
+        self._open = 0
+        self._drained: asyncio.Future[None] | None = None
+        self.server = web.Server(
+            cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", self._handle),
+            request_factory=self._request,
+        )
+
+    def connect(self) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(self.server, self._loop)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        request = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+        cast("Connection", protocol).opened(request)
+        return request
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more requests, and let those under way end within ``seconds``."""
+        self._drained = self._loop.create_future()
+        for connection in self.server.connections:
+            if not cast("Connection", connection).busy:
+                connection.close()
+        if self._open:
+            await asyncio.wait([self._drained], timeout=seconds)
+        # What is left are answers on their way, and requests that have had their time.
+        await self.server.shutdown(_LAST_SECONDS)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", request.protocol)
+        connection.busy = True
+        self._open += 1
+        try:
+            response = await self._answer(request, connection)
+            if self._drained is not None:
+                connection.close()
+                if not response.prepared:
+                    response.headers["Connection"] = "close"
+            return response
+        finally:
+            connection.busy = False
+            self._open -= 1
+            if self._drained is not None and not self._open and not self._drained.done():
+                self._drained.set_result(None)
+
+    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        try:
+            exchange = open_exchange(request)
+        except ValueError:
+            return web.Response(status=400, text="400 Bad Request")
+        if exchange.verb not in _READS:
+            return await self._handler(exchange)
+        connection.reader = request.task
+        try:
+            return await self._handler(exchange)
+        finally:
+            connection.reader = None

@@ -1,0 +1,116 @@
+"""Makes documents of their sources. Slow, so it is done in a thread; pure but for one file read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from apiserver.endpoints.openapi import Document, Source, custom, v2, v2protobuf, v3
+from apiserver.endpoints.openapi.definitions import META, Definitions, Schema
+from apiserver.endpoints.openapi.discovery_paths import group_path, index_path, lone_paths
+from apiserver.endpoints.openapi.operations import Path
+from apiserver.endpoints.openapi.resource_paths import resource_paths
+from apiserver.machinery.gvk import GroupVersionKind
+
+_LEVEL = 3
+_OF_CUSTOM = {f"{META}{name}" for name in ("ObjectMeta", "ListMeta")}
+
+
+class Maker:
+    """Makes documents of ``sources``; of custom kinds their schemas are given."""
+
+    def __init__(
+        self, sources: Sequence[Source], schemas: Mapping[GroupVersionKind, Schema | None]
+    ) -> None:
+        self._sources = sources
+        self._schemas = schemas
+        self._read: Definitions | None = None
+
+    def only(self) -> Document:
+        """Return the document of the only source."""
+        (source,) = self._sources
+        return _document(self._one(source))
+
+    def tags(self) -> dict[str, str]:
+        """Return the entity tag of the document of every source."""
+        return {source.name: _tag(_dump(self._one(source))) for source in self._sources}
+
+    def index(self, tags: Mapping[str, str]) -> Document:
+        """Return the index of documents with these tags."""
+        return _document({
+            "paths": {
+                name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={tag}"}
+                for name, tag in tags.items()
+            }
+        })  # fmt: skip
+
+    def whole(self) -> Document:
+        """Return the document of version 2 of all sources."""
+        paths = [path for source in self._sources for path in self._paths(source)]
+        added: dict[str, Schema] = {}
+        for source in self._sources:
+            added |= self._custom_schemas(source)
+        schemas = {name: self._definitions.plain(name) for name in self._needed(paths, added)}
+        schemas |= {name: v2.reduced(schema) for name, schema in added.items()}
+        return _document(v2.document(paths, schemas))
+
+    def _one(self, source: Source) -> dict[str, Any]:
+        paths, added = self._paths(source), self._custom_schemas(source)
+        schemas = {name: self._definitions.defaulted(name) for name in self._needed(paths, added)}
+        return v3.document(paths, schemas | added)
+
+    @property
+    def _definitions(self) -> Definitions:
+        if self._read is None:
+            self._read = Definitions()
+        return self._read
+
+    def _paths(self, source: Source) -> list[Path]:
+        if not source.group and not source.version:
+            return [lone_paths()[source.name]]
+        if not source.version:
+            return [group_path(source.group)]
+        paths = []
+        # What lists the custom kinds of a group is no part of its document.
+        if not all(definition.custom for definition in source.definitions):
+            paths.append(index_path(source.group, source.version))
+        for definition in source.definitions:
+            paths += resource_paths(definition, self._model)
+        return paths
+
+    def _model(self, kind: GroupVersionKind) -> str:
+        return self._definitions.model(kind) or custom.model_name(kind)
+
+    def _custom_schemas(self, source: Source) -> dict[str, Schema]:
+        schemas: dict[str, Schema] = {}
+        for definition in source.definitions:
+            if definition.custom:
+                schemas |= custom.schemas(definition, self._schemas[definition.gvk])
+        return schemas
+
+    def _needed(self, paths: Iterable[Path], custom_schemas: Mapping[str, Schema]) -> list[str]:
+        roots = {name for path in paths for name in path.models()}
+        return self._definitions.closure(roots | _OF_CUSTOM if custom_schemas else roots)
+
+
+def as_protobuf(document: Document) -> Document:
+    """Return a document of version 2 in its protobuf form."""
+    data = v2protobuf.encoded(orjson.loads(document.plain()))
+    return Document(document.etag, len(data), gzip.compress(data, _LEVEL, mtime=0))
+
+
+def _document(content: dict[str, Any]) -> Document:
+    data = _dump(content)
+    return Document(_tag(data), len(data), gzip.compress(data, _LEVEL, mtime=0))
+
+
+def _dump(content: dict[str, Any]) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def _tag(data: bytes) -> str:
+    return hashlib.sha512(data).hexdigest().upper()

@@ -1,0 +1,210 @@
+"""Requests that are passed on to another server, and what it answers, as it comes.
+
+Certificates of these servers are not checked: kubelets sign their own, and nobody vouches for what
+runs in a Pod. A request that wants another protocol gets the connection itself: once the other side
+has agreed, bytes go to and fro as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Final, cast
+
+import aiohttp
+from aiohttp import web
+
+from apiserver.endpoints.connection import Connection
+from apiserver.endpoints.headers import complete
+from apiserver.endpoints.request import Exchange
+from apiserver.registry.subresources.locations import Location
+
+log = logging.getLogger(__name__)
+
+_DIAL_SECONDS: Final = 10.0
+_CHUNK: Final = 64 * 1024
+#: What concerns one connection and not the request.
+_HOP_BY_HOP: Final = frozenset(
+    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+     "te", "trailer", "transfer-encoding", "upgrade"]
+)  # fmt: skip
+#: What is between the client and this server alone.
+_PRIVATE: Final = frozenset(["authorization", "host", "expect"])
+
+
+class Unreachable(Exception):
+    """The other server does not answer; the message says why, as Go says it."""
+
+
+def wants_upgrade(exchange: Exchange) -> bool:
+    """Tell whether a request asks for another protocol on its connection."""
+    connection = exchange.header("Connection").lower()
+    return "upgrade" in connection and bool(exchange.header("Upgrade"))
+
+
+@asynccontextmanager
+async def answer_of(
+    location: Location,
+    method: str,
+    headers: Mapping[str, str],
+    body: aiohttp.StreamReader | None = None,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Yield what another server answers. Raises Unreachable."""
+    timeout = aiohttp.ClientTimeout(total=None, connect=_DIAL_SECONDS)
+    connector = aiohttp.TCPConnector(ssl=_unverified(), limit=1)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, auto_decompress=False
+    ) as session:
+        try:
+            response = await session.request(
+                method,
+                location.url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                skip_auto_headers=["User-Agent", "Content-Type"],
+            )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(_cause(location, error)) from error
+        async with response:
+            yield response
+
+
+async def pass_on(
+    exchange: Exchange, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
+) -> web.StreamResponse:
+    """Send an answer to the client, piece by piece, with these headers."""
+    response = web.StreamResponse(status=answer.status, reason=answer.reason)
+    for name, value in headers:
+        response.headers.add(name, value)
+    complete(exchange, response)
+    await response.prepare(exchange.http)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except aiohttp.ClientError as error:
+        # The client must not take half an answer for a whole one.
+        log.info("an answer from %s broke off: %s", answer.url.host, error)
+        transport = exchange.http.transport
+        if transport is not None:
+            transport.abort()
+        return Spliced()
+    await response.write_eof()
+    return response
+
+
+def answered_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    """Return the headers of an answer that concern its client."""
+    return [
+        (name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
+    ]
+
+
+def forwarded_headers(exchange: Exchange) -> dict[str, str]:
+    """Return the headers of a request as another server may see them."""
+    http = exchange.http
+    kept = {
+        name: value
+        for name, value in http.headers.items()
+        if name.lower() not in _HOP_BY_HOP | _PRIVATE
+    }
+    before = kept.get("X-Forwarded-For")
+    client = http.remote or ""
+    kept["X-Forwarded-For"] = f"{before}, {client}" if before else client
+    kept["X-Forwarded-Uri"] = exchange.info.path
+    kept["X-Forwarded-Host"] = http.headers.get("Host", "")
+    kept["X-Forwarded-Proto"] = "https"
+    return kept
+
+
+async def tunnel(exchange: Exchange, location: Location) -> web.StreamResponse:
+    """Connect a client that wants another protocol with another server.
+
+    Returns when either side is done. Raises Unreachable.
+    """
+    reader, writer = await _dial(location)
+    try:
+        writer.write(_head(exchange, location))
+        await writer.drain()
+        connection = cast("Connection", exchange.http.protocol)
+        return await _spliced(connection, reader, writer)
+    finally:
+        writer.close()
+
+
+async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    secure = _unverified() if location.scheme == "https" else None
+    port = location.port or (443 if secure else 80)
+    try:
+        async with asyncio.timeout(_DIAL_SECONDS):
+            return await asyncio.open_connection(location.host, port, ssl=secure)
+    except (OSError, TimeoutError) as error:
+        raise Unreachable(_cause(location, error)) from error
+
+
+def _head(exchange: Exchange, location: Location) -> bytes:
+    http = exchange.http
+    target = (location.path or "/") + (f"?{location.query}" if location.query else "")
+    lines = [f"{http.method} {target} HTTP/1.1", f"Host: {location.authority}"]
+    lines += [
+        f"{name}: {value}" for name, value in http.headers.items() if name.lower() not in _PRIVATE
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+
+
+async def _spliced(
+    connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> web.StreamResponse:
+    transport = cast("asyncio.Transport", connection.transport)
+    connection.divert(writer)
+    try:
+        # The answer is the other side's own, its first line included.
+        while piece := await reader.read(_CHUNK):
+            if transport.is_closing():
+                break
+            transport.write(piece)
+            await connection.drained()
+    except ConnectionError:
+        # Whoever goes first takes the other along.
+        pass
+    finally:
+        connection.force_close()
+        transport.close()
+    return Spliced()
+
+
+class Spliced(web.StreamResponse):
+    """An answer that has been sent by somebody else."""
+
+    @property
+    def prepared(self) -> bool:
+        """Always: it is on its way, or already there."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing: all is written."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: all is written."""
+
+
+@cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _cause(location: Location, error: BaseException) -> str:
+    dialled = f"dial tcp {location.authority}"
+    if isinstance(error, TimeoutError):
+        return f"{dialled}: i/o timeout"
+    number = getattr(error, "errno", None)
+    if number:
+        return f"{dialled}: connect: {os.strerror(number).lower()}"
+    return str(error) or "EOF"

@@ -1,0 +1,234 @@
+"""Object, list or Status -> response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+
+from apiserver.endpoints import table
+from apiserver.endpoints.buffered_response import reply
+from apiserver.endpoints.list_encoding import AS_YAML, COMPACT, INDENTED, AsStored, encoded
+from apiserver.endpoints.negotiation import (
+    JSON,
+    PARTIAL,
+    PARTIAL_LIST,
+    TABLE,
+    YAML,
+    Representation,
+)
+from apiserver.endpoints.payloads import SLICE, GzippedSlices, Slices
+from apiserver.endpoints.request import Exchange
+from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
+from apiserver.machinery.errors import NotAcceptable
+from apiserver.machinery.objects import Object
+from apiserver.machinery.options import first, parse_bool
+from apiserver.registry.codec import Stored
+from apiserver.registry.list import ObjectList
+from apiserver.registry.resource import Resource
+from apiserver.registry.turns import FEW
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.printing import Printer
+
+_GZIP_THRESHOLD: Final = 128 * 1024
+_BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
+_TYPE_META: Final = ("kind", "apiVersion")
+
+
+def wants_indent(exchange: Exchange) -> bool:
+    """Tell whether JSON is to be indented: asked for, or for a person at a terminal."""
+    pretty = exchange.query.get("pretty")
+    if pretty:
+        return parse_bool(pretty[0])
+    return exchange.header("User-Agent").startswith(_BROWSERS)
+
+
+def send_object(
+    exchange: Exchange,
+    representation: Representation,
+    resource: Resource,
+    stored: Stored,
+    status: int = 200,
+) -> web.StreamResponse:
+    """Answer with one object, in the form that the client asked for."""
+    transform = representation.transform
+    if not transform:
+        if representation.media_type == JSON and not wants_indent(exchange):
+            return send_bytes(exchange, stored.body + b"\n", status)
+        return send_document(exchange, representation, stored.object, status)
+    if transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        document = table.of_objects(
+            [stored], include, table.object_metadata(stored), printer=resource.strategy.printer
+        )
+    elif transform == PARTIAL:
+        document = table.partial(stored.object, representation.version)
+    else:
+        definition = resource.definition
+        raise NotAcceptable(
+            f"you requested {PARTIAL_LIST}, but the requested object is not a list "
+            f"(*{_go_package(definition)}.{definition.kind})"
+        )
+    return send_document(exchange, representation, document, status)
+
+
+def send_plain(
+    exchange: Exchange,
+    representation: Representation,
+    document: Object,
+    status: int = 200,
+    printer: Printer | None = None,
+) -> web.StreamResponse:
+    """Answer with an object that is not stored: a Scale, a review."""
+    transform = representation.transform
+    if not transform:
+        return send_document(exchange, representation, document, status)
+    stored = Stored.preview("", document, 0)
+    if transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        metadata = table.object_metadata(stored)
+        shown = table.of_objects([stored], include, metadata, printer=printer)
+    elif transform == PARTIAL:
+        shown = table.partial(document, representation.version)
+    else:
+        raise NotAcceptable(
+            f"you requested {PARTIAL_LIST}, but the requested object is not a list "
+            f"(*v1.{document['kind']})"
+        )
+    return send_document(exchange, representation, shown, status)
+
+
+async def send_list(
+    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
+) -> web.StreamResponse:
+    """Answer with a list, in the form that the client asked for."""
+    metadata, transform, items = list_metadata(found), representation.transform, found.items
+    if not transform:
+        if representation.media_type == JSON and not wants_indent(exchange):
+            body = AsStored(_list_document(resource, metadata, ()), items)
+            size = await body.size()
+            return _send_parts(exchange, body if size > SLICE else [body.joined()], size)
+        if len(items) <= FEW:
+            document = _list_document(resource, metadata, items)
+            return send_document(exchange, representation, document)
+    if len(items) > FEW:
+        return await _send_long_list(exchange, representation, resource, found)
+    if transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        printer = resource.strategy.printer
+        document = table.of_objects(items, include, metadata, printer=printer)
+    elif transform == PARTIAL_LIST:
+        document = table.partial_list(items, metadata, representation.version)
+    else:
+        raise _no_list(resource)
+    return send_document(exchange, representation, document)
+
+
+async def _send_long_list(
+    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
+) -> web.StreamResponse:
+    metadata, transform, items = list_metadata(found), representation.transform, found.items
+    indented = representation.media_type == JSON and wants_indent(exchange)
+    member, show = "items", _without_type
+    if not transform:
+        document = _list_document(resource, metadata, ())
+    elif transform == TABLE:
+        include = table.included(first(exchange.query, "includeObject"))
+        printer = resource.strategy.printer
+        document = table.of_objects((), include, metadata, printer=printer)
+        member, show = "rows", partial(table.rows, printer=printer, include=include)
+    elif transform == PARTIAL_LIST:
+        document = table.partial_list((), metadata, representation.version) | {"metadata": metadata}
+        show = partial(table.partials, version=representation.version)
+    else:
+        raise _no_list(resource)
+    form = AS_YAML if representation.media_type == YAML else INDENTED if indented else COMPACT
+    parts = await encoded(document, member, items, show, form)
+    return _send_parts(exchange, parts, sum(map(len, parts)), 200, representation.media_type)
+
+
+def _no_list(resource: Resource) -> NotAcceptable:
+    definition = resource.definition
+    return NotAcceptable(
+        f"you requested {PARTIAL}, but the requested object is a list "
+        f"(*{_go_package(definition)}.{definition.list_kind})"
+    )
+
+
+def _without_type(items: Sequence[Stored]) -> list[Object]:
+    return [
+        {key: value for key, value in stored.object.items() if key not in _TYPE_META}
+        for stored in items
+    ]
+
+
+def send_document(
+    exchange: Exchange,
+    representation: Representation,
+    document: dict[str, Any],
+    status: int = 200,
+) -> web.StreamResponse:
+    """Answer with a document as JSON or YAML."""
+    if representation.media_type == YAML:
+        return send_bytes(exchange, dump_yaml(document), status, YAML)
+    if wants_indent(exchange):
+        return send_bytes(exchange, dump_json_indented(document), status)
+    return send_bytes(exchange, dump_json(document) + b"\n", status)
+
+
+def send_bytes(
+    exchange: Exchange, data: bytes, status: int = 200, media_type: str = JSON
+) -> web.StreamResponse:
+    """Answer with bytes, compressed where they are many and the client takes it."""
+    if len(data) > _GZIP_THRESHOLD:
+        return _send_parts(exchange, [data], len(data), status, media_type)
+    return reply(status, data, media_type)
+
+
+def list_metadata(found: ObjectList) -> dict[str, Any]:
+    """Return the metadata of a list."""
+    metadata: dict[str, Any] = {"resourceVersion": found.resource_version}
+    if found.continue_token:
+        metadata["continue"] = found.continue_token
+    if found.remaining is not None:
+        metadata["remainingItemCount"] = found.remaining
+    return metadata
+
+
+def _send_parts(
+    exchange: Exchange,
+    parts: Iterable[bytes],
+    size: int,
+    status: int = 200,
+    media_type: str = JSON,
+) -> web.StreamResponse:
+    headers = {"Content-Type": media_type}
+    if size > _GZIP_THRESHOLD and _takes_gzip(exchange):
+        headers["Content-Encoding"] = "gzip"
+        headers["Vary"] = "Accept-Encoding"
+        return web.Response(status=status, body=GzippedSlices(parts, media_type), headers=headers)
+    body: Any = b"".join(parts) if size <= SLICE else Slices(parts, size, media_type)
+    return web.Response(status=status, body=body, headers=headers)
+
+
+def _go_package(definition: ResourceDefinition) -> str:
+    # Upstream names the type that it works with itself, which is the same for all versions.
+    return definition.group.partition(".")[0] or "core"
+
+
+def _takes_gzip(exchange: Exchange) -> bool:
+    accepted = exchange.header("Accept-Encoding").split(",")
+    return any(token.strip() == "gzip" for token in accepted)
+
+
+def _list_document(
+    resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
+) -> dict[str, Any]:
+    return {
+        "kind": resource.definition.list_kind,
+        "apiVersion": resource.definition.api_version,
+        "metadata": metadata,
+        "items": _without_type(items),
+    }

@@ -1,0 +1,161 @@
+"""Watch events -> the bytes of their frames, made once for everybody who is shown the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from apiserver.endpoints import table
+from apiserver.endpoints.negotiation import TABLE, Representation
+from apiserver.endpoints.request import Exchange
+from apiserver.machinery.documents import dump_json
+from apiserver.machinery.errors import StatusError
+from apiserver.machinery.options import first
+from apiserver.registry.watch import BOOKMARK, Part, Watch, WatchEvent
+
+# How many bytes of frames are kept for those who are shown the same a moment later.
+_MOST_KEPT: Final = 16 * 1024 * 1024
+_OVERHEAD: Final = 500
+
+
+class Framer(Protocol):
+    """Frames the events of one watch."""
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        """Return a frame for each event."""
+        ...
+
+    def parts(self, parts: Sequence[Part]) -> list[bytes]:
+        """Return the frames of what happened, joined in whatever way."""
+        ...
+
+
+class Frames:
+    """What has been framed lately, for all watches of a server."""
+
+    def __init__(self) -> None:
+        # A part is kept with its frames, so that its id stays its own.
+        self._plain: dict[int, tuple[Part, bytes]] = {}
+        self._single: dict[tuple[str, int, str], bytes] = {}
+        self._kept = 0
+
+    def framer(self, exchange: Exchange, representation: Representation, watch: Watch) -> Framer:
+        """Return what frames the events of a watch."""
+        if not representation.transform:
+            return _PlainFramer(self, watch)
+        if representation.transform != TABLE:
+            return _PartialFramer(self, watch, representation.version)
+        include = table.included(first(exchange.query, "includeObject"))
+        return _TableFramer(watch, include)
+
+    def plain(self, served: str, event: WatchEvent) -> bytes:
+        """Return the frame of a whole object as it is served in an API version."""
+        return self._once(served, event, _whole)
+
+    def partial(self, version: str, event: WatchEvent) -> bytes:
+        """Return the frame of an object's metadata."""
+        return self._once(f"partial/{version}", event, lambda event: _partial(event, version))
+
+    def whole_part(self, watch: Watch, part: Part) -> bytes:
+        """Return the frames of everything in a part, joined."""
+        known = self._plain.get(id(part))
+        if known is not None:
+            return known[1]
+        framed = b"".join([_whole(event) for event in watch.select(part)])
+        self._make_room_for(framed)
+        self._plain[id(part)] = (part, framed)
+        return framed
+
+    def _once(
+        self, form: str, event: WatchEvent, make: Callable[[WatchEvent], bytes]
+    ) -> bytes:
+        key = (event.type + form, event.revision, event.stored.key)
+        known = self._single.get(key)
+        if known is None:
+            known = make(event)
+            self._make_room_for(known)
+            self._single[key] = known
+        return known
+
+    def _make_room_for(self, frame: bytes) -> None:
+        self._kept += len(frame) + _OVERHEAD
+        if self._kept > _MOST_KEPT:
+            self._plain.clear()
+            self._single.clear()
+            self._kept = len(frame) + _OVERHEAD
+
+
+class _PlainFramer:
+    def __init__(self, frames: Frames, watch: Watch) -> None:
+        self._frames = frames
+        self._watch = watch
+        self._shares = watch.plain
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        return [_whole(event) for event in events]
+
+    def parts(self, parts: Sequence[Part]) -> list[bytes]:
+        frames, watch = self._frames, self._watch
+        if self._shares:
+            return [frames.whole_part(watch, part) for part in parts]
+        served = watch.resource.definition.api_version
+        return [frames.plain(served, event) for part in parts for event in watch.select(part)]
+
+
+class _PartialFramer:
+    def __init__(self, frames: Frames, watch: Watch, version: str) -> None:
+        self._frames = frames
+        self._watch = watch
+        self._version = version
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        return [_partial(event, self._version) for event in events]
+
+    def parts(self, parts: Sequence[Part]) -> list[bytes]:
+        frames, watch, version = self._frames, self._watch, self._version
+        return [frames.partial(version, event) for part in parts for event in watch.select(part)]
+
+
+class _TableFramer:
+    """Every event is a Table of one row; only the first Table of a watch names its columns."""
+
+    def __init__(self, watch: Watch, include: str) -> None:
+        self._watch = watch
+        self._include = include
+        self._printer = watch.resource.strategy.printer
+        self._first = True
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        return [self._frame(event) for event in events]
+
+    def parts(self, parts: Sequence[Part]) -> list[bytes]:
+        return [self._frame(event) for part in parts for event in self._watch.select(part)]
+
+    def _frame(self, event: WatchEvent) -> bytes:
+        shown = [] if event.type == BOOKMARK else [event.stored]
+        document = table.of_objects(
+            shown,
+            self._include,
+            table.object_metadata(event.stored),
+            printer=self._printer,
+            columns=self._first,
+        )
+        self._first = False
+        return _frame(event.type, dump_json(document))
+
+
+def error_frame(error: StatusError) -> bytes:
+    """Return the frame of what ends a watch."""
+    return _frame("ERROR", dump_json(error.status()))
+
+
+def _whole(event: WatchEvent) -> bytes:
+    return _frame(event.type, event.stored.body)
+
+
+def _partial(event: WatchEvent, version: str) -> bytes:
+    return _frame(event.type, dump_json(table.partial(event.stored.object, version)))
+
+
+def _frame(kind: str, body: bytes) -> bytes:
+    return b'{"type":"%s","object":%s}\n' % (kind.encode(), body)

@@ -1,0 +1,83 @@
+"""Who may come in and what they may do, as the command line says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from apiserver.access.access import Access
+from apiserver.access.authentication.authenticator import Chain, TokenAuthenticator
+from apiserver.access.authentication.token_file import read_token_file
+from apiserver.access.authorization.modes import authorizer_of
+from apiserver.access.serviceaccounts.token_keys import (
+    KeyRing,
+    UnusableKey,
+    check_pem,
+    new_private_pem,
+)
+from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
+from apiserver.registry.registry import Registry
+from apiserver.server.config import Config
+from apiserver.server.files import exclusive, make_directory, write_private
+
+KEY_NAME: Final = "service-account.key"
+
+
+class KeyFileError(Exception):
+    """A file holds no key that tokens of ServiceAccounts could be signed or checked with."""
+
+
+def access_of(config: Config) -> Callable[[Registry], Access]:
+    """Read the files that the command line names; return what makes the access to a registry.
+
+    Raises KeyFileError, TokenFileError and OSError.
+    """
+    keys = _key_ring(config)
+    authenticators: list[TokenAuthenticator] = []
+    if config.token_auth_file:
+        authenticators.append(read_token_file(Path(config.token_auth_file)))
+    issuers = config.service_account_issuer
+    policy = Policy(
+        issuers,
+        config.api_audiences or issuers,
+        longest=int(config.service_account_max_token_expiration),
+        extends=config.service_account_extend_token_expiration,
+    )
+    authorizer = authorizer_of(config.authorization_mode)
+
+    def access_to(registry: Registry) -> Access:
+        tokens = ServiceAccountTokens(keys, policy, registry.reader, registry.store.refresh)
+        chain = Chain(
+            [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
+        )
+        return Access(chain, authorizer, tokens, config.service_account_jwks_uri)
+
+    return access_to
+
+
+def own_key(directory: Path) -> Path:
+    """Return the key that is kept in ``directory``, made where it is not there yet."""
+    path = directory / KEY_NAME
+    if not path.is_file():
+        make_directory(directory)
+        with exclusive(directory):
+            if not path.is_file():
+                write_private(path, new_private_pem())
+    return path
+
+
+def _key_ring(config: Config) -> KeyRing:
+    given = config.service_account_signing_key_file
+    signing = _read(Path(given) if given else own_key(config.cert_dir), private=True)
+    checking = [_read(Path(path), private=False) for path in config.service_account_key_file]
+    return KeyRing(signing, checking)
+
+
+def _read(path: Path, *, private: bool) -> bytes:
+    pem = path.read_bytes()
+    try:
+        check_pem(pem, private=private)
+    except UnusableKey as error:
+        raise KeyFileError(f"{path}: {error}") from error
+    return pem

@@ -1,0 +1,104 @@
+"""Where a server listens, and by which addresses and names it is reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Final
+
+from apiserver.server.config import Config
+from apiserver.server.pki import Names
+
+_SERVICE_NAMES: Final = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+# A client that vanished without a word is asked for after a while, and given up some time later;
+# what is sent to it waits no longer either. Sockets inherit this from the one that accepts them.
+_PROBES: Final = {
+    "TCP_KEEPIDLE": 30,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 60_000,
+}
+# Nothing is sent there: asking the kernel for the way out names the address on this side of it.
+_FAR_AWAY: Final = (
+    (socket.AF_INET, ("192.0.2.1", 9)),
+    (socket.AF_INET6, ("2001:db8::1", 9)),
+)
+
+
+def bound_socket(config: Config) -> socket.socket:
+    """Return a socket that holds the port and does not listen yet. Raises OSError."""
+    address = ipaddress.ip_address(config.bind_address)
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if config.permit_port_sharing or config.worker or config.workers > 1:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6 and address.is_unspecified:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        _probe_clients(listener)
+        listener.bind((config.bind_address, config.secure_port))
+    except OSError as error:
+        listener.close()
+        where = f"{config.bind_address} port {config.secure_port}"
+        raise OSError(error.errno, error.strerror, where) from error
+    listener.settimeout(0)
+    return listener
+
+
+def _probe_clients(listener: socket.socket) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _PROBES.items():
+        # Which of them there are depends on the system.
+        option = getattr(socket, name, None)
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def advertised_address(config: Config) -> str:
+    """Return the address at which the rest of the cluster reaches the server."""
+    if config.advertise_address:
+        return config.advertise_address
+    bound = ipaddress.ip_address(config.bind_address)
+    if not bound.is_unspecified and not bound.is_loopback:
+        return config.bind_address
+    return _outgoing_address() or config.bind_address
+
+
+def server_url(config: Config, port: int) -> str:
+    """Return the URL of the server for those on the same machine."""
+    bound = ipaddress.ip_address(config.bind_address)
+    host = "127.0.0.1" if bound.is_unspecified else str(bound)
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def certificate_names(config: Config) -> Names:
+    """Return what the serving certificate must bear.
+
+    The name and the address of this machine are not required: servers that share a certificate
+    differ in them.
+    """
+    required = ["localhost", "127.0.0.1", "::1", *_SERVICE_NAMES, config.cluster_ip]
+    if not ipaddress.ip_address(config.bind_address).is_unspecified:
+        required.append(config.bind_address)
+    besides = [advertised_address(config), socket.gethostname()]
+    return Names(
+        tuple(dict.fromkeys([*required, *config.tls_san])),
+        tuple(name for name in besides if name.isascii()),
+    )
+
+
+def _outgoing_address() -> str:
+    for family, target in _FAR_AWAY:
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect(target)
+                return str(probe.getsockname()[0])
+        except OSError:
+            continue
+    return ""

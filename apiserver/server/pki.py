@@ -1,0 +1,160 @@
+"""Who the server is: its CA, its serving certificate, and the certificate of its administrator.
+
+What is missing is made on the first start and kept in the certificate directory. Servers that share
+that directory share these; they may all start at once, as one of them at a time looks and makes
+what it does not find. A serving certificate that somebody else put there is used as it is. One of
+our own is made anew when the server is to be known by a name that it lacks.
+
+The keys are elliptic: they are made in no time, and a handshake with them is cheap.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from apiserver.server.files import exclusive, make_directory, write_private
+
+if TYPE_CHECKING:
+    from apiserver.server.certificate_authority import Authority, Issued
+
+CA_NAME: Final = "kubernetes-ca"
+ADMIN_NAME: Final = "kubernetes-admin"
+ADMIN_GROUP: Final = "system:masters"
+
+# How X.509 marks a name and an address among the names of a certificate.
+_DNS_NAME: Final = 0x82
+_IP_ADDRESS: Final = 0x87
+_SHORT_FORM: Final = 127
+
+
+class IdentityError(Exception):
+    """The files that are there cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its key, PEM files both."""
+
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def named(cls, directory: Path, name: str) -> Pair:
+        """Return the pair called ``name`` in a directory."""
+        return cls(directory / f"{name}.crt", directory / f"{name}.key")
+
+    @property
+    def exists(self) -> bool:
+        """Whether both files are there."""
+        return self.certificate.is_file() and self.key.is_file()
+
+    def check_whole(self) -> None:
+        """Raise IdentityError where one file is there and the other is not."""
+        if self.certificate.is_file() != self.key.is_file():
+            raise IdentityError(f"of {self.certificate} and {self.key} only one is there")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The files by which a server and its administrator prove who they are."""
+
+    ca: Pair
+    serving: Pair
+    admin: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """By what a server is known: what its certificate must bear, and what else if it is made."""
+
+    required: Sequence[str]
+    besides: Sequence[str] = ()
+
+
+def own_identity(directory: Path, names: Names, serving: Pair | None) -> Identity:
+    """Return the identity that is kept in ``directory``, made where it is not there yet.
+
+    ``serving`` is a certificate from elsewhere; without it there is one for ``names``. Raises
+    IdentityError or OSError.
+    """
+    make_directory(directory)
+    kept = Pair.named(directory, "apiserver")
+    found = Identity(Pair.named(directory, "ca"), serving or kept, Pair.named(directory, "admin"))
+    if not _complete(found, names, given=serving is not None):
+        with exclusive(directory):
+            _make(found, names, given=serving is not None)
+    return found
+
+
+def covers(certificate: Path, names: Sequence[str]) -> bool:
+    """Tell whether a certificate bears all of ``names``."""
+    der = ssl.PEM_cert_to_DER_cert(_first_certificate(certificate))
+    return all(_encoded(name) in der for name in names)
+
+
+def _complete(found: Identity, names: Names, *, given: bool) -> bool:
+    if not (found.ca.exists and found.serving.exists and found.admin.exists):
+        return False
+    return given or covers(found.serving.certificate, names.required)
+
+
+def _make(found: Identity, names: Names, *, given: bool) -> None:
+    # What is in here is loaded by those who need it: mostly, all files are there.
+    from apiserver.server.certificate_authority import new_authority
+
+    for pair in (found.ca, found.serving, found.admin):
+        pair.check_whole()
+    if not found.ca.exists:
+        _write(found.ca, new_authority(CA_NAME))
+    authority = _load(found.ca)
+    if given and not found.serving.exists:
+        raise IdentityError(f"{found.serving.certificate}: no such file")
+    if not found.serving.exists or (not given and _is_outdated(found, authority, names)):
+        bears = tuple(dict.fromkeys([*names.required, *names.besides]))
+        _write(found.serving, authority.server_certificate("apiserver", bears))
+    if not found.admin.exists:
+        _write(found.admin, authority.client_certificate(ADMIN_NAME, [ADMIN_GROUP]))
+
+
+def _is_outdated(found: Identity, authority: Authority, names: Names) -> bool:
+    certificate = found.serving.certificate
+    if covers(certificate, names.required):
+        return False
+    return authority.has_issued(certificate.read_bytes())
+
+
+def _load(pair: Pair) -> Authority:
+    from apiserver.server.certificate_authority import load_authority
+
+    try:
+        return load_authority(pair.certificate.read_bytes(), pair.key.read_bytes())
+    except ValueError as error:
+        raise IdentityError(f"{pair.certificate}, {pair.key}: {error}") from error
+
+
+def _write(pair: Pair, issued: Issued) -> None:
+    write_private(pair.key, issued.key)
+    write_private(pair.certificate, issued.certificate)
+
+
+def _first_certificate(path: Path) -> str:
+    text = path.read_text(encoding="ascii", errors="replace")
+    begin, end = text.find(ssl.PEM_HEADER), text.find(ssl.PEM_FOOTER)
+    if not 0 <= begin < end:
+        raise IdentityError(f"{path} holds no certificate")
+    return text[begin : end + len(ssl.PEM_FOOTER)]
+
+
+def _encoded(name: str) -> bytes:
+    try:
+        address = ip_address(name).packed
+    except ValueError:
+        encoded = name.encode()
+        long_form = b"\x81" if len(encoded) > _SHORT_FORM else b""
+        return bytes([_DNS_NAME]) + long_form + bytes([len(encoded)]) + encoded
+    return bytes([_IP_ADDRESS, len(address)]) + address
