@@ -16,9 +16,9 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import decoding
 from apiserver.schema.decoding import Undecodable
-from apiserver.schema.layout import Layout
+from apiserver.schema.jsondecoder import Canonical, DecodeError
 from apiserver.schema.protobuf import decode_envelope, decode_message
-from apiserver.schema.typed import Canonical, DecodeError
+from apiserver.schema.structtypes import StructType
 from apiserver.schema.wire import ProtobufError
 
 LIMIT = 3 * 1024 * 1024
@@ -27,7 +27,7 @@ _EXCERPT = 30
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An object as the layout of its kind has it, and what was wrong with the document."""
+    """An object as its kind has it, and what was wrong with the document."""
 
     document: Object
     problems: list[str]
@@ -114,9 +114,9 @@ def _from_protobuf(data: bytes, kind: GroupVersionKind) -> decoding.Decoded:
     envelope = decode_envelope(data)
     found = decoding.identify(envelope.api_version, envelope.kind, kind)
 
-    def read(layout: Layout) -> Canonical:
+    def read(struct: StructType) -> Canonical:
         try:
-            return Canonical(decode_message(layout, envelope.raw), [])
+            return Canonical(decode_message(struct, envelope.raw), [])
         except ProtobufError as error:
             raise DecodeError(str(error)) from error
 

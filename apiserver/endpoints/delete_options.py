@@ -12,9 +12,9 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import DeleteOptions, delete_options_of
 from apiserver.machinery.quoting import quote
 from apiserver.schema.decoding import expect_object, identify
-from apiserver.schema.layout import message
+from apiserver.schema.jsondecoder import DecodeError, decode_json
 from apiserver.schema.protobuf import decode_envelope, decode_message
-from apiserver.schema.typed import DecodeError, canonicalise
+from apiserver.schema.structtypes import struct_type
 from apiserver.schema.wire import ProtobufError
 
 _KIND: Final = GroupVersionKind("", "v1", "DeleteOptions")
@@ -28,10 +28,10 @@ def decode_delete_options(data: bytes, media_type: str) -> DeleteOptions:
         if media_type == negotiation.PROTOBUF:
             envelope = decode_envelope(data)
             _check_kind(envelope.api_version, envelope.kind)
-            return delete_options_of(decode_message(message(_MESSAGE), envelope.raw))
+            return delete_options_of(decode_message(struct_type(_MESSAGE), envelope.raw))
         document = expect_object(parse_document(data, media_type)[0])
         _check_kind(document.get("apiVersion"), document.get("kind"))
-        return delete_options_of(canonicalise(message(_MESSAGE), document).object)
+        return delete_options_of(decode_json(struct_type(_MESSAGE), document).object)
     except (DocumentError, ProtobufError, DecodeError) as error:
         raise BadRequest(str(error)) from error
 

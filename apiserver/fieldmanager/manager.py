@@ -31,9 +31,9 @@ from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.ownership import Applied, Convert, Owners, SchemaOf, Scope, Versions
 from apiserver.fieldmanager.validating import check
 from apiserver.machinery.objects import Object, metadata_of
-from apiserver.schema.layout import layout_of
+from apiserver.schema.jsondecoder import decode_json
+from apiserver.schema.structtypes import struct_of_kind
 from apiserver.schema.structural import Schema
-from apiserver.schema.typed import canonicalise
 
 _BEFORE_FIRST_APPLY: Final = "before-first-apply"
 
@@ -99,8 +99,8 @@ class FieldManager:
     @cached_property
     def _blank(self) -> Object:
         """The object that is there before there is one."""
-        layout = layout_of(self._api_version, self._kind)
-        members = canonicalise(layout, {}).object if layout is not None else {}
+        struct = struct_of_kind(self._api_version, self._kind)
+        members = decode_json(struct, {}).object if struct is not None else {}
         return {"apiVersion": self._api_version, "kind": self._kind, **members}
 
     def update(

@@ -20,7 +20,7 @@ from apiserver.registry.preparation import Request, prepared_for_create, prepare
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Outcome, Put, Write, Written, write
-from apiserver.schema.typed import DecodeError
+from apiserver.schema.jsondecoder import DecodeError
 from storage.interface import Record
 
 

@@ -196,16 +196,16 @@ def _rearranged(key: str, raw: bytes) -> bytes:
 
 
 def _from_protobuf(key: str, raw: bytes) -> Object:
-    from apiserver.schema.layout import layout_of
     from apiserver.schema.protobuf import decode_envelope, decode_message
+    from apiserver.schema.structtypes import struct_of_kind
     from apiserver.schema.wire import ProtobufError
 
     try:
         envelope = decode_envelope(raw)
-        layout = layout_of(envelope.api_version, envelope.kind)
-        if layout is None:
+        struct = struct_of_kind(envelope.api_version, envelope.kind)
+        if struct is None:
             raise Corrupt(key, f"its kind is unknown: {envelope.api_version} {envelope.kind}")
-        document = decode_message(layout, envelope.raw)
+        document = decode_message(struct, envelope.raw)
     except ProtobufError as error:
         raise Corrupt(key, str(error)) from error
     return {"kind": envelope.kind, "apiVersion": envelope.api_version, **document}

@@ -30,7 +30,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.turns import Turn, few_at_a_time
 from apiserver.registry.update import update_object
 from apiserver.resources.catalog import Catalog
-from apiserver.schema.typed import DecodeError
+from apiserver.schema.jsondecoder import DecodeError
 from storage.errors import StorageError
 
 # Controllers are known by this name to whoever reads managedFields.

@@ -27,10 +27,10 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Outcome, Write, Written, write
 from apiserver.schema.decoding import Decoded, Undecodable, Unidentified, decode
-from apiserver.schema.layout import layout_of
+from apiserver.schema.jsondecoder import Canonical, DecodeError, from_unstructured
+from apiserver.schema.memberorder import in_order
 from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.ordering import in_order
-from apiserver.schema.typed import Canonical, DecodeError, restore
+from apiserver.schema.structtypes import struct_of_kind
 from storage.interface import Record
 
 APPLY: Final = "application/apply-patch+yaml"
@@ -128,9 +128,9 @@ class Patching:
         kind = self._kind
         if patched.typed:
             return decode(patched.document, kind)
-        layout = layout_of(kind.api_version, kind.kind)
-        assert layout is not None
-        return restore(layout, patched.document)
+        struct = struct_of_kind(kind.api_version, kind.kind)
+        assert struct is not None
+        return from_unstructured(struct, patched.document)
 
 
 def _json(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
@@ -176,9 +176,9 @@ _MUTATIONS: Final[dict[str, Callable[[GroupVersionKind, bytes, bool], Mutation]]
 
 def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[[], str]:
     def show() -> str:
-        layout = layout_of(kind.api_version, kind.kind)
+        struct = struct_of_kind(kind.api_version, kind.kind)
         return patched_json(
-            existing, document, lambda whole: in_order(layout, whole)
+            existing, document, lambda whole: in_order(struct, whole)
         )
 
     return show

@@ -1,4 +1,4 @@
-"""Strategy: what a kind does, where it does anything that its layout does not say.
+"""Strategy: what a kind does, where it does anything that its types do not say.
 
 The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: no I/O, no
 state. ``default`` fills in a document that is the caller's own, in place; every other hook is given
@@ -27,8 +27,8 @@ from apiserver.machinery.users import UserInfo
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import Scaling
-from apiserver.schema.layout import layout_of
-from apiserver.schema.typed import Canonical, DecodeError, canonicalise
+from apiserver.schema.jsondecoder import Canonical, DecodeError, decode_json
+from apiserver.schema.structtypes import struct_of_kind
 
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -196,10 +196,10 @@ class Strategy:
 
     def canonicalise(self, document: Any) -> Canonical:
         """Return a document as its kind has it, but for apiVersion and kind. Raises DecodeError."""
-        layout = layout_of(self.definition.api_version, self.definition.kind)
-        if layout is None:
+        struct = struct_of_kind(self.definition.api_version, self.definition.kind)
+        if struct is None:
             raise DecodeError(f"objects of kind {self.definition.kind} cannot be read")
-        return canonicalise(layout, document)
+        return decode_json(struct, document)
 
     def empty(self) -> Object:
         """Return an object with nothing set, but for what the kind always shows."""

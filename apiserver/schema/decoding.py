@@ -13,9 +13,9 @@ from typing import Any, Final
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.schema.layout import Layout, layout_of
+from apiserver.schema.jsondecoder import Canonical, DecodeError, decode_json
 from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.typed import Canonical, DecodeError, canonicalise
+from apiserver.schema.structtypes import StructType, struct_of_kind
 
 _SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 _JSON_ERROR: Final = "couldn't get version/kind; json parse error: json: cannot unmarshal"
@@ -92,7 +92,7 @@ def decode(document: Any, expected: GroupVersionKind) -> Decoded:
     """Read a JSON document. Raises Undecodable, or Unidentified."""
     members = expect_object(document)
     found = identify(members.get("apiVersion"), members.get("kind"), expected)
-    return read_as(found, expected, lambda layout: canonicalise(layout, members))
+    return read_as(found, expected, lambda struct: decode_json(struct, members))
 
 
 def expect_object(document: Any) -> Object:
@@ -123,20 +123,20 @@ def identify(api_version: Any, kind: Any, expected: GroupVersionKind) -> GroupVe
 
 
 def read_as(
-    found: GroupVersionKind, expected: GroupVersionKind, read: Callable[[Layout], Canonical]
+    found: GroupVersionKind, expected: GroupVersionKind, read: Callable[[StructType], Canonical]
 ) -> Decoded:
     """Read an object of the kind ``found`` with ``read``. Raises Undecodable."""
-    layout = layout_of(found.api_version, found.kind)
-    if layout is None and _is_known(found):
-        layout = layout_of(expected.api_version, expected.kind)
-    if layout is None:
+    struct = struct_of_kind(found.api_version, found.kind)
+    if struct is None and _is_known(found):
+        struct = struct_of_kind(expected.api_version, expected.kind)
+    if struct is None:
         raise Undecodable(
             found,
             f"no kind {quote(found.kind)} is registered for version {quote(found.api_version)} "
             f'in scheme "{_SCHEME}"',
         )
     try:
-        canonical = read(layout)
+        canonical = read(struct)
     except DecodeError as error:
         raise Undecodable(found, str(error)) from error
     if found.kind != expected.kind:

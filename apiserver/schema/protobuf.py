@@ -1,6 +1,6 @@
-"""Protobuf bodies -> canonical documents, by the numbers of `apiserver.schema.layout`.
+"""Protobuf bodies -> canonical documents, by the numbers of `apiserver.schema.structtypes`.
 
-What comes out is what `apiserver.schema.typed` makes of the JSON of the same object. A type is
+What comes out is what `apiserver.schema.jsondecoder` makes of the same object's JSON. A type is
 compiled once, when its first message comes: what to do with each tag, so that tags of known numbers
 and right wire types cost one look each. Nesting is bounded, by how deep the document becomes.
 """
@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.documents import MAX_DEPTH
-from apiserver.schema.layout import SCALARS, Field, Layout, message
 from apiserver.schema.protobufleaves import LEAVES, Convert
+from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 from apiserver.schema.wire import (
     BYTES,
     FIXED64,
@@ -70,9 +70,9 @@ def decode_envelope(data: bytes) -> Envelope:
     return Envelope("" if api_version.count("/") > 1 else api_version, text(identity[2]), found[2])
 
 
-def decode_message(layout: Layout, raw: bytes) -> dict[str, Any]:
+def decode_message(struct: StructType, raw: bytes) -> dict[str, Any]:
     """Read a message as a canonical document, without apiVersion and kind. Raises ProtobufError."""
-    return _message(layout.name).decode(raw, 1)
+    return _message(struct.name).decode(raw, 1)
 
 
 # What is done with a field when it comes: the last one counts; one that comes twice is one, as if
@@ -85,10 +85,10 @@ _Tags: TypeAlias = dict[int, tuple[int, str, Convert, bool]]
 class _Message:
     """Reads messages of one type."""
 
-    __slots__ = ("_always", "_labels", "_layout", "_tags")
+    __slots__ = ("_always", "_labels", "_tags", "_type")
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, struct: StructType) -> None:
+        self._type = struct
         self._tags: _Tags = {}
         self._labels: dict[int, str] = {}
         # What is shown when it is not there: a constant, or what is made of an empty message.
@@ -134,21 +134,21 @@ class _Message:
                 result[name] = constant if of_nothing is None else of_nothing(b"", depth + 1)
 
     def _skipped(self, data: bytes, at: int, tag: int) -> int:
-        number, wire = check_tag(tag, self._layout.short_name)
+        number, wire = check_tag(tag, self._type.short_name)
         if number in self._labels:
             raise wrong_wire_type(wire, self._labels[number])
         return skip(data, at, wire)
 
     def _compiled(self) -> _Tags:
         tags: _Tags = {}
-        for field in self._layout.fields:
+        for field in self._type.fields:
             self._labels[field.number] = field.label
             for wire, mode, convert in _handling(field):
                 name = field.name or field.type
                 tags[field.number << 3 | wire] = (mode, name, convert, field.keeps_empty)
         self._always = tuple(
             (field.name, *_shown_when_absent(field))
-            for field in self._layout.members()
+            for field in self._type.members()
             if not field.optional
         )
         self._tags = tags
@@ -215,7 +215,7 @@ def _convert(type_: str) -> Convert:
 
 @cache
 def _message(name: str) -> _Message:
-    return _Message(message(name))
+    return _Message(struct_type(name))
 
 
 def _packed(convert: Convert) -> Convert:

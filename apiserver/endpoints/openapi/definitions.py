@@ -5,7 +5,7 @@ version of Kubernetes as JSON Schema. The file is large and needed seldom, so it
 burst of documents and let go. Three things are undone: types are nullable there, references point
 elsewhere, and ``apiVersion`` and ``kind`` are fixed to what they must be. Two things are added that
 the package leaves out and the documents of version 3 have: the values that members are limited to,
-a table (``enums.json``), and defaults, which follow from the layout of a type. A member that JSON
+a table (``enums.json``), and defaults, which follow from the struct of a type. A member that JSON
 always shows has the zero value of its type as its default, and so has a nested object, for it is
 never absent. Few members have a default of their own.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.schema.layout import Field, Layout, message
+from apiserver.schema.structtypes import Field, StructType, struct_type
 from apiserver.version import MINOR
 
 Schema = dict[str, Any]
@@ -118,10 +118,10 @@ class Definitions:
         """Return a definition with defaults, its references those of version 3."""
         if name not in self._defaulted:
             schema = _definition(name, self._raw[name], REFERENCE_V3)
-            layout = _layout(name)
-            if layout is not None:
-                _add_defaults(schema, layout)
-                _add_enums(schema, layout)
+            struct = _struct_type(name)
+            if struct is not None:
+                _add_defaults(schema, struct)
+                _add_enums(schema, struct)
             self._defaulted[name] = _wrapped(schema)
         return self._defaulted[name]
 
@@ -176,24 +176,24 @@ def _schema(raw: Schema, reference: str) -> Schema:
     return schema
 
 
-def _layout(name: str) -> Layout | None:
+def _struct_type(name: str) -> StructType | None:
     try:
-        return message(".".join(name.split(".")[-3:]))
+        return struct_type(".".join(name.split(".")[-3:]))
     except KeyError:
         return None
 
 
-def _add_defaults(schema: Schema, layout: Layout) -> None:
+def _add_defaults(schema: Schema, struct: StructType) -> None:
     properties = schema.get("properties", {})
-    for field in _fields(layout):
+    for field in _fields(struct):
         if field.name in properties:
             _default_member(properties[field.name], field)
-    for name, value in _OWN_DEFAULTS.get(layout.name, {}).items():
+    for name, value in _OWN_DEFAULTS.get(struct.name, {}).items():
         properties[name]["default"] = value
 
 
-def _add_enums(schema: Schema, layout: Layout) -> None:
-    for name, values in _enums().get(layout.name, {}).items():
+def _add_enums(schema: Schema, struct: StructType) -> None:
+    for name, values in _enums().get(struct.name, {}).items():
         member = schema["properties"][name]
         member.get("items", member)["enum"] = values
 
@@ -206,10 +206,10 @@ def _enums() -> dict[str, dict[str, list[str]]]:
     return tables
 
 
-def _fields(layout: Layout) -> Iterable[Field]:
-    for field in layout.fields:
+def _fields(struct: StructType) -> Iterable[Field]:
+    for field in struct.fields:
         if field.embedded:
-            yield from _fields(message(field.type))
+            yield from _fields(struct_type(field.type))
         else:
             yield field
 
@@ -218,7 +218,7 @@ def _default_member(schema: Schema, field: Field) -> None:
     if field.repeated or field.is_map:
         element = schema.get("items") or schema.get("additionalProperties")
         type_ = field.value_type if field.is_map else field.type
-        # A list of lists has a type of its own in the layout; its elements are lists, never zero.
+        # A list of lists has a type of its own there; its elements are lists, never zero.
         if isinstance(element, dict) and element.get("type") != "array":
             _default(element, type_)
     elif not field.pointer and (not field.optional or "$ref" in schema):

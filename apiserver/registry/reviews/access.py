@@ -17,8 +17,8 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.users import UserInfo
 from apiserver.registry.subresources.submission import Submission
-from apiserver.schema.layout import message
-from apiserver.schema.ordering import in_order
+from apiserver.schema.memberorder import in_order
+from apiserver.schema.structtypes import struct_type
 
 # What is wrong with a review is said of no kind in particular.
 _KIND: Final = GroupVersionKind("authorization.k8s.io", "", "")
@@ -155,7 +155,7 @@ def _validate_metadata(review: Object, metadata: dict[str, Any] | None = None) -
     looked_at = given if metadata is None else metadata
     if all(key == "managedFields" for key in looked_at):
         return []
-    return [invalid("metadata", in_order(message(_METADATA), given), "must be empty")]
+    return [invalid("metadata", in_order(struct_type(_METADATA), given), "must be empty")]
 
 
 def _go_value(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -42,9 +42,9 @@ from apiserver.resources.scaling import (
     scaled,
     validate_scale,
 )
-from apiserver.schema.layout import message
+from apiserver.schema.jsondecoder import DecodeError, decode_json
 from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.typed import DecodeError, canonicalise
+from apiserver.schema.structtypes import struct_type
 from storage.interface import Record
 
 #: Returns the Scale that is wanted, with its owners, given the one that is there.
@@ -131,7 +131,7 @@ class _Scaling:
                 subresource=context.subresource,
                 now=now(),
             )
-            canonical = canonicalise(message(_LAYOUT), merged)
+            canonical = decode_json(struct_type(_LAYOUT), merged)
         except FieldManagerError as error:
             raise status_of_ownership(error) from error
         except DecodeError as error:

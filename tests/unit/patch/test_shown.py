@@ -8,8 +8,8 @@ import pytest
 
 from apiserver.patch import json_patch, merge_patch
 from apiserver.patch.shown import go_text, go_type, go_value, patched_json
-from apiserver.schema.layout import layout_of
-from apiserver.schema.ordering import in_order
+from apiserver.schema.memberorder import in_order
+from apiserver.schema.structtypes import struct_of_kind
 
 DOCUMENT: dict[str, Any] = {
     "metadata": {"labels": {"b": "<&>", "a": "1"}, "name": "a"},
@@ -75,8 +75,8 @@ def test_types_have_their_go_names() -> None:
 
 
 def shown(after: Any) -> str:
-    layout = layout_of("v1", "Pod")
-    return patched_json(DOCUMENT, after, lambda whole: in_order(layout, whole))
+    struct = struct_of_kind("v1", "Pod")
+    return patched_json(DOCUMENT, after, lambda whole: in_order(struct, whole))
 
 
 METADATA = r'{"name":"a","labels":{"a":"1","b":"\u003c\u0026\u003e"}}'

@@ -10,7 +10,7 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import VERBS, builtin_definitions
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.schema.layout import layout_of
+from apiserver.schema.structtypes import struct_of_kind
 
 BUILTIN = builtin_definitions()
 
@@ -109,7 +109,7 @@ def test_every_kind_of_a_row_can_be_decoded(definition: ResourceDefinition) -> N
     if definition.list_kind:
         kinds.append(definition.gvk._replace(kind=definition.list_kind))
     for kind in kinds:
-        assert layout_of(kind.api_version, kind.kind) is not None, kind
+        assert struct_of_kind(kind.api_version, kind.kind) is not None, kind
 
 
 @pytest.mark.parametrize("definition", BUILTIN, ids=lambda each: f"{each.group}/{each.resource}")

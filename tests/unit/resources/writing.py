@@ -13,8 +13,8 @@ from apiserver.registry import metadata
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.behaviour import strategy_of
 from apiserver.resources.strategy import Strategy
-from apiserver.schema.layout import layout_of
-from apiserver.schema.typed import canonicalise
+from apiserver.schema.jsondecoder import decode_json
+from apiserver.schema.structtypes import struct_of_kind
 
 UID = "11111111-2222-3333-4444-555555555555"
 
@@ -49,9 +49,9 @@ class Kind:
 
     def read(self, document: Object) -> Object:
         """Return a document as a client's request is read."""
-        layout = layout_of(self._type["apiVersion"], self._type["kind"])
-        assert layout is not None
-        result = canonicalise(layout, deepcopy(document))
+        struct = struct_of_kind(self._type["apiVersion"], self._type["kind"])
+        assert struct is not None
+        result = decode_json(struct, deepcopy(document))
         assert not result.problems
         read = {**self._type, **result.object}
         self.strategy.default(read)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.schema.layout import LEAVES, layout_of, message
 from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.structtypes import LEAVES, struct_of_kind, struct_type
 from apiserver.schema.structural import MISSING, Schema
 
 
@@ -149,10 +149,10 @@ def test_a_kind_that_is_not_built_in_has_no_schema() -> None:
 )
 def test_schema_and_layout_have_the_same_members(kind: str) -> None:
     api_version, _, name = kind.rpartition("/")
-    layout, schema = layout_of(api_version, name), builtin_schema(api_version, name)
-    assert layout is not None
+    struct, schema = struct_of_kind(api_version, name), builtin_schema(api_version, name)
+    assert struct is not None
     assert schema is not None
-    pairs = [(layout, schema)]
+    pairs = [(struct, schema)]
     seen = set()
     while pairs:
         type_, node = pairs.pop()
@@ -165,5 +165,5 @@ def test_schema_and_layout_have_the_same_members(kind: str) -> None:
             inner = node.properties[field.name]
             inner = (inner.items or inner) if field.repeated else inner
             if not field.is_map and field.type not in LEAVES:
-                pairs.append((message(field.type), inner))
+                pairs.append((struct_type(field.type), inner))
     assert "meta.v1.OwnerReference" in seen

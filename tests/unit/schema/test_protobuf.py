@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from apiserver.machinery.documents import MAX_DEPTH, dump_json
-from apiserver.schema.layout import Field, Layout, layout_of, message
+from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.protobuf import MAGIC, Envelope, decode_envelope, decode_message
-from apiserver.schema.typed import canonicalise
+from apiserver.schema.structtypes import Field, StructType, struct_of_kind, struct_type
 from apiserver.schema.wire import ProtobufError
 
 VARINTS = ("bool", "int32", "int64")
@@ -33,11 +33,11 @@ def block(field: int, payload: bytes) -> bytes:
     return varint(field << 3 | 2) + varint(len(payload)) + payload
 
 
-def encode(layout: Layout, document: dict[str, Any]) -> bytes:
+def encode(message: StructType, document: dict[str, Any]) -> bytes:
     parts = []
-    for field in layout.fields:
+    for field in message.fields:
         if field.embedded:
-            parts.append(block(field.number, encode(message(field.type), document)))
+            parts.append(block(field.number, encode(struct_type(field.type), document)))
             continue
         value = document.get(field.name)
         if value is None:
@@ -67,7 +67,7 @@ def encode_value(type_: str, value: Any) -> bytes:
         return LEAVES[type_](value)
     if type_.endswith((".ExtraValue", ".Verbs")):
         return b"".join(block(1, item.encode()) for item in value)
-    return encode(message(type_), value)
+    return encode(struct_type(type_), value)
 
 
 def int_or_string(value: int | str) -> bytes:
@@ -114,11 +114,11 @@ LEAVES: dict[str, Callable[[Any], bytes]] = {
         block(2, item.encode()) for item in value
     ),
 }
-SCHEMA = message("apiextensions.v1.JSONSchemaProps")
+SCHEMA = struct_type("apiextensions.v1.JSONSchemaProps")
 
 
-def layout(kind: str) -> Layout:
-    found = layout_of(*kind.rsplit("/", 1))
+def type_of(kind: str) -> StructType:
+    found = struct_of_kind(*kind.rsplit("/", 1))
     assert found is not None
     return found
 
@@ -212,11 +212,11 @@ DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
 def test_a_message_is_what_the_json_of_the_same_object_is(
     kind: str, document: dict[str, Any]
 ) -> None:
-    canonical = canonicalise(layout(kind), document).object
-    found = decode_message(layout(kind), encode(layout(kind), document))
+    canonical = decode_json(type_of(kind), document).object
+    found = decode_message(type_of(kind), encode(type_of(kind), document))
     assert sorted_text(found) == sorted_text(canonical)
     # Nor does it matter whether empty fields are on the wire.
-    assert sorted_text(decode_message(layout(kind), encode(layout(kind), canonical))) == (
+    assert sorted_text(decode_message(type_of(kind), encode(type_of(kind), canonical))) == (
         sorted_text(canonical)
     )
 
@@ -226,7 +226,7 @@ def sorted_text(document: Any) -> bytes:
 
 
 def test_of_two_values_the_last_counts() -> None:
-    config_map = layout("v1/ConfigMap")
+    config_map = type_of("v1/ConfigMap")
     first, last = {"metadata": {"name": "a"}}, {"metadata": {"name": ""}}
     entries = {"data": {"k": "1"}}, {"data": {"k": "2"}}
     data = b"".join(encode(config_map, each) for each in (first, last, *entries))
@@ -234,7 +234,7 @@ def test_of_two_values_the_last_counts() -> None:
 
 
 def test_two_messages_are_one() -> None:
-    config_map = layout("v1/ConfigMap")
+    config_map = type_of("v1/ConfigMap")
     parts = [{"name": "a", "labels": {"x": "y"}}, {"name": "b", "annotations": {"n": "m"}}]
     data = b"".join(encode(config_map, {"metadata": part}) for part in parts)
     assert decode_message(config_map, data)["metadata"] == {
@@ -245,7 +245,7 @@ def test_two_messages_are_one() -> None:
 
 
 def test_numbers_come_one_by_one_or_packed() -> None:
-    context = message("core.v1.PodSecurityContext")
+    context = struct_type("core.v1.PodSecurityContext")
     groups = number(context, "supplementalGroups")
     single = varint(groups << 3) + varint(1)
     packed = block(groups, varint(2) + varint(-1))
@@ -255,7 +255,7 @@ def test_numbers_come_one_by_one_or_packed() -> None:
 
 
 def test_what_is_unknown_is_skipped() -> None:
-    config_map = layout("v1/ConfigMap")
+    config_map = type_of("v1/ConfigMap")
     group = varint(99 << 3 | 3) + block(1, b"\x00\x80") + varint(98 << 3 | 3)
     group += varint(98 << 3 | 4) + varint(99 << 3 | 4)
     unknown = (
@@ -273,7 +273,7 @@ def test_what_is_unknown_is_skipped() -> None:
 
 def test_texts_need_not_be_texts() -> None:
     entry = block(1, b"k") + block(2, b"a\xff\xc3b")
-    found = decode_message(layout("v1/ConfigMap"), block(2, entry))
+    found = decode_message(type_of("v1/ConfigMap"), block(2, entry))
     assert found["data"] == {"k": "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"}
 
 
@@ -296,7 +296,7 @@ def test_texts_need_not_be_texts() -> None:
 )
 def test_what_is_no_message_is_refused(data: bytes, complaint: str) -> None:
     with pytest.raises(ProtobufError) as error:
-        decode_message(layout("v1/ConfigMap"), data)
+        decode_message(type_of("v1/ConfigMap"), data)
     assert str(error.value) == complaint
 
 
@@ -307,15 +307,15 @@ def test_values_that_json_does_not_have_are_refused() -> None:
             decode_message(SCHEMA, varint(tag) + struct.pack("<d", value))
         assert str(error.value) == f"json: unsupported value: {name}"
     with pytest.raises(ProtobufError, match=r"impossible IntOrString.Type 2"):
-        decode_message(message("core.v1.HTTPGetAction"), block(2, varint(1 << 3) + varint(2)))
+        decode_message(struct_type("core.v1.HTTPGetAction"), block(2, varint(1 << 3) + varint(2)))
     with pytest.raises(ProtobufError, match="beginning of value"):
-        decode_message(layout("apps/v1/ControllerRevision"), block(2, block(1, b"?")))
+        decode_message(type_of("apps/v1/ControllerRevision"), block(2, block(1, b"?")))
     with pytest.raises(ProtobufError, match="quantities must match"):
-        decode_message(message("core.v1.EmptyDirVolumeSource"), block(2, block(1, b" 1Gi")))
+        decode_message(struct_type("core.v1.EmptyDirVolumeSource"), block(2, block(1, b" 1Gi")))
 
 
-def number(layout: Layout, name: str) -> int:
-    return next(field.number for field in layout.fields if field.name == name)
+def number(message: StructType, name: str) -> int:
+    return next(field.number for field in message.fields if field.name == name)
 
 
 # What holds a schema in a schema, and how many levels of JSON that makes.
@@ -347,7 +347,7 @@ def test_what_can_be_read_can_be_written(holder: str) -> None:
 
 def test_raw_documents_count_where_they_stand() -> None:
     nested = b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1)
-    revision = layout("apps/v1/ControllerRevision")
+    revision = type_of("apps/v1/ControllerRevision")
     data = number(revision, "data")
     assert dump_json({"items": [decode_message(revision, block(data, block(1, nested)))]})
     with pytest.raises(ProtobufError, match="exceeded max depth"):

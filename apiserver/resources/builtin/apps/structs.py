@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apiserver.schema.layout import Field, message
+from apiserver.schema.structtypes import Field, struct_type
 
 _DOCUMENTS: Final = ("meta.v1.", "intstr.", "resource.", "runtime.")
 _ZERO: Final[Mapping[str, Any]] = {"string": "", "bool": False, "int32": 0, "int64": 0, "double": 0}
@@ -24,7 +24,7 @@ def struct(type_name: str, value: Mapping[str, Any] | None) -> dict[str, Any] | 
     if value is None:
         return None
     first = _FIRST.get(type_name)
-    fields = sorted(message(type_name).fields, key=lambda field: field.name != first)
+    fields = sorted(struct_type(type_name).fields, key=lambda field: field.name != first)
     return {field.label: _member(field, value.get(field.name)) for field in fields}
 
 

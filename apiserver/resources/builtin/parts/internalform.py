@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import orjson
 
-from apiserver.schema.layout import Field, message
+from apiserver.schema.structtypes import Field, struct_type
 
 _CONTAINER: Final = (
     "name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources",
@@ -130,7 +130,7 @@ def _with_moved(
 
 def _members(type_name: str) -> list[tuple[Field, str, Shape]]:
     fields: dict[str, Field] = {}
-    for field in message(type_name).fields:
+    for field in struct_type(type_name).fields:
         if field.embedded:
             for inner, _, _ in _members(field.type):
                 fields[inner.name] = inner

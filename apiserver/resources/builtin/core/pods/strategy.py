@@ -1,4 +1,4 @@
-"""What a Pod does that its layout does not say.
+"""What a Pod does that its types do not say.
 
 A Pod is created Pending, and its spec is all but immutable after that: the main resource lets a few
 members change (`changes`), ``ephemeralcontainers`` puts in containers that look into it, ``resize``

@@ -23,8 +23,8 @@ from typing import Any, Final
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import unstructured
-from apiserver.schema.layout import SCALARS, Field, Layout, message
 from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
+from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 
 _MAX_PROBLEMS: Final = 100
 _TYPE_META: Final = ("apiVersion", "kind")
@@ -45,15 +45,15 @@ class Canonical:
     problems: list[str]
 
 
-def canonicalise(layout: Layout, document: Any) -> Canonical:
+def decode_json(struct: StructType, document: Any) -> Canonical:
     """Read a JSON document as its type. Raises DecodeError."""
-    canonical, unknown = _read(_struct(layout.name), document)
+    canonical, unknown = _read(_struct(struct.name), document)
     return Canonical(canonical, _problems(unknown[:_MAX_PROBLEMS]) if unknown else unknown)
 
 
-def restore(layout: Layout, document: Object) -> Canonical:
+def from_unstructured(struct: StructType, document: Object) -> Canonical:
     """Read what a strategic merge patch has made as its type. Raises DecodeError."""
-    canonical, unknown = _read(_struct(layout.name, restored=True), document)
+    canonical, unknown = _read(_struct(struct.name, restored=True), document)
     return Canonical(canonical, _problems(sorted(unknown)))
 
 
@@ -77,10 +77,10 @@ def _problems(unknown: Unknown) -> list[str]:
 class _Struct:
     """Reads objects of one type; compiled when the first of them comes."""
 
-    __slots__ = ("_always", "_layout", "_members", "_restored")
+    __slots__ = ("_always", "_members", "_restored", "_type")
 
-    def __init__(self, layout: Layout, *, restored: bool) -> None:
-        self._layout = layout
+    def __init__(self, struct: StructType, *, restored: bool) -> None:
+        self._type = struct
         self._restored = restored
         # For each member: the type of values to take as they are, whether it is shown when empty,
         # how other values are read.
@@ -91,7 +91,7 @@ class _Struct:
     def read(self, value: Any, unknown: Unknown) -> Any:  # noqa: C901 - every call costs
         if type(value) is not dict:
             if value is not None:
-                raise _wrong(value, "struct", self._layout.go_name, restored=self._restored)
+                raise _wrong(value, "struct", self._type.go_name, restored=self._restored)
             value = {}
         members = self._members or self._compiled()
         result: dict[str, Any] = {}
@@ -113,7 +113,7 @@ class _Struct:
                 if item or keeps_empty:
                     result[name] = item
         except Mismatch as mismatch:
-            mismatch.enter(name, self._layout.short_name)
+            mismatch.enter(name, self._type.short_name)
             raise
         for name, constant, read_null in self._always:
             if name not in result:
@@ -124,9 +124,9 @@ class _Struct:
         members: dict[str, tuple[type | None, bool, Reader]] = {}
         always: list[tuple[str, Any, Reader | None]] = []
         leaves = _leaves(restored=self._restored)
-        if self._layout.is_kind:
+        if self._type.is_kind:
             members.update(dict.fromkeys(_TYPE_META, (str, False, leaves["string"])))
-        for field in self._layout.members():
+        for field in self._type.members():
             read = _reader(field, restored=self._restored)
             many = field.repeated or field.is_map
             plain = None if many else _PLAIN.get(field.type)
@@ -156,7 +156,7 @@ def _shown_when_absent(field: Field, read: Reader) -> tuple[Any, Reader | None]:
 
 @cache
 def _struct(name: str, *, restored: bool = False) -> _Struct:
-    return _Struct(message(name), restored=restored)
+    return _Struct(struct_type(name), restored=restored)
 
 
 @cache

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from apiserver.schema.layout import layout_of
-from apiserver.schema.ordering import by_name, in_order
+from apiserver.schema.memberorder import by_name, in_order
+from apiserver.schema.structtypes import struct_of_kind
 
 
 def order(kind: str, document: Any, *path: str) -> list[str]:
-    ordered = in_order(layout_of(*kind.rsplit("/", 1)), document)
+    ordered = in_order(struct_of_kind(*kind.rsplit("/", 1)), document)
     assert ordered == document
     for part in path:
         ordered = ordered[0] if part == "[]" else ordered[part]

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from apiserver.machinery.documents import MAX_DEPTH, dump_json, parse_json
-from apiserver.schema.layout import Layout, layout_of
-from apiserver.schema.typed import DecodeError, canonicalise, restore
+from apiserver.schema.jsondecoder import DecodeError, decode_json, from_unstructured
+from apiserver.schema.structtypes import StructType, struct_of_kind
 
 QUANTITY = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 
 
-def layout(kind: str) -> Layout:
-    found = layout_of(*kind.rsplit("/", 1))
+def type_of(kind: str) -> StructType:
+    found = struct_of_kind(*kind.rsplit("/", 1))
     assert found is not None
     return found
 
@@ -98,11 +98,11 @@ def test_a_canonical_document_is_what_json_of_the_typed_object_shows(
     kind: str, document: dict[str, Any], canonical: dict[str, Any]
 ) -> None:
     given = copy.deepcopy(document)
-    found = canonicalise(layout(kind), document)
+    found = decode_json(type_of(kind), document)
     assert dump_json(sorted_members(found.object)) == dump_json(sorted_members(canonical))
     assert found.problems == []
     assert document == given
-    again = canonicalise(layout(kind), found.object)
+    again = decode_json(type_of(kind), found.object)
     assert again.object == found.object
 
 
@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_refused_with_its_path(
     kind: str, document: Any, complaint: str
 ) -> None:
     with pytest.raises(DecodeError) as error:
-        canonicalise(layout(kind), document)
+        decode_json(type_of(kind), document)
     assert str(error.value) == f"json: cannot unmarshal {complaint}"
 
 
@@ -204,9 +204,9 @@ def test_what_does_not_fit_is_refused_with_its_path(
 def test_types_that_read_themselves_complain_in_their_own_words(
     kind: str, document: dict[str, Any], complaint: str
 ) -> None:
-    for read in (canonicalise, restore):
+    for read in (decode_json, from_unstructured):
         with pytest.raises(DecodeError) as error:
-            read(layout(kind), document)
+            read(type_of(kind), document)
         assert str(error.value).removeprefix("error decoding from json: ") == complaint
 
 
@@ -219,7 +219,7 @@ def test_members_that_are_not_known_are_dropped_and_told() -> None:
         },
         "sepc": {},
     }
-    found = canonicalise(layout("v1/Pod"), document)
+    found = decode_json(type_of("v1/Pod"), document)
     assert found.problems == [
         'unknown field "metadata.lables"',
         'unknown field "spec.containers[1].imag"',
@@ -227,12 +227,12 @@ def test_members_that_are_not_known_are_dropped_and_told() -> None:
         'unknown field "sepc"',
     ]
     assert "imag" not in found.object["spec"]["containers"][1]
-    assert restore(layout("v1/Pod"), document).problems == sorted(found.problems)
+    assert from_unstructured(type_of("v1/Pod"), document).problems == sorted(found.problems)
 
 
 def test_no_more_than_a_hundred_of_them_are_told() -> None:
     document = {f"x{number}": 1 for number in range(150)}
-    assert len(canonicalise(layout("v1/Pod"), document).problems) == 100
+    assert len(decode_json(type_of("v1/Pod"), document).problems) == 100
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_what_a_strategic_merge_made_is_complained_of_in_other_words(
     kind: str, document: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(DecodeError) as error:
-        restore(layout(kind), document)
+        from_unstructured(type_of(kind), document)
     assert str(error.value) == complaint
 
 
@@ -272,7 +272,8 @@ def test_what_a_strategic_merge_made_is_complained_of_in_other_words(
     ("replicas", "restored"), [(3, 3), (3.0, 3), (1 << 32, 0), ((1 << 31) + 1, -(1 << 31) + 1)]
 )
 def test_restored_integers_keep_their_low_bits(replicas: float, restored: int) -> None:
-    spec = restore(layout("apps/v1/Deployment"), {"spec": {"replicas": replicas}}).object["spec"]
+    document = {"spec": {"replicas": replicas}}
+    spec = from_unstructured(type_of("apps/v1/Deployment"), document).object["spec"]
     assert spec["replicas"] == restored
     assert type(spec["replicas"]) is int
 
@@ -284,15 +285,15 @@ def test_what_can_be_read_can_be_written() -> None:
         schema = {"items": schema} if level % 2 else {"not": schema}
     versions = [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]
     data = dump_json({"spec": {"versions": versions}})
-    crd = layout("apiextensions.k8s.io/v1/CustomResourceDefinition")
-    for read in (canonicalise, restore):
+    crd = type_of("apiextensions.k8s.io/v1/CustomResourceDefinition")
+    for read in (decode_json, from_unstructured):
         found = read(crd, parse_json(data)).object["spec"]["versions"][0]["schema"]
         assert dump_json(found["openAPIV3Schema"]) == dump_json(schema)
 
 
 def test_a_canonical_document_shares_nothing_with_what_it_was_read_from() -> None:
     document = {"metadata": {"labels": {"a": "b"}, "finalizers": ["x/y"]}, "data": {"k": "v"}}
-    found = canonicalise(layout("v1/ConfigMap"), document).object
+    found = decode_json(type_of("v1/ConfigMap"), document).object
     found["metadata"]["labels"]["c"] = "d"
     found["metadata"]["finalizers"].append("z/z")
     found["data"]["l"] = "w"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from apiserver.schema.layout import LEAVES, Layout, message
+from apiserver.schema.structtypes import LEAVES, StructType, struct_type
 
 _CONTAINER: Final = {
     "envFrom": "ports",
@@ -82,9 +82,9 @@ _AFTER: Final[Mapping[str, Mapping[str, str]]] = {
 Arrange = Callable[[Any], Any]
 
 
-def in_order(layout: Layout | None, document: Any) -> Any:
-    """Return a copy of ``document`` with its members in order; sorted if it has no layout."""
-    return by_name(document) if layout is None else _struct(layout.name)(document)
+def in_order(struct: StructType | None, document: Any) -> Any:
+    """Return a copy with its members in order; sorted by name if it has no type."""
+    return by_name(document) if struct is None else _struct(struct.name)(document)
 
 
 def by_name(value: Any) -> Any:
@@ -98,10 +98,10 @@ def by_name(value: Any) -> Any:
 
 @cache
 def _struct(name: str) -> Arrange:
-    layout = message(name)
-    order: list[str] = ["kind", "apiVersion"] if layout.is_kind else []
-    order += _declared(layout)
-    types = {field.name: field for field in layout.members()}
+    struct = struct_type(name)
+    order: list[str] = ["kind", "apiVersion"] if struct.is_kind else []
+    order += _declared(struct)
+    types = {field.name: field for field in struct.members()}
 
     def arrange(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -131,11 +131,11 @@ def _value(type_: str) -> Arrange:
     return by_name if type_ in LEAVES or type_.startswith("map<") else _struct(type_)
 
 
-def _declared(layout: Layout) -> list[str]:
+def _declared(struct: StructType) -> list[str]:
     names: list[str] = []
-    for field in layout.fields:
-        names += _declared(message(field.type)) if field.embedded else [field.name]
-    for name, before in _AFTER.get(layout.name, {}).items():
+    for field in struct.fields:
+        names += _declared(struct_type(field.type)) if field.embedded else [field.name]
+    for name, before in _AFTER.get(struct.name, {}).items():
         if name in names:
             names.remove(name)
             names.insert(names.index(before) + 1 if before in names else 0, name)

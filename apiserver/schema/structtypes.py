@@ -1,7 +1,7 @@
-"""Layout: the members of the built-in types, with their JSON names and protobuf numbers.
+"""StructType: the members of the built-in types, with their JSON names and protobuf numbers.
 
-The tables are data, ``layout.json``: ``kinds`` names the message of each kind, ``messages`` lists
-the fields of each message as ``[number, name, type, flags]`` and, where it differs, the name that
+The tables are data, ``structtypes.json``: ``kinds`` names the type of each kind, ``messages`` lists
+the fields of each type as ``[number, name, type, flags]`` and, where it differs, the name that
 error messages use. They are read when the first document is.
 """
 
@@ -82,7 +82,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StructType:
     """One type, named as in ``core.v1.Pod``; ``is_kind`` if its objects may say what they are."""
 
     name: str
@@ -103,24 +103,24 @@ class Layout:
         """Yield the fields as they stand in the JSON object, those of embedded types among them."""
         for field in self.fields:
             if field.embedded:
-                yield from message(field.type).members()
+                yield from struct_type(field.type).members()
             else:
                 yield field
 
 
-def layout_of(api_version: str, kind: str) -> Layout | None:
-    """Return the layout of a kind, ``None`` where it is not built in."""
+def struct_of_kind(api_version: str, kind: str) -> StructType | None:
+    """Return the type of a kind's objects, ``None`` where it is not built in."""
     kinds = _tables()["kinds"]
     name = kinds.get(f"{api_version}/{kind}") or kinds.get(f"*/{kind}")
-    return message(name) if name else None
+    return struct_type(name) if name else None
 
 
 @cache
-def message(name: str) -> Layout:
-    """Return the layout of a type."""
+def struct_type(name: str) -> StructType:
+    """Return a type by its name: ``core.v1.Pod``."""
     tables = _tables()
     rows = tables["messages"][name]
-    return Layout(name, tuple(map(_field, rows)), name in _kind_names())
+    return StructType(name, tuple(map(_field, rows)), name in _kind_names())
 
 
 def _field(row: list[Any]) -> Field:
@@ -144,6 +144,6 @@ def _kind_names() -> frozenset[str]:
 
 @cache
 def _tables() -> dict[str, Any]:
-    data = files("apiserver.schema").joinpath("layout.json").read_bytes()
+    data = files("apiserver.schema").joinpath("structtypes.json").read_bytes()
     tables: dict[str, Any] = orjson.loads(data)
     return tables
