@@ -23,7 +23,7 @@ from typing import Any, Final
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import unstructured
-from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
+from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown, text_reader
 from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 
 _MAX_PROBLEMS: Final = 100
@@ -77,7 +77,7 @@ def _problems(unknown: Unknown) -> list[str]:
 class _Struct:
     """Reads objects of one type; compiled when the first of them comes."""
 
-    __slots__ = ("_always", "_members", "_restored", "_type")
+    __slots__ = ("_always", "_members", "_paths", "_restored", "_type")
 
     def __init__(self, struct: StructType, *, restored: bool) -> None:
         self._type = struct
@@ -85,6 +85,8 @@ class _Struct:
         # For each member: the type of values to take as they are, whether it is shown when empty,
         # how other values are read.
         self._members: dict[str, tuple[type | None, bool, Reader]] = {}
+        # Where members of embedded types stand in Go.
+        self._paths: dict[str, str] = {}
         # What is shown when it is not there: a constant, or what a reader makes of null.
         self._always: tuple[tuple[str, Any, Reader | None], ...] = ()
 
@@ -113,7 +115,7 @@ class _Struct:
                 if item or keeps_empty:
                     result[name] = item
         except Mismatch as mismatch:
-            mismatch.enter(name, self._type.short_name)
+            mismatch.enter(self._paths.get(name, name), self._type.short_name)
             raise
         for name, constant, read_null in self._always:
             if name not in result:
@@ -126,7 +128,9 @@ class _Struct:
         leaves = _leaves(restored=self._restored)
         if self._type.is_kind:
             members.update(dict.fromkeys(_TYPE_META, (str, False, leaves["string"])))
-        for field in self._type.members():
+        for field, path in self._type.placed_members():
+            if path != field.name:
+                self._paths[field.name] = path
             read = _reader(field, restored=self._restored)
             many = field.repeated or field.is_map
             plain = None if many else _PLAIN.get(field.type)
@@ -168,28 +172,36 @@ def _leaves(*, restored: bool) -> Mapping[str, Reader]:
 
 def _reader(field: Field, *, restored: bool) -> Reader:
     if field.is_map:
-        return _map_reader(field.value_type, restored=restored)
+        # What a named map type is a map of goes by the names of its own.
+        _, _, named = field.named.removeprefix("map[").partition("]")
+        read = _value_reader(field.value_type, named, restored=restored)
+        go_type = field.named or f"map[string]{_go_name(field.value_type)}"
+        return _map_reader(read, go_type, _PLAIN.get(field.value_type), restored=restored)
+    read = _value_reader(field.type, field.named, restored=restored)
     if field.repeated:
-        return _list_reader(field.type, restored=restored)
-    return _value_reader(field.type, restored=restored)
+        go_type = f"[]{field.named or _go_name(field.type)}"
+        return _list_reader(read, go_type, _PLAIN.get(field.type), restored=restored)
+    return read
 
 
-def _value_reader(type_: str, *, restored: bool) -> Reader:
+def _value_reader(type_: str, named: str, *, restored: bool) -> Reader:
+    if named and type_ == "string" and not restored:
+        return text_reader(named)
     return _leaves(restored=restored).get(type_) or _struct(type_, restored=restored).read
 
 
 @cache
 def _items(item_type: str) -> Reader:
-    return _list_reader(item_type, restored=False)
+    read = _value_reader(item_type, "", restored=False)
+    return _list_reader(read, f"[]{_go_name(item_type)}", _PLAIN.get(item_type), restored=False)
 
 
-def _list_reader(item_type: str, *, restored: bool) -> Reader:
-    read = _value_reader(item_type, restored=restored)
-    all_plain = {_PLAIN.get(item_type)}
+def _list_reader(read: Reader, go_type: str, plain: type | None, *, restored: bool) -> Reader:
+    all_plain = {plain}
 
     def read_list(value: Any, unknown: Unknown) -> Any:
         if type(value) is not list:
-            raise _wrong(value, "slice", f"[]{_go_name(item_type)}", restored=restored)
+            raise _wrong(value, "slice", go_type, restored=restored)
         if set(map(type, value)) == all_plain:
             return value.copy()
         result = []
@@ -203,13 +215,11 @@ def _list_reader(item_type: str, *, restored: bool) -> Reader:
     return read_list
 
 
-def _map_reader(value_type: str, *, restored: bool) -> Reader:
-    read = _value_reader(value_type, restored=restored)
-    all_plain = {_PLAIN.get(value_type)}
+def _map_reader(read: Reader, go_type: str, plain: type | None, *, restored: bool) -> Reader:
+    all_plain = {plain}
 
     def read_map(value: Any, unknown: Unknown) -> Any:
         if type(value) is not dict:
-            go_type = f"map[string]{_go_name(value_type)}"
             raise _wrong(value, "map", go_type, restored=restored)
         if set(map(type, value.values())) == all_plain:
             return value.copy()
@@ -251,7 +261,11 @@ def _anything(value: Any, _: Unknown) -> Any:
 
 
 def _texts(value: Any, unknown: Unknown) -> Any:
-    return None if value is None else _items("string")(value, unknown)
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise Mismatch(value, "v1.ExtraValue")
+    return _items("string")(value, unknown)
 
 
 def _schema_or_schemas(value: Any, unknown: Unknown) -> Any:

@@ -53,12 +53,17 @@ def _literal(value: Any) -> str:
     return repr(value).replace("e+", "e")
 
 
-def _text(value: Any, _: Unknown) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Mismatch(value, "string")
-    return value
+def text_reader(go_type: str) -> Reader:
+    """Return a reader of texts that complains by the name of their type in Go."""
+
+    def read(value: Any, _: Unknown) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise Mismatch(value, go_type)
+        return value
+
+    return read
 
 
 def _boolean(value: Any, _: Unknown) -> bool:
@@ -213,7 +218,7 @@ def _check_moment(text: str, layout: tuple[tuple[str, str], ...]) -> None:
 _INT32: Final = _integer(32)
 
 SCALAR_READERS: Final[dict[str, Reader]] = {
-    "string": _text,
+    "string": text_reader("string"),
     "bytes": _bytes,
     "bool": _boolean,
     "int32": _INT32,

@@ -2,11 +2,13 @@
 
 The tables are data, ``structtypes.json``: ``kinds`` names the type of each kind, ``messages`` lists
 the fields of each type as ``[number, name, type, flags]`` and, where it differs, the name that
-error messages use. They are read when the first document is.
+error messages use. They are read when the first document is. ``named.toml`` has the names that
+types have in Go alone.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -54,6 +56,8 @@ class Field:
     embedded: bool
     pointer: bool
     optional: bool
+    #: The name of the type in Go, ``v1.PodPhase``, where that of a scalar or a map has one.
+    named: str = ""
 
     @property
     def is_map(self) -> bool:
@@ -101,11 +105,18 @@ class StructType:
 
     def members(self) -> Iterator[Field]:
         """Yield the fields as they stand in the JSON object, those of embedded types among them."""
+        for field, _ in self.placed_members():
+            yield field
+
+    def placed_members(self) -> Iterator[tuple[Field, str]]:
+        """Yield the members and, of each, its path in Go: ``VolumeSource.secret``."""
         for field in self.fields:
             if field.embedded:
-                yield from struct_type(field.type).members()
+                inner = struct_type(field.type)
+                for member, path in inner.placed_members():
+                    yield member, f"{inner.short_name}.{path}"
             else:
-                yield field
+                yield field, field.name
 
 
 def struct_of_kind(api_version: str, kind: str) -> StructType | None:
@@ -119,11 +130,12 @@ def struct_of_kind(api_version: str, kind: str) -> StructType | None:
 def struct_type(name: str) -> StructType:
     """Return a type by its name: ``core.v1.Pod``."""
     tables = _tables()
-    rows = tables["messages"][name]
-    return StructType(name, tuple(map(_field, rows)), name in _kind_names())
+    named = _named().get(name, {})
+    fields = tuple(_field(row, named.get(row[1], "")) for row in tables["messages"][name])
+    return StructType(name, fields, name in _kind_names())
 
 
-def _field(row: list[Any]) -> Field:
+def _field(row: list[Any], named: str) -> Field:
     number, name, type_, flags, *label = row
     return Field(
         number=number,
@@ -134,6 +146,7 @@ def _field(row: list[Any]) -> Field:
         embedded="i" in flags,
         pointer="p" in flags,
         optional="o" in flags,
+        named=named,
     )
 
 
@@ -147,3 +160,8 @@ def _tables() -> dict[str, Any]:
     data = files("apiserver.schema").joinpath("structtypes.json").read_bytes()
     tables: dict[str, Any] = orjson.loads(data)
     return tables
+
+
+@cache
+def _named() -> dict[str, dict[str, str]]:
+    return tomllib.loads(files("apiserver.schema").joinpath("named.toml").read_text())

@@ -165,6 +165,35 @@ def sorted_members(value: Any) -> Any:
             {"spec": {"ports": [{"targetPort": True}]}},
             "bool into Go struct field ServicePort.spec.ports.targetPort of type int32",
         ),
+        (
+            "v1/Pod",
+            {"spec": {"restartPolicy": 5}},
+            "number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
+        ),
+        (
+            "v1/Pod",
+            container(securityContext={"capabilities": {"add": "ALL"}}),
+            "string into Go struct field "
+            "Capabilities.spec.containers.securityContext.capabilities.add of type []v1.Capability",
+        ),
+        (
+            "v1/Pod",
+            container(resources={"limits": []}),
+            "array into Go struct field "
+            "ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList",
+        ),
+        (
+            "v1/Pod",
+            {"spec": {"volumes": [{"configMap": {"name": 5}}]}},
+            "number into Go struct field ConfigMapVolumeSource.spec.volumes.VolumeSource.configMap."
+            "LocalObjectReference.name of type string",
+        ),
+        (
+            "resource.k8s.io/v1/ResourceSlice",
+            {"spec": {"devices": [{"attributes": []}]}},
+            "array into Go struct field Device.spec.devices.attributes of type "
+            "map[v1.QualifiedName]v1.DeviceAttribute",
+        ),
         ("v1/ConfigMap", [], "array into Go value of type v1.ConfigMap"),
     ],
 )
