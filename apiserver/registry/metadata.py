@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiserver.machinery import fielderrors
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import BadRequest, UnexplainedError
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import (
@@ -129,7 +130,7 @@ def with_generation(document: Object, old: Object | None, strategy: Strategy) ->
         return document
     if old is None:
         return with_metadata(document, generation=1)
-    if all(document.get(name) == old.get(name) for name in strategy.generation_of):
+    if all(deep_equal(document.get(name), old.get(name)) for name in strategy.generation_of):
         return document
     return with_metadata(document, generation=(old["metadata"].get("generation") or 0) + 1)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
 from apiserver.fieldmanager.managers import manager_name
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object, name_of
@@ -146,15 +147,15 @@ def _with_old_times(desired: Object, old: Object) -> Object:
 
 
 def _same_but_owners(desired: Object, old: Object) -> bool:
-    if any(value != old.get(name) for name, value in desired.items() if name != "metadata"):
-        return False
     if desired.keys() != old.keys():
         return False
-    left, right = desired["metadata"], old["metadata"]
+    left, right = ({**each, "metadata": _without_owners(each)} for each in (desired, old))
+    return deep_equal(left, right)
+
+
+def _without_owners(document: Object) -> dict[str, Any]:
     ignored = ("managedFields", "resourceVersion")
-    return {k: v for k, v in left.items() if k not in ignored} == {
-        k: v for k, v in right.items() if k not in ignored
-    }
+    return {key: value for key, value in document["metadata"].items() if key not in ignored}
 
 
 def _timeless(entry: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
@@ -192,7 +193,7 @@ async def _remove(change: Write, document: Object | None, current: Record[Stored
 
 
 def _same(document: Object, stored: Stored) -> bool:
-    return arrange(document) == arrange(stored.object)
+    return deep_equal(arrange(document), arrange(stored.object))
 
 
 def _shown(key: str, document: Object, revision: int) -> Stored:

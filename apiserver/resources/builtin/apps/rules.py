@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.numbers import validate_nonnegative
@@ -16,7 +17,7 @@ _IMMUTABLE: Final = "field is immutable"
 
 def validate_same(value: Any, old: Any, path: str, shown: Any = None) -> list[FieldError]:
     """Refuse a change of a value; ``shown``: how the message quotes it, if not as it is."""
-    if value == old:
+    if deep_equal(value, old):
         return []
     return [invalid(path, value if shown is None else shown, _IMMUTABLE)]
 

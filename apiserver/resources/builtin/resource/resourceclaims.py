@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.printing import Column, aged
@@ -40,7 +41,7 @@ class ResourceClaimStrategy(Strategy):
     )
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        if document.get("spec") == old.get("spec"):
+        if deep_equal(document.get("spec"), old.get("spec")):
             return []
         return [invalid("spec", document.get("spec"), "field is immutable")]
 

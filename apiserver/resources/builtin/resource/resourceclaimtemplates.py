@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.printing import NAME_AND_AGE
@@ -16,7 +17,7 @@ class ResourceClaimTemplateStrategy(Strategy):
     printer = NAME_AND_AGE
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        if document.get("spec") == old.get("spec"):
+        if deep_equal(document.get("spec"), old.get("spec")):
             return []
         return [invalid("spec", document.get("spec"), "field is immutable")]
 

@@ -1,0 +1,37 @@
+"""When two values are the same: by type, whatever the order of their members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apiserver.machinery.equality import deep_equal
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "equal"),
+    [
+        (1, 1, True),
+        (1, True, False),
+        (1, 1.0, False),
+        (0, False, False),
+        (0.0, -0.0, False),
+        (None, False, False),
+        ("1", 1, False),
+        ("a", "a", True),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": [{"b": 1}]}, {"a": [{"b": True}]}, False),
+        ({"b": {"y": 1.0, "x": 0}, "a": 1}, {"a": 1, "b": {"x": 0, "y": 1}}, False),
+        ([1, 2], [2, 1], False),
+        ({"a": None}, {}, False),
+    ],
+)
+def test_values_are_the_same_by_type(value: Any, other: Any, equal: bool) -> None:
+    assert deep_equal(value, other) is equal
+    assert deep_equal(other, value) is equal
+
+
+def test_a_value_equals_its_copy() -> None:
+    value: dict[str, Any] = {"a": [{"b": [1, 1.5, True, None, "x"]}]}
+    assert deep_equal(value, {"a": [{"b": [1, 1.5, True, None, "x"]}]})
