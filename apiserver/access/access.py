@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.access.authentication.authenticator import Chain
-from apiserver.access.authorization.union_authorizer import Union
+from apiserver.access.authentication.authenticator import RequestAuthenticator
+from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 
@@ -17,8 +17,8 @@ class Access:
     ``key_set_url`` is where others find the keys of tokens; empty: on this server.
     """
 
-    authenticator: Chain
-    authorizer: Union
+    authenticator: RequestAuthenticator
+    authorizer: UnionAuthorizer
     tokens: ServiceAccountTokens
     key_set_url: str = ""
 

@@ -28,7 +28,7 @@ class APIResource:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectList:
+class ListedObjects:
     """Objects as of a resourceVersion, from which a watch may follow."""
 
     items: Sequence[Object]
@@ -36,7 +36,7 @@ class ObjectList:
 
 
 @dataclass(frozen=True, slots=True)
-class WatchEvent:
+class ObjectEvent:
     """What happened to an object; one that is DELETED is as it last was."""
 
     type: str
@@ -75,7 +75,7 @@ class Client(Protocol):
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
-    ) -> ObjectList:
+    ) -> ListedObjects:
         """Return the objects that there are now, all of them."""
         ...
 
@@ -111,7 +111,7 @@ class Client(Protocol):
         *,
         field_selector: str = "",
         resource_version: str = "",
-    ) -> AsyncGenerator[Sequence[WatchEvent], None]:
+    ) -> AsyncGenerator[Sequence[ObjectEvent], None]:
         """Yield what happens after a version; without one, all objects as ADDED and what follows.
 
         It ends where the server ends it, and is then to be begun anew. Close it (``aclose``) to end

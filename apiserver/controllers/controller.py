@@ -1,11 +1,11 @@
-"""Controller: feeds say which keys to look at, and a reconciler brings each to where it should be.
+"""Controller: event sources enqueue keys, and a reconciler brings each to its desired state.
 
-A reconciler is called with a key, whatever happened to it and however often: it looks at what is
-there and does what is missing. Where something must happen first, it returns a `Wait` for it: what
-is waited for is watched, and costs nothing until it comes.
+A reconciler is level-triggered: it is called with a key, reads the current state and does what is
+missing. When it has to wait for something it returns a `Requeue`; the change is then watched for
+instead of polled.
 
-Several servers on one store may all run the same controllers: what they do is the same, and done to
-the object that was looked at or not at all.
+Several servers on one store may run the same controllers. Their actions are the same and carry
+preconditions, so each is applied once or fails with a conflict.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from apiserver.client.client import DELETED, Client, WatchEvent
+from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.machinery.errors import Conflict, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
-    """So many objects of a resource in a namespace, as of a resourceVersion, that are to go."""
+class PendingDeletions:
+    """``count`` objects of a resource that are being deleted, as of a resourceVersion."""
 
     resource: GroupVersionResource
     namespace: str
@@ -38,8 +38,8 @@ class Going:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Anything that happens to objects of a resource in a namespace after a resourceVersion."""
+class ChangeAfter:
+    """Any change to objects of a resource in a namespace after a resourceVersion."""
 
     resource: GroupVersionResource
     namespace: str
@@ -47,44 +47,44 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """When to look again: after so many seconds, or before if what is waited for comes.
+class Requeue:
+    """When to reconcile a key again: after ``seconds``, or earlier after the awaited changes.
 
-    That is when all of ``going`` is gone, or the first of ``changes``; one that comes within
-    ``rest`` seconds counts when these are over. ``None`` for ``seconds`` is for a failure: the more
-    of them in a row, the longer it takes.
+    Those are the end of all ``deletions``, or the first of ``changes``, which is noticed no earlier
+    than after ``min_delay`` seconds. ``seconds=None`` marks a failure: the key is retried with an
+    exponential backoff.
     """
 
     seconds: float | None
-    going: Sequence[Going] = ()
-    changes: Sequence[Change] = ()
-    rest: float = 0.0
+    deletions: Sequence[PendingDeletions] = ()
+    changes: Sequence[ChangeAfter] = ()
+    min_delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class EventSource:
     """A watch, and what its events mean for the queue."""
 
     resource: GroupVersionResource
     field_selector: str
-    enqueue: Callable[[WorkQueue, WatchEvent], None]
+    enqueue: Callable[[WorkQueue, ObjectEvent], None]
 
 
 class Reconciler(Protocol):
     """What one controller knows and does."""
 
     @property
-    def feeds(self) -> Sequence[Feed]:
+    def sources(self) -> Sequence[EventSource]:
         """Where keys come from."""
         ...
 
-    async def reconcile(self, key: str) -> Wait | None:
+    async def reconcile(self, key: str) -> Requeue | None:
         """Do what is missing; return what to wait for, ``None`` where nothing is left to do."""
         ...
 
 
 class Controller:
-    """One reconciler with its feeds, its queue and its workers."""
+    """One reconciler with its sources, its queue and its workers."""
 
     def __init__(self, name: str, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
         self.name = name
@@ -99,8 +99,8 @@ class Controller:
             queue = WorkQueue()
             try:
                 async with asyncio.TaskGroup() as group:
-                    for feed in self._reconciler.feeds:
-                        group.create_task(self._follow(feed, queue))
+                    for source in self._reconciler.sources:
+                        group.create_task(self._watch_source(source, queue))
                     for _ in range(self._workers):
                         group.create_task(self._work(queue, group))
             except Exception:
@@ -111,31 +111,31 @@ class Controller:
                 self._waiting.clear()
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _follow(self, feed: Feed, queue: WorkQueue) -> None:
+    async def _watch_source(self, source: EventSource, queue: WorkQueue) -> None:
         while True:
-            events = self._client.watch(feed.resource, field_selector=feed.field_selector)
+            events = self._client.watch(source.resource, field_selector=source.field_selector)
             try:
                 async with aclosing(events) as batches:
                     async for batch in batches:
                         for event in batch:
-                            feed.enqueue(queue, event)
+                            source.enqueue(queue, event)
             except StatusError as error:
-                log.warning("%s: watching %s: %s", self.name, feed.resource.resource, error)
+                log.warning("%s: watching %s: %s", self.name, source.resource.resource, error)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _work(self, queue: WorkQueue, group: asyncio.TaskGroup) -> None:
         while True:
             key = await queue.get()
-            wait = await self._reconciled(key)
+            requeue = await self._reconciled(key)
             waiting = self._waiting.pop(key, None)
             if waiting is not None:
                 waiting.cancel()
-            if wait is not None and (wait.going or wait.changes):
-                self._waiting[key] = group.create_task(self._wait(queue, key, wait))
-            _enqueue(queue, key, wait)
+            if requeue is not None and (requeue.deletions or requeue.changes):
+                self._waiting[key] = group.create_task(self._wait_and_requeue(queue, key, requeue))
+            _enqueue(queue, key, requeue)
             queue.done(key)
 
-    async def _reconciled(self, key: str) -> Wait | None:
+    async def _reconciled(self, key: str) -> Requeue | None:
         try:
             return await self._reconciler.reconcile(key)
         except Conflict as error:
@@ -146,12 +146,15 @@ class Controller:
         except Exception:
             # One key that makes trouble must not keep others from being looked at.
             log.exception("%s: %s", self.name, key)
-        return Wait(None)
+        return Requeue(None)
 
-    async def _wait(self, queue: WorkQueue, key: str, wait: Wait) -> None:
-        tasks = [asyncio.create_task(self._happened(each, wait.rest)) for each in wait.changes]
-        if wait.going:
-            tasks.append(asyncio.create_task(self._all_gone(wait.going)))
+    async def _wait_and_requeue(self, queue: WorkQueue, key: str, requeue: Requeue) -> None:
+        tasks = [
+            asyncio.create_task(self._wait_for_change(each, requeue.min_delay))
+            for each in requeue.changes
+        ]
+        if requeue.deletions:
+            tasks.append(asyncio.create_task(self._wait_for_deletions(requeue.deletions)))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -165,8 +168,8 @@ class Controller:
             for task in tasks:
                 task.cancel()
 
-    async def _happened(self, change: Change, rest: float) -> None:
-        await asyncio.sleep(rest)
+    async def _wait_for_change(self, change: ChangeAfter, min_delay: float) -> None:
+        await asyncio.sleep(min_delay)
         events = self._client.watch(
             change.resource, change.namespace, resource_version=change.resource_version
         )
@@ -178,15 +181,15 @@ class Controller:
             # What happened since is not known any more, so something may have.
             log.debug("%s: watching %s: %s", self.name, change.resource.resource, error)
 
-    async def _all_gone(self, going: Sequence[Going]) -> None:
+    async def _wait_for_deletions(self, deletions: Sequence[PendingDeletions]) -> None:
         async with asyncio.TaskGroup() as group:
-            for each in going:
-                group.create_task(self._gone(each))
+            for each in deletions:
+                group.create_task(self._count_deletions(each))
 
-    async def _gone(self, going: Going) -> None:
-        left = going.count
+    async def _count_deletions(self, deletions: PendingDeletions) -> None:
+        left = deletions.count
         events = self._client.watch(
-            going.resource, going.namespace, resource_version=going.resource_version
+            deletions.resource, deletions.namespace, resource_version=deletions.resource_version
         )
         async with aclosing(events) as batches:
             async for batch in batches:
@@ -195,10 +198,10 @@ class Controller:
                     return
 
 
-def _enqueue(queue: WorkQueue, key: str, wait: Wait | None) -> None:
-    if wait is not None and wait.seconds is None:
+def _enqueue(queue: WorkQueue, key: str, requeue: Requeue | None) -> None:
+    if requeue is not None and requeue.seconds is None:
         queue.add_rate_limited(key)
         return
     queue.forget(key)
-    if wait is not None and wait.seconds is not None:
-        queue.add_after(key, wait.seconds)
+    if requeue is not None and requeue.seconds is not None:
+        queue.add_after(key, requeue.seconds)

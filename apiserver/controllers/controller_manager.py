@@ -12,7 +12,7 @@ from apiserver.client.client import Client
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
-from apiserver.controllers.service_accounts_controller import ServiceAccountController
+from apiserver.controllers.service_accounts_controller import ServiceAccountsController
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
 
@@ -20,7 +20,7 @@ _WORKERS: Final = 4
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "namespace-controller": NamespaceController,
     "resourcequota-controller": ResourceQuotaController,
-    "serviceaccount-controller": ServiceAccountController,
+    "serviceaccount-controller": ServiceAccountsController,
 }
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def selected(given: Sequence[str], known: Sequence[str]) -> list[str]:
     return [name for name in known if chosen.get(name, everything)]
 
 
-def controllers_of(given: Sequence[str], registry: Registry) -> list[Controller]:
+def build_controllers(given: Sequence[str], registry: Registry) -> list[Controller]:
     """Return the controllers that ``--controllers`` names, each with a client of its own."""
     clients = {name: controller_client(registry, name) for name in selected(given, list(_ALL))}
     return [

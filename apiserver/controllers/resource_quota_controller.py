@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.quota.limits import hard_of, in_scopes, used_of
-from apiserver.access.quota.resource_lists import Amounts, amount, total
-from apiserver.access.quota.resource_totals import Tally, equal, increase
+from apiserver.access.quota.resource_lists import ResourceList, add_quantities, quantity_value
+from apiserver.access.quota.resource_totals import ResourceTotals, equal, increase
 from apiserver.access.quota.scopes import requirements_of
 from apiserver.access.quota.usage import Evaluator, evaluator_of, resource_counted
-from apiserver.client.client import MODIFIED, Client, ObjectList, WatchEvent
+from apiserver.client.client import MODIFIED, Client, ListedObjects, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
-from apiserver.controllers.controller import Change, Feed, Wait
+from apiserver.controllers.controller import ChangeAfter, EventSource, Requeue
 from apiserver.machinery.builtin_resources import QUOTAS
 from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
@@ -43,59 +43,66 @@ _REST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
+class _Observation:
     """What a quota said to be used, and when it did."""
 
-    used: Amounts
+    used: ResourceList
     time: float
 
 
 class ResourceQuotaController:
     """Reconciles the quotas of a namespace, by its name."""
 
-    feeds: Sequence[Feed]
+    sources: Sequence[EventSource]
 
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
         self._clock = clock or Clock()
-        self._sights: dict[str, dict[str, _Sight]] = {}
-        self.feeds = (Feed(QUOTAS, "", _enqueue),)
+        self._observations: dict[str, dict[str, _Observation]] = {}
+        self.sources = (EventSource(QUOTAS, "", _enqueue),)
 
-    async def reconcile(self, key: str) -> Wait | None:
+    async def reconcile(self, key: str) -> Requeue | None:
         began = time.perf_counter()
         quotas = (await self._client.list(QUOTAS, key)).items
-        before = self._sights.pop(key, {})
+        before = self._observations.pop(key, {})
         if not quotas:
             return None
         now = self._clock.time()
-        sights = {quota["metadata"]["uid"]: _Sight(used_of(quota), now) for quota in quotas}
+        observations = {
+            quota["metadata"]["uid"]: _Observation(used_of(quota), now) for quota in quotas
+        }
         ages = {uid: now - each.time for uid, each in before.items()}
         # One that is too young grows up; where the time has been set back, it begins anew.
-        sights |= {uid: before[uid] for uid in sights if 0 <= ages.get(uid, -1) < SETTLING_SECONDS}
-        self._sights[key] = sights
+        observations |= {
+            uid: before[uid] for uid in observations if 0 <= ages.get(uid, -1) < SETTLING_SECONDS
+        }
+        self._observations[key] = observations
         listed = await self._listed(key, quotas)
         settled = True
         for quota in quotas:
             uid = quota["metadata"]["uid"]
-            sight = before[uid] if ages.get(uid, -1) >= SETTLING_SECONDS else None
+            observation = before[uid] if ages.get(uid, -1) >= SETTLING_SECONDS else None
             counted = await _counted(quota, listed, now)
-            shown = _held(counted, used_of(quota), sight)
+            shown = _held(counted, used_of(quota), observation)
             try:
-                if await self._show(quota, shown):
-                    sights[uid] = _Sight(shown, now)
+                if await self._update_status(quota, shown):
+                    observations[uid] = _Observation(shown, now)
             except (Conflict, NotFound):
                 # Somebody has been charged since, or the quota has gone.
                 settled = False
             settled &= equal(shown, counted)
         changes = [
-            Change(resource, key, objects.resource_version) for resource, objects in listed.items()
+            ChangeAfter(resource, key, objects.resource_version)
+            for resource, objects in listed.items()
         ]
-        rest = max(SETTLING_SECONDS, _REST * (time.perf_counter() - began))
-        return Wait(RESYNC_SECONDS if settled else rest, changes=changes, rest=rest)
+        min_delay = max(SETTLING_SECONDS, _REST * (time.perf_counter() - began))
+        return Requeue(
+            RESYNC_SECONDS if settled else min_delay, changes=changes, min_delay=min_delay
+        )
 
     async def _listed(
         self, namespace: str, quotas: Iterable[Object]
-    ) -> dict[GroupVersionResource, ObjectList]:
+    ) -> dict[GroupVersionResource, ListedObjects]:
         """Return the objects of all resources that a quota limits."""
         counted = {resource_counted(name) for quota in quotas for name in _hard(quota)}
         served = [
@@ -109,7 +116,7 @@ class ResourceQuotaController:
             if GroupResource(each.group, each.resource) in counted
         }
 
-    async def _show(self, quota: Object, used: Amounts) -> bool:
+    async def _update_status(self, quota: Object, used: ResourceList) -> bool:
         """Write down what is used if it says something else; return whether that was done."""
         hard = _hard(quota)
         if equal(used, used_of(quota)) and equal(hard, hard_of(quota)):
@@ -119,30 +126,32 @@ class ResourceQuotaController:
         return True
 
 
-def _hard(quota: Object) -> Amounts:
+def _hard(quota: Object) -> ResourceList:
     return (quota.get("spec") or {}).get("hard") or {}
 
 
-def _held(counted: Amounts, used: Amounts, sight: _Sight | None) -> dict[str, str]:
+def _held(
+    counted: ResourceList, used: ResourceList, observation: _Observation | None
+) -> dict[str, str]:
     """Return what is counted, and more where it may be that of objects on their way."""
     shown = dict(counted)
-    coming = increase(used, sight.used) if sight is not None else {}
+    coming = increase(used, observation.used) if observation is not None else {}
     # Where another server has lowered a figure, what has been charged since cannot be told.
-    lowered = increase(sight.used, used) if sight is not None else {}
+    lowered = increase(observation.used, used) if observation is not None else {}
     for name, quantity in counted.items():
         charged = used.get(name)
-        if charged is None or amount(charged) <= amount(quantity):
+        if charged is None or quantity_value(charged) <= quantity_value(quantity):
             continue
-        if sight is None or name in lowered:
+        if observation is None or name in lowered:
             shown[name] = charged
         elif name in coming:
-            most = total(quantity, coming[name])
-            shown[name] = most if amount(most) < amount(charged) else charged
+            most = add_quantities(quantity, coming[name])
+            shown[name] = most if quantity_value(most) < quantity_value(charged) else charged
     return shown
 
 
 async def _counted(
-    quota: Object, listed: Mapping[GroupVersionResource, ObjectList], now: float
+    quota: Object, listed: Mapping[GroupVersionResource, ListedObjects], now: float
 ) -> dict[str, str]:
     """Return what objects use altogether of what a quota limits."""
     totals: dict[str, str] = {}
@@ -159,11 +168,11 @@ async def _counted(
 
 async def _total(
     quota: Object, evaluator: Evaluator, objects: Sequence[Object], now: float
-) -> Amounts:
+) -> ResourceList:
     if evaluator.plain:
         number = 0 if requirements_of(quota) else len(objects)
         return {name: str(number) for name in _hard(quota)}
-    tally = Tally()
+    tally = ResourceTotals()
     turn = Turn()
     for some in few_at_a_time(objects):
         for document in some:
@@ -173,7 +182,7 @@ async def _total(
     return tally.amounts()
 
 
-def _enqueue(queue: WorkQueue, event: WatchEvent) -> None:
+def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
     namespace = namespace_of(event.object)
     if event.type == MODIFIED and equal(_hard(event.object), hard_of(event.object)):
         # It has been charged: what for will be there by then.

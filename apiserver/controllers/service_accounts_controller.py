@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from apiserver.client.client import DELETED, Client, WatchEvent
+from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
-from apiserver.controllers.controller import Feed, Wait
+from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.machinery.builtin_resources import NAMESPACES, SERVICE_ACCOUNTS
 from apiserver.machinery.errors import AlreadyExists, NotFound
 from apiserver.machinery.objects import name_of, namespace_of
@@ -15,19 +15,19 @@ from apiserver.machinery.objects import name_of, namespace_of
 _DEFAULT: Final = "default"
 
 
-class ServiceAccountController:
+class ServiceAccountsController:
     """Reconciles namespaces, by name."""
 
-    feeds: Sequence[Feed]
+    sources: Sequence[EventSource]
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self.feeds = (
-            Feed(NAMESPACES, "status.phase=Active", _look_at_namespace),
-            Feed(SERVICE_ACCOUNTS, f"metadata.name={_DEFAULT}", _look_where_it_was),
+        self.sources = (
+            EventSource(NAMESPACES, "status.phase=Active", _enqueue_namespace),
+            EventSource(SERVICE_ACCOUNTS, f"metadata.name={_DEFAULT}", _enqueue_namespace_of),
         )
 
-    async def reconcile(self, key: str) -> Wait | None:
+    async def reconcile(self, key: str) -> Requeue | None:
         try:
             namespace = await self._client.get(NAMESPACES, "", key)
             if "deletionTimestamp" in namespace["metadata"]:
@@ -52,11 +52,11 @@ class ServiceAccountController:
             return
 
 
-def _look_at_namespace(queue: WorkQueue, event: WatchEvent) -> None:
+def _enqueue_namespace(queue: WorkQueue, event: ObjectEvent) -> None:
     if event.type != DELETED:
         queue.add(name_of(event.object))
 
 
-def _look_where_it_was(queue: WorkQueue, event: WatchEvent) -> None:
+def _enqueue_namespace_of(queue: WorkQueue, event: ObjectEvent) -> None:
     if event.type == DELETED:
         queue.add(namespace_of(event.object))

@@ -29,6 +29,11 @@ def namespace_of(document: Object) -> str:
     return namespace if isinstance(namespace, str) else ""
 
 
+def annotations_of(document: Object) -> dict[str, str]:
+    """Return ``metadata.annotations``, an empty dict where there are none."""
+    return metadata_of(document).get("annotations") or {}
+
+
 def with_metadata(document: Object, **changes: Any) -> Object:
     """Return a copy with members of its metadata replaced; ``None`` takes one away."""
     metadata = {**metadata_of(document), **changes}
@@ -38,3 +43,8 @@ def with_metadata(document: Object, **changes: Any) -> Object:
             key: value for key, value in metadata.items() if value is not None
         },
     }
+
+
+def with_spec(document: Object, **changes: Any) -> Object:
+    """Return a copy with members of its spec replaced."""
+    return {**document, "spec": {**(document.get("spec") or {}), **changes}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from apiserver.access.admission.chain import DELETE, Attributes
+from apiserver.access.admission.chain import DELETE, AdmissionAttributes
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
@@ -68,7 +68,7 @@ async def _admitted(
     definition, admission = resource.definition, resource.admission
     if not admission.validates(DELETE, definition.gvr, context.subresource):
         return
-    attributes = Attributes(
+    attributes = AdmissionAttributes(
         operation=DELETE,
         user=context.user,
         gvk=definition.gvk,

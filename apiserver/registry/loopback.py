@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from apiserver.client.client import APIResource, ObjectList, WatchEvent
+from apiserver.client.client import APIResource, ListedObjects, ObjectEvent
 from apiserver.machinery.errors import BadRequest, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
@@ -57,7 +57,7 @@ class Loopback:
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
-    ) -> ObjectList:
+    ) -> ListedObjects:
         options = list_options({"fieldSelector": [field_selector]})
         found = self._found(resource)
         listed = await list_objects(found, namespace, options)
@@ -66,7 +66,7 @@ class Loopback:
         for some in few_at_a_time(listed.items):
             objects += _read(found, "list", some)
             await turn.over()
-        return ObjectList(objects, listed.resource_version)
+        return ListedObjects(objects, listed.resource_version)
 
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:
         found = self._found(resource)
@@ -108,7 +108,7 @@ class Loopback:
         *,
         field_selector: str = "",
         resource_version: str = "",
-    ) -> AsyncGenerator[Sequence[WatchEvent], None]:
+    ) -> AsyncGenerator[Sequence[ObjectEvent], None]:
         options = list_options(
             {"fieldSelector": [field_selector], "resourceVersion": [resource_version]}
         )
@@ -171,9 +171,9 @@ def _preferred(catalog: Catalog) -> Sequence[APIResource]:
     return list(found.values())
 
 
-def _shown(resource: Resource, events: Sequence[watches.WatchEvent]) -> list[WatchEvent]:
+def _shown(resource: Resource, events: Sequence[watches.WatchEvent]) -> list[ObjectEvent]:
     objects = _read(resource, "watch", [event.stored for event in events])
-    return [WatchEvent(event.type, seen) for event, seen in zip(events, objects, strict=True)]
+    return [ObjectEvent(event.type, seen) for event, seen in zip(events, objects, strict=True)]
 
 
 def _read(resource: Resource, verb: str, found: Sequence[Stored]) -> list[Object]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import Invalid
@@ -54,10 +54,12 @@ class Request:
             now=now(),
         )
 
-    def attributes(self, operation: str, desired: Object, old: Object | None) -> Attributes:
+    def attributes(
+        self, operation: str, desired: Object, old: Object | None
+    ) -> AdmissionAttributes:
         """Return what admission is told of the request."""
         context, definition = self.context, self.resource.definition
-        return Attributes(
+        return AdmissionAttributes(
             operation=operation,
             user=context.user,
             gvk=definition.gvk,

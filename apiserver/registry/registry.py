@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apiserver.access.admission.chain import Chain, Plugin
+from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted import ConvertedStore, ObjectStore
@@ -37,13 +37,13 @@ class Registry:
         self.reader = CacheReader(self.resource)
         self._root = root
         self._event_ttl = event_ttl
-        self._admission = Chain((), self.reader)
+        self._admission = AdmissionChain((), self.reader)
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._generation = catalog.generation
 
     def admit(self, plugins: Sequence[Plugin]) -> None:
         """Have every write from now on pass the plugins of admission, in this order."""
-        self._admission = Chain(plugins, self.reader)
+        self._admission = AdmissionChain(plugins, self.reader)
         self._resources.clear()
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:

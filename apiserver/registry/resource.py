@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from apiserver.access.admission.chain import Chain
+from apiserver.access.admission.chain import AdmissionChain
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
@@ -39,7 +39,7 @@ class Resource:
     store: ObjectStore
     root: str
     field_manager: FieldManager
-    admission: Chain
+    admission: AdmissionChain
     conversion: Conversion | None = None
     ttl: int = 0
     #: What lists have selected lately, by prefix and conditions.

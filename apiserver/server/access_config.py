@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from apiserver.access.access import Access
-from apiserver.access.authentication.authenticator import Chain, TokenAuthenticator
+from apiserver.access.authentication.authenticator import RequestAuthenticator, TokenAuthenticator
 from apiserver.access.authentication.token_file import read_token_file
 from apiserver.access.authorization.modes import authorizer_of
 from apiserver.access.serviceaccounts.token_keys import (
@@ -16,7 +16,7 @@ from apiserver.access.serviceaccounts.token_keys import (
     check_pem,
     new_private_pem,
 )
-from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
+from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenPolicy
 from apiserver.registry.registry import Registry
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
@@ -38,7 +38,7 @@ def access_of(config: Config) -> Callable[[Registry], Access]:
     if config.token_auth_file:
         authenticators.append(read_token_file(Path(config.token_auth_file)))
     issuers = config.service_account_issuer
-    policy = Policy(
+    policy = TokenPolicy(
         issuers,
         config.api_audiences or issuers,
         longest=int(config.service_account_max_token_expiration),
@@ -48,10 +48,10 @@ def access_of(config: Config) -> Callable[[Registry], Access]:
 
     def access_to(registry: Registry) -> Access:
         tokens = ServiceAccountTokens(keys, policy, registry.reader, registry.store.refresh)
-        chain = Chain(
+        authenticator = RequestAuthenticator(
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
-        return Access(chain, authorizer, tokens, config.service_account_jwks_uri)
+        return Access(authenticator, authorizer, tokens, config.service_account_jwks_uri)
 
     return access_to
 
@@ -70,8 +70,8 @@ def own_key(directory: Path) -> Path:
 def _key_ring(config: Config) -> KeyRing:
     given = config.service_account_signing_key_file
     signing = _read(Path(given) if given else own_key(config.cert_dir), private=True)
-    checking = [_read(Path(path), private=False) for path in config.service_account_key_file]
-    return KeyRing(signing, checking)
+    verification = [_read(Path(path), private=False) for path in config.service_account_key_file]
+    return KeyRing(signing, verification)
 
 
 def _read(path: Path, *, private: bool) -> bytes:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from apiserver.access.access import Access
-from apiserver.access.admission.enabled_plugins import Means, plugins_of
-from apiserver.controllers.controller_manager import controllers_of, running
+from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
+from apiserver.controllers.controller_manager import build_controllers, running
 from apiserver.endpoints.handlers.subresource import subresources, unstored
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
@@ -114,7 +114,8 @@ async def assembled(
             metrics.gauges.update(_gauges(cache))
             access = access_to(registry)
             own = Loopback(registry, SYSTEM_USER, "kube-apiserver")
-            registry.admit(plugins_of(habits.plugins, Means(access.authorizer, own)))
+            dependencies = PluginDependencies(access.authorizer, own)
+            registry.admit(build_plugins(habits.plugins, dependencies))
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -130,7 +131,7 @@ async def assembled(
             presence = Presence(registry, storage.root, endpoint, storage.shared)
             async with (
                 kept_present(presence, withdraws=storage.withdraws),
-                running(controllers_of(habits.controllers, registry), ready),
+                running(build_controllers(habits.controllers, registry), ready),
                 _kept(raw, cache, habits),
             ):
                 yield Parts(registry, access, router, metrics, ready, stopping)

@@ -331,9 +331,9 @@ def _check_plugins(config: Config) -> None:
     if not enable and not disable:
         return
     # The plugins are loaded only to be asked for their names, or to run.
-    from apiserver.access.admission.enabled_plugins import UnknownPlugin, enabled_plugins
+    from apiserver.access.admission.enabled_plugins import PluginFlagError, enabled_plugins
 
     try:
         enabled_plugins(enable, disable)
-    except UnknownPlugin as error:
+    except PluginFlagError as error:
         raise ConfigError(str(error)) from error

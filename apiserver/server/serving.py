@@ -131,7 +131,7 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
 
 
 def habits_of(config: Config) -> Habits:
-    """Return what a configuration says of what the server does by itself. Raises UnknownPlugin."""
+    """Return the options that a configuration sets. Raises PluginFlagError."""
     return Habits(
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,

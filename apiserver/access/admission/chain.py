@@ -30,7 +30,7 @@ def _unheard(text: str) -> None:
 
 # Made for every write, so not frozen: a frozen class takes several times as long to fill.
 @dataclass(slots=True)
-class Attributes:
+class AdmissionAttributes:
     """One write: who wants to make what of which object.
 
     ``object`` is what is to be written, ``None`` on DELETE; ``old_object`` what is there, ``None``
@@ -59,10 +59,10 @@ class Attributes:
 
     def forbidden(self, why: str) -> Forbidden:
         """Return the refusal of this write."""
-        return Forbidden.of(self.group_resource, self.shown_name, why)
+        return Forbidden.of(self.group_resource, self.display_name, why)
 
     @property
-    def shown_name(self) -> str:
+    def display_name(self) -> str:
         """The name that a refusal shows; one that is to be generated is shown by its beginning."""
         if self.name:
             return self.name
@@ -84,16 +84,16 @@ class Plugin(Protocol):
 class Mutator(Protocol):
     """Changes what is to be written."""
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         """Return a changed object, ``None`` to leave it. Raises StatusError to refuse it."""
         ...
 
 
 @runtime_checkable
-class AwaitedMutator(Protocol):
+class AsyncMutator(Protocol):
     """Changes what is to be written, once somebody else has answered."""
 
-    async def revise(self, attributes: Attributes, reader: Reader) -> Object | None:
+    async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         """Return a changed object, ``None`` to leave it. Raises StatusError to refuse it."""
         ...
 
@@ -102,16 +102,16 @@ class AwaitedMutator(Protocol):
 class Validator(Protocol):
     """Refuses what may not be written."""
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         """Raise StatusError to refuse."""
         ...
 
 
 @runtime_checkable
-class AwaitedValidator(Protocol):
+class AsyncValidator(Protocol):
     """Refuses what may not be written, once somebody else has answered."""
 
-    async def review(self, attributes: Attributes, reader: Reader) -> None:
+    async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         """Raise StatusError to refuse."""
         ...
 
@@ -119,14 +119,14 @@ class AwaitedValidator(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Selected:
     mutators: tuple[Mutator, ...]
-    awaited_mutators: tuple[AwaitedMutator, ...]
+    async_mutators: tuple[AsyncMutator, ...]
     validators: tuple[Validator, ...]
-    awaited_validators: tuple[AwaitedValidator, ...]
+    async_validators: tuple[AsyncValidator, ...]
     mutates: bool
     validates: bool
 
 
-class Chain:
+class AdmissionChain:
     """The plugins of a server, in order."""
 
     def __init__(self, plugins: Sequence[Plugin], reader: Reader) -> None:
@@ -142,7 +142,7 @@ class Chain:
         """Tell whether writes of this sort go through `validate`."""
         return self._select(operation, resource, subresource).validates
 
-    async def mutate(self, attributes: Attributes) -> Object:
+    async def mutate(self, attributes: AdmissionAttributes) -> Object:
         """Return the object as the plugins want it. Raises StatusError when one refuses it.
 
         The attributes are the caller's own: their object becomes the new one.
@@ -152,22 +152,22 @@ class Chain:
             changed = plugin.mutate(attributes, self._reader)
             if changed is not None:
                 attributes.object = changed
-        for waiting in selected.awaited_mutators:
-            changed = await waiting.revise(attributes, self._reader)
+        for waiting in selected.async_mutators:
+            changed = await waiting.mutate_async(attributes, self._reader)
             if changed is not None:
                 attributes.object = changed
         # Nothing is to be written where something is deleted.
         return attributes.object if attributes.object is not None else {}
 
-    async def validate(self, attributes: Attributes) -> None:
+    async def validate(self, attributes: AdmissionAttributes) -> None:
         """Raise StatusError when a plugin refuses the write."""
         selected = self._of(attributes)
         for plugin in selected.validators:
             plugin.validate(attributes, self._reader)
-        for waiting in selected.awaited_validators:
-            await waiting.review(attributes, self._reader)
+        for waiting in selected.async_validators:
+            await waiting.validate_async(attributes, self._reader)
 
-    def _of(self, attributes: Attributes) -> _Selected:
+    def _of(self, attributes: AdmissionAttributes) -> _Selected:
         return self._select(attributes.operation, attributes.gvr, attributes.subresource)
 
     def _select(
@@ -183,14 +183,14 @@ class Chain:
 
 def _sorted(plugins: Sequence[Plugin]) -> _Selected:
     mutators = tuple(plugin for plugin in plugins if isinstance(plugin, Mutator))
-    awaited_mutators = tuple(plugin for plugin in plugins if isinstance(plugin, AwaitedMutator))
+    async_mutators = tuple(plugin for plugin in plugins if isinstance(plugin, AsyncMutator))
     validators = tuple(plugin for plugin in plugins if isinstance(plugin, Validator))
-    awaited_validators = tuple(plugin for plugin in plugins if isinstance(plugin, AwaitedValidator))
+    async_validators = tuple(plugin for plugin in plugins if isinstance(plugin, AsyncValidator))
     return _Selected(
         mutators,
-        awaited_mutators,
+        async_mutators,
         validators,
-        awaited_validators,
-        mutates=bool(mutators or awaited_mutators),
-        validates=bool(validators or awaited_validators),
+        async_validators,
+        mutates=bool(mutators or async_mutators),
+        validates=bool(validators or async_validators),
     )

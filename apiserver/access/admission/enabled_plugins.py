@@ -19,19 +19,19 @@ from apiserver.access.admission.plugins.default_toleration_seconds import (
 )
 from apiserver.access.admission.plugins.limit_ranger import LimitRanger
 from apiserver.access.admission.plugins.namespace_lifecycle import (
-    ImmortalNamespaces,
     NamespaceLifecycle,
+    ProtectedNamespaces,
 )
 from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
     PersistentVolumeClaimResize,
 )
 from apiserver.access.admission.plugins.pod_security import (
-    SecurityOfNamespaces,
-    SecurityOfPods,
-    SecurityOfWorkloads,
+    PodSecurityOfNamespaces,
+    PodSecurityOfPods,
+    PodSecurityOfWorkloads,
 )
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
-from apiserver.access.admission.plugins.priority import OneDefaultPriority, PriorityOfPods
+from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.resource_quota import ResourceQuota
 from apiserver.access.admission.plugins.runtime_class import RuntimeClass
 from apiserver.access.admission.plugins.service_account import ServiceAccount
@@ -61,7 +61,7 @@ ORDER: Final = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class PluginDependencies:
     """Whom plugins may ask, and with what they write."""
 
     authorizer: Authorizer
@@ -69,49 +69,53 @@ class Means:
 
 
 # Those that this server has; some are several rules. All of them run unless they are disabled.
-_FACTORIES: Final[Mapping[str, Callable[[Means], Sequence[Plugin]]]] = {
-    "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ImmortalNamespaces()),
+_FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]] = {
+    "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ProtectedNamespaces()),
     "LimitRanger": lambda _: (LimitRanger(),),
     "ServiceAccount": lambda _: (ServiceAccount(),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
-    "PodSecurity": lambda _: (SecurityOfPods(), SecurityOfWorkloads(), SecurityOfNamespaces()),
-    "Priority": lambda _: (PriorityOfPods(), OneDefaultPriority()),
+    "PodSecurity": lambda _: (
+        PodSecurityOfPods(),
+        PodSecurityOfWorkloads(),
+        PodSecurityOfNamespaces(),
+    ),
+    "Priority": lambda _: (PodPriority(), SingleGlobalDefault()),
     "DefaultTolerationSeconds": lambda _: (DefaultTolerationSeconds(),),
     "DefaultStorageClass": lambda _: (DefaultStorageClass(),),
     "StorageObjectInUseProtection": lambda _: (StorageObjectInUseProtection(),),
     "PersistentVolumeClaimResize": lambda _: (PersistentVolumeClaimResize(),),
     "RuntimeClass": lambda _: (RuntimeClass(),),
-    "CertificateApproval": lambda means: (CertificateApproval(means.authorizer),),
-    "CertificateSigning": lambda means: (CertificateSigning(means.authorizer),),
+    "CertificateApproval": lambda dependencies: (CertificateApproval(dependencies.authorizer),),
+    "CertificateSigning": lambda dependencies: (CertificateSigning(dependencies.authorizer),),
     "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
-    "ResourceQuota": lambda means: (ResourceQuota(means.client),),
+    "ResourceQuota": lambda dependencies: (ResourceQuota(dependencies.client),),
 }
 
 
-class UnknownPlugin(ValueError):
+class PluginFlagError(ValueError):
     """The flags name a plugin that there is not, or the same one twice."""
 
 
 def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[str]:
-    """Return the names of the plugins that run, in order. Raises UnknownPlugin."""
+    """Return the names of the plugins that run, in order. Raises PluginFlagError."""
     for flag, names in (("enable", enable), ("disable", disable)):
         for name in names:
             if name not in ORDER:
-                raise UnknownPlugin(f"{flag}-admission-plugins plugin {quote(name)} is unknown")
+                raise PluginFlagError(f"{flag}-admission-plugins plugin {quote(name)} is unknown")
     both = sorted(set(enable) & set(disable))
     if both:
-        raise UnknownPlugin(
+        raise PluginFlagError(
             f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins "
             "overlapped"
         )
     for name in enable:
         if name not in _FACTORIES:
-            raise UnknownPlugin(f"admission plugin {quote(name)} is not provided by this server")
+            raise PluginFlagError(f"admission plugin {quote(name)} is not provided by this server")
     return [name for name in ORDER if name in _FACTORIES and name not in disable]
 
 
-def plugins_of(names: Sequence[str], means: Means) -> list[Plugin]:
+def build_plugins(names: Sequence[str], dependencies: PluginDependencies) -> list[Plugin]:
     """Return the plugins of these names, ready to run."""
-    return [plugin for name in names for plugin in _FACTORIES[name](means)]
+    return [plugin for name in names for plugin in _FACTORIES[name](dependencies)]

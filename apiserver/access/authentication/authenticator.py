@@ -1,4 +1,4 @@
-"""The chain of authenticators: the first that knows a credential says who is asking.
+"""The authenticator of authenticators: the first that knows a credential says who is asking.
 
 An authenticator answers with a user, with ``None`` for a credential that is not of its sort, or
 raises `BadCredential` for one that is and does not hold. A credential that nobody knows is bad; a
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
 from apiserver.access.authentication.groups import authenticated
-from apiserver.access.authentication.x509 import Certificate, certified_user
+from apiserver.access.authentication.x509 import Certificate, certificate_user
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
 UNKNOWN_TOKEN: Final = "invalid bearer token"
@@ -52,7 +52,7 @@ class AudienceAuthenticator(Protocol):
         ...
 
 
-class Chain:
+class RequestAuthenticator:
     """All authenticators of a server, in the order in which they are asked.
 
     ``audiences`` are the names of the API itself.
@@ -114,7 +114,7 @@ class Chain:
 # Every request of a connection comes with the same certificate.
 @lru_cache(maxsize=256)
 def _certified(certificate: Certificate) -> UserInfo | None:
-    user = certified_user(certificate)
+    user = certificate_user(certificate)
     return None if user is None else authenticated(user)
 
 
@@ -124,7 +124,7 @@ def bearer_token(authorization: str) -> str:
     return rest.partition(" ")[0] if scheme.lower() == _SCHEME else ""
 
 
-def has_stray_space(authorization: str) -> bool:
+def has_extra_space(authorization: str) -> bool:
     """Tell whether a bearer token is ignored because of a space too many in front of it."""
     scheme, _, rest = authorization.strip().partition(" ")
     return scheme.lower() == _SCHEME and rest.startswith(" ")

@@ -28,7 +28,7 @@ class Certificate:
     der: bytes
 
 
-def certified_user(certificate: Certificate) -> UserInfo | None:
+def certificate_user(certificate: Certificate) -> UserInfo | None:
     """Return whom a certificate names, ``None`` if it has no common name."""
     name, uid = "", ""
     groups: list[str] = []

@@ -1,1 +1,1 @@
-"""Attributes -> allow, deny or no opinion: what they may do."""
+"""AuthorizationAttributes -> allow, deny or no opinion: what they may do."""

@@ -12,7 +12,7 @@ from apiserver.machinery.users import UserInfo
 
 # Made for every request, so not frozen: a frozen class takes several times as long to fill.
 @dataclass(slots=True)
-class Attributes:
+class AuthorizationAttributes:
     """Who wants to do what. Of a request that is about no resource only verb and path count."""
 
     user: UserInfo
@@ -50,12 +50,12 @@ NO_OPINION: Final = Decision(Verdict.NO_OPINION)
 class Authorizer(Protocol):
     """Decides whether a request may go on."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         """Return the decision on one request."""
         ...
 
 
-def forbidden_message(attributes: Attributes, reason: str) -> str:
+def forbidden_message(attributes: AuthorizationAttributes, reason: str) -> str:
     """Return what a refused client is told after ``is forbidden:``."""
     user = _escaped(quote(attributes.user.name))
     if attributes.is_resource_request:
@@ -66,7 +66,7 @@ def forbidden_message(attributes: Attributes, reason: str) -> str:
     return f"{text}: {reason}" if reason else text
 
 
-def _resource_request(attributes: Attributes) -> str:
+def _resource_request(attributes: AuthorizationAttributes) -> str:
     resource = attributes.resource
     if attributes.subresource:
         resource += "/" + attributes.subresource

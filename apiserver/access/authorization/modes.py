@@ -8,13 +8,13 @@ from typing import Final
 from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
-    Attributes,
+    AuthorizationAttributes,
     Authorizer,
     Decision,
     Verdict,
 )
 from apiserver.access.authorization.resolved_rules import EVERYTHING, NonResourceRule, Rules
-from apiserver.access.authorization.union_authorizer import Union
+from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.machinery.users import MASTERS, UserInfo
 
 ALWAYS_ALLOW: Final = "AlwaysAllow"
@@ -32,7 +32,7 @@ _FORBIDDEN: Final = Decision(Verdict.NO_OPINION, "Everything is forbidden.")
 class AlwaysAllow:
     """Lets everybody do everything."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         """Allow."""
         return ALLOWED
 
@@ -44,7 +44,7 @@ class AlwaysAllow:
 class AlwaysDeny:
     """Lets nobody do anything."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         """Have no opinion, and a reason."""
         return _FORBIDDEN
 
@@ -52,7 +52,7 @@ class AlwaysDeny:
 class PublicPaths:
     """Lets everybody read whether the server is well and which version it is, and nothing else."""
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         """Allow a GET of a public path."""
         if attributes.is_resource_request or attributes.verb != "get":
             return NO_OPINION
@@ -73,6 +73,6 @@ MODES: Final[Mapping[str, Callable[[], Authorizer]]] = {
 }
 
 
-def authorizer_of(modes: Sequence[str]) -> Union:
+def authorizer_of(modes: Sequence[str]) -> UnionAuthorizer:
     """Return the authorizer of these modes, asked in this order. Raises KeyError."""
-    return Union([MODES[mode]() for mode in modes if mode != NODE])
+    return UnionAuthorizer([MODES[mode]() for mode in modes if mode != NODE])

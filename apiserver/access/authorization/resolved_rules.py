@@ -51,7 +51,7 @@ class RuleResolver(Protocol):
         ...
 
 
-def joined(parts: Iterable[Rules]) -> Rules:
+def merge_rules(parts: Iterable[Rules]) -> Rules:
     """Return the rules of several authorizers as one, in their order."""
     resource_rules: list[ResourceRule] = []
     non_resource_rules: list[NonResourceRule] = []

@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
-    Attributes,
+    AuthorizationAttributes,
     Authorizer,
     Decision,
     Verdict,
 )
-from apiserver.access.authorization.resolved_rules import RuleResolver, Rules, joined
+from apiserver.access.authorization.resolved_rules import RuleResolver, Rules, merge_rules
 from apiserver.machinery.users import MASTERS, UserInfo
 
 
-class Union:
+class UnionAuthorizer:
     """Lets the group of administrators do anything, and asks ``authorizers`` about the others."""
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = authorizers
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         """Return the first allow or deny; else no opinion, with the reasons of all."""
         if MASTERS in attributes.user.groups:
             return ALLOWED
@@ -37,7 +37,7 @@ class Union:
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
         """Return the rules of all who can tell theirs."""
-        return joined(
+        return merge_rules(
             [
                 await authorizer.rules_for(user, namespace)
                 for authorizer in self._authorizers

@@ -1,23 +1,23 @@
-"""What one quota says to one object: it is no concern of it, may be charged, or is refused."""
+"""What one quota says to one object: it is no concern of it, may be charge, or is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from apiserver.access.quota.resource_lists import Amounts, added, amount
+from apiserver.access.quota.resource_lists import ResourceList, add_lists, quantity_value
 from apiserver.access.quota.resource_totals import increase
 from apiserver.access.quota.scopes import requirements_of
 from apiserver.access.quota.usage import Evaluator
 from apiserver.machinery.objects import Object, name_of
 
 
-class Refusal(Exception):
+class QuotaDenied(Exception):
     """A quota does not allow an object; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class QuotaRequest:
     """What is to be written, in place of what; ``now`` in seconds since 1970."""
 
     evaluator: Evaluator
@@ -26,12 +26,12 @@ class Subject:
     now: float
 
 
-def hard_of(quota: Object) -> Amounts:
+def hard_of(quota: Object) -> ResourceList:
     """Return the limits that are in force: those that the controller has seen."""
     return (quota.get("status") or {}).get("hard") or {}
 
 
-def used_of(quota: Object) -> Amounts:
+def used_of(quota: Object) -> ResourceList:
     """Return what is used according to a quota."""
     return (quota.get("status") or {}).get("used") or {}
 
@@ -41,10 +41,10 @@ def in_scopes(quota: Object, evaluator: Evaluator, document: Object) -> bool:
     return all(evaluator.in_scope(each, document) for each in requirements_of(quota))
 
 
-def charged(quota: Object, subject: Subject) -> Object | None:
+def charge(quota: Object, subject: QuotaRequest) -> Object | None:
     """Return a quota with what the subject uses in addition, ``None`` where that is nothing.
 
-    Raises Refusal.
+    Raises QuotaDenied.
     """
     evaluator, document = subject.evaluator, subject.document
     names = sorted(filter(evaluator.counts, hard_of(quota)))
@@ -52,44 +52,44 @@ def charged(quota: Object, subject: Subject) -> Object | None:
         return None
     missing = evaluator.missing(names, document)
     if missing:
-        raise Refusal(f"failed quota: {name_of(quota)}: must specify {_each(missing)}")
+        raise QuotaDenied(f"failed quota: {name_of(quota)}: must specify {_each(missing)}")
     used = used_of(quota)
     if any(name not in used for name in names):
         text = ",".join(names)
-        raise Refusal(f"status unknown for quota: {name_of(quota)}, resources: {text}")
+        raise QuotaDenied(f"status unknown for quota: {name_of(quota)}, resources: {text}")
     requested = _requested(quota, subject, names)
     if not requested:
         return None
     _check(quota, requested)
     # What is counted has a figure already, so that nothing appears that is not limited.
-    status = {**(quota.get("status") or {}), "used": added(used, requested)}
+    status = {**(quota.get("status") or {}), "used": add_lists(used, requested)}
     return {**quota, "status": status}
 
 
-def _requested(quota: Object, subject: Subject, names: Iterable[str]) -> Amounts:
+def _requested(quota: Object, subject: QuotaRequest, names: Iterable[str]) -> ResourceList:
     evaluator, old, now = subject.evaluator, subject.old, subject.now
-    before: Amounts = {}
+    before: ResourceList = {}
     if old is not None and in_scopes(quota, evaluator, old):
         before = evaluator.usage(old, now)
     grown = increase(evaluator.usage(subject.document, now), before)
     return {name: grown[name] for name in names if name in grown}
 
 
-def _check(quota: Object, requested: Amounts) -> None:
+def _check(quota: Object, requested: ResourceList) -> None:
     hard, used = hard_of(quota), used_of(quota)
     exceeded = [
         name
         for name, quantity in requested.items()
-        if amount(used[name]) + amount(quantity) > amount(hard[name])
+        if quantity_value(used[name]) + quantity_value(quantity) > quantity_value(hard[name])
     ]
     if exceeded:
-        raise Refusal(
+        raise QuotaDenied(
             f"exceeded quota: {name_of(quota)}, requested: {_listed(requested, exceeded)}, "
             f"used: {_listed(used, exceeded)}, limited: {_listed(hard, exceeded)}"
         )
 
 
-def _listed(amounts: Amounts, names: Iterable[str]) -> str:
+def _listed(amounts: ResourceList, names: Iterable[str]) -> str:
     return ",".join(f"{name}={amounts[name]}" for name in names)
 
 

@@ -1,4 +1,4 @@
-"""Amounts of resources, and what a Pod has of them altogether."""
+"""ResourceList of resources, and what a Pod has of them altogether."""
 
 from __future__ import annotations
 
@@ -9,56 +9,58 @@ from typing import Any
 
 from apiserver.machinery.quantity import Format, canonical, parse_quantity
 
-Amounts = Mapping[str, str]
+ResourceList = Mapping[str, str]
 
 
 #: A quantity -> its number and how it is written; the same few are met over and over.
-parsed = lru_cache(maxsize=4096)(parse_quantity)
+parse_cached = lru_cache(maxsize=4096)(parse_quantity)
 
 
-def amount(quantity: str) -> Decimal:
+def quantity_value(quantity: str) -> Decimal:
     """Return the number that a quantity means."""
-    return parsed(quantity)[0]
+    return parse_cached(quantity)[0]
 
 
 # Pods of one template add up to the same, and there are many of them.
 @lru_cache(maxsize=4096)
-def total(quantity: str, other: str) -> str:
+def add_quantities(quantity: str, other: str) -> str:
     """Return the sum of two quantities, written as the first one is."""
-    number, family = parsed(quantity)
-    return written(number + amount(other), family if number else parsed(other)[1])
+    number, family = parse_cached(quantity)
+    return format_quantity(
+        number + quantity_value(other), family if number else parse_cached(other)[1]
+    )
 
 
-def written(number: Decimal, family: Format) -> str:
+def format_quantity(number: Decimal, family: Format) -> str:
     """Return a number as a quantity of a family."""
     if family is Format.BINARY:
         return canonical(f"{number / 1024:f}Ki")
     return canonical(f"{number:f}")
 
 
-def added(amounts: Amounts, others: Amounts) -> dict[str, str]:
+def add_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
     """Return the sums of the amounts of each resource."""
     sums = dict(amounts)
     for name, quantity in others.items():
-        sums[name] = total(sums[name], quantity) if name in sums else quantity
+        sums[name] = add_quantities(sums[name], quantity) if name in sums else quantity
     return sums
 
 
-def largest(amounts: Amounts, others: Amounts) -> dict[str, str]:
+def max_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
     """Return the larger of the amounts of each resource."""
     most = dict(amounts)
     for name, quantity in others.items():
-        if name not in most or amount(quantity) > amount(most[name]):
+        if name not in most or quantity_value(quantity) > quantity_value(most[name]):
             most[name] = quantity
     return most
 
 
-def requests_of_pod(spec: Mapping[str, Any]) -> dict[str, str]:
+def pod_requests(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return what a Pod requests."""
     return _of_pod(spec, "requests")
 
 
-def limits_of_pod(spec: Mapping[str, Any]) -> dict[str, str]:
+def pod_limits(spec: Mapping[str, Any]) -> dict[str, str]:
     """Return what a Pod is limited to."""
     return _of_pod(spec, "limits")
 
@@ -67,17 +69,17 @@ def _of_pod(spec: Mapping[str, Any], member: str) -> dict[str, str]:
     # Containers run together; before them the others, one after the other, beside those that stay.
     running: dict[str, str] = {}
     for container in spec.get("containers") or ():
-        running = added(running, _of(container, member))
+        running = add_lists(running, _of(container, member))
     staying: dict[str, str] = {}
     starting: dict[str, str] = {}
     for container in spec.get("initContainers") or ():
         its = _of(container, member)
         if container.get("restartPolicy") == "Always":
-            running, staying = added(running, its), added(staying, its)
-            starting = largest(starting, staying)
+            running, staying = add_lists(running, its), add_lists(staying, its)
+            starting = max_lists(starting, staying)
         else:
-            starting = largest(starting, added(its, staying))
-    return {**largest(running, starting), **_of(spec, member)}
+            starting = max_lists(starting, add_lists(its, staying))
+    return {**max_lists(running, starting), **_of(spec, member)}
 
 
 def _of(holder: Mapping[str, Any], member: str) -> dict[str, str]:

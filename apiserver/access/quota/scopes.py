@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apiserver.access.quota.resource_lists import amount
+from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.machinery.objects import Object
 
 
@@ -91,7 +91,7 @@ def is_best_effort(pod: Object) -> bool:
 def _asks(holder: Mapping[str, Any]) -> bool:
     resources = holder.get("resources") or {}
     return any(
-        amount((resources.get(member) or {}).get(name, "0")) > 0
+        quantity_value((resources.get(member) or {}).get(name, "0")) > 0
         for member in ("requests", "limits")
         for name in ("cpu", "memory")
     )

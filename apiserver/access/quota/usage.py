@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from apiserver.access.quota.resource_lists import (
-    Amounts,
-    added,
-    largest,
-    limits_of_pod,
-    requests_of_pod,
+    ResourceList,
+    add_lists,
+    max_lists,
+    pod_limits,
+    pod_requests,
 )
 from apiserver.access.quota.scopes import Requirement, claim_in_scope, never, pod_in_scope
 from apiserver.machinery.gvk import GroupResource
@@ -31,7 +31,7 @@ _REQUESTS: Final = "requests."
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
 _DEVICES: Final = ".deviceclass.resource.k8s.io/devices"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
-# As many devices as a claim may be given: what it is charged for asking for all that there are.
+# As many devices as a claim may be given: what it is charge for asking for all that there are.
 _ALL_DEVICES: Final = 32
 
 _COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
@@ -138,9 +138,9 @@ def _usage_of_pod(pod: Object, now: float) -> dict[str, str]:
         return {"count/pods": "1"}
     spec = pod["spec"]
     overhead = spec.get("overhead") or {}
-    requests, limits = added(requests_of_pod(spec), overhead), limits_of_pod(spec)
+    requests, limits = add_lists(pod_requests(spec), overhead), pod_limits(spec)
     # What a Pod costs besides its containers is no limit where they have none.
-    limits = added(limits, {name: text for name, text in overhead.items() if name in limits})
+    limits = add_lists(limits, {name: text for name, text in overhead.items() if name in limits})
     return {"count/pods": "1", "pods": "1", **_computed(requests, limits)}
 
 
@@ -153,7 +153,7 @@ def _is_alive(pod: Object, now: float) -> bool:
     return deleted is None or grace is None or now <= parse_seconds(deleted) + grace
 
 
-def _computed(requests: Amounts, limits: Amounts) -> dict[str, str]:
+def _computed(requests: ResourceList, limits: ResourceList) -> dict[str, str]:
     used: dict[str, str] = {}
     for name, quantity in requests.items():
         if name in _COMPUTE or name.startswith(_HUGE_PAGES):
@@ -209,7 +209,7 @@ def _usage_of_claim(claim: Object, _now: float) -> dict[str, str]:
         # A volume that is being made smaller again has what it was promised before.
         asked = {"storage": requests["storage"]}
         promised = (status.get("allocatedResources") or {}).get("storage")
-        most = largest(asked, {"storage": promised} if promised else {})
+        most = max_lists(asked, {"storage": promised} if promised else {})
         used["requests.storage"] = canonical(most["storage"])
     if class_:
         used |= {f"{class_}{_OF_CLASS}{name}": quantity for name, quantity in used.items()}
@@ -221,8 +221,8 @@ def _usage_of_resource_claim(claim: Object, _now: float) -> dict[str, str]:
     for request in ((claim.get("spec") or {}).get("devices") or {}).get("requests") or ():
         most: dict[str, str] = {}
         for class_, number in _alternatives(request):
-            most = largest(most, {f"{class_}{_DEVICES}": str(number)})
-        used = added(used, most)
+            most = max_lists(most, {f"{class_}{_DEVICES}": str(number)})
+        used = add_lists(used, most)
     return used
 
 

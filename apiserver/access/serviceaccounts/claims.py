@@ -37,7 +37,7 @@ _INVALIDATED: Final = "service account token has been invalidated"
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundObjects:
     """The objects whose end is the end of a token."""
 
     pod: Object | None = None
@@ -46,7 +46,7 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class TokenLifetime:
     """From when on and for how many seconds a token is good; after ``warn_after`` it is stale."""
 
     begins: int
@@ -55,7 +55,13 @@ class Term:
 
 
 def claims_of(
-    account: Object, bound: Bound, term: Term, *, issuer: str, audiences: Sequence[str], token: str
+    account: Object,
+    bound: BoundObjects,
+    lifetime: TokenLifetime,
+    *,
+    issuer: str,
+    audiences: Sequence[str],
+    token: str,
 ) -> dict[str, Any]:
     """Return what a new token says; ``token`` is the id that it is known by."""
     namespace, name = namespace_of(account), name_of(account)
@@ -64,16 +70,16 @@ def claims_of(
         if document is not None:
             private[member] = _reference(document)
     private["serviceaccount"] = _reference(account)
-    if term.warn_after:
-        private["warnafter"] = term.begins + term.warn_after
+    if lifetime.warn_after:
+        private["warnafter"] = lifetime.begins + lifetime.warn_after
     return {
         "aud": list(audiences),
-        "exp": term.begins + term.seconds,
-        "iat": term.begins,
+        "exp": lifetime.begins + lifetime.seconds,
+        "iat": lifetime.begins,
         "iss": issuer,
         "jti": token,
         PRIVATE: private,
-        "nbf": term.begins,
+        "nbf": lifetime.begins,
         "sub": f"{_PREFIX}{namespace}:{name}",
     }
 

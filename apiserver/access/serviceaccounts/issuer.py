@@ -40,7 +40,7 @@ class IssuerDocuments(Mapping[str, bytes]):
         return len(self._paths)
 
     def _configuration(self) -> dict[str, Any]:
-        algorithms = {key.algorithm for key in self._keys.checking}
+        algorithms = {key.algorithm for key in self._keys.verification_keys}
         return {
             "issuer": self._issuer,
             "jwks_uri": self._key_set_url,
@@ -50,4 +50,4 @@ class IssuerDocuments(Mapping[str, bytes]):
         }
 
     def _key_set(self) -> dict[str, Any]:
-        return {"keys": [key.as_jwk() for key in self._keys.checking]}
+        return {"keys": [key.as_jwk() for key in self._keys.verification_keys]}

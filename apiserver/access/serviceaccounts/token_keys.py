@@ -44,7 +44,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckingKey:
+class VerificationKey:
     """A key that checks signatures."""
 
     key_id: str
@@ -63,15 +63,15 @@ class CheckingKey:
 
 
 class KeyRing:
-    """The keys of a server: the one that it signs with, and all that it believes.
+    """The keys of a server: the signing key, and all keys that verify tokens.
 
-    ``signing`` is a private key and ``checking`` are files of public ones, all as PEM. Whether they
-    can be used shows when they are: raises UnusableKey then.
+    ``signing`` is a private key and ``verification`` are files of public keys, all as PEM. They are
+    parsed on first use, which raises UnusableKey.
     """
 
-    def __init__(self, signing: bytes, checking: Sequence[bytes] = ()) -> None:
+    def __init__(self, signing: bytes, verification: Sequence[bytes] = ()) -> None:
         self._signing = signing
-        self._checking = tuple(checking)
+        self._verification = tuple(verification)
 
     @cached_property
     def signing(self) -> SigningKey:
@@ -81,19 +81,21 @@ class KeyRing:
         return SigningKey(_key_id(public), _algorithm(public), key)
 
     @cached_property
-    def checking(self) -> tuple[CheckingKey, ...]:
+    def verification_keys(self) -> tuple[VerificationKey, ...]:
         """The keys of tokens that are believed, that of new ones among them."""
         signing = self.signing
-        keys = [CheckingKey(signing.key_id, signing.algorithm, signing.private.public_key())]
-        for pem in self._checking:
-            keys += [CheckingKey(_key_id(key), _algorithm(key), key) for key in load_public(pem)]
+        keys = [VerificationKey(signing.key_id, signing.algorithm, signing.private.public_key())]
+        for pem in self._verification:
+            keys += [
+                VerificationKey(_key_id(key), _algorithm(key), key) for key in load_public(pem)
+            ]
         return tuple({key.key_id: key for key in keys}.values())
 
-    def named(self, key_id: str) -> Sequence[CheckingKey]:
+    def named(self, key_id: str) -> Sequence[VerificationKey]:
         """Return the keys that may have signed a token which names ``key_id``, or none."""
         if not key_id:
-            return self.checking
-        return [key for key in self.checking if key.key_id == key_id]
+            return self.verification_keys
+        return [key for key in self.verification_keys if key.key_id == key_id]
 
 
 def check_pem(pem: bytes, *, private: bool) -> None:

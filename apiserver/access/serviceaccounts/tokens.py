@@ -19,9 +19,9 @@ from typing import Any, Final
 from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.serviceaccounts.claims import (
     LEGACY_ISSUER,
-    Bound,
+    BoundObjects,
     Claims,
-    Term,
+    TokenLifetime,
     check,
     claims_of,
     is_complete,
@@ -42,7 +42,7 @@ _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
 
 
 @dataclass(frozen=True, slots=True)
-class Genuine:
+class VerifiedToken:
     """What a token with a good signature says, whose it is and for whom."""
 
     claims: Claims
@@ -51,7 +51,7 @@ class Genuine:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class TokenPolicy:
     """By whom tokens are issued, for whom, and for how long.
 
     The first of ``issuers`` is the name that new tokens bear; those of the others are believed too.
@@ -71,7 +71,7 @@ class ServiceAccountTokens:
     def __init__(
         self,
         keys: KeyRing,
-        policy: Policy,
+        policy: TokenPolicy,
         reader: Reader,
         refresh: Callable[[], Awaitable[object]],
         clock: Clock | None = None,
@@ -81,9 +81,15 @@ class ServiceAccountTokens:
         self._reader = reader
         self._refresh = refresh
         self._clock = clock or Clock()
-        self._known: dict[str, Genuine] = {}
+        self._known: dict[str, VerifiedToken] = {}
 
-    def issue(self, account: Object, bound: Bound, term: Term, audiences: Sequence[str]) -> str:
+    def issue(
+        self,
+        account: Object,
+        bound: BoundObjects,
+        lifetime: TokenLifetime,
+        audiences: Sequence[str],
+    ) -> str:
         """Return a new token. Raises UnusableKey."""
         from jwt import encode
 
@@ -91,7 +97,7 @@ class ServiceAccountTokens:
         claims = claims_of(
             account,
             bound,
-            term,
+            lifetime,
             issuer=self.policy.issuers[0],
             audiences=audiences,
             token=str(uuid.uuid4()),
@@ -109,22 +115,22 @@ class ServiceAccountTokens:
         self, token: str, audiences: Sequence[str]
     ) -> tuple[UserInfo, Sequence[str]] | None:
         """Return whose token it is and for which of ``audiences``. Raises BadCredential."""
-        genuine = self._known.get(token)
-        if genuine is None:
-            genuine = self._verified(token)
-            if genuine is None:
+        verified = self._known.get(token)
+        if verified is None:
+            verified = self._verified(token)
+            if verified is None:
                 return None
-            self._remember(token, genuine)
+            self._remember(token, verified)
         # Those of Secrets are from before there were audiences.
-        given = genuine.audiences or self.policy.audiences
+        given = verified.audiences or self.policy.audiences
         common = [name for name in given if name in audiences]
         if not common:
             raise BadCredential(
                 f"token audiences {_shown(given)} is invalid for the target audiences "
                 f"{_shown(audiences)}"
             )
-        await self._check(genuine.claims, token)
-        return genuine.user, common
+        await self._check(verified.claims, token)
+        return verified.user, common
 
     async def _check(self, claims: Claims, token: str) -> None:
         now = self._clock.time()
@@ -134,19 +140,19 @@ class ServiceAccountTokens:
             await self._refresh()
             check(claims, token, self._reader, now)
 
-    def _remember(self, token: str, genuine: Genuine) -> None:
+    def _remember(self, token: str, verified: VerifiedToken) -> None:
         if len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[token] = genuine
+        self._known[token] = verified
 
-    def _verified(self, token: str) -> Genuine | None:
+    def _verified(self, token: str) -> VerifiedToken | None:
         claims = _unverified(token)
         if claims is None or claims.get("iss") not in (*self.policy.issuers, LEGACY_ISSUER):
             return None
         self._check_signature(token)
         if not is_complete(claims):
             raise BadCredential("service account token claims could not be validated")
-        return Genuine(claims, user_of(claims), _audiences(claims))
+        return VerifiedToken(claims, user_of(claims), _audiences(claims))
 
     def _check_signature(self, token: str) -> None:
         from jwt import PyJWS

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from apiserver.client.client import ADDED, DELETED, Client, WatchEvent
+from apiserver.client.client import ADDED, DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
-from apiserver.controllers.controller import Feed, Going, Wait
-from apiserver.controllers.namespace.namespaced_resources_deleter import Emptier
-from apiserver.controllers.namespace.status_conditions import Content, updated
+from apiserver.controllers.controller import EventSource, PendingDeletions, Requeue
+from apiserver.controllers.namespace.namespaced_resources_deleter import NamespacedResourcesDeleter
+from apiserver.controllers.namespace.status_conditions import RemainingContent, update_conditions
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.objects import Object, name_of
@@ -29,14 +29,14 @@ SETTLING_SECONDS: Final = 1.0
 class NamespaceController:
     """Reconciles namespaces, by name."""
 
-    feeds: Sequence[Feed]
+    sources: Sequence[EventSource]
 
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
         self._clock = clock or Clock()
-        self.feeds = (Feed(NAMESPACES, f"status.phase={TERMINATING}", _enqueue),)
+        self.sources = (EventSource(NAMESPACES, f"status.phase={TERMINATING}", _enqueue),)
 
-    async def reconcile(self, key: str) -> Wait | None:
+    async def reconcile(self, key: str) -> Requeue | None:
         try:
             namespace = await self._client.get(NAMESPACES, "", key)
         except NotFound:
@@ -44,26 +44,26 @@ class NamespaceController:
         if "deletionTimestamp" not in namespace["metadata"] or not _finalizers(namespace):
             return None
         age = self._clock.time() - parse_seconds(namespace["metadata"]["deletionTimestamp"])
-        content = await Emptier(self._client, key, age).empty()
+        content = await NamespacedResourcesDeleter(self._client, key, age).delete_all_content()
         try:
-            namespace = await self._show(namespace, content)
+            namespace = await self._update_status(namespace, content)
             if content.is_empty:
                 await self._finalize(namespace)
                 return None
         except NotFound:
             # Another server has done the same.
             return None
-        going = [
-            Going(each.resource, key, each.resource_version, each.count)
+        deletions = [
+            PendingDeletions(each.resource, key, each.resource_version, each.count)
             for each in content.remaining
         ]
-        return Wait(None if content.failed else content.seconds // 2 + 1, going)
+        return Requeue(None if content.failed else content.seconds // 2 + 1, deletions)
 
-    async def _show(self, namespace: Object, content: Content) -> Object:
+    async def _update_status(self, namespace: Object, content: RemainingContent) -> Object:
         """Write down what is left in a namespace; return it as it is then."""
         status = namespace.get("status") or {}
         before = status.get("conditions") or []
-        conditions = updated(before, content, format_seconds(int(self._clock.time())))
+        conditions = update_conditions(before, content, format_seconds(int(self._clock.time())))
         if conditions == before:
             return namespace
         desired = {**namespace, "status": {**status, "conditions": conditions}}
@@ -82,7 +82,7 @@ def _finalizers(namespace: Object) -> Sequence[str]:
     return (namespace.get("spec") or {}).get("finalizers") or ()
 
 
-def _enqueue(queue: WorkQueue, event: WatchEvent) -> None:
+def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
     if event.type == ADDED:
         queue.add_after(name_of(event.object), SETTLING_SECONDS)
     elif event.type == DELETED:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.client.client import APIResource, Client, ObjectList
-from apiserver.controllers.namespace.status_conditions import Content, Remaining
+from apiserver.client.client import APIResource, Client, ListedObjects
+from apiserver.controllers.namespace.status_conditions import RemainingContent, RemainingResource
 from apiserver.machinery.builtin_resources import PODS
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
@@ -27,19 +27,19 @@ _ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
-class Emptier:
+class NamespacedResourcesDeleter:
     """Empties one namespace, which has been ending for so many seconds."""
 
     client: Client
     namespace: str
     age: float
 
-    async def empty(self) -> Content:
+    async def delete_all_content(self) -> RemainingContent:
         """Delete what is there as far as it goes, and return what is left."""
         try:
             served = await self.client.resources()
         except StatusError as error:
-            return Content(undiscovered=error.message)
+            return RemainingContent(discovery_error=error.message)
         deletable = [
             each for each in served if each.namespaced and {"list", "delete"} <= each.verbs
         ]
@@ -48,18 +48,18 @@ class Emptier:
             return pods
         return await self._all(each for each in deletable if each.name != PODS)
 
-    async def _all(self, resources: Iterable[APIResource]) -> Content:
+    async def _all(self, resources: Iterable[APIResource]) -> RemainingContent:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._attempt(resource)) for resource in resources]
-        return _together([task.result() for task in tasks])
+        return _merge([task.result() for task in tasks])
 
-    async def _attempt(self, resource: APIResource) -> Content:
+    async def _attempt(self, resource: APIResource) -> RemainingContent:
         try:
             return await self._empty(resource)
         except StatusError as error:
-            return Content(failures=(error.message,))
+            return RemainingContent(failures=(error.message,))
 
-    async def _empty(self, resource: APIResource) -> Content:
+    async def _empty(self, resource: APIResource) -> RemainingContent:
         name, seconds = resource.name, 0
         if name == PODS:
             seconds = self._grace((await self.client.list(name, self.namespace)).items)
@@ -68,7 +68,7 @@ class Emptier:
         else:
             await self._delete_each(name)
         listed = await self.client.list(name, self.namespace)
-        return self._left(name, listed, seconds) if listed.items else Content()
+        return self._left(name, listed, seconds) if listed.items else RemainingContent()
 
     async def _delete_each(self, resource: GroupVersionResource) -> None:
         for each in (await self.client.list(resource, self.namespace)).items:
@@ -77,18 +77,20 @@ class Emptier:
             except NotFound:
                 continue
 
-    def _left(self, resource: GroupVersionResource, listed: ObjectList, seconds: int) -> Content:
+    def _left(
+        self, resource: GroupVersionResource, listed: ListedObjects, seconds: int
+    ) -> RemainingContent:
         finalizers: Counter[str] = Counter()
         for each in listed.items:
             finalizers.update(each["metadata"].get("finalizers") or ())
         version = listed.resource_version
-        remaining = (Remaining(resource, len(listed.items), finalizers, version),)
+        remaining = (RemainingResource(resource, len(listed.items), finalizers, version),)
         seconds = seconds or (FINALIZER_SECONDS if finalizers else 0)
         if seconds:
-            return Content(remaining, seconds=seconds)
+            return RemainingContent(remaining, seconds=seconds)
         shown = f"{resource.group}/{resource.version}, Resource={resource.resource}"
         failure = f"unexpected items still remain in namespace: {self.namespace} for gvr: {shown}"
-        return Content(remaining, failures=(failure,))
+        return RemainingContent(remaining, failures=(failure,))
 
     def _grace(self, pods: Sequence[Object]) -> int:
         """Return how long Pods may take to end; 0 when that time is over."""
@@ -98,8 +100,8 @@ class Emptier:
         return longest if self.age < longest else 0
 
 
-def _together(parts: Sequence[Content]) -> Content:
-    return Content(
+def _merge(parts: Sequence[RemainingContent]) -> RemainingContent:
+    return RemainingContent(
         remaining=[each for part in parts for each in part.remaining],
         failures=[each for part in parts for each in part.failures],
         seconds=max((part.seconds for part in parts), default=0),

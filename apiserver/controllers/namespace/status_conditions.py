@@ -38,7 +38,7 @@ _WELL: Final[Mapping[str, tuple[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Remaining:
+class RemainingResource:
     """What is left of one resource: how many objects, and how many hold on to each finalizer.
 
     ``resource_version`` is that of the list that found them.
@@ -51,22 +51,22 @@ class Remaining:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RemainingContent:
     """What is left in a namespace after an attempt to empty it, and what went wrong.
 
-    ``seconds`` is how long what is left may take to go; ``undiscovered`` is why it is not known
+    ``seconds`` is how long what is left may take to go; ``discovery_error`` is why it is not known
     what there may be.
     """
 
-    remaining: Sequence[Remaining] = ()
+    remaining: Sequence[RemainingResource] = ()
     failures: Sequence[str] = ()
     seconds: int = 0
-    undiscovered: str = ""
+    discovery_error: str = ""
 
     @property
     def failed(self) -> bool:
         """Whether something went wrong, so that what is left may not be all."""
-        return bool(self.failures or self.undiscovered)
+        return bool(self.failures or self.discovery_error)
 
     @property
     def is_empty(self) -> bool:
@@ -74,11 +74,11 @@ class Content:
         return not self.remaining and not self.failed
 
 
-def complaints(content: Content) -> dict[str, tuple[str, str]]:
+def failed_conditions(content: RemainingContent) -> dict[str, tuple[str, str]]:
     """Return the reason and the message of every condition that is True."""
     found: dict[str, tuple[str, str]] = {}
-    if content.undiscovered:
-        found[DISCOVERY_FAILURE] = ("DiscoveryFailed", content.undiscovered)
+    if content.discovery_error:
+        found[DISCOVERY_FAILURE] = ("DiscoveryFailed", content.discovery_error)
     if content.failures:
         count, texts = len(content.failures), ", ".join(sorted(content.failures))
         message = f"Failed to delete all resource types, {count} remaining: {texts}"
@@ -99,9 +99,11 @@ def complaints(content: Content) -> dict[str, tuple[str, str]]:
     return found
 
 
-def updated(before: Sequence[dict[str, Any]], content: Content, now: str) -> list[dict[str, Any]]:
+def update_conditions(
+    before: Sequence[dict[str, Any]], content: RemainingContent, now: str
+) -> list[dict[str, Any]]:
     """Return the conditions as ``content`` makes them; others than ours stay."""
-    conditions, complained = {each["type"]: each for each in before}, complaints(content)
+    conditions, complained = {each["type"]: each for each in before}, failed_conditions(content)
     for name, well in _WELL.items():
         status = "True" if name in complained else "False"
         reason, message = complained.get(name, well)
@@ -117,6 +119,6 @@ def updated(before: Sequence[dict[str, Any]], content: Content, now: str) -> lis
     return list(conditions.values())
 
 
-def _remaining_text(remaining: Remaining) -> str:
+def _remaining_text(remaining: RemainingResource) -> str:
     resource = remaining.resource
     return f"{resource.resource}.{resource.group} has {remaining.count} resource instances"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from apiserver.access.authentication.authenticator import Chain
+from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
@@ -32,7 +32,7 @@ from apiserver.endpoints.request import Handler
 class Filters:
     """What the filters need to know."""
 
-    authenticator: Chain
+    authenticator: RequestAuthenticator
     authorizer: Authorizer
     metrics: Metrics
     patience: Patience = field(default_factory=Patience)

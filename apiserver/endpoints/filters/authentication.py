@@ -9,31 +9,33 @@ from multidict import istr
 
 from apiserver.access.authentication.authenticator import (
     BadCredential,
-    Chain,
     Credentials,
-    has_stray_space,
+    RequestAuthenticator,
+    has_extra_space,
 )
 from apiserver.endpoints.connection import Connection
 from apiserver.endpoints.request import Exchange, Handler
 from apiserver.machinery.errors import Unauthorized
 
 _AUTHORIZATION: Final = istr("Authorization")
-_STRAY_SPACE: Final = (
+_EXTRA_SPACE: Final = (
     "the provided Authorization header contains extra space before the bearer token, and is ignored"
 )
 
 
-def with_authentication(handler: Handler, chain: Chain) -> Handler:
+def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -> Handler:
     """Return ``handler`` behind authentication."""
 
     async def authenticated(exchange: Exchange) -> web.StreamResponse:
         http = exchange.http
         authorization = http.headers.get(_AUTHORIZATION, "")
         certificate = cast("Connection", http.protocol).certificate
-        if authorization and has_stray_space(authorization):
-            exchange.warnings.append(_STRAY_SPACE)
+        if authorization and has_extra_space(authorization):
+            exchange.warnings.append(_EXTRA_SPACE)
         try:
-            exchange.user = await chain.authenticate(Credentials(authorization, certificate))
+            exchange.user = await authenticator.authenticate(
+                Credentials(authorization, certificate)
+            )
         except BadCredential as error:
             raise Unauthorized from error
         return await handler(exchange)

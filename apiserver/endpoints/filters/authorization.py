@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from apiserver.access.authorization.authorizer import (
-    Attributes,
+    AuthorizationAttributes,
     Authorizer,
     Verdict,
     forbidden_message,
@@ -36,10 +36,10 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     return authorized
 
 
-def attributes_of(exchange: Exchange) -> Attributes:
+def attributes_of(exchange: Exchange) -> AuthorizationAttributes:
     """Return what is asked of the authorizer."""
     info = exchange.info
-    return Attributes(
+    return AuthorizationAttributes(
         exchange.user,
         exchange.verb,
         info.path,
@@ -65,7 +65,9 @@ def _selected_name(exchange: Exchange) -> str:
     return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
-def _refusal(exchange: Exchange, attributes: Attributes, reason: str) -> web.StreamResponse:
+def _refusal(
+    exchange: Exchange, attributes: AuthorizationAttributes, reason: str
+) -> web.StreamResponse:
     why = forbidden_message(attributes, reason)
     resource = GroupResource(attributes.group, attributes.resource)
     error = Forbidden.of(resource, attributes.name, why)

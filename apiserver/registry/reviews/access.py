@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from apiserver.access.authorization.authorizer import Attributes, Authorizer, Verdict
+from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.access.authorization.resolved_rules import (
     NonResourceRule,
     ResourceRule,
@@ -105,13 +105,13 @@ class AccessReviews:
         return {**review, "status": status}
 
 
-def _attributes(spec: dict[str, Any], user: UserInfo) -> Attributes:
+def _attributes(spec: dict[str, Any], user: UserInfo) -> AuthorizationAttributes:
     asked = spec.get("resourceAttributes")
     if asked is None:
         path = spec["nonResourceAttributes"]
         verb = path.get("verb", "")
-        return Attributes(user, verb, path.get("path", ""), is_resource_request=False)
-    return Attributes(
+        return AuthorizationAttributes(user, verb, path.get("path", ""), is_resource_request=False)
+    return AuthorizationAttributes(
         user,
         asked.get("verb", ""),
         path="",

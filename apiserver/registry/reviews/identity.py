@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.access.authentication.authenticator import UNKNOWN_TOKEN, BadCredential, Chain
+from apiserver.access.authentication.authenticator import (
+    UNKNOWN_TOKEN,
+    BadCredential,
+    RequestAuthenticator,
+)
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now
@@ -29,7 +33,7 @@ async def review_self(submission: Submission, document: Object) -> Object:
 class TokenReviews:
     """Tells others whose tokens they were sent."""
 
-    authenticator: Chain
+    authenticator: RequestAuthenticator
 
     async def review(self, submission: Submission, document: Object) -> Object:
         """Answer a TokenReview; a token that is good for nothing is an answer too."""

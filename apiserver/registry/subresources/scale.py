@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from apiserver.access.admission.chain import UPDATE, Attributes
+from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
 from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager import scale as ownership
 from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
@@ -181,7 +181,7 @@ class _Scaling:
         if admission.validates(UPDATE, self.request.resource.definition.gvr, context.subresource):
             await admission.validate(self._attributes(view, scale))
 
-    def _attributes(self, view: Object, scale: Object) -> Attributes:
+    def _attributes(self, view: Object, scale: Object) -> AdmissionAttributes:
         attributes = self.request.attributes(UPDATE, scale, view)
         attributes.gvk = SCALE
         return attributes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.gvk import GroupVersionKind
@@ -70,9 +70,9 @@ class Submission:
         if admission.validates(CREATE, self.resource.definition.gvr, subresource):
             await admission.validate(self._attributes(document))
 
-    def _attributes(self, document: Object) -> Attributes:
+    def _attributes(self, document: Object) -> AdmissionAttributes:
         context = self.context
-        return Attributes(
+        return AdmissionAttributes(
             operation=CREATE,
             user=context.user,
             gvk=self.kind,

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from apiserver.access.serviceaccounts.claims import Bound, Term
+from apiserver.access.serviceaccounts.claims import BoundObjects, TokenLifetime
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 from apiserver.machinery.errors import BadRequest, Conflict, Invalid, NotFound
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -93,18 +93,18 @@ class TokenRequests:
         )
         return {**request, "spec": {**spec, "expirationSeconds": longest}}
 
-    def _term(self, begins: int, spec: dict[str, Any], bound: Bound) -> Term:
+    def _term(self, begins: int, spec: dict[str, Any], bound: BoundObjects) -> TokenLifetime:
         seconds = spec["expirationSeconds"]
         policy = self.tokens.policy
         for_the_api = set(spec["audiences"]) <= set(policy.audiences)
         careless = bound.pod is not None and seconds == _CARELESS_SECONDS and for_the_api
         if policy.extends and careless:
-            return Term(begins, _EXTENDED_SECONDS, warn_after=seconds)
-        return Term(begins, seconds)
+            return TokenLifetime(begins, _EXTENDED_SECONDS, warn_after=seconds)
+        return TokenLifetime(begins, seconds)
 
-    async def _bound(self, account: Object, reference: dict[str, Any] | None) -> Bound:
+    async def _bound(self, account: Object, reference: dict[str, Any] | None) -> BoundObjects:
         if not reference:
-            return Bound()
+            return BoundObjects()
         namespace, name = namespace_of(account), reference.get("name", "")
         group, version, kind = _kind(reference)
         match "" if group else kind:
@@ -115,13 +115,13 @@ class TokenRequests:
                         f"cannot bind token for serviceaccount {quote(name_of(account))} to pod "
                         "running with different serviceaccount name."
                     )
-                bound = Bound(pod=found, node=await self._node_of(found))
+                bound = BoundObjects(pod=found, node=await self._node_of(found))
             case "Node":
                 found = await self._get("nodes", "", name)
-                bound = Bound(node=found)
+                bound = BoundObjects(node=found)
             case "Secret":
                 found = await self._get("secrets", namespace, name)
-                bound = Bound(secret=found)
+                bound = BoundObjects(secret=found)
             case _:
                 raise BadRequest(
                     f"cannot bind token to object of type {group}/{version}, Kind={kind}"

@@ -8,10 +8,10 @@ import pytest
 
 from apiserver.access.authentication.authenticator import (
     BadCredential,
-    Chain,
     Credentials,
+    RequestAuthenticator,
     bearer_token,
-    has_stray_space,
+    has_extra_space,
 )
 from apiserver.access.authentication.groups import authenticated
 from apiserver.access.authentication.token_file import (
@@ -19,7 +19,7 @@ from apiserver.access.authentication.token_file import (
     TokenFileError,
     parse_token_rows,
 )
-from apiserver.access.authentication.x509 import CREDENTIAL_ID, Certificate, certified_user
+from apiserver.access.authentication.x509 import CREDENTIAL_ID, Certificate, certificate_user
 from apiserver.machinery.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 
 ROWS = ['t1,alice,1,"dev,ops"', "t2,bob,2"]
@@ -30,8 +30,8 @@ SUBJECT = (
 )
 
 
-def chain(*, anonymous: bool = True) -> Chain:
-    return Chain([StaticTokens(parse_token_rows(ROWS))], anonymous=anonymous)
+def authenticator(*, anonymous: bool = True) -> RequestAuthenticator:
+    return RequestAuthenticator([StaticTokens(parse_token_rows(ROWS))], anonymous=anonymous)
 
 
 @pytest.mark.parametrize(
@@ -57,42 +57,44 @@ def test_a_token_is_the_word_after_its_scheme(header: str, token: str) -> None:
     ("header", "stray"), [("Bearer  t", True), ("Bearer t", False), ("Basic  t", False)]
 )
 def test_a_space_too_many_is_noticed(header: str, stray: bool) -> None:
-    assert has_stray_space(header) is stray
+    assert has_extra_space(header) is stray
 
 
 async def test_a_token_of_the_file_is_its_users() -> None:
-    user = await chain().authenticate(Credentials("Bearer t1"))
+    user = await authenticator().authenticate(Credentials("Bearer t1"))
     assert (user.name, user.uid) == ("alice", "1")
     assert user.groups == ("dev", "ops", AUTHENTICATED)
 
 
 async def test_an_unknown_token_is_bad_even_where_nobody_needs_one() -> None:
     with pytest.raises(BadCredential):
-        await chain(anonymous=True).authenticate(Credentials("Bearer nonsense"))
+        await authenticator(anonymous=True).authenticate(Credentials("Bearer nonsense"))
 
 
 @pytest.mark.parametrize("header", ["", "Basic dDp0", "Bearer"])
 async def test_without_a_credential_one_is_anonymous_where_that_is_allowed(header: str) -> None:
-    assert await chain().authenticate(Credentials(header)) is ANONYMOUS
+    assert await authenticator().authenticate(Credentials(header)) is ANONYMOUS
     with pytest.raises(BadCredential):
-        await chain(anonymous=False).authenticate(Credentials(header))
+        await authenticator(anonymous=False).authenticate(Credentials(header))
 
 
 async def test_a_certificate_goes_before_a_token() -> None:
-    user = await chain().authenticate(Credentials("Bearer t1", Certificate(SUBJECT, b"der")))
+    user = await authenticator().authenticate(
+        Credentials("Bearer t1", Certificate(SUBJECT, b"der"))
+    )
     assert user.name == "carol"
     assert user.groups == ("dev", "ops", AUTHENTICATED)
 
 
 async def test_a_certificate_without_a_name_leaves_it_to_the_token() -> None:
     nameless = Certificate(((("organizationName", "dev"),),), b"der")
-    user = await chain().authenticate(Credentials("Bearer t2", nameless))
+    user = await authenticator().authenticate(Credentials("Bearer t2", nameless))
     assert user.name == "bob"
 
 
 def test_a_certificate_names_the_user_its_groups_and_its_uid() -> None:
     subject = (*SUBJECT, (("1.3.6.1.4.1.57683.2", "u-1"),))
-    user = certified_user(Certificate(subject, b"der"))
+    user = certificate_user(Certificate(subject, b"der"))
     assert user is not None
     assert (user.name, user.uid, user.groups) == ("carol", "u-1", ("dev", "ops"))
     assert user.extra == {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(b'der').hexdigest()}",)}

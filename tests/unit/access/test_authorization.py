@@ -7,25 +7,27 @@ import pytest
 from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
-    Attributes,
+    AuthorizationAttributes,
     Decision,
     Verdict,
     forbidden_message,
 )
 from apiserver.access.authorization.modes import authorizer_of
-from apiserver.access.authorization.union_authorizer import Union
+from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.machinery.users import ANONYMOUS, MASTERS, UserInfo
 
 VIEWER = UserInfo("viewer", groups=("viewers",))
 ADMIN = UserInfo("admin", groups=(MASTERS,))
 
 
-def path(user: UserInfo, verb: str, where: str) -> Attributes:
-    return Attributes(user, verb, where, is_resource_request=False)
+def path(user: UserInfo, verb: str, where: str) -> AuthorizationAttributes:
+    return AuthorizationAttributes(user, verb, where, is_resource_request=False)
 
 
-def pods(user: UserInfo, verb: str = "get", **more: str) -> Attributes:
-    return Attributes(user, verb, "", is_resource_request=True, resource="pods", **more)
+def pods(user: UserInfo, verb: str = "get", **more: str) -> AuthorizationAttributes:
+    return AuthorizationAttributes(
+        user, verb, "", is_resource_request=True, resource="pods", **more
+    )
 
 
 class Says:
@@ -35,7 +37,7 @@ class Says:
         self.decision = decision
         self.asked = 0
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         self.asked += 1
         return self.decision
 
@@ -59,7 +61,9 @@ async def test_other_paths_may_not(where: str) -> None:
 
 
 async def test_a_resource_is_no_public_path_whatever_its_path() -> None:
-    asked = Attributes(VIEWER, "get", "/healthz", is_resource_request=True, resource="pods")
+    asked = AuthorizationAttributes(
+        VIEWER, "get", "/healthz", is_resource_request=True, resource="pods"
+    )
     assert (await authorizer_of(["RBAC"]).authorize(asked)) is NO_OPINION
 
 
@@ -73,14 +77,14 @@ async def test_the_node_mode_adds_nothing() -> None:
 
 async def test_the_first_who_decides_ends_the_question() -> None:
     first, last = Says(Decision(Verdict.DENY, "no")), Says(ALLOWED)
-    decision = await Union([Says(NO_OPINION), first, last]).authorize(pods(VIEWER))
+    decision = await UnionAuthorizer([Says(NO_OPINION), first, last]).authorize(pods(VIEWER))
     assert (decision.verdict, decision.reason) == (Verdict.DENY, "no")
     assert last.asked == 0
 
 
 async def test_the_reasons_of_all_who_have_no_opinion_are_told() -> None:
     authorizers = [Says(Decision(Verdict.NO_OPINION, text)) for text in ("one", "", "two")]
-    decision = await Union(authorizers).authorize(pods(VIEWER))
+    decision = await UnionAuthorizer(authorizers).authorize(pods(VIEWER))
     assert decision.reason == "one\ntwo"
 
 
@@ -106,6 +110,6 @@ async def test_the_reasons_of_all_who_have_no_opinion_are_told() -> None:
     ],
 )
 def test_a_refusal_says_who_may_not_do_what(
-    attributes: Attributes, reason: str, message: str
+    attributes: AuthorizationAttributes, reason: str, message: str
 ) -> None:
     assert forbidden_message(attributes, reason) == message

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from apiserver.access.authentication.authenticator import BadCredential, Chain
+from apiserver.access.authentication.authenticator import BadCredential, RequestAuthenticator
 from apiserver.access.authentication.token_file import StaticTokens
 from apiserver.access.authorization.modes import authorizer_of
 from apiserver.machinery.users import MASTERS, UserInfo
@@ -33,7 +33,7 @@ class Marked:
         return UserInfo(name), [audience]
 
 
-CHAIN = Chain([STATIC, Marked()], anonymous=True, audiences=[API])
+AUTHENTICATOR = RequestAuthenticator([STATIC, Marked()], anonymous=True, audiences=[API])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ CHAIN = Chain([STATIC, Marked()], anonymous=True, audiences=[API])
 async def test_a_token_is_reviewed_for_the_audiences_that_ask(
     token: str, asked: Sequence[str], name: str, common: list[str]
 ) -> None:
-    user, audiences = await CHAIN.review(token, asked)
+    user, audiences = await AUTHENTICATOR.review(token, asked)
     assert (user.name, user.groups) == (name, ("system:authenticated",))
     assert list(audiences) == common
 
@@ -65,7 +65,7 @@ async def test_a_token_for_others_is_good_for_nothing(
     token: str, asked: Sequence[str], why: str
 ) -> None:
     with pytest.raises(BadCredential) as refusal:
-        await CHAIN.review(token, asked)
+        await AUTHENTICATOR.review(token, asked)
     assert str(refusal.value) == why
 
 

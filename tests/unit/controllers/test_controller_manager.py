@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from apiserver.controllers.controller_manager import controllers_of, running, selected
+from apiserver.controllers.controller_manager import build_controllers, running, selected
 from tests.unit.cluster import registry_in_memory
 
 KNOWN = ["a", "b", "c"]
@@ -40,7 +40,7 @@ def test_a_name_that_is_none_is_warned_of(caplog: pytest.LogCaptureFixture) -> N
 async def test_controllers_begin_when_the_server_is_ready_and_end_with_it() -> None:
     async with registry_in_memory() as registry:
         ready = asyncio.Event()
-        async with running(controllers_of(["*"], registry), ready):
+        async with running(build_controllers(["*"], registry), ready):
             await asyncio.sleep(0)
             assert registry.store.watchers == 0
             ready.set()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from apiserver.controllers.namespace.status_conditions import (
-    Content,
-    Remaining,
-    complaints,
-    updated,
+    RemainingContent,
+    RemainingResource,
+    failed_conditions,
+    update_conditions,
 )
 from apiserver.machinery.gvk import GroupVersionResource
 
@@ -29,13 +29,13 @@ def by_type(conditions: list[dict[str, Any]]) -> dict[str, tuple[str, str, str]]
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (Content(), {}),
+        (RemainingContent(), {}),
         (
-            Content(undiscovered="no answer"),
+            RemainingContent(discovery_error="no answer"),
             {"NamespaceDeletionDiscoveryFailure": ("DiscoveryFailed", "no answer")},
         ),
         (
-            Content(failures=["b failed", "a failed"]),
+            RemainingContent(failures=["b failed", "a failed"]),
             {
                 "NamespaceDeletionContentFailure": (
                     "ContentDeletionFailed",
@@ -44,7 +44,9 @@ def by_type(conditions: list[dict[str, Any]]) -> dict[str, tuple[str, str, str]]
             },
         ),
         (
-            Content([Remaining(DEPLOYMENTS, 2), Remaining(CONFIG_MAPS, 1)]),
+            RemainingContent(
+                [RemainingResource(DEPLOYMENTS, 2), RemainingResource(CONFIG_MAPS, 1)]
+            ),
             {
                 "NamespaceContentRemaining": (
                     "SomeResourcesRemain",
@@ -54,10 +56,10 @@ def by_type(conditions: list[dict[str, Any]]) -> dict[str, tuple[str, str, str]]
             },
         ),
         (
-            Content(
+            RemainingContent(
                 [
-                    Remaining(DEPLOYMENTS, 2, {"b.c/d": 2, "a.b/c": 1}),
-                    Remaining(CONFIG_MAPS, 1, {"b.c/d": 1}),
+                    RemainingResource(DEPLOYMENTS, 2, {"b.c/d": 2, "a.b/c": 1}),
+                    RemainingResource(CONFIG_MAPS, 1, {"b.c/d": 1}),
                 ]
             ),
             {
@@ -76,13 +78,13 @@ def by_type(conditions: list[dict[str, Any]]) -> dict[str, tuple[str, str, str]]
     ],
 )
 def test_there_is_a_complaint_where_there_is_cause(
-    content: Content, expected: dict[str, tuple[str, str]]
+    content: RemainingContent, expected: dict[str, tuple[str, str]]
 ) -> None:
-    assert complaints(content) == expected
+    assert failed_conditions(content) == expected
 
 
 def test_all_is_well_in_five_conditions() -> None:
-    assert by_type(updated([], Content(), NOW)) == {
+    assert by_type(update_conditions([], RemainingContent(), NOW)) == {
         "NamespaceDeletionDiscoveryFailure": ("False", "ResourcesDiscovered", NOW),
         "NamespaceDeletionGroupVersionParsingFailure": ("False", "ParsedGroupVersions", NOW),
         "NamespaceDeletionContentFailure": ("False", "ContentDeleted", NOW),
@@ -92,19 +94,22 @@ def test_all_is_well_in_five_conditions() -> None:
 
 
 def test_what_is_said_already_is_not_said_anew() -> None:
-    before = updated([], Content([Remaining(CONFIG_MAPS, 1)]), EARLIER)
-    assert updated(before, Content([Remaining(CONFIG_MAPS, 1)]), NOW) == before
+    before = update_conditions([], RemainingContent([RemainingResource(CONFIG_MAPS, 1)]), EARLIER)
+    assert (
+        update_conditions(before, RemainingContent([RemainingResource(CONFIG_MAPS, 1)]), NOW)
+        == before
+    )
 
 
 def test_a_time_is_that_of_the_last_change_of_the_status() -> None:
-    before = updated([], Content([Remaining(CONFIG_MAPS, 2)]), EARLIER)
-    fewer = updated(before, Content([Remaining(CONFIG_MAPS, 1)]), NOW)
+    before = update_conditions([], RemainingContent([RemainingResource(CONFIG_MAPS, 2)]), EARLIER)
+    fewer = update_conditions(before, RemainingContent([RemainingResource(CONFIG_MAPS, 1)]), NOW)
     assert by_type(fewer)["NamespaceContentRemaining"] == ("True", "SomeResourcesRemain", EARLIER)
-    gone = updated(fewer, Content(), NOW)
+    gone = update_conditions(fewer, RemainingContent(), NOW)
     assert by_type(gone)["NamespaceContentRemaining"] == ("False", "ContentRemoved", NOW)
     assert by_type(gone)["NamespaceFinalizersRemaining"][2] == EARLIER
 
 
 def test_conditions_of_others_stay() -> None:
     foreign = {"type": "example.com/Audited", "status": "True"}
-    assert updated([foreign], Content(), NOW)[0] == foreign
+    assert update_conditions([foreign], RemainingContent(), NOW)[0] == foreign

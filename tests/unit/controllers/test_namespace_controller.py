@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from apiserver.client.client import DELETED, APIResource, Client
-from apiserver.controllers.controller import Controller, Going, Wait
+from apiserver.controllers.controller import Controller, PendingDeletions, Requeue
 from apiserver.controllers.namespace import namespace_controller
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.machinery.errors import InternalError, NotFound
@@ -91,9 +91,11 @@ async def test_what_a_finalizer_holds_is_waited_for(client: Client, registry: Re
     wait = await NamespaceController(client).reconcile("n")
     version = (await client.list(CONFIG_MAPS, "n")).resource_version
     assert wait is not None
-    assert (wait.seconds, len(wait.going)) == (8, 1)
-    assert replace(wait.going[0], resource_version="") == Going(CONFIG_MAPS, "n", "", 2)
-    assert int(wait.going[0].resource_version) <= int(version)
+    assert (wait.seconds, len(wait.deletions)) == (8, 1)
+    assert replace(wait.deletions[0], resource_version="") == PendingDeletions(
+        CONFIG_MAPS, "n", "", 2
+    )
+    assert int(wait.deletions[0].resource_version) <= int(version)
     namespace = await client.get(NAMESPACES, "", "n")
     assert namespace["spec"]["finalizers"] == ["kubernetes"]
     remaining = condition(namespace, "NamespaceFinalizersRemaining")
@@ -106,7 +108,7 @@ async def test_pods_go_first(client: Client, registry: Registry) -> None:
     await end(client)
     wait = await NamespaceController(client).reconcile("n")
     assert wait is not None
-    assert (wait.seconds, wait.going[0].resource) == (21, PODS)
+    assert (wait.seconds, wait.deletions[0].resource) == (21, PODS)
     assert await names(client, CONFIG_MAPS) == ["a"]
     await client.delete(PODS, "n", "p", DeleteOptions(grace_period_seconds=0))
     assert await NamespaceController(client).reconcile("n") is None
@@ -179,7 +181,7 @@ async def test_a_failure_is_written_down_and_holds_the_namespace(
 ) -> None:
     await create(registry, CONFIG_MAPS, named("cursed", "n"))
     await end(client)
-    assert await NamespaceController(hobbled).reconcile("n") == Wait(None, [])
+    assert await NamespaceController(hobbled).reconcile("n") == Requeue(None, [])
     namespace = await client.get(NAMESPACES, "", "n")
     failure = condition(namespace, "NamespaceDeletionContentFailure")
     assert failure["status"] == "True"
@@ -215,7 +217,7 @@ async def until_gone(client: Client) -> None:
 
 
 async def until(client: Client, resource: GroupVersionResource, name: str) -> None:
-    """Wait until an object is marked."""
+    """Requeue until an object is marked."""
     async with asyncio.timeout(5), aclosing(client.watch(resource, "n")) as events:
         async for batch in events:
             for event in batch:

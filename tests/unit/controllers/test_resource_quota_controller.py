@@ -8,9 +8,9 @@ from contextlib import aclosing
 
 import pytest
 
-from apiserver.client.client import Client, WatchEvent
+from apiserver.client.client import Client, ObjectEvent
 from apiserver.controllers import resource_quota_controller
-from apiserver.controllers.controller import Change, Controller, Feed, Wait
+from apiserver.controllers.controller import ChangeAfter, Controller, EventSource, Requeue
 from apiserver.controllers.resource_quota_controller import (
     QUOTAS,
     RESYNC_SECONDS,
@@ -143,7 +143,7 @@ async def test_where_there_is_no_quota_nothing_is_waited_for(
     assert await controller.reconcile("n") is not None
     await client.delete(QUOTAS, "n", "q", DeleteOptions())
     assert await controller.reconcile("n") is None
-    assert not controller._sights
+    assert not controller._observations
 
 
 async def test_a_charge_stands_until_it_has_had_its_time(
@@ -234,7 +234,7 @@ async def running(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def until(client: Client, reached: Callable[[Object], bool]) -> None:
-    """Wait until the status of a quota is as wanted."""
+    """Requeue until the status of a quota is as wanted."""
     async with asyncio.timeout(5), aclosing(client.watch(QUOTAS, "n")) as events:
         async for batch in events:
             if any(reached(event.object.get("status") or {}) for event in batch):
@@ -300,7 +300,7 @@ class Forgetful(Loopback):
         *,
         field_selector: str = "",
         resource_version: str = "",
-    ) -> AsyncIterator[Sequence[WatchEvent]]:
+    ) -> AsyncIterator[Sequence[ObjectEvent]]:
         if resource_version:
             raise Expired("too old")
         async for batch in super().watch(resource, namespace, field_selector=field_selector):
@@ -314,15 +314,15 @@ async def test_where_it_is_not_known_what_happened_something_has(
     looked = asyncio.Event()
 
     class Twice:
-        feeds = (Feed(NAMESPACES, "", lambda queue, event: queue.add("k")),)
+        sources = (EventSource(NAMESPACES, "", lambda queue, event: queue.add("k")),)
         times = 0
 
-        async def reconcile(self, key: str) -> Wait | None:
+        async def reconcile(self, key: str) -> Requeue | None:
             self.times += 1
             if self.times == 2:
                 looked.set()
                 return None
-            return Wait(1000.0, changes=[Change(PODS, "n", "1")])
+            return Requeue(1000.0, changes=[ChangeAfter(PODS, "n", "1")])
 
     forgetful = Forgetful(registry, client._user, "tests")
     task = asyncio.create_task(Controller("test", forgetful, Twice()).run())

@@ -9,7 +9,12 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from apiserver.access.authorization.authorizer import ALLOWED, NO_OPINION, Attributes, Decision
+from apiserver.access.authorization.authorizer import (
+    ALLOWED,
+    NO_OPINION,
+    AuthorizationAttributes,
+    Decision,
+)
 from apiserver.endpoints.filters.authorization import attributes_of, with_authorization
 from apiserver.endpoints.filters.in_flight import Limits, with_limits
 from apiserver.endpoints.filters.recovery import with_recovery
@@ -131,9 +136,9 @@ class Says:
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
-        self.asked: list[Attributes] = []
+        self.asked: list[AuthorizationAttributes] = []
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         self.asked.append(attributes)
         return self.decision
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from apiserver.client.client import ADDED, DELETED, MODIFIED, Client, WatchEvent
+from apiserver.client.client import ADDED, DELETED, MODIFIED, Client, ObjectEvent
 from apiserver.machinery.errors import BadRequest, Conflict, Invalid, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import name_of
@@ -122,5 +122,5 @@ async def test_a_watch_that_is_closed_listens_no_more(client: Client, registry: 
     assert registry.store.watchers == 0
 
 
-def told(events: list[WatchEvent]) -> list[tuple[str, str]]:
+def told(events: list[ObjectEvent]) -> list[tuple[str, str]]:
     return [(event.type, name_of(event.object)) for event in events]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.authorization.authorizer import Attributes as Asked
-from apiserver.access.authorization.authorizer import Authorizer, Verdict
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import REQUESTS
 from apiserver.machinery.gvk import GroupVersionResource
@@ -29,7 +28,7 @@ class CertificateApproval:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == REQUESTS and operation == UPDATE and subresource == "approval"
 
-    async def review(self, attributes: Attributes, reader: Reader) -> None:
+    async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         signer = _signer(attributes.object)
         if not await _is_allowed(self._authorizer, attributes, "approve", signer):
             raise attributes.forbidden(
@@ -48,7 +47,7 @@ class CertificateSigning:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == REQUESTS and operation == UPDATE and subresource == "status"
 
-    async def review(self, attributes: Attributes, reader: Reader) -> None:
+    async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         if _answer(attributes.object) == _answer(attributes.old_object):
             return
         signer = _signer(attributes.old_object)
@@ -66,7 +65,7 @@ class CertificateSubjectRestriction:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == REQUESTS and operation == CREATE and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         document = attributes.object
         assert document is not None
         if _signer(document) != _CLIENT_SIGNER:
@@ -97,11 +96,11 @@ def _answer(document: Object | None) -> tuple[object, object]:
 
 
 async def _is_allowed(
-    authorizer: Authorizer, attributes: Attributes, verb: str, signer: str
+    authorizer: Authorizer, attributes: AdmissionAttributes, verb: str, signer: str
 ) -> bool:
     # The right to one signer, or to all of its domain.
     for name in (signer, f"{signer.partition('/')[0]}/*"):
-        asked = Asked(
+        asked = AuthorizationAttributes(
             user=attributes.user,
             verb=verb,
             path="",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.default_class import annotations_of, newest_default, with_spec
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
+from apiserver.access.admission.default_class import newest_default_class
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import CLAIMS, STORAGE_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.objects import Object, annotations_of, name_of, with_spec
 
 IS_DEFAULT: Final = (
     "storageclass.kubernetes.io/is-default-class",
@@ -26,12 +26,12 @@ class DefaultStorageClass:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == CLAIMS and operation == CREATE and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         claim = attributes.object
         assert claim is not None
         if CLASS_ANNOTATION in annotations_of(claim) or "storageClassName" in claim["spec"]:
             return None
-        class_ = newest_default(reader.list(STORAGE_CLASSES), _is_default)
+        class_ = newest_default_class(reader.list(STORAGE_CLASSES), _is_default)
         return with_spec(claim, storageClassName=name_of(class_)) if class_ else None
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.admission.default_class import with_spec
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, with_spec
 
 _EFFECT: Final = "NoExecute"
 _SECONDS: Final = 300
@@ -24,7 +23,7 @@ class DefaultTolerationSeconds:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation in (CREATE, UPDATE) and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         pod = attributes.object
         assert pod is not None
         tolerations = pod["spec"].get("tolerations") or []

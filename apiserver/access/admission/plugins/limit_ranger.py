@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.admission.default_class import annotations_of
-from apiserver.access.quota.resource_lists import amount, limits_of_pod, requests_of_pod
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.quota.resource_lists import pod_limits, pod_requests, quantity_value
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import CLAIMS, LIMIT_RANGES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object, metadata_of, with_metadata
+from apiserver.machinery.objects import Object, annotations_of, metadata_of, with_metadata
 
 ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _MEMBERS: Final = (("containers", "container"), ("initContainers", "init container"))
 
-Amounts = Mapping[str, str]
+ResourceList = Mapping[str, str]
 
 
 class LimitRanger:
@@ -30,7 +29,7 @@ class LimitRanger:
             return (operation, subresource) in ((CREATE, ""), (UPDATE, "resize"))
         return resource == CLAIMS and operation in (CREATE, UPDATE) and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         pod = attributes.object
         if attributes.gvr != PODS or pod is None or attributes.operation == UPDATE:
             return None
@@ -39,7 +38,7 @@ class LimitRanger:
             changed = _with_defaults(changed, limit_range)
         return None if changed is pod else changed
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         document, old = attributes.object, attributes.old_object
         if document is None or (old is not None and "deletionTimestamp" in metadata_of(old)):
             return
@@ -76,7 +75,11 @@ def _with_defaults(pod: Object, limit_range: Object) -> Object:
 
 
 def _filled(
-    container: dict[str, Any], requests: Amounts, limits: Amounts, what: str, notes: list[str]
+    container: dict[str, Any],
+    requests: ResourceList,
+    limits: ResourceList,
+    what: str,
+    notes: list[str],
 ) -> dict[str, Any]:
     resources = dict(container.get("resources") or {})
     for member, defaults in (("requests", requests), ("limits", limits)):
@@ -100,7 +103,7 @@ def _complaints_about_pod(pod: Object, limit_range: Object) -> Iterator[str]:
                         item, resources.get("requests") or {}, resources.get("limits") or {}
                     )
         elif item.get("type") == "Pod":
-            yield from _complaints(item, requests_of_pod(spec), limits_of_pod(spec))
+            yield from _complaints(item, pod_requests(spec), pod_limits(spec))
 
 
 def _complaints_about_claim(claim: Object, limit_range: Object) -> Iterator[str]:
@@ -118,14 +121,16 @@ class _Bound:
 
     def __init__(self, resource: str, type_: str, text: str) -> None:
         self.resource, self.type, self.text = resource, type_, text
-        self.amount = amount(text)
+        self.amount = quantity_value(text)
 
     def usage(self, which: str) -> str:
         return f"{which} {self.resource} usage per {self.type} is {self.text}"
 
 
-def _complaints(item: dict[str, Any], requests: Amounts, limits: Amounts) -> Iterator[str]:
-    rules: tuple[tuple[str, Callable[[_Bound, Amounts, Amounts], Iterator[str]]], ...] = (
+def _complaints(
+    item: dict[str, Any], requests: ResourceList, limits: ResourceList
+) -> Iterator[str]:
+    rules: tuple[tuple[str, Callable[[_Bound, ResourceList, ResourceList], Iterator[str]]], ...] = (
         ("min", _too_little),
         ("max", _too_much),
         ("maxLimitRequestRatio", _too_far_apart),
@@ -135,45 +140,45 @@ def _complaints(item: dict[str, Any], requests: Amounts, limits: Amounts) -> Ite
             yield from rule(_Bound(name, item["type"], text), requests, limits)
 
 
-def _too_little(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+def _too_little(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     usage = bound.usage("minimum")
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
     if request is None:
         yield f"{usage}.  No request is specified"
-    elif amount(request) < bound.amount:
+    elif quantity_value(request) < bound.amount:
         yield f"{usage}, but request is {request}"
-    elif limit is not None and amount(limit) < bound.amount:
+    elif limit is not None and quantity_value(limit) < bound.amount:
         yield f"{usage}, but limit is {limit}"
 
 
-def _too_much(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+def _too_much(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     usage = bound.usage("maximum")
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
     if limit is None:
         yield f"{usage}.  No limit is specified"
-    elif amount(limit) > bound.amount:
+    elif quantity_value(limit) > bound.amount:
         yield f"{usage}, but limit is {limit}"
-    elif request is not None and amount(request) > bound.amount:
+    elif request is not None and quantity_value(request) > bound.amount:
         yield f"{usage}, but request is {request}"
 
 
-def _requests_too_much(bound: _Bound, requests: Amounts) -> Iterator[str]:
+def _requests_too_much(bound: _Bound, requests: ResourceList) -> Iterator[str]:
     usage = bound.usage("maximum")
     request = requests.get(bound.resource)
     if request is None:
         yield f"{usage}.  No request is specified"
-    elif amount(request) > bound.amount:
+    elif quantity_value(request) > bound.amount:
         yield f"{usage}, but request is {request}"
 
 
-def _too_far_apart(bound: _Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
+def _too_far_apart(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     rule = f"{bound.resource} max limit to request ratio per {bound.type} is {bound.text}"
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
-    if request is None or not amount(request):
+    if request is None or not quantity_value(request):
         yield f"{rule}, but no request is specified or request is 0"
-    elif limit is None or not amount(limit):
+    elif limit is None or not quantity_value(limit):
         yield f"{rule}, but no limit is specified or limit is 0"
     else:
-        ratio = amount(limit) / amount(request)
+        ratio = quantity_value(limit) / quantity_value(request)
         if ratio > bound.amount:
             yield f"{rule}, but provided ratio is {float(ratio):f}"

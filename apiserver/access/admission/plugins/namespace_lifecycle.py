@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.chain import CONNECT, CREATE, DELETE, Attributes
+from apiserver.access.admission.chain import CONNECT, CREATE, DELETE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.errors import Forbidden, NotFound
@@ -26,7 +26,7 @@ class NamespaceLifecycle:
             return False
         return GroupResource(resource.group, resource.resource) != _REVIEWS
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         name = attributes.namespace
         if not name:
             return None
@@ -38,7 +38,7 @@ class NamespaceLifecycle:
         return None
 
 
-class ImmortalNamespaces:
+class ProtectedNamespaces:
     """Refuses to delete the namespaces of the system."""
 
     name = NAME
@@ -46,7 +46,7 @@ class ImmortalNamespaces:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return operation == DELETE and resource == NAMESPACES and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         if attributes.name in _IMMORTAL:
             raise attributes.forbidden("this namespace may not be deleted")
 
@@ -56,7 +56,7 @@ def _is_ending(namespace: Object) -> bool:
     return phase == "Terminating" or "deletionTimestamp" in metadata_of(namespace)
 
 
-def _ending(attributes: Attributes) -> Forbidden:
+def _ending(attributes: AdmissionAttributes) -> Forbidden:
     name = attributes.namespace
     refusal = attributes.forbidden(
         f"unable to create new content in namespace {name} because it is being terminated"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from apiserver.access.admission.chain import UPDATE, Attributes
-from apiserver.access.admission.default_class import annotations_of
+from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
 from apiserver.access.admission.plugins.default_storage_class import CLASS_ANNOTATION
-from apiserver.access.quota.resource_lists import amount
+from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import CLAIMS, STORAGE_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, annotations_of
 
 
 class PersistentVolumeClaimResize:
@@ -22,7 +21,7 @@ class PersistentVolumeClaimResize:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == CLAIMS and operation == UPDATE and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         claim, old = attributes.object, attributes.old_object
         assert claim is not None
         assert old is not None
@@ -39,7 +38,7 @@ class PersistentVolumeClaimResize:
 
 def _size(claim: Object) -> Decimal:
     requests = (claim["spec"].get("resources") or {}).get("requests") or {}
-    return amount(requests.get("storage", "0"))
+    return quantity_value(requests.get("storage", "0"))
 
 
 def _class(claim: Object) -> str:

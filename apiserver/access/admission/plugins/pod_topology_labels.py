@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NODES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
@@ -21,7 +21,7 @@ class PodTopologyLabels:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation == CREATE and subresource in ("", "binding")
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         document = attributes.object
         assert document is not None
         if attributes.subresource:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.admission.default_class import with_spec
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS, PRIORITY_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.objects import Object, name_of, with_spec
 
 NAME: Final = "Priority"
 _DEFAULT_POLICY: Final = "PreemptLowerPriority"
@@ -19,7 +18,7 @@ _COMPUTED: Final = (
 )
 
 
-class PriorityOfPods:
+class PodPriority:
     """Fills in the priority of Pods, and refuses another one than their class has."""
 
     name = NAME
@@ -27,7 +26,7 @@ class PriorityOfPods:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation in (CREATE, UPDATE) and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         pod, old = attributes.object, attributes.old_object
         assert pod is not None
         if old is not None:
@@ -49,7 +48,7 @@ class PriorityOfPods:
         return with_spec(pod, **changes)
 
 
-class OneDefaultPriority:
+class SingleGlobalDefault:
     """Refuses a second class that is that of Pods that name none."""
 
     name = NAME
@@ -57,7 +56,7 @@ class OneDefaultPriority:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PRIORITY_CLASSES and operation in (CREATE, UPDATE) and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         class_ = attributes.object
         if class_ is None or not class_.get("globalDefault"):
             return
@@ -86,7 +85,9 @@ def _kept(pod: Object, old: Object) -> Object | None:
     return with_spec(pod, **kept) if kept else None
 
 
-def _check(attributes: Attributes, spec: dict[str, Any], priority: int, policy: str) -> None:
+def _check(
+    attributes: AdmissionAttributes, spec: dict[str, Any], priority: int, policy: str
+) -> None:
     given, preemption = spec.get("priority"), spec.get("preemptionPolicy")
     if given is not None and given != priority:
         text = f"the integer value of priority ({given}) {_COMPUTED.format(priority)}"

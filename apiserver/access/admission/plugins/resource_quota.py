@@ -1,8 +1,8 @@
 """ResourceQuota: what the objects of a namespace use together stays within its quotas.
 
-A quota says what is limited and what is used. Whoever is let in is charged first: ``used`` is
+A quota says what is limited and what is used. Whoever is let in is charge first: ``used`` is
 written anew, on condition that the quota is still as it was read, so that two who want the last of
-something do not both get it. What is freed, and what was charged for a write that came to nothing,
+something do not both get it. What is freed, and what was charge for a write that came to nothing,
 is found by the controller, which counts.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from weakref import WeakValueDictionary
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
-from apiserver.access.quota.limits import Refusal, Subject, charged
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.quota.limits import QuotaDenied, QuotaRequest, charge
 from apiserver.access.quota.usage import evaluator_of
 from apiserver.client.client import Client, Reader
 from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
@@ -47,12 +47,12 @@ class ResourceQuota:
         counts = evaluator_of(GroupResource(resource.group, resource.resource)) is not None
         return operation == CREATE and not subresource and counts
 
-    async def review(self, attributes: Attributes, reader: Reader) -> None:
+    async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         namespace = attributes.namespace
         if not namespace:
             return
         quotas = list(reader.list(QUOTAS, namespace))
-        # Mostly there are none. What is charged is decided again when it is our turn.
+        # Mostly there are none. What is charge is decided again when it is our turn.
         if not quotas or not self._charges(attributes, _newest(reader, quotas)):
             return
         if attributes.dry_run or _is_there(attributes, reader):
@@ -64,7 +64,7 @@ class ResourceQuota:
         except TimeoutError as error:
             raise InternalError("resource quota evaluation timed out") from error
 
-    async def _charge(self, attributes: Attributes, quotas: Iterable[Object]) -> None:
+    async def _charge(self, attributes: AdmissionAttributes, quotas: Iterable[Object]) -> None:
         """Charge every quota once, as it is now if it is not as it was read."""
         done: set[str] = set()
         for tried in range(1, TRIES + 1):
@@ -80,17 +80,19 @@ class ResourceQuota:
                 return
 
     def _charges(
-        self, attributes: Attributes, quotas: Iterable[Object], done: Collection[str] = ()
+        self, attributes: AdmissionAttributes, quotas: Iterable[Object], done: Collection[str] = ()
     ) -> list[Object]:
         """Return the quotas that change, as they are to be. Raises Forbidden."""
         evaluator = evaluator_of(attributes.group_resource)
         assert evaluator is not None
         assert attributes.object is not None
-        subject = Subject(evaluator, attributes.object, attributes.old_object, self._clock.time())
+        subject = QuotaRequest(
+            evaluator, attributes.object, attributes.old_object, self._clock.time()
+        )
         left = [quota for quota in quotas if name_of(quota) not in done]
         try:
-            found = [charged(quota, subject) for quota in left]
-        except Refusal as refusal:
+            found = [charge(quota, subject) for quota in left]
+        except QuotaDenied as refusal:
             raise attributes.forbidden(str(refusal)) from refusal
         return [quota for quota in found if quota is not None]
 
@@ -102,8 +104,8 @@ def _newest(reader: Reader, quotas: Iterable[Object]) -> list[Object]:
     return [quota for quota in found if quota is not None]
 
 
-def _is_there(attributes: Attributes, reader: Reader) -> bool:
-    """Tell whether a creation is about to fail, and so not to be charged."""
+def _is_there(attributes: AdmissionAttributes, reader: Reader) -> bool:
+    """Tell whether a creation is about to fail, and so not to be charge."""
     if attributes.operation != CREATE or not attributes.name:
         return False
     return reader.get(attributes.gvr, attributes.namespace, attributes.name) is not None

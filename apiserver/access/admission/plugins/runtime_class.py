@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.default_class import with_spec
-from apiserver.access.quota.resource_lists import amount
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
+from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS, RUNTIME_CLASSES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, with_spec
 from apiserver.machinery.quoting import quote
 
 _MISMATCH: Final = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
@@ -27,7 +26,7 @@ class RuntimeClass:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation == CREATE and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         pod = attributes.object
         assert pod is not None
         class_ = _class(attributes, reader)
@@ -42,7 +41,7 @@ class RuntimeClass:
         scheduling = class_.get("scheduling")
         return pod if scheduling is None else _scheduled(attributes, pod, scheduling)
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         pod = attributes.object
         assert pod is not None
         overhead = pod["spec"].get("overhead")
@@ -55,7 +54,7 @@ class RuntimeClass:
             raise attributes.forbidden(_UNDEFINED)
 
 
-def _class(attributes: Attributes, reader: Reader) -> Object | None:
+def _class(attributes: AdmissionAttributes, reader: Reader) -> Object | None:
     assert attributes.object is not None
     name = attributes.object["spec"].get("runtimeClassName")
     if name is None:
@@ -68,11 +67,12 @@ def _class(attributes: Attributes, reader: Reader) -> Object | None:
 
 def _same(amounts: dict[str, str], others: dict[str, str]) -> bool:
     return amounts.keys() == others.keys() and all(
-        amount(quantity) == amount(others[name]) for name, quantity in amounts.items()
+        quantity_value(quantity) == quantity_value(others[name])
+        for name, quantity in amounts.items()
     )
 
 
-def _scheduled(attributes: Attributes, pod: Object, scheduling: dict[str, Any]) -> Object:
+def _scheduled(attributes: AdmissionAttributes, pod: Object, scheduling: dict[str, Any]) -> Object:
     chosen = dict(pod["spec"].get("nodeSelector") or {})
     for key, value in (scheduling.get("nodeSelector") or {}).items():
         if chosen.get(key, value) != value:

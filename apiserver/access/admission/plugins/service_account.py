@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.default_class import annotations_of, with_spec
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.names import generate_name
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, annotations_of, with_spec
 from apiserver.machinery.quoting import quote
 
 _DEFAULT: Final = "default"
@@ -34,7 +33,7 @@ class ServiceAccount:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == PODS and operation == CREATE and not subresource
 
-    async def revise(self, attributes: Attributes, reader: Reader) -> Object | None:
+    async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         pod = attributes.object
         assert pod is not None
         if MIRROR_POD in annotations_of(pod):
@@ -50,7 +49,7 @@ class ServiceAccount:
             pod = with_spec(pod, imagePullSecrets=secrets)
         return pod
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         pod = attributes.object
         assert pod is not None
         if MIRROR_POD in annotations_of(pod):
@@ -60,7 +59,7 @@ class ServiceAccount:
             return
         name = pod["spec"].get("serviceAccountName")
         if not name:
-            shown = f"{attributes.namespace}/{attributes.shown_name}"
+            shown = f"{attributes.namespace}/{attributes.display_name}"
             raise attributes.forbidden(f"no service account specified for pod {shown}")
         account = _account(attributes, reader, name)
         if annotations_of(account).get(_ENFORCED) == "true":
@@ -79,7 +78,7 @@ async def _wait_for_default(namespace: str, name: str, reader: Reader) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-def _account(attributes: Attributes, reader: Reader, name: str) -> Object:
+def _account(attributes: AdmissionAttributes, reader: Reader, name: str) -> Object:
     namespace = attributes.namespace
     account = reader.get(SERVICE_ACCOUNTS, namespace, name)
     if account is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import ATTRIBUTES_CLASSES, CLAIMS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
@@ -25,7 +25,7 @@ class StorageObjectInUseProtection:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource in FINALIZERS and operation == CREATE and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         document = attributes.object
         assert document is not None
         finalizers = metadata_of(document).get("finalizers") or []

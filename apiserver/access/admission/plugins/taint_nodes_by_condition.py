@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, Attributes
-from apiserver.access.admission.default_class import with_spec
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NODES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import Object, with_spec
 
 _NOT_READY: Final = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
@@ -22,7 +21,7 @@ class TaintNodesByCondition:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == NODES and operation == CREATE and not subresource
 
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         node = attributes.object
         assert node is not None
         taints = (node.get("spec") or {}).get("taints") or []

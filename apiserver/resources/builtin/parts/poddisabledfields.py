@@ -14,7 +14,7 @@ Spec = dict[str, Any]
 _PROJECTIONS: Final = ("podCertificate", "clusterTrustBundle")
 
 
-def without_disabled(spec: Spec, old: Mapping[str, Any] | None = None) -> Spec:
+def drop_disabled_spec_fields(spec: Spec, old: Mapping[str, Any] | None = None) -> Spec:
     """Return a spec without the members of features that are off and that ``old`` does not use."""
     before = old or {}
     if "schedulingGroup" in spec and "schedulingGroup" not in before:

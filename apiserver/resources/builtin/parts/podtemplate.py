@@ -13,10 +13,10 @@ from apiserver.resources.builtin.parts.podannotations import (
     validate_annotations,
 )
 from apiserver.resources.builtin.parts.poddefaults import default_spec
-from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
+from apiserver.resources.builtin.parts.poddisabledfields import drop_disabled_spec_fields
 from apiserver.resources.builtin.parts.podrules import OF_TEMPLATE, annotations_of
 from apiserver.resources.builtin.parts.podspec import validate_pod_spec
-from apiserver.resources.builtin.parts.podupdaterules import rules_after
+from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
 
 _MOST_ANNOTATIONS = 256 * 1024
@@ -35,7 +35,7 @@ def default_pod_template(template: Object) -> None:
 def drop_disabled_fields(template: Object, old: Object | None = None) -> Object:
     """Return a template without the fields of features that are off, unless ``old`` uses them."""
     before = None if old is None else old.get("spec")
-    spec = without_disabled(template["spec"], before)
+    spec = drop_disabled_spec_fields(template["spec"], before)
     return template if spec is template["spec"] else {**template, "spec": spec}
 
 
@@ -43,7 +43,7 @@ def validate_pod_template(
     template: Object, path: str, old: Object | None = None
 ) -> list[FieldError]:
     """Return every rule that a template breaks; what ``old`` broke before it, it may break."""
-    rules = OF_TEMPLATE if old is None else rules_after(old, is_pod=False)
+    rules = OF_TEMPLATE if old is None else rules_for_update(old, is_pod=False)
     spec, annotations = template["spec"], annotations_of(template)
     labels = (template.get("metadata") or {}).get("labels")
     errors: list[FieldError] = []

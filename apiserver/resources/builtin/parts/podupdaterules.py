@@ -18,7 +18,7 @@ from apiserver.resources.builtin.parts.topologyspread import spread_key_errors
 Spec = Mapping[str, Any]
 
 
-def rules_after(old: Object, *, is_pod: bool) -> PodRules:
+def rules_for_update(old: Object, *, is_pod: bool) -> PodRules:
     """Return the rules for what replaces a Pod or a template."""
     spec: Spec = old.get("spec") or {}
     context = spec.get("securityContext") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from apiserver.access.admission.chain import CREATE, Attributes, Chain, Plugin
+from apiserver.access.admission.chain import CREATE, AdmissionAttributes, AdmissionChain, Plugin
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
@@ -38,7 +38,7 @@ class Admission:
     def __init__(
         self, plugins: Iterable[Plugin], *objects: tuple[GroupVersionResource, Object]
     ) -> None:
-        self._chain = Chain(list(plugins), Objects(*objects))
+        self._chain = AdmissionChain(list(plugins), Objects(*objects))
 
     async def admit(
         self,
@@ -54,7 +54,7 @@ class Admission:
         warnings: list[str] = []
         shown = document if document is not None else old
         assert shown is not None
-        attributes = Attributes(
+        attributes = AdmissionAttributes(
             operation=operation,
             user=USER,
             gvk=GroupVersionKind(resource.group, resource.version, "Kind"),

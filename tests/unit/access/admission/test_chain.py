@@ -6,13 +6,19 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from apiserver.access.admission.chain import CREATE, DELETE, UPDATE, Attributes, Chain
+from apiserver.access.admission.chain import (
+    CREATE,
+    DELETE,
+    UPDATE,
+    AdmissionAttributes,
+    AdmissionChain,
+)
 from apiserver.access.admission.enabled_plugins import (
     ORDER,
-    Means,
-    UnknownPlugin,
+    PluginDependencies,
+    PluginFlagError,
+    build_plugins,
     enabled_plugins,
-    plugins_of,
 )
 from apiserver.access.authorization.modes import AlwaysAllow
 from apiserver.client.client import Client, Reader
@@ -38,27 +44,27 @@ class Appending:
 
 
 class Changing(Appending):
-    def mutate(self, attributes: Attributes, reader: Reader) -> Object | None:
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         assert attributes.object is not None
         return {**attributes.object, "by": [*attributes.object.get("by", []), self.name]}
 
 
 class Refusing(Appending):
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         assert attributes.object is not None
         self.log.append(f"{self.name} sees {attributes.object['by']}")
 
 
 class Waiting(Appending):
-    async def revise(self, attributes: Attributes, reader: Reader) -> Object | None:
+    async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         assert attributes.object is not None
         return {**attributes.object, "by": [*attributes.object.get("by", []), self.name]}
 
-    async def review(self, attributes: Attributes, reader: Reader) -> None:
+    async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         self.log.append(f"{self.name} is last")
 
 
-def attributes(**changes: object) -> Attributes:
+def attributes(**changes: object) -> AdmissionAttributes:
     members: dict[str, object] = {
         "operation": CREATE,
         "user": USER,
@@ -67,13 +73,13 @@ def attributes(**changes: object) -> Attributes:
         "object": named("p"),
         **changes,
     }
-    return Attributes(**members)  # type: ignore[arg-type]
+    return AdmissionAttributes(**members)  # type: ignore[arg-type]
 
 
 async def test_all_change_then_all_look_and_those_that_wait_come_last() -> None:
     log: list[str] = []
     plugins = [Waiting("w", log), Changing("a", log), Refusing("r", log), Changing("b", log)]
-    chain = Chain(plugins, Objects())
+    chain = AdmissionChain(plugins, Objects())
     asked = attributes()
     assert (await chain.mutate(asked))["by"] == ["a", "b", "w"]
     log.clear()
@@ -83,7 +89,7 @@ async def test_all_change_then_all_look_and_those_that_wait_come_last() -> None:
 
 def test_a_plugin_is_asked_once_what_it_handles() -> None:
     log: list[str] = []
-    chain = Chain([Changing("a", log)], Objects())
+    chain = AdmissionChain([Changing("a", log)], Objects())
     for _ in range(2):
         assert chain.mutates(CREATE, PODS, "")
         assert not chain.validates(CREATE, PODS, "")
@@ -138,14 +144,14 @@ def test_plugins_can_be_switched_off() -> None:
 def test_flags_that_make_no_sense_are_refused(
     enable: list[str], disable: list[str], message: str
 ) -> None:
-    with pytest.raises(UnknownPlugin) as refusal:
+    with pytest.raises(PluginFlagError) as refusal:
         enabled_plugins(enable, disable)
     assert str(refusal.value) == message
 
 
 def test_what_no_plugin_handles_costs_nothing() -> None:
-    means = Means(AlwaysAllow(), AsyncMock(Client))
-    chain = Chain(plugins_of(enabled_plugins((), ()), means), Objects())
+    dependencies = PluginDependencies(AlwaysAllow(), AsyncMock(Client))
+    chain = AdmissionChain(build_plugins(enabled_plugins((), ()), dependencies), Objects())
     assert not chain.mutates(UPDATE, MAPS, "")
     assert not chain.validates(UPDATE, MAPS, "")
     assert not chain.validates(CREATE, EVENTS, "")

@@ -24,14 +24,14 @@ from apiserver.access.admission.plugins.default_toleration_seconds import (
 )
 from apiserver.access.admission.plugins.limit_ranger import LimitRanger
 from apiserver.access.admission.plugins.namespace_lifecycle import (
-    ImmortalNamespaces,
     NamespaceLifecycle,
+    ProtectedNamespaces,
 )
 from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
     PersistentVolumeClaimResize,
 )
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
-from apiserver.access.admission.plugins.priority import OneDefaultPriority, PriorityOfPods
+from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.runtime_class import RuntimeClass
 from apiserver.access.admission.plugins.service_account import ServiceAccount
 from apiserver.access.admission.plugins.storage_object_in_use_protection import (
@@ -41,7 +41,7 @@ from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNod
 from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
-    Attributes,
+    AuthorizationAttributes,
     Decision,
 )
 from apiserver.machinery.builtin_resources import (
@@ -72,7 +72,7 @@ class Allowing:
     def __init__(self, verb: str, name: str) -> None:
         self._allowed = (verb, name)
 
-    async def authorize(self, attributes: Attributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
         asked = (attributes.verb, attributes.name)
         return ALLOWED if asked == self._allowed else NO_OPINION
 
@@ -109,7 +109,7 @@ async def test_nothing_new_in_a_namespace_that_is_missing_or_ends(
     ],
 )
 async def test_the_namespaces_of_the_system_stay(name: str, message: str | None) -> None:
-    admission = Admission([ImmortalNamespaces()])
+    admission = Admission([ProtectedNamespaces()])
     result, _ = await admission.admit(NAMESPACES, None, DELETE, old=named(name))
     assert result == message
 
@@ -322,7 +322,7 @@ COMPUTED = "must not be provided in pod spec; priority admission controller comp
 async def test_a_pod_is_as_important_as_its_class(
     spec: Object, classes: list[Any], expected: Any
 ) -> None:
-    result, _ = await Admission([PriorityOfPods()], *classes).admit(PODS, pod(**spec))
+    result, _ = await Admission([PodPriority()], *classes).admit(PODS, pod(**spec))
     if isinstance(expected, str):
         assert result == FORBIDDEN + expected
     else:
@@ -332,12 +332,12 @@ async def test_a_pod_is_as_important_as_its_class(
 
 async def test_an_update_keeps_the_priority() -> None:
     old = pod(priority=5, preemptionPolicy="Never")
-    result, _ = await Admission([PriorityOfPods()]).admit(PODS, pod(), UPDATE, old=old)
+    result, _ = await Admission([PodPriority()]).admit(PODS, pod(), UPDATE, old=old)
     assert result == old
 
 
 async def test_one_class_is_the_default() -> None:
-    admission = Admission([OneDefaultPriority()], LOW)
+    admission = Admission([SingleGlobalDefault()], LOW)
     other = {"metadata": {"name": "other"}, "value": 1, "globalDefault": True}
     refusal = (
         'priorityclasses.scheduling.k8s.io "other" is forbidden: PriorityClass low is already '

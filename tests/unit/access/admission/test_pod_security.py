@@ -8,9 +8,9 @@ import pytest
 
 from apiserver.access.admission.chain import UPDATE
 from apiserver.access.admission.plugins.pod_security import (
-    SecurityOfNamespaces,
-    SecurityOfPods,
-    SecurityOfWorkloads,
+    PodSecurityOfNamespaces,
+    PodSecurityOfPods,
+    PodSecurityOfWorkloads,
 )
 from apiserver.access.admission.plugins.pod_security.checks import violations
 from apiserver.access.admission.plugins.pod_security.policy import LATEST, Policy, policy_of
@@ -188,7 +188,7 @@ def test_labels_name_level_and_version(labels: dict[str, str], shown: str) -> No
 
 
 async def test_what_breaks_the_enforced_level_is_refused() -> None:
-    admission = Admission([SecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
+    admission = Admission([PodSecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
     result, _ = await admission.admit(PODS, pod(hostNetwork=True))
     assert result == (
         'pods "p" is forbidden: violates PodSecurity "baseline:latest": '
@@ -199,22 +199,22 @@ async def test_what_breaks_the_enforced_level_is_refused() -> None:
 async def test_what_breaks_the_level_to_warn_of_is_remarked_on() -> None:
     labels = namespace(warn="baseline", warn_version="v1.30")
     text = 'would violate PodSecurity "baseline:v1.30": host namespaces (hostNetwork=true)'
-    pods = Admission([SecurityOfPods()], (NAMESPACES, labels))
+    pods = Admission([PodSecurityOfPods()], (NAMESPACES, labels))
     assert (await pods.admit(PODS, pod(hostNetwork=True)))[1] == [text]
-    workloads = Admission([SecurityOfWorkloads()], (NAMESPACES, labels))
+    workloads = Admission([PodSecurityOfWorkloads()], (NAMESPACES, labels))
     deployment = named("d", spec={"template": pod(hostNetwork=True)})
     assert (await workloads.admit(DEPLOYMENTS, deployment))[1] == [text]
 
 
 async def test_an_update_of_something_else_is_no_matter() -> None:
-    admission = Admission([SecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
+    admission = Admission([PodSecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
     old, new = pod(hostNetwork=True), pod(hostNetwork=True, activeDeadlineSeconds=5)
     assert (await admission.admit(PODS, new, UPDATE, old=old))[0] == new
 
 
 async def test_labels_that_mean_nothing_are_refused() -> None:
     labelled = namespace(enforce="strictest", audit_version="soon")
-    result, _ = await Admission([SecurityOfNamespaces()]).admit(NAMESPACES, labelled)
+    result, _ = await Admission([PodSecurityOfNamespaces()]).admit(NAMESPACES, labelled)
     assert result == (
         f'Kind "ns" is invalid: [metadata.labels[{PREFIX}enforce]: Invalid value: "strictest": '
         f"must be one of privileged, baseline, restricted, metadata.labels[{PREFIX}audit-version]: "
@@ -224,7 +224,7 @@ async def test_labels_that_mean_nothing_are_refused() -> None:
 
 async def test_a_stricter_level_warns_of_pods_that_are_there() -> None:
     others = [(PODS, named(name, spec=pod(hostPID=True)["spec"])) for name in "abc"]
-    admission = Admission([SecurityOfNamespaces()], *others)
+    admission = Admission([PodSecurityOfNamespaces()], *others)
     new, old = namespace(enforce="baseline"), namespace()
     _, warnings = await admission.admit(NAMESPACES, new, UPDATE, old=old)
     assert warnings == [

@@ -8,9 +8,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.access.admission.plugins.resource_quota import TRIES, ResourceQuota
-from apiserver.client.client import Client, ObjectList
+from apiserver.client.client import Client, ListedObjects
 from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
 from apiserver.machinery.errors import Conflict, Forbidden
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
@@ -46,8 +46,8 @@ class Cluster:
         used: dict[str, str] = self.quotas[name]["status"]["used"]
         return used
 
-    async def _list(self, resource: GroupVersionResource, namespace: str) -> ObjectList:
-        return ObjectList(self.list(resource, namespace), "1")
+    async def _list(self, resource: GroupVersionResource, namespace: str) -> ListedObjects:
+        return ListedObjects(self.list(resource, namespace), "1")
 
     async def _update(self, resource: GroupVersionResource, quota: Object, part: str) -> Object:
         assert (resource, part) == (QUOTAS, "status")
@@ -86,8 +86,8 @@ def container(name: str, limits: dict[str, str] | None = None, **requests: str) 
 
 def write(
     resource: GroupVersionResource, document: Object, old: Object | None = None, **members: Any
-) -> Attributes:
-    return Attributes(
+) -> AdmissionAttributes:
+    return AdmissionAttributes(
         operation=CREATE if old is None else UPDATE,
         user=USER,
         gvk=GroupVersionKind("", "v1", "Kind"),
@@ -100,9 +100,9 @@ def write(
     )
 
 
-async def answer(cluster: Cluster, attributes: Attributes) -> str:
+async def answer(cluster: Cluster, attributes: AdmissionAttributes) -> str:
     try:
-        await ResourceQuota(cluster.client).review(attributes, cluster)
+        await ResourceQuota(cluster.client).validate_async(attributes, cluster)
     except Forbidden as refusal:
         return refusal.message.removeprefix('pods "p" is forbidden: ')
     return ""
@@ -219,7 +219,7 @@ def claim(size: str, **spec: Any) -> Object:
     ],
 )
 async def test_an_update_is_charged_for_what_it_adds(
-    write: Attributes, hard: str, used: str
+    write: AdmissionAttributes, hard: str, used: str
 ) -> None:
     cluster = Cluster(quota({hard: "10Gi"}))
     assert await answer(cluster, write) == ""
@@ -257,7 +257,7 @@ async def test_a_quota_that_changes_all_the_time_is_the_clients_concern() -> Non
 async def test_those_who_come_at_once_get_what_there_is_and_no_more() -> None:
     cluster = Cluster(quota({"pods": "10"}))
     plugin = ResourceQuota(cluster.client)
-    reviews = (plugin.review(write(PODS, pod()), cluster) for _ in range(50))
+    reviews = (plugin.validate_async(write(PODS, pod()), cluster) for _ in range(50))
     answers = await asyncio.gather(*reviews, return_exceptions=True)
     assert answers.count(None) == 10
     assert {type(refusal) for refusal in answers if refusal is not None} == {Forbidden}

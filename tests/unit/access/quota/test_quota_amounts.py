@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.access.quota.resource_totals import Tally, equal, increase
+from apiserver.access.quota.resource_totals import ResourceTotals, equal, increase
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from apiserver.access.quota.resource_totals import Tally, equal, increase
     ],
 )
 def test_amounts_add_up(amounts: list[dict[str, str]], expected: dict[str, str]) -> None:
-    tally = Tally()
+    tally = ResourceTotals()
     for each in amounts:
         tally.add(each)
     assert tally.amounts() == expected

@@ -85,7 +85,7 @@ def test_files_of_many_sorts_hold_public_keys(pem: bytes) -> None:
 
 def test_a_key_that_is_named_twice_counts_once() -> None:
     ring = KeyRing(private_pem(RSA), [public_pem(RSA), certificate_pem(RSA)])
-    assert [key.key_id for key in ring.checking] == [ring.signing.key_id]
+    assert [key.key_id for key in ring.verification_keys] == [ring.signing.key_id]
 
 
 @pytest.mark.parametrize("pem", [b"", b"nothing", public_pem(RSA)])

@@ -11,16 +11,16 @@ import jwt
 import pytest
 
 from apiserver.access.authentication.authenticator import BadCredential
-from apiserver.access.serviceaccounts.claims import Bound, Term
+from apiserver.access.serviceaccounts.claims import BoundObjects, TokenLifetime
 from apiserver.access.serviceaccounts.token_keys import KeyRing, new_private_pem
-from apiserver.access.serviceaccounts.tokens import Policy, ServiceAccountTokens
+from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenPolicy
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.times import Clock, format_seconds
 from apiserver.machinery.users import UserInfo
 
 ISSUER, VAULT = "https://issuer", "vault"
 NOW = 1_700_000_000
-POLICY = Policy((ISSUER,), (ISSUER,))
+POLICY = TokenPolicy((ISSUER,), (ISSUER,))
 KEY = new_private_pem()
 
 
@@ -84,11 +84,11 @@ def tokens_of(keys: KeyRing, cluster: Cluster, clock: Clock) -> ServiceAccountTo
 def issued(
     tokens: ServiceAccountTokens,
     cluster: Cluster,
-    bound: Bound | None = None,
+    bound: BoundObjects | None = None,
     audiences: tuple[str, ...] = (ISSUER,),
 ) -> str:
     account = cluster.objects["serviceaccounts", "n", "robot"]
-    return tokens.issue(account, bound or Bound(), Term(NOW, 3600), audiences)
+    return tokens.issue(account, bound or BoundObjects(), TokenLifetime(NOW, 3600), audiences)
 
 
 def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,7 +103,7 @@ async def test_a_token_says_whose_it_is_for_whom_and_how_long(
     tokens: ServiceAccountTokens, cluster: Cluster
 ) -> None:
     pod, node = cluster.add("pods", "p"), cluster.add("nodes", "w", "")
-    head, claims = read(issued(tokens, cluster, Bound(pod=pod, node=node)))
+    head, claims = read(issued(tokens, cluster, BoundObjects(pod=pod, node=node)))
     key = tokens.keys.signing
     assert head == {"alg": "ES256", "kid": key.key_id}
     token_id = claims.pop("jti")
@@ -121,14 +121,14 @@ async def test_a_token_says_whose_it_is_for_whom_and_how_long(
             "serviceaccount": {"name": "robot", "uid": "robot-uid"},
         },
     }
-    user = await tokens.authenticate(issued(tokens, cluster, Bound(pod=pod, node=node)))
+    user = await tokens.authenticate(issued(tokens, cluster, BoundObjects(pod=pod, node=node)))
     assert user is not None
     assert len(token_id) == 36
 
 
 async def test_its_bearer_is_the_account(tokens: ServiceAccountTokens, cluster: Cluster) -> None:
     pod, node = cluster.add("pods", "p"), cluster.add("nodes", "w", "")
-    token = issued(tokens, cluster, Bound(pod=pod, node=node))
+    token = issued(tokens, cluster, BoundObjects(pod=pod, node=node))
     token_id = read(token)[1]["jti"]
     prefix = "authentication.kubernetes.io/"
     assert await tokens.authenticate(token) == UserInfo(
@@ -191,7 +191,7 @@ async def test_a_bound_token_ends_with_what_it_is_bound_to(
     tokens: ServiceAccountTokens, cluster: Cluster, plural: str, member: str, namespace: str
 ) -> None:
     document = cluster.add(plural, "x", namespace)
-    token = issued(tokens, cluster, Bound(**{member: document}))
+    token = issued(tokens, cluster, BoundObjects(**{member: document}))
     assert await tokens.authenticate(token) is not None
     cluster.add(plural, "x", namespace, uid="another")
     with pytest.raises(BadCredential, match=f"^{member} UID"):
@@ -205,7 +205,7 @@ async def test_what_is_being_deleted_keeps_its_tokens_for_a_minute(
     tokens: ServiceAccountTokens, cluster: Cluster, clock: Hands
 ) -> None:
     pod = cluster.add("pods", "p", deletionTimestamp=format_seconds(NOW))
-    token = issued(tokens, cluster, Bound(pod=pod))
+    token = issued(tokens, cluster, BoundObjects(pod=pod))
     clock.now = NOW + 60
     assert await tokens.authenticate(token) is not None
     clock.now = NOW + 61
@@ -217,7 +217,7 @@ async def test_the_node_of_a_pod_may_go_before_it(
     tokens: ServiceAccountTokens, cluster: Cluster
 ) -> None:
     pod = cluster.add("pods", "p")
-    token = issued(tokens, cluster, Bound(pod=pod, node={"metadata": {"name": "gone"}}))
+    token = issued(tokens, cluster, BoundObjects(pod=pod, node={"metadata": {"name": "gone"}}))
     user = await tokens.authenticate(token)
     assert user is not None
     assert user.extra["authentication.kubernetes.io/node-name"] == ("gone",)
@@ -298,7 +298,7 @@ async def test_what_is_no_token_of_the_issuer_is_left_to_others(
 
 async def test_a_token_of_another_issuer_is_left_to_others(cluster: Cluster, clock: Hands) -> None:
     other = ServiceAccountTokens(
-        KeyRing(KEY), Policy(("https://other",), (ISSUER,)), cluster, cluster.refresh, clock
+        KeyRing(KEY), TokenPolicy(("https://other",), (ISSUER,)), cluster, cluster.refresh, clock
     )
     token = issued(other, cluster)
     assert await tokens_of(KeyRing(KEY), cluster, clock).authenticate(token) is None

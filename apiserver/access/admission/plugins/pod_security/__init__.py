@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, Attributes
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.access.admission.plugins.pod_security.checks import Violation, violations
 from apiserver.access.admission.plugins.pod_security.policy import (
     ENFORCE,
@@ -45,7 +45,7 @@ _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _WRITES: Final = (CREATE, UPDATE)
 
 
-class SecurityOfPods:
+class PodSecurityOfPods:
     """Refuses Pods that may do more than their namespace allows, and warns of others."""
 
     name = NAME
@@ -57,7 +57,7 @@ class SecurityOfPods:
             return not subresource
         return operation == UPDATE and subresource in ("", "ephemeralcontainers")
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         pod, old = attributes.object, attributes.old_object
         labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
         if pod is None or not labels or (old is not None and not _is_significant(pod, old)):
@@ -71,7 +71,7 @@ class SecurityOfPods:
         _warn(attributes, policy_of(labels, WARN), pod)
 
 
-class SecurityOfWorkloads:
+class PodSecurityOfWorkloads:
     """Warns of workloads whose Pods would break a rule."""
 
     name = NAME
@@ -80,7 +80,7 @@ class SecurityOfWorkloads:
         known = (resource.group, resource.resource) in _TEMPLATES
         return known and operation in _WRITES and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         template: Any = attributes.object
         for member in _TEMPLATES[attributes.gvr.group, attributes.gvr.resource]:
             template = (template or {}).get(member)
@@ -89,7 +89,7 @@ class SecurityOfWorkloads:
             _warn(attributes, policy_of(labels, WARN), template)
 
 
-class SecurityOfNamespaces:
+class PodSecurityOfNamespaces:
     """Refuses labels that mean nothing, and warns of Pods that a stricter level would refuse."""
 
     name = NAME
@@ -97,7 +97,7 @@ class SecurityOfNamespaces:
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == NAMESPACES and operation in _WRITES and not subresource
 
-    def validate(self, attributes: Attributes, reader: Reader) -> None:
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         labels, before = _labels(attributes.object), _labels(attributes.old_object)
         errors = complaints(labels)
         if errors and errors != complaints(before):
@@ -123,13 +123,13 @@ def _details(broken: list[Violation]) -> str:
     return ", ".join(v.reason + (f" ({v.detail})" if v.detail else "") for v in broken)
 
 
-def _warn(attributes: Attributes, policy: Policy, pod: Object) -> None:
+def _warn(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
     broken = _broken(policy, pod)
     if broken:
         attributes.warn(f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}")
 
 
-def _warn_of_existing(attributes: Attributes, policy: Policy, reader: Reader) -> None:
+def _warn_of_existing(attributes: AdmissionAttributes, policy: Policy, reader: Reader) -> None:
     by_reasons: dict[str, list[str]] = {}
     for pod in reader.list(PODS, attributes.name):
         broken = _broken(policy, pod)

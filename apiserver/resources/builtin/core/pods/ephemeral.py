@@ -13,7 +13,7 @@ from apiserver.resources.builtin.parts.podannotations import (
     validate_annotation_changes,
 )
 from apiserver.resources.builtin.parts.podrules import annotations_of
-from apiserver.resources.builtin.parts.podupdaterules import rules_after
+from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 
 _MEMBER = "ephemeralContainers"
 _PATH = f"spec.{_MEMBER}"
@@ -32,7 +32,7 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
     annotations = annotations_of(old)
     if MIRROR in annotations:
         return [forbidden("", "static pods do not support ephemeral containers")]
-    errors = validate_pod(pod, rules_after(old, is_pod=True))
+    errors = validate_pod(pod, rules_for_update(old, is_pod=True))
     path = "metadata.annotations"
     errors += validate_annotation_changes(annotations_of(pod), annotations, path)
     there = {container["name"]: container for container in pod["spec"].get(_MEMBER) or ()}

@@ -10,10 +10,10 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.pods.changes import spec_difference
 from apiserver.resources.builtin.core.pods.rules import validate_pod
 from apiserver.resources.builtin.parts.podannotations import MIRROR
-from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
+from apiserver.resources.builtin.parts.poddisabledfields import drop_disabled_spec_fields
 from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import annotations_of
-from apiserver.resources.builtin.parts.podupdaterules import rules_after
+from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.resources import COMPUTE
 from apiserver.resources.builtin.parts.windows import WINDOWS
 
@@ -37,7 +37,7 @@ def prepare(pod: Object, old: Object) -> Object:
                 pairs = zip(before[part], spec[part], strict=True)
                 changed[part] = [_taking(mine, its, _RESIZED) for mine, its in pairs]
         spec = changed
-    spec = without_disabled(spec, before)
+    spec = drop_disabled_spec_fields(spec, before)
     return {**old, "metadata": pod["metadata"], "spec": spec}
 
 
@@ -57,7 +57,7 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
     spec, before = pod["spec"], old["spec"]
     if (before.get("os") or {}).get("name") == WINDOWS:
         return [forbidden("", "windows pods cannot be resized")]
-    errors = validate_pod(pod, rules_after(old, is_pod=True))
+    errors = validate_pod(pod, rules_for_update(old, is_pod=True))
     quality = pod["status"].get("qosClass", "")
     if (old["status"].get("qosClass") or qos_class(before)) != qos_class(spec):
         detail = "Pod QOS Class may not change as a result of resizing"

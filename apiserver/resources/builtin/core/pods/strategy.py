@@ -20,10 +20,10 @@ from apiserver.resources.builtin.core.pods.rules import validate_pod
 from apiserver.resources.builtin.fields import flag, path, paths
 from apiserver.resources.builtin.parts.podannotations import validate_agreement
 from apiserver.resources.builtin.parts.poddefaults import default_pod, default_spec
-from apiserver.resources.builtin.parts.poddisabledfields import without_disabled
+from apiserver.resources.builtin.parts.poddisabledfields import drop_disabled_spec_fields
 from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import OF_POD, annotations_of
-from apiserver.resources.builtin.parts.podupdaterules import rules_after
+from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
 from apiserver.resources.strategy import Strategy, Update
 
@@ -81,7 +81,7 @@ class PodStrategy(Strategy):
             status.match_addresses(document["status"])
 
     def prepare_for_create(self, document: Object) -> Object:
-        spec = without_disabled(document["spec"])
+        spec = drop_disabled_spec_fields(document["spec"])
         labels = document["metadata"].get("labels") or {}
         spec = creation.with_selected_labels(spec, labels)
         state: dict[str, Any] = {"phase": "Pending", "qosClass": qos_class(spec)}
@@ -112,11 +112,11 @@ class PodStrategy(Strategy):
         return warnings + warnings_for_pod(document, "", is_template=False)
 
     def prepare_for_update(self, document: Object, old: Object) -> Object:
-        spec = without_disabled(document["spec"], old["spec"])
+        spec = drop_disabled_spec_fields(document["spec"], old["spec"])
         return {**document, "spec": spec, "status": old.get("status", {})}
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        errors = validate_pod(document, rules_after(old, is_pod=True))
+        errors = validate_pod(document, rules_for_update(old, is_pod=True))
         return errors + validate_changes(document, old)
 
     def warnings_on_update(self, document: Object, old: Object) -> list[str]:
