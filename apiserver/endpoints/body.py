@@ -22,11 +22,11 @@ from apiserver.schema.structtypes import StructType
 from apiserver.schema.wire import ProtobufError
 
 LIMIT = 3 * 1024 * 1024
-_EXCERPT = 30
+_EXCERPT_BYTES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedBody:
     """An object as its kind has it, and what was wrong with the document."""
 
     document: Object
@@ -71,7 +71,7 @@ async def _tell_to_continue(request: web.BaseRequest) -> None:
         request.writer.output_size = 0
 
 
-def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decoded:
+def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> DecodedBody:
     """Read an object of ``kind``, which an endpoint expects. Raises BadRequest."""
     duplicates: list[str] = []
     try:
@@ -89,7 +89,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
             f"the API version in the data ({decoded.kind.api_version}) does not match the "
             f"expected API version ({kind.api_version})"
         )
-    return Decoded(_with_kind(kind, decoded.object), [*duplicates, *decoded.problems])
+    return DecodedBody(_with_kind(kind, decoded.object), [*duplicates, *decoded.problems])
 
 
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
@@ -105,7 +105,7 @@ def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
     return document, [f"duplicate field {quote(field)}" for field in fields]
 
 
-def strict_refusal(decoded: Decoded, kind: GroupVersionKind) -> BadRequest:
+def strict_decoding_error(decoded: DecodedBody, kind: GroupVersionKind) -> BadRequest:
     """Return the refusal of a document with unknown or duplicate fields."""
     return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
 
@@ -144,8 +144,8 @@ def _unrecognised(kind: GroupVersionKind, cause: str, data: bytes) -> BadRequest
 def _excerpt(data: bytes) -> str:
     if not data:
         return "<empty>"
-    cut = " ..." if len(data) > _EXCERPT else ""
-    head = data[:_EXCERPT]
+    cut = " ..." if len(data) > _EXCERPT_BYTES else ""
+    head = data[:_EXCERPT_BYTES]
     if data.startswith(b"{"):
         return head.decode("utf-8", "replace") + cut
     return head.hex() + cut

@@ -1,4 +1,4 @@
-"""Reply: a response whose body is at hand, written with its head in one piece.
+"""BufferedResponse: a response whose body is at hand, written with its head in one piece.
 
 Nearly every answer is one, so it is what aiohttp asks of a response and nothing else: no cookies,
 no compression, no header that somebody has to look up before it is written.
@@ -21,7 +21,7 @@ _LINES: Final = {
 _HIGH_WATER: Final = 64 * 1024
 
 
-class Reply:
+class BufferedResponse:
     """Status, headers and body; what every answer says besides is added when it is written."""
 
     __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
@@ -74,6 +74,6 @@ def _date() -> bytes:
     return known
 
 
-def reply(status: int, body: bytes, media_type: str) -> web.StreamResponse:
+def buffered_response(status: int, body: bytes, media_type: str) -> web.StreamResponse:
     """Return a response with a body that is at hand."""
-    return cast("web.StreamResponse", Reply(status, body, media_type))
+    return cast("web.StreamResponse", BufferedResponse(status, body, media_type))

@@ -29,7 +29,7 @@ IDLE_SECONDS: Final = 90.0
 STALLED_SECONDS: Final = 60.0
 
 # How much of what is diverted may wait for whoever takes it.
-_MOST_DIVERTED: Final = 64 * 1024
+_MOST_HIJACKED: Final = 64 * 1024
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _REFUSED_HEAD: Final = (
     b"HTTP/1.1 %(text)b\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -41,7 +41,13 @@ class Connection(web.RequestHandler):
     """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
 
     __slots__ = (
-        "_certificate", "_diverted", "_head", "_request", "_stalled", "busy", "reader",
+        "_certificate",
+        "_head",
+        "_hijacked",
+        "_request",
+        "_stalled",
+        "busy",
+        "reader",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,7 +63,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._certificate: Certificate | None = None
-        self._diverted: asyncio.StreamWriter | None = None
+        self._hijacked: asyncio.StreamWriter | None = None
         self._head = 0
         self._request: web.BaseRequest | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -79,9 +85,9 @@ class Connection(web.RequestHandler):
             self._certificate = Certificate(peer["subject"], der)
 
     def data_received(self, data: bytes) -> None:
-        if self._diverted is not None:
-            self._diverted.write(data)
-            self._hold_back(self._diverted)
+        if self._hijacked is not None:
+            self._hijacked.write(data)
+            self._hold_back(self._hijacked)
             return
         request = self._request
         if not self.busy and (request is None or request.content.is_eof()):
@@ -93,8 +99,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         reader = self.reader
-        if self._diverted is not None:
-            self._diverted.close()
+        if self._hijacked is not None:
+            self._hijacked.close()
         if self._stalled is not None:
             self._stalled.cancel()
         super().connection_lost(exc)
@@ -113,9 +119,9 @@ class Connection(web.RequestHandler):
             self._stalled.cancel()
             self._stalled = None
 
-    def divert(self, writer: asyncio.StreamWriter) -> None:
+    def hijack(self, writer: asyncio.StreamWriter) -> None:
         """Let what the client sends from now on go elsewhere, as it is."""
-        self._diverted = writer
+        self._hijacked = writer
 
     async def drained(self) -> None:
         """Return when the client has taken most of what it was sent."""
@@ -123,7 +129,7 @@ class Connection(web.RequestHandler):
 
     def _hold_back(self, writer: asyncio.StreamWriter) -> None:
         transport = self.transport
-        if transport is None or writer.transport.get_write_buffer_size() < _MOST_DIVERTED:
+        if transport is None or writer.transport.get_write_buffer_size() < _MOST_HIJACKED:
             return
         transport.pause_reading()
         draining = asyncio.ensure_future(writer.drain())
@@ -134,7 +140,7 @@ class Connection(web.RequestHandler):
 
         draining.add_done_callback(resume)
 
-    def opened(self, request: web.BaseRequest) -> None:
+    def request_started(self, request: web.BaseRequest) -> None:
         """Note that the head of a request has been read."""
         self._request = request
         self._head = 0

@@ -6,7 +6,7 @@ import logging
 
 from aiohttp import web
 
-from apiserver.endpoints.buffered_response import reply
+from apiserver.endpoints.buffered_response import buffered_response
 from apiserver.endpoints.negotiation import YAML, error_media_type
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import InternalError, StatusError
@@ -31,7 +31,7 @@ def error_response(error: StatusError, accept: str) -> web.StreamResponse:
     body = error.status()
     media_type = error_media_type(accept) if accept else "application/json"
     data = dump_yaml(body) if media_type == YAML else dump_json(body) + b"\n"
-    response = reply(error.code, data, media_type)
+    response = buffered_response(error.code, data, media_type)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -39,6 +39,6 @@ def error_response(error: StatusError, accept: str) -> web.StreamResponse:
 
 def plain_not_found() -> web.StreamResponse:
     """Write the answer for a path that belongs to no API group."""
-    response = reply(404, b"404 page not found\n", "text/plain; charset=utf-8")
+    response = buffered_response(404, b"404 page not found\n", "text/plain; charset=utf-8")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from multidict import istr
 
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 
 _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")
@@ -20,17 +20,17 @@ _MAX_WARNINGS: Final = 4096
 _CUT_WARNING: Final = 256
 
 
-def complete(exchange: Exchange, response: web.StreamResponse) -> None:
+def add_common_headers(request: Request, response: web.StreamResponse) -> None:
     """Add to a response, before it is sent, what it must say besides its body."""
     headers = response.headers
-    given = exchange.http.headers.get(_AUDIT_ID)
+    given = request.http.headers.get(_AUDIT_ID)
     headers[_AUDIT_ID] = given if given and given.isascii() and given.isprintable() else random_id()
     if _CACHE_CONTROL not in headers:
         headers[_CACHE_CONTROL] = "no-cache, private"
     # aiohttp would name itself and Python, with their versions.
     headers[_SERVER] = "apiserver"
-    if exchange.warnings:
-        for header in warning_headers(exchange.warnings):
+    if request.warnings:
+        for header in warning_headers(request.warnings):
             headers.add(_WARNING, header)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 Check = Callable[[], Awaitable[None]]
 
 ENDPOINTS = ("healthz", "livez", "readyz")
-_PATIENCE = 2.0
+_TIMEOUT_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Health:
 async def _failure(name: str, check: Check) -> str:
     """Run a check; return why it failed, ``""`` where it did not."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             await check()
     except (Unhealthy, TimeoutError) as error:
         failure = str(error) or "it took too long"

@@ -1,4 +1,4 @@
-"""Entrance: where a request that aiohttp has parsed comes in."""
+"""HTTPServer: where a http that aiohttp has parsed comes in."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.request import Handler, open_exchange
+from apiserver.endpoints.request import Handler, parse_request
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 
 _LAST_SECONDS: Final = 0.25
 
 
-class Entrance:
+class HTTPServer:
     """Takes the requests of all connections to ``handler``."""
 
     def __init__(self, handler: Handler) -> None:
@@ -29,14 +29,14 @@ class Entrance:
         self._drained: asyncio.Future[None] | None = None
         self.server = web.Server(
             cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", self._handle),
-            request_factory=self._request,
+            request_factory=self._make_request,
         )
 
     def connect(self) -> Connection:
         """Return the protocol of a new connection."""
         return Connection(self.server, self._loop)
 
-    def _request(
+    def _make_request(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
@@ -44,9 +44,9 @@ class Entrance:
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
-        request = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
-        cast("Connection", protocol).opened(request)
-        return request
+        http = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
+        cast("Connection", protocol).request_started(http)
+        return http
 
     async def drain(self, seconds: float) -> None:
         """Take no more requests, and let those under way end within ``seconds``."""
@@ -59,12 +59,12 @@ class Entrance:
         # What is left are answers on their way, and requests that have had their time.
         await self.server.shutdown(_LAST_SECONDS)
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("Connection", request.protocol)
+    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", http.protocol)
         connection.busy = True
         self._open += 1
         try:
-            response = await self._answer(request, connection)
+            response = await self._answer(http, connection)
             if self._drained is not None:
                 connection.close()
                 if not response.prepared:
@@ -76,15 +76,15 @@ class Entrance:
             if self._drained is not None and not self._open and not self._drained.done():
                 self._drained.set_result(None)
 
-    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+    async def _answer(self, http: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         try:
-            exchange = open_exchange(request)
+            request = parse_request(http)
         except ValueError:
             return web.Response(status=400, text="400 Bad Request")
-        if exchange.verb not in _READS:
-            return await self._handler(exchange)
-        connection.reader = request.task
+        if request.verb not in _READS:
+            return await self._handler(request)
+        connection.reader = http.task
         try:
-            return await self._handler(exchange)
+            return await self._handler(request)
         finally:
             connection.reader = None

@@ -1,8 +1,8 @@
-"""Long lists: encoded a few items at a time, so that others are answered meanwhile.
+"""Encodes long lists a few items at a time, so that other requests are served in between.
 
-What is written is byte for byte what the encoder of the whole document would write. The document is
-encoded with no items and cut where they belong; items are encoded as lists of a few, and what they
-are wrapped in is taken off.
+The output is byte for byte what the encoder of the whole document would write. The document is
+encoded with an empty list and cut where the items belong; items are encoded as short lists, whose
+brackets are then removed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from apiserver.registry.turns import Turn, few_at_a_time
 # To encode takes much longer than to look at something.
 _FEW: Final = 10
 
-Show = Callable[[Sequence[Stored]], list[Any]]
+Render = Callable[[Sequence[Stored]], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ListFormat:
     """How a document is written with its items apart: ``empty`` is how a list without items is."""
 
     dump: Callable[[Any], bytes]
@@ -47,17 +47,17 @@ def _deeper(data: bytes) -> bytes:
     return b"  " + data[2:-2].replace(b"\n", b"\n  ")
 
 
-COMPACT: Final = Form(
+COMPACT: Final = ListFormat(
     dump_json, b'"%b":[]', b'"%b":[', b"]", b",", lambda data: data[1:-1], end=b"\n"
 )
-INDENTED: Final = Form(
+INDENTED: Final = ListFormat(
     dump_json_indented, b'"%b": []', b'"%b": [\n', b"\n  ]", b",\n", _deeper
 )
-AS_YAML: Final = Form(dump_yaml, b"%b: []\n", b"%b:\n", b"", b"", lambda data: data)
+AS_YAML: Final = ListFormat(dump_yaml, b"%b: []\n", b"%b:\n", b"", b"", lambda data: data)
 
 
-async def encoded(
-    document: dict[str, Any], member: str, items: Sequence[Stored], show: Show, form: Form
+async def encode_list(
+    document: dict[str, Any], member: str, items: Sequence[Stored], show: Render, form: ListFormat
 ) -> list[bytes]:
     """Return the parts of a document whose ``member`` is made of items. Raises Corrupt."""
     head, tail = form.frame({**document, member: []}, member)
@@ -72,7 +72,7 @@ async def encoded(
     return parts
 
 
-class AsStored:
+class SerializedList:
     """A list whose items are sent as they are kept: made while it is sent, whenever it is sent."""
 
     def __init__(self, document: dict[str, Any], items: Sequence[Stored]) -> None:
@@ -87,7 +87,7 @@ class AsStored:
             separator = b","
         yield self._tail if self._items else self._head + self._tail
 
-    def joined(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return all of it, which should not be much."""
         return self._head + b",".join([stored.item for stored in self._items]) + self._tail
 

@@ -1,7 +1,7 @@
-"""Paths that are about no resource: discovery, OpenAPI, version, health, metrics, issuer's keys.
+"""Paths that name no resource: discovery, OpenAPI, version, health, metrics, the issuer's keys.
 
-Which methods they take differs, as it does upstream: those that are routed as the API is take GET
-alone, the others do not ask. A handler returns ``None`` for a path that it does not know.
+The methods that they accept differ, as they do upstream: paths that upstream routes like the API
+accept only GET, the others accept any method. A handler returns ``None`` for an unknown path.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ import asyncio
 import html
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from apiserver.endpoints import discovery, health
 from apiserver.endpoints.errors import plain_not_found
+from apiserver.endpoints.health import Health
+from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.negotiation import (
     AGGREGATED,
     JSON,
@@ -25,19 +28,15 @@ from apiserver.endpoints.negotiation import (
     negotiate_discovery,
     negotiate_openapi,
 )
-from apiserver.endpoints.openapi import Document
-from apiserver.endpoints.payloads import SLICE, Slices
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.openapi.document import Document
+from apiserver.endpoints.openapi.service import OpenAPIService
+from apiserver.endpoints.payloads import SLICE, SlicedPayload
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented
 from apiserver.machinery.errors import MethodNotSupported, NotFound
+from apiserver.resources.catalog import Catalog
 from apiserver.version import VERSION
-
-if TYPE_CHECKING:
-    from apiserver.endpoints.routes import Router
-    from apiserver.resources.catalog import Catalog
-
-DocumentHandler = Callable[["Router", Exchange, str], Awaitable[web.StreamResponse | None]]
 
 TEXT: Final = "text/plain; charset=utf-8"
 _YEAR: Final = 365 * 24 * 3600
@@ -60,21 +59,41 @@ _PATHS: Final = (
 )  # fmt: skip
 
 
-async def handle(router: Router, exchange: Exchange) -> web.StreamResponse:
-    """Answer one of these paths."""
-    root, _, rest = exchange.info.path[1:].partition("/")
-    handler = _HANDLERS.get(root)
-    response = await handler(router, exchange, rest) if handler else None
-    return response or plain_not_found()
+@dataclass(frozen=True, slots=True)
+class NonResourcePaths:
+    """The parts of a server that non-resource paths show.
+
+    ``address`` is the server's own as ``HOST:PORT``; ``issuer`` maps the paths of OpenID Connect
+    Discovery to their documents.
+    """
+
+    catalog: Catalog
+    health: Health
+    metrics: Metrics
+    openapi: OpenAPIService
+    address: str
+    issuer: Mapping[str, bytes]
+
+    async def handle(self, request: Request) -> web.StreamResponse:
+        """Answer a request for a non-resource path."""
+        root, _, rest = request.info.path[1:].partition("/")
+        handler = _HANDLERS.get(root)
+        response = await handler(self, request, rest) if handler else None
+        return response or plain_not_found()
 
 
-async def _index(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
+NonResourceHandler = Callable[
+    [NonResourcePaths, Request, str], Awaitable[web.StreamResponse | None]
+]
+
+
+async def _index(paths: NonResourcePaths, request: Request, rest: str) -> web.StreamResponse | None:
     if rest:
         return None
-    paths = {*_PATHS, *router.issuer, *_group_paths(router.registry.catalog)}
-    for endpoint, checks in router.health.checks.items():
-        paths |= {f"/{endpoint}", *(f"/{endpoint}/{name}" for name in checks)}
-    return send_bytes(exchange, dump_json_indented({"paths": sorted(paths)}))
+    served = {*_PATHS, *paths.issuer, *_group_paths(paths.catalog)}
+    for endpoint, checks in paths.health.checks.items():
+        served |= {f"/{endpoint}", *(f"/{endpoint}/{name}" for name in checks)}
+    return send_bytes(request, dump_json_indented({"paths": sorted(served)}))
 
 
 def _group_paths(catalog: Catalog) -> list[str]:
@@ -89,69 +108,73 @@ def _group_paths(catalog: Catalog) -> list[str]:
     ]
 
 
-async def _health(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
-    endpoint, slash, name = exchange.info.path[1:].partition("/")
+async def _health(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
+    endpoint, slash, name = request.info.path[1:].partition("/")
     if slash:
-        if not router.health.knows(endpoint, name):
+        if not paths.health.knows(endpoint, name):
             return None
-        report = await router.health.single(endpoint, name)
+        report = await paths.health.single(endpoint, name)
     else:
-        report = await router.health.report(
+        report = await paths.health.report(
             endpoint,
-            verbose="verbose" in exchange.query,
-            excluded=exchange.query.get("exclude", ()),
+            verbose="verbose" in request.query,
+            excluded=request.query.get("exclude", ()),
         )
-    response = send_bytes(exchange, report.text.encode(), report.status, TEXT)
+    response = send_bytes(request, report.text.encode(), report.status, TEXT)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-async def _core(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse:
-    _only_get(exchange)
+async def _core(paths: NonResourcePaths, request: Request, rest: str) -> web.StreamResponse:
+    _only_get(request)
     version = rest.rstrip("/")
     if version:
-        return _resource_list(router, exchange, "", version)
-    return _group_list(router, exchange, discovery.api_versions(router.address), core=True)
+        return _resource_list(paths, request, "", version)
+    return _group_list(paths, request, discovery.api_versions(paths.address), core=True)
 
 
-async def _groups(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
-    catalog = router.registry.catalog
+async def _groups(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
+    catalog = paths.catalog
     group, _, version = rest.rstrip("/").partition("/")
     if not group:
-        return _group_list(router, exchange, discovery.api_group_list(catalog), core=False)
+        return _group_list(paths, request, discovery.api_group_list(catalog), core=False)
     if not catalog.has_group(group):
         return None
     if not version:
         document = discovery.api_group(catalog, group)
-        return send_document(exchange, negotiate(exchange.header("Accept")), document)
+        return send_document(request, negotiate(request.header("Accept")), document)
     if catalog.has_builtin_group(group):
-        _only_get(exchange)
+        _only_get(request)
     elif not catalog.resources(group, version):
         return None
-    return _resource_list(router, exchange, group, version)
+    return _resource_list(paths, request, group, version)
 
 
 def _resource_list(
-    router: Router, exchange: Exchange, group: str, version: str
+    paths: NonResourcePaths, request: Request, group: str, version: str
 ) -> web.StreamResponse:
-    document = discovery.api_resource_list(router.registry.catalog, group, version)
+    document = discovery.api_resource_list(paths.catalog, group, version)
     if document is None:
         raise NotFound.path()
-    return send_document(exchange, negotiate(exchange.header("Accept")), document)
+    return send_document(request, negotiate(request.header("Accept")), document)
 
 
 def _group_list(
-    router: Router, exchange: Exchange, plain: dict[str, Any], *, core: bool
+    paths: NonResourcePaths, request: Request, plain: dict[str, Any], *, core: bool
 ) -> web.StreamResponse:
-    representation = negotiate_discovery(exchange.header("Accept"))
+    representation = negotiate_discovery(request.header("Accept"))
     if representation.transform != AGGREGATED:
-        return send_document(exchange, representation, plain)
-    catalog = router.registry.catalog
+        return send_document(request, representation, plain)
+    catalog = paths.catalog
     data, tag = catalog.derived(("aggregated", core), lambda: _aggregated(catalog, core=core))
     headers = {"ETag": f'"{tag}"', "Vary": "Accept", "Cache-Control": "public"}
-    if _has(exchange, tag):
+    if _has(request, tag):
         return web.Response(status=304, headers=headers)
-    response = send_bytes(exchange, data, media_type=_AGGREGATED_TYPE)
+    response = send_bytes(request, data, media_type=_AGGREGATED_TYPE)
     response.headers.update(headers)
     return response
 
@@ -161,69 +184,71 @@ def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
     return data + b"\n", discovery.etag(data)
 
 
-async def _openapi(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
+async def _openapi(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
     version, _, name = rest.partition("/")
     if version == "v2":
-        return None if name else await _openapi_v2(router, exchange)
+        return None if name else await _openapi_v2(paths, request)
     if version != "v3":
         return None
     if not name:
-        return await _tagged(exchange, await router.openapi.v3_index(), TEXT)
-    document = await router.openapi.v3(name)
+        return await _tagged(request, await paths.openapi.v3_index(), TEXT)
+    document = await paths.openapi.v3(name)
     if document is None:
         return web.Response(status=404)
-    wanted = exchange.query.get("hash", [""])[0]
+    wanted = request.query.get("hash", [""])[0]
     if wanted and wanted != document.etag:
         return _moved(f"/openapi/v3/{name}?hash={document.etag}")
-    response = await _negotiated(exchange, document)
+    response = await _negotiated(request, document)
     if wanted:
         response.headers["Cache-Control"] = "public, immutable"
         response.headers["Expires"] = formatdate(time.time() + _YEAR, usegmt=True)
     return response
 
 
-async def _openapi_v2(router: Router, exchange: Exchange) -> web.StreamResponse:
-    wanted = negotiate_openapi(exchange.header("Accept"), _OPENAPI_V2_TYPES)
+async def _openapi_v2(paths: NonResourcePaths, request: Request) -> web.StreamResponse:
+    wanted = negotiate_openapi(request.header("Accept"), _OPENAPI_V2_TYPES)
     if wanted == JSON:
-        return await _varying(exchange, await router.openapi.v2(), JSON)
+        return await _varying(request, await paths.openapi.v2(), JSON)
     if not wanted:
         return web.Response(status=406)
-    return await _varying(exchange, await router.openapi.v2_protobuf(), _OPENAPI_V2_PROTOBUF)
+    return await _varying(request, await paths.openapi.v2_protobuf(), _OPENAPI_V2_PROTOBUF)
 
 
-async def _negotiated(exchange: Exchange, document: Document) -> web.StreamResponse:
-    if not negotiate_openapi(exchange.header("Accept")):
+async def _negotiated(request: Request, document: Document) -> web.StreamResponse:
+    if not negotiate_openapi(request.header("Accept")):
         return web.Response(status=406)
-    return await _varying(exchange, document, JSON)
+    return await _varying(request, document, JSON)
 
 
-async def _varying(exchange: Exchange, document: Document, media_type: str) -> web.StreamResponse:
-    response = await _tagged(exchange, document, media_type)
+async def _varying(request: Request, document: Document, media_type: str) -> web.StreamResponse:
+    response = await _tagged(request, document, media_type)
     response.headers.add("Vary", "Accept")
     return response
 
 
-async def _tagged(exchange: Exchange, document: Document, media_type: str) -> web.StreamResponse:
+async def _tagged(request: Request, document: Document, media_type: str) -> web.StreamResponse:
     headers = {"ETag": f'"{document.etag}"'}
-    if _has(exchange, document.etag):
+    if _has(request, document.etag):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = media_type
-    if len(document.compressed) >= _SMALL and "gzip" in _encodings(exchange):
+    if len(document.compressed) >= _SMALL and "gzip" in _encodings(request):
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
         return web.Response(body=document.compressed, headers=headers)
     if document.size <= SLICE:
         return web.Response(body=document.plain(), headers=headers)
     plain = await asyncio.to_thread(document.plain)
-    return web.Response(body=Slices([plain], len(plain), media_type), headers=headers)
+    return web.Response(body=SlicedPayload([plain], len(plain), media_type), headers=headers)
 
 
-def _encodings(exchange: Exchange) -> list[str]:
-    return [bare(each) for each in exchange.header("Accept-Encoding").split(",")]
+def _encodings(request: Request) -> list[str]:
+    return [bare(each) for each in request.header("Accept-Encoding").split(",")]
 
 
-def _has(exchange: Exchange, tag: str) -> bool:
+def _has(request: Request, tag: str) -> bool:
     """Tell whether the client has the document of this tag already."""
-    header = exchange.header("If-None-Match")
+    header = request.header("If-None-Match")
     known = [each.strip().removeprefix("W/") for each in header.split(",")]
     return "*" in known or f'"{tag}"' in known
 
@@ -234,37 +259,43 @@ def _moved(location: str) -> web.StreamResponse:
     return web.Response(status=301, body=body.encode(), headers=headers)
 
 
-async def _version(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
+async def _version(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
     if rest:
         return None
-    _only_get(exchange)
-    return send_bytes(exchange, dump_json_indented(VERSION))
+    _only_get(request)
+    return send_bytes(request, dump_json_indented(VERSION))
 
 
-async def _metrics(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
-    if exchange.info.path != "/metrics":
+async def _metrics(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
+    if request.info.path != "/metrics":
         return None
-    data, media_type = router.metrics.render()
-    return send_bytes(exchange, data, media_type=media_type)
+    data, media_type = paths.metrics.render()
+    return send_bytes(request, data, media_type=media_type)
 
 
-async def _issuer(router: Router, exchange: Exchange, rest: str) -> web.StreamResponse | None:
-    path = exchange.info.path.rstrip("/")
-    data = router.issuer.get(path)
+async def _issuer(
+    paths: NonResourcePaths, request: Request, rest: str
+) -> web.StreamResponse | None:
+    path = request.info.path.rstrip("/")
+    data = paths.issuer.get(path)
     if data is None or path not in _ISSUER_TYPES:
         return None
-    _only_get(exchange)
-    response = send_bytes(exchange, data, media_type=_ISSUER_TYPES[path])
+    _only_get(request)
+    response = send_bytes(request, data, media_type=_ISSUER_TYPES[path])
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
 
-def _only_get(exchange: Exchange) -> None:
-    if exchange.method != "GET":
+def _only_get(request: Request) -> None:
+    if request.method != "GET":
         raise MethodNotSupported.on_path()
 
 
-_HANDLERS: Final[Mapping[str, DocumentHandler]] = {
+_HANDLERS: Final[Mapping[str, NonResourceHandler]] = {
     "": _index,
     "index.html": _index,
     "api": _core,

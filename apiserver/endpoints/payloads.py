@@ -19,7 +19,7 @@ _LEVEL: Final = 1
 _GZIP_WINDOW: Final = 31
 
 
-class Slices(Payload):
+class SlicedPayload(Payload):
     """A body in parts; what is due is written when the client has taken what went before."""
 
     def __init__(self, parts: Iterable[bytes], size: int, media_type: str) -> None:
@@ -40,7 +40,7 @@ class Slices(Payload):
         return b"".join(self._value).decode(encoding, errors)
 
 
-class GzippedSlices(Payload):
+class GzipPayload(Payload):
     """The same, compressed beside the event loop."""
 
     def __init__(self, parts: Iterable[bytes], media_type: str) -> None:

@@ -20,8 +20,8 @@ import aiohttp
 from aiohttp import web
 
 from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.headers import complete
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.headers import add_common_headers
+from apiserver.endpoints.request import Request
 from apiserver.registry.subresources.locations import Location
 
 log = logging.getLogger(__name__)
@@ -41,14 +41,14 @@ class Unreachable(Exception):
     """The other server does not answer; the message says why, as Go says it."""
 
 
-def wants_upgrade(exchange: Exchange) -> bool:
+def wants_upgrade(request: Request) -> bool:
     """Tell whether a request asks for another protocol on its connection."""
-    connection = exchange.header("Connection").lower()
-    return "upgrade" in connection and bool(exchange.header("Upgrade"))
+    connection = request.header("Connection").lower()
+    return "upgrade" in connection and bool(request.header("Upgrade"))
 
 
 @asynccontextmanager
-async def answer_of(
+async def backend_response(
     location: Location,
     method: str,
     headers: Mapping[str, str],
@@ -75,39 +75,39 @@ async def answer_of(
             yield response
 
 
-async def pass_on(
-    exchange: Exchange, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
+async def forward_response(
+    request: Request, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
 ) -> web.StreamResponse:
     """Send an answer to the client, piece by piece, with these headers."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
     for name, value in headers:
         response.headers.add(name, value)
-    complete(exchange, response)
-    await response.prepare(exchange.http)
+    add_common_headers(request, response)
+    await response.prepare(request.http)
     try:
         async for piece in answer.content.iter_any():
             await response.write(piece)
     except aiohttp.ClientError as error:
         # The client must not take half an answer for a whole one.
         log.info("an answer from %s broke off: %s", answer.url.host, error)
-        transport = exchange.http.transport
+        transport = request.http.transport
         if transport is not None:
             transport.abort()
-        return Spliced()
+        return DetachedResponse()
     await response.write_eof()
     return response
 
 
-def answered_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+def response_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """Return the headers of an answer that concern its client."""
     return [
         (name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
     ]
 
 
-def forwarded_headers(exchange: Exchange) -> dict[str, str]:
+def backend_headers(request: Request) -> dict[str, str]:
     """Return the headers of a request as another server may see them."""
-    http = exchange.http
+    http = request.http
     kept = {
         name: value
         for name, value in http.headers.items()
@@ -116,22 +116,22 @@ def forwarded_headers(exchange: Exchange) -> dict[str, str]:
     before = kept.get("X-Forwarded-For")
     client = http.remote or ""
     kept["X-Forwarded-For"] = f"{before}, {client}" if before else client
-    kept["X-Forwarded-Uri"] = exchange.info.path
+    kept["X-Forwarded-Uri"] = request.info.path
     kept["X-Forwarded-Host"] = http.headers.get("Host", "")
     kept["X-Forwarded-Proto"] = "https"
     return kept
 
 
-async def tunnel(exchange: Exchange, location: Location) -> web.StreamResponse:
+async def tunnel(request: Request, location: Location) -> web.StreamResponse:
     """Connect a client that wants another protocol with another server.
 
     Returns when either side is done. Raises Unreachable.
     """
     reader, writer = await _dial(location)
     try:
-        writer.write(_head(exchange, location))
+        writer.write(_head(request, location))
         await writer.drain()
-        connection = cast("Connection", exchange.http.protocol)
+        connection = cast("Connection", request.http.protocol)
         return await _spliced(connection, reader, writer)
     finally:
         writer.close()
@@ -147,8 +147,8 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
         raise Unreachable(_cause(location, error)) from error
 
 
-def _head(exchange: Exchange, location: Location) -> bytes:
-    http = exchange.http
+def _head(request: Request, location: Location) -> bytes:
+    http = request.http
     target = (location.path or "/") + (f"?{location.query}" if location.query else "")
     lines = [f"{http.method} {target} HTTP/1.1", f"Host: {location.authority}"]
     lines += [
@@ -161,7 +161,7 @@ async def _spliced(
     connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> web.StreamResponse:
     transport = cast("asyncio.Transport", connection.transport)
-    connection.divert(writer)
+    connection.hijack(writer)
     try:
         # The answer is the other side's own, its first line included.
         while piece := await reader.read(_CHUNK):
@@ -175,10 +175,10 @@ async def _spliced(
     finally:
         connection.force_close()
         transport.close()
-    return Spliced()
+    return DetachedResponse()
 
 
-class Spliced(web.StreamResponse):
+class DetachedResponse(web.StreamResponse):
     """An answer that has been sent by somebody else."""
 
     @property

@@ -1,4 +1,4 @@
-"""Exchange: one request on its way to an answer."""
+"""Request: one request on its way to an answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REMEMBERED: Final = 1024
 _LONGEST_REMEMBERED: Final = 512
 
 
-class Exchange:
+class Request:
     """The HTTP request and what the filters found out about it.
 
     ``verb`` is what is authorized: a list that watches is a watch. ``long_running`` requests have
@@ -54,13 +54,13 @@ class Exchange:
         return self.http.headers.get(name, "")
 
 
-Handler: TypeAlias = Callable[[Exchange], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[Request], Awaitable[web.StreamResponse]]
 
 
-def open_exchange(http: web.BaseRequest) -> Exchange:
+def parse_request(http: web.BaseRequest) -> Request:
     """Read the request line. Raises ValueError for one that makes no sense."""
     path, query = split_target(http.raw_path)
-    return Exchange(http, parse(http.method, path), query)
+    return Request(http, parse(http.method, path), query)
 
 
 def split_target(target: str) -> tuple[str, Query]:

@@ -9,8 +9,14 @@ from typing import Any, Final
 from aiohttp import web
 
 from apiserver.endpoints import table
-from apiserver.endpoints.buffered_response import reply
-from apiserver.endpoints.list_encoding import AS_YAML, COMPACT, INDENTED, AsStored, encoded
+from apiserver.endpoints.buffered_response import buffered_response
+from apiserver.endpoints.list_encoding import (
+    AS_YAML,
+    COMPACT,
+    INDENTED,
+    SerializedList,
+    encode_list,
+)
 from apiserver.endpoints.negotiation import (
     JSON,
     PARTIAL,
@@ -19,8 +25,8 @@ from apiserver.endpoints.negotiation import (
     YAML,
     Representation,
 )
-from apiserver.endpoints.payloads import SLICE, GzippedSlices, Slices
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.payloads import SLICE, GzipPayload, SlicedPayload
+from apiserver.endpoints.request import Request
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import NotAcceptable
 from apiserver.machinery.objects import Object
@@ -37,16 +43,16 @@ _BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TYPE_META: Final = ("kind", "apiVersion")
 
 
-def wants_indent(exchange: Exchange) -> bool:
+def wants_indent(request: Request) -> bool:
     """Tell whether JSON is to be indented: asked for, or for a person at a terminal."""
-    pretty = exchange.query.get("pretty")
+    pretty = request.query.get("pretty")
     if pretty:
         return parse_bool(pretty[0])
-    return exchange.header("User-Agent").startswith(_BROWSERS)
+    return request.header("User-Agent").startswith(_BROWSERS)
 
 
 def send_object(
-    exchange: Exchange,
+    request: Request,
     representation: Representation,
     resource: Resource,
     stored: Stored,
@@ -55,11 +61,11 @@ def send_object(
     """Answer with one object, in the form that the client asked for."""
     transform = representation.transform
     if not transform:
-        if representation.media_type == JSON and not wants_indent(exchange):
-            return send_bytes(exchange, stored.body + b"\n", status)
-        return send_document(exchange, representation, stored.object, status)
+        if representation.media_type == JSON and not wants_indent(request):
+            return send_bytes(request, stored.body + b"\n", status)
+        return send_document(request, representation, stored.object, status)
     if transform == TABLE:
-        include = table.included(first(exchange.query, "includeObject"))
+        include = table.included(first(request.query, "includeObject"))
         document = table.of_objects(
             [stored], include, table.object_metadata(stored), printer=resource.strategy.printer
         )
@@ -71,11 +77,11 @@ def send_object(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list "
             f"(*{_go_package(definition)}.{definition.kind})"
         )
-    return send_document(exchange, representation, document, status)
+    return send_document(request, representation, document, status)
 
 
-def send_plain(
-    exchange: Exchange,
+def send_unstored(
+    request: Request,
     representation: Representation,
     document: Object,
     status: int = 200,
@@ -84,10 +90,10 @@ def send_plain(
     """Answer with an object that is not stored: a Scale, a review."""
     transform = representation.transform
     if not transform:
-        return send_document(exchange, representation, document, status)
+        return send_document(request, representation, document, status)
     stored = Stored.preview("", document, 0)
     if transform == TABLE:
-        include = table.included(first(exchange.query, "includeObject"))
+        include = table.included(first(request.query, "includeObject"))
         metadata = table.object_metadata(stored)
         shown = table.of_objects([stored], include, metadata, printer=printer)
     elif transform == PARTIAL:
@@ -97,45 +103,45 @@ def send_plain(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list "
             f"(*v1.{document['kind']})"
         )
-    return send_document(exchange, representation, shown, status)
+    return send_document(request, representation, shown, status)
 
 
 async def send_list(
-    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
+    request: Request, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     """Answer with a list, in the form that the client asked for."""
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     if not transform:
-        if representation.media_type == JSON and not wants_indent(exchange):
-            body = AsStored(_list_document(resource, metadata, ()), items)
+        if representation.media_type == JSON and not wants_indent(request):
+            body = SerializedList(_list_document(resource, metadata, ()), items)
             size = await body.size()
-            return _send_parts(exchange, body if size > SLICE else [body.joined()], size)
+            return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
         if len(items) <= FEW:
             document = _list_document(resource, metadata, items)
-            return send_document(exchange, representation, document)
+            return send_document(request, representation, document)
     if len(items) > FEW:
-        return await _send_long_list(exchange, representation, resource, found)
+        return await _send_long_list(request, representation, resource, found)
     if transform == TABLE:
-        include = table.included(first(exchange.query, "includeObject"))
+        include = table.included(first(request.query, "includeObject"))
         printer = resource.strategy.printer
         document = table.of_objects(items, include, metadata, printer=printer)
     elif transform == PARTIAL_LIST:
         document = table.partial_list(items, metadata, representation.version)
     else:
         raise _no_list(resource)
-    return send_document(exchange, representation, document)
+    return send_document(request, representation, document)
 
 
 async def _send_long_list(
-    exchange: Exchange, representation: Representation, resource: Resource, found: ObjectList
+    request: Request, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     metadata, transform, items = list_metadata(found), representation.transform, found.items
-    indented = representation.media_type == JSON and wants_indent(exchange)
+    indented = representation.media_type == JSON and wants_indent(request)
     member, show = "items", _without_type
     if not transform:
         document = _list_document(resource, metadata, ())
     elif transform == TABLE:
-        include = table.included(first(exchange.query, "includeObject"))
+        include = table.included(first(request.query, "includeObject"))
         printer = resource.strategy.printer
         document = table.of_objects((), include, metadata, printer=printer)
         member, show = "rows", partial(table.rows, printer=printer, include=include)
@@ -145,8 +151,8 @@ async def _send_long_list(
     else:
         raise _no_list(resource)
     form = AS_YAML if representation.media_type == YAML else INDENTED if indented else COMPACT
-    parts = await encoded(document, member, items, show, form)
-    return _send_parts(exchange, parts, sum(map(len, parts)), 200, representation.media_type)
+    parts = await encode_list(document, member, items, show, form)
+    return _send_parts(request, parts, sum(map(len, parts)), 200, representation.media_type)
 
 
 def _no_list(resource: Resource) -> NotAcceptable:
@@ -165,26 +171,26 @@ def _without_type(items: Sequence[Stored]) -> list[Object]:
 
 
 def send_document(
-    exchange: Exchange,
+    request: Request,
     representation: Representation,
     document: dict[str, Any],
     status: int = 200,
 ) -> web.StreamResponse:
     """Answer with a document as JSON or YAML."""
     if representation.media_type == YAML:
-        return send_bytes(exchange, dump_yaml(document), status, YAML)
-    if wants_indent(exchange):
-        return send_bytes(exchange, dump_json_indented(document), status)
-    return send_bytes(exchange, dump_json(document) + b"\n", status)
+        return send_bytes(request, dump_yaml(document), status, YAML)
+    if wants_indent(request):
+        return send_bytes(request, dump_json_indented(document), status)
+    return send_bytes(request, dump_json(document) + b"\n", status)
 
 
 def send_bytes(
-    exchange: Exchange, data: bytes, status: int = 200, media_type: str = JSON
+    request: Request, data: bytes, status: int = 200, media_type: str = JSON
 ) -> web.StreamResponse:
     """Answer with bytes, compressed where they are many and the client takes it."""
     if len(data) > _GZIP_THRESHOLD:
-        return _send_parts(exchange, [data], len(data), status, media_type)
-    return reply(status, data, media_type)
+        return _send_parts(request, [data], len(data), status, media_type)
+    return buffered_response(status, data, media_type)
 
 
 def list_metadata(found: ObjectList) -> dict[str, Any]:
@@ -198,18 +204,18 @@ def list_metadata(found: ObjectList) -> dict[str, Any]:
 
 
 def _send_parts(
-    exchange: Exchange,
+    request: Request,
     parts: Iterable[bytes],
     size: int,
     status: int = 200,
     media_type: str = JSON,
 ) -> web.StreamResponse:
     headers = {"Content-Type": media_type}
-    if size > _GZIP_THRESHOLD and _takes_gzip(exchange):
+    if size > _GZIP_THRESHOLD and _takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         headers["Vary"] = "Accept-Encoding"
-        return web.Response(status=status, body=GzippedSlices(parts, media_type), headers=headers)
-    body: Any = b"".join(parts) if size <= SLICE else Slices(parts, size, media_type)
+        return web.Response(status=status, body=GzipPayload(parts, media_type), headers=headers)
+    body: Any = b"".join(parts) if size <= SLICE else SlicedPayload(parts, size, media_type)
     return web.Response(status=status, body=body, headers=headers)
 
 
@@ -218,8 +224,8 @@ def _go_package(definition: ResourceDefinition) -> str:
     return definition.group.partition(".")[0] or "core"
 
 
-def _takes_gzip(exchange: Exchange) -> bool:
-    accepted = exchange.header("Accept-Encoding").split(",")
+def _takes_gzip(request: Request) -> bool:
+    accepted = request.header("Accept-Encoding").split(",")
     return any(token.strip() == "gzip" for token in accepted)
 
 

@@ -1,8 +1,8 @@
-"""Paths -> handlers, by their shape: resources come and go while the server runs.
+"""Router: finds the handler of a request by the shape of its path.
 
-A path belongs to a resource, to discovery, to the documents of OpenAPI, or to the health and the
-metrics of the server. What belongs to none is a plain 404; below a group that is served it is a
-Status.
+Resources come and go while the server runs, so nothing is registered per path. A path that names no
+resource goes to `NonResourcePaths`. An unknown path is answered with a plain 404, or with a Status
+below a group that is served.
 """
 
 from __future__ import annotations
@@ -12,129 +12,126 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from apiserver.endpoints import non_resource
 from apiserver.endpoints.errors import plain_not_found
 from apiserver.endpoints.handlers.create import create
-from apiserver.endpoints.handlers.create_virtual import Handle
+from apiserver.endpoints.handlers.create_virtual import ResourceHandler
 from apiserver.endpoints.handlers.delete import delete, deletecollection
 from apiserver.endpoints.handlers.get import get
 from apiserver.endpoints.handlers.list import list_
 from apiserver.endpoints.handlers.patch import patch
-from apiserver.endpoints.handlers.request_scope import Target
-from apiserver.endpoints.handlers.subresource import Own
+from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.handlers.subresource import SubresourceHandler
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
-from apiserver.endpoints.health import Health
-from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.openapi import OpenAPIDocuments
-from apiserver.endpoints.request import Exchange
-from apiserver.endpoints.watch_streams import Streams
+from apiserver.endpoints.non_resource import NonResourcePaths
+from apiserver.endpoints.request import Request
+from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 
-_OBJECT: Mapping[str, Handle] = {"get": get, "update": update, "patch": patch, "delete": delete}
+_OBJECT: Mapping[str, ResourceHandler] = {
+    "get": get,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+}
 # Of subresources that read and write the object itself.
-_WHOLE: Mapping[str, Handle] = {"get": get, "update": update, "patch": patch}
+_WHOLE: Mapping[str, ResourceHandler] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Everything that a request can reach.
+    """The handlers of a server.
 
-    ``subresources`` are those with a handler of their own, and ``unstored`` is how resources are
-    created that are never stored.
+    ``subresources`` have handlers of their own; ``virtual_resources`` are created and never stored.
     """
 
     registry: Registry
-    subresources: Mapping[str, Own]
-    unstored: Mapping[GroupResource, Handle]
-    streams: Streams
-    health: Health
-    metrics: Metrics
-    openapi: OpenAPIDocuments
-    address: str
-    issuer: Mapping[str, bytes]
+    subresources: Mapping[str, SubresourceHandler]
+    virtual_resources: Mapping[GroupResource, ResourceHandler]
+    streams: WatchStreams
+    non_resource: NonResourcePaths
 
-    async def handle(self, exchange: Exchange) -> web.StreamResponse:
+    async def handle(self, request: Request) -> web.StreamResponse:
         """Answer a request that has passed the filters."""
-        if exchange.info.is_resource:
-            return await self._resource(exchange)
-        return await non_resource.handle(self, exchange)
+        if request.info.is_resource:
+            return await self._resource(request)
+        return await self.non_resource.handle(request)
 
-    async def _resource(self, exchange: Exchange) -> web.StreamResponse:
-        info = exchange.info
+    async def _resource(self, request: Request) -> web.StreamResponse:
+        info = request.info
         resource = self.registry.resource(info.group, info.version, info.resource)
         if resource is None:
             if self.registry.catalog.has_builtin_group(info.group):
                 raise NotFound.path()
             return plain_not_found()
-        _check_scope(exchange, resource)
+        _check_scope(request, resource)
         if resource.strategy.deprecation:
-            exchange.warnings.append(resource.strategy.deprecation)
+            request.warnings.append(resource.strategy.deprecation)
         if info.parts > 2:
-            return await self._subresource(exchange, resource)
-        target = Target(resource)
+            return await self._subresource(request, resource)
+        scope = RequestScope(resource)
         if info.watch_prefix:
-            return await self._watch(exchange, target)
+            return await self._watch(request, scope)
         if info.parts == 1:
-            return await self._collection(exchange, target)
+            return await self._collection(request, scope)
         verb = info.verb
         handle = _OBJECT.get(verb)
-        if handle is None or verb not in resource.definition.verbs or exchange.method == "HEAD":
+        if handle is None or verb not in resource.definition.verbs or request.method == "HEAD":
             raise MethodNotSupported.on_path()
-        return await handle(exchange, target)
+        return await handle(request, scope)
 
-    async def _collection(self, exchange: Exchange, target: Target) -> web.StreamResponse:
-        info, definition = exchange.info, target.resource.definition
+    async def _collection(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+        info, definition = request.info, scope.resource.definition
         everywhere = definition.namespaced and not info.namespace
         if (
-            exchange.method == "HEAD"
+            request.method == "HEAD"
             or info.verb not in _COLLECTION_VERBS
             or info.verb not in definition.verbs
             or (everywhere and info.verb != "list")
         ):
             raise MethodNotSupported.on_path()
         if info.verb == "create":
-            handle = self.unstored.get(definition.group_resource, create)
-            return await handle(exchange, target)
+            handle = self.virtual_resources.get(definition.group_resource, create)
+            return await handle(request, scope)
         if info.verb == "deletecollection":
-            return await deletecollection(exchange, target)
-        if exchange.verb == "watch":
-            return await self._watch(exchange, target)
-        return await list_(exchange, target, list_options(exchange.query))
+            return await deletecollection(request, scope)
+        if request.verb == "watch":
+            return await self._watch(request, scope)
+        return await list_(request, scope, list_options(request.query))
 
-    async def _watch(self, exchange: Exchange, target: Target) -> web.StreamResponse:
-        definition = target.resource.definition
+    async def _watch(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+        definition = scope.resource.definition
         if "watch" not in definition.verbs:
             raise MethodNotSupported.of(definition.group_resource, "watch")
-        if exchange.method != "GET":
+        if request.method != "GET":
             raise MethodNotSupported.on_path()
-        options = list_options(exchange.query)
-        return await watch(exchange, target, options, self.streams)
+        options = list_options(request.query)
+        return await watch(request, scope, options, self.streams)
 
-    async def _subresource(self, exchange: Exchange, resource: Resource) -> web.StreamResponse:
-        info, definition = exchange.info, resource.definition
+    async def _subresource(self, request: Request, resource: Resource) -> web.StreamResponse:
+        info, definition = request.info, resource.definition
         subresource = definition.subresource(info.subresource)
         own = self.subresources.get(info.subresource)
-        deep = own is not None and own.deep
-        if subresource is None or (info.parts > 3 and not deep):
+        allows_subpath = own is not None and own.allows_subpath
+        if subresource is None or (info.parts > 3 and not allows_subpath):
             raise NotFound.path()
-        if (exchange.method == "HEAD" and not deep) or info.verb not in subresource.verbs:
+        if (request.method == "HEAD" and not allows_subpath) or info.verb not in subresource.verbs:
             raise MethodNotSupported.on_path()
-        target = Target(resource, subresource)
+        scope = RequestScope(resource, subresource)
         if own is not None:
-            return await own.handle(exchange, target)
+            return await own.handle(request, scope)
         if info.subresource not in resource.strategy.updates:
             raise MethodNotSupported.on_path()
-        return await _WHOLE[info.verb](exchange, target)
+        return await _WHOLE[info.verb](request, scope)
 
 
-def _check_scope(exchange: Exchange, resource: Resource) -> None:
-    info, definition = exchange.info, resource.definition
+def _check_scope(request: Request, resource: Resource) -> None:
+    info, definition = request.info, resource.definition
     in_namespace = bool(info.namespace) and not (
         info.resource == "namespaces" and info.namespace == info.name
     )

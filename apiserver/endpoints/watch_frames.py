@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from apiserver.endpoints import table
 from apiserver.endpoints.negotiation import TABLE, Representation
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
@@ -19,7 +19,7 @@ _OVERHEAD: Final = 500
 
 
 class Framer(Protocol):
-    """Frames the events of one watch."""
+    """FrameCache the events of one watch."""
 
     def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
         """Return a frame for each event."""
@@ -30,7 +30,7 @@ class Framer(Protocol):
         ...
 
 
-class Frames:
+class FrameCache:
     """What has been framed lately, for all watches of a server."""
 
     def __init__(self) -> None:
@@ -39,13 +39,13 @@ class Frames:
         self._single: dict[tuple[str, int, str], bytes] = {}
         self._kept = 0
 
-    def framer(self, exchange: Exchange, representation: Representation, watch: Watch) -> Framer:
+    def framer(self, request: Request, representation: Representation, watch: Watch) -> Framer:
         """Return what frames the events of a watch."""
         if not representation.transform:
             return _PlainFramer(self, watch)
         if representation.transform != TABLE:
             return _PartialFramer(self, watch, representation.version)
-        include = table.included(first(exchange.query, "includeObject"))
+        include = table.included(first(request.query, "includeObject"))
         return _TableFramer(watch, include)
 
     def plain(self, served: str, event: WatchEvent) -> bytes:
@@ -86,7 +86,7 @@ class Frames:
 
 
 class _PlainFramer:
-    def __init__(self, frames: Frames, watch: Watch) -> None:
+    def __init__(self, frames: FrameCache, watch: Watch) -> None:
         self._frames = frames
         self._watch = watch
         self._shares = watch.plain
@@ -103,7 +103,7 @@ class _PlainFramer:
 
 
 class _PartialFramer:
-    def __init__(self, frames: Frames, watch: Watch, version: str) -> None:
+    def __init__(self, frames: FrameCache, watch: Watch, version: str) -> None:
         self._frames = frames
         self._watch = watch
         self._version = version
@@ -144,7 +144,7 @@ class _TableFramer:
         return _frame(event.type, dump_json(document))
 
 
-def error_frame(error: StatusError) -> bytes:
+def status_frame(error: StatusError) -> bytes:
     """Return the frame of what ends a watch."""
     return _frame("ERROR", dump_json(error.status()))
 

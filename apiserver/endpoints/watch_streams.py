@@ -25,10 +25,10 @@ from typing import Any, Final
 from aiohttp import HttpVersion11, web
 
 from apiserver.endpoints.errors import status_error
-from apiserver.endpoints.headers import complete
+from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.negotiation import Representation
-from apiserver.endpoints.request import Exchange
-from apiserver.endpoints.watch_frames import Framer, Frames, error_frame
+from apiserver.endpoints.request import Request
+from apiserver.endpoints.watch_frames import FrameCache, Framer, status_frame
 from apiserver.registry.turns import FEW, Turn, few_at_a_time
 from apiserver.registry.watch import Part, Watch
 
@@ -50,19 +50,19 @@ _MOST_SENDING: Final = 100
 log = logging.getLogger(__name__)
 
 
-class Streams:
+class WatchStreams:
     """The open watches of a server."""
 
     def __init__(self) -> None:
-        self._open: set[_Stream] = set()
-        self._due: dict[_Stream, None] = {}
+        self._open: set[_WatchStream] = set()
+        self._due: dict[_WatchStream, None] = {}
         # What is left of a flush, the last one first, and how long it has taken by now.
-        self._rest: list[_Stream] = []
+        self._rest: list[_WatchStream] = []
         self._taken = 0.0
         self._scheduled = False
         self._resting_until = 0.0
         self._stopping = False
-        self._frames = Frames()
+        self._frames = FrameCache()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -74,14 +74,14 @@ class Streams:
             stream.end()
 
     async def send(
-        self, exchange: Exchange, representation: Representation, watch: Watch, seconds: int
+        self, request: Request, representation: Representation, watch: Watch, seconds: int
     ) -> web.StreamResponse:
         """Stream events to the client until the time is up, it goes away or the server stops."""
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
-        framer = self._frames.framer(exchange, representation, watch)
-        channel: _Channel = _Socket() if _is_upgrade(exchange) else _Chunks()
-        response = await channel.open(exchange)
-        stream = _Stream(self, watch, framer, channel)
+        framer = self._frames.framer(request, representation, watch)
+        channel: _Channel = _Socket() if _is_upgrade(request) else _Chunks()
+        response = await channel.open(request)
+        stream = _WatchStream(self, watch, framer, channel)
         self._open.add(stream)
         try:
             async with asyncio.timeout(0 if self._stopping else allowed):
@@ -97,7 +97,7 @@ class Streams:
         await channel.close()
         return response
 
-    def schedule(self, stream: _Stream) -> None:
+    def schedule(self, stream: _WatchStream) -> None:
         """See to it that what is due to a watch is written soon."""
         self._due[stream] = None
         if self._scheduled:
@@ -131,11 +131,11 @@ class Streams:
             loop.call_at(self._resting_until, self._flush)
 
 
-class _Stream:
+class _WatchStream:
     """One watch and the connection that it goes to."""
 
     def __init__(
-        self, streams: Streams, watch: Watch, framer: Framer, channel: _Channel
+        self, streams: WatchStreams, watch: Watch, framer: Framer, channel: _Channel
     ) -> None:
         self._streams = streams
         self._watch = watch
@@ -159,7 +159,7 @@ class _Stream:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  # the stream has begun: it is told there
-            await self._channel.write([error_frame(status_error(error))])
+            await self._channel.write([status_frame(status_error(error))])
             return
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(_BOOKMARK_INTERVAL, self._bookmark))
@@ -189,7 +189,7 @@ class _Stream:
         except EOFError:
             self.end()
         except Exception as error:  # noqa: BLE001  # others must not miss their turn for it
-            self._channel.write_now([error_frame(status_error(error))])
+            self._channel.write_now([status_frame(status_error(error))])
             self.end()
 
     def _write_due(self) -> None:
@@ -251,7 +251,7 @@ class _Stream:
 class _Channel:
     """How frames get to a client: with back-pressure while it is told what was, at once later."""
 
-    async def open(self, exchange: Exchange) -> web.StreamResponse:
+    async def open(self, request: Request) -> web.StreamResponse:
         """Begin the answer."""
         raise NotImplementedError
 
@@ -275,20 +275,20 @@ class _Channel:
 class _Chunks(_Channel):
     """A response in chunks, one JSON document a line. In HTTP/1.0 its end is the connection's."""
 
-    async def open(self, exchange: Exchange) -> web.StreamResponse:
+    async def open(self, request: Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        self._chunked = exchange.http.version >= HttpVersion11
+        self._chunked = request.http.version >= HttpVersion11
         if self._chunked:
             response.enable_chunked_encoding()
         else:
             response.force_close()
-        complete(exchange, response)
-        writer = await response.prepare(exchange.http)
+        add_common_headers(request, response)
+        writer = await response.prepare(request.http)
         assert writer is not None
         # aiohttp holds the head back until there is a body, which may take an hour to come.
         writer.send_headers()
         self._response = response
-        self._transport: Any = exchange.http.transport
+        self._transport: Any = request.http.transport
         return response
 
     async def write(self, frames: Sequence[bytes]) -> None:
@@ -311,11 +311,11 @@ class _Chunks(_Channel):
 class _Socket(_Channel):
     """A WebSocket: one JSON document a text frame. What the client sends is not looked at."""
 
-    async def open(self, exchange: Exchange) -> web.StreamResponse:
+    async def open(self, request: Request) -> web.StreamResponse:
         self._socket = web.WebSocketResponse(heartbeat=None)
-        complete(exchange, self._socket)
-        await self._socket.prepare(exchange.http)
-        self._transport: Any = exchange.http.transport
+        add_common_headers(request, self._socket)
+        await self._socket.prepare(request.http)
+        self._transport: Any = request.http.transport
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._reader = asyncio.create_task(self._read(asyncio.current_task()))
@@ -352,5 +352,5 @@ class _Socket(_Channel):
             stream.cancel()
 
 
-def _is_upgrade(exchange: Exchange) -> bool:
-    return "websocket" in exchange.header("Upgrade").lower()
+def _is_upgrade(request: Request) -> bool:
+    return "websocket" in request.header("Upgrade").lower()

@@ -13,12 +13,13 @@ from operator import attrgetter
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.controllers.controller_manager import build_controllers, running
-from apiserver.endpoints.handlers.subresource import subresources, unstored
+from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.openapi import OpenAPIDocuments
+from apiserver.endpoints.non_resource import NonResourcePaths
+from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router
-from apiserver.endpoints.watch_streams import Streams
+from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.loopback import Loopback
@@ -120,13 +121,16 @@ async def assembled(
             router = Router(
                 registry=registry,
                 subresources=subresources(registry, access),
-                unstored=unstored(registry, access),
-                streams=Streams(),
-                health=Health(_checks(cache, stopping)),
-                metrics=metrics,
-                openapi=OpenAPIDocuments(registry.catalog),
-                address=address,
-                issuer=access.issuer_documents(address),
+                virtual_resources=virtual_resources(registry, access),
+                streams=WatchStreams(),
+                non_resource=NonResourcePaths(
+                    catalog=registry.catalog,
+                    health=Health(_checks(cache, stopping)),
+                    metrics=metrics,
+                    openapi=OpenAPIService(registry.catalog),
+                    address=address,
+                    issuer=access.issuer_documents(address),
+                ),
             )
             presence = Presence(registry, storage.root, endpoint, storage.shared)
             async with (

@@ -61,7 +61,7 @@ class Presence:
         return all(store.peek(key) is not None for key in keys)
 
     async def reconcile(self) -> None:
-        """Show that this server is alive, and which ones are."""
+        """Render that this server is alive, and which ones are."""
         await bootstrap(self.registry, self.endpoint)
         if self.shared:
             await self._hold_key()
@@ -70,7 +70,7 @@ class Presence:
             await self._publish([self.endpoint.address])
 
     async def withdraw(self) -> None:
-        """Show that this server is about to end."""
+        """Render that this server is about to end."""
         store, key = self.registry.store, self._key(self.endpoint.address)
         record = await store.get(key)
         if record is not None:
@@ -121,7 +121,7 @@ class Presence:
 
 @asynccontextmanager
 async def kept_present(presence: Presence, *, withdraws: bool) -> AsyncIterator[None]:
-    """Show that a server is alive for as long as the block runs.
+    """Render that a server is alive for as long as the block runs.
 
     What a new cluster lacks is made before; that what is there is right can wait a moment. Raises
     what the making does.

@@ -24,10 +24,10 @@ import uvloop
 
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
-from apiserver.endpoints.filters import Filters, filtered
-from apiserver.endpoints.filters.in_flight import Limits
-from apiserver.endpoints.filters.request_deadline import Patience
-from apiserver.endpoints.http_server import Entrance
+from apiserver.endpoints.filters import Filters, with_filters
+from apiserver.endpoints.filters.in_flight import InFlightLimits
+from apiserver.endpoints.filters.request_deadline import RequestDeadlines
+from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_of
@@ -113,13 +113,13 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
     )
     POLICY.allow_privileged = config.allow_privileged
     async with assembled(storage, endpoint, habits_of(config), access_of(config)) as parts:
-        entrance = Entrance(filtered(parts.router.handle, _filters(config, parts)))
+        http_server = HTTPServer(with_filters(parts.router.handle, _filters(config, parts)))
         parts.metrics.gauges["apiserver_open_connections"] = (
             "Connections open, idle ones included.",
-            lambda: float(len(entrance.server.connections)),
+            lambda: float(len(http_server.server.connections)),
         )
         server = await asyncio.get_running_loop().create_server(
-            entrance.connect, sock=listener, ssl=tls, backlog=BACKLOG
+            http_server.connect, sock=listener, ssl=tls, backlog=BACKLOG
         )
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
@@ -127,7 +127,7 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         _settle_memory()
         parts.become_ready()
         await stop.wait()
-        await _stop(config, parts, server, entrance)
+        await _stop(config, parts, server, http_server)
 
 
 def habits_of(config: Config) -> Habits:
@@ -144,14 +144,14 @@ def habits_of(config: Config) -> Habits:
 
 
 async def _stop(
-    config: Config, parts: Parts, server: asyncio.AbstractServer, entrance: Entrance
+    config: Config, parts: Parts, server: asyncio.AbstractServer, http_server: HTTPServer
 ) -> None:
     log.info("stopping")
     parts.stop_being_ready()
     await asyncio.sleep(config.shutdown_delay_duration)
     server.close()
     parts.router.streams.stop()
-    await entrance.drain(_DRAIN_SECONDS)
+    await http_server.drain(_DRAIN_SECONDS)
 
 
 def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
@@ -206,8 +206,8 @@ def _filters(config: Config, parts: Parts) -> Filters:
         authenticator=parts.access.authenticator,
         authorizer=parts.access.authorizer,
         metrics=parts.metrics,
-        patience=Patience(config.request_timeout),
-        limits=Limits(config.max_requests_inflight, config.max_mutating_requests_inflight),
+        deadlines=RequestDeadlines(config.request_timeout),
+        limits=InFlightLimits(config.max_requests_inflight, config.max_mutating_requests_inflight),
     )
 
 

@@ -20,10 +20,10 @@ from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
-from apiserver.endpoints.filters.in_flight import Limits, with_limits
+from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
 from apiserver.endpoints.filters.recovery import with_recovery
-from apiserver.endpoints.filters.request_deadline import Patience, with_deadline
-from apiserver.endpoints.filters.request_metrics import with_metering
+from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_deadline
+from apiserver.endpoints.filters.request_metrics import with_request_metrics
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.request import Handler
 
@@ -35,15 +35,15 @@ class Filters:
     authenticator: RequestAuthenticator
     authorizer: Authorizer
     metrics: Metrics
-    patience: Patience = field(default_factory=Patience)
-    limits: Limits = field(default_factory=Limits)
+    deadlines: RequestDeadlines = field(default_factory=RequestDeadlines)
+    limits: InFlightLimits = field(default_factory=InFlightLimits)
 
 
-def filtered(handler: Handler, filters: Filters) -> Handler:
+def with_filters(handler: Handler, filters: Filters) -> Handler:
     """Return ``handler`` behind all filters."""
     handler = with_authorization(handler, filters.authorizer)
-    handler = with_limits(handler, filters.limits)
+    handler = with_in_flight_limits(handler, filters.limits)
     handler = with_authentication(handler, filters.authenticator)
-    handler = with_deadline(handler, filters.patience)
+    handler = with_deadline(handler, filters.deadlines)
     handler = with_recovery(handler)
-    return with_metering(handler, filters.metrics)
+    return with_request_metrics(handler, filters.metrics)

@@ -14,7 +14,7 @@ from apiserver.access.authentication.authenticator import (
     has_extra_space,
 )
 from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.request import Handler, Request
 from apiserver.machinery.errors import Unauthorized
 
 _AUTHORIZATION: Final = istr("Authorization")
@@ -26,18 +26,16 @@ _EXTRA_SPACE: Final = (
 def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -> Handler:
     """Return ``handler`` behind authentication."""
 
-    async def authenticated(exchange: Exchange) -> web.StreamResponse:
-        http = exchange.http
+    async def authenticated(request: Request) -> web.StreamResponse:
+        http = request.http
         authorization = http.headers.get(_AUTHORIZATION, "")
         certificate = cast("Connection", http.protocol).certificate
         if authorization and has_extra_space(authorization):
-            exchange.warnings.append(_EXTRA_SPACE)
+            request.warnings.append(_EXTRA_SPACE)
         try:
-            exchange.user = await authenticator.authenticate(
-                Credentials(authorization, certificate)
-            )
+            request.user = await authenticator.authenticate(Credentials(authorization, certificate))
         except BadCredential as error:
             raise Unauthorized from error
-        return await handler(exchange)
+        return await handler(request)
 
     return authenticated

@@ -13,7 +13,7 @@ from apiserver.access.authorization.authorizer import (
     forbidden_message,
 )
 from apiserver.endpoints.errors import error_response
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.request import Handler, Request
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fieldselectors import parse_field_selector
 from apiserver.machinery.gvk import GroupResource
@@ -26,22 +26,22 @@ _COLLECTION_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
 def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     """Return ``handler`` behind authorization."""
 
-    async def authorized(exchange: Exchange) -> web.StreamResponse:
-        attributes = attributes_of(exchange)
+    async def authorized(request: Request) -> web.StreamResponse:
+        attributes = attributes_of(request)
         decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
-            return _refusal(exchange, attributes, decision.reason)
-        return await handler(exchange)
+            return _refusal(request, attributes, decision.reason)
+        return await handler(request)
 
     return authorized
 
 
-def attributes_of(exchange: Exchange) -> AuthorizationAttributes:
+def attributes_of(request: Request) -> AuthorizationAttributes:
     """Return what is asked of the authorizer."""
-    info = exchange.info
+    info = request.info
     return AuthorizationAttributes(
-        exchange.user,
-        exchange.verb,
+        request.user,
+        request.verb,
         info.path,
         info.is_resource,
         info.group,
@@ -49,16 +49,16 @@ def attributes_of(exchange: Exchange) -> AuthorizationAttributes:
         info.resource,
         info.subresource,
         info.namespace,
-        info.name or _selected_name(exchange),
+        info.name or _selected_name(request),
     )
 
 
-def _selected_name(exchange: Exchange) -> str:
+def _selected_name(request: Request) -> str:
     # Whoever may read one object by its name may also list and watch just that one.
-    if "fieldSelector" not in exchange.query or exchange.verb not in _COLLECTION_VERBS:
+    if "fieldSelector" not in request.query or request.verb not in _COLLECTION_VERBS:
         return ""
     try:
-        selector = parse_field_selector(first(exchange.query, "fieldSelector"))
+        selector = parse_field_selector(first(request.query, "fieldSelector"))
     except SelectorError:
         return ""
     name = selector.required("metadata.name") or ""
@@ -66,11 +66,11 @@ def _selected_name(exchange: Exchange) -> str:
 
 
 def _refusal(
-    exchange: Exchange, attributes: AuthorizationAttributes, reason: str
+    request: Request, attributes: AuthorizationAttributes, reason: str
 ) -> web.StreamResponse:
     why = forbidden_message(attributes, reason)
     resource = GroupResource(attributes.group, attributes.resource)
     error = Forbidden.of(resource, attributes.name, why)
-    response = error_response(error, exchange.header("Accept"))
+    response = error_response(error, request.header("Accept"))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.request import Handler, Request
 from apiserver.machinery.users import MASTERS
 
 MAX_READS: Final = 400
@@ -15,7 +15,7 @@ _READS: Final = frozenset(["get", "list", "watch", "head"])
 _TOO_MANY: Final = b"Too many requests, please try again later.\n"
 
 
-class Limits:
+class InFlightLimits:
     """How many reads and writes are under way, and how many may be; 0 is no limit."""
 
     def __init__(self, max_reads: int = MAX_READS, max_writes: int = MAX_WRITES) -> None:
@@ -25,33 +25,33 @@ class Limits:
         self.writes = 0
 
 
-def with_limits(handler: Handler, limits: Limits) -> Handler:
+def with_in_flight_limits(handler: Handler, limits: InFlightLimits) -> Handler:
     """Return ``handler`` with no more than so many requests in it."""
 
-    async def limited(exchange: Exchange) -> web.StreamResponse:
-        if exchange.long_running:
-            return await handler(exchange)
-        if exchange.verb in _READS:
-            if limits.reads >= limits.max_reads > 0 and _is_bound(exchange):
+    async def limited(request: Request) -> web.StreamResponse:
+        if request.long_running:
+            return await handler(request)
+        if request.verb in _READS:
+            if limits.reads >= limits.max_reads > 0 and _is_bound(request):
                 return _refusal()
             limits.reads += 1
             try:
-                return await handler(exchange)
+                return await handler(request)
             finally:
                 limits.reads -= 1
-        if limits.writes >= limits.max_writes > 0 and _is_bound(exchange):
+        if limits.writes >= limits.max_writes > 0 and _is_bound(request):
             return _refusal()
         limits.writes += 1
         try:
-            return await handler(exchange)
+            return await handler(request)
         finally:
             limits.writes -= 1
 
     return limited
 
 
-def _is_bound(exchange: Exchange) -> bool:
-    return MASTERS not in exchange.user.groups
+def _is_bound(request: Request) -> bool:
+    return MASTERS not in request.user.groups
 
 
 def _refusal() -> web.Response:

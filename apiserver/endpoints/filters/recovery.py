@@ -5,23 +5,23 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.errors import error_response, status_error
-from apiserver.endpoints.headers import complete
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.headers import add_common_headers
+from apiserver.endpoints.request import Handler, Request
 
 
 def with_recovery(handler: Handler) -> Handler:
     """Return ``handler`` with its errors answered. The last place where one can be caught."""
 
-    async def recovered(exchange: Exchange) -> web.StreamResponse:
+    async def recovered(request: Request) -> web.StreamResponse:
         try:
-            response = await handler(exchange)
+            response = await handler(request)
         except Exception as error:
-            if isinstance(error, ConnectionError) and exchange.http.transport is None:
+            if isinstance(error, ConnectionError) and request.http.transport is None:
                 # The client has gone: nobody is left to be told, and nothing is wrong here.
                 raise
-            response = error_response(status_error(error), exchange.header("Accept"))
+            response = error_response(status_error(error), request.header("Accept"))
         if not response.prepared:
-            complete(exchange, response)
+            add_common_headers(request, response)
         return response
 
     return recovered

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from aiohttp import web
 
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.request import Handler, Request
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.machinery.errors import BadRequest, Timeout
@@ -25,7 +25,7 @@ _REMEMBERED: Final = 64
 _WRITES: Final = frozenset(["create", "update", "patch", "delete", "deletecollection"])
 
 
-class Queue:
+class DeadlineQueue:
     """Tasks under way that may take so many seconds each, the longest running first."""
 
     def __init__(self, seconds: float) -> None:
@@ -63,49 +63,49 @@ class Queue:
             self._timer = loop.call_at(self._due[following], self.expire, time)
 
 
-class Patience:
+class RequestDeadlines:
     """The deadlines of reads and of writes; ``longest`` bounds what a request may ask for."""
 
     def __init__(self, longest: float = REQUEST_SECONDS) -> None:
         self.longest = longest
-        self.reads = Queue(longest)
-        self.writes = Queue(min(longest, WRITE_SECONDS))
-        self._asked: dict[float, Queue] = {}
+        self.reads = DeadlineQueue(longest)
+        self.writes = DeadlineQueue(min(longest, WRITE_SECONDS))
+        self._requested: dict[float, DeadlineQueue] = {}
 
-    def queue(self, exchange: Exchange) -> Queue:
+    def queue(self, request: Request) -> DeadlineQueue:
         """Return where a request stands in line. Raises BadRequest."""
-        usual = self.writes if exchange.verb in _WRITES else self.reads
-        if "timeout" not in exchange.query:
+        usual = self.writes if request.verb in _WRITES else self.reads
+        if "timeout" not in request.query:
             return usual
-        seconds = requested_seconds(exchange, self.longest)
+        seconds = requested_seconds(request, self.longest)
         if seconds >= usual.seconds:
             return usual
-        known = self._asked.get(seconds)
+        known = self._requested.get(seconds)
         if known is None:
-            known = Queue(seconds)
-            if len(self._asked) < _REMEMBERED:
-                self._asked[seconds] = known
+            known = DeadlineQueue(seconds)
+            if len(self._requested) < _REMEMBERED:
+                self._requested[seconds] = known
         return known
 
 
-def with_deadline(handler: Handler, patience: Patience) -> Handler:
+def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
     """Return ``handler`` with its time bounded, but for watches and the like."""
 
-    async def bounded(exchange: Exchange) -> web.StreamResponse:
-        if exchange.long_running:
-            return await handler(exchange)
-        queue = patience.queue(exchange)
+    async def bounded(request: Request) -> web.StreamResponse:
+        if request.long_running:
+            return await handler(request)
+        queue = deadlines.queue(request)
         # The connection's task, which waits for this one: found at once, and cancelled with it.
-        task = exchange.http.task
+        task = request.http.task
         queue.enter(task)
         try:
-            response = await handler(exchange)
+            response = await handler(request)
         except asyncio.CancelledError:
             if queue.leave(task):
                 raise
             task.uncancel()
             cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
-            return _timed_out(exchange)
+            return _timed_out(request)
         except BaseException:
             queue.leave(task)
             raise
@@ -115,9 +115,9 @@ def with_deadline(handler: Handler, patience: Patience) -> Handler:
     return bounded
 
 
-def requested_seconds(exchange: Exchange, longest: float) -> float:
+def requested_seconds(request: Request, longest: float) -> float:
     """Return how long a request says that it may take, at most ``longest``. Raises BadRequest."""
-    text = exchange.query["timeout"][0]
+    text = request.query["timeout"][0]
     if not text:
         return longest
     try:
@@ -127,8 +127,8 @@ def requested_seconds(exchange: Exchange, longest: float) -> float:
     return min(seconds, longest) if seconds > 0 else longest
 
 
-def _timed_out(exchange: Exchange) -> web.StreamResponse:
-    if exchange.verb in _WRITES:
+def _timed_out(request: Request) -> web.StreamResponse:
+    if request.verb in _WRITES:
         raise Timeout(
             "request did not complete within requested timeout - context deadline exceeded", {}
         )

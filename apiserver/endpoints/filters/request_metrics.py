@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from apiserver.endpoints.metrics import Labels, Metrics
-from apiserver.endpoints.request import Exchange, Handler
+from apiserver.endpoints.request import Handler, Request
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 _VERBS: Final = frozenset(
@@ -18,32 +18,32 @@ _VERBS: Final = frozenset(
 _UNKNOWN: Final = frozenset([400, 401, 403, 404, 405])
 
 
-def with_metering(handler: Handler, metrics: Metrics) -> Handler:
+def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
     """Return ``handler`` with its requests counted; watches are counted and not timed."""
     in_flight, clock = metrics.in_flight, time.perf_counter
 
-    async def metered(exchange: Exchange) -> web.StreamResponse:
-        if exchange.long_running:
-            response = await handler(exchange)
-            labels = _labels(exchange, response.status)
+    async def metered(request: Request) -> web.StreamResponse:
+        if request.long_running:
+            response = await handler(request)
+            labels = _labels(request, response.status)
             metrics.requests[*labels, str(response.status)] += 1
             return response
-        kind = "readOnly" if exchange.verb in _READS else "mutating"
+        kind = "readOnly" if request.verb in _READS else "mutating"
         in_flight[kind] += 1
         begun = clock()
         try:
-            response = await handler(exchange)
+            response = await handler(request)
         finally:
             in_flight[kind] -= 1
-        labels = _labels(exchange, response.status)
+        labels = _labels(request, response.status)
         metrics.observe_request(labels, response.status, clock() - begun)
         return response
 
     return metered
 
 
-def _labels(exchange: Exchange, status: int) -> Labels:
-    info, verb = exchange.info, exchange.verb
+def _labels(request: Request, status: int) -> Labels:
+    info, verb = request.info, request.verb
     if verb not in _VERBS:
         verb = "other"
     if status in _UNKNOWN or not info.is_resource:

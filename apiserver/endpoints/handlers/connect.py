@@ -10,17 +10,17 @@ from aiohttp import ClientResponse, web
 
 from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
 from apiserver.endpoints.filters.authorization import attributes_of
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.proxy import (
     Unreachable,
-    answer_of,
-    answered_headers,
-    forwarded_headers,
-    pass_on,
+    backend_headers,
+    backend_response,
+    forward_response,
+    response_headers,
     tunnel,
     wants_upgrade,
 )
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.machinery.errors import (
     BadRequest,
     Forbidden,
@@ -44,70 +44,72 @@ _OF_LOG: Final = GroupResource("", "pods/log")
 
 
 @dataclass(frozen=True, slots=True)
-class Connecting:
+class ConnectHandlers:
     """Passes requests on to where they are answered."""
 
     registry: Registry
     authorizer: Authorizer
 
-    async def log(self, exchange: Exchange, target: Target) -> web.StreamResponse:
+    async def log(self, request: Request, scope: RequestScope) -> web.StreamResponse:
         """Answer with the log of a container; nothing, while its Pod is nowhere."""
-        options = log_options(exchange.info.name, exchange.query)
-        pod = await _pod(exchange, target)
+        options = log_options(request.info.name, request.query)
+        pod = await _pod(request, scope)
         container = chosen_container(pod, options.container)
         locations = Locations(self.registry)
         location = await locations.kubelet(
-            target.resource, pod, container, "containerLogs", options.query
+            scope.resource, pod, container, "containerLogs", options.query
         )
         if location is None:
             return web.Response(status=204)
         try:
-            async with answer_of(location, "GET", {"Accept-Encoding": "identity"}) as answer:
+            async with backend_response(location, "GET", {"Accept-Encoding": "identity"}) as answer:
                 if not 200 <= answer.status <= 206:
-                    raise await _kubelet_refusal(answer, exchange.info.name)
-                return await pass_on(exchange, answer, [("Content-Type", "text/plain")])
+                    raise await _kubelet_refusal(answer, request.info.name)
+                return await forward_response(request, answer, [("Content-Type", "text/plain")])
         except Unreachable as error:
             raise UnexplainedError(f'Get "{location.url}": {error}') from error
 
-    async def exec_(self, exchange: Exchange, target: Target) -> web.StreamResponse:
+    async def exec_(self, request: Request, scope: RequestScope) -> web.StreamResponse:
         """Run a command in a container."""
-        query = _streams(exchange)
-        command = exchange.query.get("command")
+        query = _streams(request)
+        command = request.query.get("command")
         if command:
             query["command"] = list(command)
-        return await self._stream(exchange, target, "exec", query)
+        return await self._stream(request, scope, "exec", query)
 
-    async def attach(self, exchange: Exchange, target: Target) -> web.StreamResponse:
+    async def attach(self, request: Request, scope: RequestScope) -> web.StreamResponse:
         """Connect to what runs in a container."""
-        return await self._stream(exchange, target, "attach", _streams(exchange))
+        return await self._stream(request, scope, "attach", _streams(request))
 
-    async def portforward(self, exchange: Exchange, target: Target) -> web.StreamResponse:
+    async def portforward(self, request: Request, scope: RequestScope) -> web.StreamResponse:
         """Connect to ports of a Pod."""
-        ports = first(exchange.query, "ports")
+        ports = first(request.query, "ports")
         query = {"port": ports} if ports else {}
-        return await self._stream(exchange, target, "portForward", query)
+        return await self._stream(request, scope, "portForward", query)
 
-    async def proxy(self, exchange: Exchange, target: Target) -> web.StreamResponse:
+    async def proxy(self, request: Request, scope: RequestScope) -> web.StreamResponse:
         """Pass a request on to a Pod, a node, or a Pod behind a Service."""
-        if exchange.query.get("dryRun"):
+        if request.query.get("dryRun"):
             raise BadRequest("dryRun is not supported")
-        location = await self._proxied(exchange, target)
-        path, query = _rest(exchange)
-        if not path and exchange.method in ("GET", "HEAD") and not wants_upgrade(exchange):
-            return _with_slash(exchange, query)
+        location = await self._proxied(request, scope)
+        path, query = _rest(request)
+        if not path and request.method in ("GET", "HEAD") and not wants_upgrade(request):
+            return _with_slash(request, query)
         location = replace(location, path=path, query=query)
         try:
-            if wants_upgrade(exchange):
-                return await tunnel(exchange, location)
-            headers = forwarded_headers(exchange)
-            body = exchange.http.content if exchange.http.body_exists else None
-            async with answer_of(location, exchange.method, headers, body) as answer:
-                return await pass_on(exchange, answer, _relocated(exchange, location, answer))
+            if wants_upgrade(request):
+                return await tunnel(request, location)
+            headers = backend_headers(request)
+            body = request.http.content if request.http.body_exists else None
+            async with backend_response(location, request.method, headers, body) as answer:
+                return await forward_response(
+                    request, answer, _relocated(request, location, answer)
+                )
         except Unreachable as error:
             raise ServiceUnavailable(f"error trying to reach service: {error}") from error
 
-    async def _proxied(self, exchange: Exchange, target: Target) -> Location:
-        info, resource = exchange.info, target.resource
+    async def _proxied(self, request: Request, scope: RequestScope) -> Location:
+        info, resource = request.info, scope.resource
         locations = Locations(self.registry)
         match resource.definition.resource:
             case "pods":
@@ -118,28 +120,28 @@ class Connecting:
                 return await locations.node(resource, info.name)
 
     async def _stream(
-        self, exchange: Exchange, target: Target, call: str, query: dict[str, Any]
+        self, request: Request, scope: RequestScope, call: str, query: dict[str, Any]
     ) -> web.StreamResponse:
-        if wants_upgrade(exchange) and exchange.method == "GET":
-            await self._may_create(exchange)
-        pod = await _pod(exchange, target)
+        if wants_upgrade(request) and request.method == "GET":
+            await self._may_create(request)
+        pod = await _pod(request, scope)
         container = ""
         if call != "portForward":
-            container = chosen_container(pod, first(exchange.query, "container"))
+            container = chosen_container(pod, first(request.query, "container"))
         locations = Locations(self.registry)
-        location = await locations.kubelet(target.resource, pod, container, call, query)
+        location = await locations.kubelet(scope.resource, pod, container, call, query)
         if location is None:
-            raise BadRequest(f"pod {exchange.info.name} does not have a host assigned")
-        if not wants_upgrade(exchange):
+            raise BadRequest(f"pod {request.info.name} does not have a host assigned")
+        if not wants_upgrade(request):
             raise BadRequest("Upgrade request required")
         try:
-            return await tunnel(exchange, location)
+            return await tunnel(request, location)
         except Unreachable as error:
             raise UnexplainedError(f"error dialing backend: {error}") from error
 
-    async def _may_create(self, exchange: Exchange) -> None:
+    async def _may_create(self, request: Request) -> None:
         # A browser's WebSocket is always a GET, and may do no more than a POST.
-        attributes = attributes_of(exchange)
+        attributes = attributes_of(request)
         attributes.verb = "create"
         decision = await self.authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
@@ -148,13 +150,13 @@ class Connecting:
             raise Forbidden.of(resource, attributes.name, why)
 
 
-async def _pod(exchange: Exchange, target: Target) -> Object:
-    info = exchange.info
-    return (await get_object(target.resource, info.namespace, info.name)).object
+async def _pod(request: Request, scope: RequestScope) -> Object:
+    info = request.info
+    return (await get_object(scope.resource, info.namespace, info.name)).object
 
 
-def _streams(exchange: Exchange) -> dict[str, Any]:
-    query = exchange.query
+def _streams(request: Request) -> dict[str, Any]:
+    query = request.query
     return {
         asked: "1"
         for given, asked in _STREAMS.items()
@@ -179,33 +181,33 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
             return InternalError(text)
 
 
-def _rest(exchange: Exchange) -> tuple[str, str]:
+def _rest(request: Request) -> tuple[str, str]:
     """Return the path behind ``proxy`` and the query, as the client wrote them."""
-    path, _, query = exchange.http.raw_path.partition("?")
-    depth = 8 if exchange.info.namespace else 6
+    path, _, query = request.http.raw_path.partition("?")
+    depth = 8 if request.info.namespace else 6
     parts = path.split("/", depth)
     return ("/" + parts[depth] if len(parts) > depth else ""), query
 
 
-def _with_slash(exchange: Exchange, query: str) -> web.StreamResponse:
-    path = exchange.http.raw_path.partition("?")[0]
+def _with_slash(request: Request, query: str) -> web.StreamResponse:
+    path = request.http.raw_path.partition("?")[0]
     location = f"{path}/?{query}" if query else f"{path}/"
     return web.Response(status=301, headers={"Location": location})
 
 
 def _relocated(
-    exchange: Exchange, location: Location, answer: ClientResponse
+    request: Request, location: Location, answer: ClientResponse
 ) -> list[tuple[str, str]]:
     """Return the headers of an answer; where it sends the client elsewhere, through here."""
-    headers = answered_headers(answer)
+    headers = response_headers(answer)
     place = answer.headers.get("Location")
     if not place:
         return headers
     parts = urlsplit(place)
     if parts.netloc and parts.netloc != location.authority:
         return headers
-    path = exchange.http.raw_path.partition("?")[0]
-    rest = _rest(exchange)[0]
+    path = request.http.raw_path.partition("?")[0]
+    rest = _rest(request)[0]
     prefix = path[: len(path) - len(rest)] if rest else path
     if not parts.path.startswith("/"):
         return headers

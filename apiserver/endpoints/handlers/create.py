@@ -6,24 +6,24 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import write_options
 from apiserver.registry.create import create_object
 
 
-async def create(exchange: Exchange, target: Target) -> web.StreamResponse:
+async def create(request: Request, scope: RequestScope) -> web.StreamResponse:
     """Create the object in the body."""
-    representation = negotiate(exchange.header("Accept"))
-    media_type = content_type(exchange.header("Content-Type"))
-    data = await read_body(exchange.http)
-    options = write_options(exchange.query, "CreateOptions")
-    document = read_object(exchange, target, data, media_type, options)
+    representation = negotiate(request.header("Accept"))
+    media_type = content_type(request.header("Content-Type"))
+    data = await read_body(request.http)
+    options = write_options(request.query, "CreateOptions")
+    document = read_object(request, scope, data, media_type, options)
     written = await create_object(
-        target.resource, target.context(exchange), document, options
+        scope.resource, scope.context(request), document, options
     )
     return send_object(
-        exchange, representation, target.resource, written.stored, status=201
+        request, representation, scope.resource, written.stored, status=201
     )

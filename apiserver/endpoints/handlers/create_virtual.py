@@ -8,33 +8,33 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Exchange
-from apiserver.endpoints.response_writers import send_document, send_plain
+from apiserver.endpoints.request import Request
+from apiserver.endpoints.response_writers import send_document, send_unstored
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import write_options
 from apiserver.registry.subresources.submission import Submission
 
-Handle = Callable[[Exchange, Target], Awaitable[web.StreamResponse]]
+ResourceHandler = Callable[[Request, RequestScope], Awaitable[web.StreamResponse]]
 #: Does what a submission asks for; returns what is answered.
-Act = Callable[[Submission, Object], Awaitable[Object]]
+Operation = Callable[[Submission, Object], Awaitable[Object]]
 
 
-def submitting(act: Act) -> Handle:
+def create_virtual(act: Operation) -> ResourceHandler:
     """Return the handler of requests that ``act`` carries out."""
 
-    async def submit(exchange: Exchange, target: Target) -> web.StreamResponse:
-        representation = negotiate(exchange.header("Accept"))
-        media_type = content_type(exchange.header("Content-Type"))
-        data = await read_body(exchange.http)
-        options = write_options(exchange.query, "CreateOptions")
-        document = read_object(exchange, target, data, media_type, options)
-        context = target.context(exchange)
-        submission = Submission(target.resource, context, options, target.kind)
+    async def submit(request: Request, scope: RequestScope) -> web.StreamResponse:
+        representation = negotiate(request.header("Accept"))
+        media_type = content_type(request.header("Content-Type"))
+        data = await read_body(request.http)
+        options = write_options(request.query, "CreateOptions")
+        document = read_object(request, scope, data, media_type, options)
+        context = scope.context(request)
+        submission = Submission(scope.resource, context, options, scope.kind)
         answer = await act(submission, document)
         if answer["kind"] == "Status":
-            return send_document(exchange, representation, answer, 201)
-        return send_plain(exchange, representation, answer, 201)
+            return send_document(request, representation, answer, 201)
+        return send_unstored(request, representation, answer, 201)
 
     return submit

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.delete_options import decode_delete_options
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_document, send_list, send_object
 from apiserver.machinery import status
 from apiserver.machinery.errors import object_details
@@ -18,40 +18,40 @@ from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 
 
-async def delete(exchange: Exchange, target: Target) -> web.StreamResponse:
+async def delete(request: Request, scope: RequestScope) -> web.StreamResponse:
     """Delete an object."""
-    representation = negotiate(exchange.header("Accept"))
-    options = await _options(exchange)
-    resource = target.resource
-    context = target.context(exchange)
-    _warn(target, context, options)
+    representation = negotiate(request.header("Accept"))
+    options = await _options(request)
+    resource = scope.resource
+    context = scope.context(request)
+    _warn(scope, context, options)
     written = await delete_object(resource, context, options)
     if not written.removed or resource.strategy.returns_deleted_object:
         code = 202 if not written.removed and options.orphan_dependents is False else 200
-        return send_object(exchange, representation, resource, written.stored, code)
+        return send_object(request, representation, resource, written.stored, code)
     details = object_details(resource.group_resource, context.name)
     details["uid"] = written.stored.metadata.get("uid", "")
-    return send_document(exchange, representation, status.success(details))
+    return send_document(request, representation, status.success(details))
 
 
-async def deletecollection(exchange: Exchange, target: Target) -> web.StreamResponse:
+async def deletecollection(request: Request, scope: RequestScope) -> web.StreamResponse:
     """Delete every object that a list would return."""
-    representation = negotiate(exchange.header("Accept"))
-    selected = list_options(exchange.query)
-    options = await _options(exchange)
-    resource, context = target.resource, target.context(exchange)
-    _warn(target, context, options)
+    representation = negotiate(request.header("Accept"))
+    selected = list_options(request.query)
+    options = await _options(request)
+    resource, context = scope.resource, scope.context(request)
+    _warn(scope, context, options)
     found = await delete_collection(resource, context, options, selected)
-    return await send_list(exchange, representation, resource, found)
+    return await send_list(request, representation, resource, found)
 
 
-def _warn(target: Target, context: RequestContext, options: DeleteOptions) -> None:
-    for text in target.resource.strategy.warnings_on_delete(options):
+def _warn(scope: RequestScope, context: RequestContext, options: DeleteOptions) -> None:
+    for text in scope.resource.strategy.warnings_on_delete(options):
         context.warn(text)
 
 
-async def _options(exchange: Exchange) -> DeleteOptions:
-    data = await read_body(exchange.http)
+async def _options(request: Request) -> DeleteOptions:
+    data = await read_body(request.http)
     if not data:
-        return delete_options(exchange.query)
-    return decode_delete_options(data, content_type(exchange.header("Content-Type")))
+        return delete_options(request.query)
+    return decode_delete_options(data, content_type(request.header("Content-Type")))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from apiserver.endpoints.body import decode_object, strict_refusal
-from apiserver.endpoints.handlers.request_scope import Target
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.body import decode_object, strict_decoding_error
+from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.request import Request
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 
 
 def read_object(
-    exchange: Exchange, target: Target, data: bytes, media_type: str, options: WriteOptions
+    request: Request, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
     """Return the object. Unknown and duplicate fields are ignored, warned of or refused."""
-    decoded = decode_object(data, media_type, target.kind)
+    decoded = decode_object(data, media_type, scope.kind)
     if decoded.problems:
         if options.field_validation == "Strict":
-            raise strict_refusal(decoded, target.kind)
+            raise strict_decoding_error(decoded, scope.kind)
         if options.field_validation == "Warn":
-            exchange.warnings.extend(decoded.problems)
+            request.warnings.extend(decoded.problems)
     return decoded.document

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.get import get_object
 
 
-async def get(exchange: Exchange, target: Target) -> web.StreamResponse:
+async def get(request: Request, scope: RequestScope) -> web.StreamResponse:
     """Answer with one object."""
-    representation = negotiate(exchange.header("Accept"))
-    query = exchange.query
+    representation = negotiate(request.header("Accept"))
+    query = request.query
     if "export" in query and parse_bool(first(query, "export")):
         raise BadRequest("the export parameter, deprecated since v1.14, is no longer supported")
-    context = target.context(exchange)
+    context = scope.context(request)
     stored = await get_object(
-        target.resource, context.namespace, context.name, first(query, "resourceVersion")
+        scope.resource, context.namespace, context.name, first(query, "resourceVersion")
     )
-    return send_object(exchange, representation, target.resource, stored)
+    return send_object(request, representation, scope.resource, stored)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_list
 from apiserver.machinery.options import ListOptions
 from apiserver.registry.list import list_objects
 
 
-async def list_(exchange: Exchange, target: Target, options: ListOptions) -> web.StreamResponse:
+async def list_(request: Request, scope: RequestScope, options: ListOptions) -> web.StreamResponse:
     """Answer with the objects of a collection, or a page of them."""
-    representation = negotiate(exchange.header("Accept"))
-    context = target.context(exchange)
-    found = await list_objects(target.resource, context.namespace, options)
-    return await send_list(exchange, representation, target.resource, found)
+    representation = negotiate(request.header("Accept"))
+    context = scope.context(request)
+    found = await list_objects(scope.resource, context.namespace, options)
+    return await send_list(request, representation, scope.resource, found)

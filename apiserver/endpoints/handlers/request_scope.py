@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
@@ -12,7 +12,7 @@ from apiserver.resources.definition import Subresource
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestScope:
     """A resource, or one of its subresources."""
 
     resource: Resource
@@ -25,14 +25,14 @@ class Target:
             return self.subresource.kind
         return self.resource.definition.gvk
 
-    def context(self, exchange: Exchange) -> RequestContext:
+    def context(self, request: Request) -> RequestContext:
         """Return the registry's view of a request."""
-        info = exchange.info
+        info = request.info
         return RequestContext(
-            user=exchange.user,
+            user=request.user,
             namespace=info.namespace if self.resource.definition.namespaced else "",
             name=info.name,
             subresource=info.subresource,
-            user_agent=exchange.header("User-Agent"),
-            warnings=exchange.warnings,
+            user_agent=request.header("User-Agent"),
+            warnings=request.warnings,
         )

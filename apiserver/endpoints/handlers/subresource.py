@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from apiserver.access.access import Access
-from apiserver.endpoints.handlers.connect import Connecting
-from apiserver.endpoints.handlers.create_virtual import Act, Handle, submitting
+from apiserver.endpoints.handlers.connect import ConnectHandlers
+from apiserver.endpoints.handlers.create_virtual import Operation, ResourceHandler, create_virtual
 from apiserver.endpoints.handlers.scale import scale
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
@@ -28,35 +28,37 @@ _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """How a subresource is answered; ``deep``: the path may go on behind it."""
+class SubresourceHandler:
+    """How a subresource is answered; ``allows_subpath``: the path may go on behind it."""
 
-    handle: Handle
-    deep: bool = False
+    handle: ResourceHandler
+    allows_subpath: bool = False
 
 
-def subresources(registry: Registry, access: Access) -> Mapping[str, Own]:
+def subresources(registry: Registry, access: Access) -> Mapping[str, SubresourceHandler]:
     """Return the subresources with a handler of their own."""
-    connecting = Connecting(registry, access.authorizer)
+    connecting = ConnectHandlers(registry, access.authorizer)
     tokens = TokenRequests(registry, access.tokens)
     return {
-        "scale": Own(scale),
-        "binding": Own(submitting(partial(_bind, registry))),
-        "eviction": Own(submitting(partial(_evict, registry))),
-        "token": Own(submitting(tokens.create)),
-        "log": Own(connecting.log),
-        "exec": Own(connecting.exec_),
-        "attach": Own(connecting.attach),
-        "portforward": Own(connecting.portforward),
-        "proxy": Own(connecting.proxy, deep=True),
+        "scale": SubresourceHandler(scale),
+        "binding": SubresourceHandler(create_virtual(partial(_bind, registry))),
+        "eviction": SubresourceHandler(create_virtual(partial(_evict, registry))),
+        "token": SubresourceHandler(create_virtual(tokens.create)),
+        "log": SubresourceHandler(connecting.log),
+        "exec": SubresourceHandler(connecting.exec_),
+        "attach": SubresourceHandler(connecting.attach),
+        "portforward": SubresourceHandler(connecting.portforward),
+        "proxy": SubresourceHandler(connecting.proxy, allows_subpath=True),
     }
 
 
-def unstored(registry: Registry, access: Access) -> Mapping[GroupResource, Handle]:
+def virtual_resources(
+    registry: Registry, access: Access
+) -> Mapping[GroupResource, ResourceHandler]:
     """Return how resources are created of which nothing is stored."""
     reviews = AccessReviews(access.authorizer)
     tokens = TokenReviews(access.authenticator)
-    acts: dict[GroupResource, Act] = {
+    acts: dict[GroupResource, Operation] = {
         GroupResource("", "bindings"): partial(_bind, registry),
         GroupResource(_AUTHENTICATION, "selfsubjectreviews"): review_self,
         GroupResource(_AUTHENTICATION, "tokenreviews"): tokens.review,
@@ -65,7 +67,7 @@ def unstored(registry: Registry, access: Access) -> Mapping[GroupResource, Handl
         GroupResource(_AUTHORIZATION, "selfsubjectaccessreviews"): reviews.review_self,
         GroupResource(_AUTHORIZATION, "selfsubjectrulesreviews"): reviews.review_rules,
     }
-    return {resource: submitting(act) for resource, act in acts.items()}
+    return {resource: create_virtual(act) for resource, act in acts.items()}
 
 
 async def _bind(registry: Registry, submission: Submission, document: Object) -> Object:

@@ -6,25 +6,25 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Exchange
+from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import write_options
 from apiserver.registry.update import update_object
 
 
-async def update(exchange: Exchange, target: Target) -> web.StreamResponse:
+async def update(request: Request, scope: RequestScope) -> web.StreamResponse:
     """Replace an object, or its status, by the one in the body."""
-    representation = negotiate(exchange.header("Accept"))
-    data = await read_body(exchange.http)
-    options = write_options(exchange.query, "UpdateOptions")
-    media_type = content_type(exchange.header("Content-Type"))
-    document = read_object(exchange, target, data, media_type, options)
+    representation = negotiate(request.header("Accept"))
+    data = await read_body(request.http)
+    options = write_options(request.query, "UpdateOptions")
+    media_type = content_type(request.header("Content-Type"))
+    document = read_object(request, scope, data, media_type, options)
     written = await update_object(
-        target.resource, target.context(exchange), document, options
+        scope.resource, scope.context(request), document, options
     )
     status = 201 if written.created else 200
     return send_object(
-        exchange, representation, target.resource, written.stored, status
+        request, representation, scope.resource, written.stored, status
     )

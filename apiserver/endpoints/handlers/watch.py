@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from apiserver.endpoints.handlers.request_scope import Target
+from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Exchange
-from apiserver.endpoints.watch_streams import Streams
+from apiserver.endpoints.request import Request
+from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector, FieldTerm
 from apiserver.machinery.options import ListOptions
@@ -17,15 +17,15 @@ from apiserver.registry.watch import watch_objects
 
 
 async def watch(
-    exchange: Exchange, target: Target, options: ListOptions, streams: Streams
+    request: Request, scope: RequestScope, options: ListOptions, streams: WatchStreams
 ) -> web.StreamResponse:
     """Stream what happens in a collection, or to one object."""
-    representation = negotiate(exchange.header("Accept"), stream=True)
-    context = target.context(exchange)
-    if context.name and exchange.info.watch_prefix:
+    representation = negotiate(request.header("Accept"), stream=True)
+    context = scope.context(request)
+    if context.name and request.info.watch_prefix:
         options = replace(options, field_selector=_named(options.field_selector, context.name))
-    opened = await watch_objects(target.resource, context.namespace, options)
-    return await streams.send(exchange, representation, opened, options.timeout_seconds)
+    opened = await watch_objects(scope.resource, context.namespace, options)
+    return await streams.send(request, representation, opened, options.timeout_seconds)
 
 
 def _named(selector: FieldSelector, name: str) -> FieldSelector:

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 
-from apiserver.endpoints.openapi import Document, Source, custom, v2, v2protobuf, v3
+from apiserver.endpoints.openapi import custom, v2, v2protobuf, v3
 from apiserver.endpoints.openapi.definitions import META, Definitions, Schema
-from apiserver.endpoints.openapi.discovery_paths import group_path, index_path, lone_paths
+from apiserver.endpoints.openapi.discovery_paths import group_path, index_path, standalone_paths
+from apiserver.endpoints.openapi.document import Document, Source
 from apiserver.endpoints.openapi.operations import Path
 from apiserver.endpoints.openapi.resource_paths import resource_paths
 from apiserver.machinery.gvk import GroupVersionKind
@@ -20,7 +21,7 @@ _LEVEL = 3
 _OF_CUSTOM = {f"{META}{name}" for name in ("ObjectMeta", "ListMeta")}
 
 
-class Maker:
+class DocumentBuilder:
     """Makes documents of ``sources``; of custom kinds their schemas are given."""
 
     def __init__(
@@ -71,7 +72,7 @@ class Maker:
 
     def _paths(self, source: Source) -> list[Path]:
         if not source.group and not source.version:
-            return [lone_paths()[source.name]]
+            return [standalone_paths()[source.name]]
         if not source.version:
             return [group_path(source.group)]
         paths = []
@@ -99,7 +100,7 @@ class Maker:
 
 def as_protobuf(document: Document) -> Document:
     """Return a document of version 2 in its protobuf form."""
-    data = v2protobuf.encoded(orjson.loads(document.plain()))
+    data = v2protobuf.encode(orjson.loads(document.plain()))
     return Document(document.etag, len(data), gzip.compress(data, _LEVEL, mtime=0))
 
 

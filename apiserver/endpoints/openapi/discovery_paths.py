@@ -24,7 +24,7 @@ def group_path(group: str) -> Path:
     return Path(f"/apis/{group}/", tag(group), [operation])
 
 
-def lone_paths() -> dict[str, Path]:
+def standalone_paths() -> dict[str, Path]:
     """Return what belongs to no group, by the document that it is in."""
     text = {200: TEXT}
     return {

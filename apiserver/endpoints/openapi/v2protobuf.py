@@ -25,7 +25,7 @@ _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _EXTENSION: Final = "x-"
 
 
-def encoded(document: Mapping[str, Any]) -> bytes:
+def encode(document: Mapping[str, Any]) -> bytes:
     """Return a document of version 2 as a gnostic ``openapi.v2.Document``."""
     return _members(_DOCUMENT, document)
 

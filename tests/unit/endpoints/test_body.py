@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.endpoints.body import decode_object, strict_refusal
+from apiserver.endpoints.body import decode_object, strict_decoding_error
 from apiserver.endpoints.delete_options import decode_delete_options
 from apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
 from apiserver.machinery.errors import BadRequest, Invalid
@@ -120,7 +120,7 @@ def test_members_that_are_unknown_or_named_twice_are_told_and_may_be_refused() -
         'unknown field "spec.template.spec.x"',
         'unknown field "y"',
     ]
-    assert strict_refusal(decoded, DEPLOYMENT).message == (
+    assert strict_decoding_error(decoded, DEPLOYMENT).message == (
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
         'duplicate field "spec.replicas", unknown field "spec.template.spec.x", unknown field "y"'
     )

@@ -16,11 +16,11 @@ from apiserver.access.authorization.authorizer import (
     Decision,
 )
 from apiserver.endpoints.filters.authorization import attributes_of, with_authorization
-from apiserver.endpoints.filters.in_flight import Limits, with_limits
+from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
 from apiserver.endpoints.filters.recovery import with_recovery
-from apiserver.endpoints.filters.request_metrics import with_metering
+from apiserver.endpoints.filters.request_metrics import with_request_metrics
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.request import Exchange, Handler, parse_query
+from apiserver.endpoints.request import Handler, Request, parse_query
 from apiserver.endpoints.request_info import parse
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.users import MASTERS, UserInfo
@@ -30,14 +30,14 @@ ADMIN = UserInfo("admin", groups=(MASTERS,))
 CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
 
 
-def exchange(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> Exchange:
+def request(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> Request:
     http = SimpleNamespace(method=method, headers={}, transport=object(), task=None)
-    made = Exchange(cast("Any", http), parse(method, path), parse_query(query))
+    made = Request(cast("Any", http), parse(method, path), parse_query(query))
     made.user = user
     return made
 
 
-async def fine(_: Exchange) -> web.StreamResponse:
+async def fine(_: Request) -> web.StreamResponse:
     return web.Response(status=200)
 
 
@@ -48,7 +48,7 @@ class Gate:
         self.opened = asyncio.Event()
         self.inside = 0
 
-    async def handle(self, _: Exchange) -> web.StreamResponse:
+    async def handle(self, _: Request) -> web.StreamResponse:
         self.inside += 1
         await self.opened.wait()
         self.inside -= 1
@@ -75,7 +75,7 @@ class Gate:
 def test_a_list_that_watches_is_a_watch(
     method: str, path: str, query: str, verb: str, long_running: bool
 ) -> None:
-    made = exchange(method, path, query)
+    made = request(method, path, query)
     assert (made.verb, made.long_running) == (verb, long_running)
 
 
@@ -92,18 +92,18 @@ def test_a_list_that_watches_is_a_watch(
     ],
 )
 def test_who_selects_one_name_asks_for_that_one(path: str, query: str, name: str) -> None:
-    assert attributes_of(exchange("GET", path, query)).name == name
+    assert attributes_of(request("GET", path, query)).name == name
 
 
 async def test_more_than_the_most_requests_are_sent_away_unless_an_administrator_asks() -> None:
     gate = Gate()
-    limited = with_limits(gate.handle, Limits(max_reads=1, max_writes=1))
-    reading = asyncio.create_task(cast("Any", limited(exchange("GET", CONFIG_MAP))))
-    writing = asyncio.create_task(cast("Any", limited(exchange("PUT", CONFIG_MAP))))
+    limited = with_in_flight_limits(gate.handle, InFlightLimits(max_reads=1, max_writes=1))
+    reading = asyncio.create_task(cast("Any", limited(request("GET", CONFIG_MAP))))
+    writing = asyncio.create_task(cast("Any", limited(request("PUT", CONFIG_MAP))))
     while gate.inside < 2:
         await asyncio.sleep(0)
     for method in ("GET", "PUT"):
-        refused = await limited(exchange(method, CONFIG_MAP))
+        refused = await limited(request(method, CONFIG_MAP))
         assert isinstance(refused, web.Response)
         assert refused.status == 429
         assert refused.body == b"Too many requests, please try again later.\n"
@@ -111,8 +111,8 @@ async def test_more_than_the_most_requests_are_sent_away_unless_an_administrator
     others = [
         asyncio.create_task(cast("Any", limited(each)))
         for each in (
-            exchange("GET", CONFIG_MAP, user=ADMIN),
-            exchange("GET", "/api/v1/pods", "watch=1"),
+            request("GET", CONFIG_MAP, user=ADMIN),
+            request("GET", "/api/v1/pods", "watch=1"),
         )
     ]
     while gate.inside < 4:
@@ -120,15 +120,15 @@ async def test_more_than_the_most_requests_are_sent_away_unless_an_administrator
     gate.opened.set()
     for task in (reading, writing, *others):
         assert (await task).status == 200
-    assert (await limited(exchange("GET", CONFIG_MAP))).status == 200
+    assert (await limited(request("GET", CONFIG_MAP))).status == 200
 
 
 async def test_without_a_limit_all_come_in() -> None:
-    limits = Limits(max_reads=0, max_writes=0)
+    limits = InFlightLimits(max_reads=0, max_writes=0)
     limits.reads = limits.writes = 10_000
-    limited = with_limits(fine, limits)
+    limited = with_in_flight_limits(fine, limits)
     for method in ("GET", "PUT"):
-        assert (await limited(exchange(method, CONFIG_MAP))).status == 200
+        assert (await limited(request(method, CONFIG_MAP))).status == 200
 
 
 class Says:
@@ -144,50 +144,50 @@ class Says:
 
 
 async def test_who_may_comes_to_the_handler_and_who_may_not_does_not() -> None:
-    async def never(_: Exchange) -> web.StreamResponse:
+    async def never(_: Request) -> web.StreamResponse:
         raise AssertionError
 
-    assert (
-        await with_authorization(fine, Says(ALLOWED))(exchange("GET", CONFIG_MAP))
-    ).status == 200
-    refused = await with_authorization(never, Says(NO_OPINION))(exchange("GET", CONFIG_MAP))
+    assert (await with_authorization(fine, Says(ALLOWED))(request("GET", CONFIG_MAP))).status == 200
+    refused = await with_authorization(never, Says(NO_OPINION))(request("GET", CONFIG_MAP))
     assert refused.status == 403
 
 
-async def failing(_: Exchange) -> web.StreamResponse:
+async def failing(_: Request) -> web.StreamResponse:
     raise NotFound.path()
 
 
-async def breaking(_: Exchange) -> web.StreamResponse:
+async def breaking(_: Request) -> web.StreamResponse:
     raise KeyError("a secret")
 
 
-async def hanging_up(_: Exchange) -> web.StreamResponse:
+async def hanging_up(_: Request) -> web.StreamResponse:
     raise ConnectionResetError
 
 
 @pytest.mark.parametrize(("handler", "status"), [(fine, 200), (failing, 404), (breaking, 500)])
 async def test_every_error_becomes_an_answer(handler: Handler, status: int) -> None:
-    answer = await with_recovery(handler)(exchange("GET", CONFIG_MAP))
+    answer = await with_recovery(handler)(request("GET", CONFIG_MAP))
     assert answer.status == status
     assert answer.headers["Audit-Id"]
     assert b"a secret" not in bytes(cast("Any", answer).body or b"")
 
 
 async def test_a_client_that_has_gone_is_nobodys_error() -> None:
-    gone = exchange("GET", CONFIG_MAP)
+    gone = request("GET", CONFIG_MAP)
     cast("Any", gone.http).transport = None
     with pytest.raises(ConnectionResetError):
         await with_recovery(hanging_up)(gone)
-    assert (await with_recovery(hanging_up)(exchange("GET", CONFIG_MAP))).status == 500
+    assert (await with_recovery(hanging_up)(request("GET", CONFIG_MAP))).status == 500
 
 
 async def test_requests_are_counted_by_what_was_found_not_by_what_was_asked() -> None:
     metrics = Metrics()
-    metered = with_metering(with_recovery(fine), metrics)
-    await metered(exchange("GET", CONFIG_MAP))
-    await metered(exchange("GET", "/api/v1/pods", "watch=1"))
-    await with_metering(with_recovery(failing), metrics)(exchange("GET", "/apis/made/up/things"))
+    metered = with_request_metrics(with_recovery(fine), metrics)
+    await metered(request("GET", CONFIG_MAP))
+    await metered(request("GET", "/api/v1/pods", "watch=1"))
+    await with_request_metrics(with_recovery(failing), metrics)(
+        request("GET", "/apis/made/up/things")
+    )
     assert dict(metrics.requests) == {
         ("get", "", "v1", "configmaps", "", "200"): 1,
         ("watch", "", "v1", "pods", "", "200"): 1,

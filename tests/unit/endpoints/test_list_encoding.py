@@ -1,4 +1,4 @@
-"""Lists that are encoded a few items at a time are what they would be in one go."""
+"""Lists that are encode_list a few items at a time are what they would be in one go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from apiserver.endpoints.list_encoding import AS_YAML, COMPACT, INDENTED, AsStored, Form, encoded
+from apiserver.endpoints.list_encoding import (
+    AS_YAML,
+    COMPACT,
+    INDENTED,
+    ListFormat,
+    SerializedList,
+    encode_list,
+)
 from apiserver.machinery.documents import dump_json
 from apiserver.registry.codec import ObjectCodec, Stored
 
@@ -40,15 +47,15 @@ def shown(items: Any) -> list[Any]:
 
 @pytest.mark.parametrize("form", [COMPACT, INDENTED, AS_YAML], ids=["json", "indented", "yaml"])
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 55])
-async def test_a_list_in_parts_is_the_whole_list(form: Form, count: int) -> None:
+async def test_a_list_in_parts_is_the_whole_list(form: ListFormat, count: int) -> None:
     items = objects(count)
-    parts = await encoded(DOCUMENT, "items", items, shown, form)
+    parts = await encode_list(DOCUMENT, "items", items, shown, form)
     assert b"".join(parts) == form.dump({**DOCUMENT, "items": shown(items)}) + form.end
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 150])
 async def test_a_list_as_it_is_stored_has_the_size_that_is_said(count: int) -> None:
-    body = AsStored(DOCUMENT, objects(count))
+    body = SerializedList(DOCUMENT, objects(count))
     data = b"".join(body)
     assert len(data) == await body.size()
     items = [
@@ -57,4 +64,4 @@ async def test_a_list_as_it_is_stored_has_the_size_that_is_said(count: int) -> N
     ]
     assert data == dump_json({**DOCUMENT, "items": items}) + b"\n"
     # It may be sent more than once, and its head says so every time.
-    assert b"".join(body) == body.joined() == data
+    assert b"".join(body) == body.to_bytes() == data

@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from apiserver.endpoints import non_resource
-from apiserver.endpoints.buffered_response import Reply
+from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.endpoints.health import Health
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.openapi import OpenAPIDocuments
-from apiserver.endpoints.request import open_exchange
-from apiserver.endpoints.routes import Router
+from apiserver.endpoints.non_resource import NonResourcePaths
+from apiserver.endpoints.openapi.service import OpenAPIService
+from apiserver.endpoints.request import parse_request
 from apiserver.machinery.errors import MethodNotSupported, NotAcceptable, NotFound
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions
@@ -55,22 +53,23 @@ class Server:
 
     def __init__(self, issuer: Mapping[str, bytes] = ISSUER) -> None:
         self.catalog = Catalog([*builtin_definitions(), GOOSE])
-        router = SimpleNamespace(
-            registry=SimpleNamespace(catalog=self.catalog),
+        self.paths = NonResourcePaths(
+            catalog=self.catalog,
             health=Health({"healthz": {"ping": healthy}, "livez": {}, "readyz": {}}),
             metrics=Metrics(),
-            openapi=OpenAPIDocuments(self.catalog),
+            openapi=OpenAPIService(self.catalog),
             address="127.0.0.1:6443",
             issuer=issuer,
         )
-        self.router = cast("Router", router)
 
-    async def ask(self, target: str, method: str = "GET", **headers: str) -> web.Response | Reply:
+    async def ask(
+        self, target: str, method: str = "GET", **headers: str
+    ) -> web.Response | BufferedResponse:
         """Answer a request; underscores in the names of headers stand for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        exchange = open_exchange(make_mocked_request(method, target, headers=named))
-        response = await non_resource.handle(self.router, exchange)
-        assert isinstance(response, web.Response | Reply)
+        request = parse_request(make_mocked_request(method, target, headers=named))
+        response = await self.paths.handle(request)
+        assert isinstance(response, web.Response | BufferedResponse)
         return response
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from apiserver.endpoints.openapi import LONE, OpenAPIDocuments
 from apiserver.endpoints.openapi.definitions import Definitions
-from apiserver.endpoints.openapi.discovery_paths import lone_paths
+from apiserver.endpoints.openapi.discovery_paths import standalone_paths
 from apiserver.endpoints.openapi.naming import tag, title, with_article
 from apiserver.endpoints.openapi.resource_paths import resource_paths
+from apiserver.endpoints.openapi.service import STANDALONE, OpenAPIService
 from apiserver.endpoints.openapi.v2 import reduced
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions
@@ -67,7 +67,7 @@ class Served:
 
     def __init__(self, *more: ResourceDefinition) -> None:
         self.catalog = Catalog([*BUILTIN, *more])
-        self.documents = OpenAPIDocuments(self.catalog, lambda definition: GOOSE_SCHEMA)
+        self.documents = OpenAPIService(self.catalog, lambda definition: GOOSE_SCHEMA)
 
     async def index(self) -> dict[str, str]:
         """Return the URL of each document."""
@@ -113,7 +113,7 @@ async def test_the_index_names_each_document_by_its_tag() -> None:
         document = await served.documents.v3(name)
         assert document is not None
         assert index[name] == f"/openapi/v3/{name}?hash={document.etag}"
-    assert set(LONE) < set(index)
+    assert set(STANDALONE) < set(index)
     assert await served.documents.v3("apis/nowhere/v1") is None
 
 
@@ -362,7 +362,7 @@ def test_kinds_have_articles(kind: str, expected: str) -> None:
 
 
 def test_every_lone_document_has_a_path() -> None:
-    assert set(lone_paths()) == set(LONE)
+    assert set(standalone_paths()) == set(STANDALONE)
 
 
 # The official client is made from the document of version 2 of a newer Kubernetes.

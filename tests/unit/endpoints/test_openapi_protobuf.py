@@ -9,8 +9,8 @@ import orjson
 import pytest
 from google.protobuf.internal.encoder import TagBytes
 
-from apiserver.endpoints.openapi import OpenAPIDocuments
-from apiserver.endpoints.openapi.v2protobuf import encoded
+from apiserver.endpoints.openapi.service import OpenAPIService
+from apiserver.endpoints.openapi.v2protobuf import encode
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
 from apiserver.schema import wire
@@ -69,7 +69,7 @@ SCHEMAS: list[tuple[dict[str, Any], Fields]] = [
 
 @pytest.mark.parametrize(("schema", "expected"), SCHEMAS)
 def test_a_schema_is_a_message_of_its_members(schema: dict[str, Any], expected: Fields) -> None:
-    written = encoded({"definitions": {"x": schema}})
+    written = encode({"definitions": {"x": schema}})
     assert written == message([(9, [(1, [(1, "x"), (2, expected)])])])
 
 
@@ -91,7 +91,7 @@ PARAMETERS: list[tuple[dict[str, Any], Fields]] = [
 
 @pytest.mark.parametrize(("parameter", "expected"), PARAMETERS)
 def test_a_parameter_is_wrapped_by_its_place(parameter: dict[str, Any], expected: Fields) -> None:
-    written = encoded({"paths": {"/": {"parameters": [parameter]}}})
+    written = encode({"paths": {"/": {"parameters": [parameter]}}})
     assert written == message([(8, [(2, [(1, "/"), (2, [(9, expected)])])])])
 
 
@@ -107,13 +107,13 @@ def test_an_operation_says_what_it_is_about() -> None:
         (9, [(1, [(1, "200"), (2, [(1, [(1, "OK"), (2, [(1, [(3, "t")])])])])])]),
         (13, [(1, "x-kubernetes-action"), (2, anything('"get"'))]),
     ]
-    written = encoded({"paths": {"/": {"patch": operation}}})
+    written = encode({"paths": {"/": {"patch": operation}}})
     assert written == message([(8, [(2, [(1, "/"), (2, [(8, expected)])])])])
 
 
 def test_who_may_ask_is_said() -> None:
     key = {"type": "apiKey", "name": "authorization", "in": "header"}
-    written = encoded({"security": [{"T": []}], "securityDefinitions": {"T": key}})
+    written = encode({"security": [{"T": []}], "securityDefinitions": {"T": key}})
     expected: Fields = [
         (12, [(1, [(1, "T"), (2, [])])]),
         (13, [(1, [(1, "T"), (2, [(2, [(1, "apiKey"), (2, "authorization"), (3, "header")])])])]),
@@ -122,7 +122,7 @@ def test_who_may_ask_is_said() -> None:
 
 
 async def test_the_whole_document_has_every_definition() -> None:
-    documents = OpenAPIDocuments(Catalog(builtin_definitions()))
+    documents = OpenAPIService(Catalog(builtin_definitions()))
     plain, protobuf = await documents.v2(), await documents.v2_protobuf()
     assert protobuf.etag == plain.etag
     assert await documents.v2_protobuf() is protobuf

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from apiserver.endpoints.filters.request_deadline import Queue
+from apiserver.endpoints.filters.request_deadline import DeadlineQueue
 
 
 async def endless(started: asyncio.Event) -> None:
@@ -14,7 +14,7 @@ async def endless(started: asyncio.Event) -> None:
     await asyncio.Event().wait()
 
 
-async def begun(queue: Queue) -> asyncio.Task[None]:
+async def begun(queue: DeadlineQueue) -> asyncio.Task[None]:
     started = asyncio.Event()
     task = asyncio.create_task(endless(started))
     await started.wait()
@@ -23,7 +23,7 @@ async def begun(queue: Queue) -> asyncio.Task[None]:
 
 
 async def test_what_is_due_is_cancelled_and_what_is_not_goes_on() -> None:
-    queue = Queue(60)
+    queue = DeadlineQueue(60)
     now = asyncio.get_running_loop().time()
     early = await begun(queue)
     queue.seconds = 90
@@ -38,7 +38,7 @@ async def test_what_is_due_is_cancelled_and_what_is_not_goes_on() -> None:
 
 
 async def test_who_leaves_in_time_is_left_alone() -> None:
-    queue = Queue(60)
+    queue = DeadlineQueue(60)
     task = await begun(queue)
     assert queue.leave(task)
     queue.expire(lambda: 1e12)
@@ -47,7 +47,7 @@ async def test_who_leaves_in_time_is_left_alone() -> None:
 
 
 async def test_the_same_timer_comes_back_for_those_who_came_later() -> None:
-    queue = Queue(0.001)
+    queue = DeadlineQueue(0.001)
     first = await begun(queue)
     queue.seconds = 0.002
     second = await begun(queue)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apiserver.endpoints import watch_streams as streaming
-from apiserver.endpoints.watch_streams import Streams, _Channel, _Stream
+from apiserver.endpoints.watch_streams import WatchStreams, _Channel, _WatchStream
 from apiserver.machinery.errors import Gone
 
 FRAME = 10_000
@@ -61,9 +61,9 @@ class Channel(_Channel):
         return [int(data[at : at + FRAME]) for at in range(0, len(data), FRAME)]
 
 
-def opened(watch: Watch) -> tuple[_Stream, Channel]:
+def opened(watch: Watch) -> tuple[_WatchStream, Channel]:
     channel = Channel()
-    return _Stream(Streams(), watch, Framer(), channel), channel  # type: ignore[arg-type]
+    return _WatchStream(WatchStreams(), watch, Framer(), channel), channel  # type: ignore[arg-type]
 
 
 async def test_a_client_that_takes_nothing_is_written_no_more_than_its_connection_holds() -> None:
@@ -100,11 +100,11 @@ async def test_no_bookmark_overtakes_what_is_not_written_yet() -> None:
 
 async def test_a_long_flush_lets_others_in_and_forgets_nobody(monkeypatch: Any) -> None:
     monkeypatch.setattr(streaming, "_LONGEST_FLUSH", 1e-9)
-    streams = Streams()
+    streams = WatchStreams()
     made = []
     for number in range(20):
         channel = Channel()
-        stream = _Stream(streams, Watch([number]), Framer(), channel)  # type: ignore[arg-type]
+        stream = _WatchStream(streams, Watch([number]), Framer(), channel)  # type: ignore[arg-type]
         made.append((stream, channel))
         streams.schedule(stream)
     turns = 0
@@ -121,9 +121,9 @@ async def test_what_cannot_be_framed_ends_one_watch_and_no_other() -> None:
         def parts(self, parts: Sequence[Sequence[int]]) -> list[bytes]:
             raise Gone("this one is not there any more")
 
-    streams, failing, sound = Streams(), Channel(), Channel()
-    bad = _Stream(streams, Watch([1]), Fails(), failing)  # type: ignore[arg-type]
-    good = _Stream(streams, Watch([2]), Framer(), sound)  # type: ignore[arg-type]
+    streams, failing, sound = WatchStreams(), Channel(), Channel()
+    bad = _WatchStream(streams, Watch([1]), Fails(), failing)  # type: ignore[arg-type]
+    good = _WatchStream(streams, Watch([2]), Framer(), sound)  # type: ignore[arg-type]
     for stream in (bad, good):
         streams.schedule(stream)
     while not sound.written:

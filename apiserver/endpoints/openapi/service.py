@@ -1,0 +1,141 @@
+"""/openapi/v2 and /openapi/v3: what the server serves, as OpenAPI documents.
+
+Documents are made when they are first asked for, in a thread, and kept compressed; what makes them
+is loaded no earlier. Their entity tag is a digest of what they say, so the index of version 3,
+which names all of them by their tags, needs each of them made once. A document is made again when
+the resources that it describes have changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from apiserver.endpoints.openapi.document import Document, Source
+from apiserver.resources.catalog import Catalog
+from apiserver.resources.definition import ResourceDefinition
+
+if TYPE_CHECKING:
+    from apiserver.endpoints.openapi.builder import DocumentBuilder
+
+T = TypeVar("T")
+Schema = dict[str, Any]
+CustomSchema = Callable[[ResourceDefinition], Schema | None]
+
+#: Documents of version 3 that belong to no group.
+STANDALONE = ("api", "apis", "version", ".well-known/openid-configuration", "openid/v1/jwks")
+
+
+def _as_protobuf(document: Document) -> Document:
+    from apiserver.endpoints.openapi.builder import as_protobuf
+
+    return as_protobuf(document)
+
+
+def _no_schema(definition: ResourceDefinition) -> Schema | None:
+    return None
+
+
+class OpenAPIService:
+    """The documents of one catalogue; ``custom_schema`` knows the schemas of custom kinds."""
+
+    def __init__(self, catalog: Catalog, custom_schema: CustomSchema = _no_schema) -> None:
+        self._catalog = catalog
+        self._custom_schema = custom_schema
+        self._making = asyncio.Lock()
+        self._tags: dict[str, tuple[Source, str]] = {}
+        self._made: dict[str, tuple[Source, Document]] = {}
+        self._whole: tuple[int, Document] | None = None
+        self._protobuf: Document | None = None
+        self._index: tuple[int, Document] | None = None
+
+    async def v2(self) -> Document:
+        """Return the one document of version 2."""
+        async with self._making:
+            generation = self._catalog.generation
+            if self._whole is None or self._whole[0] != generation:
+                document = await self._make(
+                    self._sources().values(), lambda builder: builder.whole()
+                )
+                self._whole = generation, document
+            return self._whole[1]
+
+    async def v2_protobuf(self) -> Document:
+        """Return the document of version 2 in its protobuf form; it has the tag of the other."""
+        whole = await self.v2()
+        made = self._protobuf
+        if made is None or made.etag != whole.etag:
+            made = self._protobuf = await asyncio.to_thread(_as_protobuf, whole)
+        return made
+
+    async def v3_index(self) -> Document:
+        """Return the index of version 3: where each document is, by its tag."""
+        async with self._making:
+            generation = self._catalog.generation
+            if self._index is None or self._index[0] != generation:
+                self._index = generation, await self._make_index()
+            return self._index[1]
+
+    async def v3(self, name: str) -> Document | None:
+        """Return a document of version 3, ``None`` where there is none of that name."""
+        async with self._making:
+            source = self._sources().get(name)
+            if source is None:
+                return None
+            known = self._made.get(name)
+            if known is not None and known[0] == source:
+                return known[1]
+            document = await self._make([source], lambda builder: builder.only())
+            self._made[name] = source, document
+            self._tags[name] = source, document.etag
+            return document
+
+    async def _make_index(self) -> Document:
+        sources = self._sources()
+        stale = [
+            source
+            for name, source in sources.items()
+            if name not in self._tags or self._tags[name][0] != source
+        ]
+        made = await self._make(stale, lambda builder: builder.tags()) if stale else {}
+        self._tags.update({source.name: (source, made[source.name]) for source in stale})
+        self._tags = {name: self._tags[name] for name in sources}
+        self._made = {name: made for name, made in self._made.items() if name in sources}
+        return await self._make(
+            [], lambda builder: builder.index({name: tag for name, (_, tag) in self._tags.items()})
+        )
+
+    async def _make(self, sources: Iterable[Source], make: Callable[[DocumentBuilder], T]) -> T:
+        wanted = list(sources)
+        # Custom schemas are looked up here; the rest reads only what cannot change.
+        schemas = {
+            definition.gvk: self._custom_schema(definition)
+            for source in wanted
+            for definition in source.definitions
+            if definition.custom
+        }
+
+        def work() -> T:
+            from apiserver.endpoints.openapi.builder import DocumentBuilder
+
+            return make(DocumentBuilder(wanted, schemas))
+
+        return await asyncio.to_thread(work)
+
+    def _sources(self) -> Mapping[str, Source]:
+        return self._catalog.derived("openapi", self._all_sources)
+
+    def _all_sources(self) -> Mapping[str, Source]:
+        sources = [Source(name) for name in STANDALONE]
+        for group in self._catalog.groups():
+            if group and self._catalog.has_builtin_group(group):
+                sources.append(Source(f"apis/{group}", group))
+            for version in self._catalog.versions(group):
+                name = f"apis/{group}/{version}" if group else f"api/{version}"
+                definitions = tuple(self._catalog.resources(group, version))
+                # A definition of a custom kind does not say its schema, which may have changed.
+                custom = any(definition.custom for definition in definitions)
+                generation = self._catalog.generation if custom else 0
+                sources.append(Source(name, group, version, definitions, generation))
+        return {source.name: source for source in sources}
