@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from storage.errors import RevisionConflict
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record, Store
+from storage.interface import (
+    LATEST,
+    NO_REQUIREMENTS,
+    Batch,
+    Change,
+    Delete,
+    Event,
+    Page,
+    Put,
+    Record,
+    Store,
+)
 
 V = TypeVar("V")
 
@@ -24,7 +35,7 @@ class Codec(Protocol[V]):
         ...
 
 
-class CodecStore(Generic[V]):
+class CodecStore(Store[V]):
     """Store[V] over Store[bytes]."""
 
     def __init__(self, inner: Store[bytes], codec: Codec[V]) -> None:
@@ -41,29 +52,15 @@ class CodecStore(Generic[V]):
         records = [self._record(record) for record in page.records]
         return Page(records, page.revision, page.remaining)
 
-    async def put(
-        self,
-        key: str,
-        value: V,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[V]:
-        data = self._codec.encode(value)
+    async def commit(
+        self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[V]]:
+        encoded = [self._encoded(change) for change in changes]
         try:
-            written = await self._inner.put(
-                key, data, expected=expected, ttl=ttl, requires=requires
-            )
+            records = await self._inner.commit(encoded, requires=requires)
         except RevisionConflict as conflict:
             raise self._conflict(conflict) from conflict
-        return self._record(written)
-
-    async def delete(self, key: str, *, expected: int) -> Record[V]:
-        try:
-            return self._record(await self._inner.delete(key, expected=expected))
-        except RevisionConflict as conflict:
-            raise self._conflict(conflict) from conflict
+        return [self._record(record) for record in records]
 
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         return self._batches(self._inner.watch(prefix, after=after))
@@ -93,6 +90,11 @@ class CodecStore(Generic[V]):
         async with aclosing(cast("AsyncGenerator[Batch[bytes], None]", inner)) as batches:
             async for batch in batches:
                 yield Batch(batch.revision, [self._event(event) for event in batch.events])
+
+    def _encoded(self, change: Change[V]) -> Change[bytes]:
+        if isinstance(change, Delete):
+            return change
+        return Put(change.key, self._codec.encode(change.value), change.expected, change.ttl)
 
     def _record(self, record: Record[bytes]) -> Record[V]:
         value = self._codec.decode(record.key, record.value, record.revision)

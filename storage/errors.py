@@ -10,10 +10,10 @@ class StorageError(Exception):
 
 
 class RevisionConflict(StorageError):
-    """A key is not at the revision that a change expected of it.
+    """A key is not at the revision that a commit expected of it.
 
     ``current`` is its record now, ``None`` when there is none; ``key`` may be one of the keys that
-    the change only required.
+    the commit only required.
     """
 
     def __init__(self, key: str, expected: int, current: Any | None) -> None:
@@ -43,12 +43,22 @@ class FutureRevision(StorageError):
 
 
 class ValueTooLarge(StorageError):
-    """A value is larger than the store keeps; sizes in bytes."""
+    """The values of a commit, of which ``key`` has the largest, exceed the limit; in bytes."""
 
     def __init__(self, key: str, size: int, limit: int) -> None:
         super().__init__(f"{key}: {size} bytes, the limit is {limit}")
         self.key = key
         self.size = size
+        self.limit = limit
+
+
+class TooManyKeys(StorageError):
+    """A commit changes and requires more keys than the store takes (``limit`` 0: unknown)."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        known = f", the limit is {limit}" if limit else ""
+        super().__init__(f"{count} keys are too many for one commit{known}")
+        self.count = count
         self.limit = limit
 
 

@@ -3,8 +3,8 @@
 A store is a map from keys to values with one counter, the revision, that grows by at least one
 with every change. Its laws, each of which has a test by its name in ``tests/contract/store``:
 
-``Acknowledged``  what ``put`` or ``delete`` returned is there afterwards, whatever dies.
-``Atomic``        a change happens whole or not at all.
+``Acknowledged``  what ``commit`` returned is there afterwards, whatever dies.
+``Atomic``        the changes of a commit happen at one revision, or none of them does.
 ``Monotonic``     revisions never go back and are never given twice, across restarts too.
 ``Snapshot``      pages listed at one revision agree with each other.
 ``Linearizable``  ``get``, ``list`` and ``revision`` without a revision see every change that was
@@ -23,15 +23,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 V = TypeVar("V")
 
 LATEST: Final = 0
 ABSENT: Final = 0
 NO_REQUIREMENTS: Final[Mapping[str, int]] = {}
-#: The most bytes that a value may have: what etcd takes in one request unless told otherwise.
+#: The most bytes that the values of one commit may have together: what etcd takes in one request
+#: unless it is configured otherwise (``--max-request-bytes``).
 MAX_VALUE: Final = 1536 * 1024
+#: The most keys that one commit may change and require: what etcd takes in one transaction unless
+#: it is configured otherwise (``--max-txn-ops``).
+MAX_KEYS: Final = 128
 #: The revision of a store that was never written to; the first change gets the next one.
 FIRST_REVISION: Final = 1
 
@@ -80,8 +84,35 @@ class Batch(Generic[V]):
     events: Sequence[Event[V]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Put(Generic[V]):
+    """Write ``value`` to ``key`` if its record still has revision ``expected``.
+
+    ``expected`` is `ABSENT` for a key that must not exist; ``ttl`` is in seconds, 0 means for ever.
+    """
+
+    key: str
+    value: V
+    expected: int
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete ``key`` if its record still has revision ``expected``."""
+
+    key: str
+    expected: int
+
+
+Change: TypeAlias = Put[V] | Delete
+
+
 class Store(Protocol[V]):
-    """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`."""
+    """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`.
+
+    Implementations inherit from it: `put` and `delete` are short forms of `commit`.
+    """
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
         """Return the record of ``key``, now or as of ``revision``; ``None`` where there is none.
@@ -103,6 +134,24 @@ class Store(Protocol[V]):
         """
         ...
 
+    async def commit(
+        self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[V]]:
+        """Make all ``changes`` at one revision, or none of them.
+
+        They happen only if every key in ``requires`` has the revision named there. Returns, in the
+        order of the changes, the records written; for a deletion the deleted record with the
+        revision of its deletion. A watch gets the events of one commit in one batch.
+
+        Raises `RevisionConflict` with the first key, of the changes and then of ``requires``, that
+        has another revision, and its current record (``None`` when there is none; so does a
+        deletion of a key that is not there). Raises `ValueTooLarge` for more than `MAX_VALUE` bytes
+        of values, `TooManyKeys` for more than `MAX_KEYS` changes and requirements, and
+        `OutcomeUnknown`. Raises ValueError if there are no changes, if two change the same key, or
+        if a changed key is required at a revision that its change does not expect.
+        """
+        ...
+
     async def put(
         self,
         key: str,
@@ -112,21 +161,14 @@ class Store(Protocol[V]):
         ttl: int = 0,
         requires: Mapping[str, int] = NO_REQUIREMENTS,
     ) -> Record[V]:
-        """Write ``key`` if its record still has revision ``expected`` (`ABSENT`: there is none).
-
-        ``ttl`` is in seconds; 0 means for ever. The change happens only if every key in
-        ``requires`` has the revision named there. Raises `RevisionConflict` with what is there
-        instead, `ValueTooLarge`, or `OutcomeUnknown`.
-        """
-        ...
+        """Commit one `Put`."""
+        (record,) = await self.commit((Put(key, value, expected, ttl),), requires=requires)
+        return record
 
     async def delete(self, key: str, *, expected: int) -> Record[V]:
-        """Delete ``key`` if its record still has revision ``expected``.
-
-        Returns the deleted record with the revision of its deletion. Raises `RevisionConflict`
-        with what is there instead (``None`` when nothing is), or `OutcomeUnknown`.
-        """
-        ...
+        """Commit one `Delete`."""
+        (record,) = await self.commit((Delete(key, expected),))
+        return record
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
         """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.

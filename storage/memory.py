@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from storage.errors import Compacted, FutureRevision, RevisionConflict, ValueTooLarge
+from storage.commits import check_keys, check_size, record_of
+from storage.errors import Compacted, FutureRevision, RevisionConflict
 from storage.expiry import Expiry
 from storage.hub import Hub
 from storage.interface import (
     ABSENT,
     FIRST_REVISION,
     LATEST,
-    MAX_VALUE,
     NO_REQUIREMENTS,
     Batch,
+    Change,
+    Delete,
     Event,
     Page,
+    Put,
     Record,
+    Store,
 )
 
 _BACKLOG = 10_000
@@ -40,8 +44,8 @@ class _Version:
 _revision_of = attrgetter("revision")
 
 
-class MemoryStore:
-    """`storage.interface.Store` of bytes. ``clock`` tells the seconds by which keys expire."""
+class MemoryStore(Store[bytes]):
+    """A store of bytes. ``clock`` tells the seconds by which keys expire."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -69,35 +73,20 @@ class MemoryStore:
         shown = records[:limit] if limit else records
         return Page(shown, revision, len(records) - len(shown))
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        if len(value) > MAX_VALUE:
-            raise ValueTooLarge(key, len(value), MAX_VALUE)
-        current = self._check(key, expected)
-        for other, revision in requires.items():
-            self._check(other, revision)
+    async def commit(
+        self, changes: Sequence[Change[bytes]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        check_keys(changes, requires)
+        check_size(changes)
+        replaced = [self._check_change(change) for change in changes]
+        for key, expected in requires.items():
+            self._check(key, expected)
         revision = self._revision + 1
-        record = Record(key, value, revision, current.created if current else revision)
-        self._change(Event(key, revision, record, current))
-        self._deadlines.pop(key, None)
-        if ttl:
-            self._deadlines[key] = self._clock() + ttl
-            heappush(self._due, (self._deadlines[key], key))
-            self._expiry.within(ttl)
-        return record
-
-    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
-        current = self._check(key, expected)
-        if current is None:
-            raise RevisionConflict(key, expected, None)
-        return self._remove(current)
+        events = [_event(*each, revision) for each in zip(changes, replaced, strict=True)]
+        self._publish(events)
+        for change in changes:
+            self._keep_for(change.key, change.ttl if isinstance(change, Put) else 0)
+        return [record_of(event) for event in events]
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         if after < self._compacted:
@@ -159,7 +148,8 @@ class MemoryStore:
             current = self._at(key, self._revision)
             # Where the key was changed since, another deadline holds, or none.
             if self._deadlines.get(key) == deadline and current is not None:
-                self._remove(current)
+                del self._deadlines[key]
+                self._publish([Event(key, self._revision + 1, None, current)])
         return self._due[0][0] - now if self._due else None
 
     def _readable(self, revision: int) -> int:
@@ -182,17 +172,33 @@ class MemoryStore:
             raise RevisionConflict(key, expected, current)
         return current
 
-    def _remove(self, current: Record[bytes]) -> Record[bytes]:
-        self._deadlines.pop(current.key, None)
-        revision = self._revision + 1
-        self._change(Event(current.key, revision, None, current))
-        return Record(current.key, current.value, revision, current.created)
+    def _check_change(self, change: Change[bytes]) -> Record[bytes] | None:
+        current = self._check(change.key, change.expected)
+        if current is None and isinstance(change, Delete):
+            raise RevisionConflict(change.key, change.expected, None)
+        return current
 
-    def _change(self, event: Event[bytes]) -> None:
-        if event.key not in self._versions:
-            insort(self._keys, event.key)
-            self._versions[event.key] = []
-        self._versions[event.key].append(_Version(event.revision, event.record))
-        self._log.append(event)
-        self._revision = event.revision
-        self._hub.publish(Batch(event.revision, [event]))
+    def _keep_for(self, key: str, ttl: int) -> None:
+        self._deadlines.pop(key, None)
+        if ttl:
+            self._deadlines[key] = self._clock() + ttl
+            heappush(self._due, (self._deadlines[key], key))
+            self._expiry.within(ttl)
+
+    def _publish(self, events: Sequence[Event[bytes]]) -> None:
+        for event in events:
+            if event.key not in self._versions:
+                insort(self._keys, event.key)
+                self._versions[event.key] = []
+            self._versions[event.key].append(_Version(event.revision, event.record))
+            self._log.append(event)
+        self._revision = events[-1].revision
+        self._hub.publish(Batch(self._revision, events))
+
+
+def _event(change: Change[bytes], replaced: Record[bytes] | None, revision: int) -> Event[bytes]:
+    record = None
+    if isinstance(change, Put):
+        created = replaced.created if replaced else revision
+        record = Record(change.key, change.value, revision, created)
+    return Event(change.key, revision, record, replaced)

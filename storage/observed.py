@@ -1,13 +1,16 @@
-"""ObservedStore: tells somebody of every call: which one, how long it took, whether it failed."""
+"""ObservedStore: reports every call: which one, how long it took, whether it failed.
+
+A commit of one change is reported as ``put`` or ``delete``.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from storage.errors import RevisionConflict
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Page, Record, Store
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, Page, Put, Record, Store
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -16,7 +19,7 @@ T = TypeVar("T")
 Observe = Callable[[str, float, bool], None]
 
 
-class ObservedStore(Generic[V]):
+class ObservedStore(Store[V]):
     """Store[V] over Store[V]. A conflict is an answer, not a failure."""
 
     def __init__(self, inner: Store[V], observe: Observe) -> None:
@@ -32,20 +35,13 @@ class ObservedStore(Generic[V]):
         page = self._inner.list(prefix, start=start, limit=limit, revision=revision)
         return await self._observed("list", page)
 
-    async def put(
-        self,
-        key: str,
-        value: V,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[V]:
-        written = self._inner.put(key, value, expected=expected, ttl=ttl, requires=requires)
-        return await self._observed("put", written)
-
-    async def delete(self, key: str, *, expected: int) -> Record[V]:
-        return await self._observed("delete", self._inner.delete(key, expected=expected))
+    async def commit(
+        self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[V]]:
+        operation = "commit"
+        if len(changes) == 1:
+            operation = "put" if isinstance(changes[0], Put) else "delete"
+        return await self._observed(operation, self._inner.commit(changes, requires=requires))
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
         return self._inner.watch(prefix, after=after)

@@ -12,7 +12,17 @@ from apiserver.resources.conversion import Conversion
 from storage.cache.cache import FRESHNESS_TIMEOUT, WatchCache
 from storage.errors import RevisionConflict
 from storage.hub import Watcher
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record
+from storage.interface import (
+    LATEST,
+    NO_REQUIREMENTS,
+    Batch,
+    Change,
+    Delete,
+    Event,
+    Page,
+    Put,
+    Record,
+)
 
 
 class ConvertedStore:
@@ -64,6 +74,19 @@ class ConvertedStore:
         page = await self._cache.list(prefix, start=start, limit=limit, revision=revision)
         return self._page(page)
 
+    async def commit(
+        self,
+        changes: Sequence[Change[Stored | Object]],
+        *,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Sequence[Record[Stored]]:
+        stored = [self._to_stored(change) for change in changes]
+        try:
+            records = await self._cache.commit(stored, requires=requires)
+        except RevisionConflict as conflict:
+            raise self._conflict(conflict) from conflict
+        return [self._record(record) for record in records]
+
     async def put(
         self,
         key: str,
@@ -73,30 +96,27 @@ class ConvertedStore:
         ttl: int = 0,
         requires: Mapping[str, int] = NO_REQUIREMENTS,
     ) -> Record[Stored]:
-        document = value.object if isinstance(value, Stored) else value
-        stored = self._conversion.to_stored(document)
-        try:
-            written = await self._cache.put(
-                key,
-                stored,  # type: ignore[arg-type]  # the codec takes objects too
-                expected=expected,
-                ttl=ttl,
-                requires=requires,
-            )
-        except RevisionConflict as conflict:
-            raise self._conflict(conflict) from conflict
-        return self._record(written)
+        (record,) = await self.commit((Put(key, value, expected, ttl),), requires=requires)
+        return record
 
     async def delete(self, key: str, *, expected: int) -> Record[Stored]:
-        try:
-            return self._record(await self._cache.delete(key, expected=expected))
-        except RevisionConflict as conflict:
-            raise self._conflict(conflict) from conflict
+        (record,) = await self.commit((Delete(key, expected),))
+        return record
 
     async def history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
         async with aclosing(self._cache.history(prefix, after)) as batches:
             async for batch in batches:
                 yield Batch(batch.revision, [self._event(event) for event in batch.events])
+
+    def _to_stored(self, change: Change[Stored | Object]) -> Change[Stored]:
+        if isinstance(change, Delete):
+            return change
+        value = change.value
+        document = value.object if isinstance(value, Stored) else value
+        if change.key.startswith(self._prefix):
+            document = self._conversion.to_stored(document)
+        stored = cast("Stored", document)  # the codec takes objects too
+        return Put(change.key, stored, change.expected, change.ttl)
 
     def _event(self, event: Event[Stored]) -> Event[Stored]:
         return Event(

@@ -28,6 +28,7 @@ from storage.errors import (
     FutureRevision,
     OutcomeUnknown,
     StorageError,
+    TooManyKeys,
     ValueTooLarge,
 )
 
@@ -44,6 +45,8 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
             return future_revision(error.requested, error.current)
         case ValueTooLarge():
             return RequestEntityTooLarge("etcdserver: request is too large")
+        case TooManyKeys():
+            return RequestEntityTooLarge("etcdserver: too many operations in txn request")
         case Corrupt():
             return _unreadable(error)
         case OutcomeUnknown():

@@ -17,13 +17,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, TypeVar, cast
 
+from storage.cache.ownwrites import OwnWrites
 from storage.cache.progress import Progress
 from storage.cache.window import Window, weightless
 from storage.errors import Compacted, RevisionConflict, StorageError, Unavailable
 from storage.hub import Hub, Watcher
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Event, Page, Record, Store
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, Page, Put, Record, Store
 
 V = TypeVar("V")
 
@@ -41,7 +42,7 @@ _RETRY_DELAY: Final = 0.2
 log = logging.getLogger(__name__)
 
 
-class WatchCache(Generic[V]):
+class WatchCache(Store[V]):
     """Store[V] served from memory. Enter it (``async with``) before use.
 
     ``window`` is how many events it remembers at most, ``weigh`` how many bytes a value has.
@@ -59,9 +60,7 @@ class WatchCache(Generic[V]):
         self._window: Window[V] = Window(window, weigh)
         self._hub: Hub[V] = Hub(BACKLOG)
         self._progress = Progress()
-        # What this process wrote and the feed has not brought yet, by revision.
-        self._written: dict[int, Record[V]] = {}
-        self._ahead: dict[str, Record[V]] = {}
+        self._own_writes: OwnWrites[V] = OwnWrites()
         # What was read from the store while the feed stood still.
         self._beside: dict[str, Record[V] | None] = {}
         self._stuck = -1
@@ -120,8 +119,7 @@ class WatchCache(Generic[V]):
         """
         if key in self._beside:
             return self._beside[key]
-        ahead = self._ahead.get(key)
-        return self._window.get(key) if ahead is None else ahead
+        return self._own_writes.newest(key) or self._window.get(key)
 
     def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[V]:
         """Return records as of the revision ``seen``."""
@@ -203,34 +201,18 @@ class WatchCache(Generic[V]):
             return Page(page.records, revision, page.remaining)
         return await self._inner.list(prefix, start=start, limit=limit, revision=revision)
 
-    async def put(
-        self,
-        key: str,
-        value: V,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[V]:
+    async def commit(
+        self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[V]]:
         try:
-            record = await self._inner.put(
-                key, value, expected=expected, ttl=ttl, requires=requires
-            )
+            records = await self._inner.commit(changes, requires=requires)
         except RevisionConflict as conflict:
             conflict.current = self._known(conflict.current)
             raise
-        self._beside.pop(key, None)
-        if record.revision > self._window.revision and key.startswith(self._root):
-            self._written[record.revision] = record
-            self._ahead[key] = record
-        return self._known(record) or record
-
-    async def delete(self, key: str, *, expected: int) -> Record[V]:
-        try:
-            return await self._inner.delete(key, expected=expected)
-        except RevisionConflict as conflict:
-            conflict.current = self._known(conflict.current)
-            raise
+        return [
+            self._note_written(record) if isinstance(change, Put) else record
+            for change, record in zip(changes, records, strict=True)
+        ]
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         try:
@@ -290,12 +272,18 @@ class WatchCache(Generic[V]):
         return prefix.endswith("/") or revision == window.revision
 
     def _remember(self, key: str, record: Record[V] | None) -> None:
-        ahead = self._ahead.get(key)
+        ahead = self._own_writes.newest(key)
         if ahead is not None and record is not None and record.revision < ahead.revision:
             return
         if len(self._beside) >= MOST_BESIDE:
             self._beside.clear()
         self._beside[key] = record
+
+    def _note_written(self, record: Record[V]) -> Record[V]:
+        self._beside.pop(record.key, None)
+        if record.revision > self._window.revision and record.key.startswith(self._root):
+            self._own_writes.add(record)
+        return self._known(record) or record
 
     def _known(self, record: Record[V] | None) -> Record[V] | None:
         # One record for one state: what was worked out of it before is not worked out again.
@@ -328,8 +316,7 @@ class WatchCache(Generic[V]):
     async def _load(self) -> None:
         page = await self._inner.list(self._root)
         self._window.load(page)
-        self._written.clear()
-        self._ahead.clear()
+        self._own_writes.clear()
         self._beside.clear()
         self._progress.restart(page.revision)
 
@@ -362,24 +349,12 @@ class WatchCache(Generic[V]):
 
     def _take_in(self, batch: Batch[V]) -> None:
         self._beside.clear()
-        if self._written:
-            batch = self._as_written(batch)
+        if self._own_writes:
+            batch = Batch(batch.revision, self._own_writes.replace(batch.events))
         batch = self._window.apply(batch)
         if batch.events:
             self._hub.publish(batch)
         self._progress.advance(batch.revision)
-
-    def _as_written(self, batch: Batch[V]) -> Batch[V]:
-        return Batch(batch.revision, [self._event_as_written(event) for event in batch.events])
-
-    def _event_as_written(self, event: Event[V]) -> Event[V]:
-        mine = self._written.pop(event.revision, None)
-        ahead = self._ahead.get(event.key)
-        if ahead is not None and ahead.revision <= event.revision:
-            del self._ahead[event.key]
-        if mine is None or event.record is None or mine.key != event.key:
-            return event
-        return Event(event.key, event.revision, mine, event.previous)
 
     async def history(self, prefix: str, after: int) -> AsyncGenerator[Batch[V], None]:
         """Yield what the store remembers after ``after``, until memory has what follows.

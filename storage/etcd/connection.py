@@ -79,6 +79,10 @@ class RequestTooLarge(Refused):
     """A request exceeds what this etcd accepts."""
 
 
+class TooManyOperations(Refused):
+    """A transaction has more operations than this etcd accepts."""
+
+
 class LeaseNotFound(Refused):
     """A change names a lease that has ended."""
 
@@ -309,6 +313,8 @@ def refusal(error: Any, revision: int = 0) -> StorageError:
         return FutureRevision(revision, 0)
     if "request is too large" in details or "larger than max" in details:
         return RequestTooLarge(details)
+    if "too many operations in txn" in details:
+        return TooManyOperations(details)
     if "requested lease not found" in details:
         return LeaseNotFound(details)
     kind = Refused if error.code() in _REFUSED_CODES else Unavailable

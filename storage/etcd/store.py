@@ -1,15 +1,17 @@
 """EtcdStore: the contract over an etcd cluster.
 
-A change is a transaction that compares revisions, so it can be told apart from every other change
-of its key. When its answer is lost, that decides what may be done (a guard of `ABSENT` can hold
+A commit is a transaction that compares revisions, so it can be told apart from every other change
+of its keys. When its answer is lost, that decides what may be done (a guard of `ABSENT` can hold
 again later, any other never):
 
-=======  =================================================================================
-create   read the key: our value is there: done. Else unknown, for it may commit yet
-update   send the same transaction again; it conflicts: done if our value is there, else
-         unknown, for somebody may have overwritten it
-delete   send the same transaction again; it conflicts: unknown who deleted it
-=======  =================================================================================
+============================  ==================================================================
+every change is a create      read the keys: all our values are there, at one revision: done.
+                              Else unknown, for it may commit yet
+one replaces or deletes       send the same transaction again; it conflicts: done if all our
+                              values are there, at one revision. Else unknown, for another
+                              process may have overwritten them
+one deletes                   as above, but never found: it is unknown who deleted the key
+============================  ==================================================================
 """
 
 from __future__ import annotations
@@ -20,15 +22,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
+from storage.commits import check_keys, too_large
 from storage.compaction import COMPACT_REV_KEY
-from storage.errors import (
-    Compacted,
-    FutureRevision,
-    OutcomeUnknown,
-    RevisionConflict,
-    Unavailable,
-    ValueTooLarge,
-)
+from storage.errors import Compacted, FutureRevision, OutcomeUnknown, TooManyKeys, Unavailable
 from storage.etcd import rpc
 from storage.etcd.connection import (
     AnswerLost,
@@ -36,19 +32,21 @@ from storage.etcd.connection import (
     LeaseNotFound,
     RequestTooLarge,
     TLSFiles,
+    TooManyOperations,
     WatchStream,
 )
 from storage.etcd.leases import Leases
-from storage.etcd.transactions import Change, encode_key, first_record, key_range, to_record
+from storage.etcd.transactions import Transaction, encode_key, first_record, key_range, to_record
 from storage.etcd.watch import PROGRESS_REQUEST, Reading, tells_progress, watch_request
 from storage.interface import (
-    ABSENT,
     LATEST,
-    MAX_VALUE,
     NO_REQUIREMENTS,
     Batch,
+    Change,
     Page,
+    Put,
     Record,
+    Store,
 )
 
 _CHUNK: Final = 10_000
@@ -60,8 +58,8 @@ _OPEN_ATTEMPTS: Final = 4
 log = logging.getLogger(__name__)
 
 
-class EtcdStore:
-    """`storage.interface.Store` of bytes."""
+class EtcdStore(Store[bytes]):
+    """A store of bytes."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -117,29 +115,22 @@ class EtcdStore:
                 return Page(records, revision, answer.count - len(answer.kvs))
             first = answer.kvs[-1].key + b"\0"
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        lease = await self._leases.take(ttl) if ttl else 0
+    async def commit(
+        self, changes: Sequence[Change[bytes]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        check_keys(changes, requires)
+        leases = await self._leases_for(changes)
         try:
-            return await self._make(Change(key, value, expected, requires, lease))
+            return await self._make(Transaction(changes, requires, leases))
         except LeaseNotFound:
-            self._leases.forget(lease)
-            lease = await self._leases.take(ttl)
-            return await self._make(Change(key, value, expected, requires, lease))
+            for lease in leases.values():
+                self._leases.forget(lease)
+            leases = await self._leases_for(changes)
+            return await self._make(Transaction(changes, requires, leases))
         except RequestTooLarge as error:
-            raise ValueTooLarge(key, len(value), MAX_VALUE) from error
-
-    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
-        if expected == ABSENT:
-            raise RevisionConflict(key, expected, await self.get(key))
-        return await self._make(Change(key, None, expected))
+            raise too_large(changes) from error
+        except TooManyOperations as error:
+            raise TooManyKeys(len(changes) + len(requires), 0) from error
 
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         return self._resumed(prefix, Reading(prefix, after))
@@ -182,41 +173,49 @@ class EtcdStore:
         except FutureRevision as error:
             raise FutureRevision(request.revision, await self.revision()) from error
 
-    async def _make(self, change: Change) -> Record[bytes]:
-        request = change.request()
-        # Who else changes the key now: of two changes to the same bytes only one has happened.
-        rivals = self._pending.setdefault(change.key, [])
-        pending = _Pending(rivals)
-        rivals.append(pending)
+    async def _leases_for(self, changes: Sequence[Change[bytes]]) -> Mapping[int, int]:
+        leases: dict[int, int] = {}
+        for change in changes:
+            if isinstance(change, Put) and change.ttl and change.ttl not in leases:
+                leases[change.ttl] = await self._leases.take(change.ttl)
+        return leases
+
+    async def _make(self, transaction: Transaction) -> Sequence[Record[bytes]]:
+        request = transaction.request()
+        pending = _Pending(transaction.changes, self._pending)
         try:
             answer = await self._connection.change(request)
             if not answer.succeeded:
-                raise change.conflict(answer)
-            return pending.claim(change.done(answer))
+                raise transaction.conflict(answer)
+            return pending.claim(transaction.done(answer))
         except AnswerLost as lost:
-            log.warning("%s: the answer to a change was lost: %s", change.key, lost)
-            return pending.claim(await self._find_out(change, request, pending))
+            log.warning("%s: the answer to a change was lost: %s", pending.key, lost)
+            return pending.claim(await self._find_out(transaction, request, pending))
         finally:
-            rivals.remove(pending)
-            if not rivals:
-                del self._pending[change.key]
+            pending.close()
 
     async def _find_out(
-        self, change: Change, request: rpc.TxnRequest, pending: _Pending
-    ) -> Record[bytes]:
+        self, transaction: Transaction, request: rpc.TxnRequest, pending: _Pending
+    ) -> Sequence[Record[bytes]]:
+        current: Sequence[Record[bytes] | None]
         try:
-            if change.expected == ABSENT:
-                current = await self.get(change.key)
-            else:
+            if transaction.once:
                 answer = await self._again(request)
                 if answer.succeeded:
-                    return change.done(answer)
-                current = first_record(answer.responses[0].response_range.kvs)
+                    return transaction.done(answer)
+                current = [
+                    first_record(response.response_range.kvs)
+                    for response in answer.responses[: len(transaction.changes)]
+                ]
+            else:
+                keys = [change.key for change in transaction.changes]
+                current = await asyncio.gather(*map(self.get, keys))
         except (AnswerLost, Unavailable) as error:
-            raise OutcomeUnknown(change.key) from error
-        if current is None or not change.made(current) or current.revision in pending.taken:
-            raise OutcomeUnknown(change.key)
-        return current
+            raise OutcomeUnknown(pending.key) from error
+        found = transaction.found(current)
+        if found is None or found[0].revision in pending.taken:
+            raise OutcomeUnknown(pending.key)
+        return found
 
     async def _again(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
         for pause in _PAUSES:
@@ -280,17 +279,38 @@ class EtcdStore:
 
 
 class _Pending:
-    """A change on its way, and the revisions that others on their way have turned out to be."""
+    """A commit on its way, and the revisions that others on their way have turned out to be.
 
-    __slots__ = ("_rivals", "taken")
+    ``all_pending`` has the commits that are on their way by every key that they change: of two
+    that write the same bytes only one has happened.
+    """
 
-    def __init__(self, rivals: list[_Pending]) -> None:
-        self._rivals = rivals
+    def __init__(
+        self, changes: Sequence[Change[bytes]], all_pending: dict[str, list[_Pending]]
+    ) -> None:
+        self._keys = [change.key for change in changes]
+        self._all = all_pending
         self.taken: set[int] = set()
+        for key in self._keys:
+            all_pending.setdefault(key, []).append(self)
 
-    def claim(self, record: Record[bytes]) -> Record[bytes]:
-        """Note that ``record`` is what this change has become."""
-        for rival in self._rivals:
-            if rival is not self:
-                rival.taken.add(record.revision)
-        return record
+    @property
+    def key(self) -> str:
+        """The key to name in errors."""
+        return self._keys[0]
+
+    def claim(self, records: Sequence[Record[bytes]]) -> Sequence[Record[bytes]]:
+        """Note that ``records`` are what this commit has become."""
+        for key in self._keys:
+            for other in self._all[key]:
+                if other is not self:
+                    other.taken.add(records[0].revision)
+        return records
+
+    def close(self) -> None:
+        """Note that the commit is not on its way any more."""
+        for key in self._keys:
+            pending = self._all[key]
+            pending.remove(self)
+            if not pending:
+                del self._all[key]

@@ -1,82 +1,122 @@
-"""Guarded changes as etcd transactions: how they are asked for and how their answers read.
+"""Commits as etcd transactions: how they are asked for and how their answers read. Pure.
 
-A change compares the revisions of its key and of the keys that it requires. Where one differs,
-the transaction reads them all instead, so that a conflict carries what is there.
+A transaction compares the revisions of the keys that it changes and of those that it requires.
+Where one differs, it reads them all instead, so that a conflict carries what is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from storage.errors import RevisionConflict
 from storage.etcd import rpc
-from storage.interface import ABSENT, Record
+from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Delete, Record
+
+NO_LEASES: Final[Mapping[int, int]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A put, or a delete where there is no ``value``, of ``key`` as it was at ``expected``."""
+#: A revision that no key has.
+_NONE: Final = -1
 
-    key: str
-    value: bytes | None
-    expected: int
-    requires: Mapping[str, int] = field(default_factory=dict)
-    lease: int = 0
+
+class Transaction:
+    """A commit as one etcd transaction. ``leases`` are the ids of leases by time to live."""
+
+    def __init__(
+        self,
+        changes: Sequence[Change[bytes]],
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+        leases: Mapping[int, int] = NO_LEASES,
+    ) -> None:
+        self.changes = changes
+        self._guards = [(change.key, change.expected) for change in changes]
+        self._guards += requires.items()
+        self._leases = leases
+
+    @property
+    def once(self) -> bool:
+        """Whether it can succeed at most once, however often it is sent.
+
+        It then changes a key that it expects to exist, whose revision never comes back.
+        """
+        return any(change.expected != ABSENT for change in self.changes)
 
     def request(self) -> rpc.TxnRequest:
-        """Return the transaction that makes this change."""
-        guards = [(encode_key(self.key), self.expected)]
-        guards += [(encode_key(key), revision) for key, revision in self.requires.items()]
+        """Return what etcd is asked."""
+        keys = [encode_key(key) for key, _ in self._guards]
         return rpc.TxnRequest(
             compare=[
                 rpc.Compare(target=rpc.Compare.MOD, key=key, mod_revision=revision)
-                for key, revision in guards
+                for key, revision in zip(keys, self._revisions(), strict=True)
             ],
-            success=self._operations(guards[0][0]),
-            failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=key)) for key, _ in guards],
+            success=[self._operation(*each) for each in zip(keys, self.changes, strict=False)],
+            failure=[rpc.RequestOp(request_range=rpc.RangeRequest(key=key)) for key in keys],
         )
 
-    def done(self, answer: rpc.TxnResponse) -> Record[bytes]:
-        """Return the record that a transaction which succeeded has written or deleted."""
+    def done(self, answer: rpc.TxnResponse) -> list[Record[bytes]]:
+        """Return the records that a transaction which succeeded has written or deleted."""
         revision = answer.header.revision
-        if self.value is None:
-            (deleted,) = answer.responses[0].response_delete_range.prev_kvs
-            return Record(self.key, deleted.value, revision, deleted.create_revision)
-        if self.expected == ABSENT:
-            return Record(self.key, self.value, revision, revision)
-        (written,) = answer.responses[1].response_range.kvs
-        return Record(self.key, self.value, revision, written.create_revision)
+        return [
+            _done(change, response, revision)
+            for change, response in zip(self.changes, answer.responses, strict=True)
+        ]
 
     def conflict(self, answer: rpc.TxnResponse) -> RevisionConflict:
         """Return the first guard that did not hold, with what is there instead."""
-        guards = [(self.key, self.expected), *self.requires.items()]
-        for (key, expected), response in zip(guards, answer.responses, strict=True):
+        guards = zip(self._guards, self._revisions(), answer.responses, strict=True)
+        for (key, expected), needed, response in guards:
             current = first_record(response.response_range.kvs)
-            if (current.revision if current else ABSENT) != expected:
+            if (current.revision if current else ABSENT) != needed:
                 return RevisionConflict(key, expected, current)
         raise AssertionError("a transaction failed although every guard holds")
 
-    def made(self, current: Record[bytes] | None) -> bool:
-        """Tell whether ``current`` is what this change wrote."""
-        return (
-            current is not None
-            and self.value is not None
-            and current.value == self.value
-            and current.revision > self.expected
-        )
+    def found(self, current: Sequence[Record[bytes] | None]) -> list[Record[bytes]] | None:
+        """Return the records written if what is there now shows that they were.
 
-    def _operations(self, key: bytes) -> list[rpc.RequestOp]:
-        if self.value is None:
+        ``current`` are the records of the changed keys. That a key is gone does not show who
+        deleted it, so a transaction that deletes is never found.
+        """
+        records = []
+        for change, record in zip(self.changes, current, strict=True):
+            if record is None or not _wrote(change, record):
+                return None
+            records.append(record)
+        return records if len({record.revision for record in records}) == 1 else None
+
+    def _revisions(self) -> list[int]:
+        # To etcd a key that is not there has revision 0; a deletion must not succeed on it.
+        revisions = [expected for _, expected in self._guards]
+        for number, change in enumerate(self.changes):
+            if change.expected == ABSENT and isinstance(change, Delete):
+                revisions[number] = _NONE
+        return revisions
+
+    def _operation(self, key: bytes, change: Change[bytes]) -> rpc.RequestOp:
+        if isinstance(change, Delete):
             deletion = rpc.DeleteRangeRequest(key=key, prev_kv=True)
-            return [rpc.RequestOp(request_delete_range=deletion)]
-        put = rpc.PutRequest(key=key, value=self.value, lease=self.lease)
-        operations = [rpc.RequestOp(request_put=put)]
-        if self.expected != ABSENT:
-            # Only etcd knows when the key was made; the old value need not travel for that.
-            read = rpc.RangeRequest(key=key, keys_only=True)
-            operations.append(rpc.RequestOp(request_range=read))
-        return operations
+            return rpc.RequestOp(request_delete_range=deletion)
+        lease = self._leases[change.ttl] if change.ttl else 0
+        # Only etcd knows when the key was made, and tells it with the record that it replaces.
+        replaces = change.expected != ABSENT
+        put = rpc.PutRequest(key=key, value=change.value, lease=lease, prev_kv=replaces)
+        return rpc.RequestOp(request_put=put)
+
+
+def _done(change: Change[bytes], response: rpc.ResponseOp, revision: int) -> Record[bytes]:
+    if isinstance(change, Delete):
+        (deleted,) = response.response_delete_range.prev_kvs
+        return Record(change.key, deleted.value, revision, deleted.create_revision)
+    if change.expected == ABSENT:
+        return Record(change.key, change.value, revision, revision)
+    created = response.response_put.prev_kv.create_revision
+    return Record(change.key, change.value, revision, created)
+
+
+def _wrote(change: Change[bytes], record: Record[bytes]) -> bool:
+    if isinstance(change, Delete):
+        return False
+    return record.value == change.value and record.revision > change.expected
 
 
 def encode_key(key: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 from storage.errors import Corrupt, StorageError, Unavailable
 from storage.interface import FIRST_REVISION
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 #: The size at which the write-ahead log is emptied.
 WAL_LIMIT: Final = 64 * 1024 * 1024
 _CACHE_KIB: Final = 16 * 1024
@@ -22,13 +22,14 @@ _SCHEMA: Final = (
     """
     CREATE TABLE log (
         -- AUTOINCREMENT: compaction may delete the last row; its number must not come again.
-        revision INTEGER PRIMARY KEY AUTOINCREMENT,
-        key      TEXT    NOT NULL,
-        created  INTEGER NOT NULL,           -- the revision that made the key; 0: this one
-        previous INTEGER NOT NULL,           -- the revision that this one replaces; 0: none
-        deleted  INTEGER NOT NULL DEFAULT 0,
-        expires  REAL,                       -- seconds since 1970; only while it is the latest
-        value    BLOB
+        revision  INTEGER PRIMARY KEY AUTOINCREMENT,
+        key       TEXT    NOT NULL,
+        created   INTEGER NOT NULL,           -- the revision that made the key; 0: this one
+        previous  INTEGER NOT NULL,           -- the row that this one replaces; 0: none
+        deleted   INTEGER NOT NULL DEFAULT 0,
+        expires   REAL,                       -- seconds since 1970; only while it is the latest
+        following INTEGER NOT NULL DEFAULT 0, -- how many rows of the same commit follow
+        value     BLOB
     )
     """,
     "CREATE INDEX log_by_key ON log (key, revision, deleted)",
@@ -37,6 +38,8 @@ _SCHEMA: Final = (
     "CREATE TABLE compaction (revision INTEGER NOT NULL, forgotten INTEGER NOT NULL)",
     "INSERT INTO compaction VALUES (0, 0)",
 )
+#: What brings a file of an older format to the next one.
+_UPGRADES: Final = {1: "ALTER TABLE log ADD COLUMN following INTEGER NOT NULL DEFAULT 0"}
 _NO_FILE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -123,7 +126,14 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(first, (FIRST_REVISION,))
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
-    elif version != FORMAT:
+        return
+    while version in _UPGRADES:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_UPGRADES[version])
+        version += 1
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    if version != FORMAT:
         found = f"has format {version}" if version else "was not made by this program"
         raise Corrupt(str(path), f"the file {found}; this version reads format {FORMAT}")
 

@@ -1,5 +1,10 @@
 """The log in SQL. Every function is given the connection, inside a transaction where it writes.
 
+A row is one change of one key. The number of a row is its revision, except in a commit of several
+keys: its rows follow each other, and the revision of all of them is the number of the last one,
+which is ``revision + following``. A revision that a caller names may lie within such a commit; it
+then stands for the state before the commit (`_boundary`).
+
 Compaction goes through the rows of the revisions that it gives up: each names the row that it
 replaced, which is over then, and so is a deletion itself. What is not named stays.
 """
@@ -7,29 +12,29 @@ replaced, which is over then, and so is a deletion itself. What is not named sta
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from storage.errors import RevisionConflict
-from storage.interface import ABSENT, Event, Record
+from storage.interface import ABSENT, MAX_KEYS, Change, Delete, Event, Put, Record
 
 # Greater than every character that a key may hold: the end of a prefix.
 _LAST: Final = "\U0010ffff"
 
 _NEWEST: Final = (
-    "SELECT revision, created, deleted, expires, value FROM log"
+    "SELECT revision, following, created, deleted, expires, value FROM log"
     " WHERE key = ? ORDER BY revision DESC LIMIT 1"
 )
 _NEWEST_REVISION: Final = (
-    "SELECT revision, deleted FROM log WHERE key = ? ORDER BY revision DESC LIMIT 1"
+    "SELECT revision + following, deleted FROM log WHERE key = ? ORDER BY revision DESC LIMIT 1"
 )
 _AT: Final = (
-    "SELECT revision, created, deleted, value FROM log"
+    "SELECT revision + following, created, deleted, value FROM log"
     " WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1"
 )
 # SQLite takes the other columns from the row that has the maximum.
 _PAGE: Final = (
-    "SELECT key, max(revision), created, deleted, value FROM log"
+    "SELECT key, max(revision) + following, created, deleted, value FROM log"
     " WHERE key >= ? AND key < ? AND revision <= ?"
     " GROUP BY key HAVING NOT deleted ORDER BY key LIMIT ?"
 )
@@ -38,27 +43,36 @@ _COUNT: Final = (
     " WHERE key > ? AND key < ? AND revision <= ? GROUP BY key HAVING NOT deleted)"
 )
 _HISTORY: Final = (
-    "SELECT log.key, log.revision, log.created, log.deleted, log.value,"
-    " old.revision, old.created, old.value"
+    "SELECT log.key, log.revision + log.following, log.created, log.deleted, log.value,"
+    " old.revision + old.following, old.created, old.value, log.following"
     " FROM log LEFT JOIN log AS old ON old.revision = log.previous"
     " WHERE log.revision > ? AND log.revision <= ? AND log.key >= ? AND log.key < ?"
     " ORDER BY log.revision LIMIT ?"
 )
 _APPEND: Final = (
-    "INSERT INTO log (key, created, previous, deleted, expires, value) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO log (key, created, previous, deleted, expires, following, value)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_DUE: Final = "SELECT key, revision FROM log WHERE expires <= ? ORDER BY expires LIMIT ?"
+_DUE: Final = (
+    "SELECT key, revision + following FROM log WHERE expires <= ? ORDER BY expires LIMIT ?"
+)
 _FORGET_REPLACED: Final = (
     "DELETE FROM log WHERE revision IN"
     " (SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous != 0)"
 )
 _FORGET_DELETIONS: Final = "DELETE FROM log WHERE revision > ? AND revision <= ? AND deleted"
+_FOLLOWING: Final = "SELECT following FROM log WHERE revision = ?"
+_FIRST_OF_COMMIT: Final = (
+    "SELECT min(revision) FROM log"
+    " WHERE revision > ? AND revision <= ? AND revision + following = ?"
+)
 
 
 class Current(NamedTuple):
-    """The latest record of a key and whether it will expire."""
+    """The latest record of a key, the number of its row, and whether it will expire."""
 
     record: Record[bytes]
+    row: int
     expires: bool
 
 
@@ -76,7 +90,7 @@ def compacted(connection: sqlite3.Connection) -> int:
 
 def get(connection: sqlite3.Connection, key: str, at: int) -> Record[bytes] | None:
     """Return a record as of ``at``."""
-    row = connection.execute(_AT, (key, at)).fetchone()
+    row = connection.execute(_AT, (key, _boundary(connection, at))).fetchone()
     if row is None or row[2]:
         return None
     changed, created, _, value = row
@@ -87,7 +101,7 @@ def page(
     connection: sqlite3.Connection, prefix: str, start: str, limit: int, at: int
 ) -> list[Record[bytes]]:
     """Return ``limit`` records as of ``at``."""
-    bounds = (max(prefix, start), prefix + _LAST, at, limit)
+    bounds = (max(prefix, start), prefix + _LAST, _boundary(connection, at), limit)
     return [
         Record(key, value, changed, created or changed)
         for key, changed, created, _, value in connection.execute(_PAGE, bounds)
@@ -96,49 +110,56 @@ def page(
 
 def count(connection: sqlite3.Connection, prefix: str, after: str, at: int) -> int:
     """Return how many records there were at ``at`` whose key comes after ``after``."""
-    (found,) = connection.execute(_COUNT, (after, prefix + _LAST, at)).fetchone()
+    bounds = (after, prefix + _LAST, _boundary(connection, at))
+    (found,) = connection.execute(_COUNT, bounds).fetchone()
     return int(found)
 
 
 def history(
     connection: sqlite3.Connection, prefix: str, after: int, until: int, limit: int
-) -> list[Event[bytes]]:
-    """Return the first ``limit`` events after one revision up to another."""
-    bounds = (after, until, prefix, prefix + _LAST, limit)
-    return [_event(row) for row in connection.execute(_HISTORY, bounds)]
+) -> tuple[list[Event[bytes]], bool]:
+    """Return the first events after one revision up to another, and whether more follow them.
+
+    They are at most ``limit``, which must be greater than `MAX_KEYS`: a commit is not cut in two.
+    """
+    bounds = (_boundary(connection, after), until, prefix, prefix + _LAST, limit)
+    rows = connection.execute(_HISTORY, bounds).fetchall()
+    more = len(rows) == limit
+    if more and rows[-1][-1]:
+        cut = rows[-1][1]
+        rows = [row for row in rows if row[1] != cut]
+    return [_event(row) for row in rows], more
 
 
-def put(
+def commit(
     connection: sqlite3.Connection,
-    record: tuple[str, bytes, float | None],
-    expected: int,
+    changes: Sequence[Change[bytes]],
     requires: Mapping[str, int],
-) -> Event[bytes]:
-    """Write a key: its name, its value and when it expires. Raises RevisionConflict."""
-    key, value, expires = record
-    current = _check(connection, key, expected)
+    now: float,
+) -> list[Event[bytes]]:
+    """Make changes at one revision; lifetimes begin at ``now``. Raises RevisionConflict.
+
+    Everything is checked before anything is written.
+    """
+    replaced = [_check_change(connection, change) for change in changes]
     for other, needed in requires.items():
         _require(connection, other, needed)
-    old = current.record if current else None
-    created = old.created if old else 0
-    written = _append(connection, current, (key, created, expected, 0, expires, value))
-    return Event(key, written, Record(key, value, written, created or written), old)
-
-
-def delete(connection: sqlite3.Connection, key: str, expected: int) -> Event[bytes]:
-    """Delete a key. Raises RevisionConflict."""
-    current = _check(connection, key, expected)
-    if current is None:
-        raise RevisionConflict(key, expected, None)
-    old = current.record
-    written = _append(connection, current, (key, old.created, expected, 1, None, None))
-    return Event(key, written, None, old)
+    following = len(changes)
+    events = []
+    for change, current in zip(changes, replaced, strict=True):
+        following -= 1
+        events.append(_append(connection, change, current, following, now))
+    return events
 
 
 def expire(connection: sqlite3.Connection, now: float, limit: int) -> list[Event[bytes]]:
     """Delete what was to live until ``now``, the most overdue first."""
     due = connection.execute(_DUE, (now, limit)).fetchall()
-    return [delete(connection, key, changed) for key, changed in due]
+    return [
+        event
+        for key, changed in due
+        for event in commit(connection, (Delete(key, changed),), {}, now)
+    ]
 
 
 def next_expiry(connection: sqlite3.Connection) -> float | None:
@@ -155,7 +176,8 @@ def give_up(connection: sqlite3.Connection, at: int) -> None:
 
 def forget(connection: sqlite3.Connection, at_once: int) -> bool:
     """Delete what is over by some of the revisions given up; return whether there are more."""
-    until, after = connection.execute("SELECT revision, forgotten FROM compaction").fetchone()
+    asked, after = connection.execute("SELECT revision, forgotten FROM compaction").fetchone()
+    until = _boundary(connection, asked)
     if after >= until:
         return False
     here = min(after + at_once, until)
@@ -175,16 +197,25 @@ def shrink(connection: sqlite3.Connection, pages: int) -> bool:
 
 def _newest(connection: sqlite3.Connection, key: str) -> Current | None:
     row = connection.execute(_NEWEST, (key,)).fetchone()
-    if row is None or row[2]:
+    if row is None or row[3]:
         return None
-    changed, created, _, expires, value = row
-    return Current(Record(key, value, changed, created or changed), expires is not None)
+    number, following, created, _, expires, value = row
+    changed = number + following
+    record = Record(key, value, changed, created or changed)
+    return Current(record, number, expires is not None)
 
 
 def _check(connection: sqlite3.Connection, key: str, expected: int) -> Current | None:
     current = _newest(connection, key)
     if (current.record.revision if current else ABSENT) != expected:
         raise RevisionConflict(key, expected, current.record if current else None)
+    return current
+
+
+def _check_change(connection: sqlite3.Connection, change: Change[bytes]) -> Current | None:
+    current = _check(connection, change.key, change.expected)
+    if current is None and isinstance(change, Delete):
+        raise RevisionConflict(change.key, change.expected, None)
     return current
 
 
@@ -195,17 +226,43 @@ def _require(connection: sqlite3.Connection, key: str, needed: int) -> None:
         _check(connection, key, needed)
 
 
-def _append(connection: sqlite3.Connection, current: Current | None, row: tuple[Any, ...]) -> int:
-    if current is not None and current.expires:
-        query = "UPDATE log SET expires = NULL WHERE revision = ?"
-        connection.execute(query, (current.record.revision,))
-    written = connection.execute(_APPEND, row).lastrowid
-    assert written is not None
-    return written
+def _append(
+    connection: sqlite3.Connection,
+    change: Change[bytes],
+    current: Current | None,
+    following: int,
+    now: float,
+) -> Event[bytes]:
+    key, old = change.key, None
+    created = previous = 0
+    if current is not None:
+        old, created, previous = current.record, current.record.created, current.row
+        if current.expires:
+            connection.execute("UPDATE log SET expires = NULL WHERE revision = ?", (previous,))
+    value = expires = None
+    if isinstance(change, Put):
+        value = change.value
+        expires = now + change.ttl if change.ttl else None
+    row = (key, created, previous, value is None, expires, following, value)
+    number = connection.execute(_APPEND, row).lastrowid
+    assert number is not None
+    revision = number + following
+    record = None if value is None else Record(key, value, revision, created or revision)
+    return Event(key, revision, record, old)
+
+
+def _boundary(connection: sqlite3.Connection, at: int) -> int:
+    # The last row up to ``at`` that ends a commit.
+    found = connection.execute(_FOLLOWING, (at,)).fetchone()
+    if found is None or not found[0]:
+        return at
+    last = at + found[0]
+    (first,) = connection.execute(_FIRST_OF_COMMIT, (last - MAX_KEYS, at, last)).fetchone()
+    return int(first) - 1
 
 
 def _event(row: tuple[Any, ...]) -> Event[bytes]:
-    key, changed, created, deleted, value, old_revision, old_created, old_value = row
+    key, changed, created, deleted, value, old_revision, old_created, old_value, _ = row
     old = None
     if old_revision is not None:
         old = Record(key, old_value, old_revision, old_created or old_revision)

@@ -10,17 +10,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from pathlib import Path
 from typing import Final
 
-from storage.errors import Compacted, FutureRevision, Unavailable, ValueTooLarge
+from storage.commits import check_keys, check_size, record_of
+from storage.errors import Compacted, FutureRevision, Unavailable
 from storage.expiry import Expiry
 from storage.hub import Hub
 from storage.interface import (
     LATEST,
-    MAX_VALUE,
     NO_REQUIREMENTS,
     Batch,
+    Change,
     Event,
     Page,
+    Put,
     Record,
+    Store,
 )
 from storage.sqlite import log
 from storage.sqlite.database import Lock, connect, prepare, translated
@@ -36,10 +39,11 @@ _COUNTS: Final = 64
 
 
 Records = list[Record[bytes]]
+Events = list[Event[bytes]]
 
 
-class SQLiteStore:
-    """`storage.interface.Store` of bytes. ``clock`` tells the seconds since 1970.
+class SQLiteStore(Store[bytes]):
+    """A store of bytes. ``clock`` tells the seconds since 1970.
 
     Reads have a connection of their own and see what is committed. They run in the event loop, a
     slice at a time: each takes microseconds, and less than the way to a thread and back.
@@ -96,38 +100,22 @@ class SQLiteStore:
         remaining = await self._count(prefix, start, records, at)
         return Page(records, at, remaining)
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        if len(value) > MAX_VALUE:
-            raise ValueTooLarge(key, len(value), MAX_VALUE)
-        expires = self._clock() + ttl if ttl else None
+    async def commit(
+        self, changes: Sequence[Change[bytes]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        check_keys(changes, requires)
+        check_size(changes)
+        now = self._clock()
 
-        def work(connection: sqlite3.Connection) -> tuple[Record[bytes], list[Event[bytes]]]:
-            event = log.put(connection, (key, value, expires), expected, requires)
-            assert event.record is not None
-            return event.record, [event]
+        def work(connection: sqlite3.Connection) -> tuple[list[Record[bytes]], list[Event[bytes]]]:
+            events = log.commit(connection, changes, requires, now)
+            return [record_of(event) for event in events], events
 
-        record: Record[bytes] = await self._writer.do(work, key)
-        if ttl:
-            self._expiry.within(ttl)
-        return record
-
-    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
-        def work(connection: sqlite3.Connection) -> tuple[Record[bytes], list[Event[bytes]]]:
-            event = log.delete(connection, key, expected)
-            assert event.previous is not None
-            last = event.previous
-            return Record(key, last.value, event.revision, last.created), [event]
-
-        record: Record[bytes] = await self._writer.do(work, key)
-        return record
+        records: list[Record[bytes]] = await self._writer.do(work, changes[0].key)
+        for change in changes:
+            if isinstance(change, Put) and change.ttl:
+                self._expiry.within(change.ttl)
+        return records
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         if after < self._compacted:
@@ -139,8 +127,8 @@ class SQLiteStore:
             yield Batch(after)
             reached = after
             while reached < joined:
-                events = self._history(prefix, reached, joined)
-                reached = events[-1].revision if len(events) == _SLICE else joined
+                events, more = self._history(prefix, reached, joined)
+                reached = events[-1].revision if more else joined
                 yield Batch(reached, events)
                 await asyncio.sleep(0)
             while True:
@@ -242,7 +230,7 @@ class SQLiteStore:
         with translated(self._path):
             return log.count(self._counter, prefix, last, at)
 
-    def _history(self, prefix: str, after: int, until: int) -> Sequence[Event[bytes]]:
+    def _history(self, prefix: str, after: int, until: int) -> tuple[Events, bool]:
         if after < self._compacted:
             raise Compacted(after, self._compacted)
         with translated(self._path):

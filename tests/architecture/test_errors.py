@@ -18,6 +18,7 @@ EXAMPLES = {
     errors.Compacted: (errors.Compacted(1, 2), 410, "Expired"),
     errors.FutureRevision: (errors.FutureRevision(2, 1), 504, "Timeout"),
     errors.ValueTooLarge: (errors.ValueTooLarge("k", 2, 1), 413, "RequestEntityTooLarge"),
+    errors.TooManyKeys: (errors.TooManyKeys(129, 128), 413, "RequestEntityTooLarge"),
     errors.Corrupt: (errors.Corrupt("k", "why"), 500, "StorageReadError"),
     errors.Unavailable: (errors.Unavailable("gone"), 500, "ServerTimeout"),
     errors.OutcomeUnknown: (errors.OutcomeUnknown("k"), 504, "Timeout"),

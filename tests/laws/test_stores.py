@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from storage.cache.cache import WatchCache
 from storage.errors import Compacted, FutureRevision, RevisionConflict
-from storage.interface import ABSENT, LATEST, Event, Record
+from storage.interface import ABSENT, LATEST, Delete, Event, Put, Record
 from storage.memory import MemoryStore
 from storage.sqlite.store import SQLiteStore
 
@@ -43,17 +43,25 @@ class Model:
         return self.states[self.newest]
 
     def change(self, key: str, revision: int, value: bytes | None) -> Record[bytes] | None:
+        put = Delete(key, 0) if value is None else Put(key, value, 0)
+        return self.commit([put], revision)[0]
+
+    def commit(
+        self, changes: Sequence[Put[bytes] | Delete], revision: int
+    ) -> list[Record[bytes] | None]:
         assert revision > self.newest
-        old, states = self.now.get(key), dict(self.now)
-        if value is None:
-            del states[key]
-        else:
-            states[key] = Record(key, value, revision, old.created if old else revision)
+        before, states = self.now, dict(self.now)
+        for change in changes:
+            key, old = change.key, before.get(change.key)
+            if isinstance(change, Delete):
+                del states[key]
+            else:
+                states[key] = Record(key, change.value, revision, old.created if old else revision)
+            self.events.append(Event(key, revision, states.get(key), old))
         for between in range(self.newest + 1, revision):
-            self.states[between] = self.now
-        self.events.append(Event(key, revision, states.get(key), old))
+            self.states[between] = before
         self.states[revision], self.newest = states, revision
-        return states.get(key)
+        return [states.get(change.key) for change in changes]
 
     def trouble(self, revision: int) -> type[Exception] | None:
         if revision > self.newest:
@@ -96,6 +104,7 @@ class Stores(RuleBasedStateMachine):
     @rule(key=KEYS, value=VALUES, expected=DISTANCES, other=KEYS, requires=st.booleans())
     def put(self, key: str, value: bytes, expected: int, other: str, requires: bool) -> None:
         current, rival = self.model.now.get(key), self.model.now.get(other)
+        requires = requires and other != key
         right = current.revision if current else ABSENT
         asked = right if expected < 0 else max(right + expected - 1, ABSENT)
         needed = {other: rival.revision if rival else ABSENT} if requires else {}
@@ -128,6 +137,33 @@ class Stores(RuleBasedStateMachine):
             gone = self.do(call())
             assert (gone.value, gone.created) == (current.value, current.created)
             self.model.change(key, gone.revision, None)
+
+    @rule(keys=st.lists(KEYS, min_size=1, unique=True), value=VALUES, wrong=st.integers(-8, 4))
+    def commit(self, keys: list[str], value: bytes, wrong: int) -> None:
+        """Delete every second key that is there, and put the others."""
+        changes: list[Put[bytes] | Delete] = []
+        for number, key in enumerate(keys):
+            current = self.model.now.get(key)
+            expected = (current.revision if current else ABSENT) + (number == wrong)
+            deletes = current is not None and number % 2
+            changes.append(Delete(key, expected) if deletes else Put(key, value, expected))
+
+        def call() -> Awaitable[Any]:
+            return self.store.commit(changes)  # type: ignore[no-any-return]
+
+        if 0 <= wrong < len(keys):
+            conflict = self.refused(call, RevisionConflict)
+            assert (conflict.key, conflict.current) == (
+                keys[wrong],
+                self.model.now.get(keys[wrong]),
+            )
+            return
+        records = self.do(call())
+        made = self.model.commit(changes, records[0].revision)
+        for change, record, expected_record in zip(changes, records, made, strict=True):
+            if isinstance(change, Put):
+                assert record == expected_record
+            assert (record.key, record.revision) == (change.key, self.model.newest)
 
     @rule(key=KEYS, distance=DISTANCES)
     def get(self, key: str, distance: int) -> None:

@@ -14,14 +14,14 @@ import pickle
 import signal
 import struct
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
 from storage.cache.cache import WatchCache
 from storage.errors import OutcomeUnknown, StorageError, Unavailable
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Page, Record
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, Page, Record, Store
 from storage.sqlite.store import SQLiteStore
 
 ROOT = "/registry/"
@@ -77,8 +77,8 @@ async def serve(path: str, socket: str) -> None:
             await server.serve_forever()
 
 
-class RemoteStore:
-    """`storage.interface.Store` in another process."""
+class RemoteStore(Store[bytes]):
+    """A store in another process."""
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
@@ -100,23 +100,13 @@ class RemoteStore:
         )
         return page
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        record: Record[bytes] = await self._call(
-            "put", key, value, expected=expected, ttl=ttl, requires=dict(requires)
+    async def commit(
+        self, changes: Sequence[Change[bytes]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        records: Sequence[Record[bytes]] = await self._call(
+            "commit", changes, requires=dict(requires)
         )
-        return record
-
-    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
-        record: Record[bytes] = await self._call("delete", key, expected=expected)
-        return record
+        return records
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         number, queue = await self._send("watch", (prefix,), {"after": after})

@@ -15,7 +15,7 @@ import pytest
 from storage.errors import OutcomeUnknown, Unavailable
 from storage.etcd.connection import Connection, TLSFiles
 from storage.etcd.store import EtcdStore
-from storage.interface import ABSENT, Record
+from storage.interface import ABSENT, Delete, Put, Record
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process, free_ports
 
@@ -151,6 +151,54 @@ async def test_a_deletion_that_was_not_is_made_under_the_same_guard(line: Line) 
     made = await line.sound.put(line.key, b"one", expected=ABSENT)
     gone = await line.unsent(line.broken.delete(line.key, expected=made.revision))
     assert gone == Record(line.key, b"one", gone.revision, made.revision)
+    assert await line.sound.get(line.key) is None
+
+
+async def test_a_commit_of_creates_that_was_committed_succeeds(line: Line) -> None:
+    changes = [Put(line.key, b"v", ABSENT), Put(f"{line.key}/b", b"w", ABSENT)]
+    made = await line.committed(line.broken.commit(changes), ABSENT)
+    assert made == [await line.sound.get(change.key) for change in changes]
+
+
+async def test_a_commit_of_creates_of_which_one_was_made_by_another_is_unknown(line: Line) -> None:
+    """The same bytes at two revisions were not written by one commit."""
+    changes = [Put(line.key, b"v", ABSENT), Put(f"{line.key}/b", b"w", ABSENT)]
+
+    async def make_both() -> None:
+        for change in changes:
+            await line.sound.put(change.key, change.value, expected=ABSENT)
+
+    with pytest.raises(OutcomeUnknown):
+        await line.unsent(line.broken.commit(changes), make_both)
+
+
+async def test_a_commit_that_replaces_and_creates_succeeds_though_its_answer_is_lost(
+    line: Line,
+) -> None:
+    one = await line.sound.put(line.key, b"one", expected=ABSENT)
+    changes = [Put(f"{line.key}/b", b"w", ABSENT), Put(line.key, b"two", one.revision)]
+    made = await line.committed(line.broken.commit(changes), one.revision)
+    assert made == [await line.sound.get(change.key) for change in changes]
+    assert made[0].revision == made[1].revision
+
+
+async def test_a_commit_that_replaces_and_was_not_sent_is_made_under_the_same_guards(
+    line: Line,
+) -> None:
+    one = await line.sound.put(line.key, b"one", expected=ABSENT)
+    changes = [Put(f"{line.key}/b", b"w", ABSENT), Delete(line.key, one.revision)]
+    made, gone = await line.unsent(line.broken.commit(changes))
+    assert gone == Record(line.key, b"one", made.revision, one.revision)
+    assert await line.sound.get(made.key) == made
+
+
+async def test_a_commit_with_a_deletion_that_was_committed_is_of_unknown_outcome(
+    line: Line,
+) -> None:
+    one = await line.sound.put(line.key, b"one", expected=ABSENT)
+    changes = [Put(f"{line.key}/b", b"w", ABSENT), Delete(line.key, one.revision)]
+    with pytest.raises(OutcomeUnknown):
+        await line.committed(line.broken.commit(changes), one.revision)
     assert await line.sound.get(line.key) is None
 
 

@@ -5,7 +5,7 @@ Each stands for a way in which real stores have failed their users.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -16,79 +16,161 @@ from storage.interface import (
     LATEST,
     NO_REQUIREMENTS,
     Batch,
+    Change,
+    Delete,
     Event,
     Page,
+    Put,
     Record,
 )
 from storage.memory import MemoryStore
 
+Changes = Sequence[Change[bytes]]
 Batches = AsyncGenerator[Batch[bytes], None]
 
 
 class ForgetsExpected(MemoryStore):
     """Writes whatever is there: the last writer wins."""
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        current = await self.get(key)
-        expected = current.revision if current else ABSENT
-        return await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        changes = [replace(change, expected=self.current(change.key)) for change in changes]
+        return await super().commit(changes, requires=requires)
+
+    def current(self, key: str) -> int:
+        """Return the revision of a key."""
+        record = self._at(key, self._revision)
+        return record.revision if record else ABSENT
+
+
+class ForgetsOneExpected(ForgetsExpected):
+    """Looks at the first key of a commit only."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        others = [replace(change, expected=self.current(change.key)) for change in changes[1:]]
+        return await MemoryStore.commit(self, [changes[0], *others], requires=requires)
 
 
 class ForgetsRequirements(MemoryStore):
     """Writes into a namespace that is gone."""
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        return await super().put(key, value, expected=expected, ttl=ttl)
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        return await super().commit(changes)
+
+
+class ForgetsRequirementsOfSeveral(MemoryStore):
+    """Looks at what is required where one key changes, and not where several do."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        return await super().commit(changes, requires=requires if len(changes) == 1 else {})
+
+
+class CommitsHalf(MemoryStore):
+    """Makes one change after the other, until one is refused."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        records = [*await super().commit(changes[:1], requires=requires)]
+        for change in changes[1:]:
+            records += await super().commit([change])
+        return records
+
+
+class SpreadsACommit(MemoryStore):
+    """Checks everything first, and then gives every change a revision of its own."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        for change in changes:
+            self._check_change(change)
+        records = [*await super().commit(changes[:1], requires=requires)]
+        for change in changes[1:]:
+            records += await super().commit([change])
+        return records
+
+
+class ReturnsACommitInOrderOfItsKeys(MemoryStore):
+    """Returns records in an order of its own."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        records = await super().commit(changes, requires=requires)
+        return sorted(records, key=lambda record: record.key)
+
+
+class DeletesWhatIsNotThere(MemoryStore):
+    """Takes the deletion of a key that is gone for one that has happened."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        kept = [
+            change for change in changes if change.expected != ABSENT or isinstance(change, Put)
+        ]
+        return await super().commit(kept, requires=requires)
+
+
+class TakesTheLastOfTwo(MemoryStore):
+    """Makes the last of two changes of one key."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        changes = list({change.key: change for change in changes}.values())
+        return await super().commit(changes, requires=requires)
+
+
+class TakesAnySize(MemoryStore):
+    """Takes more in one commit than etcd would, one by one."""
+
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        if len(changes) < 2:
+            return await super().commit(changes, requires=requires)
+        half = len(changes) // 2
+        return [
+            *await self.commit(changes[:half], requires=requires),
+            *await self.commit(changes[half:]),
+        ]
 
 
 class ForgetsTimeToLive(MemoryStore):
     """Keeps for ever what was to expire."""
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        return await super().put(key, value, expected=expected, requires=requires)
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        changes = [
+            replace(change, ttl=0) if isinstance(change, Put) else change for change in changes
+        ]
+        return await super().commit(changes, requires=requires)
 
 
 class ExpiresWhatWasRenewed(MemoryStore):
     """Lets the first time to live of a key be its last."""
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        deadline = self._deadlines.get(key)
-        record = await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
-        if deadline is not None:
-            self._deadlines[key] = deadline
-        return record
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        deadlines = {
+            change.key: self._deadlines[change.key]
+            for change in changes
+            if change.key in self._deadlines
+        }
+        records = await super().commit(changes, requires=requires)
+        self._deadlines |= deadlines
+        return records
 
 
 class AcknowledgesTooEarly(MemoryStore):
@@ -140,17 +222,11 @@ class CountsWrong(MemoryStore):
 class ConflictsSayNothing(MemoryStore):
     """Refuses without telling what is there."""
 
-    async def put(
-        self,
-        key: str,
-        value: bytes,
-        *,
-        expected: int,
-        ttl: int = 0,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
         try:
-            return await super().put(key, value, expected=expected, ttl=ttl, requires=requires)
+            return await super().commit(changes, requires=requires)
         except RevisionConflict as conflict:
             raise RevisionConflict(conflict.key, conflict.expected, None) from conflict
 
@@ -158,9 +234,14 @@ class ConflictsSayNothing(MemoryStore):
 class GivesARevisionTwice(MemoryStore):
     """Deletes at the revision of the change before."""
 
-    async def delete(self, key: str, *, expected: int) -> Record[bytes]:
-        gone = await super().delete(key, expected=expected)
-        return replace(gone, revision=gone.revision - 1)
+    async def commit(
+        self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        records = await super().commit(changes, requires=requires)
+        return [
+            replace(record, revision=record.revision - isinstance(change, Delete))
+            for change, record in zip(changes, records, strict=True)
+        ]
 
 
 class LosesDeletes(MemoryStore):
@@ -307,7 +388,15 @@ class CannotBeHastened(MemoryStore):
 
 BROKEN: Final[tuple[type[MemoryStore], ...]] = (
     ForgetsExpected,
+    ForgetsOneExpected,
     ForgetsRequirements,
+    ForgetsRequirementsOfSeveral,
+    CommitsHalf,
+    SpreadsACommit,
+    ReturnsACommitInOrderOfItsKeys,
+    DeletesWhatIsNotThere,
+    TakesTheLastOfTwo,
+    TakesAnySize,
     ForgetsTimeToLive,
     ExpiresWhatWasRenewed,
     AcknowledgesTooEarly,

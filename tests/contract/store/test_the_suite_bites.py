@@ -18,6 +18,7 @@ from tests.contract.store.stacks import STACKS, Setting, Stack
 MODULES = (
     "test_put",
     "test_delete",
+    "test_commit",
     "test_reads",
     "test_pages",
     "test_watch",

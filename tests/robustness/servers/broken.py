@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from apiserver.server import cli, serving
 from storage.cache.cache import WatchCache
 from storage.cache.window import Window
 from storage.hub import Hub
-from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Page, Record
+from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Change, Page, Put, Record
 from storage.sqlite.store import SQLiteStore
 
 _LAG: Final = 0.03
@@ -36,43 +36,46 @@ _tasks: list[asyncio.Task[None]] = []
 
 def loses_what_it_acknowledged() -> None:
     """Acknowledge a change before it is kept, and now and then keep it never."""
-    put = SQLiteStore.put
-    changes = 0
+    commit = SQLiteStore.commit
+    commits = 0
 
     async def lose(
         self: SQLiteStore,
-        key: str,
-        value: bytes,
+        changes: Sequence[Change[bytes]],
         *,
-        expected: int,
-        ttl: int = 0,
         requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[bytes]:
-        nonlocal changes
-        changes += "/configmaps/robust" in key
-        if changes % 20 == 19:
-            current = await self.get(key)
+    ) -> Sequence[Record[bytes]]:
+        nonlocal commits
+        change = changes[0]
+        commits += "/configmaps/robust" in change.key
+        if commits % 20 == 19 and isinstance(change, Put):
+            current = await self.get(change.key)
             revision = await self.revision() + 1
-            return Record(key, value, revision, current.created if current else revision)
-        return await put(self, key, value, expected=expected, ttl=ttl, requires=requires)
+            created = current.created if current else revision
+            return [Record(change.key, change.value, revision, created)]
+        return await commit(self, changes, requires=requires)
 
-    SQLiteStore.put = lose  # type: ignore[method-assign]
+    SQLiteStore.commit = lose  # type: ignore[method-assign]
 
 
 def forgets_what_was_expected() -> None:
     """Write whatever is there: the last writer wins."""
-    put = SQLiteStore.put
+    commit = SQLiteStore.commit
 
     async def force(
-        self: SQLiteStore, key: str, value: bytes, *, expected: int, **details: Any
-    ) -> Record[bytes]:
-        if "/configmaps/robust" in key:
+        self: SQLiteStore,
+        changes: Sequence[Change[bytes]],
+        *,
+        requires: Mapping[str, int] = NO_REQUIREMENTS,
+    ) -> Sequence[Record[bytes]]:
+        change = changes[0]
+        if "/configmaps/robust" in change.key and isinstance(change, Put):
             await asyncio.sleep(0.005)
-            current = await self.get(key)
-            expected = ABSENT if current is None else current.revision
-        return await put(self, key, value, expected=expected, **details)
+            current = await self.get(change.key)
+            changes = [replace(change, expected=ABSENT if current is None else current.revision)]
+        return await commit(self, changes, requires=requires)
 
-    SQLiteStore.put = force  # type: ignore[method-assign]
+    SQLiteStore.commit = force  # type: ignore[method-assign]
 
 
 def reads_what_it_happens_to_have() -> None:

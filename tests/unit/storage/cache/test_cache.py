@@ -234,7 +234,7 @@ async def test_a_writer_sees_its_own_last_change_before_the_feed_brings_it() -> 
         store.feeding.set()
         assert await cache.reach(changed.revision)
         assert cache.peek("/r/a") is cache.foremost("/r/a") is changed
-        assert not cache._ahead
+        assert not cache._own_writes
 
 
 async def test_one_state_is_one_record() -> None:
@@ -267,7 +267,7 @@ async def test_what_was_written_before_the_feed_brings_it_is_the_same_record_too
         assert cache.peek("/r/a") is None
         store.feeding.set()
         assert await cache.get("/r/a") is made
-        assert not cache._written
+        assert not cache._own_writes
 
 
 async def test_a_watch_from_before_memory_is_read_from_the_store_and_joins() -> None:

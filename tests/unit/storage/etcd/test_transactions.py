@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage.etcd import rpc
-from storage.etcd.transactions import Change, decode_key, encode_key, key_range, prefix_end
-from storage.interface import ABSENT, Record
+from storage.etcd.transactions import Transaction, decode_key, encode_key, key_range, prefix_end
+from storage.interface import ABSENT, Delete, Put, Record
 
 RANGES = [
     ("/a/", "", b"/a/", b"/a0"),
@@ -45,7 +45,7 @@ def read(*kvs: rpc.KeyValue) -> rpc.ResponseOp:
 
 
 def test_a_conflict_is_over_the_first_guard_that_does_not_hold() -> None:
-    change = Change("/a", b"v", 5, {"/ns": 3, "/x": ABSENT})
+    transaction = Transaction([Put("/a", b"v", 5)], {"/ns": 3, "/x": ABSENT})
     answers = [
         ([kv("/a", 6)], [kv("/ns", 3)], []),
         ([kv("/a", 5)], [kv("/ns", 4)], [kv("/x", 2)]),
@@ -55,7 +55,7 @@ def test_a_conflict_is_over_the_first_guard_that_does_not_hold() -> None:
     found = []
     for answer in answers:
         responses = [read(*kvs) for kvs in answer]
-        conflict = change.conflict(rpc.TxnResponse(responses=responses))
+        conflict = transaction.conflict(rpc.TxnResponse(responses=responses))
         found.append((conflict.key, conflict.expected, conflict.current))
     assert found == [
         ("/a", 5, Record("/a", b"v", 6, 6)),
@@ -65,7 +65,15 @@ def test_a_conflict_is_over_the_first_guard_that_does_not_hold() -> None:
     ]
 
 
-MADE = [
+def test_a_deletion_of_nothing_conflicts() -> None:
+    transaction = Transaction([Put("/a", b"v", ABSENT), Delete("/b", ABSENT)])
+    compared = [compare.mod_revision for compare in transaction.request().compare]
+    assert compared == [ABSENT, -1]
+    conflict = transaction.conflict(rpc.TxnResponse(responses=[read(), read()]))
+    assert (conflict.key, conflict.expected, conflict.current) == ("/b", ABSENT, None)
+
+
+FOUND = [
     # what is there, whether the change may have made it
     (None, False),
     (Record("/a", b"v", 6, 6), True),
@@ -74,9 +82,33 @@ MADE = [
 ]
 
 
-@pytest.mark.parametrize(("current", "made"), MADE)
+@pytest.mark.parametrize(("current", "found"), FOUND)
 def test_a_change_is_found_by_its_value_at_a_later_revision(
-    current: Record[bytes] | None, made: bool
+    current: Record[bytes] | None, found: bool
 ) -> None:
-    assert Change("/a", b"v", 5).made(current) is made
-    assert not Change("/a", None, 5).made(current)
+    records = Transaction([Put("/a", b"v", 5)]).found([current])
+    assert records == ([current] if found else None)
+    assert Transaction([Delete("/a", 5)]).found([current]) is None
+
+
+def test_a_commit_is_found_where_all_of_it_is_there_at_one_revision() -> None:
+    transaction = Transaction([Put("/a", b"v", 5), Put("/b", b"w", ABSENT)])
+    a, b = Record("/a", b"v", 9, 3), Record("/b", b"w", 9, 9)
+    assert transaction.found([a, b]) == [a, b]
+    assert transaction.found([a, None]) is None
+    assert transaction.found([a, Record("/b", b"w", 10, 9)]) is None
+    assert transaction.found([a, Record("/b", b"other", 9, 9)]) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "once"),
+    [
+        ([Put("/a", b"v", ABSENT), Put("/b", b"v", ABSENT)], False),
+        ([Put("/a", b"v", ABSENT), Put("/b", b"v", 5)], True),
+        ([Put("/a", b"v", ABSENT), Delete("/b", 5)], True),
+    ],
+)
+def test_what_replaces_or_deletes_can_succeed_only_once(
+    changes: list[Put[bytes] | Delete], once: bool
+) -> None:
+    assert Transaction(changes, {"/ns": 3}).once is once

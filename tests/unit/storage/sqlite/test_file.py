@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import Corrupt, StorageError, Unavailable
-from storage.interface import ABSENT
+from storage.interface import ABSENT, Put
 from storage.sqlite.store import SQLiteStore
 
 OPEN = "import asyncio, sys; from storage.sqlite.store import SQLiteStore as S; " + (
@@ -48,12 +48,31 @@ async def test_the_file_carries_its_format(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     await filled(path)
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(Corrupt, match=r"store\.db: the file has format 2; .* reads format 1"):
+    with pytest.raises(Corrupt, match=r"store\.db: the file has format 3; .* reads format 2"):
         await SQLiteStore.open(path)
+
+
+async def test_a_file_of_format_1_is_upgraded(tmp_path: Path) -> None:
+    """It has no column ``following``: before that, every commit was of one key."""
+    path = tmp_path / "store.db"
+    await filled(path, 3)
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE log DROP COLUMN following")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = await SQLiteStore.open(path)
+    old = (await store.list("/k/")).records
+    assert [(record.revision, record.created) for record in old] == [(2, 2), (3, 3), (4, 4)]
+    changes = [Put(record.key, b"new", record.revision) for record in old]
+    new = await store.commit(changes)
+    assert {(record.revision, record.value) for record in new} == {(7, b"new")}
+    assert list((await store.list("/k/")).records) == list(new)
+    assert list((await store.list("/k/", revision=6)).records) == list(old)
+    await store.close()
 
 
 async def test_somebody_elses_file_is_refused_and_left_alone(tmp_path: Path) -> None:

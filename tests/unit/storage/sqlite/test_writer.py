@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from storage.errors import OutcomeUnknown, RevisionConflict, Unavailable
-from storage.interface import ABSENT, Event
+from storage.interface import ABSENT, Event, Put
 from storage.sqlite import log
 from storage.sqlite.database import connect, prepare
 from storage.sqlite.writer import Writer
@@ -53,8 +53,8 @@ class Bench:
 
     async def put(self, key: str, expected: int = ABSENT) -> int:
         def work(connection: sqlite3.Connection) -> tuple[int, list[Event[bytes]]]:
-            event = log.put(connection, (key, b"v", None), expected, {})
-            return event.revision, [event]
+            events = log.commit(connection, [Put(key, b"v", expected)], {}, 0)
+            return events[0].revision, events
 
         revision: int = await self.writer.do(work, key)
         return revision

@@ -1,0 +1,50 @@
+"""What every store checks of a commit, and how its changes and events read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from storage.errors import TooManyKeys, ValueTooLarge
+from storage.interface import MAX_KEYS, MAX_VALUE, Change, Event, Put, Record
+
+V = TypeVar("V")
+
+
+def check_keys(changes: Sequence[Change[V]], requires: Mapping[str, int]) -> None:
+    """Raise ValueError or `TooManyKeys` for changes and requirements that no store takes."""
+    if len(changes) == 1 and not requires:
+        return
+    expected = {change.key: change.expected for change in changes}
+    if not expected:
+        raise ValueError("a commit needs at least one change")
+    if len(expected) < len(changes):
+        raise ValueError("two changes of one commit have the same key")
+    for key, revision in requires.items():
+        if expected.get(key, revision) != revision:
+            raise ValueError(f"{key} is required at {revision} and expected at {expected[key]}")
+    count = len(changes) + len(requires)
+    if count > MAX_KEYS:
+        raise TooManyKeys(count, MAX_KEYS)
+
+
+def check_size(changes: Sequence[Change[bytes]]) -> None:
+    """Raise `ValueTooLarge` if the values have more than `MAX_VALUE` bytes together."""
+    size = sum([len(change.value) for change in changes if isinstance(change, Put)])
+    if size > MAX_VALUE:
+        raise too_large(changes)
+
+
+def too_large(changes: Sequence[Change[bytes]]) -> ValueTooLarge:
+    """Return the error about the size of the values of these changes."""
+    sizes = {change.key: len(change.value) for change in changes if isinstance(change, Put)}
+    return ValueTooLarge(max(sizes, key=sizes.__getitem__), sum(sizes.values()), MAX_VALUE)
+
+
+def record_of(event: Event[V]) -> Record[V]:
+    """Return what `Store.commit` returns for the change that had this event."""
+    if event.record is not None:
+        return event.record
+    assert event.previous is not None
+    last = event.previous
+    return Record(event.key, last.value, event.revision, last.created)
