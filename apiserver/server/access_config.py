@@ -28,7 +28,7 @@ class KeyFileError(Exception):
     """A file holds no key that tokens of ServiceAccounts could be signed or checked with."""
 
 
-def access_of(config: Config) -> Callable[[Registry], Access]:
+def access_factory(config: Config) -> Callable[[Registry], Access]:
     """Read the files that the command line names; return what makes the access to a registry.
 
     Raises KeyFileError, TokenFileError and OSError.
@@ -46,17 +46,17 @@ def access_of(config: Config) -> Callable[[Registry], Access]:
     )
     authorizer = authorizer_of(config.authorization_mode)
 
-    def access_to(registry: Registry) -> Access:
+    def build_access(registry: Registry) -> Access:
         tokens = ServiceAccountTokens(keys, policy, registry.reader, registry.store.refresh)
         authenticator = RequestAuthenticator(
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
         return Access(authenticator, authorizer, tokens, config.service_account_jwks_uri)
 
-    return access_to
+    return build_access
 
 
-def own_key(directory: Path) -> Path:
+def load_or_create_key(directory: Path) -> Path:
     """Return the key that is kept in ``directory``, made where it is not there yet."""
     path = directory / KEY_NAME
     if not path.is_file():
@@ -69,7 +69,7 @@ def own_key(directory: Path) -> Path:
 
 def _key_ring(config: Config) -> KeyRing:
     given = config.service_account_signing_key_file
-    signing = _read(Path(given) if given else own_key(config.cert_dir), private=True)
+    signing = _read(Path(given) if given else load_or_create_key(config.cert_dir), private=True)
     verification = [_read(Path(path), private=False) for path in config.service_account_key_file]
     return KeyRing(signing, verification)
 

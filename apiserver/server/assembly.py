@@ -27,7 +27,7 @@ from apiserver.registry.registry import Registry
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
 from apiserver.server.bootstrap import Endpoint
-from apiserver.server.endpoint_reconciler import Presence, kept_present
+from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
 from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
@@ -41,39 +41,39 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
-    """Where objects are kept, below which root key, and whether other servers keep theirs there.
+class StorageOptions:
+    """The store of a server; ``root`` is the prefix of all keys.
 
-    ``withdraws`` says whether the server is the only one of its address, so that nobody is there
-    when it ends.
+    ``shared``: other servers use the same store. ``removes_lease``: the server is the only one of
+    its address, so its master lease is removed when it stops.
     """
 
     url: str
     root: str
     tls: Mapping[str, str]
     shared: bool = False
-    withdraws: bool = True
+    removes_lease: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
-    """What a server does by itself and to what passes through it.
+class ServerOptions:
+    """Options of a server that concern neither its store nor its clients.
 
-    ``event_ttl`` and ``compaction`` are in seconds: how long events live, and how often history is
-    compacted, 0 for never. ``plugins`` are the names of those of admission, ``controllers`` what
-    ``--controllers`` says. ``doubts``: the cache is held against the store from time to time.
+    ``event_ttl`` and ``compaction`` are in seconds: the lifetime of Events, and the compaction
+    interval, 0 for none. ``plugins`` are names of admission plugins, ``controllers`` the value of
+    ``--controllers``. ``check_cache``: the cache is compared with the store periodically.
     """
 
     event_ttl: int
     compaction: float
     plugins: Sequence[str]
     controllers: Sequence[str]
-    doubts: bool = False
+    check_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A server without its socket."""
+class Server:
+    """The parts of a server that is ready to be served on a socket."""
 
     registry: Registry
     access: Access
@@ -92,15 +92,15 @@ class Parts:
 
 
 @asynccontextmanager
-async def assembled(
-    storage: Storage,
+async def build_server(
+    storage: StorageOptions,
     endpoint: Endpoint,
-    habits: Habits,
-    access_to: Callable[[Registry], Access],
-) -> AsyncIterator[Parts]:
-    """Open the store and build everything that stands on it.
+    options: ServerOptions,
+    build_access: Callable[[Registry], Access],
+) -> AsyncIterator[Server]:
+    """Open the store and build a server on it; stop and close both when the block ends.
 
-    ``access_to`` says who may come in, given the objects that may say so.
+    ``build_access`` returns the authenticators and authorizers, which may read stored objects.
     """
     metrics = Metrics()
     ready, stopping = asyncio.Event(), asyncio.Event()
@@ -110,13 +110,13 @@ async def assembled(
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
         async with WatchCache(inner, storage.root + "/", weigh=attrgetter("weight")) as cache:
             registry = Registry(
-                builtin_catalog(), cache, storage.root, event_ttl=habits.event_ttl
+                builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl
             )
             metrics.gauges.update(_gauges(cache))
-            access = access_to(registry)
+            access = build_access(registry)
             own = Loopback(registry, SYSTEM_USER, "kube-apiserver")
             dependencies = PluginDependencies(access.authorizer, own)
-            registry.admit(build_plugins(habits.plugins, dependencies))
+            registry.admit(build_plugins(options.plugins, dependencies))
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -132,27 +132,27 @@ async def assembled(
                     issuer=access.issuer_documents(address),
                 ),
             )
-            presence = Presence(registry, storage.root, endpoint, storage.shared)
+            reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
             async with (
-                kept_present(presence, withdraws=storage.withdraws),
-                running(build_controllers(habits.controllers, registry), ready),
-                _kept(raw, cache, habits),
+                reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
+                running(build_controllers(options.controllers, registry), ready),
+                _background_tasks(raw, cache, options),
             ):
-                yield Parts(registry, access, router, metrics, ready, stopping)
+                yield Server(registry, access, router, metrics, ready, stopping)
     finally:
         await raw.close()
 
 
 @asynccontextmanager
-async def _kept(
-    store: Store[bytes], cache: WatchCache[Stored], habits: Habits
+async def _background_tasks(
+    store: Store[bytes], cache: WatchCache[Stored], options: ServerOptions
 ) -> AsyncIterator[None]:
     """Compact the store, and doubt the cache if that is wanted, for as long as the block runs."""
     tasks = []
-    if habits.compaction:
-        compaction = compact_periodically(store, habits.compaction)
+    if options.compaction:
+        compaction = compact_periodically(store, options.compaction)
         tasks.append(asyncio.create_task(compaction, name="compaction"))
-    if habits.doubts:
+    if options.check_cache:
         tasks.append(asyncio.create_task(check_periodically(cache), name="cache-check"))
     try:
         yield

@@ -40,7 +40,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ObjectLocation:
     """Where an object is: its resource and its name, there and in its namespace."""
 
     resource: Resource
@@ -58,26 +58,28 @@ class Place:
         return RequestContext(user=SYSTEM_USER, namespace=self.namespace, name=self.name)
 
 
-def place(registry: Registry, api: tuple[str, str, str], namespace: str, name: str) -> Place:
+def locate(
+    registry: Registry, api: tuple[str, str, str], namespace: str, name: str
+) -> ObjectLocation:
     """Return where an object of a built-in resource is; ``api`` is group, version and resource."""
     resource = registry.resource(*api)
     assert resource is not None
-    return Place(resource, namespace, name)
+    return ObjectLocation(resource, namespace, name)
 
 
 async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
     """Create what is missing, and bring the Service back to what it must be."""
     for name in NAMESPACES:
         document = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
-        where = place(registry, ("", "v1", "namespaces"), "", name)
+        where = locate(registry, ("", "v1", "namespaces"), "", name)
         await ensure(where, {**document, "spec": {}, "status": {}})
     for document in system_priority_classes():
         api = ("scheduling.k8s.io", "v1", "priorityclasses")
-        await ensure(place(registry, api, "", name_of(document)), document)
+        await ensure(locate(registry, api, "", name_of(document)), document)
     await _ensure_service(registry, endpoint)
 
 
-async def ensure(where: Place, document: Object) -> None:
+async def ensure(where: ObjectLocation, document: Object) -> None:
     """Create an object unless it is there."""
     if where.existing is not None:
         return
@@ -90,7 +92,7 @@ async def ensure(where: Place, document: Object) -> None:
             raise
 
 
-async def replace(where: Place, document: Object) -> None:
+async def replace(where: ObjectLocation, document: Object) -> None:
     """Create an object, or make the one that is there the same; its metadata stay."""
     existing = where.existing
     if existing is None:
@@ -104,7 +106,7 @@ async def replace(where: Place, document: Object) -> None:
 
 
 async def _ensure_service(registry: Registry, endpoint: Endpoint) -> None:
-    where = place(registry, ("", "v1", "services"), SERVICE_NAMESPACE, SERVICE_NAME)
+    where = locate(registry, ("", "v1", "services"), SERVICE_NAMESPACE, SERVICE_NAME)
     existing = where.existing
     if existing is None:
         await ensure(where, _service(endpoint))

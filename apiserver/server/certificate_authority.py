@@ -19,7 +19,7 @@ _SKEW: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedCertificate:
     """A certificate and its key, both PEM."""
 
     certificate: bytes
@@ -27,19 +27,19 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Authority:
+class CertificateAuthority:
     """A CA that can issue."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
-    def server_certificate(self, name: str, names: Sequence[str]) -> Issued:
+    def server_certificate(self, name: str, names: Sequence[str]) -> IssuedCertificate:
         """Issue a certificate for a server that is reached by ``names``, addresses among them."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         alternatives = x509.SubjectAlternativeName([_general_name(each) for each in names])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 
-    def client_certificate(self, user: str, groups: Sequence[str]) -> Issued:
+    def client_certificate(self, user: str, groups: Sequence[str]) -> IssuedCertificate:
         """Issue a certificate for a user and its groups."""
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         common_name = x509.NameAttribute(NameOID.COMMON_NAME, user)
@@ -47,7 +47,7 @@ class Authority:
             x509.Name([*organizations, common_name]), ExtendedKeyUsageOID.CLIENT_AUTH, None
         )
 
-    def has_issued(self, certificate: bytes) -> bool:
+    def is_issuer_of(self, certificate: bytes) -> bool:
         """Tell whether a certificate, PEM, is signed by this CA."""
         try:
             x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(self.certificate)
@@ -60,7 +60,7 @@ class Authority:
         subject: x509.Name,
         usage: ObjectIdentifier,
         alternatives: x509.SubjectAlternativeName | None,
-    ) -> Issued:
+    ) -> IssuedCertificate:
         key = _new_key()
         builder = (
             _builder(subject, self.certificate.subject, key)
@@ -75,10 +75,10 @@ class Authority:
         if alternatives is not None:
             builder = builder.add_extension(alternatives, critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
-        return Issued(_pem(certificate), _key_pem(key))
+        return IssuedCertificate(_pem(certificate), _key_pem(key))
 
 
-def new_authority(name: str) -> Issued:
+def new_authority(name: str) -> IssuedCertificate:
     """Make a CA."""
     key = _new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -88,15 +88,15 @@ def new_authority(name: str) -> Issued:
         .add_extension(_key_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    return Issued(_pem(certificate), _key_pem(key))
+    return IssuedCertificate(_pem(certificate), _key_pem(key))
 
 
-def load_authority(certificate: bytes, key: bytes) -> Authority:
+def load_authority(certificate: bytes, key: bytes) -> CertificateAuthority:
     """Read a CA from PEM. Raises ValueError."""
     loaded = serialization.load_pem_private_key(key, password=None)
     if not isinstance(loaded, ec.EllipticCurvePrivateKey):
         raise ValueError("the key of the CA is not an elliptic one")
-    return Authority(x509.load_pem_x509_certificate(certificate), loaded)
+    return CertificateAuthority(x509.load_pem_x509_certificate(certificate), loaded)
 
 
 def _builder(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from apiserver.server.config import Config, ConfigError, load_config
-from apiserver.server.flags import AS_IT_IS, IGNORED
-from apiserver.server.imports import no_certificate_store
+from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED
+from apiserver.server.imports import without_system_ca
 from apiserver.version import GIT_VERSION
 
 USAGE_ERROR: Final = 2
@@ -103,7 +103,7 @@ class _Ignored(argparse.Action):
     ) -> None:
         assert option_string is not None
         name = option_string.removeprefix("--")
-        if (name, str(values)) not in AS_IT_IS:
+        if (name, str(values)) not in DEFAULTS_IN_EFFECT:
             namespace.ignored.append(name)
 
 
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return supervise(config, given)
     # Nearly nothing that is made during a start is garbage; its end is the end of this.
     gc.disable()
-    with no_certificate_store():
+    with without_system_ca():
         from apiserver.server.serving import run
 
     return run(config)

@@ -27,7 +27,7 @@ from apiserver.server.bootstrap import (
     SERVICE_NAMESPACE,
     Endpoint,
     bootstrap,
-    place,
+    locate,
     replace,
 )
 from storage.errors import RevisionConflict, StorageError
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 LEASE_SECONDS: Final = 15
 INTERVAL: Final = 10.0
-_SETTLING_SECONDS: Final = 1.0
-_WITHDRAWAL_SECONDS: Final = 0.5
+_FIRST_DELAY_SECONDS: Final = 1.0
+_REMOVAL_SECONDS: Final = 0.5
 # How often others may be faster with the same key: several workers of one address.
 _ATTEMPTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class EndpointReconciler:
     """One server among those of its store; ``root`` is the prefix of all keys."""
 
     registry: Registry
@@ -53,7 +53,7 @@ class Presence:
     shared: bool
 
     @property
-    def is_settled(self) -> bool:
+    def is_bootstrapped(self) -> bool:
         """Whether all that must exist before anybody is served does."""
         store, root = self.registry.store, self.root
         keys = [f"{root}/namespaces/{name}" for name in NAMESPACES]
@@ -64,20 +64,20 @@ class Presence:
         """Render that this server is alive, and which ones are."""
         await bootstrap(self.registry, self.endpoint)
         if self.shared:
-            await self._hold_key()
-            await self._publish(await self._addresses())
+            await self._renew_lease()
+            await self._reconcile_endpoints(await self._leased_addresses())
         else:
-            await self._publish([self.endpoint.address])
+            await self._reconcile_endpoints([self.endpoint.address])
 
-    async def withdraw(self) -> None:
+    async def remove(self) -> None:
         """Render that this server is about to end."""
         store, key = self.registry.store, self._key(self.endpoint.address)
         record = await store.get(key)
         if record is not None:
             await store.delete(key, expected=record.revision)
-        await self._publish(await self._addresses())
+        await self._reconcile_endpoints(await self._leased_addresses())
 
-    async def _hold_key(self) -> None:
+    async def _renew_lease(self) -> None:
         store, key = self.registry.store, self._key(self.endpoint.address)
         record = await store.get(key)
         for _ in range(_ATTEMPTS):
@@ -95,16 +95,16 @@ class Presence:
                 return
         log.warning("%s was always written by others first", key)
 
-    async def _addresses(self) -> list[str]:
+    async def _leased_addresses(self) -> list[str]:
         prefix = self._key("")
         page = await self.registry.store.list(prefix)
         return sorted(record.key.removeprefix(prefix) for record in page.records)
 
-    async def _publish(self, addresses: Sequence[str]) -> None:
+    async def _reconcile_endpoints(self, addresses: Sequence[str]) -> None:
         # Endpoints cannot have loopback addresses: such a server is for its own machine alone.
         reachable = [address for address in addresses if not ip_address(address).is_loopback]
-        endpoints = place(self.registry, ("", "v1", "endpoints"), SERVICE_NAMESPACE, SERVICE_NAME)
-        slices = place(
+        endpoints = locate(self.registry, ("", "v1", "endpoints"), SERVICE_NAMESPACE, SERVICE_NAME)
+        slices = locate(
             self.registry,
             ("discovery.k8s.io", "v1", "endpointslices"),
             SERVICE_NAMESPACE,
@@ -120,40 +120,42 @@ class Presence:
 
 
 @asynccontextmanager
-async def kept_present(presence: Presence, *, withdraws: bool) -> AsyncIterator[None]:
+async def reconciling_endpoints(
+    reconciler: EndpointReconciler, *, removes_lease: bool
+) -> AsyncIterator[None]:
     """Render that a server is alive for as long as the block runs.
 
     What a new cluster lacks is made before; that what is there is right can wait a moment. Raises
     what the making does.
     """
-    settled = presence.is_settled
+    settled = reconciler.is_bootstrapped
     if not settled:
-        await presence.reconcile()
-    delay = _SETTLING_SECONDS if settled else INTERVAL
-    keeping = asyncio.create_task(_keep(presence, delay), name="presence")
+        await reconciler.reconcile()
+    delay = _FIRST_DELAY_SECONDS if settled else INTERVAL
+    keeping = asyncio.create_task(_keep(reconciler, delay), name="endpoint-reconciler")
     try:
         yield
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
-        if withdraws and presence.shared:
-            await _withdraw(presence)
+        if removes_lease and reconciler.shared:
+            await _remove(reconciler)
 
 
-async def _keep(presence: Presence, delay: float) -> None:
+async def _keep(reconciler: EndpointReconciler, delay: float) -> None:
     while True:
         await asyncio.sleep(delay)
         delay = INTERVAL
         try:
-            await presence.reconcile()
+            await reconciler.reconcile()
         except (StatusError, StorageError) as error:
             log.warning("the endpoints of default/kubernetes were not renewed: %s", error)
 
 
-async def _withdraw(presence: Presence) -> None:
+async def _remove(reconciler: EndpointReconciler) -> None:
     try:
-        async with asyncio.timeout(_WITHDRAWAL_SECONDS):
-            await presence.withdraw()
+        async with asyncio.timeout(_REMOVAL_SECONDS):
+            await reconciler.remove()
     except (StatusError, StorageError, TimeoutError) as error:
         log.warning("default/kubernetes will list this server a little longer: %s", error)
 

@@ -62,7 +62,7 @@ IGNORED: Final = frozenset(
 )
 
 #: What these say is true here without them, so nobody needs to be warned.
-AS_IT_IS: Final = frozenset(
+DEFAULTS_IN_EFFECT: Final = frozenset(
     [
         ("disable-http2-serving", "true"),
         ("enable-garbage-collector", "true"),

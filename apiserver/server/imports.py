@@ -11,7 +11,7 @@ _STORE: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @contextmanager
-def no_certificate_store() -> Iterator[None]:
+def without_system_ca() -> Iterator[None]:
     """Hide the system's certificate authorities for as long as the block runs.
 
     aiohttp reads all of them when it is imported, a tenth of the time that a start may take, for

@@ -7,7 +7,7 @@ import socket
 from typing import Final
 
 from apiserver.server.config import Config
-from apiserver.server.pki import Names
+from apiserver.server.pki import CertificateNames
 
 _SERVICE_NAMES: Final = (
     "kubernetes",
@@ -17,20 +17,20 @@ _SERVICE_NAMES: Final = (
 )
 # A client that vanished without a word is asked for after a while, and given up some time later;
 # what is sent to it waits no longer either. Sockets inherit this from the one that accepts them.
-_PROBES: Final = {
+_KEEPALIVE_OPTIONS: Final = {
     "TCP_KEEPIDLE": 30,
     "TCP_KEEPINTVL": 10,
     "TCP_KEEPCNT": 3,
     "TCP_USER_TIMEOUT": 60_000,
 }
 # Nothing is sent there: asking the kernel for the way out names the address on this side of it.
-_FAR_AWAY: Final = (
+_REMOTE_ADDRESSES: Final = (
     (socket.AF_INET, ("192.0.2.1", 9)),
     (socket.AF_INET6, ("2001:db8::1", 9)),
 )
 
 
-def bound_socket(config: Config) -> socket.socket:
+def bind_socket(config: Config) -> socket.socket:
     """Return a socket that holds the port and does not listen yet. Raises OSError."""
     address = ipaddress.ip_address(config.bind_address)
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
@@ -41,7 +41,7 @@ def bound_socket(config: Config) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and address.is_unspecified:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        _probe_clients(listener)
+        _enable_keepalive(listener)
         listener.bind((config.bind_address, config.secure_port))
     except OSError as error:
         listener.close()
@@ -51,9 +51,9 @@ def bound_socket(config: Config) -> socket.socket:
     return listener
 
 
-def _probe_clients(listener: socket.socket) -> None:
+def _enable_keepalive(listener: socket.socket) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _PROBES.items():
+    for name, value in _KEEPALIVE_OPTIONS.items():
         # Which of them there are depends on the system.
         option = getattr(socket, name, None)
         if option is not None:
@@ -77,7 +77,7 @@ def server_url(config: Config, port: int) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def certificate_names(config: Config) -> Names:
+def certificate_names(config: Config) -> CertificateNames:
     """Return what the serving certificate must bear.
 
     The name and the address of this machine are not required: servers that share a certificate
@@ -86,15 +86,15 @@ def certificate_names(config: Config) -> Names:
     required = ["localhost", "127.0.0.1", "::1", *_SERVICE_NAMES, config.cluster_ip]
     if not ipaddress.ip_address(config.bind_address).is_unspecified:
         required.append(config.bind_address)
-    besides = [advertised_address(config), socket.gethostname()]
-    return Names(
+    optional = [advertised_address(config), socket.gethostname()]
+    return CertificateNames(
         tuple(dict.fromkeys([*required, *config.tls_san])),
-        tuple(name for name in besides if name.isascii()),
+        tuple(name for name in optional if name.isascii()),
     )
 
 
 def _outgoing_address() -> str:
-    for family, target in _FAR_AWAY:
+    for family, target in _REMOTE_ADDRESSES:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as probe:
                 probe.connect(target)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from apiserver.server.files import exclusive, make_directory, write_private
 
 if TYPE_CHECKING:
-    from apiserver.server.certificate_authority import Authority, Issued
+    from apiserver.server.certificate_authority import CertificateAuthority, IssuedCertificate
 
 CA_NAME: Final = "kubernetes-ca"
 ADMIN_NAME: Final = "kubernetes-admin"
@@ -37,14 +37,14 @@ class IdentityError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class KeyPair:
     """A certificate and its key, PEM files both."""
 
     certificate: Path
     key: Path
 
     @classmethod
-    def named(cls, directory: Path, name: str) -> Pair:
+    def named(cls, directory: Path, name: str) -> KeyPair:
         """Return the pair called ``name`` in a directory."""
         return cls(directory / f"{name}.crt", directory / f"{name}.key")
 
@@ -53,7 +53,7 @@ class Pair:
         """Whether both files are there."""
         return self.certificate.is_file() and self.key.is_file()
 
-    def check_whole(self) -> None:
+    def check_complete(self) -> None:
         """Raise IdentityError where one file is there and the other is not."""
         if self.certificate.is_file() != self.key.is_file():
             raise IdentityError(f"of {self.certificate} and {self.key} only one is there")
@@ -63,31 +63,35 @@ class Pair:
 class Identity:
     """The files by which a server and its administrator prove who they are."""
 
-    ca: Pair
-    serving: Pair
-    admin: Pair
+    ca: KeyPair
+    serving: KeyPair
+    admin: KeyPair
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class CertificateNames:
     """By what a server is known: what its certificate must bear, and what else if it is made."""
 
     required: Sequence[str]
-    besides: Sequence[str] = ()
+    optional: Sequence[str] = ()
 
 
-def own_identity(directory: Path, names: Names, serving: Pair | None) -> Identity:
+def load_or_create_identity(
+    directory: Path, names: CertificateNames, serving: KeyPair | None
+) -> Identity:
     """Return the identity that is kept in ``directory``, made where it is not there yet.
 
     ``serving`` is a certificate from elsewhere; without it there is one for ``names``. Raises
     IdentityError or OSError.
     """
     make_directory(directory)
-    kept = Pair.named(directory, "apiserver")
-    found = Identity(Pair.named(directory, "ca"), serving or kept, Pair.named(directory, "admin"))
-    if not _complete(found, names, given=serving is not None):
+    kept = KeyPair.named(directory, "apiserver")
+    found = Identity(
+        KeyPair.named(directory, "ca"), serving or kept, KeyPair.named(directory, "admin")
+    )
+    if not _is_complete(found, names, given=serving is not None):
         with exclusive(directory):
-            _make(found, names, given=serving is not None)
+            _create_missing(found, names, given=serving is not None)
     return found
 
 
@@ -97,38 +101,38 @@ def covers(certificate: Path, names: Sequence[str]) -> bool:
     return all(_encoded(name) in der for name in names)
 
 
-def _complete(found: Identity, names: Names, *, given: bool) -> bool:
+def _is_complete(found: Identity, names: CertificateNames, *, given: bool) -> bool:
     if not (found.ca.exists and found.serving.exists and found.admin.exists):
         return False
     return given or covers(found.serving.certificate, names.required)
 
 
-def _make(found: Identity, names: Names, *, given: bool) -> None:
+def _create_missing(found: Identity, names: CertificateNames, *, given: bool) -> None:
     # What is in here is loaded by those who need it: mostly, all files are there.
     from apiserver.server.certificate_authority import new_authority
 
     for pair in (found.ca, found.serving, found.admin):
-        pair.check_whole()
+        pair.check_complete()
     if not found.ca.exists:
         _write(found.ca, new_authority(CA_NAME))
     authority = _load(found.ca)
     if given and not found.serving.exists:
         raise IdentityError(f"{found.serving.certificate}: no such file")
     if not found.serving.exists or (not given and _is_outdated(found, authority, names)):
-        bears = tuple(dict.fromkeys([*names.required, *names.besides]))
+        bears = tuple(dict.fromkeys([*names.required, *names.optional]))
         _write(found.serving, authority.server_certificate("apiserver", bears))
     if not found.admin.exists:
         _write(found.admin, authority.client_certificate(ADMIN_NAME, [ADMIN_GROUP]))
 
 
-def _is_outdated(found: Identity, authority: Authority, names: Names) -> bool:
+def _is_outdated(found: Identity, authority: CertificateAuthority, names: CertificateNames) -> bool:
     certificate = found.serving.certificate
     if covers(certificate, names.required):
         return False
-    return authority.has_issued(certificate.read_bytes())
+    return authority.is_issuer_of(certificate.read_bytes())
 
 
-def _load(pair: Pair) -> Authority:
+def _load(pair: KeyPair) -> CertificateAuthority:
     from apiserver.server.certificate_authority import load_authority
 
     try:
@@ -137,7 +141,7 @@ def _load(pair: Pair) -> Authority:
         raise IdentityError(f"{pair.certificate}, {pair.key}: {error}") from error
 
 
-def _write(pair: Pair, issued: Issued) -> None:
+def _write(pair: KeyPair, issued: IssuedCertificate) -> None:
     write_private(pair.key, issued.key)
     write_private(pair.certificate, issued.certificate)
 

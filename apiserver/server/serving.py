@@ -30,19 +30,19 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
-from apiserver.server.access_config import KeyFileError, access_of
-from apiserver.server.assembly import Habits, Parts, Storage, assembled
+from apiserver.server.access_config import KeyFileError, access_factory
+from apiserver.server.assembly import Server, ServerOptions, StorageOptions, build_server
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.config import Config
 from apiserver.server.files import make_directory
 from apiserver.server.kubeconfig import write_kubeconfig
 from apiserver.server.listening import (
     advertised_address,
-    bound_socket,
+    bind_socket,
     certificate_names,
     server_url,
 )
-from apiserver.server.pki import Identity, IdentityError, Pair, own_identity
+from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
 from storage.errors import StorageError
 from storage.open import UnknownStore
 
@@ -52,7 +52,7 @@ _DRAIN_SECONDS: Final = 3.0
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
 # How many files are enough where there is no limit at all.
-_ENOUGH_FILES: Final = 1 << 20
+_MAX_FILES: Final = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class StartError(Exception):
 
 
 #: From this verbosity on the cache is held against the store from time to time.
-_DOUBTFUL: Final = 5
+_CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
     IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
 )  # fmt: skip
@@ -85,7 +85,7 @@ async def serve(config: Config) -> None:
     try:
         make_directory(config.data_dir)
         _raise_file_limit()
-        with bound_socket(config) as listener:
+        with bind_socket(config) as listener:
             await _serve(config, listener, stop)
     except _CAUSES as error:
         raise StartError(str(error)) from error
@@ -104,53 +104,54 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         "certfile": config.etcd_certfile,
         "keyfile": config.etcd_keyfile,
     }
-    storage = Storage(
+    storage = StorageOptions(
         config.storage_url,
         config.etcd_prefix,
         etcd_tls,
         shared=config.uses_etcd,
-        withdraws=not config.worker,
+        removes_lease=not config.worker,
     )
     POLICY.allow_privileged = config.allow_privileged
-    async with assembled(storage, endpoint, habits_of(config), access_of(config)) as parts:
-        http_server = HTTPServer(with_filters(parts.router.handle, _filters(config, parts)))
-        parts.metrics.gauges["apiserver_open_connections"] = (
+    options, build_access = options_from(config), access_factory(config)
+    async with build_server(storage, endpoint, options, build_access) as server:
+        http_server = HTTPServer(with_filters(server.router.handle, _filters(config, server)))
+        server.metrics.gauges["apiserver_open_connections"] = (
             "Connections open, idle ones included.",
             lambda: float(len(http_server.server.connections)),
         )
-        server = await asyncio.get_running_loop().create_server(
+        tcp_server = await asyncio.get_running_loop().create_server(
             http_server.connect, sock=listener, ssl=tls, backlog=BACKLOG
         )
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
         _announce(url, kubeconfig)
-        _settle_memory()
-        parts.become_ready()
+        _freeze_memory()
+        server.become_ready()
         await stop.wait()
-        await _stop(config, parts, server, http_server)
+        await _stop(config, server, tcp_server, http_server)
 
 
-def habits_of(config: Config) -> Habits:
+def options_from(config: Config) -> ServerOptions:
     """Return the options that a configuration sets. Raises PluginFlagError."""
-    return Habits(
+    return ServerOptions(
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,
         plugins=enabled_plugins(
             config.enable_admission_plugins, config.disable_admission_plugins
         ),
         controllers=config.controllers,
-        doubts=config.verbosity >= _DOUBTFUL,
+        check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
     )
 
 
 async def _stop(
-    config: Config, parts: Parts, server: asyncio.AbstractServer, http_server: HTTPServer
+    config: Config, server: Server, tcp_server: asyncio.AbstractServer, http_server: HTTPServer
 ) -> None:
     log.info("stopping")
-    parts.stop_being_ready()
+    server.stop_being_ready()
     await asyncio.sleep(config.shutdown_delay_duration)
-    server.close()
-    parts.router.streams.stop()
+    tcp_server.close()
+    server.router.streams.stop()
     await http_server.drain(_DRAIN_SECONDS)
 
 
@@ -167,16 +168,16 @@ def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
     # As Go does, any certificate of a CA file is trusted, an intermediate one too.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     serving = identity.serving
-    with _naming(f"{serving.certificate}, {serving.key}"):
+    with _naming_files(f"{serving.certificate}, {serving.key}"):
         context.load_cert_chain(serving.certificate, serving.key)
     for authority in filter(None, (str(identity.ca.certificate), client_ca)):
-        with _naming(authority):
+        with _naming_files(authority):
             context.load_verify_locations(authority)
     return context
 
 
 @contextmanager
-def _naming(files: str) -> Iterator[None]:
+def _naming_files(files: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
@@ -197,15 +198,15 @@ def _stop_event(config: Config) -> asyncio.Event:
 def _identity(config: Config) -> Identity:
     given = None
     if config.tls_cert_file:
-        given = Pair(Path(config.tls_cert_file), Path(config.tls_private_key_file))
-    return own_identity(config.cert_dir, certificate_names(config), given)
+        given = KeyPair(Path(config.tls_cert_file), Path(config.tls_private_key_file))
+    return load_or_create_identity(config.cert_dir, certificate_names(config), given)
 
 
-def _filters(config: Config, parts: Parts) -> Filters:
+def _filters(config: Config, server: Server) -> Filters:
     return Filters(
-        authenticator=parts.access.authenticator,
-        authorizer=parts.access.authorizer,
-        metrics=parts.metrics,
+        authenticator=server.access.authenticator,
+        authorizer=server.access.authorizer,
+        metrics=server.metrics,
         deadlines=RequestDeadlines(config.request_timeout),
         limits=InFlightLimits(config.max_requests_inflight, config.max_mutating_requests_inflight),
     )
@@ -219,7 +220,7 @@ def _announce(url: str, kubeconfig: Path) -> None:
 def _raise_file_limit() -> None:
     # Every connection is a file. The soft limit is for programs that use select; none does here.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _ENOUGH_FILES if hard == resource.RLIM_INFINITY else hard
+    most = _MAX_FILES if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= most:
         return
     try:
@@ -228,7 +229,7 @@ def _raise_file_limit() -> None:
         log.warning("no more than %d files can be open: %s", soft, error)
 
 
-def _settle_memory() -> None:
+def _freeze_memory() -> None:
     # What is there by now stays: the collector, off until now, need never look at it.
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Final
 
 from apiserver.server.config import Config
-from apiserver.server.listening import bound_socket
+from apiserver.server.listening import bind_socket
 
 #: How long a stop may take before it is not asked for any more.
 STOP_SECONDS: Final = 4.8
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def supervise(config: Config, arguments: Sequence[str]) -> int:
     """Run the workers until SIGTERM or SIGINT; return the exit code."""
     try:
-        listener = bound_socket(config)
+        listener = bind_socket(config)
     except OSError as error:
         sys.stderr.write(f"apiserver: {error.filename}: {error.strerror}\n")
         return 1

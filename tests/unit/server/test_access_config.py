@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from apiserver.access.serviceaccounts.token_keys import KeyRing, new_private_pem
-from apiserver.server.access_config import KeyFileError, access_of, own_key
+from apiserver.server.access_config import KeyFileError, access_factory, load_or_create_key
 from apiserver.server.config import ConfigError, load_config
 
 
 def test_a_key_of_our_own_is_made_once_and_private(tmp_path: Path) -> None:
-    path = own_key(tmp_path / "certificates")
+    path = load_or_create_key(tmp_path / "certificates")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     pem = path.read_bytes()
     assert KeyRing(pem).signing.algorithm == "ES256"
-    assert own_key(tmp_path / "certificates").read_bytes() == pem
+    assert load_or_create_key(tmp_path / "certificates").read_bytes() == pem
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,20 @@ def test_a_file_without_a_key_is_refused_at_the_start(tmp_path: Path, flag: str,
     path.write_text(text)
     config = load_config({"data_dir": str(tmp_path), flag: str(path)})
     with pytest.raises(KeyFileError, match=f"^{path}: it holds no "):
-        access_of(config)
+        access_factory(config)
 
 
 def test_a_file_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     absent = str(tmp_path / "absent")
     config = load_config({"data_dir": str(tmp_path), "service_account_signing_key_file": absent})
     with pytest.raises(OSError, match="No such file"):
-        access_of(config)
+        access_factory(config)
 
 
 def test_a_given_key_is_used_and_no_other_made(tmp_path: Path) -> None:
     path = tmp_path / "given.key"
     path.write_bytes(new_private_pem())
-    access_of(
+    access_factory(
         load_config({"data_dir": str(tmp_path), "service_account_signing_key_file": str(path)})
     )
     assert [each.name for each in tmp_path.iterdir()] == ["given.key"]

@@ -11,18 +11,20 @@ from typing import Any
 
 import pytest
 
-from apiserver.server.imports import no_certificate_store
+from apiserver.server.imports import without_system_ca
 from apiserver.server.kubeconfig import write_kubeconfig
 from apiserver.server.pki import (
+    CertificateNames,
     Identity,
     IdentityError,
-    Names,
-    Pair,
+    KeyPair,
     covers,
-    own_identity,
+    load_or_create_identity,
 )
 
-NAMES = Names(("localhost", "127.0.0.1", "::1", "a" * 60 + "." + "b" * 60 + ".example.com"))
+NAMES = CertificateNames(
+    ("localhost", "127.0.0.1", "::1", "a" * 60 + "." + "b" * 60 + ".example.com")
+)
 
 
 def contents(identity: Identity) -> list[bytes]:
@@ -31,63 +33,67 @@ def contents(identity: Identity) -> list[bytes]:
 
 
 def test_what_was_made_is_kept(tmp_path: Path) -> None:
-    first = contents(own_identity(tmp_path, NAMES, None))
-    assert contents(own_identity(tmp_path, NAMES, None)) == first
+    first = contents(load_or_create_identity(tmp_path, NAMES, None))
+    assert contents(load_or_create_identity(tmp_path, NAMES, None)) == first
 
 
 def test_keys_are_for_their_owner(tmp_path: Path) -> None:
-    made = own_identity(tmp_path / "new", NAMES, None)
+    made = load_or_create_identity(tmp_path / "new", NAMES, None)
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     for pair in (made.ca, made.serving, made.admin):
         assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
 
 
 def test_a_certificate_covers_the_names_that_it_bears(tmp_path: Path) -> None:
-    made = own_identity(tmp_path, NAMES, None)
+    made = load_or_create_identity(tmp_path, NAMES, None)
     assert covers(made.serving.certificate, NAMES.required)
     assert not covers(made.serving.certificate, ["192.0.2.1"])
     assert not covers(made.serving.certificate, ["example.org"])
 
 
 def test_a_missing_name_makes_a_new_certificate_and_nothing_else(tmp_path: Path) -> None:
-    before = own_identity(tmp_path, NAMES, None)
+    before = load_or_create_identity(tmp_path, NAMES, None)
     old, authority = before.serving.certificate.read_bytes(), before.ca.certificate.read_bytes()
-    more = Names((*NAMES.required, "new.example.com"))
-    after = own_identity(tmp_path, more, None)
+    more = CertificateNames((*NAMES.required, "new.example.com"))
+    after = load_or_create_identity(tmp_path, more, None)
     assert after.serving.certificate.read_bytes() != old
     assert after.ca.certificate.read_bytes() == authority
     assert covers(after.serving.certificate, more.required)
 
 
 def test_a_certificate_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    theirs = own_identity(tmp_path / "theirs", Names(("only.theirs",)), None).serving
+    theirs = load_or_create_identity(
+        tmp_path / "theirs", CertificateNames(("only.theirs",)), None
+    ).serving
     ours = tmp_path / "ours"
     ours.mkdir()
     for path in (theirs.certificate, theirs.key):
         (ours / path.name).write_bytes(path.read_bytes())
-    found = own_identity(ours, NAMES, None)
+    found = load_or_create_identity(ours, NAMES, None)
     assert found.serving.certificate.read_bytes() == theirs.certificate.read_bytes()
 
 
 def test_half_a_pair_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("left behind")
     with pytest.raises(IdentityError, match="only one is there"):
-        own_identity(tmp_path, NAMES, None)
+        load_or_create_identity(tmp_path, NAMES, None)
 
 
 def test_a_given_certificate_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(IdentityError, match="no such file"):
-        own_identity(tmp_path, NAMES, Pair.named(tmp_path, "given"))
+        load_or_create_identity(tmp_path, NAMES, KeyPair.named(tmp_path, "given"))
 
 
 def test_many_who_start_at_once_get_the_same(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: contents(own_identity(tmp_path, NAMES, None)), range(8)))
+        found = list(
+            pool.map(lambda _: contents(load_or_create_identity(tmp_path, NAMES, None)), range(8))
+        )
     assert all(each == found[0] for each in found)
 
 
 def test_server_and_administrator_prove_themselves_by_the_same_authority(tmp_path: Path) -> None:
-    made = own_identity(tmp_path, NAMES, None)
+    made = load_or_create_identity(tmp_path, NAMES, None)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(made.serving.certificate, made.serving.key)
     server.verify_mode = ssl.CERT_REQUIRED
@@ -118,7 +124,7 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> Any:
 
 
 def test_a_kubeconfig_holds_all_that_kubectl_needs(tmp_path: Path) -> None:
-    made = own_identity(tmp_path, NAMES, None)
+    made = load_or_create_identity(tmp_path, NAMES, None)
     path = tmp_path / "admin.kubeconfig"
     write_kubeconfig(path, "https://localhost:1", made)
     text = path.read_text()
@@ -131,7 +137,7 @@ def test_a_kubeconfig_holds_all_that_kubectl_needs(tmp_path: Path) -> None:
 def test_the_certificate_store_is_back_after_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/mine")
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    with no_certificate_store():
+    with without_system_ca():
         assert os.environ["SSL_CERT_FILE"] == os.devnull
     assert os.environ["SSL_CERT_FILE"] == "/mine"
     assert "SSL_CERT_DIR" not in os.environ
