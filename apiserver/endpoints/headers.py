@@ -10,14 +10,12 @@ from aiohttp import web
 from multidict import istr
 
 from apiserver.endpoints.request import Request
+from apiserver.machinery.warnings import shown
 
 _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")
 _SERVER: Final = istr("Server")
 _WARNING: Final = istr("Warning")
-
-_MAX_WARNINGS: Final = 4096
-_CUT_WARNING: Final = 256
 
 
 def add_common_headers(request: Request, response: web.StreamResponse) -> None:
@@ -42,19 +40,6 @@ def random_id() -> str:
 
 def warning_headers(warnings: Sequence[str]) -> list[str]:
     """Return warnings as RFC 7234 headers; many are cut short, so that headers stay small."""
-    texts = [text for text in dict.fromkeys(warnings) if text.isprintable()]
-    if sum(map(len, texts)) > _MAX_WARNINGS:
-        texts = _shortened(texts)
-    return ['299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts]
-
-
-def _shortened(texts: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    room = _MAX_WARNINGS
-    for text in texts:
-        if room <= 0:
-            break
-        cut = text[:_CUT_WARNING]
-        room -= len(cut)
-        kept.append(cut)
-    return kept
+    return [
+        '299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in shown(warnings)
+    ]

@@ -278,7 +278,7 @@ def _take_directives(original: Items, patch: Items, key: str) -> tuple[Items, It
 
     Return the items that remain, those to be merged, and whether they take the place of all.
     """
-    additions, replacing = [], False
+    additions, deleted, replacing = [], set(), False
     for item in patch:
         if _DIRECTIVE not in item:
             additions.append(item)
@@ -287,18 +287,17 @@ def _take_directives(original: Items, patch: Items, key: str) -> tuple[Items, It
             case "delete":
                 if key not in item:
                     raise no_merge_key(item, key)
-                deleted = identity(item[key])
-                original = [
-                    other
-                    for other in original
-                    if key not in other or identity(other[key]) != deleted
-                ]
+                deleted.add(identity(item[key]))
             case "replace":
                 replacing = True
             case "merge":
                 raise PatchFails("merging lists cannot yet be specified in the patch")
             case directive:
                 raise _unknown_directive(directive, item)
+    if deleted:
+        original = [
+            item for item in original if key not in item or identity(item[key]) not in deleted
+        ]
     return original, additions, replacing
 
 

@@ -112,10 +112,13 @@ def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: 
         return document
     kept: list[dict[str, Any]] = []
     twice: list[str] = []
+    seen: set[frozenset[tuple[str, Any]]] = set()
     for owner in owners:
-        if owner in kept:
+        identity = frozenset(owner.items())
+        if identity in seen:
             twice.append(owner.get("uid", ""))
         else:
+            seen.add(identity)
             kept.append(owner)
     if not twice:
         return document
@@ -182,7 +185,7 @@ def _contents(metadata: dict[str, Any]) -> list[FieldError]:
 
 
 def _no_new_finalizers(metadata: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
-    known = before.get("finalizers") or []
+    known = set(before.get("finalizers") or ())
     added = sorted({item for item in metadata.get("finalizers") or [] if item not in known})
     if not added:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
@@ -77,7 +77,7 @@ def validate_match(match: dict[str, Any], path: str, *, rules_needed: bool) -> l
     return errors
 
 
-def _covering(name: str, before: list[str]) -> list[str]:
+def _covering(name: str, before: Container[str]) -> list[str]:
     resource, slash, sub = name.partition("/")
     wider = (f"{resource}/{WILDCARD}", f"{WILDCARD}/{sub}") if slash else ()
     return [other for other in wider if other in before]
@@ -96,11 +96,13 @@ def _validate_resources(resources: list[str], path: str) -> list[FieldError]:
     if not resources:
         return [required(path)]
     errors: list[FieldError] = []
+    before: set[str] = set()
     for index, name in enumerate(resources):
         where = f"{path}[{index}]"
         if not name:
             errors.append(required(where))
-        covering = _covering(name, resources[:index])
+        covering = _covering(name, before)
+        before.add(name)
         errors += [
             invalid(where, name, f"if '{other}' is present, must not specify {name}")
             for other in covering

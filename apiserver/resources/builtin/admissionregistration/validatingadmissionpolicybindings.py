@@ -46,11 +46,13 @@ def _validate_actions(actions: list[str]) -> list[FieldError]:
     if not actions:
         return [required(_PATH, "at least one validation action is required")]
     errors: list[FieldError] = []
+    seen: set[str] = set()
     for index, action in enumerate(actions):
         if action not in _ACTIONS:
             errors.append(not_supported(f"{_PATH}[{index}]", action, _ACTIONS))
-        if action in actions[:index]:
+        if action in seen:
             errors.append(duplicate(f"{_PATH}[{index}]", action))
+        seen.add(action)
     if {"Deny", "Warn"} <= set(actions):
         detail = (
             "must not contain both Deny and Warn (repeating the same validation failure "

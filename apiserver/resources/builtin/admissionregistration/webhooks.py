@@ -123,10 +123,12 @@ def _validate_versions(versions: list[str], path: str) -> list[FieldError]:
     if not versions:
         return [required(path, f"must specify one of {known}")]
     errors: list[FieldError] = []
+    seen: set[str] = set()
     for index, version in enumerate(versions):
         where = f"{path}[{index}]"
-        if version in versions[:index]:
+        if version in seen:
             errors.append(duplicate(where, version))
+        seen.add(version)
         errors += [invalid(where, version, problem) for problem in dns1035_label_problems(version)]
     if not set(versions) & set(_VERSIONS):
         errors.append(invalid(path, versions, f"must include at least one of {known}"))

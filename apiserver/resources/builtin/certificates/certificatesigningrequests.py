@@ -22,6 +22,7 @@ from apiserver.machinery.times import now as time_now
 from apiserver.machinery.users import UserInfo
 from apiserver.resources.builtin.certificates.signernames import validate_signer_name
 from apiserver.resources.builtin.fields import paths
+from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import (
     AGE,
@@ -206,15 +207,14 @@ def _validate_usages(usages: list[str]) -> list[FieldError]:
     ]
     twice = [
         duplicate(f"spec.usages[{index}]", usage)
-        for index, usage in enumerate(usages)
-        if usage in usages[:index]
+        for index, usage in repeats(usages)
     ]
     return unknown + twice
 
 
 def _validate_conditions(conditions: list[dict[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
-    types: list[str] = []
+    types: set[str] = set()
     for index, condition in enumerate(conditions):
         path, type_ = f"status.conditions[{index}]", condition.get("type", "")
         if not type_:
@@ -225,7 +225,7 @@ def _validate_conditions(conditions: list[dict[str, Any]]) -> list[FieldError]:
             errors.append(invalid("status.conditions", type_, detail))
         if type_ in types:
             errors.append(duplicate(f"{path}.type", type_))
-        types.append(type_)
+        types.add(type_)
     return errors
 
 

@@ -152,8 +152,9 @@ def _label_keys(term: Mapping[str, Any], path: str) -> list[FieldError]:
         errors += _keys(keys, selector, f"{path}.{name}")
     if selector is not None:
         errors += merged_key_errors(matched, selector, path)
+    others = frozenset(mismatched)
     for index, key in enumerate(matched):
-        if key in mismatched:
+        if key in others:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"
             errors.append(invalid(f"{path}.matchLabelKeys[{index}]", key, detail))
     return errors

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import merge
+from itertools import islice
 from typing import Any, Final
 
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.warnings import enough
 
 _SIMPLE: Final = (
     ("configMap", "ConfigMap", "name"),
@@ -25,7 +29,7 @@ def warnings_for_overlaps(volumes: list[dict[str, Any]]) -> list[str]:
                 continue
             title = f"{kind} {quote(source.get(reference, ''))}" if reference else kind
             files = [(item.get("path", ""), "") for item in source["items"]]
-            found += _overlaps(files, f"volume {name} ({title})")
+            found += enough(_overlaps(files, f"volume {name} ({title})"))
         if "projected" in volume:
             found += _projected(volume["projected"], f"volume {name} (Projected)")
     return found
@@ -38,7 +42,7 @@ def _projected(source: Mapping[str, Any], title: str) -> list[str]:
         if not part:
             found.append(f"{title} has no sources provided")
         files += _files(part)
-    return found + list(_overlaps(files, title))
+    return found + enough(_overlaps(files, title))
 
 
 def _files(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -58,19 +62,66 @@ def _files(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _overlaps(files: list[tuple[str, str]], title: str) -> Iterator[str]:
+    """Yield what to say of pairs of files, nothing twice."""
+    entries = [(path.rstrip("/"), label) for path, label in files]
+    folders = _tree({file for file, _ in entries if file})
     seen: list[tuple[str, str]] = []
-    for path, label in files:
-        file = path.rstrip("/")
-        for other, other_label in seen:
-            if _meet(file, other):
-                yield (
-                    f"{title}: overlapping paths: {quote(file)}{label} with "
-                    f"{quote(other)}{other_label}"
-                )
-        seen.append((file, label))
+    # How many files there were when one was last compared with them; the same one may come again.
+    compared: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        file, label = entry
+        if not file:
+            continue
+        folder = folders[file]
+        for index in folder.meeting(compared.get(entry, 0)):
+            other, other_label = seen[index]
+            yield (
+                f"{title}: overlapping paths: {quote(file)}{label} with "
+                f"{quote(other)}{other_label}"
+            )
+        again = entry in compared
+        compared[entry] = len(seen)
+        if not again:
+            folder.add(len(seen))
+            seen.append(entry)
 
 
-def _meet(file: str, other: str) -> bool:
-    if not file or not other:
-        return False
-    return file == other or file.startswith(f"{other}/") or other.startswith(f"{file}/")
+class _Folder:
+    """A path, as a file and as what other files are in; files are counted as they come."""
+
+    __slots__ = ("_above", "_files", "_inside")
+
+    def __init__(self, above: _Folder | None) -> None:
+        self._above = above
+        self._files: list[int] = []
+        self._inside: list[int] = []
+
+    def add(self, index: int) -> None:
+        """Note that a file has this path."""
+        self._files.append(index)
+        for folder in self._upwards():
+            folder._inside.append(index)
+
+    def meeting(self, since: int) -> Iterator[int]:
+        """Yield, in order, the files from ``since`` on that are here, inside, or around this."""
+        lists = [folder._files for folder in self._upwards() if folder is not self]
+        lists.append(self._inside)
+        return merge(*(islice(found, bisect_left(found, since), None) for found in lists))
+
+    def _upwards(self) -> Iterator[_Folder]:
+        folder: _Folder | None = self
+        while folder is not None:
+            yield folder
+            folder = folder._above
+
+
+def _tree(files: Iterable[str]) -> dict[str, _Folder]:
+    """Return the paths, each with the longest of the others that it is in."""
+    folders: dict[str, _Folder] = {}
+    around: list[tuple[str, _Folder]] = []
+    for inside, file in sorted((f"{file}/", file) for file in files):
+        while around and not inside.startswith(around[-1][0]):
+            around.pop()
+        folders[file] = _Folder(around[-1][1] if around else None)
+        around.append((inside, folders[file]))
+    return folders

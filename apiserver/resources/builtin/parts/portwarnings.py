@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from heapq import merge
+from typing import Any, TypeAlias
 
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.warnings import enough
 from apiserver.resources.builtin.parts.podresources import is_restartable
 from apiserver.resources.builtin.parts.windows import containers_with_paths
 
 Port = Mapping[str, Any]
+#: What a port claims of the host: its number there, 0 for none, and the address.
+Claim: TypeAlias = tuple[int, str]
 
 
 def warnings_for_ports(spec: Mapping[str, Any], path: str) -> list[str]:
     """Return what to say of ports that two containers, or one of them twice, claim."""
-    found = list(_all_ports(spec, path))
-    if not found:
-        return []
-    warnings: list[str] = []
-    seen: dict[tuple[int, str], list[tuple[Port, str]]] = {}
-    for port, where in found:
+    return enough(_clashes(spec, path)) + _same_names(spec, path)
+
+
+def _clashes(spec: Mapping[str, Any], path: str) -> Iterator[str]:
+    seen: dict[tuple[int, str], _Claims] = {}
+    for port, where in _all_ports(spec, path):
         if port.get("hostIP") and not port.get("hostPort"):
-            warnings.append(f"{where}: hostIP set without hostPort: {_shown(port)}")
-        others = seen.setdefault((port["containerPort"], port.get("protocol", "")), [])
-        warnings += [
-            f"{where}: {clash} with {place}"
-            for other, place in others
-            if (clash := _clash(port, other))
-        ]
-        others.append((port, where))
-    return warnings + _same_names(spec, path)
+            yield f"{where}: hostIP set without hostPort: {_shown(port)}"
+        claim = port.get("hostPort", 0), port.get("hostIP", "")
+        others = seen.setdefault((port["containerPort"], port.get("protocol", "")), _Claims())
+        for clash, place in others.against(claim):
+            yield f"{where}: {clash} with {place}"
+        others.add(claim, where)
 
 
 def _all_ports(spec: Mapping[str, Any], path: str) -> Iterator[tuple[Port, str]]:
@@ -38,16 +39,46 @@ def _all_ports(spec: Mapping[str, Any], path: str) -> Iterator[tuple[Port, str]]
             yield port, f"{place}.ports[{index}]"
 
 
-def _clash(port: Port, other: Port) -> str:
-    host, host_ip = port.get("hostPort", 0), port.get("hostIP", "")
-    other_host, other_ip = other.get("hostPort", 0), other.get("hostIP", "")
-    if (host, host_ip) == (other_host, other_ip):
+class _Claims:
+    """The claims of one port of a Pod, by what they get in the way of."""
+
+    def __init__(self) -> None:
+        self._places: list[str] = []
+        self._all: list[tuple[int, Claim]] = []
+        self._by_host: dict[int, list[tuple[int, Claim]]] = {}
+        self._by_claim: dict[Claim, list[tuple[int, Claim]]] = {}
+
+    def add(self, claim: Claim, place: str) -> None:
+        """Note a claim, made at ``place``."""
+        entry = (len(self._places), claim)
+        self._places.append(place)
+        self._all.append(entry)
+        self._by_host.setdefault(claim[0], []).append(entry)
+        self._by_claim.setdefault(claim, []).append(entry)
+
+    def against(self, claim: Claim) -> Iterator[tuple[str, str]]:
+        """Yield how earlier claims, in their order, clash with this one, and where they stand."""
+        for index, other in self._rivals(claim):
+            yield _clash(claim, other), self._places[index]
+
+    def _rivals(self, claim: Claim) -> Iterator[tuple[int, Claim]]:
+        host, address = claim
+        if not host:
+            return iter(self._all)
+        anywhere = self._by_host.get(0, [])
+        if not address:
+            # All addresses of the host, so each of them.
+            return merge(anywhere, self._by_host.get(host, []))
+        same = (self._by_claim.get((host, it), []) for it in (address, ""))
+        return merge(anywhere, *same)
+
+
+def _clash(claim: Claim, other: Claim) -> str:
+    if claim == other:
         return "duplicate port definition"
-    if not host or not other_host:
+    if not claim[0] or not other[0]:
         return "overlapping port definition"
-    if host == other_host and bool(host_ip) != bool(other_ip):
-        return "dangerously ambiguous port definition"
-    return ""
+    return "dangerously ambiguous port definition"
 
 
 def _shown(port: Port) -> str:

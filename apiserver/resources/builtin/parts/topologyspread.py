@@ -28,9 +28,11 @@ def validate_topology_spread(
 ) -> list[FieldError]:
     """Return what is wrong with spread constraints."""
     errors: list[FieldError] = []
+    last = {_pair(constraint): index for index, constraint in enumerate(constraints)}
     for index, constraint in enumerate(constraints):
         where = f"{path}[{index}]"
-        errors += _constraint(constraint, constraints[index + 1 :], where)
+        repeated = last[_pair(constraint)] > index
+        errors += _constraint(constraint, where, repeated=repeated)
         selector, keys = constraint.get("labelSelector"), constraint.get("matchLabelKeys")
         if keys and not rules.any_spread_keys:
             errors += spread_key_errors(keys, selector, f"{where}.matchLabelKeys")
@@ -39,20 +41,22 @@ def validate_topology_spread(
     return errors
 
 
+def _pair(constraint: Mapping[str, Any]) -> tuple[str, str]:
+    return constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
+
+
 def _constraint(
-    constraint: Mapping[str, Any], others: list[dict[str, Any]], path: str
+    constraint: Mapping[str, Any], path: str, *, repeated: bool
 ) -> list[FieldError]:
     errors: list[FieldError] = []
-    skew, key = constraint["maxSkew"], constraint.get("topologyKey", "")
-    action = constraint.get("whenUnsatisfiable", "")
+    skew, (key, action) = constraint["maxSkew"], _pair(constraint)
     if skew <= 0:
         errors.append(invalid(f"{path}.maxSkew", skew, NOT_POSITIVE))
     if not key:
         errors.append(required(f"{path}.topologyKey", "can not be empty"))
     if action not in _ACTIONS:
         errors.append(not_supported(f"{path}.whenUnsatisfiable", action, _ACTIONS))
-    pair = (key, action)
-    if any((it.get("topologyKey", ""), it.get("whenUnsatisfiable", "")) == pair for it in others):
+    if repeated:
         where = f"{path}.{{topologyKey, whenUnsatisfiable}}"
         errors.append(duplicate(where, f"{{{key}, {action}}}"))
     domains = constraint.get("minDomains")

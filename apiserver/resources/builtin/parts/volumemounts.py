@@ -25,6 +25,7 @@ def validate_mounts(container: Mapping[str, Any], volumes: Volumes, path: str) -
     """Return what is wrong with the mounts of a container."""
     errors: list[FieldError] = []
     devices = {it["name"]: it["devicePath"] for it in container.get("volumeDevices") or ()}
+    files = frozenset(devices.values())
     taken: set[str] = set()
     for index, mount in enumerate(container["volumeMounts"]):
         name, folder = mount["name"], mount["mountPath"]
@@ -37,18 +38,20 @@ def validate_mounts(container: Mapping[str, Any], volumes: Volumes, path: str) -
             errors.append(invalid(f"{path}[{index}].mountPath", folder, "must be unique"))
         taken.add(folder)
         if devices:
-            errors += _overlaps(mount, devices, f"{path}[{index}]")
+            errors += _overlaps(mount, devices, files, f"{path}[{index}]")
         if len(mount) > 2:
             errors += _options(mount, container, f"{path}[{index}]", path)
     return errors
 
 
-def _overlaps(mount: Mapping[str, Any], devices: Mapping[str, str], path: str) -> list[FieldError]:
+def _overlaps(
+    mount: Mapping[str, Any], devices: Mapping[str, str], files: frozenset[str], path: str
+) -> list[FieldError]:
     errors = []
     if mount["name"] in devices:
         detail = "must not already exist in volumeDevices"
         errors.append(invalid(f"{path}.name", mount["name"], detail))
-    if mount["mountPath"] in devices.values():
+    if mount["mountPath"] in files:
         detail = "must not already exist as a path in volumeDevices"
         errors.append(invalid(f"{path}.mountPath", mount["mountPath"], detail))
     return errors
@@ -104,6 +107,7 @@ def validate_devices(container: Mapping[str, Any], volumes: Volumes, path: str) 
     """Return what is wrong with the block devices of a container."""
     errors: list[FieldError] = []
     mounts = {it["name"]: it["mountPath"] for it in container.get("volumeMounts") or ()}
+    folders = frozenset(mounts.values())
     names: set[str] = set()
     taken: set[str] = set()
     for index, device in enumerate(container["volumeDevices"]):
@@ -121,7 +125,7 @@ def validate_devices(container: Mapping[str, Any], volumes: Volumes, path: str) 
         if name in mounts:
             detail = "must not already exist in volumeMounts"
             errors.append(invalid(f"{where}.name", name, detail))
-        if file in mounts.values():
+        if file in folders:
             detail = "must not already exist as a path in volumeMounts"
             errors.append(invalid(f"{where}.devicePath", file, detail))
         if name:

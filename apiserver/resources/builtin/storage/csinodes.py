@@ -79,11 +79,13 @@ def _validate_driver(driver: dict[str, Any], path: str) -> list[FieldError]:
     if count is not None and count < 0:
         detail = "must be greater than or equal to 0"
         errors.append(invalid(f"{path}.allocatable.count", count, detail))
-    for index, key in enumerate(keys):
+    seen: set[str] = set()
+    for key in keys:
         if not key:
             errors.append(required(f"{path}.topologyKeys"))
-        if key in keys[:index]:
+        if key in seen:
             errors.append(duplicate(f"{path}.topologyKeys", key))
+        seen.add(key)
         errors += validate_qualified_name(key, f"{path}.topologyKeys")
     return errors
 

@@ -13,6 +13,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
@@ -86,7 +87,7 @@ class StorageClassStrategy(Strategy):
 
 def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
-    seen: list[dict[str, frozenset[str]]] = []
+    seen: set[frozenset[tuple[str, frozenset[str]]]] = set()
     for index, term in enumerate(terms):
         path = f"allowedTopologies[{index}].matchLabelExpressions"
         requirements: dict[str, frozenset[str]] = {}
@@ -96,9 +97,10 @@ def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
             if key in requirements:
                 errors.append(duplicate(f"{path}[{at}].key", key))
             requirements[key] = frozenset(requirement.get("values") or ())
-        if requirements in seen:
+        identity = frozenset(requirements.items())
+        if identity in seen:
             errors.append(duplicate(path, ""))
-        seen.append(requirements)
+        seen.add(identity)
     return errors
 
 
@@ -107,8 +109,7 @@ def _validate_requirement(requirement: dict[str, Any], path: str) -> list[FieldE
     errors = [] if values else [required(f"{path}.values")]
     errors += [
         duplicate(f"{path}.values[{index}]", value)
-        for index, value in enumerate(values)
-        if value in values[:index]
+        for index, value in repeats(values)
     ]
     return errors + validate_qualified_name(requirement.get("key", ""), f"{path}.key")
 

@@ -93,15 +93,15 @@ def _deadline(spec: Spec, old: Spec) -> tuple[list[FieldError], bool]:
 def _tolerations(tolerations: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[FieldError]:
     if tolerations == old:
         return validate_tolerations(tolerations, "spec.tolerations")
-    there = list(map(_lasting, tolerations))
+    there = set(map(_lasting, tolerations))
     if any(_lasting(toleration) not in there for toleration in old):
         detail = "existing toleration can not be modified except its tolerationSeconds"
         return [forbidden("spec.tolerations", detail)]
     return validate_tolerations(tolerations, "spec.tolerations")
 
 
-def _lasting(toleration: dict[str, Any]) -> dict[str, Any]:
-    return {name: it for name, it in toleration.items() if name != "tolerationSeconds"}
+def _lasting(toleration: dict[str, Any]) -> frozenset[tuple[str, Any]]:
+    return frozenset(item for item in toleration.items() if item[0] != "tolerationSeconds")
 
 
 def _gates(gates: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[FieldError]:

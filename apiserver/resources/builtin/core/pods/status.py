@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,11 +17,14 @@ from apiserver.resources.builtin.parts.names import (
 from apiserver.resources.builtin.parts.podannotations import validate_annotation_changes
 from apiserver.resources.builtin.parts.podresources import is_restartable
 from apiserver.resources.builtin.parts.podrules import annotations_of
+from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 
 Status = Mapping[str, Any]
 
 _SYSTEM_CONDITIONS: Final = ("PodScheduled", "Ready", "Initialized")
+# More of the same refusal help nobody.
+_MANY: Final = 1000
 _STATUSES: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
@@ -88,27 +92,28 @@ def _transitions(
         return []
     group = {"containerStatuses": "containers", "initContainerStatuses": "initContainers"}.get(part)
     known = {it["name"]: it for it in (spec.get(group) or () if group else ())}
-    errors = []
+    anew = Counter(it["name"] for it in statuses if "terminated" not in it["state"])
+    all_restart = _restarts_all(spec)
+    errors: list[FieldError] = []
     for index, before in enumerate(old):
-        ended = before["state"].get("terminated")
-        if ended is None or _may_run_again(ended, known.get(before["name"]), policy, spec):
+        ended, container = before["state"].get("terminated"), known.get(before["name"])
+        if ended is None or not anew[before["name"]] or len(errors) > _MANY:
             continue
-        errors += [
-            forbidden(
-                f"status.{part}[{index}].state", "may not be transitioned to non-terminated state"
-            )
-            for status in statuses
-            if status["name"] == before["name"] and "terminated" not in status["state"]
-        ]
+        if (container is not None and all_restart) or _may_run_again(ended, container, policy):
+            continue
+        refusal = forbidden(
+            f"status.{part}[{index}].state", "may not be transitioned to non-terminated state"
+        )
+        errors += [refusal] * anew[before["name"]]
     return errors
 
 
 def _may_run_again(
-    ended: Status, container: Mapping[str, Any] | None, policy: str | None, spec: Mapping[str, Any]
+    ended: Status, container: Mapping[str, Any] | None, policy: str | None
 ) -> bool:
     code = ended.get("exitCode", 0)
     if container is not None:
-        if is_restartable(container) or _restarts_all(spec):
+        if is_restartable(container):
             return True
         for rule in container.get("restartPolicyRules") or ():
             codes = rule.get("exitCodes") or {}
@@ -130,7 +135,7 @@ def _restarts_all(spec: Mapping[str, Any]) -> bool:
 
 def _claims(statuses: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
-    known = [claim["name"] for claim in spec.get("resourceClaims") or ()]
+    known = {claim["name"] for claim in spec.get("resourceClaims") or ()}
     seen: set[str] = set()
     for index, status in enumerate(statuses):
         where, name = f"status.resourceClaimStatuses[{index}].name", status["name"]
@@ -147,7 +152,7 @@ def _claims(statuses: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[Fie
 
 def _pod_ips(status: Status, old: Status) -> list[FieldError]:
     ips = status.get("podIPs") or []
-    known = [it.get("ip", "") for it in old.get("podIPs") or ()]
+    known = {it.get("ip", "") for it in old.get("podIPs") or ()}
     return _ips(ips, known, "status.podIPs")
 
 
@@ -159,11 +164,11 @@ def _host_ips(status: Status, old: Status) -> list[FieldError]:
     first = ips[0].get("ip", "")
     if status.get("hostIP", "") != first:
         errors.append(invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
-    known = [it.get("ip", "") for it in old.get("hostIPs") or ()]
+    known = {it.get("ip", "") for it in old.get("hostIPs") or ()}
     return errors + _ips(ips, known, "status.hostIPs")
 
 
-def _ips(ips: list[dict[str, Any]], known: list[str], path: str) -> list[FieldError]:
+def _ips(ips: list[dict[str, Any]], known: set[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     texts = [it.get("ip", "") for it in ips]
     for index, text in enumerate(texts):
@@ -176,8 +181,7 @@ def _ips(ips: list[dict[str, Any]], known: list[str], path: str) -> list[FieldEr
         errors.append(invalid(path, shown, detail))
     errors += [
         duplicate(f"{path}[{index}]", shown[index])
-        for index, text in enumerate(texts)
-        if text in texts[:index]
+        for index, _ in repeats(texts)
     ]
     return errors
 
