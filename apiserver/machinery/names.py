@@ -36,7 +36,7 @@ def generate_name(prefix: str) -> str:
 
 def dns1123_label_problems(value: str) -> list[str]:
     """Return what keeps ``value`` from being an RFC 1123 label of at most 63 characters."""
-    problems = _too_long(value, 63)
+    problems = _too_long(value, 63, "characters")
     if not _LABEL_PATTERN.fullmatch(value):
         if _SUBDOMAIN_PATTERN.fullmatch(value):
             problems.append("must not contain dots")
@@ -51,7 +51,7 @@ def dns1123_label_problems(value: str) -> list[str]:
 
 def dns1123_subdomain_problems(value: str) -> list[str]:
     """Return what keeps ``value`` from being an RFC 1123 subdomain of at most 253 characters."""
-    problems = _too_long(value, 253)
+    problems = _too_long(value, 253, "characters")
     if not _SUBDOMAIN_PATTERN.fullmatch(value):
         problems.append(
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
@@ -77,6 +77,11 @@ def path_segment_problems(value: str) -> list[str]:
     """Return what keeps ``value`` from standing in a URL path."""
     if value in (".", ".."):
         return [f"may not be '{value}'"]
+    return path_segment_prefix_problems(value)
+
+
+def path_segment_prefix_problems(value: str) -> list[str]:
+    """Return what keeps what begins with ``value`` from standing in a URL path."""
     return [
         f"may not contain '{character}'" for character in "/%" if character in value
     ]
@@ -119,7 +124,7 @@ def label_value_problems(value: str) -> list[str]:
 
 
 def _too_long(value: str, limit: int, unit: str = "bytes") -> list[str]:
-    # Kubernetes counts bytes everywhere and says so in its newer rules only.
+    # Kubernetes counts bytes everywhere and says so for labels only.
     if len(value.encode()) > limit:
         return [f"must be no more than {limit} {unit}"]
     return []

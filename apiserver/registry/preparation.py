@@ -23,6 +23,7 @@ from apiserver.registry import deletion, metadata
 from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
 from apiserver.registry.write import Outcome, Put, Remove
+from apiserver.resources import objectmeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ async def prepared_for_create(request: Request, document: Object) -> Object:
     desired = strategy.with_requester(metadata.begin(desired), context.user)
     desired = strategy.prepare_for_create(desired)
     desired = metadata.with_generation(desired, None, strategy)
-    errors = [*metadata.validate(desired, strategy), *strategy.validate(desired)]
-    _refuse(resource, desired, errors)
+    errors = [*objectmeta.validate_create(desired, strategy), *strategy.validate(desired)]
+    _refuse(resource, desired, errors or objectmeta.validate_created(desired, strategy))
     for text in strategy.warnings_on_create(desired):
         context.warn(text)
     await _validated(request, CREATE, desired, None)
@@ -102,7 +103,7 @@ async def prepared_for_update(request: Request, document: Object, old: Object) -
     desired = await _admitted(request, UPDATE, request.owned(old, desired), old)
     desired = update.prepare(metadata.carry_over(desired, old), old)
     desired = metadata.with_generation(desired, old, resource.strategy)
-    errors = metadata.validate_update(desired, old, resource.strategy)
+    errors = objectmeta.validate_update(desired, old, resource.strategy, update)
     _refuse(resource, desired, [*errors, *update.validate(desired, old)])
     for text in update.warnings(desired, old):
         context.warn(text)

@@ -36,6 +36,8 @@ _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 ORPHAN, DELETE_DEPENDENTS, UNSUPPORTED = "Orphan", "DeleteDependents", "Unsupported"
 #: The finalizers of an object whose dependents are freed, or go, before it does.
 ORPHAN_FINALIZER, FOREGROUND_FINALIZER = "orphan", "foregroundDeletion"
+#: How a kind looks at metadata: at that of the new object as such, or at its change.
+WHOLE, CHANGE = "whole", "change"
 
 
 def _no_warnings(document: Object, old: Object) -> list[str]:
@@ -49,6 +51,8 @@ class Update:
     prepare: Callable[[Object, Object], Object]
     validate: Callable[[Object, Object], list[FieldError]]
     warnings: Callable[[Object, Object], list[str]] = _no_warnings
+    #: What the kind checks of the metadata beyond what is checked of every kind, in order.
+    metadata_checks: tuple[str, ...] = (CHANGE,)
 
 
 class Strategy:
@@ -71,8 +75,14 @@ class Strategy:
     #: The members that count as the object's intent: it begins with generation 1, which grows
     #: whenever one of them changes. None: objects have no generation.
     generation_of: tuple[str, ...] = ()
-    #: How often an update looks at the metadata of the new object as a create does.
-    revalidates_metadata: int = 1
+    #: Whether the kind has rules for the metadata of new objects; names are paths where not.
+    metadata_checks_on_create = True
+    #: What the kind checks of the metadata on an update of the main resource, in order.
+    metadata_checks: tuple[str, ...] = (CHANGE, WHOLE)
+    #: Whether the prefix of a generated name must be one for the kind.
+    checks_generate_name = True
+    #: Whether finalizers that Kubernetes does not know need the name of a domain.
+    qualifies_finalizers = True
     #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as
     #: FieldsV1; the status of the object itself and the spec of its status go without saying.
     reset_fields: Mapping[str, Mapping[str, Any]] = {}
@@ -89,7 +99,12 @@ class Strategy:
         self.definition = definition
         self.has_status = definition.subresource("status") is not None
         self.updates: dict[str, Update] = {
-            "": Update(self.prepare_for_update, self.validate_update, self.warnings_on_update)
+            "": Update(
+                self.prepare_for_update,
+                self.validate_update,
+                self.warnings_on_update,
+                self.metadata_checks,
+            )
         }
         if self.has_status:
             self.updates["status"] = Update(

@@ -27,7 +27,7 @@ import pytest
 import yaml
 
 from apiserver.machinery.fielderrors import FieldError
-from apiserver.registry import metadata
+from apiserver.resources import objectmeta
 from tests.unit.resources.writing import Kind, Written
 
 TABLES = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
@@ -82,10 +82,13 @@ def written(table: Any, row: Any) -> tuple[Written, list[FieldError]]:
         take(document, path)
     if not (row.get("update") or "subresource" in row):
         made = kind.create(document)
-        return made, metadata.validate(made.object, kind.strategy)
+        return made, objectmeta.validate_create(made.object, kind.strategy)
     old = kind.create(base)
-    made = kind.update(old, document, row.get("subresource", ""))
-    return made, metadata.validate_update(made.object, old.object, kind.strategy)
+    subresource = row.get("subresource", "")
+    made = kind.update(old, document, subresource)
+    update = kind.strategy.updates[subresource]
+    errors = objectmeta.validate_update(made.object, old.object, kind.strategy, update)
+    return made, errors
 
 
 @pytest.mark.parametrize(("table", "row"), list(rows()))

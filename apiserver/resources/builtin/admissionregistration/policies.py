@@ -21,7 +21,7 @@ from apiserver.resources.builtin.parts.hosts import validate_path_segment
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.printing import UNSET, Column, Printer, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _IDENTIFIER: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _NOT_FOUND_ACTIONS: Final = ("Deny", "Allow")
@@ -31,6 +31,8 @@ _RULES: Final = ("resourceRules", "excludeResourceRules")
 class PolicyStrategy(Strategy):
     """A policy is about requests that its constraints match."""
 
+    metadata_checks = (WHOLE,)
+    qualifies_finalizers = False
     allow_unconditional_update = False
     generation_of = ("spec",)
 
@@ -43,6 +45,8 @@ class PolicyStrategy(Strategy):
 class PolicyBindingStrategy(Strategy):
     """A binding puts a policy to use, with parameters."""
 
+    metadata_checks = (WHOLE,)
+    qualifies_finalizers = False
     allow_unconditional_update = False
     generation_of = ("spec",)
 

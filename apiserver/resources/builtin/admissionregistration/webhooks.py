@@ -26,7 +26,7 @@ from apiserver.resources.builtin.admissionregistration.rules import (
 )
 from apiserver.resources.builtin.parts.names import port_number_problems
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _SIDE_EFFECTS: Final = ("None", "NoneOnDryRun")
 _VERSIONS: Final = ("v1", "v1beta1")
@@ -42,6 +42,8 @@ def _cells(document: Object) -> list[Any]:
 class WebhookConfigurationStrategy(Strategy):
     """A configuration lists webhooks."""
 
+    metadata_checks = (WHOLE,)
+    qualifies_finalizers = False
     allow_unconditional_update = False
     generation_of = ("webhooks",)
     printer = aged(

@@ -44,6 +44,7 @@ def _availability(document: Object) -> str:
 class APIServiceStrategy(Strategy):
     """An APIService says who serves a version of a group: this server, or a Service."""
 
+    qualifies_finalizers = False
     name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
     printer = aged(_COLUMNS, _cells)

@@ -83,7 +83,6 @@ def validate_replica_status(status: Object) -> list[FieldError]:
 class ReplicaSetStrategy(WorkloadStrategy):
     """A ReplicaSet keeps a number of Pods of one template."""
 
-    revalidates_metadata = 1
     printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(spec_selector_text)
 

@@ -29,7 +29,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
     warnings_for_pod_template,
 )
 from apiserver.resources.printing import Column
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 ALWAYS: Final = "Always"
 _MISMATCH: Final = "`selector` does not match template `labels`"
@@ -42,7 +42,7 @@ class WorkloadStrategy(Strategy):
     """A kind that makes Pods of a template."""
 
     generation_of = ("spec",)
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     #: Where the template is.
     template_at: tuple[str, ...] = ("spec", "template")
     #: Whether the names of Pods begin with the object's, which had better be a DNS label then.

@@ -8,7 +8,7 @@ from apiserver.machinery.fielderrors import FieldError, forbidden
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.numbers import validate_nonnegative, validate_positive
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 
 def _cells(document: Object) -> list[Any]:
@@ -18,9 +18,10 @@ def _cells(document: Object) -> list[Any]:
 class LeaseStrategy(Strategy):
     """A Lease is held by somebody who renews it."""
 
+    qualifies_finalizers = False
     allow_create_on_update = True
     allow_unconditional_update = False
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = aged(
         (Column("Holder", source="api.coordination.v1.LeaseSpec.holderIdentity"),), _cells
     )

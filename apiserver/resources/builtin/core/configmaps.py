@@ -27,7 +27,6 @@ class ConfigMapStrategy(Strategy):
     """A ConfigMap holds texts and bytes under different keys, a mebibyte at most."""
 
     printer = aged((Column("Data", source="api.core.v1.ConfigMap.data"),), _cells)
-    revalidates_metadata = 2
 
     def validate(self, document: Object) -> list[FieldError]:
         data, binary = document.get("data") or {}, document.get("binaryData") or {}

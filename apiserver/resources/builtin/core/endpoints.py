@@ -52,7 +52,6 @@ def _shown(addresses: Iterable[str]) -> str:
 class EndpointsStrategy(Strategy):
     """Endpoints list addresses and ports, subset by subset."""
 
-    revalidates_metadata = 0
     allow_create_on_update = True
     deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
     printer = aged((Column("Endpoints", source="api.core.v1.Endpoints.subsets"),), _cells)

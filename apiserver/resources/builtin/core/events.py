@@ -88,7 +88,8 @@ class EventStrategy(Strategy):
 
     fields = _FIELDS
     name_problems = staticmethod(path_segment_problems)
-    revalidates_metadata = 0
+    metadata_checks_on_create = False
+    metadata_checks = ()
     allow_create_on_update = True
     default_garbage_collection_policy = UNSUPPORTED
     printer = Printer(COLUMNS, cells)

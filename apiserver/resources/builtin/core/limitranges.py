@@ -19,7 +19,7 @@ from apiserver.resources.builtin.parts.resources import (
     validate_resource_name,
 )
 from apiserver.resources.printing import DEFAULT
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 CONTAINER: Final = "Container"
 POD: Final = "Pod"
@@ -33,6 +33,7 @@ _AMOUNTS: Final = ("max", "min", *_DEFAULTS)
 class LimitRangeStrategy(Strategy):
     """A LimitRange says what each container, Pod or claim gets by default, at most, at least."""
 
+    metadata_checks = (WHOLE,)
     allow_create_on_update = True
     printer = DEFAULT
 

@@ -43,7 +43,6 @@ class NamespaceStrategy(Strategy):
 
     fields = paths("status.phase")
     name_problems = staticmethod(dns1123_label_problems)
-    revalidates_metadata = 0
     returns_deleted_object = True
     reset_fields = _RESET_FIELDS
     marks_before_deletion = True

@@ -80,7 +80,6 @@ class NodeStrategy(Strategy):
     """A node tells about itself when it registers, and later through ``status``."""
 
     fields = _FIELDS
-    revalidates_metadata = 0
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

@@ -33,7 +33,7 @@ from apiserver.resources.builtin.parts.resources import (
     validate_quantity_of,
 )
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _SPEC: Final = "api.core.v1.PersistentVolumeSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeStatus"
@@ -75,6 +75,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class PersistentVolumeStrategy(Strategy):
     """A volume has one source, which never changes, and is given to one claim."""
 
+    metadata_checks = (WHOLE, WHOLE)
     returns_deleted_object = True
     printer = Printer(COLUMNS, _cells)
 

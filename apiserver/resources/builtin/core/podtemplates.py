@@ -16,7 +16,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
     warnings_for_pod_template,
 )
 from apiserver.resources.printing import NAME, Column, Printer
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _COLUMNS: Final = (
     NAME,
@@ -35,6 +35,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class PodTemplateStrategy(Strategy):
     """A template that stands alone."""
 
+    metadata_checks = (CHANGE,)
     generation_of = ("template",)
     returns_deleted_object = True
     printer = Printer(_COLUMNS, _cells)

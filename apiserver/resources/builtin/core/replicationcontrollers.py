@@ -45,6 +45,7 @@ def _selector(document: Object) -> str:
 class ReplicationControllerStrategy(WorkloadStrategy):
     """A ReplicationController is the older ReplicaSet: its selector is a map, and may change."""
 
+    checks_generate_name = False
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
     printer = Printer(replica_columns(_SPEC, _STATUS), _cells)

@@ -14,7 +14,7 @@ from apiserver.resources.builtin.parts.resources import (
     validate_resource_name,
 )
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 TERMINATING: Final = "Terminating"
 NOT_TERMINATING: Final = "NotTerminating"
@@ -74,7 +74,7 @@ def _cells(document: Object) -> list[Any]:
 class ResourceQuotaStrategy(Strategy):
     """A quota limits what all objects of a namespace, or those within its scopes, have together."""
 
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     returns_deleted_object = True
     printer = aged(
         (

@@ -27,7 +27,7 @@ from apiserver.resources.builtin.parts.names import (
     validate_qualified_name,
 )
 from apiserver.resources.printing import UNSET, Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _VERSIONS: Final = {"IPv4": 4, "IPv6": 6}
 _TYPES: Final = ("FQDN", "IPv4", "IPv6")
@@ -63,6 +63,7 @@ def _shown(texts: list[str]) -> str:
 class EndpointSliceStrategy(Strategy):
     """An EndpointSlice lists some of the endpoints of a Service, all of one type of address."""
 
+    metadata_checks = (WHOLE,)
     generation_of = ("addressType", "endpoints", "ports")
     printer = aged(
         (

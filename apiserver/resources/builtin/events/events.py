@@ -45,7 +45,8 @@ class EventStrategy(Strategy):
     """An event says when, what, and who reported it; afterwards only its series may grow."""
 
     fields = _FIELDS
-    revalidates_metadata = 0
+    metadata_checks_on_create = False
+    metadata_checks = ()
     allow_create_on_update = True
     default_garbage_collection_policy = UNSUPPORTED
 

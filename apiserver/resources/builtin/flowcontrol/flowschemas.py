@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.printing import AGE, NAME, NONE, Column, Printer, age_of
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _SPEC: Final = "api.flowcontrol.v1.FlowSchemaSpec"
 _DEFAULT_PRECEDENCE, _HIGHEST_PRECEDENCE = 1000, 10000
@@ -59,6 +59,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 class FlowSchemaStrategy(Strategy):
     """A FlowSchema sorts requests into flows of a priority level."""
 
+    metadata_checks = (WHOLE,)
     generation_of = ("spec",)
     printer = Printer(COLUMNS, _cells)
 

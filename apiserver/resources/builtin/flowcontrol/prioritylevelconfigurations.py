@@ -13,7 +13,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.objects import Object
 from apiserver.resources.printing import NONE, Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 EXEMPT, LIMITED = "Exempt", "Limited"
 QUEUE, REJECT = "Queue", "Reject"
@@ -47,6 +47,7 @@ def _cells(document: Object) -> list[Any]:
 class PriorityLevelConfigurationStrategy(Strategy):
     """A priority level has a share of what the server does at once, and queues for the rest."""
 
+    metadata_checks = (WHOLE,)
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 

@@ -49,7 +49,6 @@ class IPAddressStrategy(Strategy):
     """An IPAddress, named by the address, says which object has it."""
 
     name_problems = staticmethod(address_name_problems)
-    revalidates_metadata = 0
     printer = Printer(COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:

@@ -19,7 +19,7 @@ from apiserver.resources.builtin.parts.labelselector import (
 )
 from apiserver.resources.builtin.parts.names import port_name_problems, port_number_problems
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _TYPES: Final = ("Ingress", "Egress")
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
@@ -35,7 +35,7 @@ def _cells(document: Object) -> list[Any]:
 class NetworkPolicyStrategy(Strategy):
     """A NetworkPolicy says who may reach the Pods that it selects, and whom they may reach."""
 
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     generation_of = ("spec",)
     printer = aged(
         (Column("Pod-Selector", source="api.networking.v1.NetworkPolicySpec.podSelector"),),

@@ -8,7 +8,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _PATH: Final = "spec.cidrs"
 _IMMUTABLE: Final = "field is immutable"
@@ -25,7 +25,7 @@ def _cells(document: Object) -> list[Any]:
 class ServiceCIDRStrategy(Strategy):
     """A ServiceCIDR is a range of addresses for Services; it may get one of the other family."""
 
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = aged(
         (Column("CIDRs", source="api.networking.v1.ServiceCIDRSpec.cidrs"),), _cells
     )

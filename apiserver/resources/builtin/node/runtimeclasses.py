@@ -13,7 +13,7 @@ from apiserver.resources.builtin.parts.resources import (
     validate_requirements,
 )
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 
 def _cells(document: Object) -> list[Any]:
@@ -25,7 +25,7 @@ class RuntimeClassStrategy(Strategy):
 
     allow_create_on_update = True
     allow_unconditional_update = False
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = aged((Column("Handler", source="api.node.v1.RuntimeClass.handler"),), _cells)
 
     def default(self, document: Object) -> None:

@@ -44,7 +44,8 @@ class PodDisruptionBudgetStrategy(Strategy):
     """A PodDisruptionBudget says how many Pods of a sort may be evicted at a time."""
 
     allow_unconditional_update = False
-    revalidates_metadata = 0
+    metadata_checks_on_create = False
+    metadata_checks = ()
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 

@@ -9,8 +9,8 @@ from apiserver.resources.strategy import Strategy
 class DeviceClassStrategy(Strategy):
     """A DeviceClass selects devices that claims can ask for by its name."""
 
+    checks_generate_name = False
     returns_deleted_object = True
-    revalidates_metadata = 0
     generation_of = ("spec",)
     printer = NAME_AND_AGE
 

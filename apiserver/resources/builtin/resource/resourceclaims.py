@@ -29,7 +29,6 @@ class ResourceClaimStrategy(Strategy):
     """A claim asks for devices; what it asks for never changes."""
 
     returns_deleted_object = True
-    revalidates_metadata = 0
     printer = aged(
         (
             Column(

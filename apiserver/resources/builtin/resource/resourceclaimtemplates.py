@@ -13,7 +13,6 @@ class ResourceClaimTemplateStrategy(Strategy):
     """A template makes claims for Pods; it never changes."""
 
     returns_deleted_object = True
-    revalidates_metadata = 0
     printer = NAME_AND_AGE
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:

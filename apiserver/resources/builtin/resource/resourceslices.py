@@ -8,7 +8,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _FIELDS: Final = paths("spec.nodeName", "spec.driver")
 _SPEC: Final = "api.resource.v1.ResourceSliceSpec"
@@ -30,7 +30,7 @@ class ResourceSliceStrategy(Strategy):
 
     fields = _FIELDS
     returns_deleted_object = True
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 

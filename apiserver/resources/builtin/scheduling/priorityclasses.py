@@ -7,7 +7,7 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported
 from apiserver.machinery.objects import Object
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 PREEMPT_LOWER_PRIORITY: Final = "PreemptLowerPriority"
 _POLICIES: Final = (PREEMPT_LOWER_PRIORITY, "Never")
@@ -66,7 +66,7 @@ class PriorityClassStrategy(Strategy):
     """A PriorityClass gives a name to a priority, which never changes."""
 
     generation_of = ("value",)
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

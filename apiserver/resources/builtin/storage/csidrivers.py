@@ -15,7 +15,7 @@ from apiserver.machinery.names import path_segment_problems
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import NONE, UNSET, Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _SPEC: Final = "api.storage.v1.CSIDriverSpec"
 _GROUP_POLICIES: Final = ("ReadWriteOnceWithFSType", "File", "None")
@@ -60,7 +60,7 @@ class CSIDriverStrategy(Strategy):
     name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
     returns_deleted_object = True
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = aged(_COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

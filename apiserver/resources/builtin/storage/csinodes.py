@@ -10,7 +10,7 @@ from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _LONGEST_ID: Final = 256
 _DRIVER: Final = "storage.v1.CSINodeDriver"
@@ -27,6 +27,7 @@ def _cells(document: Object) -> list[Any]:
 class CSINodeStrategy(Strategy):
     """A CSINode lists the drivers of a node; one that is there may go, and not change."""
 
+    metadata_checks = (WHOLE,)
     allow_unconditional_update = False
     returns_deleted_object = True
     printer = aged(

@@ -10,7 +10,7 @@ from apiserver.resources.builtin.parts.labelselector import validate_label_selec
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.resources import validate_nonnegative_quantity
 from apiserver.resources.printing import NAME, UNSET, Column, Printer
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _CAPACITY = "api.storage.v1.CSIStorageCapacity"
 COLUMNS = (
@@ -29,7 +29,7 @@ class CSIStorageCapacityStrategy(Strategy):
     """A CSIStorageCapacity tells how much of a class there is for some nodes."""
 
     allow_unconditional_update = False
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
     printer = Printer(COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:

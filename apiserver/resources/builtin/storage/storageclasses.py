@@ -58,7 +58,6 @@ class StorageClassStrategy(Strategy):
     """A StorageClass says how volumes for claims are made."""
 
     returns_deleted_object = True
-    revalidates_metadata = 0
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:

@@ -10,7 +10,7 @@ from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import WHOLE, Strategy
 
 _SPEC: Final = "api.storage.v1.VolumeAttachmentSpec"
 _ONE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
@@ -36,6 +36,7 @@ def _cells(document: Object) -> list[Any]:
 class VolumeAttachmentStrategy(Strategy):
     """A VolumeAttachment wants a volume attached to a node, and is told what became of it."""
 
+    metadata_checks = (WHOLE, WHOLE)
     allow_unconditional_update = False
     returns_deleted_object = True
     printer = aged(_COLUMNS, _cells)

@@ -19,7 +19,6 @@ class VolumeAttributesClassStrategy(Strategy):
     """A VolumeAttributesClass is a set of parameters that a volume can be changed to."""
 
     returns_deleted_object = True
-    revalidates_metadata = 0
     printer = aged(
         (Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"),), _cells
     )

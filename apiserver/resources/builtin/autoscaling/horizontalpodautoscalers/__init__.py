@@ -31,7 +31,7 @@ from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.references
 )
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _UTILIZATION: Final = 80
 
@@ -39,7 +39,7 @@ _UTILIZATION: Final = 80
 class HorizontalPodAutoscalerStrategy(Strategy):
     """An autoscaler scales something so that what it measures comes near what it aims at."""
 
-    revalidates_metadata = 0
+    metadata_checks = (CHANGE,)
 
     def __init__(self, definition: ResourceDefinition) -> None:
         super().__init__(definition)

@@ -47,8 +47,9 @@ from apiserver.resources.builtin.parts.labelselector import (
     format_selector,
     validate_label_selector,
 )
+from apiserver.resources.objectmeta import validate_change
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of, human_duration
-from apiserver.resources.strategy import ORPHAN
+from apiserver.resources.strategy import ORPHAN, WHOLE
 
 _UID: Final = "batch.kubernetes.io/controller-uid"
 _NAME: Final = "batch.kubernetes.io/job-name"
@@ -116,7 +117,8 @@ def _duration(status: Object, now: float) -> str:
 class JobStrategy(WorkloadStrategy):
     """A Job runs Pods until enough of them have succeeded, or too many have failed."""
 
-    revalidates_metadata = 1
+    # The change is looked at between the new spec and its change.
+    metadata_checks = (WHOLE,)
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
     printer = Printer(_COLUMNS, _cells)
@@ -152,6 +154,7 @@ class JobStrategy(WorkloadStrategy):
         # Kubernetes looks at the new object, then at the change, which begins with its spec.
         return [
             *_validate(document, old),
+            *validate_change(document, old, self),
             *_validate_spec(spec, before),
             *_validate_completions(spec, before),
             *validate_same(

@@ -15,7 +15,7 @@ from apiserver.resources.builtin.core.services.validation import (
 )
 from apiserver.resources.builtin.core.services.warnings import warnings_for
 from apiserver.resources.builtin.fields import paths
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, Strategy
 
 _FIELDS = paths("spec.clusterIP", "spec.type")
 
@@ -23,6 +23,7 @@ _FIELDS = paths("spec.clusterIP", "spec.type")
 class ServiceStrategy(Strategy):
     """A Service is reached at addresses and ports, of which its type says where they count."""
 
+    metadata_checks = (CHANGE,)
     fields = _FIELDS
     name_problems = staticmethod(dns1123_label_problems)
     allow_create_on_update = True

@@ -1,0 +1,255 @@
+"""What metadata must obey, whatever the kind (apimachinery's ``api/validation``). Pure.
+
+Kubernetes looks at metadata for all kinds and once more, or more often, for the kind, and says what
+it finds as often. A kind says which `CHECKS` it makes of its own:
+
+* `WHOLE` looks at the metadata of the new object as such, names of its finalizers included;
+* `CHANGE` looks at what an update may not change, and at labels, annotations and owners.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
+from apiserver.machinery.names import (
+    dns1123_label_problems,
+    label_key_problems,
+    label_value_problems,
+    path_segment_prefix_problems,
+    path_segment_problems,
+)
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.resources.strategy import WHOLE, Strategy, Update
+
+_IMMUTABLE: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+_OWNER_MEMBERS: Final = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+_NO_OWNER: Final = ("v1", "Event")
+_ANNOTATIONS_LIMIT: Final = 256 * 1024
+_STANDARD_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def validate_create(document: Object, strategy: Strategy) -> list[FieldError]:
+    """Return what is wrong with the metadata of a new object, as the kind sees it."""
+    return validate_whole(document, strategy) if strategy.metadata_checks_on_create else []
+
+
+def validate_created(document: Object, strategy: Strategy) -> list[FieldError]:
+    """Return what is wrong with the metadata of a new object in which the kind sees no fault."""
+    if strategy.metadata_checks_on_create and strategy.checks_generate_name:
+        return []
+    metadata = document["metadata"]
+    return [*_any_names(metadata, strategy), *_contents(metadata), *_any_finalizers(metadata)]
+
+
+def validate_update(
+    document: Object, old: Object, strategy: Strategy, update: Update
+) -> list[FieldError]:
+    """Return what is wrong with the metadata of a changed object."""
+    metadata = document["metadata"]
+    contents = _contents(metadata)
+    errors = [
+        *_any_names(metadata, strategy),
+        *contents,
+        *_any_finalizers(metadata),
+        *_change(document, old, contents),
+    ]
+    for check in update.metadata_checks:
+        if check == WHOLE:
+            errors += _whole(metadata, strategy, contents)
+        else:
+            errors += _change(document, old, contents)
+            errors += _finalizers(metadata, strategy)
+    return errors
+
+
+def validate_whole(document: Object, strategy: Strategy) -> list[FieldError]:
+    """Return what is wrong with metadata as such, as the kind sees it."""
+    metadata = document["metadata"]
+    return _whole(metadata, strategy, _contents(metadata))
+
+
+def validate_change(document: Object, old: Object, strategy: Strategy) -> list[FieldError]:
+    """Return what is wrong with a change of metadata, as the kind sees it."""
+    metadata = document["metadata"]
+    return [*_change(document, old, _contents(metadata)), *_finalizers(metadata, strategy)]
+
+
+def _whole(
+    metadata: dict[str, Any], strategy: Strategy, contents: list[FieldError]
+) -> list[FieldError]:
+    errors = _names(metadata, strategy)
+    if metadata.get("generation", 0) < 0:
+        detail = "must be greater than or equal to 0"
+        errors.append(invalid("metadata.generation", metadata["generation"], detail))
+    return [*errors, *contents, *_any_finalizers(metadata), *_finalizers(metadata, strategy)]
+
+
+def _change(document: Object, old: Object, contents: list[FieldError]) -> list[FieldError]:
+    metadata, before = document["metadata"], old["metadata"]
+    errors: list[FieldError] = []
+    if "deletionTimestamp" in before:
+        errors += _no_new_finalizers(metadata, before)
+    for field in _IMMUTABLE:
+        if metadata.get(field) != before.get(field):
+            value = metadata.get(field, "" if field in ("name", "namespace", "uid") else None)
+            errors.append(invalid(f"metadata.{field}", value, "field is immutable"))
+    return errors + contents
+
+
+def _contents(metadata: dict[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if "labels" in metadata:
+        errors += label_errors(metadata["labels"] or {}, "metadata.labels")
+    if "annotations" in metadata:
+        errors += annotation_errors(metadata["annotations"] or {}, "metadata.annotations")
+    if "ownerReferences" in metadata:
+        errors += _owners(metadata["ownerReferences"] or [])
+    return errors
+
+
+def _no_new_finalizers(metadata: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    known = set(before.get("finalizers") or ())
+    added = sorted({item for item in metadata.get("finalizers") or [] if item not in known})
+    if not added:
+        return []
+    shown = ", ".join(quote(item) for item in added)
+    detail = (
+        "no new finalizers can be added if the object is being deleted, "
+        f"found new finalizers []string{{{shown}}}"
+    )
+    return [forbidden("metadata.finalizers", detail)]
+
+
+def _names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
+    errors: list[FieldError] = []
+    prefix, name = metadata.get("generateName"), metadata.get("name", "")
+    if prefix and strategy.checks_generate_name:
+        masked = prefix[:-2] + "a" if prefix.endswith("-") and len(prefix) > 1 else prefix
+        errors += _invalid("metadata.generateName", prefix, strategy.name_problems(masked))
+    if not name:
+        errors.append(required("metadata.name", "name or generateName is required"))
+    else:
+        problems = path_segment_problems(name) or strategy.name_problems(name)
+        errors += _invalid("metadata.name", name, problems)
+    return errors + _namespace(metadata, strategy)
+
+
+def _any_names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
+    errors: list[FieldError] = []
+    prefix, name = metadata.get("generateName"), metadata.get("name", "")
+    if prefix:
+        problems = path_segment_prefix_problems(prefix)
+        errors += _invalid("metadata.generateName", prefix, problems)
+    if not name:
+        errors.append(required("metadata.name", "name or generateName is required"))
+    else:
+        errors += _invalid("metadata.name", name, path_segment_problems(name))
+    return errors + _namespace(metadata, strategy)
+
+
+def _namespace(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
+    path, namespace = "metadata.namespace", metadata.get("namespace", "")
+    if not strategy.definition.namespaced:
+        return [forbidden(path, "not allowed on this type")] if namespace else []
+    if not namespace:
+        return [required(path)]
+    return _invalid(path, namespace, dns1123_label_problems(namespace))
+
+
+def label_errors(labels: dict[str, str], path: str) -> list[FieldError]:
+    """Return what is wrong with labels."""
+    errors: list[FieldError] = []
+    for key, value in labels.items():
+        errors += _invalid(path, key, label_key_problems(key))
+        errors += _invalid(path, value, label_value_problems(value))
+    return errors
+
+
+def annotation_errors(annotations: dict[str, str], path: str) -> list[FieldError]:
+    """Return what is wrong with annotations."""
+    errors: list[FieldError] = []
+    size = 0
+    for key, value in annotations.items():
+        errors += _invalid(path, key, label_key_problems(key.lower()))
+        size += len(key.encode()) + len(value.encode())
+    if size > _ANNOTATIONS_LIMIT:
+        errors.append(too_long(path, _ANNOTATIONS_LIMIT))
+    return errors
+
+
+def _owners(owners: list[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    path = "metadata.ownerReferences"
+    controllers: list[str] = []
+    for owner in owners:
+        errors += _owner(owner, path)
+        if owner.get("controller"):
+            controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
+    if len(controllers) > 1:
+        detail = (
+            'Only one reference can have Controller set to true. Found "true" in references for '
+            f"{controllers[0]} and {controllers[1]}"
+        )
+        errors.append(invalid(path, [_in_order(o) for o in owners], detail))
+    return errors
+
+
+def _owner(owner: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    given = owner.get("apiVersion") or ""
+    version = "" if given.count("/") > 1 else given.rpartition("/")[2]
+    if not version:
+        detail = "version must not be empty"
+        errors.append(invalid(f"{path}.apiVersion", given, detail))
+    errors += [
+        invalid(f"{path}.{field}", "", "must not be empty")
+        for field in ("kind", "name", "uid")
+        if not owner.get(field)
+    ]
+    if (given, owner.get("kind")) == _NO_OWNER:
+        detail = "/v1, Kind=Event is disallowed from being an owner"
+        errors.append(invalid(path, _in_order(owner), detail))
+    return errors
+
+
+def _in_order(owner: dict[str, Any]) -> dict[str, Any]:
+    # As Go writes it, since messages quote it.
+    return {name: owner.get(name, "") for name in _OWNER_MEMBERS if name in owner or name in _TEXTS}
+
+
+_TEXTS = ("apiVersion", "kind", "name", "uid")
+
+
+def _any_finalizers(metadata: dict[str, Any]) -> list[FieldError]:
+    finalizers, path = metadata.get("finalizers") or [], "metadata.finalizers"
+    errors: list[FieldError] = []
+    for name in finalizers:
+        errors += _invalid(path, name, label_key_problems(name))
+    if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+        detail = "finalizer orphan and foregroundDeletion cannot be both set"
+        errors.append(invalid(path, finalizers, detail))
+    return errors
+
+
+def _finalizers(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
+    if not strategy.qualifies_finalizers:
+        return []
+    detail = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid(f"metadata.finalizers[{index}]", name, detail)
+        for index, name in enumerate(metadata.get("finalizers") or ())
+        if "/" not in name and name not in _STANDARD_FINALIZERS
+    ]
+
+
+def _invalid(path: str, value: Any, problems: list[str]) -> list[FieldError]:
+    return [invalid(path, value, problem) for problem in problems]
