@@ -11,7 +11,7 @@ from apiserver.endpoints.request import Request
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
-from apiserver.registry.watch import BOOKMARK, Part, Watch, WatchEvent
+from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Part, Watch, WatchEvent
 
 # How many bytes of frames are kept for those who are shown the same a moment later.
 _MOST_KEPT: Final = 16 * 1024 * 1024
@@ -132,16 +132,27 @@ class _TableFramer:
         return [self._frame(event) for part in parts for event in self._watch.select(part)]
 
     def _frame(self, event: WatchEvent) -> bytes:
-        shown = [] if event.type == BOOKMARK else [event.stored]
+        shown, include = [event.stored], self._include
+        if event.type == BOOKMARK:
+            # The annotation that ends the initial events is in the row's object, so that one is
+            # there even where the client wants none. Other bookmarks have no row.
+            if not _ends_initial_events(event):
+                shown = []
+            elif include == table.NONE:
+                include = table.METADATA
         document = table.of_objects(
             shown,
-            self._include,
+            include,
             table.object_metadata(event.stored),
             printer=self._printer,
             columns=self._first,
         )
         self._first = False
         return _frame(event.type, dump_json(document))
+
+
+def _ends_initial_events(bookmark: WatchEvent) -> bool:
+    return INITIAL_EVENTS_END in bookmark.stored.metadata.get("annotations", {})
 
 
 def status_frame(error: StatusError) -> bytes:

@@ -72,7 +72,7 @@ async def watch_objects(resource: Resource, namespace: str, options: ListOptions
         initial = revision == 0 and not options.resource_version_match
     if initial and not version:
         await _refresh(resource)
-    scope = _Scope(within(resource, namespace, selection), bool(selection.name))
+    scope = _Scope(within(resource, namespace, selection))
     return Watch(resource, scope, selection, _Start(revision, initial, options))
 
 
@@ -108,10 +108,14 @@ async def _refresh(resource: Resource) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The prefix that is watched; ``named``: of one object, so it may be the key itself."""
+    """The prefix that is watched, or the key where only one object can be selected."""
 
     prefix: str
-    named: bool
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is the key of one object. A name alone is not: namespaces share names."""
+        return not self.prefix.endswith("/")
 
 
 class _Start:
@@ -237,7 +241,7 @@ class Watch:
 
     def _subscribe(self, after: int) -> None:
         scope = self._scope
-        self._watcher = self._resource.store.subscribe(scope.prefix, after, exact=scope.named)
+        self._watcher = self._resource.store.subscribe(scope.prefix, after, exact=scope.is_key)
 
     def _select(self, event: Event[Stored]) -> WatchEvent | None:
         before, after = event.previous, event.record

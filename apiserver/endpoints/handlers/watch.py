@@ -29,7 +29,7 @@ async def watch(
 
 
 def _named(selector: FieldSelector, name: str) -> FieldSelector:
-    required = selector.required("metadata.name")
-    if required is not None and required != name:
+    # A path that names an object takes no other selector than one by this name.
+    if selector.terms and selector.required("metadata.name") != name:
         raise BadRequest("fieldSelector metadata.name doesn't match requested name")
-    return FieldSelector((*selector.terms, FieldTerm("metadata.name", equal=True, value=name)))
+    return FieldSelector((FieldTerm("metadata.name", equal=True, value=name),))

@@ -10,7 +10,7 @@ from apiserver.registry.codec import Stored
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.behaviour import strategy_of
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.resources.printing import AGE, NAME, Column, Printer, aged, human_duration
+from apiserver.resources.printing import AGE, DEFAULT, NAME, Column, Printer, aged, human_duration
 
 CREATED = "2026-01-01T00:00:00Z"
 OBJECT = {
@@ -101,3 +101,13 @@ def test_an_age_is_unknown_without_a_beginning() -> None:
     stored = Stored.preview("/a", {**OBJECT, "metadata": {"name": "a"}}, 7)
     (row,) = table.of_objects([stored], "None", {}, printer=printer)["rows"]
     assert row["cells"] == ["a", "<unknown>"]
+
+
+@pytest.mark.parametrize("definition", builtin_definitions(), ids=lambda d: d.group_resource)
+def test_a_printer_shows_an_object_without_anything_in_it(definition: ResourceDefinition) -> None:
+    # The bookmark that ends the initial events of a watch carries one.
+    strategy = strategy_of(definition)
+    empty = Stored.preview("", {**strategy.empty(), "metadata": {}}, 7)
+    printer = strategy.printer or DEFAULT
+    shown = table.of_objects([empty], "None", {}, printer=printer)
+    assert len(shown["rows"][0]["cells"]) == len(shown["columnDefinitions"])

@@ -83,7 +83,7 @@ _COLUMNS: Final = (
 def _cells(document: Object, now: float) -> list[Any]:
     metadata, status, spec = document["metadata"], document.get("status") or {}, document["spec"]
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         *(status.get(member, 0) for member in _SHOWN_COUNTS),
         format_map(spec["template"]["spec"].get("nodeSelector")),
         age_of(metadata.get("creationTimestamp"), now),

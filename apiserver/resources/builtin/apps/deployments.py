@@ -65,7 +65,7 @@ _COLUMNS: Final = (
 def _cells(document: Object, now: float) -> list[Any]:
     metadata, status = document["metadata"], document.get("status") or {}
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         f"{status.get('readyReplicas', 0)}/{document['spec'].get('replicas', 0)}",
         status.get("updatedReplicas", 0),
         status.get("availableReplicas", 0),

@@ -54,7 +54,7 @@ def replica_cells(document: Object, now: float) -> list[Any]:
     """Return the first cells of a kind that counts replicas: from the name to the age."""
     metadata, status = document["metadata"], document.get("status") or {}
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         document["spec"].get("replicas", 0),
         status.get("replicas", 0),
         status.get("readyReplicas", 0),

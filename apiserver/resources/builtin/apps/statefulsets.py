@@ -67,7 +67,7 @@ _COLUMNS: Final = (
 def _cells(document: Object, now: float) -> list[Any]:
     metadata, status = document["metadata"], document.get("status") or {}
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         f"{status.get('readyReplicas', 0)}/{document['spec'].get('replicas', 0)}",
         age_of(metadata.get("creationTimestamp"), now),
         *template_cells(document),

@@ -48,7 +48,7 @@ def _cells(document: Object, now: float) -> list[Any]:
     metadata, spec, status = document["metadata"], document["spec"], document.get("status") or {}
     job, last = spec["jobTemplate"]["spec"], status.get("lastScheduleTime")
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         spec.get("schedule", ""),
         spec.get("timeZone", NONE),
         str(spec["suspend"]) if "suspend" in spec else UNSET,

@@ -34,7 +34,7 @@ def row(document: Object, now: float) -> list[Any]:
     metadata, spec, status = document["metadata"], document["spec"], document.get("status") or {}
     reference = spec.get("scaleTargetRef") or {}
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         f"{reference.get('kind', '')}/{reference.get('name', '')}",
         _targets(spec.get("metrics") or [], status.get("currentMetrics") or []),
         str(spec["minReplicas"]) if "minReplicas" in spec else UNSET,

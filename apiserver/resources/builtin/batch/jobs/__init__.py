@@ -78,7 +78,7 @@ _COLUMNS: Final = (
 def _cells(document: Object, now: float) -> list[Any]:
     metadata = document["metadata"]
     return [
-        metadata["name"],
+        metadata.get("name", ""),
         _state(document),
         _completions(document),
         _duration(document.get("status") or {}, now),
