@@ -26,7 +26,7 @@ _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
 log = logging.getLogger(__name__)
 
 
-def selected(given: Sequence[str], known: Sequence[str]) -> list[str]:
+def selected_controllers(given: Sequence[str], known: Sequence[str]) -> list[str]:
     """Return which of the ``known`` controllers run, as ``--controllers`` says.
 
     ``name`` is for one that runs, ``-name`` for one that does not, ``*`` for all the others; the
@@ -43,14 +43,18 @@ def selected(given: Sequence[str], known: Sequence[str]) -> list[str]:
 
 def build_controllers(given: Sequence[str], registry: Registry) -> list[Controller]:
     """Return the controllers that ``--controllers`` names, each with a client of its own."""
-    clients = {name: controller_client(registry, name) for name in selected(given, list(_ALL))}
+    clients = {
+        name: controller_client(registry, name) for name in selected_controllers(given, list(_ALL))
+    }
     return [
         Controller(name, client, _ALL[name](client), _WORKERS) for name, client in clients.items()
     ]
 
 
 @asynccontextmanager
-async def running(controllers: Sequence[Controller], ready: asyncio.Event) -> AsyncIterator[None]:
+async def run_controllers(
+    controllers: Sequence[Controller], ready: asyncio.Event
+) -> AsyncIterator[None]:
     """Run controllers for as long as the block does, from when the server is ``ready``."""
 
     async def run() -> None:

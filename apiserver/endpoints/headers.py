@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import web
 from multidict import istr
 
-from apiserver.endpoints.request import Request
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.warnings import shown
 
 _AUDIT_ID: Final = istr("Audit-Id")
@@ -18,7 +18,7 @@ _SERVER: Final = istr("Server")
 _WARNING: Final = istr("Warning")
 
 
-def add_common_headers(request: Request, response: web.StreamResponse) -> None:
+def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
     """Add to a response, before it is sent, what it must say besides its body."""
     headers = response.headers
     given = request.http.headers.get(_AUDIT_ID)

@@ -11,8 +11,8 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
-from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.request import Handler, parse_request
+from apiserver.endpoints.http_connection import HTTPConnection
+from apiserver.endpoints.http_request import Handler, parse_request
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 
@@ -32,9 +32,9 @@ class HTTPServer:
             request_factory=self._make_request,
         )
 
-    def connect(self) -> Connection:
+    def connect(self) -> HTTPConnection:
         """Return the protocol of a new connection."""
-        return Connection(self.server, self._loop)
+        return HTTPConnection(self.server, self._loop)
 
     def _make_request(
         self,
@@ -45,14 +45,14 @@ class HTTPServer:
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
         http = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
-        cast("Connection", protocol).request_started(http)
+        cast("HTTPConnection", protocol).request_started(http)
         return http
 
     async def drain(self, seconds: float) -> None:
         """Take no more requests, and let those under way end within ``seconds``."""
         self._drained = self._loop.create_future()
         for connection in self.server.connections:
-            if not cast("Connection", connection).busy:
+            if not cast("HTTPConnection", connection).busy:
                 connection.close()
         if self._open:
             await asyncio.wait([self._drained], timeout=seconds)
@@ -60,7 +60,7 @@ class HTTPServer:
         await self.server.shutdown(_LAST_SECONDS)
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("Connection", http.protocol)
+        connection = cast("HTTPConnection", http.protocol)
         connection.busy = True
         self._open += 1
         try:
@@ -76,7 +76,9 @@ class HTTPServer:
             if self._drained is not None and not self._open and not self._drained.done():
                 self._drained.set_result(None)
 
-    async def _answer(self, http: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+    async def _answer(
+        self, http: web.BaseRequest, connection: HTTPConnection
+    ) -> web.StreamResponse:
         try:
             request = parse_request(http)
         except ValueError:

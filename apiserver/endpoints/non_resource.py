@@ -19,6 +19,7 @@ from aiohttp import web
 from apiserver.endpoints import discovery, health
 from apiserver.endpoints.errors import plain_not_found
 from apiserver.endpoints.health import Health
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.negotiation import (
     AGGREGATED,
@@ -31,7 +32,6 @@ from apiserver.endpoints.negotiation import (
 from apiserver.endpoints.openapi.document import Document
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.payloads import SLICE, SlicedPayload
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented
 from apiserver.machinery.errors import MethodNotSupported, NotFound
@@ -74,7 +74,7 @@ class NonResourcePaths:
     address: str
     issuer: Mapping[str, bytes]
 
-    async def handle(self, request: Request) -> web.StreamResponse:
+    async def handle(self, request: HTTPRequest) -> web.StreamResponse:
         """Answer a request for a non-resource path."""
         root, _, rest = request.info.path[1:].partition("/")
         handler = _HANDLERS.get(root)
@@ -83,11 +83,13 @@ class NonResourcePaths:
 
 
 NonResourceHandler = Callable[
-    [NonResourcePaths, Request, str], Awaitable[web.StreamResponse | None]
+    [NonResourcePaths, HTTPRequest, str], Awaitable[web.StreamResponse | None]
 ]
 
 
-async def _index(paths: NonResourcePaths, request: Request, rest: str) -> web.StreamResponse | None:
+async def _index(
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
+) -> web.StreamResponse | None:
     if rest:
         return None
     served = {*_PATHS, *paths.issuer, *_group_paths(paths.catalog)}
@@ -109,7 +111,7 @@ def _group_paths(catalog: Catalog) -> list[str]:
 
 
 async def _health(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     endpoint, slash, name = request.info.path[1:].partition("/")
     if slash:
@@ -127,7 +129,7 @@ async def _health(
     return response
 
 
-async def _core(paths: NonResourcePaths, request: Request, rest: str) -> web.StreamResponse:
+async def _core(paths: NonResourcePaths, request: HTTPRequest, rest: str) -> web.StreamResponse:
     _only_get(request)
     version = rest.rstrip("/")
     if version:
@@ -136,7 +138,7 @@ async def _core(paths: NonResourcePaths, request: Request, rest: str) -> web.Str
 
 
 async def _groups(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     catalog = paths.catalog
     group, _, version = rest.rstrip("/").partition("/")
@@ -155,7 +157,7 @@ async def _groups(
 
 
 def _resource_list(
-    paths: NonResourcePaths, request: Request, group: str, version: str
+    paths: NonResourcePaths, request: HTTPRequest, group: str, version: str
 ) -> web.StreamResponse:
     document = discovery.api_resource_list(paths.catalog, group, version)
     if document is None:
@@ -164,7 +166,7 @@ def _resource_list(
 
 
 def _group_list(
-    paths: NonResourcePaths, request: Request, plain: dict[str, Any], *, core: bool
+    paths: NonResourcePaths, request: HTTPRequest, plain: dict[str, Any], *, core: bool
 ) -> web.StreamResponse:
     representation = negotiate_discovery(request.header("Accept"))
     if representation.transform != AGGREGATED:
@@ -185,7 +187,7 @@ def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
 
 
 async def _openapi(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     version, _, name = rest.partition("/")
     if version == "v2":
@@ -207,7 +209,7 @@ async def _openapi(
     return response
 
 
-async def _openapi_v2(paths: NonResourcePaths, request: Request) -> web.StreamResponse:
+async def _openapi_v2(paths: NonResourcePaths, request: HTTPRequest) -> web.StreamResponse:
     wanted = negotiate_openapi(request.header("Accept"), _OPENAPI_V2_TYPES)
     if wanted == JSON:
         return await _varying(request, await paths.openapi.v2(), JSON)
@@ -216,19 +218,19 @@ async def _openapi_v2(paths: NonResourcePaths, request: Request) -> web.StreamRe
     return await _varying(request, await paths.openapi.v2_protobuf(), _OPENAPI_V2_PROTOBUF)
 
 
-async def _negotiated(request: Request, document: Document) -> web.StreamResponse:
+async def _negotiated(request: HTTPRequest, document: Document) -> web.StreamResponse:
     if not negotiate_openapi(request.header("Accept")):
         return web.Response(status=406)
     return await _varying(request, document, JSON)
 
 
-async def _varying(request: Request, document: Document, media_type: str) -> web.StreamResponse:
+async def _varying(request: HTTPRequest, document: Document, media_type: str) -> web.StreamResponse:
     response = await _tagged(request, document, media_type)
     response.headers.add("Vary", "Accept")
     return response
 
 
-async def _tagged(request: Request, document: Document, media_type: str) -> web.StreamResponse:
+async def _tagged(request: HTTPRequest, document: Document, media_type: str) -> web.StreamResponse:
     headers = {"ETag": f'"{document.etag}"'}
     if _has(request, document.etag):
         return web.Response(status=304, headers=headers)
@@ -242,11 +244,11 @@ async def _tagged(request: Request, document: Document, media_type: str) -> web.
     return web.Response(body=SlicedPayload([plain], len(plain), media_type), headers=headers)
 
 
-def _encodings(request: Request) -> list[str]:
+def _encodings(request: HTTPRequest) -> list[str]:
     return [bare(each) for each in request.header("Accept-Encoding").split(",")]
 
 
-def _has(request: Request, tag: str) -> bool:
+def _has(request: HTTPRequest, tag: str) -> bool:
     """Tell whether the client has the document of this tag already."""
     header = request.header("If-None-Match")
     known = [each.strip().removeprefix("W/") for each in header.split(",")]
@@ -260,7 +262,7 @@ def _moved(location: str) -> web.StreamResponse:
 
 
 async def _version(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     if rest:
         return None
@@ -269,7 +271,7 @@ async def _version(
 
 
 async def _metrics(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     if request.info.path != "/metrics":
         return None
@@ -278,7 +280,7 @@ async def _metrics(
 
 
 async def _issuer(
-    paths: NonResourcePaths, request: Request, rest: str
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
     path = request.info.path.rstrip("/")
     data = paths.issuer.get(path)
@@ -290,7 +292,7 @@ async def _issuer(
     return response
 
 
-def _only_get(request: Request) -> None:
+def _only_get(request: HTTPRequest) -> None:
     if request.method != "GET":
         raise MethodNotSupported.on_path()
 

@@ -19,9 +19,9 @@ from typing import Final, cast
 import aiohttp
 from aiohttp import web
 
-from apiserver.endpoints.connection import Connection
 from apiserver.endpoints.headers import add_common_headers
-from apiserver.endpoints.request import Request
+from apiserver.endpoints.http_connection import HTTPConnection
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.registry.subresources.locations import Location
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Unreachable(Exception):
     """The other server does not answer; the message says why, as Go says it."""
 
 
-def wants_upgrade(request: Request) -> bool:
+def wants_upgrade(request: HTTPRequest) -> bool:
     """Tell whether a request asks for another protocol on its connection."""
     connection = request.header("Connection").lower()
     return "upgrade" in connection and bool(request.header("Upgrade"))
@@ -76,7 +76,7 @@ async def backend_response(
 
 
 async def forward_response(
-    request: Request, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
+    request: HTTPRequest, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
 ) -> web.StreamResponse:
     """Send an answer to the client, piece by piece, with these headers."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
@@ -105,7 +105,7 @@ def response_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     ]
 
 
-def backend_headers(request: Request) -> dict[str, str]:
+def backend_headers(request: HTTPRequest) -> dict[str, str]:
     """Return the headers of a request as another server may see them."""
     http = request.http
     kept = {
@@ -122,7 +122,7 @@ def backend_headers(request: Request) -> dict[str, str]:
     return kept
 
 
-async def tunnel(request: Request, location: Location) -> web.StreamResponse:
+async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse:
     """Connect a client that wants another protocol with another server.
 
     Returns when either side is done. Raises Unreachable.
@@ -131,7 +131,7 @@ async def tunnel(request: Request, location: Location) -> web.StreamResponse:
     try:
         writer.write(_head(request, location))
         await writer.drain()
-        connection = cast("Connection", request.http.protocol)
+        connection = cast("HTTPConnection", request.http.protocol)
         return await _spliced(connection, reader, writer)
     finally:
         writer.close()
@@ -147,7 +147,7 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
         raise Unreachable(_cause(location, error)) from error
 
 
-def _head(request: Request, location: Location) -> bytes:
+def _head(request: HTTPRequest, location: Location) -> bytes:
     http = request.http
     target = (location.path or "/") + (f"?{location.query}" if location.query else "")
     lines = [f"{http.method} {target} HTTP/1.1", f"Host: {location.authority}"]
@@ -158,7 +158,7 @@ def _head(request: Request, location: Location) -> bytes:
 
 
 async def _spliced(
-    connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    connection: HTTPConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> web.StreamResponse:
     transport = cast("asyncio.Transport", connection.transport)
     connection.hijack(writer)

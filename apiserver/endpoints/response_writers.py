@@ -10,6 +10,7 @@ from aiohttp import web
 
 from apiserver.endpoints import table
 from apiserver.endpoints.buffered_response import buffered_response
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.list_encoding import (
     AS_YAML,
     COMPACT,
@@ -26,7 +27,6 @@ from apiserver.endpoints.negotiation import (
     Representation,
 )
 from apiserver.endpoints.payloads import SLICE, GzipPayload, SlicedPayload
-from apiserver.endpoints.request import Request
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import NotAcceptable
 from apiserver.machinery.objects import Object
@@ -43,7 +43,7 @@ _BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TYPE_META: Final = ("kind", "apiVersion")
 
 
-def wants_indent(request: Request) -> bool:
+def wants_indent(request: HTTPRequest) -> bool:
     """Tell whether JSON is to be indented: asked for, or for a person at a terminal."""
     pretty = request.query.get("pretty")
     if pretty:
@@ -52,7 +52,7 @@ def wants_indent(request: Request) -> bool:
 
 
 def send_object(
-    request: Request,
+    request: HTTPRequest,
     representation: Representation,
     resource: Resource,
     stored: Stored,
@@ -81,7 +81,7 @@ def send_object(
 
 
 def send_unstored(
-    request: Request,
+    request: HTTPRequest,
     representation: Representation,
     document: Object,
     status: int = 200,
@@ -107,7 +107,7 @@ def send_unstored(
 
 
 async def send_list(
-    request: Request, representation: Representation, resource: Resource, found: ObjectList
+    request: HTTPRequest, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     """Answer with a list, in the form that the client asked for."""
     metadata, transform, items = list_metadata(found), representation.transform, found.items
@@ -133,7 +133,7 @@ async def send_list(
 
 
 async def _send_long_list(
-    request: Request, representation: Representation, resource: Resource, found: ObjectList
+    request: HTTPRequest, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     indented = representation.media_type == JSON and wants_indent(request)
@@ -171,7 +171,7 @@ def _without_type(items: Sequence[Stored]) -> list[Object]:
 
 
 def send_document(
-    request: Request,
+    request: HTTPRequest,
     representation: Representation,
     document: dict[str, Any],
     status: int = 200,
@@ -185,7 +185,7 @@ def send_document(
 
 
 def send_bytes(
-    request: Request, data: bytes, status: int = 200, media_type: str = JSON
+    request: HTTPRequest, data: bytes, status: int = 200, media_type: str = JSON
 ) -> web.StreamResponse:
     """Answer with bytes, compressed where they are many and the client takes it."""
     if len(data) > _GZIP_THRESHOLD:
@@ -204,7 +204,7 @@ def list_metadata(found: ObjectList) -> dict[str, Any]:
 
 
 def _send_parts(
-    request: Request,
+    request: HTTPRequest,
     parts: Iterable[bytes],
     size: int,
     status: int = 200,
@@ -224,7 +224,7 @@ def _go_package(definition: ResourceDefinition) -> str:
     return definition.group.partition(".")[0] or "core"
 
 
-def _takes_gzip(request: Request) -> bool:
+def _takes_gzip(request: HTTPRequest) -> bool:
     accepted = request.header("Accept-Encoding").split(",")
     return any(token.strip() == "gzip" for token in accepted)
 

@@ -23,8 +23,8 @@ from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.handlers.subresource import SubresourceHandler
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.non_resource import NonResourcePaths
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
@@ -56,13 +56,13 @@ class Router:
     streams: WatchStreams
     non_resource: NonResourcePaths
 
-    async def handle(self, request: Request) -> web.StreamResponse:
+    async def handle(self, request: HTTPRequest) -> web.StreamResponse:
         """Answer a request that has passed the filters."""
         if request.info.is_resource:
             return await self._resource(request)
         return await self.non_resource.handle(request)
 
-    async def _resource(self, request: Request) -> web.StreamResponse:
+    async def _resource(self, request: HTTPRequest) -> web.StreamResponse:
         info = request.info
         resource = self.registry.resource(info.group, info.version, info.resource)
         if resource is None:
@@ -85,7 +85,7 @@ class Router:
             raise MethodNotSupported.on_path()
         return await handle(request, scope)
 
-    async def _collection(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def _collection(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         info, definition = request.info, scope.resource.definition
         everywhere = definition.namespaced and not info.namespace
         if (
@@ -104,7 +104,7 @@ class Router:
             return await self._watch(request, scope)
         return await list_(request, scope, list_options(request.query))
 
-    async def _watch(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def _watch(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         definition = scope.resource.definition
         if "watch" not in definition.verbs:
             raise MethodNotSupported.of(definition.group_resource, "watch")
@@ -113,7 +113,7 @@ class Router:
         options = list_options(request.query)
         return await watch(request, scope, options, self.streams)
 
-    async def _subresource(self, request: Request, resource: Resource) -> web.StreamResponse:
+    async def _subresource(self, request: HTTPRequest, resource: Resource) -> web.StreamResponse:
         info, definition = request.info, resource.definition
         subresource = definition.subresource(info.subresource)
         own = self.subresources.get(info.subresource)
@@ -130,7 +130,7 @@ class Router:
         return await _WHOLE[info.verb](request, scope)
 
 
-def _check_scope(request: Request, resource: Resource) -> None:
+def _check_scope(request: HTTPRequest, resource: Resource) -> None:
     info, definition = request.info, resource.definition
     in_namespace = bool(info.namespace) and not (
         info.resource == "namespaces" and info.namespace == info.name

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from apiserver.endpoints import table
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import TABLE, Representation
-from apiserver.endpoints.request import Request
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
@@ -39,7 +39,7 @@ class FrameCache:
         self._single: dict[tuple[str, int, str], bytes] = {}
         self._kept = 0
 
-    def framer(self, request: Request, representation: Representation, watch: Watch) -> Framer:
+    def framer(self, request: HTTPRequest, representation: Representation, watch: Watch) -> Framer:
         """Return what frames the events of a watch."""
         if not representation.transform:
             return _PlainFramer(self, watch)

@@ -26,8 +26,8 @@ from aiohttp import HttpVersion11, web
 
 from apiserver.endpoints.errors import status_error
 from apiserver.endpoints.headers import add_common_headers
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import Representation
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.watch_frames import FrameCache, Framer, status_frame
 from apiserver.registry.turns import FEW, Turn, few_at_a_time
 from apiserver.registry.watch import Part, Watch
@@ -74,7 +74,7 @@ class WatchStreams:
             stream.end()
 
     async def send(
-        self, request: Request, representation: Representation, watch: Watch, seconds: int
+        self, request: HTTPRequest, representation: Representation, watch: Watch, seconds: int
     ) -> web.StreamResponse:
         """Stream events to the client until the time is up, it goes away or the server stops."""
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
@@ -251,7 +251,7 @@ class _WatchStream:
 class _Channel:
     """How frames get to a client: with back-pressure while it is told what was, at once later."""
 
-    async def open(self, request: Request) -> web.StreamResponse:
+    async def open(self, request: HTTPRequest) -> web.StreamResponse:
         """Begin the answer."""
         raise NotImplementedError
 
@@ -275,7 +275,7 @@ class _Channel:
 class _Chunks(_Channel):
     """A response in chunks, one JSON document a line. In HTTP/1.0 its end is the connection's."""
 
-    async def open(self, request: Request) -> web.StreamResponse:
+    async def open(self, request: HTTPRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         self._chunked = request.http.version >= HttpVersion11
         if self._chunked:
@@ -311,7 +311,7 @@ class _Chunks(_Channel):
 class _Socket(_Channel):
     """A WebSocket: one JSON document a text frame. What the client sends is not looked at."""
 
-    async def open(self, request: Request) -> web.StreamResponse:
+    async def open(self, request: HTTPRequest) -> web.StreamResponse:
         self._socket = web.WebSocketResponse(heartbeat=None)
         add_common_headers(request, self._socket)
         await self._socket.prepare(request.http)
@@ -352,5 +352,5 @@ class _Socket(_Channel):
             stream.cancel()
 
 
-def _is_upgrade(request: Request) -> bool:
+def _is_upgrade(request: HTTPRequest) -> bool:
     return "websocket" in request.header("Upgrade").lower()

@@ -238,7 +238,7 @@ class InternalError(StatusError):
         )
 
 
-class UnexplainedError(StatusError):
+class UnknownError(StatusError):
     """A failure that Kubernetes answers with 500 and no reason."""
 
     code, reason = 500, ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiserver.fieldmanager.errors import FieldManagerError
 from apiserver.machinery.documents import DocumentError, parse_yaml, yaml_duplicates
-from apiserver.machinery.errors import BadRequest, Conflict, UnexplainedError
+from apiserver.machinery.errors import BadRequest, Conflict, UnknownError
 from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.options import WriteOptions
@@ -92,11 +92,11 @@ def _merged(request: Request, existing: Object | None, applied: Object) -> Objec
     return read
 
 
-def _inconvertible(applied: Object, error: DecodeError) -> UnexplainedError:
+def _inconvertible(applied: Object, error: DecodeError) -> UnknownError:
     metadata = metadata_of(applied)
     group, version = parse_api_version(applied["apiVersion"])
     kind = f"{group}/{version}, Kind={applied['kind']}"
-    return UnexplainedError(
+    return UnknownError(
         f"failed to convert new object ({metadata.get('namespace') or ''}/"
         f"{metadata.get('name') or ''}; {kind}) to proper version: unable to convert "
         f"unstructured object to {kind}: error decoding from json: {error}"

@@ -13,7 +13,7 @@ from apiserver.machinery.errors import (
     StatusError,
     StorageReadError,
     Timeout,
-    UnexplainedError,
+    UnknownError,
 )
 from apiserver.machinery.gvk import GroupResource
 from apiserver.patch.errors import (
@@ -78,7 +78,7 @@ def status_of_patch(error: PatchError) -> StatusError:
         case TooManyOperations():
             return RequestEntityTooLarge(str(error))
         case _:
-            return UnexplainedError(str(error))
+            return UnknownError(str(error))
 
 
 def status_of_ownership(error: FieldManagerError) -> StatusError:
@@ -89,7 +89,7 @@ def status_of_ownership(error: FieldManagerError) -> StatusError:
         case MalformedApply():
             return BadRequest(str(error))
         case _:
-            return UnexplainedError(str(error))
+            return UnknownError(str(error))
 
 
 def future_revision(requested: int, current: int) -> Timeout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.machinery.errors import BadRequest, UnexplainedError
+from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.quoting import quote
 from apiserver.registry.converted import ObjectStore
 from apiserver.registry.errors import future_revision
@@ -27,7 +27,7 @@ def parse_precondition(text: str) -> int:
     """Read the resourceVersion in an object. A bad one is a 500, as Kubernetes has it."""
     problem = _problem(text)
     if problem:
-        raise UnexplainedError(problem)
+        raise UnknownError(problem)
     return int(text)
 
 
@@ -35,7 +35,7 @@ def parse_for_get(text: str) -> int:
     """Read the resourceVersion of a get or a watch. A bad one is a 500, as Kubernetes has it."""
     problem = _field_problem(text)
     if problem:
-        raise UnexplainedError(problem)
+        raise UnknownError(problem)
     return int(text)
 
 

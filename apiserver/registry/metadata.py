@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiserver.machinery.equality import deep_equal
-from apiserver.machinery.errors import BadRequest, UnexplainedError
+from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.times import now
 from apiserver.resources.strategy import Strategy
@@ -49,13 +49,13 @@ def check_namespace(document: Object, namespace: str) -> Object:
 
 
 def wiped(document: Object) -> Object:
-    """Return ``document`` without what only the system sets. Raises UnexplainedError.
+    """Return ``document`` without what only the system sets. Raises UnknownError.
 
     A resourceVersion makes no sense in what is to be created; one that is no number goes unseen.
     """
     metadata = document["metadata"]
     if metadata.get("resourceVersion", "0").lstrip("0").isdigit():
-        raise UnexplainedError("resourceVersion should not be set on objects to be created")
+        raise UnknownError("resourceVersion should not be set on objects to be created")
     return {
         **document,
         "metadata": {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS},

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
-from apiserver.controllers.controller_manager import build_controllers, running
+from apiserver.controllers.controller_manager import build_controllers, run_controllers
 from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
@@ -135,7 +135,7 @@ async def build_server(
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
             async with (
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
-                running(build_controllers(options.controllers, registry), ready),
+                run_controllers(build_controllers(options.controllers, registry), ready),
                 _background_tasks(raw, cache, options),
             ):
                 yield Server(registry, access, router, metrics, ready, stopping)

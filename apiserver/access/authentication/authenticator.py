@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
-from apiserver.access.authentication.groups import authenticated
+from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.x509 import Certificate, certificate_user
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
@@ -80,7 +80,7 @@ class RequestAuthenticator:
             for authenticator in self._tokens:
                 user = await authenticator.authenticate(token)
                 if user is not None:
-                    return authenticated(user)
+                    return with_authenticated_group(user)
             raise BadCredential(UNKNOWN_TOKEN)
         if self._anonymous:
             return ANONYMOUS
@@ -96,7 +96,7 @@ class RequestAuthenticator:
             found = await self._review(authenticator, token, wanted)
             if found is not None:
                 user, common = found
-                return authenticated(user), common
+                return with_authenticated_group(user), common
         raise BadCredential(UNKNOWN_TOKEN)
 
     async def _review(
@@ -115,7 +115,7 @@ class RequestAuthenticator:
 @lru_cache(maxsize=256)
 def _certified(certificate: Certificate) -> UserInfo | None:
     user = certificate_user(certificate)
-    return None if user is None else authenticated(user)
+    return None if user is None else with_authenticated_group(user)
 
 
 def bearer_token(authorization: str) -> str:

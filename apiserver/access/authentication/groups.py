@@ -7,7 +7,7 @@ from dataclasses import replace
 from apiserver.machinery.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 
 
-def authenticated(user: UserInfo) -> UserInfo:
+def with_authenticated_group(user: UserInfo) -> UserInfo:
     """Return ``user`` as a member of the group of all who are known."""
     known = AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups
     if known or user.name == ANONYMOUS.name:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from apiserver.access.authentication.groups import authenticated
+from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.machinery.users import UserInfo
 
 log = logging.getLogger(__name__)
@@ -57,5 +57,5 @@ def parse_token_rows(lines: Iterable[str]) -> dict[str, UserInfo]:
             continue
         groups = rest[0] if rest else ""
         user = UserInfo(name, uid=uid, groups=tuple(groups.split(",")) if groups else ())
-        users[token] = authenticated(user)
+        users[token] = with_authenticated_group(user)
     return users

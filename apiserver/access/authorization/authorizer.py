@@ -36,21 +36,21 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AuthorizationDecision:
     """A verdict and why."""
 
     verdict: Verdict
     reason: str = ""
 
 
-ALLOWED: Final = Decision(Verdict.ALLOW)
-NO_OPINION: Final = Decision(Verdict.NO_OPINION)
+ALLOWED: Final = AuthorizationDecision(Verdict.ALLOW)
+NO_OPINION: Final = AuthorizationDecision(Verdict.NO_OPINION)
 
 
 class Authorizer(Protocol):
     """Decides whether a request may go on."""
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Return the decision on one request."""
         ...
 

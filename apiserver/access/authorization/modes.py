@@ -9,8 +9,8 @@ from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     AuthorizationAttributes,
+    AuthorizationDecision,
     Authorizer,
-    Decision,
     Verdict,
 )
 from apiserver.access.authorization.resolved_rules import EVERYTHING, NonResourceRule, Rules
@@ -26,13 +26,13 @@ NODE: Final = "Node"
 
 # What the role system:public-info-viewer grants to everybody, known or not.
 _PUBLIC_PATHS: Final = frozenset(["/healthz", "/livez", "/readyz", "/version", "/version/"])
-_FORBIDDEN: Final = Decision(Verdict.NO_OPINION, "Everything is forbidden.")
+_FORBIDDEN: Final = AuthorizationDecision(Verdict.NO_OPINION, "Everything is forbidden.")
 
 
 class AlwaysAllow:
     """Lets everybody do everything."""
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Allow."""
         return ALLOWED
 
@@ -44,7 +44,7 @@ class AlwaysAllow:
 class AlwaysDeny:
     """Lets nobody do anything."""
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Have no opinion, and a reason."""
         return _FORBIDDEN
 
@@ -52,7 +52,7 @@ class AlwaysDeny:
 class PublicPaths:
     """Lets everybody read whether the server is well and which version it is, and nothing else."""
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Allow a GET of a public path."""
         if attributes.is_resource_request or attributes.verb != "get":
             return NO_OPINION

@@ -8,8 +8,8 @@ from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     AuthorizationAttributes,
+    AuthorizationDecision,
     Authorizer,
-    Decision,
     Verdict,
 )
 from apiserver.access.authorization.resolved_rules import RuleResolver, Rules, merge_rules
@@ -22,7 +22,7 @@ class UnionAuthorizer:
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = authorizers
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Return the first allow or deny; else no opinion, with the reasons of all."""
         if MASTERS in attributes.user.groups:
             return ALLOWED
@@ -33,7 +33,9 @@ class UnionAuthorizer:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)
-        return Decision(Verdict.NO_OPINION, "\n".join(reasons)) if reasons else NO_OPINION
+        return (
+            AuthorizationDecision(Verdict.NO_OPINION, "\n".join(reasons)) if reasons else NO_OPINION
+        )
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
         """Return the rules of all who can tell theirs."""

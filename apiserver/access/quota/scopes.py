@@ -15,7 +15,7 @@ from apiserver.machinery.objects import Object
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
+class ScopeRequirement:
     """One scope, and which values of what it looks at are within it."""
 
     scope: str
@@ -35,31 +35,31 @@ class Requirement:
                 return bool(value)
 
 
-def requirements_of(quota: Object) -> list[Requirement]:
+def requirements_of(quota: Object) -> list[ScopeRequirement]:
     """Return the scopes of a quota."""
     spec = quota.get("spec") or {}
     selector = (spec.get("scopeSelector") or {}).get("matchExpressions") or ()
     return [
-        *(Requirement(scope) for scope in spec.get("scopes") or ()),
+        *(ScopeRequirement(scope) for scope in spec.get("scopes") or ()),
         *(
-            Requirement(each["scopeName"], each["operator"], tuple(each.get("values") or ()))
+            ScopeRequirement(each["scopeName"], each["operator"], tuple(each.get("values") or ()))
             for each in selector
         ),
     ]
 
 
-def never(_requirement: Requirement, _document: Object) -> bool:
+def never_in_scope(_requirement: ScopeRequirement, _document: Object) -> bool:
     """Say that an object is within no scope, for kinds that scopes make no sense of."""
     return False
 
 
-def pod_in_scope(requirement: Requirement, pod: Object) -> bool:
+def pod_in_scope(requirement: ScopeRequirement, pod: Object) -> bool:
     """Tell whether a Pod is within a scope."""
     rule = _OF_PODS.get(requirement.scope)
     return rule is not None and rule(requirement, pod)
 
 
-def claim_in_scope(requirement: Requirement, claim: Object) -> bool:
+def claim_in_scope(requirement: ScopeRequirement, claim: Object) -> bool:
     """Tell whether a claim is within a scope; it has a class until it has changed to another."""
     if requirement.scope != "VolumeAttributesClass":
         return False
@@ -112,7 +112,7 @@ def _terms(affinity: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
         yield weighted.get("podAffinityTerm") or {}
 
 
-_OF_PODS: Final[Mapping[str, Callable[[Requirement, Object], bool]]] = {
+_OF_PODS: Final[Mapping[str, Callable[[ScopeRequirement, Object], bool]]] = {
     "Terminating": lambda _, pod: _is_terminating(pod),
     "NotTerminating": lambda _, pod: not _is_terminating(pod),
     "BestEffort": lambda _, pod: is_best_effort(pod),

@@ -19,7 +19,12 @@ from apiserver.access.quota.resource_lists import (
     pod_limits,
     pod_requests,
 )
-from apiserver.access.quota.scopes import Requirement, claim_in_scope, never, pod_in_scope
+from apiserver.access.quota.scopes import (
+    ScopeRequirement,
+    claim_in_scope,
+    never_in_scope,
+    pod_in_scope,
+)
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.quantity import canonical
@@ -82,7 +87,7 @@ class Evaluator:
     resource: GroupResource
     counts: Callable[[str], bool]
     usage: Callable[[Object, float], dict[str, str]]
-    in_scope: Callable[[Requirement, Object], bool] = never
+    in_scope: Callable[[ScopeRequirement, Object], bool] = never_in_scope
     missing: Callable[[Sequence[str], Object], Mapping[str, Sequence[str]]] = _nothing
     plain: bool = False
 

@@ -136,7 +136,7 @@ def is_complete(claims: Claims) -> bool:
     )
 
 
-def check(claims: Claims, token: str, reader: Reader, now: float) -> None:
+def check_claims(claims: Claims, token: str, reader: Reader, now: float) -> None:
     """Raise BadCredential unless what a token says is so at this moment."""
     if claims["iss"] == LEGACY_ISSUER:
         _check_legacy(claims, token, reader, now)

@@ -22,7 +22,7 @@ from apiserver.access.serviceaccounts.claims import (
     BoundObjects,
     Claims,
     TokenLifetime,
-    check,
+    check_claims,
     claims_of,
     is_complete,
     user_of,
@@ -135,10 +135,10 @@ class ServiceAccountTokens:
     async def _check(self, claims: Claims, token: str) -> None:
         now = self._clock.time()
         try:
-            check(claims, token, self._reader, now)
+            check_claims(claims, token, self._reader, now)
         except BadCredential:
             await self._refresh()
-            check(claims, token, self._reader, now)
+            check_claims(claims, token, self._reader, now)
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
         if len(self._known) >= _REMEMBERED:

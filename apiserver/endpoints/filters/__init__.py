@@ -24,8 +24,8 @@ from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight
 from apiserver.endpoints.filters.recovery import with_recovery
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_deadline
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
+from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.request import Handler
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from apiserver.access.authentication.authenticator import (
     RequestAuthenticator,
     has_extra_space,
 )
-from apiserver.endpoints.connection import Connection
-from apiserver.endpoints.request import Handler, Request
+from apiserver.endpoints.http_connection import HTTPConnection
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.errors import Unauthorized
 
 _AUTHORIZATION: Final = istr("Authorization")
@@ -26,10 +26,10 @@ _EXTRA_SPACE: Final = (
 def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -> Handler:
     """Return ``handler`` behind authentication."""
 
-    async def authenticated(request: Request) -> web.StreamResponse:
+    async def authenticated(request: HTTPRequest) -> web.StreamResponse:
         http = request.http
         authorization = http.headers.get(_AUTHORIZATION, "")
-        certificate = cast("Connection", http.protocol).certificate
+        certificate = cast("HTTPConnection", http.protocol).certificate
         if authorization and has_extra_space(authorization):
             request.warnings.append(_EXTRA_SPACE)
         try:

@@ -13,7 +13,7 @@ from apiserver.access.authorization.authorizer import (
     forbidden_message,
 )
 from apiserver.endpoints.errors import error_response
-from apiserver.endpoints.request import Handler, Request
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.fieldselectors import parse_field_selector
 from apiserver.machinery.gvk import GroupResource
@@ -26,7 +26,7 @@ _COLLECTION_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
 def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     """Return ``handler`` behind authorization."""
 
-    async def authorized(request: Request) -> web.StreamResponse:
+    async def authorized(request: HTTPRequest) -> web.StreamResponse:
         attributes = attributes_of(request)
         decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
@@ -36,7 +36,7 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     return authorized
 
 
-def attributes_of(request: Request) -> AuthorizationAttributes:
+def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
     """Return what is asked of the authorizer."""
     info = request.info
     return AuthorizationAttributes(
@@ -53,7 +53,7 @@ def attributes_of(request: Request) -> AuthorizationAttributes:
     )
 
 
-def _selected_name(request: Request) -> str:
+def _selected_name(request: HTTPRequest) -> str:
     # Whoever may read one object by its name may also list and watch just that one.
     if "fieldSelector" not in request.query or request.verb not in _COLLECTION_VERBS:
         return ""
@@ -66,7 +66,7 @@ def _selected_name(request: Request) -> str:
 
 
 def _refusal(
-    request: Request, attributes: AuthorizationAttributes, reason: str
+    request: HTTPRequest, attributes: AuthorizationAttributes, reason: str
 ) -> web.StreamResponse:
     why = forbidden_message(attributes, reason)
     resource = GroupResource(attributes.group, attributes.resource)

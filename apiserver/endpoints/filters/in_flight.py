@@ -6,7 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from apiserver.endpoints.request import Handler, Request
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.users import MASTERS
 
 MAX_READS: Final = 400
@@ -28,7 +28,7 @@ class InFlightLimits:
 def with_in_flight_limits(handler: Handler, limits: InFlightLimits) -> Handler:
     """Return ``handler`` with no more than so many requests in it."""
 
-    async def limited(request: Request) -> web.StreamResponse:
+    async def limited(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:
             return await handler(request)
         if request.verb in _READS:
@@ -50,7 +50,7 @@ def with_in_flight_limits(handler: Handler, limits: InFlightLimits) -> Handler:
     return limited
 
 
-def _is_bound(request: Request) -> bool:
+def _is_bound(request: HTTPRequest) -> bool:
     return MASTERS not in request.user.groups
 
 

@@ -6,13 +6,13 @@ from aiohttp import web
 
 from apiserver.endpoints.errors import error_response, status_error
 from apiserver.endpoints.headers import add_common_headers
-from apiserver.endpoints.request import Handler, Request
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 
 
 def with_recovery(handler: Handler) -> Handler:
     """Return ``handler`` with its errors answered. The last place where one can be caught."""
 
-    async def recovered(request: Request) -> web.StreamResponse:
+    async def recovered(request: HTTPRequest) -> web.StreamResponse:
         try:
             response = await handler(request)
         except Exception as error:

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from aiohttp import web
 
-from apiserver.endpoints.request import Handler, Request
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.machinery.errors import BadRequest, Timeout
@@ -72,7 +72,7 @@ class RequestDeadlines:
         self.writes = DeadlineQueue(min(longest, WRITE_SECONDS))
         self._requested: dict[float, DeadlineQueue] = {}
 
-    def queue(self, request: Request) -> DeadlineQueue:
+    def queue(self, request: HTTPRequest) -> DeadlineQueue:
         """Return where a request stands in line. Raises BadRequest."""
         usual = self.writes if request.verb in _WRITES else self.reads
         if "timeout" not in request.query:
@@ -91,7 +91,7 @@ class RequestDeadlines:
 def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
     """Return ``handler`` with its time bounded, but for watches and the like."""
 
-    async def bounded(request: Request) -> web.StreamResponse:
+    async def bounded(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:
             return await handler(request)
         queue = deadlines.queue(request)
@@ -115,7 +115,7 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
     return bounded
 
 
-def requested_seconds(request: Request, longest: float) -> float:
+def requested_seconds(request: HTTPRequest, longest: float) -> float:
     """Return how long a request says that it may take, at most ``longest``. Raises BadRequest."""
     text = request.query["timeout"][0]
     if not text:
@@ -127,7 +127,7 @@ def requested_seconds(request: Request, longest: float) -> float:
     return min(seconds, longest) if seconds > 0 else longest
 
 
-def _timed_out(request: Request) -> web.StreamResponse:
+def _timed_out(request: HTTPRequest) -> web.StreamResponse:
     if request.verb in _WRITES:
         raise Timeout(
             "request did not complete within requested timeout - context deadline exceeded", {}

@@ -7,8 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.endpoints.metrics import Labels, Metrics
-from apiserver.endpoints.request import Handler, Request
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 _VERBS: Final = frozenset(
@@ -22,7 +22,7 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
     """Return ``handler`` with its requests counted; watches are counted and not timed."""
     in_flight, clock = metrics.in_flight, time.perf_counter
 
-    async def metered(request: Request) -> web.StreamResponse:
+    async def metered(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:
             response = await handler(request)
             labels = _labels(request, response.status)
@@ -42,7 +42,7 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
     return metered
 
 
-def _labels(request: Request, status: int) -> Labels:
+def _labels(request: HTTPRequest, status: int) -> Labels:
     info, verb = request.info, request.verb
     if verb not in _VERBS:
         verb = "other"

@@ -11,6 +11,7 @@ from aiohttp import ClientResponse, web
 from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
 from apiserver.endpoints.filters.authorization import attributes_of
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.proxy import (
     Unreachable,
     backend_headers,
@@ -20,7 +21,6 @@ from apiserver.endpoints.proxy import (
     tunnel,
     wants_upgrade,
 )
-from apiserver.endpoints.request import Request
 from apiserver.machinery.errors import (
     BadRequest,
     Forbidden,
@@ -28,7 +28,7 @@ from apiserver.machinery.errors import (
     NotFound,
     ServiceUnavailable,
     StatusError,
-    UnexplainedError,
+    UnknownError,
 )
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
@@ -50,7 +50,7 @@ class ConnectHandlers:
     registry: Registry
     authorizer: Authorizer
 
-    async def log(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def log(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Answer with the log of a container; nothing, while its Pod is nowhere."""
         options = log_options(request.info.name, request.query)
         pod = await _pod(request, scope)
@@ -67,9 +67,9 @@ class ConnectHandlers:
                     raise await _kubelet_refusal(answer, request.info.name)
                 return await forward_response(request, answer, [("Content-Type", "text/plain")])
         except Unreachable as error:
-            raise UnexplainedError(f'Get "{location.url}": {error}') from error
+            raise UnknownError(f'Get "{location.url}": {error}') from error
 
-    async def exec_(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def exec_(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Run a command in a container."""
         query = _streams(request)
         command = request.query.get("command")
@@ -77,17 +77,17 @@ class ConnectHandlers:
             query["command"] = list(command)
         return await self._stream(request, scope, "exec", query)
 
-    async def attach(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def attach(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Connect to what runs in a container."""
         return await self._stream(request, scope, "attach", _streams(request))
 
-    async def portforward(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def portforward(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Connect to ports of a Pod."""
         ports = first(request.query, "ports")
         query = {"port": ports} if ports else {}
         return await self._stream(request, scope, "portForward", query)
 
-    async def proxy(self, request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def proxy(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Pass a request on to a Pod, a node, or a Pod behind a Service."""
         if request.query.get("dryRun"):
             raise BadRequest("dryRun is not supported")
@@ -108,7 +108,7 @@ class ConnectHandlers:
         except Unreachable as error:
             raise ServiceUnavailable(f"error trying to reach service: {error}") from error
 
-    async def _proxied(self, request: Request, scope: RequestScope) -> Location:
+    async def _proxied(self, request: HTTPRequest, scope: RequestScope) -> Location:
         info, resource = request.info, scope.resource
         locations = Locations(self.registry)
         match resource.definition.resource:
@@ -120,7 +120,7 @@ class ConnectHandlers:
                 return await locations.node(resource, info.name)
 
     async def _stream(
-        self, request: Request, scope: RequestScope, call: str, query: dict[str, Any]
+        self, request: HTTPRequest, scope: RequestScope, call: str, query: dict[str, Any]
     ) -> web.StreamResponse:
         if wants_upgrade(request) and request.method == "GET":
             await self._may_create(request)
@@ -137,9 +137,9 @@ class ConnectHandlers:
         try:
             return await tunnel(request, location)
         except Unreachable as error:
-            raise UnexplainedError(f"error dialing backend: {error}") from error
+            raise UnknownError(f"error dialing backend: {error}") from error
 
-    async def _may_create(self, request: Request) -> None:
+    async def _may_create(self, request: HTTPRequest) -> None:
         # A browser's WebSocket is always a GET, and may do no more than a POST.
         attributes = attributes_of(request)
         attributes.verb = "create"
@@ -150,12 +150,12 @@ class ConnectHandlers:
             raise Forbidden.of(resource, attributes.name, why)
 
 
-async def _pod(request: Request, scope: RequestScope) -> Object:
+async def _pod(request: HTTPRequest, scope: RequestScope) -> Object:
     info = request.info
     return (await get_object(scope.resource, info.namespace, info.name)).object
 
 
-def _streams(request: Request) -> dict[str, Any]:
+def _streams(request: HTTPRequest) -> dict[str, Any]:
     query = request.query
     return {
         asked: "1"
@@ -181,7 +181,7 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
             return InternalError(text)
 
 
-def _rest(request: Request) -> tuple[str, str]:
+def _rest(request: HTTPRequest) -> tuple[str, str]:
     """Return the path behind ``proxy`` and the query, as the client wrote them."""
     path, _, query = request.http.raw_path.partition("?")
     depth = 8 if request.info.namespace else 6
@@ -189,14 +189,14 @@ def _rest(request: Request) -> tuple[str, str]:
     return ("/" + parts[depth] if len(parts) > depth else ""), query
 
 
-def _with_slash(request: Request, query: str) -> web.StreamResponse:
+def _with_slash(request: HTTPRequest, query: str) -> web.StreamResponse:
     path = request.http.raw_path.partition("?")[0]
     location = f"{path}/?{query}" if query else f"{path}/"
     return web.Response(status=301, headers={"Location": location})
 
 
 def _relocated(
-    request: Request, location: Location, answer: ClientResponse
+    request: HTTPRequest, location: Location, answer: ClientResponse
 ) -> list[tuple[str, str]]:
     """Return the headers of an answer; where it sends the client elsewhere, through here."""
     headers = response_headers(answer)

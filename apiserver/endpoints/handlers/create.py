@@ -7,14 +7,14 @@ from aiohttp import web
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import write_options
 from apiserver.registry.create import create_object
 
 
-async def create(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def create(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Create the object in the body."""
     representation = negotiate(request.header("Accept"))
     media_type = content_type(request.header("Content-Type"))

@@ -9,14 +9,14 @@ from aiohttp import web
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_document, send_unstored
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import write_options
 from apiserver.registry.subresources.submission import Submission
 
-ResourceHandler = Callable[[Request, RequestScope], Awaitable[web.StreamResponse]]
+ResourceHandler = Callable[[HTTPRequest, RequestScope], Awaitable[web.StreamResponse]]
 #: Does what a submission asks for; returns what is answered.
 Operation = Callable[[Submission, Object], Awaitable[Object]]
 
@@ -24,7 +24,7 @@ Operation = Callable[[Submission, Object], Awaitable[Object]]
 def create_virtual(act: Operation) -> ResourceHandler:
     """Return the handler of requests that ``act`` carries out."""
 
-    async def submit(request: Request, scope: RequestScope) -> web.StreamResponse:
+    async def submit(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         representation = negotiate(request.header("Accept"))
         media_type = content_type(request.header("Content-Type"))
         data = await read_body(request.http)

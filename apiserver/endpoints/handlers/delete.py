@@ -7,8 +7,8 @@ from aiohttp import web
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.delete_options import decode_delete_options
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_document, send_list, send_object
 from apiserver.machinery import status
 from apiserver.machinery.errors import object_details
@@ -18,7 +18,7 @@ from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 
 
-async def delete(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def delete(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Delete an object."""
     representation = negotiate(request.header("Accept"))
     options = await _options(request)
@@ -34,7 +34,7 @@ async def delete(request: Request, scope: RequestScope) -> web.StreamResponse:
     return send_document(request, representation, status.success(details))
 
 
-async def deletecollection(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def deletecollection(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Delete every object that a list would return."""
     representation = negotiate(request.header("Accept"))
     selected = list_options(request.query)
@@ -50,7 +50,7 @@ def _warn(scope: RequestScope, context: RequestContext, options: DeleteOptions) 
         context.warn(text)
 
 
-async def _options(request: Request) -> DeleteOptions:
+async def _options(request: HTTPRequest) -> DeleteOptions:
     data = await read_body(request.http)
     if not data:
         return delete_options(request.query)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from apiserver.endpoints.body import decode_object, strict_decoding_error
 from apiserver.endpoints.handlers.request_scope import RequestScope
-from apiserver.endpoints.request import Request
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 
 
 def read_object(
-    request: Request, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
+    request: HTTPRequest, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
     """Return the object. Unknown and duplicate fields are ignored, warned of or refused."""
     decoded = decode_object(data, media_type, scope.kind)

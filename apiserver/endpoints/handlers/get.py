@@ -5,15 +5,15 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.get import get_object
 
 
-async def get(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def get(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Answer with one object."""
     representation = negotiate(request.header("Accept"))
     query = request.query

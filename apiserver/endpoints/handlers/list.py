@@ -5,14 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_list
 from apiserver.machinery.options import ListOptions
 from apiserver.registry.list import list_objects
 
 
-async def list_(request: Request, scope: RequestScope, options: ListOptions) -> web.StreamResponse:
+async def list_(
+    request: HTTPRequest, scope: RequestScope, options: ListOptions
+) -> web.StreamResponse:
     """Answer with the objects of a collection, or a page of them."""
     representation = negotiate(request.header("Accept"))
     context = scope.context(request)

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import negotiate, patch_type
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import patch_options
 from apiserver.registry.patch import APPLY, Patch, patch_object
 
 
-async def patch(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Change an object as the patch in the body says; an apply may create it."""
     media_type = patch_type(request.header("Content-Type"))
     representation = negotiate(request.header("Accept"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.endpoints.request import Request
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
@@ -25,7 +25,7 @@ class RequestScope:
             return self.subresource.kind
         return self.resource.definition.gvk
 
-    def context(self, request: Request) -> RequestContext:
+    def context(self, request: HTTPRequest) -> RequestContext:
         """Return the registry's view of a request."""
         info = request.info
         return RequestContext(

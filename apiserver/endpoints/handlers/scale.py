@@ -7,8 +7,8 @@ from aiohttp import web
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import content_type, negotiate, patch_type
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_unstored
 from apiserver.machinery.options import first, patch_options, write_options
 from apiserver.registry.patch import APPLY, Patch
@@ -16,7 +16,7 @@ from apiserver.registry.subresources.scale import get_scale, patch_scale, update
 from apiserver.resources.scaling import SCALE_PRINTER
 
 
-async def scale(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Answer with the Scale of an object, as it is or as the request makes it."""
     context, resource = scope.context(request), scope.resource
     if request.info.verb == "get":

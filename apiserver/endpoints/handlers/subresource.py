@@ -17,8 +17,8 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
-from apiserver.registry.reviews.access import AccessReviews
-from apiserver.registry.reviews.identity import TokenReviews, review_self
+from apiserver.registry.reviews.access_reviews import AccessReviews
+from apiserver.registry.reviews.authentication_reviews import TokenReviews, review_self
 from apiserver.registry.subresources.binding import bind_pod
 from apiserver.registry.subresources.eviction import evict_pod
 from apiserver.registry.subresources.submission import Submission

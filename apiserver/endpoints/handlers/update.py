@@ -7,14 +7,14 @@ from aiohttp import web
 from apiserver.endpoints.body import read_body
 from apiserver.endpoints.handlers.field_validation import read_object
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import content_type, negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.response_writers import send_object
 from apiserver.machinery.options import write_options
 from apiserver.registry.update import update_object
 
 
-async def update(request: Request, scope: RequestScope) -> web.StreamResponse:
+async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Replace an object, or its status, by the one in the body."""
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from aiohttp import web
 
 from apiserver.endpoints.handlers.request_scope import RequestScope
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import negotiate
-from apiserver.endpoints.request import Request
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector, FieldTerm
@@ -17,7 +17,7 @@ from apiserver.registry.watch import watch_objects
 
 
 async def watch(
-    request: Request, scope: RequestScope, options: ListOptions, streams: WatchStreams
+    request: HTTPRequest, scope: RequestScope, options: ListOptions, streams: WatchStreams
 ) -> web.StreamResponse:
     """Stream what happens in a collection, or to one object."""
     representation = negotiate(request.header("Accept"), stream=True)

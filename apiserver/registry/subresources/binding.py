@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from apiserver.machinery import status
-from apiserver.machinery.errors import BadRequest, Conflict, UnexplainedError
+from apiserver.machinery.errors import BadRequest, Conflict, UnknownError
 from apiserver.machinery.fielderrors import FieldError, aggregate, not_supported, required
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, name_of, with_metadata
@@ -31,7 +31,7 @@ async def bind_pod(pods: Resource, submission: Submission, binding: Object) -> O
     errors = _validate(binding)
     if errors:
         # As upstream has it: these are not put into a Status of their own.
-        raise UnexplainedError(aggregate(errors))
+        raise UnknownError(aggregate(errors))
     await submission.validated(binding)
     context = replace(submission.context, name=name)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from apiserver.machinery import status
-from apiserver.machinery.errors import BadRequest, Conflict, Timeout, UnexplainedError
+from apiserver.machinery.errors import BadRequest, Conflict, Timeout, UnknownError
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, delete_options_of
 from apiserver.machinery.quoting import quote
@@ -63,7 +63,7 @@ def _delete_options(eviction: Object, options: WriteOptions) -> DeleteOptions:
     given = eviction.get("deleteOptions") or {}
     if options.dry_run and len(given.get("dryRun") or ()) > 1:
         shown = " ".join(given["dryRun"])
-        raise UnexplainedError(
+        raise UnknownError(
             f"Non-matching dry-run options in request and content: [All] and [{shown}]"
         )
     read = delete_options_of(given)

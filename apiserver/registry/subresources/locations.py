@@ -20,7 +20,7 @@ from apiserver.machinery.errors import (
     BadRequest,
     NotFound,
     ServiceUnavailable,
-    UnexplainedError,
+    UnknownError,
 )
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
@@ -135,7 +135,7 @@ class Locations:
 def kubelet_address(node: Object) -> tuple[str, int]:
     """Return where the kubelet of a node listens.
 
-    Raises UnexplainedError for a node that has no address.
+    Raises UnknownError for a node that has no address.
     """
     status = node.get("status") or {}
     endpoints = status.get("daemonEndpoints") or {}
@@ -146,7 +146,7 @@ def kubelet_address(node: Object) -> tuple[str, int]:
             if address["type"] == type_:
                 return address["address"], port
     shown = " ".join(f"{{{each['type']} {each['address']}}}" for each in addresses)
-    raise UnexplainedError(f"no preferred addresses found; known addresses: [{shown}]")
+    raise UnknownError(f"no preferred addresses found; known addresses: [{shown}]")
 
 
 def chosen_container(pod: Object, container: str) -> str:

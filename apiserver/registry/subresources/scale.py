@@ -19,7 +19,7 @@ from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFie
 from apiserver.fieldmanager.fieldset import Path
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
-from apiserver.machinery.errors import Conflict, Invalid, NotFound, StatusError, UnexplainedError
+from apiserver.machinery.errors import Conflict, Invalid, NotFound, StatusError, UnknownError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
@@ -135,7 +135,7 @@ class _Scaling:
         except FieldManagerError as error:
             raise status_of_ownership(error) from error
         except DecodeError as error:
-            raise UnexplainedError(str(error)) from error
+            raise UnknownError(str(error)) from error
         return {"kind": SCALE.kind, "apiVersion": SCALE.api_version, **canonical.object}
 
     async def write(self, wanted: Wanted) -> Object:

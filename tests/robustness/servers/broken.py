@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from apiserver.endpoints import connection
+from apiserver.endpoints import http_connection
 from apiserver.endpoints.metrics import Metrics
 from apiserver.registry import list as listing
 from apiserver.registry import write as writing
@@ -161,7 +161,7 @@ def hears_nothing() -> None:
 
 def has_little_patience() -> None:
     """Wait a second where a minute or more is right. This breaks nothing but tests that wait."""
-    connection.IDLE_SECONDS = connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
+    http_connection.IDLE_SECONDS = http_connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
 
 
 def tells_its_longest_turn() -> None:

@@ -13,7 +13,7 @@ from apiserver.access.authentication.authenticator import (
     bearer_token,
     has_extra_space,
 )
-from apiserver.access.authentication.groups import authenticated
+from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.token_file import (
     StaticTokens,
     TokenFileError,
@@ -112,11 +112,11 @@ def test_a_certificate_names_the_user_its_groups_and_its_uid() -> None:
 def test_everybody_who_is_known_is_authenticated(
     groups: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
-    assert authenticated(UserInfo("a", groups=groups)).groups == expected
+    assert with_authenticated_group(UserInfo("a", groups=groups)).groups == expected
 
 
 def test_the_anonymous_user_is_not() -> None:
-    assert AUTHENTICATED not in authenticated(UserInfo(ANONYMOUS.name)).groups
+    assert AUTHENTICATED not in with_authenticated_group(UserInfo(ANONYMOUS.name)).groups
 
 
 def test_of_rows_with_the_same_token_the_last_one_counts() -> None:

@@ -8,7 +8,7 @@ from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     AuthorizationAttributes,
-    Decision,
+    AuthorizationDecision,
     Verdict,
     forbidden_message,
 )
@@ -33,11 +33,11 @@ def pods(user: UserInfo, verb: str = "get", **more: str) -> AuthorizationAttribu
 class Says:
     """An authorizer with one answer."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: AuthorizationDecision) -> None:
         self.decision = decision
         self.asked = 0
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         self.asked += 1
         return self.decision
 
@@ -76,14 +76,16 @@ async def test_the_node_mode_adds_nothing() -> None:
 
 
 async def test_the_first_who_decides_ends_the_question() -> None:
-    first, last = Says(Decision(Verdict.DENY, "no")), Says(ALLOWED)
+    first, last = Says(AuthorizationDecision(Verdict.DENY, "no")), Says(ALLOWED)
     decision = await UnionAuthorizer([Says(NO_OPINION), first, last]).authorize(pods(VIEWER))
     assert (decision.verdict, decision.reason) == (Verdict.DENY, "no")
     assert last.asked == 0
 
 
 async def test_the_reasons_of_all_who_have_no_opinion_are_told() -> None:
-    authorizers = [Says(Decision(Verdict.NO_OPINION, text)) for text in ("one", "", "two")]
+    authorizers = [
+        Says(AuthorizationDecision(Verdict.NO_OPINION, text)) for text in ("one", "", "two")
+    ]
     decision = await UnionAuthorizer(authorizers).authorize(pods(VIEWER))
     assert decision.reason == "one\ntwo"
 

@@ -7,7 +7,11 @@ import logging
 
 import pytest
 
-from apiserver.controllers.controller_manager import build_controllers, running, selected
+from apiserver.controllers.controller_manager import (
+    build_controllers,
+    run_controllers,
+    selected_controllers,
+)
 from tests.unit.cluster import registry_in_memory
 
 KNOWN = ["a", "b", "c"]
@@ -28,19 +32,19 @@ KNOWN = ["a", "b", "c"]
     ],
 )
 def test_names_choose_controllers(given: list[str], expected: list[str]) -> None:
-    assert selected(given, KNOWN) == expected
+    assert selected_controllers(given, KNOWN) == expected
 
 
 def test_a_name_that_is_none_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert selected(["*", "-nobody"], KNOWN) == KNOWN
+        assert selected_controllers(["*", "-nobody"], KNOWN) == KNOWN
     assert "nobody" in caplog.text
 
 
 async def test_controllers_begin_when_the_server_is_ready_and_end_with_it() -> None:
     async with registry_in_memory() as registry:
         ready = asyncio.Event()
-        async with running(build_controllers(["*"], registry), ready):
+        async with run_controllers(build_controllers(["*"], registry), ready):
             await asyncio.sleep(0)
             assert registry.store.watchers == 0
             ready.set()

@@ -190,7 +190,7 @@ async def test_a_failure_is_written_down_and_holds_the_namespace(
 
 
 @pytest.fixture
-async def running(
+async def run_controllers(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Callable[[], None]]:
     """Two servers run the controller, as soon as they are told to."""
@@ -227,19 +227,19 @@ async def until(client: Client, resource: GroupVersionResource, name: str) -> No
 
 
 async def test_what_ended_before_the_start_is_found(
-    client: Client, registry: Registry, running: Callable[[], None]
+    client: Client, registry: Registry, run_controllers: Callable[[], None]
 ) -> None:
     await create(registry, CONFIG_MAPS, named("a", "n"))
     await end(client)
     gone = asyncio.create_task(until_gone(client))
-    running()
+    run_controllers()
     await gone
 
 
 async def test_a_namespace_goes_when_the_last_object_is_let_go(
-    client: Client, registry: Registry, running: Callable[[], None]
+    client: Client, registry: Registry, run_controllers: Callable[[], None]
 ) -> None:
-    running()
+    run_controllers()
     for name in ("a", "b"):
         await create(registry, CONFIG_MAPS, named(name, "n", finalizers=HELD))
     gone = asyncio.create_task(until_gone(client))
@@ -253,9 +253,9 @@ async def test_a_namespace_goes_when_the_last_object_is_let_go(
 
 
 async def test_a_namespace_of_the_same_name_is_a_new_one(
-    client: Client, registry: Registry, running: Callable[[], None]
+    client: Client, registry: Registry, run_controllers: Callable[[], None]
 ) -> None:
-    running()
+    run_controllers()
     before = await client.get(NAMESPACES, "", "n")
     gone = asyncio.create_task(until_gone(client))
     await end(client)

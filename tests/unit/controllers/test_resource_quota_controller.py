@@ -218,7 +218,7 @@ async def test_a_charge_that_comes_during_the_count_is_not_lost(
 
 
 @pytest.fixture
-async def running(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def run_controllers(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Two servers run the controller, and need not wait long."""
     monkeypatch.setattr(resource_quota_controller, "SETTLING_SECONDS", 0.01)
     monkeypatch.setattr(resource_quota_controller, "RECHECK_SECONDS", 0.02)
@@ -247,7 +247,7 @@ async def watched(registry: Registry, watches: int) -> None:
             await asyncio.sleep(0)
 
 
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("run_controllers")
 async def test_what_frees_is_noticed(client: Client, registry: Registry) -> None:
     for name in ("a", "b", "c"):
         await create(registry, PODS, pod(name, "n"))
@@ -260,7 +260,7 @@ async def test_what_frees_is_noticed(client: Client, registry: Registry) -> None
     await until(client, lambda status: status.get("used") == {"pods": "1"})
 
 
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("run_controllers")
 async def test_a_quota_that_changes_is_counted_anew(client: Client, registry: Registry) -> None:
     await limit(registry, hard={"pods": "9"})
     await until(client, lambda status: status.get("used") == {"pods": "0"})
@@ -269,7 +269,7 @@ async def test_a_quota_that_changes_is_counted_anew(client: Client, registry: Re
     await until(client, lambda status: status == {"hard": hard, "used": {"configmaps": "0"}})
 
 
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("run_controllers")
 async def test_what_was_charged_for_nothing_is_given_back(
     client: Client, registry: Registry
 ) -> None:
@@ -279,7 +279,7 @@ async def test_what_was_charged_for_nothing_is_given_back(
     await until(client, lambda status: status.get("used") == {"pods": "0"})
 
 
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("run_controllers")
 async def test_objects_are_watched_only_where_a_quota_limits_them(
     client: Client, registry: Registry
 ) -> None:

@@ -13,14 +13,14 @@ from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     AuthorizationAttributes,
-    Decision,
+    AuthorizationDecision,
 )
 from apiserver.endpoints.filters.authorization import attributes_of, with_authorization
 from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
 from apiserver.endpoints.filters.recovery import with_recovery
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
+from apiserver.endpoints.http_request import Handler, HTTPRequest, parse_query
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.request import Handler, Request, parse_query
 from apiserver.endpoints.request_info import parse
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.users import MASTERS, UserInfo
@@ -30,14 +30,14 @@ ADMIN = UserInfo("admin", groups=(MASTERS,))
 CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
 
 
-def request(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> Request:
+def request(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> HTTPRequest:
     http = SimpleNamespace(method=method, headers={}, transport=object(), task=None)
-    made = Request(cast("Any", http), parse(method, path), parse_query(query))
+    made = HTTPRequest(cast("Any", http), parse(method, path), parse_query(query))
     made.user = user
     return made
 
 
-async def fine(_: Request) -> web.StreamResponse:
+async def fine(_: HTTPRequest) -> web.StreamResponse:
     return web.Response(status=200)
 
 
@@ -48,7 +48,7 @@ class Gate:
         self.opened = asyncio.Event()
         self.inside = 0
 
-    async def handle(self, _: Request) -> web.StreamResponse:
+    async def handle(self, _: HTTPRequest) -> web.StreamResponse:
         self.inside += 1
         await self.opened.wait()
         self.inside -= 1
@@ -134,17 +134,17 @@ async def test_without_a_limit_all_come_in() -> None:
 class Says:
     """An authorizer with one answer, which remembers what it was asked."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: AuthorizationDecision) -> None:
         self.decision = decision
         self.asked: list[AuthorizationAttributes] = []
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         self.asked.append(attributes)
         return self.decision
 
 
 async def test_who_may_comes_to_the_handler_and_who_may_not_does_not() -> None:
-    async def never(_: Request) -> web.StreamResponse:
+    async def never(_: HTTPRequest) -> web.StreamResponse:
         raise AssertionError
 
     assert (await with_authorization(fine, Says(ALLOWED))(request("GET", CONFIG_MAP))).status == 200
@@ -152,15 +152,15 @@ async def test_who_may_comes_to_the_handler_and_who_may_not_does_not() -> None:
     assert refused.status == 403
 
 
-async def failing(_: Request) -> web.StreamResponse:
+async def failing(_: HTTPRequest) -> web.StreamResponse:
     raise NotFound.path()
 
 
-async def breaking(_: Request) -> web.StreamResponse:
+async def breaking(_: HTTPRequest) -> web.StreamResponse:
     raise KeyError("a secret")
 
 
-async def hanging_up(_: Request) -> web.StreamResponse:
+async def hanging_up(_: HTTPRequest) -> web.StreamResponse:
     raise ConnectionResetError
 
 

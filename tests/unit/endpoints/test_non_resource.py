@@ -13,10 +13,10 @@ from aiohttp.test_utils import make_mocked_request
 
 from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.endpoints.health import Health
+from apiserver.endpoints.http_request import parse_request
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
-from apiserver.endpoints.request import parse_request
 from apiserver.machinery.errors import MethodNotSupported, NotAcceptable, NotFound
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions

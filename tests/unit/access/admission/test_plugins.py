@@ -42,7 +42,7 @@ from apiserver.access.authorization.authorizer import (
     ALLOWED,
     NO_OPINION,
     AuthorizationAttributes,
-    Decision,
+    AuthorizationDecision,
 )
 from apiserver.machinery.builtin_resources import (
     CLAIMS,
@@ -72,7 +72,7 @@ class Allowing:
     def __init__(self, verb: str, name: str) -> None:
         self._allowed = (verb, name)
 
-    async def authorize(self, attributes: AuthorizationAttributes) -> Decision:
+    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         asked = (attributes.verb, attributes.name)
         return ALLOWED if asked == self._allowed else NO_OPINION
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.errors import BadRequest, Invalid, UnexplainedError
+from apiserver.machinery.errors import BadRequest, Invalid, UnknownError
 from apiserver.registry.subresources.locations import Location, chosen_container, kubelet_address
 from apiserver.registry.subresources.logs import log_options
 
@@ -66,7 +66,7 @@ def test_a_kubelet_is_where_its_node_says() -> None:
 
 
 def test_a_node_without_an_address_cannot_be_reached() -> None:
-    with pytest.raises(UnexplainedError) as refusal:
+    with pytest.raises(UnknownError) as refusal:
         kubelet_address({"status": {}})
     assert refusal.value.message == "no preferred addresses found; known addresses: []"
 

@@ -1,4 +1,4 @@
-"""Connection: one client's connection, as aiohttp serves it, held to what an API server promises.
+"""HTTPConnection: a client's connection as aiohttp serves it, with the limits of an API server.
 
 What cannot be parsed is answered 400 in plain text and never reaches the API, nor the log. The
 bytes that a client may send before a request begins are bounded, and so is the time that it may
@@ -37,17 +37,11 @@ _REFUSED_HEAD: Final = (
 )
 
 
-class Connection(web.RequestHandler):
+class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
 
     __slots__ = (
-        "_certificate",
-        "_head",
-        "_hijacked",
-        "_request",
-        "_stalled",
-        "busy",
-        "reader",
+        "_certificate", "_head", "_hijacked", "_request", "_stalled", "busy", "reader",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,4 +1,4 @@
-"""Request: one request on its way to an answer."""
+"""HTTPRequest: one request on its way to an answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REMEMBERED: Final = 1024
 _LONGEST_REMEMBERED: Final = 512
 
 
-class Request:
+class HTTPRequest:
     """The HTTP request and what the filters found out about it.
 
     ``verb`` is what is authorized: a list that watches is a watch. ``long_running`` requests have
@@ -54,13 +54,13 @@ class Request:
         return self.http.headers.get(name, "")
 
 
-Handler: TypeAlias = Callable[[Request], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[HTTPRequest], Awaitable[web.StreamResponse]]
 
 
-def parse_request(http: web.BaseRequest) -> Request:
+def parse_request(http: web.BaseRequest) -> HTTPRequest:
     """Read the request line. Raises ValueError for one that makes no sense."""
     path, query = split_target(http.raw_path)
-    return Request(http, parse(http.method, path), query)
+    return HTTPRequest(http, parse(http.method, path), query)
 
 
 def split_target(target: str) -> tuple[str, Query]:
