@@ -128,6 +128,7 @@ _NO_WRITE_OPTIONS = WriteOptions()
 
 def list_options(query: Query) -> ListOptions:
     """Read ListOptions. Raises BadRequest."""
+    limit, timeout = parse_integer(query, "limit"), parse_integer(query, "timeoutSeconds")
     try:
         labels = parse_label_selector(first(query, "labelSelector"))
         fields = parse_field_selector(first(query, "fieldSelector"))
@@ -139,9 +140,9 @@ def list_options(query: Query) -> ListOptions:
         field_selector=fields,
         resource_version=first(query, "resourceVersion"),
         resource_version_match=first(query, "resourceVersionMatch"),
-        limit=parse_integer(query, "limit") or 0,
+        limit=limit or 0,
         continue_token=first(query, "continue"),
-        timeout_seconds=parse_integer(query, "timeoutSeconds") or 0,
+        timeout_seconds=timeout or 0,
         allow_watch_bookmarks=_boolean(query, "allowWatchBookmarks") or False,
         send_initial_events=parse_bool(initial[0]) if initial else None,
         watch=_boolean(query, "watch") or False,

@@ -16,6 +16,8 @@ from apiserver.machinery.options import DeleteOptions, delete_options, list_opti
 from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
+from apiserver.registry.list import check_list
+from apiserver.registry.selection import check_fields
 
 
 async def delete(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
@@ -37,9 +39,12 @@ async def delete(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
 async def deletecollection(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Delete every object that a list would return."""
     representation = negotiate(request.header("Accept"))
-    selected = list_options(request.query)
-    options = await _options(request)
     resource, context = scope.resource, scope.context(request)
+    # What is wrong with the selection is reported before anything about the DeleteOptions.
+    selected = list_options(request.query)
+    check_list(selected)
+    check_fields(selected.field_selector, resource.strategy)
+    options = await _options(request)
     _warn(scope, context, options)
     found = await delete_collection(resource, context, options, selected)
     return await send_list(request, representation, resource, found)

@@ -74,6 +74,8 @@ _DESCRIPTIONS = {
     INT_OR_STRING: "IntOrString is a type that can hold an int32 or a string.",
 }
 _FORMATS = {INT_OR_STRING: "int-or-string"}
+# In the order in which upstream names them.
+_ONE_OF = {INT_OR_STRING: [{"type": "integer"}, {"type": "string"}]}
 
 
 class Definitions:
@@ -150,6 +152,8 @@ def _definition(name: str, raw: Schema, reference: str) -> Schema:
         schema["description"] = _DESCRIPTIONS[name]
     if name in _FORMATS:
         schema["format"] = _FORMATS[name]
+    if name in _ONE_OF:
+        schema["oneOf"] = _ONE_OF[name]
     properties = schema.get("properties", {})
     for member in ("apiVersion", "kind"):
         if member in properties:
@@ -218,9 +222,9 @@ def _default_member(schema: Schema, field: Field) -> None:
     if field.repeated or field.is_map:
         element = schema.get("items") or schema.get("additionalProperties")
         type_ = field.value_type if field.is_map else field.type
-        # A list of lists has a type of its own there; its elements are lists, never zero.
-        if isinstance(element, dict) and element.get("type") != "array":
-            _default(element, type_)
+        # Elements that are objects, or lists of their own, have no default.
+        if isinstance(element, dict) and type_ in _ZERO and element.get("type") != "array":
+            element["default"] = _ZERO[type_]
     elif not field.pointer and (not field.optional or "$ref" in schema):
         _default(schema, field.type)
 

@@ -19,7 +19,7 @@ from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFie
 from apiserver.fieldmanager.fieldset import Path
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
-from apiserver.machinery.errors import Conflict, Invalid, NotFound, StatusError, UnknownError
+from apiserver.machinery.errors import Conflict, Invalid, UnknownError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
@@ -51,20 +51,11 @@ from storage.interface import Record
 Wanted = Callable[[Object], Awaitable[Object]]
 
 _LAYOUT: Final = "autoscaling.v1.Scale"
-# Of these, whoever reads a Scale that is not there is told that the object is missing.
-_NAMED_BY_OBJECT: Final = frozenset([GroupResource("apps", "statefulsets")])
-_REPLICATION_CONTROLLERS: Final = GroupResource("", "replicationcontrollers")
 
 
 async def get_scale(resource: Resource, namespace: str, name: str, version: str = "") -> Object:
-    """Return the Scale of an object. Raises NotFound..."""
-    try:
-        stored = await get_object(resource, namespace, name, version)
-    except StatusError as error:
-        if resource.definition.custom or resource.group_resource in _NAMED_BY_OBJECT:
-            raise
-        # Whatever went wrong, the scale is what was not found.
-        raise NotFound.of(_missing(resource), name) from error
+    """Return the Scale of an object. Raises NotFound of the object..."""
+    stored = await get_object(resource, namespace, name, version)
     return scale_of(stored.object, _scaling(resource))
 
 
@@ -238,10 +229,3 @@ def _scaling(resource: Resource) -> Scaling:
     scaling = resource.strategy.scale
     assert scaling is not None
     return scaling
-
-
-def _missing(resource: Resource) -> GroupResource:
-    group, plural = resource.group_resource
-    if resource.group_resource == _REPLICATION_CONTROLLERS:
-        group = SCALE.group
-    return GroupResource(group, f"{plural}/scale")

@@ -175,10 +175,7 @@ async def test_a_schema_tells_how_lists_merge() -> None:
     ports = schema(document, "io.k8s.api.core.v1.ServiceSpec")["properties"]["ports"]
     assert ports["x-kubernetes-list-map-keys"] == ["port", "protocol"]
     assert ports["x-kubernetes-patch-merge-key"] == "port"
-    assert ports["items"] == {
-        "allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.ServicePort"}],
-        "default": {},
-    }
+    assert ports["items"] == {"$ref": "#/components/schemas/io.k8s.api.core.v1.ServicePort"}
     service = schema(document, "io.k8s.api.core.v1.Service")
     assert service["x-kubernetes-group-version-kind"] == [
         {"group": "", "kind": "Service", "version": "v1"}
