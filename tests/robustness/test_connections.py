@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from apiserver.server.config import load_config
-from apiserver.server.listening import bound_socket
+from apiserver.server.listening import bind_socket
 from tests.robustness.runs import SECONDS
 from tests.robustness.servers import broken
 from tests.robustness.servers.crowd import (
@@ -140,7 +140,7 @@ async def test_who_vanishes_from_an_idle_watch_is_forgotten(server: ServerProces
 def test_who_dies_in_silence_is_found_out_by_the_kernel(tmp_path: Path) -> None:
     """Accepted sockets ask idle clients for a sign of life, and wait for none of them long."""
     config = load_config({"secure_port": "0", "data_dir": str(tmp_path)})
-    with bound_socket(config) as listener:
+    with bind_socket(config) as listener:
         listener.listen()
         listener.setblocking(True)
         with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
