@@ -8,8 +8,8 @@ from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted import ConvertedStore, ObjectStore
+from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
-from apiserver.registry.ownership import field_manager_of
 from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource
 from apiserver.resources.builtin.behaviour import strategy_of

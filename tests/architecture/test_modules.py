@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,15 @@ MODULES = sorted(
 GENERATED = re.compile(r"_pb2\.py$|/rpc\.py$")
 LONGEST = 600
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
+# A verb has its handler and its meaning in the registry; a layer has its errors.
+REPEATED = {
+    *("create", "create_virtual", "delete", "get", "list", "patch", "scale", "update", "watch"),
+    *("__init__", "errors"),
+    "codec",  # the codec of objects, and the store that applies one
+    "names",  # the rules for names of objects, and for names inside of them
+    "store",  # one for each backend
+}
+KINDS = ROOT / "apiserver/resources/builtin"
 # `core` is the name of an API group, and the folder of its kinds.
 NAMED_BY_KUBERNETES = {ROOT / "apiserver/resources/builtin/core"}
 
@@ -44,6 +54,15 @@ def test_names_say_something() -> None:
         return bool(names & VAGUE) or private
 
     assert offending(is_vague) == []
+
+
+def test_the_name_of_a_module_means_one_thing() -> None:
+    # The modules of a kind are told apart by the folder of their group.
+    shared = (
+        path for path in MODULES if KINDS not in path.parents or KINDS / "parts" in path.parents
+    )
+    counts = Counter(path.stem for path in shared)
+    assert {name for name, count in counts.items() if count > 1} <= REPEATED
 
 
 def test_nothing_is_left_to_be_done() -> None:
