@@ -94,9 +94,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document["spec"], old["spec"]
-        errors = _validate_spec(spec, before)
-        # Kubernetes looks at the new object, then at the change, which begins with the new object.
-        return [*errors, *errors, *validate_same_selector(spec, before)]
+        return [*_validate_spec(spec, before), *validate_same_selector(spec, before)]
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(document.get("status") or {})

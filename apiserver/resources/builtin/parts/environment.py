@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.fielderrors import FieldError, invalid, not_found, required
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.resources.builtin.parts.downwardapi import (
     ENVIRONMENT_FIELDS,
@@ -21,7 +22,8 @@ from apiserver.resources.builtin.parts.names import (
 from apiserver.resources.builtin.parts.paths import validate_local_path
 
 _NO_SOURCE = (
-    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+    "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
+    "`fileKeyRef`"
 )
 _TWO_SOURCES = "may not have more than one field specified at a time"
 
@@ -65,6 +67,26 @@ def _value_from(variable: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
     elif len(source) > 1:
         errors.append(invalid(path, "", _TWO_SOURCES))
+    return errors
+
+
+def validate_files(
+    containers: Iterable[Mapping[str, Any]], volumes: Mapping[str, Mapping[str, Any]], path: str
+) -> list[FieldError]:
+    """Refuse variables from files of volumes that are not there, or not empty at first."""
+    errors: list[FieldError] = []
+    for index, container in enumerate(containers):
+        for number, variable in enumerate(container.get("env") or ()):
+            reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+            if reference is None:
+                continue
+            where = f"{path}[{index}].env[{number}].valueFrom.fileKeyRef.volumeName"
+            name = reference.get("volumeName", "")
+            if name not in volumes:
+                errors.append(not_found(where, name))
+            elif "emptyDir" not in volumes[name]:
+                detail = "referenced volume must be of type emptyDir"
+                errors.append(invalid(where, name, detail))
     return errors
 
 

@@ -13,10 +13,15 @@ _HOST_PART: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][-a-zA-Z0-9]*[a-zA-Z0-9])"
 _HOST: Final = rf"(?:{_HOST_PART}(?:\.{_HOST_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _PATH_PART: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REFERENCE: Final = re.compile(
-    rf"(?:{_HOST}/)?{_PATH_PART}(?:/{_PATH_PART})*"
+    rf"(?P<name>(?:{_HOST}/)?{_PATH_PART}(?:/{_PATH_PART})*)"
     r"(?::(?P<tag>[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}))?"
     r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
+
+
+_IDENTIFIER: Final = re.compile("[a-f0-9]{64}")
+_LONGEST_PATH: Final = 255
+_LIBRARY: Final = "library/"
 
 
 @lru_cache(maxsize=4096)
@@ -27,7 +32,17 @@ def default_pull_policy(image: str) -> str:
     is left to whoever pulls it.
     """
     match = _REFERENCE.fullmatch(image)
-    if match is None:
+    if match is None or _IDENTIFIER.fullmatch(image) or _is_too_long(image[: match.end("name")]):
         return IF_NOT_PRESENT
     tag, digest = match["tag"], match["digest"]
     return ALWAYS if tag == "latest" or not (tag or digest) else IF_NOT_PRESENT
+
+
+def _is_too_long(name: str) -> bool:
+    # What precedes the first slash is a registry if it looks like one.
+    first, slash, rest = name.partition("/")
+    is_registry = "." in first or ":" in first or first == "localhost" or first.lower() != first
+    path = rest if slash and is_registry else name
+    if "/" not in path and not (slash and is_registry):
+        path = _LIBRARY + path
+    return len(path) > _LONGEST_PATH

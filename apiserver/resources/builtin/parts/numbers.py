@@ -8,7 +8,9 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 
 MAX_INT32: Final = (1 << 31) - 1
 NEGATIVE: Final = "must be greater than or equal to 0"
-NOT_POSITIVE: Final = "must be greater than 0"
+NOT_POSITIVE: Final = "must be greater than zero"
+#: What newer rules say of the same.
+NOT_ABOVE_0: Final = "must be greater than 0"
 
 
 def validate_nonnegative(value: int, path: str) -> list[FieldError]:
@@ -18,7 +20,7 @@ def validate_nonnegative(value: int, path: str) -> list[FieldError]:
 
 def validate_positive(value: int, path: str) -> list[FieldError]:
     """Refuse a number below 1."""
-    return [invalid(path, value, NOT_POSITIVE)] if value <= 0 else []
+    return [invalid(path, value, NOT_ABOVE_0)] if value <= 0 else []
 
 
 def range_problem(low: int, high: int) -> str:

@@ -21,7 +21,7 @@ from apiserver.resources.builtin.parts.podrules import PodRules
 DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MOST_SERVERS, _MOST_SEARCHES, _LONGEST_SEARCH = 3, 32, 2048
 _LONGEST_HOST_NAME: Final = 64
-_SEARCH_PART: Final = r"[a-z0-9_]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH_PART: Final = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SEARCH: Final = re.compile(rf"{_SEARCH_PART}(\.{_SEARCH_PART})*")
 
 
@@ -80,13 +80,13 @@ def _searches(searches: list[str], path: str) -> list[FieldError]:
 def _search_problems(name: str, path: str) -> list[FieldError]:
     errors = []
     if len(name) > 253:
-        errors.append(invalid(path, name, "must be no more than 253 bytes"))
+        errors.append(invalid(path, name, "must be no more than 253 characters"))
     if not _SEARCH.fullmatch(name):
         detail = (
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, "
-            "'-', '_', or '.', and must start and end with an alphanumeric character (e.g. "
+            "'_', '-' or '.', and must start and end with an alphanumeric character (e.g. "
             "'example.com', regex used for validation is "
-            r"'[a-z0-9_]([-_a-z0-9]*[a-z0-9])?(\.[a-z0-9_]([-_a-z0-9]*[a-z0-9])?)*')"
+            f"'{_SEARCH.pattern}')"
         )
         errors.append(invalid(path, name, detail))
     return errors

@@ -19,6 +19,7 @@ from apiserver.resources.builtin.parts.containers import (
     validate_ephemeral_containers,
     validate_init_containers,
 )
+from apiserver.resources.builtin.parts.environment import validate_files
 from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import (
@@ -77,6 +78,8 @@ def validate_pod_spec(spec: Spec, path: str, rules: PodRules, name: str = "") ->
         errors += validate_pod_resources(
             spec, f"{path}.resources", any_page_count=rules.any_page_count
         )
+    for part in ("initContainers", "containers", "ephemeralContainers"):
+        errors += validate_files(spec.get(part) or (), volumes, f"{path}.{part}")
     if spec.get("hostNetwork"):
         errors += validate_ports_of_host(spec, path, rules)
     if pod.restart_policy not in POD_POLICIES:
@@ -182,7 +185,7 @@ def _overhead(overhead: Mapping[str, str], path: str, rules: PodRules) -> list[F
 def _system(spec: Spec, path: str, spec_path: str) -> list[FieldError]:
     name = spec["os"].get("name", "")
     if not name:
-        return [required(f"{path}.name", "cannot be empty")]
+        return [required(f"{path}.name")]
     if name not in (LINUX, WINDOWS):
         return [not_supported(path, name, (LINUX, WINDOWS))]
     return validate_system(spec, spec_path)

@@ -12,7 +12,7 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.resources.builtin.parts.names import header_name_problems, validate_port
-from apiserver.resources.builtin.parts.numbers import NEGATIVE, NOT_POSITIVE
+from apiserver.resources.builtin.parts.numbers import NEGATIVE, NOT_ABOVE_0
 
 LIVENESS, READINESS, STARTUP = "livenessProbe", "readinessProbe", "startupProbe"
 PROBES: Final = (LIVENESS, READINESS, STARTUP)
@@ -67,7 +67,7 @@ def validate_probe(probe: dict[str, Any], kind: str, path: str) -> list[FieldErr
     if grace is not None:
         where = f"{path}.terminationGracePeriodSeconds"
         if grace <= 0:
-            errors.append(invalid(where, grace, NOT_POSITIVE))
+            errors.append(invalid(where, grace, NOT_ABOVE_0))
         if kind == READINESS:
             errors.append(invalid(where, grace, "must not be set for readinessProbes"))
     if kind != READINESS and probe.get("successThreshold", 0) != 1:

@@ -74,6 +74,6 @@ def validate_resize_policy(
             supported = not_supported(path, policy, _RESIZE_POLICIES)
             errors.append(supported if policy else required(path))
         if pod_policy == "Never" and policy != "NotRequired":
-            detail = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             errors.append(invalid(path, policy, detail))
     return errors

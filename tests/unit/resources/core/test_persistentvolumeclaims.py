@@ -44,7 +44,7 @@ MISTAKES = [
     ),
     (
         {"resources": {"requests": {"storage": "0"}}},
-        ['spec.resources[storage]: Invalid value: "0": must be greater than 0'],
+        ['spec.resources[storage]: Invalid value: "0": must be greater than zero'],
     ),
     (
         {"accessModes": ["ReadWriteOncePod", "ReadWriteOnce"]},

@@ -40,7 +40,7 @@ MISTAKES = [
     ),
     (
         {"capacity": {"storage": "0"}},
-        ['spec.capacity[storage]: Invalid value: "0": must be greater than 0'],
+        ['spec.capacity[storage]: Invalid value: "0": must be greater than zero'],
     ),
     (
         {"persistentVolumeReclaimPolicy": "Odd"},

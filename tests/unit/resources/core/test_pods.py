@@ -252,7 +252,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
             'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable '
             "name must consist only of printable ASCII characters other than '='",
             'spec.containers[0].env[1].valueFrom: Invalid value: "": must specify one of: '
-            "`fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`",
+            "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
         ],
     ),
     (
@@ -405,7 +405,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         pod(topologySpreadConstraints=[{"maxSkew": 0, "whenUnsatisfiable": "No"}]),
         [
-            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than 0",
+            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
             "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
             'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "No": '
             'supported values: "DoNotSchedule", "ScheduleAnyway"',
@@ -515,13 +515,6 @@ WARNINGS: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     (
-        pod(terminationGracePeriodSeconds=-1),
-        [
-            "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and "
-            "will be treated as 1"
-        ],
-    ),
-    (
         container(
             ports=[{"containerPort": 80, "name": "a"}, {"containerPort": 80, "hostPort": 81}]
         ),
@@ -594,7 +587,7 @@ def test_what_is_likely_a_mistake_is_warned_of(
     assert made.warnings == warnings
 
 
-def test_apparmor_annotations_and_fields_are_made_of_each_other() -> None:
+def test_apparmor_fields_are_made_of_deprecated_annotations() -> None:
     key = "container.apparmor.security.beta.kubernetes.io/c"
     owned: dict[str, Any] = {"fieldsV1": {"f:metadata": {"f:annotations": {f"f:{key}": {}}}}}
     metadata = {"annotations": {key: "localhost/p"}, "managedFields": [owned]}
@@ -606,7 +599,7 @@ def test_apparmor_annotations_and_fields_are_made_of_each_other() -> None:
         "instead"
     ]
     with_field = KIND.create(container(securityContext={"appArmorProfile": profile}))
-    assert with_field.object["metadata"]["annotations"] == {key: "localhost/p"}
+    assert "annotations" not in with_field.object["metadata"]
     assert with_field.warnings == []
 
 

@@ -22,7 +22,6 @@ from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.numbers import MAX_INT32, range_problem
 from apiserver.resources.builtin.parts.podannotations import validate_annotation_changes
-from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.tolerations import validate_tolerations
 
@@ -55,9 +54,6 @@ def validate_changes(pod: Object, old: Object) -> list[FieldError]:
     errors += _gates(spec.get("schedulingGates") or [], before.get("schedulingGates") or [])
     if spec == before:
         return errors
-    if (old["status"].get("qosClass") or qos_class(before)) != qos_class(spec):
-        shown = pod["status"].get("qosClass", "")
-        errors.append(invalid("metadata", shown, "Pod QoS is immutable"))
     return errors + _rest(spec, before)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.machinery.objects import Object, with_metadata
+from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.affinity import PREFERRED, REQUIRED
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.profiles import (
     APPARMOR_OF_CONTAINER,
-    apparmor_annotation,
     apparmor_profile,
 )
 from apiserver.resources.builtin.parts.windows import WINDOWS
@@ -108,35 +107,17 @@ def _term(term: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
     return {**term, "labelSelector": {**selector, "matchExpressions": expressions}}
 
 
-def with_apparmor(pod: Object) -> Object:
-    """Return a Pod whose AppArmor profiles stand in fields and in annotations alike.
-
-    The annotations are what nodes of older versions read; where a container has only one of the two
-    the other is made of it.
-    """
+def with_apparmor_fields(pod: Object) -> Object:
+    """Return a Pod in which the AppArmor profiles of deprecated annotations stand in fields."""
     spec, annotations = pod["spec"], annotations_of(pod)
-    of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
-    relevant = of_pod is not None or _has_profiles(spec) or _has_annotations(annotations)
-    if not relevant or (spec.get("os") or {}).get("name") == WINDOWS:
+    if not _has_annotations(annotations) or (spec.get("os") or {}).get("name") == WINDOWS:
         return pod
-    added: dict[str, str] = {}
+    of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
     changed = dict(spec)
     for part in _PARTS:
         if part in spec:
-            changed[part] = [
-                _with_profile(container, of_pod, annotations, added) for container in spec[part]
-            ]
-    pod = {**pod, "spec": changed}
-    return with_metadata(pod, annotations={**annotations, **added}) if added else pod
-
-
-def _has_profiles(spec: Mapping[str, Any]) -> bool:
-    return any(
-        "appArmorProfile" in container["securityContext"]
-        for part in _PARTS
-        for container in spec.get(part) or ()
-        if "securityContext" in container
-    )
+            changed[part] = [_with_profile(it, of_pod, annotations) for it in spec[part]]
+    return {**pod, "spec": changed}
 
 
 def _has_annotations(annotations: Mapping[str, str]) -> bool:
@@ -147,17 +128,11 @@ def _with_profile(
     container: dict[str, Any],
     of_pod: Mapping[str, Any] | None,
     annotations: Mapping[str, str],
-    added: dict[str, str],
 ) -> dict[str, Any]:
-    key = APPARMOR_OF_CONTAINER + container["name"]
+    text = annotations.get(APPARMOR_OF_CONTAINER + container["name"])
     context = container.get("securityContext") or {}
-    own = context.get("appArmorProfile")
-    if key not in annotations:
-        text = apparmor_annotation(own or of_pod or {})
-        if text:
-            added[key] = text
-        return container
-    profile = apparmor_profile(annotations[key]) if own is None else None
+    known = text is None or "appArmorProfile" in context
+    profile = None if known else apparmor_profile(text or "")
     if profile is None or profile == of_pod:
         return container
     return {**container, "securityContext": {**context, "appArmorProfile": profile}}

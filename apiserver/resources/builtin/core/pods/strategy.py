@@ -76,6 +76,8 @@ class PodStrategy(Strategy):
         spec = document["spec"]
         default_spec(spec)
         default_pod(spec)
+        if spec["terminationGracePeriodSeconds"] < 0:
+            spec["terminationGracePeriodSeconds"] = 1
         creation.drop_old_annotations(document["metadata"])
         if "status" in document:
             status.match_addresses(document["status"])
@@ -87,7 +89,7 @@ class PodStrategy(Strategy):
         state: dict[str, Any] = {"phase": "Pending", "qosClass": qos_class(spec)}
         if spec.get("schedulingGates"):
             state["conditions"] = [creation.gated(now())]
-        return creation.with_apparmor({**document, "spec": spec, "status": state})
+        return creation.with_apparmor_fields({**document, "spec": spec, "status": state})
 
     def validate(self, document: Object) -> list[FieldError]:
         spec = document["spec"]
