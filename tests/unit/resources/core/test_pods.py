@@ -405,7 +405,8 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         pod(topologySpreadConstraints=[{"maxSkew": 0, "whenUnsatisfiable": "No"}]),
         [
-            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
+            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than "
+            "zero",
             "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
             'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "No": '
             'supported values: "DoNotSchedule", "ScheduleAnyway"',
