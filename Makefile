@@ -1,13 +1,23 @@
 # make run   starts the server, make test   checks everything; both install what they need into .venv.
 VENV := .venv
 PYTHON ?= python3
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: run test lint helm bench
+.PHONY: run test robustness lint helm bench
 run: $(VENV)/.run
 	$(VENV)/bin/apiserver $(ARGS)
 
 test: lint
-	$(VENV)/bin/pytest -q $(PYTEST_ARGS)
+	$(VENV)/bin/pytest -q -n $(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=10 \
+	$(PYTEST_ARGS)
+
+# The same choices for the same seed, which is printed with what it does.
+SEED ?= 1
+robustness: $(VENV)/.test
+	ROBUSTNESS_SEED=$(SEED) ROBUSTNESS_SECONDS=$${ROBUSTNESS_SECONDS:-20} \
+	ROBUSTNESS_CONNECTIONS=$${ROBUSTNESS_CONNECTIONS:-2000} \
+	$(VENV)/bin/pytest -m "" --log-cli-level=INFO --durations=10 \
+	--hypothesis-profile=thorough --hypothesis-seed=$(SEED) tests/robustness tests/laws $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check -q .

@@ -1,14 +1,27 @@
-"""What tests of all sorts share: which server they are run on, and where an etcd comes from."""
+"""What all tests share: the order they run in, the server they run on, where etcd comes from."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from tests.etcd_process import EtcdMissing, etcd_endpoint
+from tests.robustness.runs import SEED
+
+TESTS: Final = Path(__file__).parent
+#: Slow tests first, so that many quick ones are left to keep every worker busy until the end.
+FOLDERS: Final = ("robustness", "clients", "wire", "contract", "laws", "unit", "architecture")
+
+# The same examples in every run. --hypothesis-profile=thorough takes more, chosen by a seed.
+settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=500, print_blob=True)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +35,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="memory",
         help="the store of the server that is started",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests."""
+    items.sort(key=lambda item: FOLDERS.index(item.path.relative_to(TESTS).parts[0]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the choices of robustness runs were made from."""
+    terminalreporter.write_line(f"robustness: ROBUSTNESS_SEED={SEED}")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apiserver.fieldmanager import elements, fieldset, managedfields, pruning
@@ -28,7 +28,6 @@ Table: TypeAlias = dict[Path, Any]
 PLACE = object()  # stands in a table for a place that has others inside
 
 NAMES = st.sampled_from(["a", "b", "c", "name", "x.y/z"])
-LAW = settings(max_examples=40, deadline=None)
 NOW = "2024-01-01T00:00:00Z"
 LATER = "2024-01-01T00:00:01Z"
 
@@ -168,7 +167,6 @@ def paths_of(fields: FieldSet) -> frozenset[Path]:
     return frozenset(fieldset.paths(fields))
 
 
-@LAW
 @given(PATH_SETS)
 def test_a_field_set_is_a_set_of_paths_and_its_document(paths: frozenset[Path]) -> None:
     fields = fieldset.of(*paths)
@@ -177,7 +175,6 @@ def test_a_field_set_is_a_set_of_paths_and_its_document(paths: frozenset[Path]) 
     assert fieldset.parse(fieldset.ordered(fields)) == fields == fieldset.ordered(fields)
 
 
-@LAW
 @given(PATH_SETS, PATH_SETS)
 def test_field_sets_obey_the_laws_of_sets(one: frozenset[Path], other: frozenset[Path]) -> None:
     left, right = fieldset.of(*one), fieldset.of(*other)
@@ -190,14 +187,12 @@ def test_field_sets_obey_the_laws_of_sets(one: frozenset[Path], other: frozenset
     assert (left, right) == before
 
 
-@LAW
 @given(PATH_SETS)
 def test_leaves_are_what_has_nothing_below(paths: frozenset[Path]) -> None:
     inner = {path for path in paths if any(p[: len(path)] == path != p for p in paths)}
     assert paths_of(fieldset.leaves(fieldset.of(*paths))) == paths - inner
 
 
-@LAW
 @given(roots_and(1))
 def test_a_document_claims_its_leaves_and_what_exists_by_itself(drawn: Any) -> None:
     root, document = drawn
@@ -209,7 +204,6 @@ def test_a_document_claims_its_leaves_and_what_exists_by_itself(drawn: Any) -> N
     assert items <= claimed
 
 
-@LAW
 @given(roots_and(2))
 def test_a_comparison_is_the_difference_of_tables(drawn: Any) -> None:
     root, before, after = drawn
@@ -221,7 +215,6 @@ def test_a_comparison_is_the_difference_of_tables(drawn: Any) -> None:
     assert paths_of(changes.modified) == {path for path in common if not same(old[path], new[path])}
 
 
-@LAW
 @given(roots_and(2))
 def test_what_is_merged_is_there_and_so_is_the_rest(drawn: Any) -> None:
     root, live, applied = drawn
@@ -236,7 +229,6 @@ def test_what_is_merged_is_there_and_so_is_the_rest(drawn: Any) -> None:
 ITEMS = st.lists(st.sampled_from("abcdefg"), unique=True, max_size=6)
 
 
-@LAW
 @given(ITEMS, ITEMS)
 def test_a_merged_list_keeps_both_orders(live: list[str], applied: list[str]) -> None:
     atom = Atoms().atom(SET.schema)
@@ -247,7 +239,6 @@ def test_a_merged_list_keeps_both_orders(live: list[str], applied: list[str]) ->
     assert sorted(merged) == sorted({*live, *applied})
 
 
-@LAW
 @given(roots_and(1), st.data())
 def test_nothing_of_what_is_removed_is_left(drawn: Any, data: st.DataObject) -> None:
     root, document = drawn
@@ -291,7 +282,6 @@ class Kind:
         }
 
 
-@LAW
 @given(roots_and(1))
 def test_applying_twice_is_applying_once(drawn: Any) -> None:
     root, wanted = drawn
@@ -302,7 +292,6 @@ def test_applying_twice_is_applying_once(drawn: Any) -> None:
     assert kind.owned(once) == {("one", "Apply"): frozenset(claims(root, wanted))}
 
 
-@LAW
 @given(roots_and(2))
 def test_a_lone_applier_gets_what_it_applies_and_nothing_else(drawn: Any) -> None:
     root, first, then = drawn
@@ -312,7 +301,6 @@ def test_a_lone_applier_gets_what_it_applies_and_nothing_else(drawn: Any) -> Non
     assert kind.owned(live) == {("one", "Apply"): frozenset(claims(root, then))}
 
 
-@LAW
 @given(roots_and(2))
 def test_managers_who_do_not_disagree_commute(drawn: Any) -> None:
     root, first, second = drawn
@@ -325,7 +313,6 @@ def test_managers_who_do_not_disagree_commute(drawn: Any) -> None:
     assert kind.owned(this) == kind.owned(that)
 
 
-@LAW
 @given(roots_and(2), st.booleans())
 def test_a_conflict_is_another_value_for_somebody_s_field(drawn: Any, updated: bool) -> None:
     root, first, second = drawn
@@ -345,7 +332,6 @@ def test_a_conflict_is_another_value_for_somebody_s_field(drawn: Any, updated: b
     assert len(conflicts.value.causes()) == len(disputed)
 
 
-@LAW
 @given(roots_and(2))
 def test_force_moves_ownership_and_nothing_else(drawn: Any) -> None:
     root, first, second = drawn
@@ -359,7 +345,6 @@ def test_force_moves_ownership_and_nothing_else(drawn: Any) -> None:
     assert kind.table(live) == {**root.everything(first), **root.everything(second)}
 
 
-@LAW
 @given(roots_and(3))
 def test_what_only_one_owned_and_gives_up_goes(drawn: Any) -> None:
     root, first, second, less = drawn
@@ -373,7 +358,6 @@ def test_what_only_one_owned_and_gives_up_goes(drawn: Any) -> None:
     assert owned <= table.keys() | {path for path, value in table.items() if value is PLACE}
 
 
-@LAW
 @given(roots_and(2))
 def test_an_update_owns_exactly_what_it_changed(drawn: Any) -> None:
     root, first, second = drawn
@@ -393,7 +377,6 @@ OPERATIONS = st.lists(
 )
 
 
-@LAW
 @given(roots_and(6), OPERATIONS)
 def test_owners_own_something_that_is_there(
     drawn: tuple[Any, ...], operations: list[tuple[str, str]]

@@ -265,10 +265,8 @@ class Cached(Memory):
         return await stack.enter_async_context(WatchCache(store, "", window=3))
 
 
-for _machine, _examples in ((Memory, 60), (SQLite, 25), (Cached, 60)):
-    _machine.TestCase.settings = settings(
-        max_examples=_examples, stateful_step_count=30, deadline=None
-    )
+for _machine in (Memory, SQLite, Cached):
+    _machine.TestCase.settings = settings(stateful_step_count=30)
 
 TestMemory = Memory.TestCase
 TestSQLite = SQLite.TestCase

@@ -86,6 +86,10 @@ class History:
         self.operations.append(operation)
         return operation
 
+    def successes(self, start: int = 0) -> int:
+        """Return how many of the calls from the ``start``-th on have succeeded."""
+        return sum(each.outcome == OK for each in self.operations[start:])
+
     def save(self, path: Path) -> None:
         """Write it down."""
         path.write_text(json.dumps(asdict(self), indent=1))

@@ -22,8 +22,9 @@ from tests.robustness.validation import Log, validate
 SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "3"))
 #: Where histories that break a guarantee are kept.
 HISTORIES = os.environ.get("ROBUSTNESS_HISTORIES", "")
-SEED = int(os.environ.get("ROBUSTNESS_SEED", "0")) or random.randrange(1 << 30)
-CATCH_UP = 30.0
+#: Decides what is done, to what and when: the same in every run unless another is asked for.
+SEED = int(os.environ.get("ROBUSTNESS_SEED", "1"))
+CATCH_UP = 120.0
 
 Failure = Callable[[random.Random], Awaitable[None]]
 
@@ -42,6 +43,10 @@ class Run:
     watchers: int = 3
     watcher_pause: float = 0.0
     client_pause: float = 0.001
+    #: How many calls succeed at least: a busy machine takes longer for them.
+    calls: int = 100
+    #: How many of them succeed between two failures.
+    between: int = 10
     #: The log is followed from the beginning where its history is compacted.
     follow: bool = False
 
@@ -94,7 +99,8 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         for number, store in _spread(run.stores, run.clients)
     ]
     failures, deadline = 0, asyncio.get_running_loop().time() + seconds
-    while asyncio.get_running_loop().time() < deadline:
+    while asyncio.get_running_loop().time() < deadline or history.successes() < run.calls:
+        await progress(history, run.between, [*watching, *clients])
         await run.failure(chance)
         failures += 1
     over.set()
@@ -104,7 +110,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         await asyncio.gather(*clients)
         last = await _last_word(run, history)
         while any(watcher.reached < last for watcher in watchers):
-            _raise_failed(watching)
+            raise_failed(watching)
             await asyncio.sleep(0.02)
     for task in watching:
         task.cancel()
@@ -112,6 +118,14 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
     async with asyncio.timeout(CATCH_UP):
         changes = await (followed.until(last) if followed else _read_log(run.judge, start, last))
     return Result(history, Log(changes, start), failures)
+
+
+async def progress(history: History, calls: int, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Return when so many calls have succeeded from now on. Raises what one of the tasks raised."""
+    begun = len(history.operations)
+    while history.successes(begun) < calls:
+        raise_failed(tasks)
+        await asyncio.sleep(0.01)
 
 
 async def _last_word(run: Run, history: History) -> int:
@@ -163,7 +177,7 @@ class _Following:
     async def until(self, last: int) -> list[Change]:
         assert self._task is not None
         while not self._changes or self._changes[-1].revision < last:
-            _raise_failed([self._task])
+            raise_failed([self._task])
             await asyncio.sleep(0.01)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -181,7 +195,7 @@ def _spread(stores: Sequence[Store[bytes]], count: int) -> list[tuple[int, Store
     return [(number, stores[number % len(stores)]) for number in range(count)]
 
 
-def _raise_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
+def raise_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
-        if task.done():
+        if task.done() and not task.cancelled():
             task.result()

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 #: How many objects there are: ROBUSTNESS_OBJECTS=100000 is what a large cluster has.
 OBJECTS = int(os.environ.get("ROBUSTNESS_OBJECTS", "20000"))
-PROMISED_MS = 50.0
+LONGEST_TURN_MS = 25.0
 COLLECTION = "/api/v1/namespaces/default/configmaps"
 _IN_FLIGHT = 500
 
@@ -147,15 +147,16 @@ async def test_others_are_answered_in_good_time(server: ServerProcess, large: st
     path, until, more = LARGE[large]
     # What is worked out once is worked out now.
     await swallow(server, f"{path}{'&' if '?' in path else '?'}limit=1", until, more)
-    await gauge(server, broken.LONGEST_TURN)
+    meter = Api.at(server.url)
+    await gauge(meter, broken.LONGEST_TURN)
     async with measured(server.url, f"{COLLECTION}/object-000001") as others:
         loop = asyncio.get_running_loop()
         begun, sizes = loop.time(), []
         while loop.time() - begun < SECONDS / 5 or not sizes:
             sizes.append(await swallow(server, path, until, more))
-    turn = await gauge(server, broken.LONGEST_TURN) * 1000
+    turn = await gauge(meter, broken.LONGEST_TURN) * 1000
     log.info("%d objects %s, %.1f MB, %.2f s each; the longest turn %.1f ms; others %s", OBJECTS,
              large, sizes[0] / 1e6, (loop.time() - begun) / len(sizes), turn, others)  # fmt: skip
+    meter.close()
     # What others wait for is turns. How long the clock says they wait depends on the machine, too.
-    assert turn < PROMISED_MS / 2
-    assert others.percentile(50) < PROMISED_MS
+    assert turn < LONGEST_TURN_MS

@@ -27,7 +27,7 @@ from tests.server_process import ServerProcess, running_server
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.robustness, pytest.mark.timeout(10 * SECONDS + 120)]
+pytestmark = pytest.mark.timeout(10 * SECONDS + 240)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,7 @@ async def excuse(members: Sequence[EtcdProcess], violations: Sequence[str]) -> N
         pytest.xfail(f"this etcd may forget what it acknowledged: {lost[0]}")
 
 
+@pytest.mark.robustness
 async def test_haproxy_stands_before_the_servers(topology: Topology) -> None:
     """What follows goes through it, too; where there is none this says so."""
     if find_haproxy() is None:
@@ -79,6 +80,7 @@ async def test_haproxy_stands_before_the_servers(topology: Topology) -> None:
     assert len(topology.urls) == len(topology.servers) + 1
 
 
+@pytest.mark.robustness
 async def test_servers_that_are_killed(topology: Topology) -> None:
     async with etcd_judge(topology.endpoints) as judge:
 
@@ -91,6 +93,7 @@ async def test_servers_that_are_killed(topology: Topology) -> None:
         await survive("server-killed", Run(topology.urls, kill, judge))
 
 
+@pytest.mark.robustness
 async def test_workers_that_are_killed(topology: Topology) -> None:
     async with etcd_judge(topology.endpoints) as judge:
 
@@ -101,6 +104,7 @@ async def test_workers_that_are_killed(topology: Topology) -> None:
         await survive("worker-killed", Run(topology.urls, kill, judge))
 
 
+@pytest.mark.robustness
 async def test_members_that_are_frozen(topology: Topology) -> None:
     """They keep their connections and answer nothing, then go on as if nothing had been."""
     async with etcd_judge(topology.endpoints) as judge:
@@ -117,6 +121,7 @@ async def test_members_that_are_frozen(topology: Topology) -> None:
         await survive("member-frozen", Run(topology.urls, freeze, judge))
 
 
+@pytest.mark.robustness
 async def test_connections_that_are_cut(topology: Topology) -> None:
     """In the middle of requests, of answers and of watches, or silent for a while before."""
     port = int(topology.urls[0].rpartition(":")[2])
@@ -134,6 +139,7 @@ async def test_connections_that_are_cut(topology: Topology) -> None:
         await survive("cut", Run(urls, cut, judge))
 
 
+@pytest.mark.robustness
 async def test_compaction_under_paging_and_slow_watchers(topology: Topology) -> None:
     """Servers that start anew remember nothing, and what their clients saw last is compacted."""
     async with etcd_judge(topology.endpoints) as judge:
@@ -158,6 +164,7 @@ async def test_compaction_under_paging_and_slow_watchers(topology: Topology) -> 
             await store.close()
 
 
+@pytest.mark.robustness
 async def test_members_that_are_killed(topology: Topology) -> None:
     """The last test of this cluster, since there are versions of etcd that it breaks."""
     async with etcd_judge(topology.endpoints) as judge:
@@ -172,6 +179,7 @@ async def test_members_that_are_killed(topology: Topology) -> None:
         await survive("member-killed", Run(topology.urls, kill, judge), topology.members)
 
 
+@pytest.mark.robustness
 async def test_the_only_etcd_is_killed(tmp_path: Path) -> None:
     with servers_on_etcd(tmp_path, 1, 1) as topology:
         (etcd,) = topology.members

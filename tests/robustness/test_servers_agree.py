@@ -27,8 +27,6 @@ from tests.server_process import ServerProcess
 
 log = logging.getLogger(__name__)
 
-pytestmark = pytest.mark.robustness
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -221,6 +219,7 @@ async def test_a_namespace_that_was_changed_elsewhere_is_written_into(two: Two) 
     assert (await two.tested.create("b")).status == 201
 
 
+@pytest.mark.robustness
 async def test_traffic_through_a_deaf_server_is_told_the_truth(pair: Pair) -> None:
     """All but watches, which hear nothing."""
     async with etcd_judge([pair.etcd]) as judge:
@@ -235,6 +234,7 @@ async def test_traffic_through_a_deaf_server_is_told_the_truth(pair: Pair) -> No
     assert len([each for each in result.history.operations if each.wrote]) > 20, result.summary
 
 
+@pytest.mark.robustness
 async def test_what_was_written_elsewhere_is_told_to_watches_in_milliseconds(pair: Pair) -> None:
     namespace = await make_namespace(pair.one)
     writer = Through(pair.one, namespace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 
 from tests.contract.etcd.proxy import proxied
 from tests.robustness.history import History
+from tests.robustness.runs import CATCH_UP
 from tests.robustness.servers import broken
 from tests.robustness.servers.runs import FileJudge, Result, Run, carry_out
 from tests.robustness.servers.validation import validate
@@ -20,7 +20,6 @@ from tests.server_process import ServerProcess
 
 pytestmark = pytest.mark.robustness
 
-SECONDS = 0.7
 BREAKING = {each.__name__: guarantee for each, guarantee in broken.FAULTS.items() if guarantee}
 SOUND = "hears_late"
 
@@ -53,24 +52,23 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Brok
             each.process.kill()
 
 
-async def outcome(server: Broken) -> Result:
+async def outcome(server: Broken, patience: float) -> Result:
     """Run some traffic on a server; connections are cut, so that watches have to be resumed."""
     url = server.process.url
     judge = FileJudge(server.file, url, server.process.stop)
     async with proxied(int(url.rpartition(":")[2])) as proxy:
 
         async def cut(_: random.Random) -> None:
-            await asyncio.sleep(0.2)
             proxy.cut()
 
         through = f"https://127.0.0.1:{proxy.port}"
-        run = Run([through], cut, judge, watchers=2, patience=1.0)
-        return await carry_out(run, SECONDS)
+        run = Run([through], cut, judge, watchers=2, requests=500, between=50, patience=patience)
+        return await carry_out(run, seconds=0)
 
 
 @pytest.mark.parametrize("fault", list(BREAKING))
 async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: str) -> None:
-    result = await outcome(servers[fault])
+    result = await outcome(servers[fault], patience=1.0)
     violations = result.violations()
     assert any(each.startswith(BREAKING[fault]) for each in violations), (
         violations[:5],
@@ -80,7 +78,7 @@ async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: s
 
 async def test_a_sound_server_is_not(servers: dict[str, Broken], tmp_path: Path) -> None:
     """One whose memory lags behind its store, and who knows."""
-    result = await outcome(servers[SOUND])
+    result = await outcome(servers[SOUND], patience=CATCH_UP)
     assert result.violations() == []
     assert len(result.log.changes) > 20, result.summary
     result.history.save(tmp_path / "history.json")

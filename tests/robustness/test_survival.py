@@ -23,7 +23,7 @@ from tests.robustness.runs import SECONDS, Run, carry_out
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.robustness, pytest.mark.timeout(10 * SECONDS + 120)]
+pytestmark = pytest.mark.timeout(10 * SECONDS + 240)
 
 
 async def survive(name: str, run: Run) -> None:
@@ -50,6 +50,7 @@ async def servers(stack: AsyncExitStack, count: int, *endpoints: str) -> list[Wa
     return [await stack.enter_async_context(server(stack, *endpoints)) for _ in range(count)]
 
 
+@pytest.mark.robustness
 async def test_a_sqlite_process_that_is_killed(tmp_path: Path) -> None:
     """In the middle of commits, again and again."""
     process = StoreProcess(tmp_path)
@@ -69,6 +70,7 @@ async def test_a_sqlite_process_that_is_killed(tmp_path: Path) -> None:
         await process.kill()
 
 
+@pytest.mark.robustness
 async def test_an_etcd_that_is_killed() -> None:
     """The only member, with two servers on it."""
     async with AsyncExitStack() as stack:
@@ -84,6 +86,7 @@ async def test_an_etcd_that_is_killed() -> None:
         await survive("etcd-killed", Run(caches, kill, caches[0]))
 
 
+@pytest.mark.robustness
 async def test_members_of_a_cluster_that_are_killed() -> None:
     async with AsyncExitStack() as stack:
         members: list[EtcdProcess] = stack.enter_context(etcd_cluster(3))
@@ -99,6 +102,7 @@ async def test_members_of_a_cluster_that_are_killed() -> None:
         await survive("member-killed", Run(caches, kill, caches[0]))
 
 
+@pytest.mark.robustness
 async def test_members_of_a_cluster_that_are_frozen() -> None:
     """They keep their connections and answer nothing, then go on as if nothing had been."""
     async with AsyncExitStack() as stack:
@@ -135,6 +139,7 @@ async def test_connections_that_are_cut_and_lose_what_is_on_them() -> None:
         await survive("connection-cut", Run([*behind, judge], cut, judge))
 
 
+@pytest.mark.robustness
 @pytest.mark.parametrize("backend", ["etcd", "sqlite"])
 async def test_compaction_under_paging_and_slow_watchers(backend: str, tmp_path: Path) -> None:
     """History goes while it is read; who cannot go on is told so, and nobody gets a part of it."""

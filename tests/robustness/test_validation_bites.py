@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -88,13 +87,12 @@ BROKEN: list[tuple[type[MemoryStore], str, bool]] = [
 
 async def resume(_: random.Random) -> None:
     """Nothing goes wrong but the store."""
-    await asyncio.sleep(0.05)
 
 
 async def outcome(store: MemoryStore, true_log: MemoryStore | None = None) -> Result:
     """Run some traffic on a store."""
-    run = Run([store], resume, true_log or store, clients=4, watchers=2, client_pause=0.0005)
-    return await carry_out(run, seconds=0.25)
+    run = Run([store], resume, true_log or store, clients=4, watchers=2, calls=400, between=100)
+    return await carry_out(run, seconds=0)
 
 
 class _Truth(MemoryStore):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import socket
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,9 +123,17 @@ async def api(
     request: pytest.FixtureRequest, server: str, trusting: ssl.SSLContext
 ) -> AsyncIterator[Api]:
     """A client of an administrator."""
-    connector = aiohttp.TCPConnector(ssl=trusting)
+    sockets: list[socket.socket] = []
+
+    def new_socket(address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, *_ = address
+        sockets.append(socket.socket(family, kind, protocol))
+        return sockets[-1]
+
+    connector = aiohttp.TCPConnector(ssl=trusting, socket_factory=new_socket)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
         yield Api(session, server, request.config.getoption("--token"))
+    await _all_closed(sockets)
 
 
 @pytest.fixture
@@ -138,6 +149,19 @@ async def namespace(api: Api) -> str:
     answer = await api.post(f"/api/v1/namespaces/{name}/serviceaccounts", account)
     assert answer.status in (201, 409), answer.text
     return name
+
+
+async def _all_closed(sockets: list[socket.socket]) -> None:
+    """Return when the transports have closed their sockets.
+
+    A session does not wait for connections that it gave up earlier, such as those of WebSockets:
+    in TLS these stay open until the server has said goodbye, too.
+    """
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+    while any(each.fileno() >= 0 for each in sockets):
+        await asyncio.sleep(0)
 
 
 def _named(headers: Mapping[str, str | None]) -> dict[str, str | None]:

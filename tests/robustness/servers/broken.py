@@ -159,9 +159,14 @@ def hears_nothing() -> None:
     WatchCache._take_in = lambda self, batch: None  # type: ignore[method-assign]
 
 
-def has_little_patience() -> None:
-    """Wait a second where a minute or more is right. This breaks nothing but tests that wait."""
-    http_connection.IDLE_SECONDS = http_connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
+def closes_idle_connections_soon() -> None:
+    """Wait a second for a request. This breaks nothing but tests that wait."""
+    http_connection.IDLE_SECONDS = 1.0  # type: ignore[misc]
+
+
+def drops_stalled_clients_soon() -> None:
+    """Wait a second for a client that takes nothing. This breaks nothing but tests that wait."""
+    http_connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
 
 
 def tells_its_longest_turn() -> None:
@@ -202,7 +207,8 @@ FAULTS: Final[Mapping[Callable[[], None], str]] = {
     resumes_late: "Reliable",
     hears_late: "",
     hears_nothing: "",
-    has_little_patience: "",
+    closes_idle_connections_soon: "",
+    drops_stalled_clients_soon: "",
     tells_its_longest_turn: "",
 }
 

@@ -36,6 +36,8 @@ class Measured:
         return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)] * 1000
 
     def __str__(self) -> str:
+        if not self.taken:
+            return "no requests"
         return (
             f"{len(self.taken)} requests: p50 {self.percentile(50):.1f} ms, "
             f"p99 {self.percentile(99):.1f} ms, at most {self.percentile(100):.1f} ms"

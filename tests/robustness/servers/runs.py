@@ -21,7 +21,7 @@ from storage.interface import Batch, Event, Record, Store
 from storage.sqlite.store import SQLiteStore
 from tests.robustness import runs
 from tests.robustness.history import OK, Change, History, State
-from tests.robustness.runs import CATCH_UP, HISTORIES, SEED
+from tests.robustness.runs import CATCH_UP, HISTORIES, SEED, progress, raise_failed
 from tests.robustness.servers.http import Api, Broken, NotSent
 from tests.robustness.servers.traffic import Client, WatchClient, state_of
 from tests.robustness.servers.validation import validate
@@ -58,6 +58,10 @@ class Run:
     watchers: int = 4
     watcher_pause: float = 0.0
     client_pause: float = 0.002
+    #: How many requests succeed at least: a busy machine takes longer for them.
+    requests: int = 100
+    #: How many of them succeed between two failures.
+    between: int = 10
     #: How long watches may take in the end to tell what is left to be told.
     patience: float = CATCH_UP
 
@@ -115,7 +119,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         for number in range(run.clients)
     ]
     try:
-        failures = await _fail(run, seconds, [*watching, *clients])
+        failures = await _fail(run, seconds, history, [*watching, *clients])
         over.set()
         for watcher in watchers:
             watcher.pause = 0.0
@@ -137,7 +141,7 @@ async def _told(
 ) -> list[str]:
     deadline = time.monotonic() + patience
     while any(watcher.reached < last for watcher in watchers):
-        _raise_failed(tasks)
+        raise_failed(tasks)
         if time.monotonic() > deadline:
             break
         await asyncio.sleep(0.02)
@@ -149,11 +153,13 @@ async def _told(
     ]
 
 
-async def _fail(run: Run, seconds: float, tasks: Sequence[asyncio.Task[None]]) -> int:
+async def _fail(
+    run: Run, seconds: float, history: History, tasks: Sequence[asyncio.Task[None]]
+) -> int:
     failures, chance = 0, random.Random(SEED)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        _raise_failed(tasks)
+    while time.monotonic() < deadline or history.successes() < run.requests:
+        await progress(history, run.between, tasks)
         await run.failure(chance)
         failures += 1
     return failures
@@ -190,7 +196,7 @@ class EtcdJudge:
     async def until(self, last: int) -> list[Change]:
         assert self._following is not None
         while not self._changes or self._changes[-1].revision < last:
-            _raise_failed([self._following])
+            raise_failed([self._following])
             await asyncio.sleep(0.01)
         self._following.cancel()
         await asyncio.gather(self._following, return_exceptions=True)
@@ -308,9 +314,3 @@ async def _last_word(urls: Sequence[str], collection: str, history: History) -> 
 def _turned(urls: Sequence[str], number: int) -> list[str]:
     first = number % len(urls)
     return [*urls[first:], *urls[:first]]
-
-
-def _raise_failed(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.result()
