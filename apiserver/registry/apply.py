@@ -13,15 +13,15 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.patch.reading import no_object
 from apiserver.registry import namespaces
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
-from apiserver.registry.preparation import Request, prepared_for_create, prepared_for_update
+from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
-from apiserver.registry.write import Outcome, Put, Write, Written, write
+from apiserver.registry.write import Write, Written, write
+from apiserver.registry.writerequest import WriteRequest
 from apiserver.schema.jsondecoder import DecodeError
-from storage.interface import Record
 
 
 async def apply_object(
@@ -32,20 +32,21 @@ async def apply_object(
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
     applied = read_applied(body, context, options)
-    request = Request(resource, context, options, owns=True, patches=True)
+    request = WriteRequest(resource, context, options, owns=True, patches=True)
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
+    async def rule(attempt: Attempt) -> Outcome:
+        current = attempt.existing
         if current is None and context.subresource:
             raise resource.not_found(context.name)
         existing = None if current is None else current.value.object
         document = addressed(_merged(request, existing, applied), context)
         if current is None or existing is None:
-            return await _created(request, document)
+            return await _created(request, attempt, document)
         check_version(resource, document, current)
-        return await prepared_for_update(request, document, existing)
+        return await request.update(attempt, document, existing)
 
     key = resource.key(context.namespace, context.name)
-    return await write(Write(resource, context, key, "patch", options.dry_run), decide)
+    return await write(Write(resource, context, key, "patch", options.dry_run), rule)
 
 
 def read_applied(body: bytes, context: RequestContext, options: WriteOptions) -> Object:
@@ -70,7 +71,7 @@ def read_applied(body: bytes, context: RequestContext, options: WriteOptions) ->
     return document
 
 
-def _merged(request: Request, existing: Object | None, applied: Object) -> Object:
+def _merged(request: WriteRequest, existing: Object | None, applied: Object) -> Object:
     resource, context, options = request.resource, request.context, request.options
     definition = resource.definition
     try:
@@ -103,9 +104,9 @@ def _inconvertible(applied: Object, error: DecodeError) -> UnknownError:
     )
 
 
-async def _created(request: Request, document: Object) -> Outcome:
+async def _created(request: WriteRequest, attempt: Attempt, document: Object) -> Outcome:
     resource, context = request.resource, request.context
-    requires = await namespaces.requirements(resource, context, context.name)
+    namespaces.require(attempt, resource, context.namespace, context.name)
     given = document["metadata"]
     if given.get("uid"):
         raise Conflict.of(
@@ -115,4 +116,4 @@ async def _created(request: Request, document: Object) -> Outcome:
             "and no existing object was found",
         )
     fields = {key: value for key, value in given.items() if key != "resourceVersion"}
-    return Put(await prepared_for_create(request, {**document, "metadata": fields}), requires)
+    return Save(await request.create(attempt, {**document, "metadata": fields}))

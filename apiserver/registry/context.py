@@ -17,8 +17,6 @@ class RequestContext:
     subresource: str = ""
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
-    #: Keys of which the store has said that they are not what memory takes them for.
-    outdated: set[str] = field(default_factory=set)
 
     def warn(self, text: str) -> None:
         """Tell the client something besides the answer; what is said twice it is told once."""

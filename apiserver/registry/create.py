@@ -7,12 +7,12 @@ from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object, name_of, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.registry import metadata, namespaces
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
-from apiserver.registry.preparation import Request, prepared_for_create
+from apiserver.registry.decision import Attempt
+from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
-from apiserver.registry.write import Outcome, Put, Write, Written, write
-from storage.interface import Record
+from apiserver.registry.write import Write, Written, write
+from apiserver.registry.writerequest import WriteRequest
 
 _NAME_ATTEMPTS = 8
 
@@ -27,7 +27,7 @@ async def create_object(
     """
     document = metadata.check_namespace(document, context.namespace)
     resource.strategy.default(document)
-    request = Request(resource, context, options)
+    request = WriteRequest(resource, context, options)
     prefix = document["metadata"].get("generateName")
     if name_of(document) or not prefix:
         return await _create(request, document)
@@ -41,18 +41,18 @@ async def create_object(
     raise AlreadyExists.generated(resource.group_resource, name)
 
 
-async def _create(request: Request, document: Object) -> Written:
+async def _create(request: WriteRequest, document: Object) -> Written:
     resource, context = request.resource, request.context
     name = name_of(document)
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
-        requires = await namespaces.requirements(resource, context, name)
-        desired = await prepared_for_create(request, document)
-        if current is not None:
-            deleting = "deletionTimestamp" in current.value.metadata
+    async def rule(attempt: Attempt) -> Outcome:
+        namespaces.require(attempt, resource, context.namespace, name)
+        desired = await request.create(attempt, document)
+        if attempt.existing is not None:
+            deleting = "deletionTimestamp" in attempt.existing.value.metadata
             raise AlreadyExists.of(resource.group_resource, name, deleting=deleting)
-        return Put(desired, requires)
+        return Save(desired)
 
     key = resource.key(context.namespace, name)
     change = Write(resource, context, key, "create", request.options.dry_run, droppable=True)
-    return await write(change, decide)
+    return await write(change, rule)

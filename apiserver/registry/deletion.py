@@ -1,4 +1,4 @@
-"""What a request to delete means for an object: keep it, mark it or remove it. Pure.
+"""What a request to delete makes of an object: keep it, mark it or remove it. Pure.
 
 An object goes at once unless something holds it: a finalizer, or a grace period of its kind. Then
 it is marked (``deletionTimestamp``) and goes when the last finalizer and the grace are gone. How
@@ -12,7 +12,6 @@ nothing to hold it, or by a later DELETE.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.errors import Conflict
@@ -20,6 +19,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import format_seconds, parse_seconds
+from apiserver.registry.outcome import Remove, Save, SaveThenRemove, Unchanged
 from apiserver.resources.strategy import (
     FOREGROUND_FINALIZER,
     ORPHAN,
@@ -33,17 +33,6 @@ _MEMBERS: Final = {
     "UID": ("uid", "deleted and then recreated"),
     "ResourceVersion": ("resourceVersion", "modified"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """``object`` is the object as it becomes; ``removed``: it goes then.
-
-    An object whose grace is over is stored as such before it goes, so that watches show why.
-    """
-
-    object: Object
-    removed: bool
 
 
 def check_preconditions(strategy: Strategy, existing: Object, options: DeleteOptions) -> None:
@@ -73,24 +62,27 @@ def _unmet(strategy: Strategy, existing: Object, member: str, wanted: str) -> Co
     return Conflict.of(GroupResource(definition.group, definition.kind), metadata["name"], text)
 
 
-def decide(existing: Object, options: DeleteOptions, strategy: Strategy, now: int) -> Decision:
-    """Return what becomes of ``existing``; ``now`` is in seconds since 1970."""
+def decide(
+    existing: Object, options: DeleteOptions, strategy: Strategy, now: int
+) -> Save | Remove | SaveThenRemove | Unchanged:
+    """Return what becomes of ``existing``; ``now`` is in seconds since 1970.
+
+    An object whose grace is over is stored as such before it goes, so that watches show why.
+    """
     if strategy.marks_before_deletion and "deletionTimestamp" not in existing["metadata"]:
         marked = strategy.mark_for_deletion(existing, options)
-        return Decision(with_metadata(marked, deletionTimestamp=format_seconds(now)), removed=False)
+        return Save(with_metadata(marked, deletionTimestamp=format_seconds(now)))
     if strategy.is_held(existing):
-        return Decision(existing, removed=False)
+        return Unchanged()
     graceful = _graceful(existing, options, strategy, now)
     if graceful is existing:
-        return Decision(existing, removed=False)
+        return Unchanged()
     held = with_finalizers(graceful or existing, options, strategy)
     finalizers = held["metadata"].get("finalizers")
     if graceful is not None:
         over = held["metadata"].get("deletionGracePeriodSeconds", 0) == 0 and not finalizers
-        return Decision(held, removed=over)
-    if not finalizers:
-        return Decision(existing, removed=True)
-    return Decision(_marked(held, now), removed=False)
+        return SaveThenRemove(held) if over else Save(held)
+    return Save(_marked(held, now)) if finalizers else Remove()
 
 
 def with_finalizers(existing: Object, options: DeleteOptions, strategy: Strategy) -> Object:

@@ -19,19 +19,19 @@ from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
 from apiserver.patch.shown import go_value, patched_json
 from apiserver.registry.apply import apply_object
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_patch
-from apiserver.registry.preparation import Request, prepared_for_update
+from apiserver.registry.outcome import Outcome
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
-from apiserver.registry.write import Outcome, Write, Written, write
+from apiserver.registry.write import Write, Written, write
+from apiserver.registry.writerequest import WriteRequest
 from apiserver.schema.decoding import Decoded, Undecodable, Unidentified, decode
 from apiserver.schema.jsondecoder import Canonical, DecodeError, from_unstructured
 from apiserver.schema.memberorder import in_order
 from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.structtypes import struct_of_kind
-from storage.interface import Record
 
 APPLY: Final = "application/apply-patch+yaml"
 _NO_KIND: Final = GroupVersionKind("", "", "")
@@ -71,33 +71,33 @@ async def patch_object(
     """
     if patch.media_type == APPLY:
         return await apply_object(resource, context, patch.body, options)
-    request = Request(resource, context, options, patches=True)
+    request = WriteRequest(resource, context, options, patches=True)
     patching = Patching(request, patch, resource.definition.gvk)
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
-        if current is None:
+    async def rule(attempt: Attempt) -> Outcome:
+        if attempt.existing is None:
             raise resource.not_found(context.name)
-        existing = current.value.object
-        document = addressed(patching.of(existing), context)
-        check_version(resource, document, current)
+        existing = attempt.existing.value.object
+        document = addressed(patching.of(existing, attempt.warn), context)
+        check_version(resource, document, attempt.existing)
         resource.strategy.default(document)
-        return await prepared_for_update(request, document, existing)
+        return await request.update(attempt, document, existing)
 
     key = resource.key(context.namespace, context.name)
     change = Write(resource, context, key, "patch", options.dry_run, droppable=True)
-    return await write(change, decide)
+    return await write(change, rule)
 
 
 class Patching:
     """A patch of objects of ``kind``: that of the resource, or of a subresource such as scale."""
 
-    def __init__(self, request: Request, patch: Patch, kind: GroupVersionKind) -> None:
+    def __init__(self, request: WriteRequest, patch: Patch, kind: GroupVersionKind) -> None:
         self._request = request
         self._patch = patch
         self._kind = kind
         self._mutation: Mutation | None = None
 
-    def of(self, existing: Object) -> Object:
+    def of(self, existing: Object, warn: Callable[[str], None]) -> Object:
         """Return what the patch makes of ``existing``, read as its kind. Raises StatusError."""
         try:
             if self._mutation is None:
@@ -108,10 +108,10 @@ class Patching:
             patched = self._mutation(existing)
         except PatchError as error:
             raise status_of_patch(error) from error
-        return self._read(patched)
+        return self._read(patched, warn)
 
-    def _read(self, patched: Patched) -> Object:
-        kind, context, options = self._kind, self._request.context, self._request.options
+    def _read(self, patched: Patched, warn: Callable[[str], None]) -> Object:
+        kind, options = self._kind, self._request.options
         try:
             read = self._decoded(patched)
         except (Undecodable, Unidentified, DecodeError) as error:
@@ -121,7 +121,7 @@ class Patching:
             raise _refused(patched, "strict decoding error: " + ", ".join(problems))
         if problems and options.field_validation == "Warn":
             for problem in problems:
-                context.warn(problem)
+                warn(problem)
         return {"kind": kind.kind, "apiVersion": kind.api_version, **read.object}
 
     def _decoded(self, patched: Patched) -> Canonical | Decoded:

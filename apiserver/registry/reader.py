@@ -1,15 +1,15 @@
-"""CacheReader: objects as they are in memory, for those who may not wait."""
+"""Readers of objects in memory, for what cannot wait."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.resource import Resource
-
-#: Finds the resource of a name, ``None`` where there is none.
-Find = Callable[[str, str, str], Resource | None]
+from apiserver.registry.codec import Stored
+from apiserver.registry.converted import ObjectStore
+from apiserver.registry.resource import Find
+from storage.interface import ABSENT, Record
 
 
 class CacheReader:
@@ -30,3 +30,70 @@ class CacheReader:
         if found is None:
             return []
         return [record.value.object for record in found.store.page(found.prefix(namespace)).records]
+
+
+class TrackedReader:
+    """The same for one decision: it knows what was read, and so whether the decision still holds.
+
+    ``told`` are records by key that the store itself has shown since the decision began: memory may
+    not have them yet.
+    """
+
+    __slots__ = ("_find", "_lists", "_records", "_told")
+
+    def __init__(self, find: Find, told: dict[str, Record[Stored] | None]) -> None:
+        self._find = find
+        self._told = told
+        self._records: dict[str, tuple[ObjectStore, int]] = {}
+        self._lists: dict[str, tuple[ObjectStore, int]] = {}
+
+    def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+        found = self._find(*resource)
+        if found is None:
+            return None
+        record = self.record(found.store, found.key(namespace, name))
+        return None if record is None else record.value.object
+
+    def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
+        found = self._find(*resource)
+        if found is None:
+            return []
+        store, prefix = found.store, found.prefix(namespace)
+        self._lists[prefix] = store, store.changed(prefix)
+        return [record.value.object for record in store.page(prefix).records]
+
+    def record(self, store: ObjectStore, key: str) -> Record[Stored] | None:
+        """Return the newest record of a key that is known."""
+        record = self._newest(store, key)
+        self._records[key] = store, _revision(record)
+        return record
+
+    def holds(self) -> bool:
+        """Tell whether everything that was read would be read the same now."""
+        return all(
+            _revision(self._newest(store, key)) == revision
+            for key, (store, revision) in self._records.items()
+        ) and all(
+            store.changed(prefix) == revision for prefix, (store, revision) in self._lists.items()
+        )
+
+    async def ask_store(self) -> None:
+        """Read the records again from the store, where memory cannot be made current.
+
+        Lists stay those of memory.
+        """
+        for key, (store, _) in self._records.items():
+            self._told[key] = await store.get(key)
+
+    def _newest(self, store: ObjectStore, key: str) -> Record[Stored] | None:
+        record = store.foremost(key)
+        if key not in self._told:
+            return record
+        told = self._told[key]
+        if told is None or record is None:
+            return told
+        return record if record.revision > told.revision else told
+
+
+def _revision(record: Record[Stored] | None) -> int:
+    return ABSENT if record is None else record.revision

@@ -37,13 +37,13 @@ class Registry:
         self.reader = CacheReader(self.resource)
         self._root = root
         self._event_ttl = event_ttl
-        self._admission = AdmissionChain((), self.reader)
+        self._admission = AdmissionChain(())
         self._resources: dict[tuple[str, str, str], Resource] = {}
         self._generation = catalog.generation
 
     def admit(self, plugins: Sequence[Plugin]) -> None:
         """Have every write from now on pass the plugins of admission, in this order."""
-        self._admission = AdmissionChain(plugins, self.reader)
+        self._admission = AdmissionChain(plugins)
         self._resources.clear()
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:
@@ -72,6 +72,7 @@ class Registry:
             root=self._root,
             field_manager=field_manager_of(definition, strategy),
             admission=self._admission,
+            find=self.resource,
             conversion=change,
             ttl=self._event_ttl if definition.group_resource in _EVENTS else 0,
         )

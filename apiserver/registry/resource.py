@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from apiserver.access.admission.chain import AdmissionChain
 from apiserver.fieldmanager.manager import FieldManager
@@ -12,6 +13,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted import ObjectStore
+from apiserver.registry.locks import Locks
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
@@ -40,10 +42,14 @@ class Resource:
     root: str
     field_manager: FieldManager
     admission: AdmissionChain
+    #: Finds the other resources that are served.
+    find: Find
     conversion: Conversion | None = None
     ttl: int = 0
     #: What lists have selected lately, by prefix and conditions.
     selected: dict[Hashable, Selected] = field(default_factory=dict)
+    #: Whose turn it is to change an object that many writes change, by key.
+    locks: Locks = field(default_factory=Locks)
 
     @property
     def group_resource(self) -> GroupResource:
@@ -65,3 +71,7 @@ class Resource:
     def failed(self, error: StorageError, verb: str) -> StatusError:
         """Return what a client is told when the store refused."""
         return errors.status_of(error, self.group_resource, verb)
+
+
+#: Finds a resource by group, version and name, ``None`` where there is none.
+Find: TypeAlias = Callable[[str, str, str], Resource | None]

@@ -10,9 +10,11 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.registry import freshness, metadata, namespaces
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
-from apiserver.registry.preparation import Request, prepared_for_create, prepared_for_update
+from apiserver.registry.decision import Attempt
+from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
-from apiserver.registry.write import Outcome, Put, Write, Written, write
+from apiserver.registry.write import Write, Written, write
+from apiserver.registry.writerequest import WriteRequest
 from storage.interface import Record
 
 _MODIFIED = (
@@ -30,18 +32,19 @@ async def update_object(
     """
     document = addressed(document, context)
     resource.strategy.default(document)
-    request = Request(resource, context, options)
+    request = WriteRequest(resource, context, options)
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
-        if current is None:
-            return await _absent(request, document)
-        check_identity(resource, document, current)
-        check_version(resource, document, current)
-        return await prepared_for_update(request, document, current.value.object)
+    async def rule(attempt: Attempt) -> Outcome:
+        existing = attempt.existing
+        if existing is None:
+            return await _absent(request, attempt, document)
+        check_identity(resource, document, existing)
+        check_version(resource, document, existing)
+        return await request.update(attempt, document, existing.value.object)
 
     key = resource.key(context.namespace, context.name)
     change = Write(resource, context, key, "update", options.dry_run, droppable=True)
-    return await write(change, decide)
+    return await write(change, rule)
 
 
 def addressed(document: Object, context: RequestContext) -> Object:
@@ -60,24 +63,23 @@ def addressed(document: Object, context: RequestContext) -> Object:
     return document
 
 
-async def _absent(request: Request, document: Object) -> Outcome:
+async def _absent(request: WriteRequest, attempt: Attempt, document: Object) -> Outcome:
     resource, context = request.resource, request.context
     if context.subresource or not resource.strategy.allow_create_on_update:
         raise resource.not_found(context.name)
-    return await created(request, document)
+    return await _created(request, attempt, document)
 
 
-async def created(request: Request, document: Object) -> Outcome:
-    """Return the creation of an object by a request that may also change one."""
+async def _created(request: WriteRequest, attempt: Attempt, document: Object) -> Outcome:
     resource, context = request.resource, request.context
-    requires = await namespaces.requirements(resource, context, context.name)
+    namespaces.require(attempt, resource, context.namespace, context.name)
     given = document["metadata"]
     uid = given.get("uid")
     if uid:
         raise _wrong_uid(resource, resource.key(context.namespace, context.name), given, "")
     fields = {key: value for key, value in given.items() if key != "resourceVersion"}
     desired = {**document, "metadata": fields}
-    return Put(await prepared_for_create(request, desired), requires)
+    return Save(await request.create(attempt, desired))
 
 
 def check_identity(resource: Resource, document: Object, current: Record[Stored]) -> None:

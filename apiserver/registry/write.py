@@ -1,10 +1,11 @@
-"""The one path of every write.
+"""The one path of every write: decided, then committed.
 
-A write begins with the record in memory and asks `Decide` what to make of it. The compare-and-swap
+A write begins with the record in memory and asks a rule what to make of it. The compare-and-swap
 of the store protects what is written; what is *not* written (a refusal, a change that changes
-nothing, a dry run) is answered only if the record that it was decided on is confirmed by a read
-that began after the request came. So is a conflict decided anew, on the record that the store says
-is there.
+nothing) is answered only if the record that it was decided on, and whatever else was read for it,
+is confirmed by a read that began after the request came. A conflict is decided anew, on the record
+that the store says is there. As long as what a decision was made on is confirmed to be unchanged,
+it stands, and is not made again.
 
 An object in a namespace is created only while the namespace is there: the write requires the
 revision of the namespace that it saw.
@@ -12,44 +13,23 @@ revision of the namespace that it saw.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import assert_never
 
-from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored, arrange
+from apiserver.registry import deletion
+from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Decision, Rule, decide
+from apiserver.registry.dryrun import DryRun, preview
+from apiserver.registry.outcome import Refused, Remove, Save, SaveThenRemove, Unchanged
+from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Record
 
 _MAX_ATTEMPTS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Make the object be this; with the revisions of other keys that it takes for granted."""
-
-    document: Object
-    requires: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Make the object not be; ``document`` is its last state where it is not the stored one."""
-
-    document: Object | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Leave the object as it is."""
-
-
-Outcome: TypeAlias = Put | Remove | Keep
-Decide: TypeAlias = Callable[[Record[Stored] | None], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,131 +53,139 @@ class Write:
     droppable: bool = False
 
 
-async def write(change: Write, decide: Decide) -> Written:
-    """Make of an object what ``decide`` wants, however many others are writing it.
+async def write(change: Write, rule: Rule) -> Written:
+    """Make of an object what a rule wants, however many others are writing it.
 
-    Raises StatusError: what ``decide`` raised of a confirmed record, or what the store refused.
+    Raises StatusError: the refusal of a confirmed record, or what the store refused.
     """
     try:
-        return await _settle(change, decide)
+        return await _Writing(change, rule).settle()
     except StorageError as error:
         raise change.resource.failed(error, change.verb) from error
 
 
-async def _settle(change: Write, decide: Decide) -> Written:
-    current = change.resource.store.foremost(change.key)
-    confirmed = False
-    warnings = change.context.warnings
-    told = len(warnings)
-    for _ in range(_MAX_ATTEMPTS):
-        # What an attempt has warned of is void when the object is looked at again.
-        del warnings[told:]
-        try:
-            outcome = await decide(current)
-        except StatusError:
-            if confirmed:
-                raise
-            current, confirmed = await _confirm(change), True
-            continue
-        if not confirmed and (change.dry_run or not _changes(outcome, current)):
-            current, confirmed = await _confirm(change), True
-            continue
-        try:
-            return await _carry_out(change, outcome, current)
-        except RevisionConflict as conflict:
-            if conflict.key == change.key:
-                current, confirmed = conflict.current, True
+class _Writing:
+    """One write under way: the newest known record, and the decision on it while that stands."""
+
+    def __init__(self, change: Write, rule: Rule) -> None:
+        self._change = change
+        self._rule = rule
+        store = change.resource.store
+        self._store = DryRun(store) if change.dry_run else store
+        self._existing = store.foremost(change.key)
+        self._confirmed = False
+        self._decision: Decision | None = None
+        # Records of other keys that the store has shown in a conflict.
+        self._told: dict[str, Record[Stored] | None] = {}
+
+    async def settle(self) -> Written:
+        """Decide and commit until the write is through. Raises StatusError to refuse it."""
+        for _ in range(_MAX_ATTEMPTS):
+            decision = await self._decided()
+            if isinstance(decision.outcome, Unchanged) and not await self._stands(decision):
+                continue
+            try:
+                written = await self._commit(decision)
+            except RevisionConflict as conflict:
+                self._learn(conflict)
+            except StatusError:
+                if await self._stands(decision):
+                    self._change.context.warnings.extend(decision.warnings)
+                    raise
             else:
-                change.context.outdated.add(conflict.key)
-                current, confirmed = await _confirm(change), True
-    raise change.resource.failed(
-        StorageError("the object changes faster than it can be written"), change.verb
-    )
+                self._change.context.warnings.extend(decision.warnings)
+                return written
+        raise StorageError("the object changes faster than it can be written")
 
+    async def _decided(self) -> Decision:
+        if self._decision is None:
+            reader = TrackedReader(self._change.resource.find, self._told)
+            self._decision = await decide(self._rule, self._existing, reader)
+        return self._decision
 
-async def _confirm(change: Write) -> Record[Stored] | None:
-    store = change.resource.store
-    if await store.refresh():
-        return store.peek(change.key)
-    return await store.get(change.key)
-
-
-def _changes(outcome: Outcome, current: Record[Stored] | None) -> bool:
-    match outcome:
-        case Put(document):
-            return current is None or not _same(document, current.value)
-        case Remove():
+    async def _stands(self, decision: Decision) -> bool:
+        """Tell whether the store confirms what a decision was made on; else forget it."""
+        if self._confirmed:
             return True
-        case Keep():
-            return False
+        store, key = self._change.resource.store, self._change.key
+        if await store.refresh():
+            self._confirmed = True
+            existing = store.foremost(key)
+        else:
+            existing = await store.get(key)
+            await decision.reader.ask_store()
+        if _revision(existing) == _revision(self._existing) and decision.reader.holds():
+            self._confirmed = True
+            return True
+        self._existing, self._decision = existing, None
+        return False
 
+    def _learn(self, conflict: RevisionConflict) -> None:
+        if conflict.key == self._change.key:
+            self._existing, self._confirmed = conflict.current, True
+        else:
+            self._told[conflict.key] = conflict.current
+        self._decision = None
 
-async def _carry_out(change: Write, outcome: Outcome, current: Record[Stored] | None) -> Written:
-    match outcome:
-        case Put(document, requires):
-            if current is not None and _same(document, current.value):
+    async def _commit(self, decision: Decision) -> Written:
+        existing = decision.existing
+        match decision.outcome:
+            case Refused(error):
+                raise error
+            case Save(document):
+                record = await self._put(decision, document)
+                return Written(record.value, created=existing is None)
+            case SaveThenRemove(document):
+                return await self._remove_saved(await self._put(decision, document))
+            case Remove(document):
+                assert existing is not None
+                record = await self._store.delete(existing.key, expected=existing.revision)
+                if document is None:
+                    return Written(record.value, removed=True)
+                shown = preview(existing.key, document, existing.revision)
+                return Written(shown, removed=True)
+            case Unchanged():
+                assert existing is not None
+                return Written(existing.value)
+            case never:
+                assert_never(never)
+
+    async def _put(self, decision: Decision, document: Object) -> Record[Stored]:
+        try:
+            return await self._put_whole(decision, document)
+        except ValueTooLarge:
+            if not self._change.droppable or "managedFields" not in document["metadata"]:
+                raise
+            # Better an object without owners than no object: KEP-555, "Managed fields size".
+            metadata = {k: v for k, v in document["metadata"].items() if k != "managedFields"}
+            return await self._put_whole(decision, {**document, "metadata": metadata})
+
+    async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
+        return await self._store.put(
+            self._change.key,
+            document,  # type: ignore[arg-type]  # the codec takes what is to be stored as it is
+            expected=_revision(decision.existing),
+            ttl=self._change.resource.ttl,
+            requires=decision.requires,
+        )
+
+    async def _remove_saved(self, saved: Record[Stored]) -> Written:
+        """Remove an object that has been stored as it ends, unless something holds it again."""
+        current, strategy = saved, self._change.resource.strategy
+        while current.value.metadata["uid"] == saved.value.metadata["uid"]:
+            if not deletion.is_finished(current.value.object, strategy):
                 return Written(current.value)
-            return await _put(change, document, requires, current)
-        case Remove(document):
-            assert current is not None
-            return await _remove(change, document, current)
-        case Keep():
-            assert current is not None
-            return Written(current.value)
+            try:
+                record = await self._store.delete(current.key, expected=current.revision)
+            except RevisionConflict as conflict:
+                if conflict.current is None:
+                    break
+                current = conflict.current
+            else:
+                return Written(record.value, removed=True)
+        # It was removed by another request, which comes to the same.
+        return Written(saved.value, removed=True)
 
 
-async def _put(
-    change: Write,
-    document: Object,
-    requires: Mapping[str, int],
-    current: Record[Stored] | None,
-) -> Written:
-    created = current is None
-    if change.dry_run:
-        revision = current.revision if current is not None else 0
-        return Written(_shown(change.key, document, revision), created=created)
-    try:
-        record = await _store(change, document, requires, current)
-    except ValueTooLarge:
-        if not change.droppable or "managedFields" not in document["metadata"]:
-            raise
-        # Better an object without owners than no object: KEP-555, "Managed fields size".
-        metadata = {k: v for k, v in document["metadata"].items() if k != "managedFields"}
-        record = await _store(change, {**document, "metadata": metadata}, requires, current)
-    return Written(record.value, created=created)
-
-
-async def _store(
-    change: Write,
-    document: Object,
-    requires: Mapping[str, int],
-    current: Record[Stored] | None,
-) -> Record[Stored]:
-    return await change.resource.store.put(
-        change.key,
-        document,  # type: ignore[arg-type]  # the codec takes what is to be stored as it is
-        expected=current.revision if current is not None else ABSENT,
-        ttl=change.resource.ttl,
-        requires=requires,
-    )
-
-
-async def _remove(change: Write, document: Object | None, current: Record[Stored]) -> Written:
-    last = current.value
-    if not change.dry_run:
-        record = await change.resource.store.delete(change.key, expected=current.revision)
-        last = record.value
-    if document is not None:
-        last = _shown(change.key, document, current.revision)
-    return Written(last, removed=True)
-
-
-def _same(document: Object, stored: Stored) -> bool:
-    return deep_equal(arrange(document), arrange(stored.object))
-
-
-def _shown(key: str, document: Object, revision: int) -> Stored:
-    arranged = arrange(document)
-    if revision:
-        arranged["metadata"] = {**arranged["metadata"], "resourceVersion": str(revision)}
-    return Stored.preview(key, arranged, revision)
+def _revision(record: Record[Stored] | None) -> int:
+    return ABSENT if record is None else record.revision

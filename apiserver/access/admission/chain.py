@@ -129,9 +129,8 @@ class _Selected:
 class AdmissionChain:
     """The plugins of a server, in order."""
 
-    def __init__(self, plugins: Sequence[Plugin], reader: Reader) -> None:
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self._reader = reader
         self._selected: dict[tuple[str, GroupVersionResource, str], _Selected] = {}
 
     def mutates(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
@@ -142,30 +141,30 @@ class AdmissionChain:
         """Tell whether writes of this sort go through `validate`."""
         return self._select(operation, resource, subresource).validates
 
-    async def mutate(self, attributes: AdmissionAttributes) -> Object:
+    async def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object:
         """Return the object as the plugins want it. Raises StatusError when one refuses it.
 
         The attributes are the caller's own: their object becomes the new one.
         """
         selected = self._of(attributes)
         for plugin in selected.mutators:
-            changed = plugin.mutate(attributes, self._reader)
+            changed = plugin.mutate(attributes, reader)
             if changed is not None:
                 attributes.object = changed
         for waiting in selected.async_mutators:
-            changed = await waiting.mutate_async(attributes, self._reader)
+            changed = await waiting.mutate_async(attributes, reader)
             if changed is not None:
                 attributes.object = changed
         # Nothing is to be written where something is deleted.
         return attributes.object if attributes.object is not None else {}
 
-    async def validate(self, attributes: AdmissionAttributes) -> None:
+    async def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         """Raise StatusError when a plugin refuses the write."""
         selected = self._of(attributes)
         for plugin in selected.validators:
-            plugin.validate(attributes, self._reader)
+            plugin.validate(attributes, reader)
         for waiting in selected.async_validators:
-            await waiting.validate_async(attributes, self._reader)
+            await waiting.validate_async(attributes, reader)
 
     def _of(self, attributes: AdmissionAttributes) -> _Selected:
         return self._select(attributes.operation, attributes.gvr, attributes.subresource)

@@ -14,11 +14,11 @@ from apiserver.endpoints.negotiation import content_type, negotiate
 from apiserver.endpoints.response_writers import send_document, send_unstored
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import write_options
-from apiserver.registry.subresources.submission import Submission
+from apiserver.registry.create_virtual import VirtualRequest
 
 ResourceHandler = Callable[[HTTPRequest, RequestScope], Awaitable[web.StreamResponse]]
-#: Does what a submission asks for; returns what is answered.
-Operation = Callable[[Submission, Object], Awaitable[Object]]
+#: Does what a request asks for; returns what is answered.
+Operation = Callable[[VirtualRequest, Object], Awaitable[Object]]
 
 
 def create_virtual(act: Operation) -> ResourceHandler:
@@ -31,8 +31,8 @@ def create_virtual(act: Operation) -> ResourceHandler:
         options = write_options(request.query, "CreateOptions")
         document = read_object(request, scope, data, media_type, options)
         context = scope.context(request)
-        submission = Submission(scope.resource, context, options, scope.kind)
-        answer = await act(submission, document)
+        virtual = VirtualRequest(scope.resource, context, options, scope.kind)
+        answer = await act(virtual, document)
         if answer["kind"] == "Status":
             return send_document(request, representation, answer, 201)
         return send_unstored(request, representation, answer, 201)

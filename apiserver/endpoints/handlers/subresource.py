@@ -15,13 +15,13 @@ from apiserver.endpoints.handlers.create_virtual import Operation, ResourceHandl
 from apiserver.endpoints.handlers.scale import scale
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
+from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.registry.reviews.access_reviews import AccessReviews
 from apiserver.registry.reviews.authentication_reviews import TokenReviews, review_self
 from apiserver.registry.subresources.binding import bind_pod
 from apiserver.registry.subresources.eviction import evict_pod
-from apiserver.registry.subresources.submission import Submission
 from apiserver.registry.subresources.token import TokenRequests
 
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
@@ -70,13 +70,13 @@ def virtual_resources(
     return {resource: create_virtual(act) for resource, act in acts.items()}
 
 
-async def _bind(registry: Registry, submission: Submission, document: Object) -> Object:
-    return await bind_pod(_resource(registry, "", "v1", "pods"), submission, document)
+async def _bind(registry: Registry, request: VirtualRequest, document: Object) -> Object:
+    return await bind_pod(_resource(registry, "", "v1", "pods"), request, document)
 
 
-async def _evict(registry: Registry, submission: Submission, document: Object) -> Object:
+async def _evict(registry: Registry, request: VirtualRequest, document: Object) -> Object:
     budgets = _resource(registry, "policy", "v1", "poddisruptionbudgets")
-    return await evict_pod(budgets, submission, document)
+    return await evict_pod(budgets, request, document)
 
 
 def _resource(registry: Registry, group: str, version: str, plural: str) -> Resource:

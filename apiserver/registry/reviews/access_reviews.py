@@ -16,7 +16,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.users import UserInfo
-from apiserver.registry.subresources.submission import Submission
+from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.schema.memberorder import in_order
 from apiserver.schema.structtypes import struct_type
 
@@ -37,16 +37,16 @@ class AccessReviews:
 
     authorizer: Authority
 
-    async def review(self, submission: Submission, document: Object) -> Object:
+    async def review(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a SubjectAccessReview: about anybody. Raises Invalid."""
-        review = await submission.received(document)
+        review = await request.prepared(document)
         spec = review["spec"]
         _refuse([*_validate(spec), *_validate_subject(spec), *_validate_metadata(review)])
-        return await self._answered(submission, review, _subject(spec))
+        return await self._answered(request, review, _subject(spec))
 
-    async def review_local(self, submission: Submission, document: Object) -> Object:
+    async def review_local(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a LocalSubjectAccessReview: about anybody in one namespace. Raises Invalid."""
-        review = await submission.received(document)
+        review = await request.prepared(document)
         spec = review["spec"]
         metadata = {key: value for key, value in review["metadata"].items() if key != "namespace"}
         errors = [*_validate(spec), *_validate_subject(spec)]
@@ -60,22 +60,22 @@ class AccessReviews:
             detail = "disallowed on this kind of request"
             errors.append(invalid("spec.nonResourceAttributes", shown, detail))
         _refuse(errors)
-        return await self._answered(submission, review, _subject(spec))
+        return await self._answered(request, review, _subject(spec))
 
-    async def review_self(self, submission: Submission, document: Object) -> Object:
+    async def review_self(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a SelfSubjectAccessReview: about who asks. Raises Invalid."""
-        review = await submission.received(document)
+        review = await request.prepared(document)
         _refuse([*_validate(review["spec"]), *_validate_metadata(review)])
-        return await self._answered(submission, review, submission.context.user)
+        return await self._answered(request, review, request.context.user)
 
-    async def review_rules(self, submission: Submission, document: Object) -> Object:
+    async def review_rules(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a SelfSubjectRulesReview: all that who asks may do. Raises BadRequest."""
-        review = await submission.received(document)
+        review = await request.prepared(document)
         namespace = review["spec"].get("namespace")
         if not namespace:
             raise BadRequest("no namespace on request")
-        await submission.validated(review)
-        rules = await self.authorizer.rules_for(submission.context.user, namespace)
+        await request.validate(review)
+        rules = await self.authorizer.rules_for(request.context.user, namespace)
         status: dict[str, Any] = {
             "resourceRules": [_resource_rule(rule) for rule in rules.resource_rules],
             "nonResourceRules": [_non_resource_rule(rule) for rule in rules.non_resource_rules],
@@ -85,7 +85,7 @@ class AccessReviews:
             errors = list(dict.fromkeys(rules.errors))
             joined = ", ".join(errors)
             status["evaluationError"] = joined if len(errors) == 1 else f"[{joined}]"
-        kind = submission.kind
+        kind = request.kind
         return {
             "kind": kind.kind,
             "apiVersion": kind.api_version,
@@ -94,8 +94,8 @@ class AccessReviews:
             "status": status,
         }
 
-    async def _answered(self, submission: Submission, review: Object, user: UserInfo) -> Object:
-        await submission.validated(review)
+    async def _answered(self, request: VirtualRequest, review: Object, user: UserInfo) -> Object:
+        await request.validate(review)
         decision = await self.authorizer.authorize(_attributes(review["spec"], user))
         status: dict[str, Any] = {"allowed": decision.verdict is Verdict.ALLOW}
         if decision.verdict is Verdict.DENY:

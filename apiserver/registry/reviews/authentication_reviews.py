@@ -14,18 +14,18 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now
 from apiserver.machinery.users import UserInfo
-from apiserver.registry.subresources.submission import Submission
+from apiserver.registry.create_virtual import VirtualRequest
 
 
-async def review_self(submission: Submission, document: Object) -> Object:
+async def review_self(request: VirtualRequest, document: Object) -> Object:
     """Answer a SelfSubjectReview: the user as authentication found it."""
-    await submission.validated(await submission.received(document))
-    kind = submission.kind
+    await request.validate(await request.prepared(document))
+    kind = request.kind
     return {
         "kind": kind.kind,
         "apiVersion": kind.api_version,
         "metadata": {"creationTimestamp": now()},
-        "status": {"userInfo": user_document(submission.context.user)},
+        "status": {"userInfo": user_document(request.context.user)},
     }
 
 
@@ -35,14 +35,14 @@ class TokenReviews:
 
     authenticator: RequestAuthenticator
 
-    async def review(self, submission: Submission, document: Object) -> Object:
+    async def review(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a TokenReview; a token that is good for nothing is an answer too."""
-        review = await submission.received(document)
+        review = await request.prepared(document)
         spec = review["spec"]
         token = spec.get("token")
         if not token:
             raise BadRequest("token is required for TokenReview in authentication")
-        await submission.validated(review)
+        await request.validate(review)
         status: dict[str, Any]
         try:
             user, audiences = await self.authenticator.review(token, spec.get("audiences") or ())

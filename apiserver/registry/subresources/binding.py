@@ -1,4 +1,8 @@
-"""binding: a scheduler gives a Pod its node, once and for all."""
+"""binding: a scheduler gives a Pod its node, once and for all.
+
+Admission is shown the Binding and not the Pod, as upstream has it; so the Pod is written without
+the checks of an update.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +17,38 @@ from apiserver.machinery.objects import Object, name_of, with_metadata
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now
 from apiserver.registry.codec import Stored
+from apiserver.registry.create_virtual import VirtualRequest
+from apiserver.registry.decision import Attempt
+from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.subresources.podconditions import with_condition
-from apiserver.registry.subresources.submission import Submission
-from apiserver.registry.write import Outcome, Put, Write, write
+from apiserver.registry.write import Write, write
 from storage.interface import Record
 
 _OF_BINDING: Final = GroupResource("", "pods/binding")
 
 
-async def bind_pod(pods: Resource, submission: Submission, binding: Object) -> Object:
+async def bind_pod(pods: Resource, request: VirtualRequest, binding: Object) -> Object:
     """Assign a Pod to the node of a Binding. Raises Conflict for one that cannot take it."""
-    binding = await submission.received(binding, keeps_identity=True)
+    binding = await request.prepared(binding, keeps_identity=True)
     name = name_of(binding)
-    if submission.context.name and submission.context.name != name:
+    if request.context.name and request.context.name != name:
         raise BadRequest("name in URL does not match name in Binding object")
     errors = _validate(binding)
     if errors:
         # As upstream has it: these are not put into a Status of their own.
         raise UnknownError(aggregate(errors))
-    await submission.validated(binding)
-    context = replace(submission.context, name=name)
+    await request.validate(binding)
+    context = replace(request.context, name=name)
 
-    async def decide(current: Record[Stored] | None) -> Outcome:
-        if current is None:
+    async def rule(attempt: Attempt) -> Outcome:
+        if attempt.existing is None:
             raise pods.not_found(name)
-        _check_meant(pods, binding, current)
-        return Put(bound(current.value.object, binding, now()))
+        _check_meant(pods, binding, attempt.existing)
+        return Save(bound(attempt.existing.value.object, binding, now()))
 
     key = pods.key(context.namespace, name)
-    await write(Write(pods, context, key, "update", submission.options.dry_run), decide)
+    await write(Write(pods, context, key, "update", request.options.dry_run), rule)
     return status.success(code=201)
 
 

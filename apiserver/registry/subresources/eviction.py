@@ -1,8 +1,8 @@
 """eviction: a Pod is deleted unless its disruption budget forbids it.
 
-The budget is asked and counted down first, by a write of its own that anybody may collide with, and
-the Pod deleted after. Where nothing was counted, because the Pod was not ready or had not begun, it
-must still be the same Pod when it is deleted: else it may have become ready in between.
+The budget is asked and counted down first, by a write of its own that may meet conflicts, and
+the Pod deleted after, as upstream has it. Where nothing was counted, because the Pod was not ready
+or had not begun, it must still be the same Pod when it is deleted: else it may have become ready.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry import deletion
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.create_virtual import VirtualRequest
+from apiserver.registry.decision import Attempt
 from apiserver.registry.delete import delete_object
 from apiserver.registry.get import get_object
+from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.subresources import disruption
 from apiserver.registry.subresources.podconditions import with_condition
-from apiserver.registry.subresources.submission import Submission
 from apiserver.registry.update import update_object
-from apiserver.registry.write import Outcome, Put, Write, Written, write
-from storage.interface import Record
+from apiserver.registry.write import Write, Written, write
 
 _ATTEMPTS: Final = 20
 _TOO_MANY: Final = (
@@ -43,19 +43,19 @@ _EVICTED: Final[dict[str, Any]] = {
 }
 
 
-async def evict_pod(budgets: Resource, submission: Submission, eviction: Object) -> Object:
+async def evict_pod(budgets: Resource, request: VirtualRequest, eviction: Object) -> Object:
     """Delete a Pod as an Eviction says, and return a Status.
 
     ``budgets`` is the resource of PodDisruptionBudgets. Raises TooManyRequests where one of them
     is against it, NotFound, Conflict...
     """
-    eviction = await submission.received(eviction)
+    eviction = await request.prepared(eviction)
     name = name_of(eviction)
-    if name != submission.context.name:
+    if name != request.context.name:
         raise BadRequest("name in URL does not match name in Eviction object")
-    options = _delete_options(eviction, submission.options)
-    await submission.validated(eviction)
-    evicting = _Eviction(submission.resource, budgets, submission.context, options)
+    options = _delete_options(eviction, request.options)
+    await request.validate(eviction)
+    evicting = _Eviction(request.resource, budgets, request.context, options)
     return await evicting.carry_out()
 
 
@@ -169,15 +169,15 @@ class _Eviction:
         """Write down in the Pod why it is about to go."""
         pods, context = self.pods, self.context
 
-        async def decide(current: Record[Stored] | None) -> Outcome:
-            if current is None:
+        async def rule(attempt: Attempt) -> Outcome:
+            if attempt.existing is None:
                 raise pods.not_found(context.name)
-            existing = current.value.object
+            existing = attempt.existing.value.object
             deletion.check_preconditions(pods.strategy, existing, options)
-            return Put(with_condition(existing, _EVICTED, now()))
+            return Save(with_condition(existing, _EVICTED, now()))
 
         key = pods.key(context.namespace, context.name)
-        return await write(Write(pods, context, key, "update"), decide)
+        return await write(Write(pods, context, key, "update"), rule)
 
 
 def _unchanged(options: DeleteOptions, pod: Object) -> DeleteOptions:

@@ -7,12 +7,12 @@ object, which then goes the way of every update.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
+from apiserver.access.admission.chain import UPDATE
 from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager import scale as ownership
 from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
@@ -27,13 +27,15 @@ from apiserver.machinery.times import now
 from apiserver.registry.apply import read_applied
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
 from apiserver.registry.get import get_object
+from apiserver.registry.outcome import Outcome
 from apiserver.registry.patch import APPLY, Patch, Patching
-from apiserver.registry.preparation import Request, prepared_for_update
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
-from apiserver.registry.write import Outcome, Write, write
+from apiserver.registry.write import Write, write
+from apiserver.registry.writerequest import WriteRequest
 from apiserver.resources.scaling import (
     SCALE,
     Scaling,
@@ -48,7 +50,7 @@ from apiserver.schema.structtypes import struct_type
 from storage.interface import Record
 
 #: Returns the Scale that is wanted, with its owners, given the one that is there.
-Wanted = Callable[[Object], Awaitable[Object]]
+Wanted = Callable[[Object, Attempt], Object]
 
 _LAYOUT: Final = "autoscaling.v1.Scale"
 
@@ -64,9 +66,9 @@ async def update_scale(
 ) -> Object:
     """Give an object the replicas that a Scale says. Raises Conflict, Invalid, NotFound..."""
     scale = addressed(scale, context)
-    scaling = _Scaling(Request(resource, context, options))
+    scaling = _Scaling(WriteRequest(resource, context, options, SCALE))
 
-    async def wanted(existing: Object) -> Object:
+    def wanted(existing: Object, _attempt: Attempt) -> Object:
         return scaling.owned(existing, scale)
 
     return await scaling.write(wanted)
@@ -76,19 +78,19 @@ async def patch_scale(
     resource: Resource, context: RequestContext, patch: Patch, options: WriteOptions
 ) -> Object:
     """Give an object the replicas that a patch makes of its Scale."""
-    request = Request(resource, context, options)
+    request = WriteRequest(resource, context, options, SCALE)
     scaling = _Scaling(request)
     if patch.media_type == APPLY:
         applied = read_applied(patch.body, context, options)
 
-        async def wanted(existing: Object) -> Object:
+        def wanted(existing: Object, _attempt: Attempt) -> Object:
             return addressed(scaling.merged(existing, applied), context)
 
         return await scaling.write(wanted)
     patching = Patching(request, patch, SCALE)
 
-    async def changed(existing: Object) -> Object:
-        return scaling.owned(existing, addressed(patching.of(existing), context))
+    def changed(existing: Object, attempt: Attempt) -> Object:
+        return scaling.owned(existing, addressed(patching.of(existing, attempt.warn), context))
 
     return await scaling.write(changed)
 
@@ -97,7 +99,7 @@ async def patch_scale(
 class _Scaling:
     """One write of a Scale."""
 
-    request: Request
+    request: WriteRequest
 
     def owned(self, existing: Object, desired: Object) -> Object:
         """Return a Scale that an update or a patch wants, owned by its manager."""
@@ -134,48 +136,34 @@ class _Scaling:
         request = self.request
         resource, context = request.resource, request.context
 
-        async def decide(current: Record[Stored] | None) -> Outcome:
-            if current is None:
+        async def rule(attempt: Attempt) -> Outcome:
+            if attempt.existing is None:
                 raise resource.not_found(context.name)
-            return await self._decide(current, wanted)
+            return await self._decide(attempt, attempt.existing, wanted)
 
         key = resource.key(context.namespace, context.name)
         change = Write(resource, context, key, "update", request.options.dry_run)
-        written = await write(change, decide)
+        written = await write(change, rule)
         return scale_of(written.stored.object, _scaling(resource))
 
-    async def _decide(self, current: Record[Stored], wanted: Wanted) -> Outcome:
+    async def _decide(
+        self, attempt: Attempt, current: Record[Stored], wanted: Wanted
+    ) -> Outcome:
         request = self.request
         resource, context = request.resource, request.context
         existing, scaling = current.value.object, _scaling(resource)
         view = _view(resource, existing)
-        scale = await self._admitted(view, await wanted(view))
+        scale = await request.mutated(attempt, UPDATE, wanted(view, attempt), view)
         errors = [] if resource.definition.custom else validate_scale(scale)
         if errors:
             raise Invalid.of(SCALE, context.name, errors)
         _check_identity(resource, scale, existing)
         check_version(resource, scale, current)
         desired = scaled(existing, scaling, desired_of(scale))
-        whole = Request(resource, context, request.options, owns=True, admits=False)
-        outcome = await prepared_for_update(whole, _owned(resource, desired, scale), existing)
-        await self._validated(view, scale)
+        whole = WriteRequest(resource, context, request.options, owns=True, admits=False)
+        outcome = await whole.update(attempt, _owned(resource, desired, scale), existing)
+        await request.validate(attempt, UPDATE, scale, view)
         return outcome
-
-    async def _admitted(self, view: Object, scale: Object) -> Object:
-        admission, context = self.request.resource.admission, self.request.context
-        if not admission.mutates(UPDATE, self.request.resource.definition.gvr, context.subresource):
-            return scale
-        return await admission.mutate(self._attributes(view, scale))
-
-    async def _validated(self, view: Object, scale: Object) -> None:
-        admission, context = self.request.resource.admission, self.request.context
-        if admission.validates(UPDATE, self.request.resource.definition.gvr, context.subresource):
-            await admission.validate(self._attributes(view, scale))
-
-    def _attributes(self, view: Object, scale: Object) -> AdmissionAttributes:
-        attributes = self.request.attributes(UPDATE, scale, view)
-        attributes.gvk = SCALE
-        return attributes
 
 
 @cache

@@ -14,10 +14,11 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionKind, parse_api_v
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import format_seconds
+from apiserver.registry.context import RequestContext
+from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
-from apiserver.registry.subresources.submission import Submission
 
 KIND: Final = GroupVersionKind("authentication.k8s.io", "v1", "TokenRequest")
 _DEFAULT_SECONDS: Final = 3600
@@ -36,29 +37,29 @@ class TokenRequests:
     registry: Registry
     tokens: ServiceAccountTokens
 
-    async def create(self, submission: Submission, document: Object) -> Object:
+    async def create(self, request: VirtualRequest, document: Object) -> Object:
         """Return a TokenRequest with its token. Raises NotFound, Invalid, Conflict, BadRequest."""
-        context = submission.context
+        context = request.context
         if document["spec"].get("expirationSeconds") is None:
             document["spec"]["expirationSeconds"] = _DEFAULT_SECONDS
-        request = await submission.received(document, keeps_identity=True)
-        _check_name(request, context.name)
+        wanted = await request.prepared(document, keeps_identity=True)
+        _check_name(wanted, context.name)
         account = await self._get("serviceaccounts", context.namespace, context.name)
         begins = int(time.time())
-        request = self._completed(request, account, begins)
-        errors = _validate(request["spec"])
+        wanted = self._completed(wanted, account, begins)
+        errors = _validate(wanted["spec"])
         if errors:
             raise Invalid.of(KIND, "", errors)
-        await submission.validated(request)
-        bound = await self._bound(account, request["spec"].get("boundObjectRef"))
-        request = self._shortened(submission, request)
-        spec = request["spec"]
+        await request.validate(wanted)
+        bound = await self._bound(account, wanted["spec"].get("boundObjectRef"))
+        wanted = self._shortened(context, wanted)
+        spec = wanted["spec"]
         seconds = spec["expirationSeconds"]
         token = self.tokens.issue(
             account, bound, self._term(begins, spec, bound), spec["audiences"]
         )
         status = {"token": token, "expirationTimestamp": format_seconds(begins + seconds)}
-        return {**request, "status": status}
+        return {**wanted, "status": status}
 
     def _completed(self, request: Object, account: Object, begins: int) -> Object:
         known = account["metadata"]
@@ -83,12 +84,12 @@ class TokenRequests:
             spec = {**spec, "audiences": list(self.tokens.policy.audiences)}
         return {**request, "metadata": metadata, "spec": spec, "status": {}}
 
-    def _shortened(self, submission: Submission, request: Object) -> Object:
+    def _shortened(self, context: RequestContext, request: Object) -> Object:
         spec, longest = request["spec"], self.tokens.policy.longest
         asked = spec["expirationSeconds"]
         if not longest or asked <= longest:
             return request
-        submission.context.warn(
+        context.warn(
             f"requested expiration of {asked} seconds shortened to {longest} seconds"
         )
         return {**request, "spec": {**spec, "expirationSeconds": longest}}

@@ -10,7 +10,7 @@ from apiserver.machinery.errors import Conflict
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry import deletion
-from apiserver.registry.deletion import Decision
+from apiserver.registry.outcome import Outcome, Remove, Save, Unchanged
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.behaviour import strategy_of
 from apiserver.resources.strategy import Strategy
@@ -40,32 +40,34 @@ def namespace(
     return {"metadata": metadata, "spec": {"finalizers": spec}, "status": {"phase": phase}}
 
 
-def decide(existing: Object, kind: Strategy = NAMESPACES, **options: Any) -> Decision:
+def decide(existing: Object, kind: Strategy = NAMESPACES, **options: Any) -> Outcome:
     return deletion.decide(existing, DeleteOptions(**options), kind, NOW)
+
+
+def saved(outcome: Outcome) -> Object:
+    assert isinstance(outcome, Save)
+    return outcome.document
 
 
 @pytest.mark.parametrize("spec", [["kubernetes"], []])
 def test_the_first_delete_of_a_namespace_only_marks_it(spec: list[str]) -> None:
     existing = namespace(spec)
-    decision = decide(existing)
-    assert not decision.removed
-    assert decision.object == namespace(spec, ending=True)
+    assert decide(existing) == Save(namespace(spec, ending=True))
     assert existing == namespace(spec)
 
 
 def test_another_delete_changes_nothing_while_the_spec_holds_a_namespace() -> None:
     existing = namespace(["example.com/hold"], ending=True)
-    assert decide(existing, grace_period_seconds=0) == Decision(existing, removed=False)
+    assert decide(existing, grace_period_seconds=0) == Unchanged()
 
 
 def test_a_delete_removes_an_ending_namespace_that_nothing_holds() -> None:
-    assert decide(namespace([], ending=True)).removed
+    assert decide(namespace([], ending=True)) == Remove()
 
 
 def test_a_delete_waits_for_the_finalizers_of_an_ending_namespace() -> None:
-    decision = decide(namespace([], ending=True, finalizers=["example.com/hold"]))
-    assert not decision.removed
-    assert decision.object["metadata"]["deletionGracePeriodSeconds"] == 0
+    marked = saved(decide(namespace([], ending=True, finalizers=["example.com/hold"])))
+    assert marked["metadata"]["deletionGracePeriodSeconds"] == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_delete_waits_for_the_finalizers_of_an_ending_namespace() -> None:
 def test_the_mark_of_a_namespace_says_how_dependents_fare(
     before: list[str], options: dict[str, Any], after: list[str]
 ) -> None:
-    marked = decide(namespace(["kubernetes"], finalizers=before), **options).object
+    marked = saved(decide(namespace(["kubernetes"], finalizers=before), **options))
     assert marked["metadata"].get("finalizers", []) == after
 
 
@@ -146,14 +148,12 @@ def test_another_object_than_was_meant_is_not_deleted(
 
 def test_what_nothing_holds_goes_at_once() -> None:
     existing = {"metadata": {"name": "c", "uid": "u"}}
-    assert decide(existing, CONFIG_MAPS) == Decision(existing, removed=True)
+    assert decide(existing, CONFIG_MAPS) == Remove()
 
 
 def test_what_a_finalizer_holds_is_marked() -> None:
     existing = {"metadata": {"name": "c", "uid": "u", "finalizers": ["a.b/c"]}}
-    decision = decide(existing, CONFIG_MAPS)
-    assert not decision.removed
-    assert decision.object["metadata"] == {
+    assert saved(decide(existing, CONFIG_MAPS))["metadata"] == {
         **existing["metadata"],  # type: ignore[dict-item]
         "deletionGracePeriodSeconds": 0,
         "deletionTimestamp": WHEN,

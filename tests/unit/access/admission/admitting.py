@@ -38,7 +38,8 @@ class Admission:
     def __init__(
         self, plugins: Iterable[Plugin], *objects: tuple[GroupVersionResource, Object]
     ) -> None:
-        self._chain = AdmissionChain(list(plugins), Objects(*objects))
+        self._chain = AdmissionChain(list(plugins))
+        self._objects = Objects(*objects)
 
     async def admit(
         self,
@@ -68,9 +69,9 @@ class Admission:
         )
         try:
             if self._chain.mutates(operation, resource, subresource):
-                document = await self._chain.mutate(attributes)
+                document = await self._chain.mutate(attributes, self._objects)
             if self._chain.validates(operation, resource, subresource):
-                await self._chain.validate(attributes)
+                await self._chain.validate(attributes, self._objects)
         except StatusError as refusal:
             return refusal.message, warnings
         return document, warnings

@@ -79,17 +79,17 @@ def attributes(**changes: object) -> AdmissionAttributes:
 async def test_all_change_then_all_look_and_those_that_wait_come_last() -> None:
     log: list[str] = []
     plugins = [Waiting("w", log), Changing("a", log), Refusing("r", log), Changing("b", log)]
-    chain = AdmissionChain(plugins, Objects())
+    chain = AdmissionChain(plugins)
     asked = attributes()
-    assert (await chain.mutate(asked))["by"] == ["a", "b", "w"]
+    assert (await chain.mutate(asked, Objects()))["by"] == ["a", "b", "w"]
     log.clear()
-    await chain.validate(asked)
+    await chain.validate(asked, Objects())
     assert log == ["r sees ['a', 'b', 'w']", "w is last"]
 
 
 def test_a_plugin_is_asked_once_what_it_handles() -> None:
     log: list[str] = []
-    chain = AdmissionChain([Changing("a", log)], Objects())
+    chain = AdmissionChain([Changing("a", log)])
     for _ in range(2):
         assert chain.mutates(CREATE, PODS, "")
         assert not chain.validates(CREATE, PODS, "")
@@ -151,7 +151,7 @@ def test_flags_that_make_no_sense_are_refused(
 
 def test_what_no_plugin_handles_costs_nothing() -> None:
     dependencies = PluginDependencies(AlwaysAllow(), AsyncMock(Client))
-    chain = AdmissionChain(build_plugins(enabled_plugins((), ()), dependencies), Objects())
+    chain = AdmissionChain(build_plugins(enabled_plugins((), ()), dependencies))
     assert not chain.mutates(UPDATE, MAPS, "")
     assert not chain.validates(UPDATE, MAPS, "")
     assert not chain.validates(CREATE, EVENTS, "")

@@ -2,7 +2,7 @@
 
 It goes the way of everything that is created, up to the store: it must belong where it is sent, it
 has a manager, admission may change it and may refuse it. What it asks for is done then, and what is
-answered is itself, or a Status.
+answered is itself, or a Status. As nothing is stored, nothing is retried: it is decided on once.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from apiserver.access.admission.chain import CREATE, AdmissionAttributes
+from apiserver.access.admission.chain import CREATE
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry import metadata
+from apiserver.registry.admission import AdmittedRequest
 from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
+from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
 from apiserver.schema.openapi import builtin_schema
 
@@ -33,7 +36,7 @@ _SYSTEM_FIELDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class VirtualRequest:
     """One such request: to which resource, by whom, of which kind."""
 
     resource: Resource
@@ -41,13 +44,13 @@ class Submission:
     options: WriteOptions
     kind: GroupVersionKind
 
-    async def received(self, document: Object, *, keeps_identity: bool = False) -> Object:
+    async def prepared(self, document: Object, *, keeps_identity: bool = False) -> Object:
         """Return the document as it is to be obeyed.
 
         ``keeps_identity``: its uid is not its own but that of what it is about. Raises BadRequest
         for one that belongs elsewhere, and what admission raises.
         """
-        context, admission = self.context, self.resource.admission
+        context = self.context
         if not keeps_identity:
             document = _without_identity(document)
         document = metadata.check_namespace(document, context.namespace)
@@ -59,32 +62,18 @@ class Submission:
             subresource=context.subresource,
             now=now(),
         )
-        if not admission.mutates(CREATE, self.resource.definition.gvr, context.subresource):
-            return document
-        admitted = await admission.mutate(self._attributes(document))
+        admitted = await self._request().mutated(self._attempt(), CREATE, document, None)
         return metadata.distinct_owners(admitted, context.warn, admitted=True)
 
-    async def validated(self, document: Object) -> None:
+    async def validate(self, document: Object) -> None:
         """Raise StatusError where admission refuses the document."""
-        admission, subresource = self.resource.admission, self.context.subresource
-        if admission.validates(CREATE, self.resource.definition.gvr, subresource):
-            await admission.validate(self._attributes(document))
+        await self._request().validate(self._attempt(), CREATE, document, None)
 
-    def _attributes(self, document: Object) -> AdmissionAttributes:
-        context = self.context
-        return AdmissionAttributes(
-            operation=CREATE,
-            user=context.user,
-            gvk=self.kind,
-            gvr=self.resource.definition.gvr,
-            subresource=context.subresource,
-            namespace=context.namespace,
-            name=context.name or name_of(document),
-            object=document,
-            dry_run=self.options.dry_run,
-            options=self.options,
-            warn=context.warn,
-        )
+    def _request(self) -> AdmittedRequest:
+        return AdmittedRequest(self.resource, self.context, self.options, self.kind)
+
+    def _attempt(self) -> Attempt:
+        return Attempt(None, TrackedReader(self.resource.find, {}), self.context.warn, {})
 
 
 def _without_identity(document: Object) -> Object:

@@ -1,0 +1,65 @@
+"""AdmittedRequest: the one place where admission is told of a request, whatever its verb."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.options import DeleteOptions, WriteOptions
+from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
+from apiserver.registry.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedRequest:
+    """A verb on a resource: on which resource, by whom, with which options.
+
+    ``kind``: what admission is shown, where that is not the resource's own kind but a Scale, say.
+    """
+
+    resource: Resource
+    context: RequestContext
+    options: WriteOptions | DeleteOptions
+    kind: GroupVersionKind | None = None
+
+    async def mutated(
+        self, attempt: Attempt, operation: str, desired: Object, old: Object | None
+    ) -> Object:
+        """Return ``desired`` as admission wants it. Raises what admission raises."""
+        resource, subresource = self.resource, self.context.subresource
+        if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
+            return desired
+        attributes = self._attributes(attempt, operation, desired, old)
+        return await resource.admission.mutate(attributes, attempt.reader)
+
+    async def validate(
+        self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
+    ) -> None:
+        """Raise StatusError where admission refuses the write."""
+        resource, subresource = self.resource, self.context.subresource
+        if not resource.admission.validates(operation, resource.definition.gvr, subresource):
+            return
+        attributes = self._attributes(attempt, operation, desired, old)
+        await resource.admission.validate(attributes, attempt.reader)
+
+    def _attributes(
+        self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
+    ) -> AdmissionAttributes:
+        context, definition = self.context, self.resource.definition
+        return AdmissionAttributes(
+            operation=operation,
+            user=context.user,
+            gvk=self.kind or definition.gvk,
+            gvr=definition.gvr,
+            subresource=context.subresource,
+            namespace=context.namespace,
+            name=context.name or (name_of(desired) if desired is not None else ""),
+            object=desired,
+            old_object=old,
+            dry_run=self.options.dry_run,
+            options=self.options,
+            warn=attempt.warn,
+        )

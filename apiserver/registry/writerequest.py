@@ -1,0 +1,120 @@
+"""WriteRequest: a create, an update or a patch, and what it makes of an object.
+
+In this order, as Kubernetes has it: ownership is recorded, admission may change the object, its
+kind prepares and checks it, admission may refuse it. Where an update changes nothing but the times
+of ownership, the old ones stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apiserver.access.admission.chain import CREATE, UPDATE
+from apiserver.fieldmanager.managers import manager_name
+from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.errors import Invalid
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.times import now
+from apiserver.registry import deletion, metadata
+from apiserver.registry.admission import AdmittedRequest
+from apiserver.registry.decision import Attempt
+from apiserver.registry.outcome import Outcome, Remove, Save
+from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest(AdmittedRequest):
+    """A create, an update or a patch.
+
+    ``owns``: the desired object already says who owns what, as an apply leaves it. ``admits`` is
+    false where admission is shown something else, a Scale, by the one that makes the object of it.
+    ``patches``: owners that are named twice are found, and warned of, after admission only.
+    """
+
+    options: WriteOptions
+    owns: bool = False
+    admits: bool = True
+    patches: bool = False
+
+    async def create(self, attempt: Attempt, document: Object) -> Object:
+        """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
+        desired = metadata.wiped(document)
+        desired = metadata.distinct_owners(desired, attempt.warn, admitted=self.patches)
+        desired = await self._admitted(attempt, CREATE, self._owned(None, desired), None)
+        prepared = prepare_create(
+            self.resource.strategy, metadata.begin(desired), self.context.user
+        )
+        self._check(attempt, prepared)
+        if self.admits:
+            await self.validate(attempt, CREATE, prepared.object, None)
+        return prepared.object
+
+    async def update(self, attempt: Attempt, document: Object, old: Object) -> Outcome:
+        """Return what to make of ``old``. Raises Invalid, or what admission raises."""
+        strategy = self.resource.strategy
+        desired = metadata.distinct_owners(document, attempt.warn, admitted=self.patches)
+        desired = await self._admitted(attempt, UPDATE, self._owned(old, desired), old)
+        prepared = prepare_update(strategy, desired, old, self.context.subresource)
+        self._check(attempt, prepared)
+        desired = _with_old_times(prepared.object, old)
+        if self.admits:
+            await self.validate(attempt, UPDATE, desired, old)
+        return Remove(desired) if deletion.is_finished(desired, strategy) else Save(desired)
+
+    def _owned(self, existing: Object | None, desired: Object) -> Object:
+        """Return ``desired`` with the fields that it sets owned by the request's manager."""
+        if self.owns:
+            return desired
+        context = self.context
+        return self.resource.field_manager.update(
+            existing,
+            desired,
+            manager=manager_name(self.options.field_manager, context.user_agent),
+            subresource=context.subresource,
+            now=now(),
+        )
+
+    async def _admitted(
+        self, attempt: Attempt, operation: str, desired: Object, old: Object | None
+    ) -> Object:
+        if not self.admits:
+            return desired
+        admitted = await self.mutated(attempt, operation, desired, old)
+        if admitted is desired:
+            return desired
+        return metadata.distinct_owners(admitted, attempt.warn, admitted=True)
+
+    def _check(self, attempt: Attempt, prepared: Prepared) -> None:
+        if prepared.errors:
+            # What is wrong is said of the kind that is stored, whichever was asked for.
+            kind, name = self.resource.definition.storage_kind, name_of(prepared.object)
+            raise Invalid.of(kind, name, prepared.errors)
+        for text in prepared.warnings:
+            attempt.warn(text)
+
+
+def _with_old_times(desired: Object, old: Object) -> Object:
+    owners, before = desired["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+    if owners == before or not owners or not before or not _same_but_owners(desired, old):
+        return desired
+    if list(map(_timeless, owners)) != list(map(_timeless, before)):
+        return desired
+    return {**desired, "metadata": {**desired["metadata"], "managedFields": before}}
+
+
+def _same_but_owners(desired: Object, old: Object) -> bool:
+    if desired.keys() != old.keys():
+        return False
+    left, right = ({**each, "metadata": _without_owners(each)} for each in (desired, old))
+    return deep_equal(left, right)
+
+
+def _without_owners(document: Object) -> dict[str, Any]:
+    ignored = ("managedFields", "resourceVersion")
+    return {key: value for key, value in document["metadata"].items() if key not in ignored}
+
+
+def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "time"}
