@@ -9,7 +9,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from apiserver.machinery.gvk import version_order
@@ -47,6 +47,12 @@ class Catalog:
     def resource(self, group: str, version: str, plural: str) -> ResourceDefinition | None:
         """Return a resource, ``None`` where none of that name is served."""
         return self._groups.get(group, {}).get(version, {}).get(plural)
+
+    def definitions(self) -> Iterator[ResourceDefinition]:
+        """Yield every resource of every version."""
+        for versions in self._groups.values():
+            for resources in versions.values():
+                yield from resources.values()
 
     def has_group(self, group: str) -> bool:
         """Tell whether anything of a group is served."""

@@ -1,12 +1,14 @@
-"""What every cluster contains: the system's namespaces and the Service of the API itself.
+"""What every cluster contains, from its namespaces to the Service of the API itself.
 
-Several servers may start on an empty store at once, and somebody may delete what is made here. So
+Several servers may start on an empty store at once, and a client may delete what is made here. So
 it is made where it is missing, at the start and every few seconds after.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +21,11 @@ from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import update_object
+from apiserver.resources.builtin.apiregistration.local import local_api_services
+from apiserver.resources.builtin.flowcontrol.bootstrap import (
+    bootstrap_flow_schemas,
+    bootstrap_priority_levels,
+)
 from apiserver.resources.builtin.scheduling.priorityclasses import system_priority_classes
 
 log = logging.getLogger(__name__)
@@ -28,6 +35,7 @@ SERVICE_NAME: Final = "kubernetes"
 SERVICE_NAMESPACE: Final = "default"
 PORT_NAME: Final = "https"
 _SERVICE_PORT: Final = 443
+_FLOW_CONTROL: Final = "flowcontrol.apiserver.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +81,23 @@ async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
         document = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
         where = locate(registry, ("", "v1", "namespaces"), "", name)
         await ensure(where, {**document, "spec": {}, "status": {}})
-    for document in system_priority_classes():
-        api = ("scheduling.k8s.io", "v1", "priorityclasses")
-        await ensure(locate(registry, api, "", name_of(document)), document)
+    await _ensure_all(registry, "scheduling.k8s.io", "priorityclasses", system_priority_classes())
+    levels, schemas = bootstrap_priority_levels(), bootstrap_flow_schemas()
+    await _ensure_all(registry, _FLOW_CONTROL, "prioritylevelconfigurations", levels)
+    await _ensure_all(registry, _FLOW_CONTROL, "flowschemas", schemas)
+    services = local_api_services(registry.catalog.definitions())
+    await _ensure_all(registry, "apiregistration.k8s.io", "apiservices", services)
     await _ensure_service(registry, endpoint)
+
+
+async def _ensure_all(
+    registry: Registry, group: str, plural: str, documents: Iterable[Object]
+) -> None:
+    api = (group, "v1", plural)
+    # At once: a new cluster has dozens of them, and a store far away answers in milliseconds.
+    await asyncio.gather(
+        *(ensure(locate(registry, api, "", name_of(each)), each) for each in documents)
+    )
 
 
 async def ensure(where: ObjectLocation, document: Object) -> None:

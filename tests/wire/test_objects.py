@@ -82,3 +82,25 @@ async def test_the_system_is_there_from_the_start(api: Api) -> None:
     service = (await api.get("/api/v1/namespaces/default/services/kubernetes")).json
     assert service["metadata"]["labels"] == {"component": "apiserver", "provider": "kubernetes"}
     assert [port["port"] for port in service["spec"]["ports"]] == [443]
+    flow_control = "/apis/flowcontrol.apiserver.k8s.io/v1"
+    for name in ("exempt", "catch-all", "global-default"):
+        assert (await api.get(f"{flow_control}/flowschemas/{name}")).status == 200
+        assert (await api.get(f"{flow_control}/prioritylevelconfigurations/{name}")).status == 200
+
+
+async def test_every_group_version_has_an_available_api_service(api: Api) -> None:
+    groups = (await api.get("/apis")).json["groups"]
+    served = {
+        f"{version['version']}.{group['name']}"
+        for group in groups
+        for version in group["versions"]
+        if group["name"] != "apiregistration.k8s.io"
+    }
+    found = (await api.get("/apis/apiregistration.k8s.io/v1/apiservices")).json["items"]
+    available = {
+        service["metadata"]["name"]
+        for service in found
+        for condition in service["status"]["conditions"]
+        if (condition["type"], condition["status"]) == ("Available", "True")
+    }
+    assert {"v1.", *served} <= available

@@ -12,6 +12,7 @@ from apiserver.machinery.names import (
 )
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.times import now as time_now
 from apiserver.resources.builtin.parts.names import port_number_problems
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy
@@ -48,6 +49,19 @@ class APIServiceStrategy(Strategy):
     name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
     printer = aged(_COLUMNS, _cells)
+
+    def prepare_for_create(self, document: Object) -> Object:
+        prepared = super().prepare_for_create(document)
+        if (document.get("spec") or {}).get("service") is not None:
+            return prepared
+        available = {
+            "type": "Available",
+            "status": "True",
+            "lastTransitionTime": time_now(),
+            "reason": "Local",
+            "message": "Local APIServices are always available",
+        }
+        return {**prepared, "status": {"conditions": [available]}}
 
     def default(self, document: Object) -> None:
         service = (document.get("spec") or {}).get("service")
