@@ -26,18 +26,24 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_running,
     validate_selector,
 )
+from apiserver.resources.builtin.parts.claimspecs import validate_claim_spec
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
     validate_int_or_percent,
 )
-from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
+from apiserver.resources.builtin.parts.podtemplate import (
+    validate_pod_template,
+    validate_template_metadata,
+)
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.scaling import ScaleFields
 
 ORDERED_READY, PARALLEL = "OrderedReady", "Parallel"
 ROLLING_UPDATE, ON_DELETE = "RollingUpdate", "OnDelete"
 RETAIN, DELETE = "Retain", "Delete"
+_UNAVAILABLE: Final = "maxUnavailable"
+_OF_EACH_POD: Final = ("hostname", "subdomain")
 _RETENTIONS: Final = ("whenDeleted", "whenScaled")
 _IMMUTABLE: Final = ("serviceName", "podManagementPolicy", "selector", "volumeClaimTemplates")
 _FORBIDDEN: Final = (
@@ -102,6 +108,12 @@ class StatefulSetStrategy(WorkloadStrategy):
         if claims:
             spec["volumeClaimTemplates"] = [_defaulted_claim(claim) for claim in claims]
 
+    def prepare_for_create(self, document: Object) -> Object:
+        return _without_unavailable(super().prepare_for_create(document), None)
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        return _without_unavailable(super().prepare_for_update(document, old), old)
+
     def validate(self, document: Object) -> list[FieldError]:
         spec = document["spec"]
         before, after = _validate_spec(spec, created=True)
@@ -110,10 +122,7 @@ class StatefulSetStrategy(WorkloadStrategy):
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, old_spec = document["spec"], old["spec"]
         before, after = _validate_spec(spec, created=False)
-        template = _validate_template(spec, old_spec)
-        if template and _was_wrong(old_spec):
-            template = []
-        errors = [*before, *template, *after]
+        errors = [*before, *_validate_template(spec, old_spec), *after]
         if any(spec.get(name) != old_spec.get(name) for name in _IMMUTABLE):
             errors.append(forbidden("spec", _FORBIDDEN))
         return errors
@@ -136,6 +145,21 @@ class StatefulSetStrategy(WorkloadStrategy):
         return [*super().warnings_on_update(document, old), *_warnings(document["spec"])]
 
 
+def _without_unavailable(document: Object, old: Object | None) -> Object:
+    # How many Pods may be away at once is a feature that is off; who had it keeps it.
+    if _UNAVAILABLE not in _pace(document) or (old is not None and _UNAVAILABLE in _pace(old)):
+        return document
+    spec = document["spec"]
+    pace = {name: value for name, value in _pace(document).items() if name != _UNAVAILABLE}
+    strategy = {**spec["updateStrategy"], "rollingUpdate": pace}
+    return {**document, "spec": {**spec, "updateStrategy": strategy}}
+
+
+def _pace(document: Object) -> Object:
+    pace: Object = document["spec"]["updateStrategy"].get("rollingUpdate") or {}
+    return pace
+
+
 def _defaulted_claim(claim: Object) -> Object:
     spec, status = dict(claim.get("spec") or {}), dict(claim.get("status") or {})
     if not spec.get("volumeMode"):
@@ -149,6 +173,11 @@ def _defaulted_claim(claim: Object) -> Object:
 def _validate_spec(spec: Object, *, created: bool) -> tuple[list[FieldError], list[FieldError]]:
     # What is said before the template, and what after it.
     errors = _validate_policies(spec)
+    if created:
+        # Later they do not change.
+        for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+            path = f"spec.volumeClaimTemplates[{index}].spec"
+            errors += validate_claim_spec(claim["spec"], path)
     errors += validate_counts(spec, ("replicas", "minReadySeconds"), "spec")
     errors += validate_counts(spec.get("ordinals") or {}, ("start",), "spec.ordinals")
     service = spec.get("serviceName")
@@ -211,28 +240,28 @@ def _validate_template(spec: Object, old: Object | None) -> list[FieldError]:
     if not is_readable(selector):
         return []
     path = "spec.template"
-    before = _with_claims(old) if old else None
-    return [
-        *validate_match(selector, spec["template"], path),
-        *validate_pod_template(_with_claims(spec), path, before),
-    ]
+    before = _as_of_pods(old) if old else None
+    errors = validate_match(selector, spec["template"], path)
+    errors += validate_template_metadata(spec["template"], path, before)
+    whole = validate_pod_template(_as_of_pods(spec), path, before)
+    if whole and old and _was_wrong(old):
+        return errors
+    return errors + whole
 
 
-def _with_claims(spec: Object) -> Object:
-    # Containers mount the claims, which become volumes only in the Pods.
+def _as_of_pods(spec: Object) -> Object:
+    """Return the template as its Pods have it: with volumes of the claims, and other names."""
     template: Object = spec["template"]
-    claims = spec.get("volumeClaimTemplates")
-    if not claims:
-        return template
-    volumes = template["spec"].get("volumes") or []
-    known = {volume.get("name") for volume in volumes}
-    names = [claim["metadata"].get("name", "") for claim in claims]
-    added = [
-        {"name": name, "persistentVolumeClaim": {"claimName": name}}
-        for name in names
-        if name not in known and not dns1123_label_problems(name)
-    ]
-    pod = {**template["spec"], "volumes": [*volumes, *added]}
+    pod = {name: value for name, value in template["spec"].items() if name not in _OF_EACH_POD}
+    names = dict.fromkeys(
+        claim["metadata"].get("name", "") for claim in spec.get("volumeClaimTemplates") or ()
+    )
+    if names:
+        volumes = pod.get("volumes") or ()
+        pod["volumes"] = [
+            *({"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names),
+            *(volume for volume in volumes if volume.get("name") not in names),
+        ]
     return {**template, "spec": pod}
 
 

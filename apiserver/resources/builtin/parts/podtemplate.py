@@ -45,6 +45,21 @@ def validate_pod_template(
     """Return every rule that a template breaks; what ``old`` broke before it, it may break."""
     rules = OF_TEMPLATE if old is None else rules_for_update(old, is_pod=False)
     spec, annotations = template["spec"], annotations_of(template)
+    errors = validate_template_metadata(template, path, old)
+    errors += validate_pod_spec(spec, f"{path}.spec", rules)
+    errors += validate_agreement(annotations, spec, f"{path}.spec", apparmor=False)
+    if spec.get("ephemeralContainers"):
+        detail = "ephemeral containers not allowed in pod template"
+        errors.append(forbidden(f"{path}.spec.ephemeralContainers", detail))
+    return errors
+
+
+def validate_template_metadata(
+    template: Object, path: str, old: Object | None = None
+) -> list[FieldError]:
+    """Return what is wrong with labels and annotations of a template."""
+    rules = OF_TEMPLATE if old is None else rules_for_update(old, is_pod=False)
+    annotations = annotations_of(template)
     labels = (template.get("metadata") or {}).get("labels")
     errors: list[FieldError] = []
     if labels:
@@ -58,12 +73,7 @@ def validate_pod_template(
             _MOST_ANNOTATIONS
         ):
             errors.append(too_long(where, _MOST_ANNOTATIONS))
-        errors += validate_annotations(annotations, spec, where, rules)
-    errors += validate_pod_spec(spec, f"{path}.spec", rules)
-    errors += validate_agreement(annotations, spec, f"{path}.spec", apparmor=False)
-    if spec.get("ephemeralContainers"):
-        detail = "ephemeral containers not allowed in pod template"
-        errors.append(forbidden(f"{path}.spec.ephemeralContainers", detail))
+        errors += validate_annotations(annotations, template["spec"], where, rules)
     return errors
 
 

@@ -117,7 +117,7 @@ def validate_projected(source: Mapping[str, Any], path: str, rules: PodRules) ->
             errors += _trust_bundle(bundle, f"{where}.clusterTrustBundlePEM")
             errors += _conflicts({"items": [bundle]}, "", taken, path)
         if len(part) > 1:
-            errors.append(forbidden(where, "may not specify more than 1 volume type"))
+            errors.append(forbidden(where, "may not specify more than 1 volume type per source"))
     return errors
 
 

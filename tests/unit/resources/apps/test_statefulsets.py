@@ -60,14 +60,6 @@ MISTAKES = [
         [f"{PACE}.partition: Invalid value: -1: {NEGATIVE}"],
     ),
     (
-        {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
-        [f"{PACE}.maxUnavailable: Invalid value: 0: cannot be 0"],
-    ),
-    (
-        {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "101%"}}},
-        [f'{PACE}.maxUnavailable: Invalid value: "101%": must not be greater than 100%'],
-    ),
-    (
         {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Keep"}},
         ["spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Unsupported value: \"Keep\": "
          'supported values: "Retain", "Delete"'],

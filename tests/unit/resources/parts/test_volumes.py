@@ -85,7 +85,7 @@ SOURCES: list[tuple[str, dict[str, Any], list[str]]] = [
         {"serviceAccountToken": {"path": "t", "expirationSeconds": 60}}]}, [
         "v[0].projected.sources[0].configMap.name: Required value",
         'v[0].projected: Invalid value: "": conflicting duplicate paths',
-        "v[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type",
+        "v[0].projected.sources[0]: Forbidden: may not specify more than 1 volume type per source",
         "v[0].projected.sources[1].serviceAccountToken.expirationSeconds: Invalid value: 60: may "
         "not specify a duration less than 10 minutes"]),
 ]  # fmt: skip
