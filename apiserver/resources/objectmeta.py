@@ -34,6 +34,8 @@ _IMMUTABLE: Final = (
 _OWNER_MEMBERS: Final = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _NO_OWNER: Final = ("v1", "Event")
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
+# Every complaint about a controller too many shows all owners.
+_MOST_CONTROLLERS: Final = 16
 _STANDARD_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
 
 
@@ -138,7 +140,7 @@ def _names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
     if not name:
         errors.append(required("metadata.name", "name or generateName is required"))
     else:
-        problems = path_segment_problems(name) or strategy.name_problems(name)
+        problems = strategy.name_problems(name) or path_segment_problems(name)
         errors += _invalid("metadata.name", name, problems)
     return errors + _namespace(metadata, strategy)
 
@@ -192,14 +194,15 @@ def _owners(owners: list[dict[str, Any]]) -> list[FieldError]:
     controllers: list[str] = []
     for owner in owners:
         errors += _owner(owner, path)
-        if owner.get("controller"):
-            controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
-    if len(controllers) > 1:
-        detail = (
-            'Only one reference can have Controller set to true. Found "true" in references for '
-            f"{controllers[0]} and {controllers[1]}"
-        )
-        errors.append(invalid(path, [_in_order(o) for o in owners], detail))
+        if not owner.get("controller"):
+            continue
+        controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
+        if 1 < len(controllers) <= _MOST_CONTROLLERS:
+            detail = (
+                'Only one reference can have Controller set to true. Found "true" in references '
+                f"for {controllers[0]} and {controllers[-1]}"
+            )
+            errors.append(invalid(path, [_in_order(each) for each in owners], detail))
     return errors
 
 
