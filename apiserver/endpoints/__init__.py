@@ -1,1 +1,1 @@
-"""HTTP on the outside, values on the inside."""
+"""The HTTP layer: filters, handlers, content negotiation, discovery and OpenAPI."""

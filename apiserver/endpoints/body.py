@@ -1,4 +1,4 @@
-"""Bytes -> object, strictly or not."""
+"""Request bodies: reading them, decoding them, and reporting unknown and duplicate fields."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _EXCERPT_BYTES = 30
 
 @dataclass(frozen=True, slots=True)
 class DecodedBody:
-    """An object as its kind has it, and what was wrong with the document."""
+    """An object in the form of its kind, and the unknown and duplicate fields of its document."""
 
     document: Object
     problems: list[str]
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
-    """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest when it breaks off."""
+    """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest if it is cut off."""
     if (request.content_length or 0) > LIMIT:
         raise _too_large()
     if not request.body_exists:
@@ -42,7 +42,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
     if "Expect" in request.headers:
         await _tell_to_continue(request)
     if request.content.is_eof():
-        # Most bodies have come with their head.
+        # Most bodies arrive together with their head.
         whole = request.content.read_nowait()
         if len(whole) > LIMIT:
             raise _too_large()
@@ -67,12 +67,12 @@ def _too_large() -> RequestEntityTooLarge:
 async def _tell_to_continue(request: web.BaseRequest) -> None:
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # What counts as begun is the answer, which is still to come.
+        # The counter shows whether a response has begun; the interim response does not count.
         request.writer.output_size = 0
 
 
 def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> DecodedBody:
-    """Read an object of ``kind``, which an endpoint expects. Raises BadRequest."""
+    """Decode an object of ``kind``, the kind that the endpoint accepts. Raises BadRequest."""
     duplicates: list[str] = []
     try:
         if media_type == negotiation.PROTOBUF:
@@ -93,7 +93,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
 
 
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
-    """Read JSON or YAML; return the document and its complaints. Raises DocumentError."""
+    """Parse JSON or YAML; return the document and its duplicate fields. Raises DocumentError."""
     if media_type == negotiation.YAML:
         return documents.parse_yaml(data), documents.yaml_duplicates(data)
     try:
@@ -106,7 +106,7 @@ def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
 
 
 def strict_decoding_error(decoded: DecodedBody, kind: GroupVersionKind) -> BadRequest:
-    """Return the refusal of a document with unknown or duplicate fields."""
+    """Return the error for a document with unknown or duplicate fields."""
     return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
 
 

@@ -1,7 +1,7 @@
-"""BufferedResponse: a response whose body is at hand, written with its head in one piece.
+"""BufferedResponse: a response with a complete body, written together with its head.
 
-Nearly every answer is one, so it is what aiohttp asks of a response and nothing else: no cookies,
-no compression, no header that somebody has to look up before it is written.
+Nearly every response is one. It implements only what aiohttp needs from a response: no cookies, no
+compression, no headers computed at the time of writing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from multidict import CIMultiDict
 _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
-#: How much may wait in a connection before a reply waits for the client, in bytes.
+#: A response waits for the client when more bytes than these are buffered in its connection.
 _HIGH_WATER: Final = 64 * 1024
 
 
 class BufferedResponse:
-    """Status, headers and body; what every answer says besides is added when it is written."""
+    """Status, headers and body. Date, length and connection headers are added on writing."""
 
     __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
 
@@ -34,7 +34,7 @@ class BufferedResponse:
         self.keep_alive: bool | None = None
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Write everything."""
+        """Write the whole response."""
         self.prepared = True
         self.keep_alive = keep_alive = request.keep_alive
         parts = [
@@ -59,7 +59,7 @@ class BufferedResponse:
             await request.writer.drain()
 
     async def write_eof(self) -> None:
-        """Do nothing: all is written."""
+        """Do nothing: the response is already written."""
 
 
 _dates: dict[int, bytes] = {}
@@ -75,5 +75,5 @@ def _date() -> bytes:
 
 
 def buffered_response(status: int, body: bytes, media_type: str) -> web.StreamResponse:
-    """Return a response with a body that is at hand."""
+    """Return a response with a complete body."""
     return cast("web.StreamResponse", BufferedResponse(status, body, media_type))

@@ -1,4 +1,4 @@
-"""The DeleteOptions in the body of a DELETE."""
+"""DeleteOptions in the body of a DELETE request."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""/api and /apis: what is served, as clients discover it. Documents computed from the catalogue.
+"""Discovery documents below /api and /apis, computed from the catalogue.
 
-Every document has two forms: a list for each group version, and one aggregated list of everything.
-They disagree on one point: of a built-in kind the aggregated form leaves group and version empty
-where they are those of the resource, of a custom kind it says them.
+Every document has two forms: one list for each group version, and an aggregated list of everything.
+The forms differ in one point: for a built-in kind the aggregated form leaves group and version
+empty if they equal those of the resource; for a custom kind it always states them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def api_versions(address: str) -> Document:
-    """Return the answer of ``/api``; ``address`` is the host and port that clients can use."""
+    """Return the document at ``/api``; ``address`` is the host and port for clients."""
     return {
         "kind": "APIVersions",
         "versions": ["v1"],
@@ -29,24 +29,24 @@ def api_versions(address: str) -> Document:
 
 
 def api_group_list(catalog: Catalog) -> Document:
-    """Return the answer of ``/apis``."""
+    """Return the document at ``/apis``."""
     groups = [_group(catalog, group) for group in catalog.groups() if group]
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def api_group(catalog: Catalog, group: str) -> Document:
-    """Return the answer of ``/apis/GROUP``."""
+    """Return the document at ``/apis/GROUP``."""
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(catalog, group)}
 
 
 def api_resource_list(catalog: Catalog, group: str, version: str) -> Document | None:
-    """Return the answer of ``/apis/GROUP/VERSION``, ``None`` where it is not served."""
+    """Return the document at ``/apis/GROUP/VERSION``, ``None`` if the version is not served."""
     resources = catalog.resources(group, version)
     if not resources:
         return None
     document: Document = {"kind": "APIResourceList"}
     if group:
-        # The core group is older than apiVersion in this document, and has kept its form.
+        # The document of the core group predates apiVersion in it, and still omits it.
         document["apiVersion"] = "v1"
     document["groupVersion"] = format_api_version(group, version)
     document["resources"] = [entry for each in resources for entry in _entries(each)]
@@ -54,7 +54,7 @@ def api_resource_list(catalog: Catalog, group: str, version: str) -> Document | 
 
 
 def aggregated(catalog: Catalog, *, core: bool) -> Document:
-    """Return everything below ``/api`` or below ``/apis`` in one document."""
+    """Return the aggregated discovery document of ``/api`` or ``/apis``."""
     groups = [group for group in catalog.groups() if (group == "") == core]
     return {
         "kind": "APIGroupDiscoveryList",
@@ -65,12 +65,12 @@ def aggregated(catalog: Catalog, *, core: bool) -> Document:
 
 
 def etag(data: bytes) -> str:
-    """Return the entity tag of a document, without its quotes."""
+    """Return the entity tag of a document, without quotes."""
     return hashlib.sha512(data).hexdigest().upper()
 
 
 def storage_version_hash(definition: ResourceDefinition) -> str:
-    """Return the text by which clients see that objects are stored as another version."""
+    """Return the hash that changes when objects are stored in another version."""
     digest = hashlib.sha256("/".join(definition.storage_kind).encode()).digest()
     return b64encode(digest[:8]).decode()
 

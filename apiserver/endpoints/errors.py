@@ -1,4 +1,4 @@
-"""Any exception -> metav1.Status. The last of the three doors for errors."""
+"""Translates any exception into a metav1.Status. The last of three translation layers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ log = logging.getLogger(__name__)
 
 
 def status_error(error: Exception) -> StatusError:
-    """Return what to answer; an error that nobody has put into words is our bug, and logged."""
+    """Return the error as a StatusError. Any other exception is a bug here, and is logged."""
     if isinstance(error, StatusError):
         return error
     unreadable = status_of_unreadable(error)
     if unreadable is not None:
         return unreadable
-    log.error("an error reached the client without a Status", exc_info=error)
+    log.error("unhandled exception in request, answering 500", exc_info=error)
     return InternalError(f"{type(error).__name__}")
 
 
 def error_response(error: StatusError, accept: str) -> web.StreamResponse:
-    """Write a refusal."""
+    """Return the response for an error."""
     body = error.status()
     media_type = error_media_type(accept) if accept else "application/json"
     data = dump_yaml(body) if media_type == YAML else dump_json(body) + b"\n"
@@ -38,7 +38,7 @@ def error_response(error: StatusError, accept: str) -> web.StreamResponse:
 
 
 def plain_not_found() -> web.StreamResponse:
-    """Write the answer for a path that belongs to no API group."""
+    """Return the 404 for a path outside of all API groups."""
     response = buffered_response(404, b"404 page not found\n", "text/plain; charset=utf-8")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, whatever it is about."""
+"""Headers of every response."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WARNING: Final = istr("Warning")
 
 
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
-    """Add to a response, before it is sent, what it must say besides its body."""
+    """Add the audit id, cache control, server and warning headers. Call it before sending."""
     headers = response.headers
     given = request.http.headers.get(_AUDIT_ID)
     headers[_AUDIT_ID] = given if given and given.isascii() and given.isprintable() else random_id()
     if _CACHE_CONTROL not in headers:
         headers[_CACHE_CONTROL] = "no-cache, private"
-    # aiohttp would name itself and Python, with their versions.
+    # By default aiohttp states its own version and that of Python.
     headers[_SERVER] = "apiserver"
     if request.warnings:
         for header in warning_headers(request.warnings):
@@ -33,13 +33,13 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
 
 
 def random_id() -> str:
-    """Return a random UUID; it names a request and need not be hard to guess."""
+    """Return a random UUID. It identifies a request and need not be unpredictable."""
     digits = "%032x" % getrandbits(128)  # noqa: UP031 - as quick as it gets
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def warning_headers(warnings: Sequence[str]) -> list[str]:
-    """Return warnings as RFC 7234 headers; many are cut short, so that headers stay small."""
+    """Return warnings as RFC 7234 headers. They are truncated if they are long in total."""
     return [
         '299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in shown(warnings)
     ]

@@ -1,4 +1,4 @@
-"""/healthz, /livez and /readyz: named checks, together or one by one. Pure but for the checks."""
+"""/healthz, /livez and /readyz: named checks, run together or one at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 
 
 class Unhealthy(Exception):
-    """A check failed; the text is for the log, and for who asks for this check alone."""
+    """A check failed. The text goes to the log, and to clients that request this check alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an endpoint answers."""
+    """The response of a health endpoint."""
 
     status: int
     text: str
@@ -29,20 +29,20 @@ class Report:
 
 @dataclass(slots=True)
 class Health:
-    """The checks of each endpoint, by name, in the order in which they are shown.
+    """The checks of each endpoint, by name, in the order of their output.
 
-    ``groups``: the group of a check that has one; a group can be excluded as a whole.
+    ``groups`` maps checks to their group; all checks of a group can be excluded together.
     """
 
     checks: Mapping[str, Mapping[str, Check]] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
 
     def knows(self, endpoint: str, name: str) -> bool:
-        """Tell whether an endpoint has a check of this name."""
+        """Return whether an endpoint has a check of this name."""
         return name in self.checks.get(endpoint, {})
 
     async def report(self, endpoint: str, *, verbose: bool, excluded: Sequence[str]) -> Report:
-        """Run the checks of ``endpoint`` but for those excluded, by their name or their group's."""
+        """Run the checks of ``endpoint``, except those excluded by their name or by their group."""
         unmatched = set(excluded)
         lines, healthy = [], True
         for name, check in self.checks[endpoint].items():
@@ -76,7 +76,7 @@ class Health:
 
 
 async def _failure(name: str, check: Check) -> str:
-    """Run a check; return why it failed, ``""`` where it did not."""
+    """Run a check; return why it failed, ``""`` if it passed."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             await check()

@@ -1,9 +1,8 @@
 """HTTPConnection: a client's connection as aiohttp serves it, with the limits of an API server.
 
-What cannot be parsed is answered 400 in plain text and never reaches the API, nor the log. The
-bytes that a client may send before a request begins are bounded, and so is the time that it may
-leave what it is sent untaken. When the client goes away, what it only reads is cancelled; a write
-goes on to its end, so that no change is left half made.
+Requests that cannot be parsed get a plain 400 and are neither passed on nor logged. Limits apply to
+the size of a request's head and to the time that a client may leave a response unread. When the
+client disconnects, a read is cancelled; a write completes, so that no change is left half made.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ log = logging.getLogger(__name__)
 MAX_LINE: Final = 256 * 1024
 MAX_HEADER: Final = 256 * 1024
 MAX_HEADERS: Final = 4096
-#: The most bytes of one request without its body.
+#: The maximum size of a request without its body, in bytes.
 MAX_HEAD: Final = 1024 * 1024
-#: How long a connection may wait for a request, its headers included.
+#: A connection is closed after so many seconds without a complete request head.
 IDLE_SECONDS: Final = 90.0
-#: How long a client may leave more waiting than its connection holds.
+#: A client is disconnected after so many seconds without reading from a full connection.
 STALLED_SECONDS: Final = 60.0
 
-# How much of what is diverted may wait for whoever takes it.
+# The maximum number of hijacked bytes that wait for their reader.
 _MOST_HIJACKED: Final = 64 * 1024
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _REFUSED_HEAD: Final = (
@@ -38,7 +37,7 @@ _REFUSED_HEAD: Final = (
 
 
 class HTTPConnection(web.RequestHandler):
-    """An aiohttp connection with a client certificate, perhaps, and a bound on its headers."""
+    """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
         "_certificate", "_head", "_hijacked", "_request", "_stalled", "busy", "reader",
@@ -61,14 +60,14 @@ class HTTPConnection(web.RequestHandler):
         self._head = 0
         self._request: web.BaseRequest | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        #: Whether a request is under way.
+        #: Whether a request is in progress.
         self.busy = False
-        #: The task of the request under way, while nothing is lost when it is cancelled.
+        #: The task of the request in progress if it is a read, which may be cancelled.
         self.reader: asyncio.Task[Any] | None = None
 
     @property
     def certificate(self) -> Certificate | None:
-        """The client certificate that TLS has verified."""
+        """The client certificate verified by TLS."""
         return self._certificate
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -98,7 +97,7 @@ class HTTPConnection(web.RequestHandler):
         if self._stalled is not None:
             self._stalled.cancel()
         super().connection_lost(exc)
-        # Each knows the other, and what TLS keeps for it is much to leave to the collector.
+        # This breaks a reference cycle: the TLS buffers are too large to wait for the collector.
         self._request = None
         if reader is not None:
             reader.cancel()
@@ -114,11 +113,11 @@ class HTTPConnection(web.RequestHandler):
             self._stalled = None
 
     def hijack(self, writer: asyncio.StreamWriter) -> None:
-        """Let what the client sends from now on go elsewhere, as it is."""
+        """Forward all further bytes from the client to ``writer``."""
         self._hijacked = writer
 
     async def drained(self) -> None:
-        """Return when the client has taken most of what it was sent."""
+        """Wait until the client has read most of what was written."""
         await self._drain_helper()
 
     def _hold_back(self, writer: asyncio.StreamWriter) -> None:
@@ -146,22 +145,22 @@ class HTTPConnection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what aiohttp could not parse; the client learns no more than that."""
+        """Respond to a request that aiohttp could not parse. The response does not say why."""
         if isinstance(exc, ConnectionError):
             raise exc
         if status >= 500:
-            log.error("a request failed outside of all filters", exc_info=exc)
+            log.error("request failed outside of the filters", exc_info=exc)
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun, there is no room for another one")
+            raise ConnectionError("the response has already begun")
         text = "400 Bad Request" if status < 500 else "500 Internal Server Error"
         response = web.Response(status=status, text=text)
         response.force_close()
         return response
 
     def _give_up(self) -> None:
-        # The kernel would hold the connection for as long as the client is there.
+        # Otherwise the kernel keeps the connection as long as the client's machine answers.
         if self.transport is not None:
-            log.info("a client takes nothing and is dropped")
+            log.info("closing connection: client does not read")
             self.transport.abort()
 
     def _refuse_head(self) -> None:

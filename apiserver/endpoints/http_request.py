@@ -1,4 +1,4 @@
-"""HTTPRequest: one request on its way to an answer."""
+"""HTTPRequest: a request and the attributes that filters add to it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Query: TypeAlias = Mapping[str, list[str]]
 _MAX_PARAMETERS: Final = 1000
 _NO_QUERY: Final[Query] = {}
 _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log", "portforward"])
-# Queries repeat: those of clients that poll, and of controllers that list by selector.
+# Query strings repeat: clients poll, and controllers list by the same selector.
 _REMEMBERED: Final = 1024
 _LONGEST_REMEMBERED: Final = 512
 
 
 class HTTPRequest:
-    """The HTTP request and what the filters found out about it.
+    """An HTTP request, its parsed URL and the attributes that filters add.
 
-    ``verb`` is what is authorized: a list that watches is a watch. ``long_running`` requests have
-    no deadline and do not count as being in flight.
+    ``verb`` is the authorized verb: a list with ``watch`` is a watch. ``long_running`` requests
+    have no deadline and do not count as in flight.
     """
 
     __slots__ = ("http", "info", "long_running", "query", "user", "verb", "warnings")
@@ -50,7 +50,7 @@ class HTTPRequest:
         return self.http.method
 
     def header(self, name: str) -> str:
-        """Return a request header, ``""`` where there is none."""
+        """Return a request header, ``""`` if it is absent."""
         return self.http.headers.get(name, "")
 
 
@@ -58,7 +58,7 @@ Handler: TypeAlias = Callable[[HTTPRequest], Awaitable[web.StreamResponse]]
 
 
 def parse_request(http: web.BaseRequest) -> HTTPRequest:
-    """Read the request line. Raises ValueError for one that makes no sense."""
+    """Parse the request line. Raises ValueError if it is malformed."""
     path, query = split_target(http.raw_path)
     return HTTPRequest(http, parse(http.method, path), query)
 

@@ -1,4 +1,4 @@
-"""HTTPServer: where a http that aiohttp has parsed comes in."""
+"""HTTPServer: passes parsed requests from aiohttp to the first filter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAST_SECONDS: Final = 0.25
 
 
 class HTTPServer:
-    """Takes the requests of all connections to ``handler``."""
+    """Serves the requests of all connections with ``handler``."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -33,7 +33,7 @@ class HTTPServer:
         )
 
     def connect(self) -> HTTPConnection:
-        """Return the protocol of a new connection."""
+        """Return the protocol instance for a new connection."""
         return HTTPConnection(self.server, self._loop)
 
     def _make_request(
@@ -49,14 +49,14 @@ class HTTPServer:
         return http
 
     async def drain(self, seconds: float) -> None:
-        """Take no more requests, and let those under way end within ``seconds``."""
+        """Accept no more requests, and wait at most ``seconds`` for those in progress."""
         self._drained = self._loop.create_future()
         for connection in self.server.connections:
             if not cast("HTTPConnection", connection).busy:
                 connection.close()
         if self._open:
             await asyncio.wait([self._drained], timeout=seconds)
-        # What is left are answers on their way, and requests that have had their time.
+        # Only unsent responses and requests beyond the timeout are left.
         await self.server.shutdown(_LAST_SECONDS)
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:

@@ -15,7 +15,7 @@ from apiserver.machinery.documents import dump_json, dump_json_indented, dump_ya
 from apiserver.registry.codec import Stored
 from apiserver.registry.turns import Turn, few_at_a_time
 
-# To encode takes much longer than to look at something.
+# Encoding an item takes much longer than filtering one, so fewer are done at a time.
 _FEW: Final = 10
 
 Render = Callable[[Sequence[Stored]], list[Any]]
@@ -23,21 +23,21 @@ Render = Callable[[Sequence[Stored]], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ListFormat:
-    """How a document is written with its items apart: ``empty`` is how a list without items is."""
+    """How a document and its items are written apart; ``empty`` is the form of an empty list."""
 
     dump: Callable[[Any], bytes]
     empty: bytes
     opening: bytes
     closing: bytes
     between: bytes
-    #: A list of some items -> what stands between the opening and the closing.
+    #: Removes the opening and the closing from the encoding of a list.
     inner: Callable[[bytes], bytes]
     end: bytes = b""
 
     def frame(self, document: dict[str, Any], member: str) -> tuple[bytes, bytes]:
-        """Return what comes before the items of ``member``, which has none, and after them."""
+        """Return the bytes before and after the items of the empty list ``member``."""
         data = self.dump(document)
-        # Within a string the quotation mark, or the line, would not be there as it is.
+        # Inside a string the quotation mark or line break is escaped: the first match is the list.
         before, found, after = data.partition(self.empty % member.encode())
         assert found, f"no empty {member} in {data[:100]!r}"
         return before + self.opening % member.encode(), self.closing + after + self.end
@@ -59,7 +59,7 @@ AS_YAML: Final = ListFormat(dump_yaml, b"%b: []\n", b"%b:\n", b"", b"", lambda d
 async def encode_list(
     document: dict[str, Any], member: str, items: Sequence[Stored], show: Render, form: ListFormat
 ) -> list[bytes]:
-    """Return the parts of a document whose ``member`` is made of items. Raises Corrupt."""
+    """Return a document in parts, with items as its ``member``. Raises Corrupt."""
     head, tail = form.frame({**document, member: []}, member)
     parts = [head]
     turn = Turn()
@@ -73,7 +73,7 @@ async def encode_list(
 
 
 class SerializedList:
-    """A list whose items are sent as they are kept: made while it is sent, whenever it is sent."""
+    """A list of items in their stored encoding, produced while iterated. It is repeatable."""
 
     def __init__(self, document: dict[str, Any], items: Sequence[Stored]) -> None:
         self._head, self._tail = COMPACT.frame({**document, "items": []}, "items")
@@ -88,11 +88,11 @@ class SerializedList:
         yield self._tail if self._items else self._head + self._tail
 
     def to_bytes(self) -> bytes:
-        """Return all of it, which should not be much."""
+        """Return the whole list. Use it for short lists."""
         return self._head + b",".join([stored.item for stored in self._items]) + self._tail
 
     async def size(self) -> int:
-        """Return how many bytes there are. Raises Corrupt."""
+        """Return the number of bytes. Raises Corrupt."""
         commas = max(len(self._items) - 1, 0)
         total = len(self._head) + len(self._tail) + commas
         turn = Turn()

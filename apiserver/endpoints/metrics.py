@@ -1,7 +1,7 @@
-"""/metrics: what the server counts, in Prometheus' words and with kube-apiserver's names.
+"""/metrics: metrics of the server in Prometheus' format, with kube-apiserver's names.
 
-Counting must cost next to nothing, so the numbers are kept in plain dicts; prometheus-client, which
-writes them down, is loaded with the first scrape.
+Counting must be cheap, so the numbers are kept in plain dicts; prometheus-client, which formats
+them, is imported by the first scrape.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Histogram:
         self.sums[labels] += seconds
 
     def buckets(self, labels: Labels) -> list[tuple[str, float]]:
-        """Return how many durations were at most so long, for every bound."""
+        """Return the cumulative count for every bucket."""
         total = 0
         result = []
         bounds = [*map(str, BUCKETS), "+Inf"]
@@ -46,7 +46,7 @@ class Histogram:
 
 
 class Metrics:
-    """All numbers of one server. ``gauges`` are read when they are asked for."""
+    """All metrics of a server. ``gauges`` are read at scrape time."""
 
     def __init__(self) -> None:
         self.requests: defaultdict[Labels, int] = defaultdict(int)
@@ -56,7 +56,7 @@ class Metrics:
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
 
     def observe_request(self, labels: Labels, code: int, seconds: float) -> None:
-        """Count one answered request; labels are verb, group, version, resource, subresource."""
+        """Count one request; labels are verb, group, version, resource, subresource."""
         self.requests[*labels, str(code)] += 1
         self.durations.observe(labels, seconds)
 

@@ -1,7 +1,7 @@
-"""Accept and Content-Type -> representation.
+"""Content negotiation: Accept and Content-Type headers.
 
-An Accept header is a list of clauses; the first one, by quality and then by place, that names
-something that is offered decides. A clause may ask for a transformation: ``as=Table``.
+An Accept header is a list of clauses. The first supported clause decides, ordered by quality and
+then by position. A clause may request a transformation, such as ``as=Table``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _DISCOVERY_GROUP = "apidiscovery.k8s.io"
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """How an answer is to be written; ``transform`` is ``""``, or the kind it is turned into."""
+    """How a response is encoded; ``transform`` is the kind that it is converted to, or ``""``."""
 
     media_type: str = JSON
     transform: str = ""
@@ -78,7 +78,7 @@ def negotiate(accept: str, *, stream: bool = False) -> Representation:
 
 @lru_cache(maxsize=256)
 def negotiate_discovery(accept: str) -> Representation:
-    """Choose the representation of the group lists, which may be asked for aggregated."""
+    """Choose the representation of the group lists, which may be aggregated."""
     for clause in _clauses(accept):
         parameters = clause.parameters
         if "as" in parameters:
@@ -95,7 +95,7 @@ def negotiate_discovery(accept: str) -> Representation:
 
 
 def negotiate_openapi(accept: str, offered: Collection[str] = (JSON,)) -> str:
-    """Choose one of the media types of a document, the first for a wildcard; ``""``: none fits."""
+    """Choose a media type of a document, the first for a wildcard; ``""`` if none is acceptable."""
     for clause in _clauses(accept or "*/*"):
         if clause.media_type in ("*/*", "application/*"):
             return next(iter(offered))
@@ -105,7 +105,7 @@ def negotiate_openapi(accept: str, offered: Collection[str] = (JSON,)) -> str:
 
 
 def error_media_type(accept: str) -> str:
-    """Choose how a Status is written: as YAML where that comes first, else as JSON."""
+    """Choose the media type of a Status: YAML if it has the highest quality, else JSON."""
     for clause in _clauses(accept):
         media_type = _media_type(clause)
         if media_type:
@@ -114,7 +114,7 @@ def error_media_type(accept: str) -> str:
 
 
 def content_type(header: str) -> str:
-    """Return the media type of a body, JSON where none is said. Raises UnsupportedMediaType."""
+    """Return the media type of a body, JSON by default. Raises UnsupportedMediaType."""
     media_type = bare(header) or JSON
     if media_type not in (JSON, YAML, PROTOBUF):
         raise UnsupportedMediaType(
@@ -126,7 +126,7 @@ def content_type(header: str) -> str:
 
 def patch_type(header: str) -> str:
     """Return the media type of a patch. Raises UnsupportedMediaType."""
-    # Unlike those of other bodies, these are compared as they are written.
+    # Unlike other media types, patch types are compared case-sensitively.
     media_type = header.partition(";")[0].strip()
     if media_type not in PATCH_TYPES:
         raise UnsupportedMediaType("415: Unsupported Media Type", {})
@@ -134,7 +134,7 @@ def patch_type(header: str) -> str:
 
 
 def bare(header: str) -> str:
-    """Return a media type without its parameters, in lower case."""
+    """Return a media type without parameters, in lower case."""
     return header.partition(";")[0].strip().lower()
 
 
@@ -169,7 +169,7 @@ def _check_route(clauses: list[_Clause], *, stream: bool) -> None:
 
 def _clauses(accept: str) -> list[_Clause]:
     clauses = [_clause(text) for text in accept.split(",") if text.strip()]
-    # Sorting is stable: among equals the place decides, and what is exact goes before wildcards.
+    # Sorting is stable: equal clauses keep their order; exact types precede wildcards.
     return sorted(clauses, key=lambda clause: (-clause.quality, "*" in clause.media_type))
 
 

@@ -43,7 +43,7 @@ _YEAR: Final = 365 * 24 * 3600
 _SMALL: Final = 1400
 _AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-#: The second name of the protobuf form is no media type, and is the one that clients ask for.
+#: The second name of the protobuf form is not a valid media type, but clients send it.
 _OPENAPI_V2_TYPES: Final = (
     JSON,
     _OPENAPI_V2_PROTOBUF,
@@ -249,7 +249,7 @@ def _encodings(request: HTTPRequest) -> list[str]:
 
 
 def _has(request: HTTPRequest, tag: str) -> bool:
-    """Tell whether the client has the document of this tag already."""
+    """Return whether the client already has the document with this entity tag."""
     header = request.header("If-None-Match")
     known = [each.strip().removeprefix("W/") for each in header.split(",")]
     return "*" in known or f'"{tag}"' in known

@@ -1,7 +1,7 @@
-"""Large bodies, written a slice at a time: none of them holds up other requests for long.
+"""Large response bodies, written in slices so that they do not block other requests.
 
-Parts may be made while they are written. Between two slices others get their turn, even if the
-client takes everything at once.
+Parts may be produced while they are written. The event loop runs between two slices, even if the
+client reads as fast as the server writes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GZIP_WINDOW: Final = 31
 
 
 class SlicedPayload(Payload):
-    """A body in parts; what is due is written when the client has taken what went before."""
+    """A body in parts. Each slice is written when the client has read the one before."""
 
     def __init__(self, parts: Iterable[bytes], size: int, media_type: str) -> None:
         super().__init__(parts, content_type=media_type)
@@ -41,7 +41,7 @@ class SlicedPayload(Payload):
 
 
 class GzipPayload(Payload):
-    """The same, compressed beside the event loop."""
+    """A body in parts, compressed in a thread."""
 
     def __init__(self, parts: Iterable[bytes], media_type: str) -> None:
         super().__init__(parts, content_type=media_type)
@@ -50,7 +50,7 @@ class GzipPayload(Payload):
         loop = asyncio.get_running_loop()
         squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         for data in slices(self._value):
-            # zlib lets go of the interpreter, so other requests are answered meanwhile.
+            # zlib releases the GIL, so other requests are served during compression.
             squeezed = await loop.run_in_executor(None, squeeze.compress, data)
             if squeezed:
                 await writer.write(squeezed)
@@ -66,7 +66,7 @@ class GzipPayload(Payload):
 
 
 def slices(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join parts into slices of about the same size, and cut those that are larger."""
+    """Join parts into slices of about the same size, and split larger parts."""
     pending: list[bytes] = []
     size = 0
     for part in parts:

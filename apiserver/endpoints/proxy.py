@@ -1,8 +1,8 @@
-"""Requests that are passed on to another server, and what it answers, as it comes.
+"""Forwards requests to other servers and streams their responses.
 
-Certificates of these servers are not checked: kubelets sign their own, and nobody vouches for what
-runs in a Pod. A request that wants another protocol gets the connection itself: once the other side
-has agreed, bytes go to and fro as they are.
+Certificates of these servers are not verified: kubelets sign their own, and Pods may use any. For
+an upgrade the connection is handed over: once the backend has agreed, bytes are copied in both
+directions unchanged.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ log = logging.getLogger(__name__)
 
 _DIAL_SECONDS: Final = 10.0
 _CHUNK: Final = 64 * 1024
-#: What concerns one connection and not the request.
+#: Headers that concern a single connection, RFC 9110 section 7.6.1.
 _HOP_BY_HOP: Final = frozenset(
     ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
      "te", "trailer", "transfer-encoding", "upgrade"]
 )  # fmt: skip
-#: What is between the client and this server alone.
+#: Headers that are not forwarded: they concern the client and this server only.
 _PRIVATE: Final = frozenset(["authorization", "host", "expect"])
 
 
 class Unreachable(Exception):
-    """The other server does not answer; the message says why, as Go says it."""
+    """The backend does not respond; the message says why in Go's words."""
 
 
 def wants_upgrade(request: HTTPRequest) -> bool:
-    """Tell whether a request asks for another protocol on its connection."""
+    """Return whether a request asks for a protocol upgrade."""
     connection = request.header("Connection").lower()
     return "upgrade" in connection and bool(request.header("Upgrade"))
 
@@ -54,7 +54,7 @@ async def backend_response(
     headers: Mapping[str, str],
     body: aiohttp.StreamReader | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Yield what another server answers. Raises Unreachable."""
+    """Yield the response of a backend. Raises Unreachable."""
     timeout = aiohttp.ClientTimeout(total=None, connect=_DIAL_SECONDS)
     connector = aiohttp.TCPConnector(ssl=_unverified(), limit=1)
     async with aiohttp.ClientSession(
@@ -78,7 +78,7 @@ async def backend_response(
 async def forward_response(
     request: HTTPRequest, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
 ) -> web.StreamResponse:
-    """Send an answer to the client, piece by piece, with these headers."""
+    """Stream a backend's response to the client, with these headers."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
     for name, value in headers:
         response.headers.add(name, value)
@@ -88,8 +88,8 @@ async def forward_response(
         async for piece in answer.content.iter_any():
             await response.write(piece)
     except aiohttp.ClientError as error:
-        # The client must not take half an answer for a whole one.
-        log.info("an answer from %s broke off: %s", answer.url.host, error)
+        # The client must not mistake a truncated response for a complete one.
+        log.info("response from backend %s was cut off: %s", answer.url.host, error)
         transport = request.http.transport
         if transport is not None:
             transport.abort()
@@ -99,14 +99,14 @@ async def forward_response(
 
 
 def response_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    """Return the headers of an answer that concern its client."""
+    """Return the headers of a backend's response without hop-by-hop headers."""
     return [
         (name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
     ]
 
 
 def backend_headers(request: HTTPRequest) -> dict[str, str]:
-    """Return the headers of a request as another server may see them."""
+    """Return the headers of a request for a backend, with X-Forwarded-* added."""
     http = request.http
     kept = {
         name: value
@@ -123,9 +123,9 @@ def backend_headers(request: HTTPRequest) -> dict[str, str]:
 
 
 async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse:
-    """Connect a client that wants another protocol with another server.
+    """Connect a client that requests an upgrade with a backend.
 
-    Returns when either side is done. Raises Unreachable.
+    Returns when either side closes. Raises Unreachable.
     """
     reader, writer = await _dial(location)
     try:
@@ -163,14 +163,14 @@ async def _spliced(
     transport = cast("asyncio.Transport", connection.transport)
     connection.hijack(writer)
     try:
-        # The answer is the other side's own, its first line included.
+        # The backend's response is copied unchanged, status line included.
         while piece := await reader.read(_CHUNK):
             if transport.is_closing():
                 break
             transport.write(piece)
             await connection.drained()
     except ConnectionError:
-        # Whoever goes first takes the other along.
+        # Either side has closed; both connections are closed below.
         pass
     finally:
         connection.force_close()
@@ -179,18 +179,18 @@ async def _spliced(
 
 
 class DetachedResponse(web.StreamResponse):
-    """An answer that has been sent by somebody else."""
+    """A response that was written to the connection directly."""
 
     @property
     def prepared(self) -> bool:
-        """Always: it is on its way, or already there."""
+        """Always true: the response is already written."""
         return True
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Do nothing: all is written."""
+        """Do nothing: the response is already written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: all is written."""
+        """Do nothing: the response is already written."""
 
 
 @cache

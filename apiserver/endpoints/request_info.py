@@ -1,12 +1,12 @@
-"""URL and method -> RequestInfo: the verb, and the group, version, resource... that it is about.
+"""Parses method and URL into a RequestInfo: verb, group, version, resource, namespace, name.
 
-Paths are matched by their shape, so a resource may come and go while the server runs:
+Paths are matched by shape, so resources may come and go while the server runs:
 
     /api/v1/...                                     the core group
-    /apis/GROUP/VERSION/...                         the others, and then
+    /apis/GROUP/VERSION/...                         other groups, followed by
         RESOURCE[/NAME[/SUBRESOURCE[/...]]]
         namespaces/NAMESPACE/RESOURCE[/NAME[/SUBRESOURCE[/...]]]
-        watch/...                                   the deprecated watches of either
+        watch/...                                   deprecated watches of either form
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _VERBS = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
-# The subresources of a namespace; any other third segment is a resource in it.
+# Subresources of a namespace; any other third segment is a resource in the namespace.
 _NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
 _COLLECTION_VERBS: Final = {"get": "list", "delete": "deletecollection"}
 
-# What is remembered is bounded in number and in size: paths are the clients' to choose.
+# The cache is limited in entries and in size, because clients choose the paths.
 _REMEMBERED: Final = 4096
 _LONGEST_REMEMBERED: Final = 512
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -37,9 +37,9 @@ _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """What a request is about. Of a request that is about no resource only verb and path count.
+    """The attributes of a request's URL. For a non-resource path only verb and path are set.
 
-    ``parts`` is how many of resource, name and subresource the path has, more when it goes on.
+    ``parts`` is the number of path segments from the resource on.
     """
 
     verb: str
@@ -56,12 +56,12 @@ class RequestInfo:
 
     @property
     def is_collection(self) -> bool:
-        """Whether the path names a collection, not one object."""
+        """Whether the path names a collection, not a single object."""
         return self.parts == 1
 
 
 def parse(method: str, path: str) -> RequestInfo:
-    """Read a method and a path, still percent-encoded, without its query. Raises ValueError."""
+    """Parse a method and a percent-encoded path without its query. Raises ValueError."""
     if len(path) > _LONGEST_REMEMBERED:
         return _parse(method, path)
     return _remembered(method, path)
@@ -72,7 +72,7 @@ def _parse(method: str, path: str) -> RequestInfo:
     if "%" in path:
         if _BROKEN_ESCAPE.search(path):
             raise ValueError("invalid URL escape")
-        # As kube-apiserver does: an escaped slash is one all the same.
+        # As in kube-apiserver, an escaped slash counts as a slash.
         decoded = unquote(path)
     segments = decoded.strip("/").split("/")
     if segments[0] == "api" and len(segments) >= 3:

@@ -1,4 +1,4 @@
-"""Object, list or Status -> response."""
+"""Builds the response for an object, a list or a Status."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _TYPE_META: Final = ("kind", "apiVersion")
 
 
 def wants_indent(request: HTTPRequest) -> bool:
-    """Tell whether JSON is to be indented: asked for, or for a person at a terminal."""
+    """Return whether JSON is indented: on request, or for browsers, curl and wget."""
     pretty = request.query.get("pretty")
     if pretty:
         return parse_bool(pretty[0])
@@ -58,7 +58,7 @@ def send_object(
     stored: Stored,
     status: int = 200,
 ) -> web.StreamResponse:
-    """Answer with one object, in the form that the client asked for."""
+    """Return one object in the negotiated representation."""
     transform = representation.transform
     if not transform:
         if representation.media_type == JSON and not wants_indent(request):
@@ -87,7 +87,7 @@ def send_unstored(
     status: int = 200,
     printer: Printer | None = None,
 ) -> web.StreamResponse:
-    """Answer with an object that is not stored: a Scale, a review."""
+    """Return an object that is not stored, such as a Scale or a review."""
     transform = representation.transform
     if not transform:
         return send_document(request, representation, document, status)
@@ -109,7 +109,7 @@ def send_unstored(
 async def send_list(
     request: HTTPRequest, representation: Representation, resource: Resource, found: ObjectList
 ) -> web.StreamResponse:
-    """Answer with a list, in the form that the client asked for."""
+    """Return a list in the negotiated representation."""
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     if not transform:
         if representation.media_type == JSON and not wants_indent(request):
@@ -176,7 +176,7 @@ def send_document(
     document: dict[str, Any],
     status: int = 200,
 ) -> web.StreamResponse:
-    """Answer with a document as JSON or YAML."""
+    """Return a document as JSON or YAML."""
     if representation.media_type == YAML:
         return send_bytes(request, dump_yaml(document), status, YAML)
     if wants_indent(request):
@@ -187,7 +187,7 @@ def send_document(
 def send_bytes(
     request: HTTPRequest, data: bytes, status: int = 200, media_type: str = JSON
 ) -> web.StreamResponse:
-    """Answer with bytes, compressed where they are many and the client takes it."""
+    """Return bytes, compressed if they are many and the client accepts gzip."""
     if len(data) > _GZIP_THRESHOLD:
         return _send_parts(request, [data], len(data), status, media_type)
     return buffered_response(status, data, media_type)
@@ -220,7 +220,7 @@ def _send_parts(
 
 
 def _go_package(definition: ResourceDefinition) -> str:
-    # Upstream names the type that it works with itself, which is the same for all versions.
+    # Upstream states its internal type here, which is the same for all versions.
     return definition.group.partition(".")[0] or "core"
 
 

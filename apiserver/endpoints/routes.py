@@ -38,7 +38,7 @@ _OBJECT: Mapping[str, ResourceHandler] = {
     "patch": patch,
     "delete": delete,
 }
-# Of subresources that read and write the object itself.
+# Handlers of subresources that read and write the whole object, such as status.
 _WHOLE: Mapping[str, ResourceHandler] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
 
@@ -57,7 +57,7 @@ class Router:
     non_resource: NonResourcePaths
 
     async def handle(self, request: HTTPRequest) -> web.StreamResponse:
-        """Answer a request that has passed the filters."""
+        """Serve a request that has passed the filters."""
         if request.info.is_resource:
             return await self._resource(request)
         return await self.non_resource.handle(request)

@@ -1,4 +1,4 @@
-"""Objects -> metav1.Table and PartialObjectMetadata."""
+"""Converts objects to metav1.Table and PartialObjectMetadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _API_VERSION = "meta.k8s.io/v1"
 
 
 def included(parameter: str) -> str:
-    """Return how much of each object a Table carries. Raises BadRequest."""
+    """Return the ``includeObject`` policy of a Table. Raises BadRequest."""
     if parameter not in ("", METADATA, OBJECT, NONE):
         raise BadRequest(
             "Unable to convert to Table as requested: includeObject: Invalid value: "
@@ -36,9 +36,9 @@ def of_objects(
     printer: Printer | None = None,
     columns: bool = True,
 ) -> dict[str, Any]:
-    """Return a Table with a row for each object, as the printer of their kind shows them.
+    """Return a Table with a row for each object, printed by the printer of its kind.
 
-    Only the first one of a watch has columns.
+    In a watch only the first Table has column definitions.
     """
     printer = printer or printing.DEFAULT
     now = time.time()
@@ -54,12 +54,12 @@ def of_objects(
 
 
 def rows(items: Sequence[Stored], *, printer: Printer | None, include: str) -> list[dict[str, Any]]:
-    """Return the rows of a Table that show objects."""
+    """Return the rows of a Table for these objects."""
     return _rows(items, printer or printing.DEFAULT, include, time.time())
 
 
 def object_metadata(stored: Stored) -> dict[str, Any]:
-    """Return the metadata of the Table of one object: its resourceVersion."""
+    """Return the metadata of the Table of a single object: its resourceVersion."""
     version = stored.metadata.get("resourceVersion")
     return {"resourceVersion": version} if version else {}
 
@@ -80,7 +80,7 @@ def partial_list(
     return {
         "kind": "PartialObjectMetadataList",
         "apiVersion": f"meta.k8s.io/{version}",
-        # Upstream makes nothing at all of an empty list, its resourceVersion included.
+        # Upstream drops even the resourceVersion of an empty list.
         "metadata": metadata if items else {},
         "items": partials(items, version) or None,
     }

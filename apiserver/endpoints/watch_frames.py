@@ -1,4 +1,4 @@
-"""Watch events -> the bytes of their frames, made once for everybody who is shown the same."""
+"""Encodes watch events as frames, once for all watchers of the same representation."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
 from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Part, Watch, WatchEvent
 
-# How many bytes of frames are kept for those who are shown the same a moment later.
+# The maximum size of the frames kept for other watchers, in bytes.
 _MOST_KEPT: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 500
 
 
 class Framer(Protocol):
-    """FrameCache the events of one watch."""
+    """Encodes the events of one watch."""
 
     def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
-        """Return a frame for each event."""
+        """Return one frame for each event."""
         ...
 
     def parts(self, parts: Sequence[Part]) -> list[bytes]:
-        """Return the frames of what happened, joined in whatever way."""
+        """Return the frames of all events in these parts; frames may be joined."""
         ...
 
 
 class FrameCache:
-    """What has been framed lately, for all watches of a server."""
+    """The recently built frames, shared by all watches of a server."""
 
     def __init__(self) -> None:
-        # A part is kept with its frames, so that its id stays its own.
+        # The part is kept with its frame, so that its id is not reused.
         self._plain: dict[int, tuple[Part, bytes]] = {}
         self._single: dict[tuple[str, int, str], bytes] = {}
         self._kept = 0
 
     def framer(self, request: HTTPRequest, representation: Representation, watch: Watch) -> Framer:
-        """Return what frames the events of a watch."""
+        """Return the framer for the representation of a watch."""
         if not representation.transform:
             return _PlainFramer(self, watch)
         if representation.transform != TABLE:
@@ -49,7 +49,7 @@ class FrameCache:
         return _TableFramer(watch, include)
 
     def plain(self, served: str, event: WatchEvent) -> bytes:
-        """Return the frame of a whole object as it is served in an API version."""
+        """Return the frame of a whole object as served in an API version."""
         return self._once(served, event, _whole)
 
     def partial(self, version: str, event: WatchEvent) -> bytes:
@@ -57,7 +57,7 @@ class FrameCache:
         return self._once(f"partial/{version}", event, lambda event: _partial(event, version))
 
     def whole_part(self, watch: Watch, part: Part) -> bytes:
-        """Return the frames of everything in a part, joined."""
+        """Return the frames of all events in a part, joined."""
         known = self._plain.get(id(part))
         if known is not None:
             return known[1]
@@ -117,7 +117,7 @@ class _PartialFramer:
 
 
 class _TableFramer:
-    """Every event is a Table of one row; only the first Table of a watch names its columns."""
+    """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
 
     def __init__(self, watch: Watch, include: str) -> None:
         self._watch = watch
@@ -156,7 +156,7 @@ def _ends_initial_events(bookmark: WatchEvent) -> bool:
 
 
 def status_frame(error: StatusError) -> bytes:
-    """Return the frame of what ends a watch."""
+    """Return the ERROR frame that ends a watch."""
     return _frame("ERROR", dump_json(error.status()))
 
 

@@ -1,14 +1,13 @@
-"""Events -> chunked responses or WebSocket frames, many watches at a time.
+"""Sends watch events to clients as chunked responses or WebSocket frames.
 
-A watch that waits has no task to wake: when something is due for it, it stands in line with the
-others, and one flush writes to all of them. An event is framed once for all watches that show it in
-the same form, and what several watches of the same prefix are due is joined once. While the loop
-is idle a flush follows at once; while flushes take their time the next one waits a little longer
-than the last one took, so more events go out with each write and others get their turn. They get it
-in the middle of a long flush, too.
+An idle watch has no task to wake up. When events are due, the watch is queued, and one flush writes
+to all queued watches. An event is encoded once per representation; due events of several watches on
+the same prefix are joined once. While the event loop is idle, a flush follows immediately. Under
+load the next flush is delayed by a multiple of the duration of the last, so that each write carries
+more events and other tasks run in between. A long flush yields to other tasks, too.
 
-A client that does not read is left alone until it does; its events wait in its watcher, which gives
-up on it when there are too many. What is framed for it and not written yet is bounded.
+A client that does not read is skipped until it does. Its events wait in its watcher, which closes
+the watch when there are too many. The frames encoded for it and not yet written are limited.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ from apiserver.registry.turns import FEW, Turn, few_at_a_time
 from apiserver.registry.watch import Part, Watch
 
 _SHORTEST, _LONGEST = 1800, 3600
-#: How much may wait in a client's connection before nothing more is written to it, in bytes.
+#: Nothing is written to a connection in which more bytes than these are buffered.
 _HIGH_WATER: Final = 1024 * 1024
-#: How much is written in one go, if it comes in several frames, in bytes.
+#: Several frames are joined into writes of at most so many bytes.
 _SLICE: Final = 256 * 1024
 _RETRY: Final = 0.05
-#: How much longer than a flush took the next one waits, and the most that it waits, in seconds.
+#: The delay before the next flush: a multiple of the last flush, at most so many seconds.
 _REST: Final = 5.0
 _LONGEST_REST: Final = 0.02
-#: How long a flush may have the loop before others get their turn, in seconds.
+#: A flush yields to the event loop after so many seconds.
 _LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
@@ -56,7 +55,7 @@ class WatchStreams:
     def __init__(self) -> None:
         self._open: set[_WatchStream] = set()
         self._due: dict[_WatchStream, None] = {}
-        # What is left of a flush, the last one first, and how long it has taken by now.
+        # The watches left in the current flush, in reverse order, and its duration so far.
         self._rest: list[_WatchStream] = []
         self._taken = 0.0
         self._scheduled = False
@@ -68,7 +67,7 @@ class WatchStreams:
         return len(self._open)
 
     def stop(self) -> None:
-        """End every watch cleanly, and those that come now at once."""
+        """End every open watch cleanly, and every new watch at once."""
         self._stopping = True
         for stream in list(self._open):
             stream.end()
@@ -76,7 +75,7 @@ class WatchStreams:
     async def send(
         self, request: HTTPRequest, representation: Representation, watch: Watch, seconds: int
     ) -> web.StreamResponse:
-        """Stream events to the client until the time is up, it goes away or the server stops."""
+        """Send events until the timeout, until the client disconnects or until the server stops."""
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
         framer = self._frames.framer(request, representation, watch)
         channel: _Channel = _Socket() if _is_upgrade(request) else _Chunks()
@@ -98,7 +97,7 @@ class WatchStreams:
         return response
 
     def schedule(self, stream: _WatchStream) -> None:
-        """See to it that what is due to a watch is written soon."""
+        """Queue a watch for the next flush."""
         self._due[stream] = None
         if self._scheduled:
             return
@@ -132,7 +131,7 @@ class WatchStreams:
 
 
 class _WatchStream:
-    """One watch and the connection that it goes to."""
+    """One watch and its connection."""
 
     def __init__(
         self, streams: WatchStreams, watch: Watch, framer: Framer, channel: _Channel
@@ -143,12 +142,12 @@ class _WatchStream:
         self._channel = channel
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._timers: list[asyncio.TimerHandle] = []
-        # What was taken from the watch: parts that are not framed yet, frames that are not written.
+        # Taken from the watch: parts not yet encoded, and frames not yet written.
         self._parts: deque[Part] = deque()
         self._framed: list[bytes] = []
 
     async def run(self, seconds: float) -> None:
-        """Write the beginning, then whatever becomes due, until the watch ends."""
+        """Write the initial events, then events as they become due, until the watch ends."""
         turn = Turn()
         try:
             async with aclosing(self._watch.opening()) as opening:
@@ -169,12 +168,12 @@ class _WatchStream:
         await self._ended
 
     def end(self) -> None:
-        """End the watch as if its time were up."""
+        """End the watch as on timeout."""
         if not self._ended.done():
             self._ended.set_result(None)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
         self._watch.close()
         for timer in self._timers:
             timer.cancel()
@@ -183,7 +182,7 @@ class _WatchStream:
         self.end()
 
     def flush(self) -> None:
-        """Write what is due, or as much of it as may be, without waiting."""
+        """Write due events without waiting, as far as the connection takes them."""
         try:
             self._write_due()
         except EOFError:
@@ -210,7 +209,7 @@ class _WatchStream:
                 written += size
 
     def _frame_some(self) -> bool:
-        """Frame what is due, or a part of it if that is much; return whether anything was due."""
+        """Encode due events, or some of them if there are many; return whether any were due."""
         if not self._parts:
             parts = self._watch.take_parts()
             if not parts:
@@ -249,14 +248,14 @@ class _WatchStream:
 
 
 class _Channel:
-    """How frames get to a client: with back-pressure while it is told what was, at once later."""
+    """The transport of a watch: writes wait for the client during the initial list, later not."""
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
-        """Begin the answer."""
+        """Send the response head."""
         raise NotImplementedError
 
     async def write(self, frames: Sequence[bytes]) -> None:
-        """Write frames, waiting for the client to take them."""
+        """Write frames, waiting until the client reads them."""
         raise NotImplementedError
 
     def write_now(self, frames: Sequence[bytes]) -> None:
@@ -264,16 +263,16 @@ class _Channel:
         raise NotImplementedError
 
     def waiting(self) -> int:
-        """Return how many bytes the client has not taken yet."""
+        """Return the number of bytes that are buffered."""
         raise NotImplementedError
 
     async def close(self) -> None:
-        """End the answer."""
+        """End the response."""
         raise NotImplementedError
 
 
 class _Chunks(_Channel):
-    """A response in chunks, one JSON document a line. In HTTP/1.0 its end is the connection's."""
+    """A chunked response, one JSON document per line. With HTTP/1.0 it ends with the connection."""
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -285,7 +284,7 @@ class _Chunks(_Channel):
         add_common_headers(request, response)
         writer = await response.prepare(request.http)
         assert writer is not None
-        # aiohttp holds the head back until there is a body, which may take an hour to come.
+        # By default aiohttp sends the head with the first event, which may be hours away.
         writer.send_headers()
         self._response = response
         self._transport: Any = request.http.transport
@@ -309,7 +308,7 @@ class _Chunks(_Channel):
 
 
 class _Socket(_Channel):
-    """A WebSocket: one JSON document a text frame. What the client sends is not looked at."""
+    """A WebSocket with one JSON document per text frame. Frames from the client are ignored."""
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         self._socket = web.WebSocketResponse(heartbeat=None)
@@ -322,7 +321,7 @@ class _Socket(_Channel):
         return self._socket
 
     async def write(self, frames: Sequence[bytes]) -> None:
-        # Writes come in order, and a lock lets them in in the order in which they came.
+        # asyncio.Lock is fair, so frames keep their order.
         async with self._turn:
             for frame in frames:
                 for line in frame.splitlines():
@@ -343,7 +342,7 @@ class _Socket(_Channel):
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.debug("a WebSocket broke: %s", task.exception())
+            log.debug("WebSocket write failed: %s", task.exception())
 
     async def _read(self, stream: asyncio.Task[Any] | None) -> None:
         async for _ in self._socket:

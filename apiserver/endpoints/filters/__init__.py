@@ -1,15 +1,15 @@
-"""What every request passes through before its handler, one filter a module.
+"""The filters that every request passes before its handler.
 
-The order decides which refusal a client gets, so it stands here alone, outermost first:
+Their order decides which error a client gets. Outermost first:
 
-    metering        counts and times
-    recovery        any exception becomes a Status; headers that every answer carries
-    deadline        504
-    authentication  401
-    in_flight       429
-    authorization   403
+    request_metrics   counts and times requests
+    recovery          turns exceptions into a Status; adds common headers
+    request_deadline  504
+    authentication    401
+    in_flight         429
+    authorization     403
 
-What the URL is about is read before the first of them, since all need it.
+The URL is parsed before the first filter, because all of them need it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from apiserver.endpoints.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the filters need to know."""
+    """The dependencies of the filters."""
 
     authenticator: RequestAuthenticator
     authorizer: Authorizer
@@ -40,7 +40,7 @@ class Filters:
 
 
 def with_filters(handler: Handler, filters: Filters) -> Handler:
-    """Return ``handler`` behind all filters."""
+    """Return ``handler`` wrapped in all filters."""
     handler = with_authorization(handler, filters.authorizer)
     handler = with_in_flight_limits(handler, filters.limits)
     handler = with_authentication(handler, filters.authenticator)

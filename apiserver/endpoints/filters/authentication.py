@@ -1,4 +1,4 @@
-"""Who is asking: 401 for credentials that are wrong."""
+"""Authentication: 401 for invalid credentials."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTRA_SPACE: Final = (
 
 
 def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -> Handler:
-    """Return ``handler`` behind authentication."""
+    """Return ``handler`` wrapped in authentication."""
 
     async def authenticated(request: HTTPRequest) -> web.StreamResponse:
         http = request.http

@@ -1,4 +1,4 @@
-"""Whether they may: 403 for what nobody allows them."""
+"""Authorization: 403 for requests that no authorizer allows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLLECTION_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
 
 
 def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
-    """Return ``handler`` behind authorization."""
+    """Return ``handler`` wrapped in authorization."""
 
     async def authorized(request: HTTPRequest) -> web.StreamResponse:
         attributes = attributes_of(request)
@@ -37,7 +37,7 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
 
 
 def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
-    """Return what is asked of the authorizer."""
+    """Return the attributes of a request for the authorizer."""
     info = request.info
     return AuthorizationAttributes(
         request.user,
@@ -54,7 +54,7 @@ def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
 
 
 def _selected_name(request: HTTPRequest) -> str:
-    # Whoever may read one object by its name may also list and watch just that one.
+    # Permission to read an object by name includes listing and watching only that object.
     if "fieldSelector" not in request.query or request.verb not in _COLLECTION_VERBS:
         return ""
     try:

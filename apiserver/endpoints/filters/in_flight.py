@@ -1,4 +1,4 @@
-"""How many requests may be under way at once: 429 for those beyond, but for administrators."""
+"""Limits of concurrent requests: 429 above them. Members of system:masters are exempt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOO_MANY: Final = b"Too many requests, please try again later.\n"
 
 
 class InFlightLimits:
-    """How many reads and writes are under way, and how many may be; 0 is no limit."""
+    """The numbers of reads and writes in flight, and their limits; 0 is unlimited."""
 
     def __init__(self, max_reads: int = MAX_READS, max_writes: int = MAX_WRITES) -> None:
         self.max_reads = max_reads
@@ -26,7 +26,7 @@ class InFlightLimits:
 
 
 def with_in_flight_limits(handler: Handler, limits: InFlightLimits) -> Handler:
-    """Return ``handler`` with no more than so many requests in it."""
+    """Return ``handler`` with its concurrent requests limited."""
 
     async def limited(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:

@@ -1,4 +1,4 @@
-"""Any exception becomes a Status; and the headers that every answer carries."""
+"""Turns any exception into a Status, and adds the headers of every response."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from apiserver.endpoints.http_request import Handler, HTTPRequest
 
 
 def with_recovery(handler: Handler) -> Handler:
-    """Return ``handler`` with its errors answered. The last place where one can be caught."""
+    """Return ``handler`` with all exceptions handled. It is the last place to catch one."""
 
     async def recovered(request: HTTPRequest) -> web.StreamResponse:
         try:
             response = await handler(request)
         except Exception as error:
             if isinstance(error, ConnectionError) and request.http.transport is None:
-                # The client has gone: nobody is left to be told, and nothing is wrong here.
+                # The client has disconnected; there is nothing to send or to log.
                 raise
             response = error_response(status_error(error), request.header("Accept"))
         if not response.prepared:

@@ -1,8 +1,7 @@
-"""How long a request may take: 504 for what takes longer.
+"""Request deadlines: 504 for requests that take longer.
 
-Nearly every request has the same deadline as the one before it, counted from its arrival, so those
-that are under way stand in a queue in the order of their deadlines: one timer, for the first of
-them, serves all. Only a request that names a time of its own gets a timer of its own.
+Most requests have the same timeout, so their deadlines follow the order of arrival. They wait in a
+queue with one timer for the earliest deadline. Other timeouts have queues of their own.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from apiserver.machinery.errors import BadRequest, Timeout
 
 REQUEST_SECONDS: Final = 60.0
 WRITE_SECONDS: Final = 34.0
-# Clients ask for few different times; of queues for these no more than so many are kept.
+# Clients request few different timeouts; at most so many queues are kept for them.
 _REMEMBERED: Final = 64
 _WRITES: Final = frozenset(["create", "update", "patch", "delete", "deletecollection"])
 
 
 class DeadlineQueue:
-    """Tasks under way that may take so many seconds each, the longest running first."""
+    """Tasks with the same timeout, ordered by deadline."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -34,18 +33,18 @@ class DeadlineQueue:
         self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, task: asyncio.Task[Any]) -> None:
-        """Let the time of ``task`` run from now."""
+        """Start the timeout of ``task``."""
         loop = task.get_loop()
         self._due[task] = due = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(due, self.expire, loop.time)
 
     def leave(self, task: asyncio.Task[Any]) -> bool:
-        """Forget ``task``; tell whether it was still in time."""
+        """Remove ``task``; return whether it was in time."""
         return self._due.pop(task, None) is not None
 
     def expire(self, time: Callable[[], float]) -> None:
-        """Cancel what is due by now, and come back when the next one is."""
+        """Cancel the tasks that are due, and set the timer for the next one."""
         now = time()
         late = []
         following: asyncio.Task[Any] | None = None
@@ -64,7 +63,7 @@ class DeadlineQueue:
 
 
 class RequestDeadlines:
-    """The deadlines of reads and of writes; ``longest`` bounds what a request may ask for."""
+    """The timeouts of reads and writes; ``longest`` is the maximum that a request may set."""
 
     def __init__(self, longest: float = REQUEST_SECONDS) -> None:
         self.longest = longest
@@ -73,7 +72,7 @@ class RequestDeadlines:
         self._requested: dict[float, DeadlineQueue] = {}
 
     def queue(self, request: HTTPRequest) -> DeadlineQueue:
-        """Return where a request stands in line. Raises BadRequest."""
+        """Return the deadline queue for a request. Raises BadRequest."""
         usual = self.writes if request.verb in _WRITES else self.reads
         if "timeout" not in request.query:
             return usual
@@ -89,13 +88,13 @@ class RequestDeadlines:
 
 
 def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
-    """Return ``handler`` with its time bounded, but for watches and the like."""
+    """Return ``handler`` with a deadline for all but long-running requests."""
 
     async def bounded(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:
             return await handler(request)
         queue = deadlines.queue(request)
-        # The connection's task, which waits for this one: found at once, and cancelled with it.
+        # The task of the connection, which awaits this request and is cancelled with it.
         task = request.http.task
         queue.enter(task)
         try:
@@ -116,7 +115,7 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
 
 
 def requested_seconds(request: HTTPRequest, longest: float) -> float:
-    """Return how long a request says that it may take, at most ``longest``. Raises BadRequest."""
+    """Return the requested timeout, at most ``longest`` seconds. Raises BadRequest."""
     text = request.query["timeout"][0]
     if not text:
         return longest

@@ -1,4 +1,4 @@
-"""How many requests there are, how they end and how long they take."""
+"""Request metrics: counts, status codes and durations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _READS: Final = frozenset(["get", "list", "watch", "head"])
 _VERBS: Final = frozenset(
     ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "post"]
 )
-# What a client made up must not become a label: after these only the verb is kept.
+# Names invented by clients must not become labels: for these codes only the verb is kept.
 _UNKNOWN: Final = frozenset([400, 401, 403, 404, 405])
 
 
 def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
-    """Return ``handler`` with its requests counted; watches are counted and not timed."""
+    """Return ``handler`` with its requests counted. Watches are not timed."""
     in_flight, clock = metrics.in_flight, time.perf_counter
 
     async def metered(request: HTTPRequest) -> web.StreamResponse:

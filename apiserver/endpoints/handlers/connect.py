@@ -1,4 +1,4 @@
-"""log, exec, attach, portforward and proxy: what kubelets, Pods and Services answer themselves."""
+"""log, exec, attach, portforward and proxy: served by kubelets, Pods and Services."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _OF_LOG: Final = GroupResource("", "pods/log")
 
 @dataclass(frozen=True, slots=True)
 class ConnectHandlers:
-    """Passes requests on to where they are answered."""
+    """Forwards requests to the backends that serve them."""
 
     registry: Registry
     authorizer: Authorizer
 
     async def log(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-        """Answer with the log of a container; nothing, while its Pod is nowhere."""
+        """Return the log of a container; 204 while its Pod has no node."""
         options = log_options(request.info.name, request.query)
         pod = await _pod(request, scope)
         container = chosen_container(pod, options.container)
@@ -88,7 +88,7 @@ class ConnectHandlers:
         return await self._stream(request, scope, "portForward", query)
 
     async def proxy(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-        """Pass a request on to a Pod, a node, or a Pod behind a Service."""
+        """Forward a request to a Pod, a Node, or a Pod behind a Service."""
         if request.query.get("dryRun"):
             raise BadRequest("dryRun is not supported")
         location = await self._proxied(request, scope)
@@ -140,7 +140,7 @@ class ConnectHandlers:
             raise UnknownError(f"error dialing backend: {error}") from error
 
     async def _may_create(self, request: HTTPRequest) -> None:
-        # A browser's WebSocket is always a GET, and may do no more than a POST.
+        # WebSocket requests of browsers are always GET. They need the permission of a POST.
         attributes = attributes_of(request)
         attributes.verb = "create"
         decision = await self.authorizer.authorize(attributes)
@@ -182,7 +182,7 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
 
 
 def _rest(request: HTTPRequest) -> tuple[str, str]:
-    """Return the path behind ``proxy`` and the query, as the client wrote them."""
+    """Return the path after ``proxy`` and the query, still encoded."""
     path, _, query = request.http.raw_path.partition("?")
     depth = 8 if request.info.namespace else 6
     parts = path.split("/", depth)
@@ -198,7 +198,7 @@ def _with_slash(request: HTTPRequest, query: str) -> web.StreamResponse:
 def _relocated(
     request: HTTPRequest, location: Location, answer: ClientResponse
 ) -> list[tuple[str, str]]:
-    """Return the headers of an answer; where it sends the client elsewhere, through here."""
+    """Return the response headers, with a redirect of the backend pointed at the proxy path."""
     headers = response_headers(answer)
     place = answer.headers.get("Location")
     if not place:

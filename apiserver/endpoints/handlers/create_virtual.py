@@ -1,4 +1,4 @@
-"""POST of what is not stored: a Binding, an Eviction, a TokenRequest, a review."""
+"""POST of virtual resources: Binding, Eviction, TokenRequest, reviews."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apiserver.machinery.options import write_options
 from apiserver.registry.create_virtual import VirtualRequest
 
 ResourceHandler = Callable[[HTTPRequest, RequestScope], Awaitable[web.StreamResponse]]
-#: Does what a request asks for; returns what is answered.
+#: Performs the operation that an object requests; returns the object in the response.
 Operation = Callable[[VirtualRequest, Object], Awaitable[Object]]
 
 

@@ -1,4 +1,4 @@
-"""DELETE one, and DELETE many."""
+"""DELETE of an object and of a collection."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ async def delete(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
 
 
 async def deletecollection(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-    """Delete every object that a list would return."""
+    """Delete every object that the selectors match."""
     representation = negotiate(request.header("Accept"))
     resource, context = scope.resource, scope.context(request)
-    # What is wrong with the selection is reported before anything about the DeleteOptions.
+    # Errors in the selectors are reported before errors in the DeleteOptions.
     selected = list_options(request.query)
     check_list(selected)
     check_fields(selected.field_selector, resource.strategy)

@@ -1,4 +1,4 @@
-"""The object in a request's body, with complaints about it where the client wants them."""
+"""Decodes the object of a request body, with the field validation that the request asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apiserver.machinery.options import WriteOptions
 def read_object(
     request: HTTPRequest, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
-    """Return the object. Unknown and duplicate fields are ignored, warned of or refused."""
+    """Return the object. Unknown and duplicate fields are ignored, warned about or rejected."""
     decoded = decode_object(data, media_type, scope.kind)
     if decoded.problems:
         if options.field_validation == "Strict":

@@ -1,4 +1,4 @@
-"""GET one."""
+"""GET of an object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apiserver.registry.get import get_object
 
 
 async def get(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-    """Answer with one object."""
+    """Return one object."""
     representation = negotiate(request.header("Accept"))
     query = request.query
     if "export" in query and parse_bool(first(query, "export")):

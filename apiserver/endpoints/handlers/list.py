@@ -1,4 +1,4 @@
-"""GET many."""
+"""GET of a collection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apiserver.registry.list import list_objects
 async def list_(
     request: HTTPRequest, scope: RequestScope, options: ListOptions
 ) -> web.StreamResponse:
-    """Answer with the objects of a collection, or a page of them."""
+    """Return the objects of a collection, or a page of them."""
     representation = negotiate(request.header("Accept"))
     context = scope.context(request)
     found = await list_objects(scope.resource, context.namespace, options)

@@ -14,7 +14,7 @@ from apiserver.registry.patch import APPLY, Patch, patch_object
 
 
 async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-    """Change an object as the patch in the body says; an apply may create it."""
+    """Apply the patch in the body to an object; an apply patch may create the object."""
     media_type = patch_type(request.header("Content-Type"))
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)

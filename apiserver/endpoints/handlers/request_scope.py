@@ -1,4 +1,4 @@
-"""What a handler is given: the resource that the URL names."""
+"""RequestScope: the resource that a URL names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RequestScope:
         return self.resource.definition.gvk
 
     def context(self, request: HTTPRequest) -> RequestContext:
-        """Return the registry's view of a request."""
+        """Return the registry's context for a request."""
         info = request.info
         return RequestContext(
             user=request.user,

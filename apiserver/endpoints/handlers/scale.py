@@ -17,7 +17,7 @@ from apiserver.resources.scaling import SCALE_PRINTER
 
 
 async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-    """Answer with the Scale of an object, as it is or as the request makes it."""
+    """Serve the Scale of an object: read, replace or patch it."""
     context, resource = scope.context(request), scope.resource
     if request.info.verb == "get":
         representation = negotiate(request.header("Accept"))

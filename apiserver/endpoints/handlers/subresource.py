@@ -1,6 +1,6 @@
-"""What is neither stored nor read as it is stored: handlers of their own, by subresource and kind.
+"""Handlers of subresources and virtual resources that are not plain reads and writes of an object.
 
-Other subresources read and write the object itself.
+All other subresources read and write the object itself.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io
 
 @dataclass(frozen=True, slots=True)
 class SubresourceHandler:
-    """How a subresource is answered; ``allows_subpath``: the path may go on behind it."""
+    """The handler of a subresource; ``allows_subpath``: the path may continue after it."""
 
     handle: ResourceHandler
     allows_subpath: bool = False
 
 
 def subresources(registry: Registry, access: Access) -> Mapping[str, SubresourceHandler]:
-    """Return the subresources with a handler of their own."""
+    """Return the subresources that have a handler of their own."""
     connecting = ConnectHandlers(registry, access.authorizer)
     tokens = TokenRequests(registry, access.tokens)
     return {
@@ -55,7 +55,7 @@ def subresources(registry: Registry, access: Access) -> Mapping[str, Subresource
 def virtual_resources(
     registry: Registry, access: Access
 ) -> Mapping[GroupResource, ResourceHandler]:
-    """Return how resources are created of which nothing is stored."""
+    """Return the create handlers of virtual resources."""
     reviews = AccessReviews(access.authorizer)
     tokens = TokenReviews(access.authenticator)
     acts: dict[GroupResource, Operation] = {

@@ -15,7 +15,7 @@ from apiserver.registry.update import update_object
 
 
 async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-    """Replace an object, or its status, by the one in the body."""
+    """Replace an object, or its status, with the one in the body."""
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)
     options = write_options(request.query, "UpdateOptions")

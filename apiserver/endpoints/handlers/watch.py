@@ -1,4 +1,4 @@
-"""GET ?watch."""
+"""GET of a collection with ``watch``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apiserver.registry.watch import watch_objects
 async def watch(
     request: HTTPRequest, scope: RequestScope, options: ListOptions, streams: WatchStreams
 ) -> web.StreamResponse:
-    """Stream what happens in a collection, or to one object."""
+    """Stream the changes of a collection, or of one object."""
     representation = negotiate(request.header("Accept"), stream=True)
     context = scope.context(request)
     if context.name and request.info.watch_prefix:
@@ -29,7 +29,7 @@ async def watch(
 
 
 def _named(selector: FieldSelector, name: str) -> FieldSelector:
-    # A path that names an object takes no other selector than one by this name.
+    # On the path of an object, a field selector may only select its name.
     if selector.terms and selector.required("metadata.name") != name:
         raise BadRequest("fieldSelector metadata.name doesn't match requested name")
     return FieldSelector((FieldTerm("metadata.name", equal=True, value=name),))

@@ -1,4 +1,4 @@
-"""Makes documents of their sources. Slow, so it is done in a thread; pure but for one file read."""
+"""Builds OpenAPI documents. It is slow and runs in a thread; pure but for reading one file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_CUSTOM = {f"{META}{name}" for name in ("ObjectMeta", "ListMeta")}
 
 
 class DocumentBuilder:
-    """Makes documents of ``sources``; of custom kinds their schemas are given."""
+    """Builds the documents of ``sources``; schemas of custom kinds are passed in."""
 
     def __init__(
         self, sources: Sequence[Source], schemas: Mapping[GroupVersionKind, Schema | None]
@@ -37,11 +37,11 @@ class DocumentBuilder:
         return _document(self._one(source))
 
     def tags(self) -> dict[str, str]:
-        """Return the entity tag of the document of every source."""
+        """Return the entity tags of the documents of all sources."""
         return {source.name: _tag(_dump(self._one(source))) for source in self._sources}
 
     def index(self, tags: Mapping[str, str]) -> Document:
-        """Return the index of documents with these tags."""
+        """Return the index of the documents with these entity tags."""
         return _document({
             "paths": {
                 name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={tag}"}
@@ -50,7 +50,7 @@ class DocumentBuilder:
         })  # fmt: skip
 
     def whole(self) -> Document:
-        """Return the document of version 2 of all sources."""
+        """Return the version 2 document of all sources."""
         paths = [path for source in self._sources for path in self._paths(source)]
         added: dict[str, Schema] = {}
         for source in self._sources:
@@ -76,7 +76,7 @@ class DocumentBuilder:
         if not source.version:
             return [group_path(source.group)]
         paths = []
-        # What lists the custom kinds of a group is no part of its document.
+        # The discovery path of custom resources is not in the document of their group.
         if not all(definition.custom for definition in source.definitions):
             paths.append(index_path(source.group, source.version))
         for definition in source.definitions:
@@ -99,7 +99,7 @@ class DocumentBuilder:
 
 
 def as_protobuf(document: Document) -> Document:
-    """Return a document of version 2 in its protobuf form."""
+    """Return a version 2 document in protobuf form."""
     data = v2protobuf.encode(orjson.loads(document.plain()))
     return Document(document.etag, len(data), gzip.compress(data, _LEVEL, mtime=0))
 

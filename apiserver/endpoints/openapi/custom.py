@@ -1,8 +1,8 @@
-"""Schemas of custom kinds: what their CustomResourceDefinition says, and what every object has.
+"""Schemas of custom kinds: that of their CustomResourceDefinition, and the fields of every object.
 
-The definition of a kind describes only what is its own. ``apiVersion``, ``kind`` and ``metadata``
-are put in here, at the top and where a whole object is embedded, and what an extension of
-Kubernetes implies is said in words that every reader of OpenAPI knows.
+A CustomResourceDefinition describes only the fields of its kind. ``apiVersion``, ``kind`` and
+``metadata`` are added here, at the top and in embedded resources, and Kubernetes' schema extensions
+are translated to standard OpenAPI.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def model_name(kind: GroupVersionKind) -> str:
 
 
 def schemas(definition: ResourceDefinition, schema: Schema | None) -> dict[str, Schema]:
-    """Return the schemas of a kind and of its list; without a schema anything goes."""
+    """Return the schemas of a kind and of its list; without a schema any object is valid."""
     kind = definition.gvk
     many = kind._replace(kind=definition.list_kind)
     name = model_name(kind)

@@ -1,13 +1,12 @@
-"""The types of the built-in kinds, as OpenAPI schemas.
+"""OpenAPI schemas of the built-in kinds.
 
-They come from the package ``kubernetes-validate``, which carries the definitions of every minor
-version of Kubernetes as JSON Schema. The file is large and needed seldom, so it is read for one
-burst of documents and let go. Three things are undone: types are nullable there, references point
-elsewhere, and ``apiVersion`` and ``kind`` are fixed to what they must be. Two things are added that
-the package leaves out and the documents of version 3 have: the values that members are limited to,
-a table (``enums.json``), and defaults, which follow from the struct of a type. A member that JSON
-always shows has the zero value of its type as its default, and so has a nested object, for it is
-never absent. Few members have a default of their own.
+They come from the package ``kubernetes-validate``, which contains the definitions of every minor
+version of Kubernetes as JSON Schema. The file is large and rarely needed, so it is loaded for one
+batch of documents and released. Three transformations of the package are undone: its types are
+nullable, its references have another form, and it fixes the values of ``apiVersion`` and ``kind``.
+Two things that it omits are added: enumerations, from a table (``enums.json``), and defaults, which
+follow from the Go struct. A field that is always serialised has the zero value of its type as its
+default. So has a nested object, which is never absent. Few fields have another default.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ _ISCSI = {"iscsiInterface": "default"}
 _RBD = {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"}
 _SCALE_IO = {"storageMode": "ThinProvisioned", "fsType": "xfs"}
 
-#: Defaults that are not the zero value, or that stand though JSON leaves the zero value out.
-#: ``protocol`` matters most: it is a key of lists, which clients cannot merge without its default.
+#: Defaults other than the zero value, or of fields whose zero value JSON omits.
+#: ``protocol`` matters most: it is a merge key, so clients need its default to merge lists.
 _OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "core.v1.ContainerPort": _PORT,
     "core.v1.ServicePort": _PORT,
@@ -66,7 +65,7 @@ _OWN_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "core.v1.ScaleIOPersistentVolumeSource": _SCALE_IO,
 }  # fmt: skip
 
-# What the package says nothing about but the alternatives of the two types that have them.
+# The two union types, for which the package lists only the alternatives.
 _DESCRIPTIONS = {
     QUANTITY: "Quantity is a fixed-point representation of a number: digits, optionally with a "
     "decimal point, and a suffix that is a power of two (Ki, Mi, Gi, Ti, Pi, Ei), of ten (n, u, m, "
@@ -74,12 +73,12 @@ _DESCRIPTIONS = {
     INT_OR_STRING: "IntOrString is a type that can hold an int32 or a string.",
 }
 _FORMATS = {INT_OR_STRING: "int-or-string"}
-# In the order in which upstream names them.
+# In upstream's order.
 _ONE_OF = {INT_OR_STRING: [{"type": "integer"}, {"type": "string"}]}
 
 
 class Definitions:
-    """The definitions of one version of Kubernetes, in memory as long as this object is."""
+    """The definitions of one version of Kubernetes, held in memory by this object."""
 
     def __init__(self) -> None:
         self._raw: dict[str, Schema] = orjson.loads(_file().read_bytes())["$defs"]
@@ -93,11 +92,11 @@ class Definitions:
         self._defaulted: dict[str, Schema] = {}
 
     def model(self, kind: GroupVersionKind) -> str:
-        """Return the name of the definition of a kind, ``""`` where it has none."""
+        """Return the name of the definition of a kind, ``""`` if it has none."""
         return self._models.get(kind, "")
 
     def closure(self, names: Iterable[str]) -> list[str]:
-        """Return ``names`` and everything that they refer to."""
+        """Return ``names`` and all definitions that they refer to."""
         found: dict[str, None] = {}
         waiting = [name for name in names if name in self._raw]
         while waiting:
@@ -108,7 +107,7 @@ class Definitions:
         return sorted(found)
 
     def plain(self, name: str) -> Schema:
-        """Return a definition without defaults, its references those of version 2."""
+        """Return a definition without defaults, with version 2 references."""
         if name not in self._plain:
             schema = _definition(name, self._raw[name], REFERENCE_V2)
             if schema.pop("oneOf", None):
@@ -117,7 +116,7 @@ class Definitions:
         return self._plain[name]
 
     def defaulted(self, name: str) -> Schema:
-        """Return a definition with defaults, its references those of version 3."""
+        """Return a definition with defaults, with version 3 references."""
         if name not in self._defaulted:
             schema = _definition(name, self._raw[name], REFERENCE_V3)
             struct = _struct_type(name)
@@ -222,7 +221,7 @@ def _default_member(schema: Schema, field: Field) -> None:
     if field.repeated or field.is_map:
         element = schema.get("items") or schema.get("additionalProperties")
         type_ = field.value_type if field.is_map else field.type
-        # Elements that are objects, or lists of their own, have no default.
+        # Elements that are objects or lists have no default.
         if isinstance(element, dict) and type_ in _ZERO and element.get("type") != "array":
             element["default"] = _ZERO[type_]
     elif not field.pointer and (not field.optional or "$ref" in schema):
@@ -237,7 +236,7 @@ def _default(schema: Schema, type_: str) -> None:
 
 
 def _is_object(name: str) -> bool:
-    """Tell whether a type is an object with members, and not one with a JSON form of its own."""
+    """Return whether a type is an object with properties and has no JSON form of its own."""
     return name not in _WITH_OWN_FORM
 
 
@@ -255,7 +254,7 @@ _WITH_OWN_FORM = frozenset([
 
 
 def _wrapped(schema: Schema) -> Schema:
-    """Move references that have company into an ``allOf``: version 3 allows nothing beside them."""
+    """Move references with siblings into an ``allOf``: version 3 allows no siblings."""
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             schema[key] = _wrapped(schema[key])

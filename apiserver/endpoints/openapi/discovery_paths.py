@@ -1,4 +1,4 @@
-"""The paths that list what there is, and those that belong to no group."""
+"""Discovery paths, and paths outside of all groups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def group_path(group: str) -> Path:
 
 
 def standalone_paths() -> dict[str, Path]:
-    """Return what belongs to no group, by the document that it is in."""
+    """Return the paths outside of all groups, by the name of their document."""
     text = {200: TEXT}
     return {
         "api": Path("/api/", "core", [Operation(

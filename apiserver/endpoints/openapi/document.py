@@ -10,20 +10,20 @@ from apiserver.resources.definition import ResourceDefinition
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document, compressed; ``etag`` is without its quotes, ``size`` that of the whole."""
+    """A compressed document; ``etag`` has no quotes, ``size`` is the uncompressed size."""
 
     etag: str
     size: int
     compressed: bytes
 
     def plain(self) -> bytes:
-        """Return the document as it was before it was compressed."""
+        """Return the uncompressed document."""
         return gzip.decompress(self.compressed)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a document of version 3 is made of; equal sources make equal documents."""
+    """The input of a version 3 document; equal sources produce equal documents."""
 
     name: str
     group: str = ""

@@ -1,22 +1,22 @@
-"""What things are called in the documents: operations, their tags, and the documents themselves."""
+"""Names in OpenAPI documents: of operations, tags and documents."""
 
 from __future__ import annotations
 
 
 def tag(group: str, version: str = "") -> str:
-    """Return the name under which documents gather the operations of a group version."""
+    """Return the tag of the operations of a group version."""
     words = _words(group)
     name = words[:1].lower() + words[1:] if words else "core"
     return f"{name}_{version}" if version else name
 
 
 def title(group: str, version: str = "") -> str:
-    """Return the part of an operation's name that says the group version."""
+    """Return the part of an operation id that names the group version."""
     return (_words(group) or "Core") + capitalised(version)
 
 
 def root(group: str, version: str) -> str:
-    """Return the path that the resources of a group version are below."""
+    """Return the path prefix of a group version."""
     return f"/apis/{group}/{version}" if group else f"/api/{version}"
 
 
@@ -28,7 +28,7 @@ def with_article(kind: str) -> str:
 
 
 def capitalised(word: str) -> str:
-    """Return a word with a capital, the rest as it is."""
+    """Return a word with its first letter in upper case."""
     return word[:1].upper() + word[1:]
 
 

@@ -1,4 +1,4 @@
-"""What can be done at a path: operations, before they take the form of a version of OpenAPI."""
+"""Operations and paths, independent of the version of OpenAPI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
 from apiserver.machinery.gvk import GroupVersionKind
 
 ANY = "*/*"
-#: Stands for a model where the answer is text of no fixed form.
+#: The model of a plain text response.
 TEXT = "string"
 PRODUCED = (JSON, YAML, PROTOBUF)
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted"}
@@ -21,7 +21,7 @@ _REASONS = {200: "OK", 201: "Created", 202: "Accepted"}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the query or of the path."""
+    """A query or path parameter."""
 
     name: str
     type: str
@@ -31,7 +31,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path. Models are names of definitions."""
+    """One method of a path. Models are names of definitions."""
 
     method: str
     name: str
@@ -48,7 +48,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path with its operations and the parameters that all of them have."""
+    """A path with its operations and their common parameters."""
 
     path: str
     tag: str
@@ -64,7 +64,7 @@ class Path:
 
 
 def reason(code: int) -> str:
-    """Return the words that belong to a status code."""
+    """Return the reason phrase of a status code."""
     return _REASONS[code]
 
 
@@ -79,12 +79,12 @@ def _parameters() -> dict[str, dict[str, Parameter]]:
 
 
 def table(name: str) -> tuple[Parameter, ...]:
-    """Return a table of ``parameters.json``: those of a verb, or of a kind that is options."""
+    """Return a parameter table of ``parameters.json``: that of a verb or of an options kind."""
     return tuple(_parameters().get(name, {}).values())
 
 
 def common(name: str, description: str = "") -> Parameter:
-    """Return a parameter that is not a verb's: ``name``, ``namespace``, ``path``, ``pretty``."""
+    """Return a common parameter: ``name``, ``namespace``, ``path`` or ``pretty``."""
     parameter = _parameters()["common"][name]
     place = "query" if name == "pretty" else "path"
     return replace(parameter, place=place, description=description or parameter.description)

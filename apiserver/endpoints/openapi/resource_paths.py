@@ -1,7 +1,7 @@
-"""The paths of a resource. All follows from its row in the catalogue.
+"""The paths of a resource, derived from its row in the catalogue.
 
-A resource has a collection and items, a namespaced one a collection in every namespace besides;
-verbs make operations of them. What all operations of a path have in common stands at the path.
+A resource has the paths of its collection and of its items; a namespaced resource also has the
+collection of all namespaces. Verbs become operations. Common parameters are moved to the path.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CUSTOM_PRODUCED = (JSON, YAML)
 _CUSTOM_WATCHED = (*_CUSTOM_PRODUCED, JSON + _STREAM)
 _CUSTOM_PATCH_TYPES = tuple(name for name in PATCH_TYPES if "strategic" not in name)
 _DEPRECATED = "deprecated: use the 'watch' parameter with a list operation instead"
-#: Whose deletion answers with the object, by the document; that of the others with a Status.
+#: Kinds whose deletion returns the object; that of the others returns a Status.
 _RETURNED_WHEN_DELETED = frozenset([
     *(GroupResource("", name) for name in (
         "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas",
@@ -52,7 +52,7 @@ _CONNECTED = frozenset(["attach", "exec", "portforward", "proxy"])
 
 
 def resource_paths(definition: ResourceDefinition, model: Model) -> list[Path]:
-    """Return the paths of a resource; ``model`` names the definition of a kind."""
+    """Return the paths of a resource; ``model`` returns the definition name of a kind."""
     return [factored(path) for path in _Paths(definition, model).all()]
 
 
@@ -82,7 +82,7 @@ class _Paths:
         self.everywhere = (common("namespace"),) if definition.namespaced else ()
 
     def all(self) -> Iterator[Path]:
-        """Yield all of them."""
+        """Yield all paths."""
         operations = [each for verb in self.definition.verbs for each in self._collection(verb)]
         if operations:
             yield Path(self.collection, self.tag, operations)
@@ -146,7 +146,7 @@ class _Paths:
     def _access(
         self, verb: str, what: str, kind: GroupVersionKind, suffix: str
     ) -> Iterator[Operation]:
-        """Yield the reading, replacing or patching of an item, or of ``what`` of it."""
+        """Yield the get, put and patch operations of an item, or of its subresource ``what``."""
         where = (*self._named(kind.kind), self.pretty)
         subject = f"{what} of the specified" if what else "the specified"
         model, changed = self.model(kind), dict.fromkeys((200, 201), self.model(kind))

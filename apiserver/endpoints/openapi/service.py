@@ -1,9 +1,9 @@
-"""/openapi/v2 and /openapi/v3: what the server serves, as OpenAPI documents.
+"""/openapi/v2 and /openapi/v3: builds and caches the documents.
 
-Documents are made when they are first asked for, in a thread, and kept compressed; what makes them
-is loaded no earlier. Their entity tag is a digest of what they say, so the index of version 3,
-which names all of them by their tags, needs each of them made once. A document is made again when
-the resources that it describes have changed.
+Documents are built on first request, in a thread, and kept compressed; the code that builds them is
+imported then. The entity tag is a digest of the content, so the index of version 3, which lists the
+tags of all documents, requires each of them to be built once. A document is rebuilt when the
+resources in it change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Schema = dict[str, Any]
 CustomSchema = Callable[[ResourceDefinition], Schema | None]
 
-#: Documents of version 3 that belong to no group.
+#: Version 3 documents outside of all groups.
 STANDALONE = ("api", "apis", "version", ".well-known/openid-configuration", "openid/v1/jwks")
 
 
@@ -38,7 +38,7 @@ def _no_schema(definition: ResourceDefinition) -> Schema | None:
 
 
 class OpenAPIService:
-    """The documents of one catalogue; ``custom_schema`` knows the schemas of custom kinds."""
+    """The documents of a catalogue; ``custom_schema`` returns the schemas of custom kinds."""
 
     def __init__(self, catalog: Catalog, custom_schema: CustomSchema = _no_schema) -> None:
         self._catalog = catalog
@@ -51,7 +51,7 @@ class OpenAPIService:
         self._index: tuple[int, Document] | None = None
 
     async def v2(self) -> Document:
-        """Return the one document of version 2."""
+        """Return the version 2 document."""
         async with self._making:
             generation = self._catalog.generation
             if self._whole is None or self._whole[0] != generation:
@@ -62,7 +62,7 @@ class OpenAPIService:
             return self._whole[1]
 
     async def v2_protobuf(self) -> Document:
-        """Return the document of version 2 in its protobuf form; it has the tag of the other."""
+        """Return the version 2 document in protobuf form, with the same entity tag."""
         whole = await self.v2()
         made = self._protobuf
         if made is None or made.etag != whole.etag:
@@ -70,7 +70,7 @@ class OpenAPIService:
         return made
 
     async def v3_index(self) -> Document:
-        """Return the index of version 3: where each document is, by its tag."""
+        """Return the version 3 index: the URL of each document, with its entity tag."""
         async with self._making:
             generation = self._catalog.generation
             if self._index is None or self._index[0] != generation:
@@ -78,7 +78,7 @@ class OpenAPIService:
             return self._index[1]
 
     async def v3(self, name: str) -> Document | None:
-        """Return a document of version 3, ``None`` where there is none of that name."""
+        """Return a version 3 document, ``None`` if the name is unknown."""
         async with self._making:
             source = self._sources().get(name)
             if source is None:
@@ -108,7 +108,7 @@ class OpenAPIService:
 
     async def _make(self, sources: Iterable[Source], make: Callable[[DocumentBuilder], T]) -> T:
         wanted = list(sources)
-        # Custom schemas are looked up here; the rest reads only what cannot change.
+        # Custom schemas are looked up on the event loop; the thread reads only immutable data.
         schemas = {
             definition.gvk: self._custom_schema(definition)
             for source in wanted
@@ -134,7 +134,7 @@ class OpenAPIService:
             for version in self._catalog.versions(group):
                 name = f"apis/{group}/{version}" if group else f"api/{version}"
                 definitions = tuple(self._catalog.resources(group, version))
-                # A definition of a custom kind does not say its schema, which may have changed.
+                # The definition of a custom kind does not contain its schema, which may change.
                 custom = any(definition.custom for definition in definitions)
                 generation = self._catalog.generation if custom else 0
                 sources.append(Source(name, group, version, definitions, generation))

@@ -1,6 +1,6 @@
-"""The form of version 2, Swagger: everything in one document, media types beside the bodies.
+"""Version 2 (Swagger) documents: everything in one document, media types per operation.
 
-Its schemas say less. A value has one type, nothing may be null, and there are no alternatives.
+Its schemas are more limited: a value has one type, null is not allowed, and there are no unions.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def document(paths: Iterable[Path], schemas: Mapping[str, Schema]) -> dict[str, 
 
 
 def reduced(schema: Schema) -> Schema:
-    """Return what version 2 can say of a schema of version 3."""
+    """Return a version 3 schema as far as version 2 can express it."""
     unsaid = set(_UNSAID)
     if schema.get("x-kubernetes-int-or-string"):
         unsaid.add("type")
     elif schema.get("nullable"):
         unsaid |= _FORM
     elif schema.get("x-kubernetes-preserve-unknown-fields"):
-        # Clients take what is not listed for a mistake, so nothing is.
+        # Clients reject properties that are not listed, so none are listed.
         unsaid |= _FORM - {"type"}
     kept = {key: value for key, value in schema.items() if key not in unsaid}
     for reference in [schema, *schema.get("allOf", ())]:

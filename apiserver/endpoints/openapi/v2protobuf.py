@@ -1,10 +1,10 @@
-"""The protobuf form of the document of version 2, in which kubectl reads it.
+"""The version 2 document in protobuf form, as kubectl reads it.
 
-The messages are those of gnostic's ``OpenAPIv2.proto``, and nearly follow the document: a member is
-a field of the message of its object. A table says the number and the form of each. Three things
-differ. A map is a list of names with values. What may be one of several things is wrapped in a
-message that says which. And what has no type (an extension, a member of an enumeration) is text,
-YAML of which JSON is a part. Members that the messages have no field for are left out.
+The messages are those of gnostic's ``OpenAPIv2.proto`` and mostly follow the document: a member of
+an object is a field of its message. A table maps members to field numbers and forms. There are
+three differences. A map is a list of named values. A union is wrapped in a message with one field
+per alternative. An untyped value (an extension, a member of an enumeration) is YAML text, for which
+JSON is used. Members without a field in the messages are omitted.
 https://github.com/google/gnostic/blob/main/openapiv2/OpenAPIv2.proto
 """
 
@@ -16,9 +16,9 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-#: Returns the field of a number with a value, the tag in front.
+#: Encodes a value as the field of this number.
 Field: TypeAlias = Callable[[int, Any], bytes]
-#: The number and the form of each member of an object.
+#: The field number and the form of each member of an object.
 Members: TypeAlias = Mapping[str, tuple[int, Field]]
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
@@ -26,7 +26,7 @@ _EXTENSION: Final = "x-"
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """Return a document of version 2 as a gnostic ``openapi.v2.Document``."""
+    """Return a version 2 document as a gnostic ``openapi.v2.Document``."""
     return _members(_DOCUMENT, document)
 
 
@@ -83,21 +83,21 @@ def _each(field: Field) -> Field:
 
 
 def _listed(field: Field) -> Field:
-    """Return a form for one value or several, as a message of many."""
+    """Return a form for one or several values, as a repeated message."""
     return lambda number, given: _bytes(
         number, _each(field)(1, given if isinstance(given, list) else [given])
     )
 
 
 def _named(field: Field) -> Field:
-    """Return a form for a map whose message repeats names with values in the field itself."""
+    """Return a form for a map whose message repeats named values in the field itself."""
     return lambda number, value: b"".join([
         _bytes(number, _text(1, name) + field(2, member)) for name, member in value.items()
     ])  # fmt: skip
 
 
 def _within(inner: int, field: Field) -> Field:
-    """Return a form that wraps a value in a message, as its field of the number ``inner``."""
+    """Return a form that wraps a value in a message, in its field ``inner``."""
     return lambda number, value: _bytes(number, field(inner, value))
 
 
@@ -158,7 +158,7 @@ _IN_PATH: Final[Members] = {
     "uniqueItems": (19, _flag),
 }
 _IN_QUERY: Final[Members] = {**_IN_PATH, "type": (6, _text), "uniqueItems": (20, _flag)}
-#: How a parameter is wrapped, by its place.
+#: The field that wraps a parameter, by its ``in`` value.
 _PARAMETERS: Final = {
     "body": _within(1, _within(1, _message(_BODY))),
     "query": _within(1, _within(2, _within(3, _message(_IN_QUERY)))),

@@ -1,4 +1,4 @@
-"""The form of version 3: one document for each group version, bodies by their media types."""
+"""Version 3 documents: one for each group version, with bodies per media type."""
 
 from __future__ import annotations
 
