@@ -1,1 +1,1 @@
-"""How one part of the server reads and writes objects without knowing what serves them."""
+"""The client interface by which parts of the server read and write objects."""

@@ -1,6 +1,6 @@
-"""How one part reads and writes without knowing what serves it: `Reader` and `Client`.
+"""`Reader` and `Client`: reading and writing objects without knowledge of their implementation.
 
-Objects that come out of either are shared and never to be changed.
+Objects returned by either are shared and must not be changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DELETED: Final = "DELETED"
 
 @dataclass(frozen=True, slots=True)
 class APIResource:
-    """A served resource, as discovery tells of it."""
+    """A served resource, as in discovery."""
 
     name: GroupVersionResource
     namespaced: bool
@@ -29,7 +29,7 @@ class APIResource:
 
 @dataclass(frozen=True, slots=True)
 class ListedObjects:
-    """Objects as of a resourceVersion, from which a watch may follow."""
+    """Objects as of a resourceVersion, from which a watch can start."""
 
     items: Sequence[Object]
     resource_version: str
@@ -37,71 +37,71 @@ class ListedObjects:
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """What happened to an object; one that is DELETED is as it last was."""
+    """A watch event; a DELETED object is in its last state."""
 
     type: str
     object: Object
 
 
 class Reader(Protocol):
-    """Reads objects from memory, at once.
+    """Reads objects from the cache, without waiting.
 
-    What it returns may be older than what the store holds: whoever refuses something because of it
-    is asked again when the records are confirmed.
+    Results may be stale. An operation that is rejected because of them is decided again after the
+    records are confirmed.
     """
 
     def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
-        """Return an object, ``None`` where there is none; ``""`` is the namespace of none."""
+        """Return an object, ``None`` if it does not exist; ``""`` is the cluster's namespace."""
         ...
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
-        """Return all objects of a resource, or those of one namespace, in the order of names."""
+        """Return all objects of a resource, or of one namespace, ordered by name."""
         ...
 
 
 class Client(Protocol):
-    """The verbs of the API for one user; they raise StatusError as the API answers with one.
+    """The verbs of the API, for one user. They raise StatusError for an error response.
 
-    ``""`` is the namespace of objects that have none, and of a list or a watch of all namespaces.
+    ``""`` is the namespace of cluster-scoped objects, and of lists and watches of all namespaces.
     """
 
     async def resources(self) -> Sequence[APIResource]:
-        """Return what is served: every resource once, in the version that its group prefers."""
+        """Return every served resource once, in the preferred version of its group."""
         ...
 
     async def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object:
-        """Return an object as it is now."""
+        """Return the current object."""
         ...
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
     ) -> ListedObjects:
-        """Return the objects that there are now, all of them."""
+        """Return all current objects."""
         ...
 
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:
-        """Create an object, and return it as it is then."""
+        """Create an object; return it as stored."""
         ...
 
     async def update(
         self, resource: GroupVersionResource, document: Object, subresource: str = ""
     ) -> Object:
-        """Replace an object, or what a subresource covers, and return it as it is then.
+        """Replace an object, or a subresource of it; return it as stored.
 
-        With a resourceVersion or a uid in ``document``, it must be the object's.
+        A resourceVersion or uid in ``document`` is a precondition.
         """
         ...
 
     async def delete(
         self, resource: GroupVersionResource, namespace: str, name: str, options: DeleteOptions
     ) -> None:
-        """Delete an object, or mark it while something holds it."""
+        """Delete an object, or mark it as deleted while it has finalizers."""
         ...
 
     async def delete_collection(
         self, resource: GroupVersionResource, namespace: str, options: DeleteOptions
     ) -> None:
-        """Delete all objects of a namespace, or mark those that something holds."""
+        """Delete all objects of a namespace, or mark those that have finalizers."""
         ...
 
     def watch(
@@ -112,9 +112,8 @@ class Client(Protocol):
         field_selector: str = "",
         resource_version: str = "",
     ) -> AsyncGenerator[Sequence[ObjectEvent], None]:
-        """Yield what happens after a version; without one, all objects as ADDED and what follows.
+        """Yield events after a version; without one, ADDED for all objects and then their changes.
 
-        It ends where the server ends it, and is then to be begun anew. Close it (``aclose``) to end
-        it earlier.
+        The server may end a watch, which must then be restarted. Close it with ``aclose``.
         """
         ...

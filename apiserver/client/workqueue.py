@@ -1,9 +1,9 @@
-"""WorkQueue: keys that somebody is to look at, each at most once at a time.
+"""WorkQueue: a queue of keys to reconcile, with the semantics of client-go's workqueue.
 
-A key that is added while it waits is there once. One that is added while it is worked on is due
-again when that is done: what changed meanwhile is not missed, and no key is worked on twice at
-once. A key may come later: after a time that is named, or, when it failed, after one that doubles
-with every failure in a row. Where it is to come at several times, it comes at the earliest.
+A key that is already queued is not added again. A key that is added while it is processed is queued
+again when it is done: no change is missed, and no key is processed twice at once. A key may be
+added with a delay, or after a failure with a delay that doubles with each consecutive failure. Of
+several delays the shortest applies.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ MOST_DELAY: Final = 60.0
 
 
 class Timer(Protocol):
-    """What has been put off, and can be called off."""
+    """A scheduled call that can be cancelled."""
 
     def cancel(self) -> None:
-        """Call it off."""
+        """Cancel the call."""
         ...
 
     def when(self) -> float:
-        """Return when it is due, by the loop's clock."""
+        """Return the due time, by the clock of the event loop."""
         ...
 
 
-#: Calls something after so many seconds.
+#: Schedules a call after so many seconds.
 Later = Callable[[float, Callable[[], None]], Timer]
 
 
 class WorkQueue:
-    """A queue of keys. ``later`` is the loop's own, unless a test moves the time itself."""
+    """A queue of keys. ``later`` schedules calls; the default is the event loop's."""
 
     def __init__(self, later: Later | None = None) -> None:
         self._later: Later = later or asyncio.get_running_loop().call_later
-        # A dict for a set that keeps its order.
+        # A dict serves as an ordered set.
         self._due: dict[str, None] = {}
         self._working: set[str] = set()
         self._again: set[str] = set()
@@ -49,7 +49,7 @@ class WorkQueue:
         return bool(self._due)
 
     def add(self, key: str) -> None:
-        """Have a key looked at as soon as somebody can."""
+        """Queue a key."""
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -60,7 +60,7 @@ class WorkQueue:
         self._is_due.set()
 
     def add_after(self, key: str, seconds: float) -> None:
-        """Have a key looked at after some time, unless it is due earlier anyway."""
+        """Queue a key after a delay, unless it is due earlier."""
         if key in self._due:
             return
         timer, before = self._later(seconds, lambda: self.add(key)), self._timers.get(key)
@@ -72,17 +72,17 @@ class WorkQueue:
         self._timers[key] = timer
 
     def add_rate_limited(self, key: str) -> None:
-        """Have a key looked at again after a failure: the later, the more there were in a row."""
+        """Queue a key again after a failure, with exponential backoff."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_after(key, min(LEAST_DELAY * 2.0 ** min(failures, 30), MOST_DELAY))
 
     def forget(self, key: str) -> None:
-        """Let a key begin anew: it has not failed lately."""
+        """Reset the failures of a key."""
         self._failures.pop(key, None)
 
     async def get(self) -> str:
-        """Wait for a key that is due and take it; say `done` in the end."""
+        """Wait for a key and take it; call `done` when it is processed."""
         while not self._due:
             self._is_due.clear()
             await self._is_due.wait()
@@ -92,14 +92,14 @@ class WorkQueue:
         return key
 
     def done(self, key: str) -> None:
-        """Say that a key has been looked at."""
+        """Mark a key as processed."""
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
 
     def close(self) -> None:
-        """Call off what is to come later."""
+        """Cancel all delayed keys."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -1,1 +1,1 @@
-"""What must happen after a write: controllers, clients of the API like any other."""
+"""Controllers: clients of the API that reconcile objects after writes."""

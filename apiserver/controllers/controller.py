@@ -63,7 +63,7 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """A watch, and what its events mean for the queue."""
+    """A watch, and a function that enqueues keys for its events."""
 
     resource: GroupVersionResource
     field_selector: str
@@ -71,20 +71,20 @@ class EventSource:
 
 
 class Reconciler(Protocol):
-    """What one controller knows and does."""
+    """The logic of one controller."""
 
     @property
     def sources(self) -> Sequence[EventSource]:
-        """Where keys come from."""
+        """The watches that keys come from."""
         ...
 
     async def reconcile(self, key: str) -> Requeue | None:
-        """Do what is missing; return what to wait for, ``None`` where nothing is left to do."""
+        """Bring a key to its desired state; return when to retry, ``None`` if nothing is left."""
         ...
 
 
 class Controller:
-    """One reconciler with its sources, its queue and its workers."""
+    """A reconciler with its event sources, queue and workers."""
 
     def __init__(self, name: str, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
         self.name = name
@@ -94,7 +94,7 @@ class Controller:
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Watch and reconcile until it is cancelled."""
+        """Watch and reconcile until cancelled."""
         while True:
             queue = WorkQueue()
             try:
@@ -104,8 +104,8 @@ class Controller:
                     for _ in range(self._workers):
                         group.create_task(self._work(queue, group))
             except Exception:
-                # Whatever breaks here is our mistake, and the server has others to serve.
-                log.exception("%s: begins anew", self.name)
+                # An error here is a bug of the controller. It must not stop the server.
+                log.exception("%s: restarting after an unexpected error", self.name)
             finally:
                 queue.close()
                 self._waiting.clear()
@@ -120,7 +120,8 @@ class Controller:
                         for event in batch:
                             source.enqueue(queue, event)
             except StatusError as error:
-                log.warning("%s: watching %s: %s", self.name, source.resource.resource, error)
+                resource = source.resource.resource
+                log.warning("%s: watch of %s failed: %s", self.name, resource, error)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _work(self, queue: WorkQueue, group: asyncio.TaskGroup) -> None:
@@ -139,13 +140,13 @@ class Controller:
         try:
             return await self._reconciler.reconcile(key)
         except Conflict as error:
-            # Somebody else was faster: another server, perhaps, with the same.
-            log.debug("%s: %s: %s", self.name, key, error)
+            # A concurrent change, perhaps by the same controller on another server: retried.
+            log.debug("%s: reconciling %s: %s", self.name, key, error)
         except StatusError as error:
-            log.warning("%s: %s: %s", self.name, key, error)
+            log.warning("%s: reconciling %s failed: %s", self.name, key, error)
         except Exception:
-            # One key that makes trouble must not keep others from being looked at.
-            log.exception("%s: %s", self.name, key)
+            # An error with one key must not stop the reconciliation of others.
+            log.exception("%s: reconciling %s failed", self.name, key)
         return Requeue(None)
 
     async def _wait_and_requeue(self, queue: WorkQueue, key: str, requeue: Requeue) -> None:
@@ -160,8 +161,8 @@ class Controller:
             for task in done:
                 await task
         except* StatusError as errors:
-            # The key is looked at again after its time.
-            log.debug("%s: waiting for %s: %s", self.name, key, errors.exceptions)
+            # The key is reconciled again after its delay.
+            log.debug("%s: watch for %s failed: %s", self.name, key, errors.exceptions)
         else:
             queue.add(key)
         finally:
@@ -178,8 +179,8 @@ class Controller:
                 async for _ in batches:
                     return
         except StatusError as error:
-            # What happened since is not known any more, so something may have.
-            log.debug("%s: watching %s: %s", self.name, change.resource.resource, error)
+            # The history since is unavailable, so a change is assumed.
+            log.debug("%s: watch of %s failed: %s", self.name, change.resource.resource, error)
 
     async def _wait_for_deletions(self, deletions: Sequence[PendingDeletions]) -> None:
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Which controllers a server runs, and when: from when it is ready until it ends."""
+"""Selects, builds and runs the controllers of a server."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ log = logging.getLogger(__name__)
 
 
 def selected_controllers(given: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return which of the ``known`` controllers run, as ``--controllers`` says.
+    """Return the ``known`` controllers that the value of ``--controllers`` enables.
 
-    ``name`` is for one that runs, ``-name`` for one that does not, ``*`` for all the others; the
-    first mention of a name counts.
+    ``name`` enables a controller, ``-name`` disables it, ``*`` enables all others. The first
+    mention of a name counts.
     """
     chosen: dict[str, bool] = {}
     for text in given:
         chosen.setdefault(text.removeprefix("-"), not text.startswith("-"))
     everything = chosen.pop("*", False)
     for name in chosen.keys() - set(known):
-        log.warning("there is no controller %s here", name)
+        log.warning("unknown controller in --controllers: %s", name)
     return [name for name in known if chosen.get(name, everything)]
 
 
 def build_controllers(given: Sequence[str], registry: Registry) -> list[Controller]:
-    """Return the controllers that ``--controllers`` names, each with a client of its own."""
+    """Return the enabled controllers, each with a client of its own."""
     clients = {
         name: controller_client(registry, name) for name in selected_controllers(given, list(_ALL))
     }
@@ -55,7 +55,7 @@ def build_controllers(given: Sequence[str], registry: Registry) -> list[Controll
 async def run_controllers(
     controllers: Sequence[Controller], ready: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Run controllers for as long as the block does, from when the server is ``ready``."""
+    """Run controllers while the block runs, starting when the server is ``ready``."""
 
     async def run() -> None:
         await ready.wait()

@@ -1,13 +1,12 @@
-"""Quotas say what is limited and how much of it is used: both are written here, the latter counted.
+"""Resource quota controller: writes a quota's limits and its recalculated usage into its status.
 
-Admission adds to what is used before it lets an object in, and somebody has to find out what is
-used no longer. So the objects that a quota limits are counted when it is made or changed, and again
-when one of them has changed since they were counted last; they are watched from there, and only
-where there is a quota.
+Admission adds to a quota's usage before it admits an object; this controller lowers it again. It
+recalculates when a quota is created or changed, and when counted objects have changed since the
+last calculation. Objects are watched only in namespaces that have a quota.
 
-A figure that is higher than what is counted may be that of an object on its way: it was charged and
-is not there yet. Such a figure is lowered by what had been charged some time before the count, when
-what was to come of it has come.
+Usage above the recalculated value may belong to an object in flight, which is charged and not
+stored yet. Such usage is lowered only by the amount that had been charged some time before the
+recalculation, because by then the object is either stored or rejected.
 """
 
 from __future__ import annotations
@@ -32,26 +31,26 @@ from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.times import Clock
 from apiserver.registry.turns import Turn, few_at_a_time
 
-#: How long it takes at most from a charge until the object is there, or will never be.
+#: The maximum time between charging an object and storing or rejecting it.
 SETTLING_SECONDS: Final = 1.0
-#: When what has been charged is looked at without anything else having happened.
+#: The delay of a recalculation after a charge, if nothing else happens.
 RECHECK_SECONDS: Final = 5.0
-#: When everything is counted anew, come what may: a Pod outlives its time without an event.
+#: The interval of full recalculation: a Pod exceeds its deadline without any event.
 RESYNC_SECONDS: Final = 300.0
-#: So many times as long as a count took nothing is counted: where there is much, not so often.
+#: The pause after a recalculation, as a multiple of its duration.
 _REST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Observation:
-    """What a quota said to be used, and when it did."""
+    """The usage in a quota's status, and when it was read."""
 
     used: ResourceList
     time: float
 
 
 class ResourceQuotaController:
-    """Reconciles the quotas of a namespace, by its name."""
+    """Reconciles all quotas of a namespace; keys are names of namespaces."""
 
     sources: Sequence[EventSource]
 
@@ -72,7 +71,7 @@ class ResourceQuotaController:
             quota["metadata"]["uid"]: _Observation(used_of(quota), now) for quota in quotas
         }
         ages = {uid: now - each.time for uid, each in before.items()}
-        # One that is too young grows up; where the time has been set back, it begins anew.
+        # A recent observation is kept until it is old enough; after a clock step back it is reset.
         observations |= {
             uid: before[uid] for uid in observations if 0 <= ages.get(uid, -1) < SETTLING_SECONDS
         }
@@ -88,7 +87,7 @@ class ResourceQuotaController:
                 if await self._update_status(quota, shown):
                     observations[uid] = _Observation(shown, now)
             except (Conflict, NotFound):
-                # Somebody has been charged since, or the quota has gone.
+                # The quota was charged since, or deleted.
                 settled = False
             settled &= equal(shown, counted)
         changes = [
@@ -103,7 +102,7 @@ class ResourceQuotaController:
     async def _listed(
         self, namespace: str, quotas: Iterable[Object]
     ) -> dict[GroupVersionResource, ListedObjects]:
-        """Return the objects of all resources that a quota limits."""
+        """Return the objects of all resources that the quotas limit."""
         counted = {resource_counted(name) for quota in quotas for name in _hard(quota)}
         served = [
             each.name
@@ -117,7 +116,7 @@ class ResourceQuotaController:
         }
 
     async def _update_status(self, quota: Object, used: ResourceList) -> bool:
-        """Write down what is used if it says something else; return whether that was done."""
+        """Write limits and usage into the status if they differ; return whether it was written."""
         hard = _hard(quota)
         if equal(used, used_of(quota)) and equal(hard, hard_of(quota)):
             return False
@@ -133,10 +132,10 @@ def _hard(quota: Object) -> ResourceList:
 def _held(
     counted: ResourceList, used: ResourceList, observation: _Observation | None
 ) -> dict[str, str]:
-    """Return what is counted, and more where it may be that of objects on their way."""
+    """Return the recalculated usage, plus the usage that may belong to objects in flight."""
     shown = dict(counted)
     coming = increase(used, observation.used) if observation is not None else {}
-    # Where another server has lowered a figure, what has been charged since cannot be told.
+    # If another server has lowered the usage, later charges cannot be distinguished.
     lowered = increase(observation.used, used) if observation is not None else {}
     for name, quantity in counted.items():
         charged = used.get(name)
@@ -153,7 +152,7 @@ def _held(
 async def _counted(
     quota: Object, listed: Mapping[GroupVersionResource, ListedObjects], now: float
 ) -> dict[str, str]:
-    """Return what objects use altogether of what a quota limits."""
+    """Return the total usage of the resources that a quota limits."""
     totals: dict[str, str] = {}
     for resource, objects in listed.items():
         evaluator = evaluator_of(GroupResource(resource.group, resource.resource))
@@ -185,7 +184,7 @@ async def _total(
 def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
     namespace = namespace_of(event.object)
     if event.type == MODIFIED and equal(_hard(event.object), hard_of(event.object)):
-        # It has been charged: what for will be there by then.
+        # Admission has charged the quota; the object is stored by the time of the check.
         queue.add_after(namespace, RECHECK_SECONDS)
     else:
         queue.add(namespace)

@@ -1,4 +1,4 @@
-"""Every namespace has the account ``default``, which Pods run as that name no other."""
+"""Service accounts controller: every active namespace has the ServiceAccount ``default``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT: Final = "default"
 
 
 class ServiceAccountsController:
-    """Reconciles namespaces, by name."""
+    """Reconciles namespaces; keys are their names."""
 
     sources: Sequence[EventSource]
 
@@ -48,7 +48,7 @@ class ServiceAccountsController:
         try:
             await self._client.create(SERVICE_ACCOUNTS, account)
         except (AlreadyExists, NotFound):
-            # Somebody else was faster, or the namespace has gone.
+            # Already created, or the namespace was deleted.
             return
 
 

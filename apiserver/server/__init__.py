@@ -1,1 +1,1 @@
-"""The process: configuration, wiring, sockets, workers."""
+"""The process: configuration, assembly, sockets, worker processes."""

@@ -1,4 +1,4 @@
-"""Who may come in and what they may do, as the command line says."""
+"""Builds authentication and authorization from the configuration."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ KEY_NAME: Final = "service-account.key"
 
 
 class KeyFileError(Exception):
-    """A file holds no key that tokens of ServiceAccounts could be signed or checked with."""
+    """A file holds no key that can sign or verify service account tokens."""
 
 
 def access_factory(config: Config) -> Callable[[Registry], Access]:
-    """Read the files that the command line names; return what makes the access to a registry.
+    """Read the key and token files; return a function that builds the Access of a registry.
 
     Raises KeyFileError, TokenFileError and OSError.
     """
@@ -57,7 +57,7 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
 
 
 def load_or_create_key(directory: Path) -> Path:
-    """Return the key that is kept in ``directory``, made where it is not there yet."""
+    """Return the path of the key in ``directory``; create the key if it is missing."""
     path = directory / KEY_NAME
     if not path.is_file():
         make_directory(directory)

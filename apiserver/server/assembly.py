@@ -1,4 +1,4 @@
-"""Builds everything, top to bottom, once. The only module that knows all the others."""
+"""Builds a server from its parts, top to bottom. The only module that knows all of them."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ class Server:
     stopping: asyncio.Event
 
     def become_ready(self) -> None:
-        """Let the controllers begin, now that they delay nobody's start."""
+        """Start the controllers. They wait until then so that they do not delay the start."""
         self.ready.set()
 
     def stop_being_ready(self) -> None:
-        """Let /readyz fail from now on."""
+        """Make /readyz fail from now on."""
         self.stopping.set()
 
 
@@ -147,7 +147,7 @@ async def build_server(
 async def _background_tasks(
     store: Store[bytes], cache: WatchCache[Stored], options: ServerOptions
 ) -> AsyncIterator[None]:
-    """Compact the store, and doubt the cache if that is wanted, for as long as the block runs."""
+    """Compact the store periodically, and check the cache if enabled, while the block runs."""
     tasks = []
     if options.compaction:
         compaction = compact_periodically(store, options.compaction)

@@ -1,7 +1,7 @@
-"""What every cluster contains, from its namespaces to the Service of the API itself.
+"""Objects that every cluster contains, from its namespaces to the Service of the API.
 
-Several servers may start on an empty store at once, and a client may delete what is made here. So
-it is made where it is missing, at the start and every few seconds after.
+Several servers may start on an empty store at once, and clients may delete these objects. They are
+created if missing, at the start and periodically after it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.errors import StatusError
+from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.users import SYSTEM_USER
@@ -40,7 +41,7 @@ _FLOW_CONTROL: Final = "flowcontrol.apiserver.k8s.io"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the API is served: the address inside the cluster and the real one."""
+    """The addresses of the API: the cluster IP of its Service, and the server's own."""
 
     cluster_ip: str
     address: str
@@ -49,7 +50,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLocation:
-    """Where an object is: its resource and its name, there and in its namespace."""
+    """The resource, namespace and name of an object."""
 
     resource: Resource
     namespace: str
@@ -57,29 +58,29 @@ class ObjectLocation:
 
     @property
     def existing(self) -> Object | None:
-        """The object as it is in memory, ``None`` where there is none."""
+        """The object as cached, ``None`` if it does not exist."""
         record = self.resource.store.peek(self.resource.key(self.namespace, self.name))
         return None if record is None else record.value.object
 
     def context(self) -> RequestContext:
-        """Return a request of the server itself."""
+        """Return the request context of the server itself."""
         return RequestContext(user=SYSTEM_USER, namespace=self.namespace, name=self.name)
 
 
 def locate(
-    registry: Registry, api: tuple[str, str, str], namespace: str, name: str
+    registry: Registry, api: GroupVersionResource, namespace: str, name: str
 ) -> ObjectLocation:
-    """Return where an object of a built-in resource is; ``api`` is group, version and resource."""
+    """Return the location of an object of a built-in resource."""
     resource = registry.resource(*api)
     assert resource is not None
     return ObjectLocation(resource, namespace, name)
 
 
 async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
-    """Create what is missing, and bring the Service back to what it must be."""
+    """Create missing objects, and restore the Service's type and ports."""
     for name in NAMESPACES:
         document = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}}
-        where = locate(registry, ("", "v1", "namespaces"), "", name)
+        where = locate(registry, GroupVersionResource("", "v1", "namespaces"), "", name)
         await ensure(where, {**document, "spec": {}, "status": {}})
     await _ensure_all(registry, "scheduling.k8s.io", "priorityclasses", system_priority_classes())
     levels, schemas = bootstrap_priority_levels(), bootstrap_flow_schemas()
@@ -93,28 +94,28 @@ async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
 async def _ensure_all(
     registry: Registry, group: str, plural: str, documents: Iterable[Object]
 ) -> None:
-    api = (group, "v1", plural)
-    # At once: a new cluster has dozens of them, and a store far away answers in milliseconds.
+    api = GroupVersionResource(group, "v1", plural)
+    # Concurrently: a new cluster has dozens of them, and a remote store takes milliseconds each.
     await asyncio.gather(
         *(ensure(locate(registry, api, "", name_of(each)), each) for each in documents)
     )
 
 
 async def ensure(where: ObjectLocation, document: Object) -> None:
-    """Create an object unless it is there."""
+    """Create an object unless it exists."""
     if where.existing is not None:
         return
     try:
         await create_object(where.resource, where.context(), document, WriteOptions())
     except StatusError:
-        # Another server may have been faster: with this object, or with what it claims.
+        # Another server may have created the object, or one that claims the same cluster IP.
         await where.resource.store.get(where.resource.key(where.namespace, where.name))
         if where.existing is None:
             raise
 
 
 async def replace(where: ObjectLocation, document: Object) -> None:
-    """Create an object, or make the one that is there the same; its metadata stay."""
+    """Create an object, or update the existing one and keep its metadata."""
     existing = where.existing
     if existing is None:
         await ensure(where, document)
@@ -127,7 +128,9 @@ async def replace(where: ObjectLocation, document: Object) -> None:
 
 
 async def _ensure_service(registry: Registry, endpoint: Endpoint) -> None:
-    where = locate(registry, ("", "v1", "services"), SERVICE_NAMESPACE, SERVICE_NAME)
+    where = locate(
+        registry, GroupVersionResource("", "v1", "services"), SERVICE_NAMESPACE, SERVICE_NAME
+    )
     existing = where.existing
     if existing is None:
         await ensure(where, _service(endpoint))

@@ -1,4 +1,4 @@
-"""A certificate authority: keys and certificates, as PEM. The only user of cryptography."""
+"""A certificate authority: keys and certificates as PEM. The only user of cryptography here."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 _LIFETIME: Final = timedelta(days=3650)
-# Clocks differ; what is made now must hold on a machine that is a little behind.
+# Tolerates clock skew: a new certificate must be valid on a machine that is behind.
 _SKEW: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A certificate and its key, both PEM."""
+    """A certificate and its private key, both PEM."""
 
     certificate: bytes
     key: bytes
@@ -28,19 +28,19 @@ class IssuedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
-    """A CA that can issue."""
+    """A CA that issues certificates."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
     def server_certificate(self, name: str, names: Sequence[str]) -> IssuedCertificate:
-        """Issue a certificate for a server that is reached by ``names``, addresses among them."""
+        """Issue a serving certificate for host names and IP addresses."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         alternatives = x509.SubjectAlternativeName([_general_name(each) for each in names])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 
     def client_certificate(self, user: str, groups: Sequence[str]) -> IssuedCertificate:
-        """Issue a certificate for a user and its groups."""
+        """Issue a client certificate for a user and its groups."""
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         common_name = x509.NameAttribute(NameOID.COMMON_NAME, user)
         return self._issue(
@@ -48,7 +48,7 @@ class CertificateAuthority:
         )
 
     def is_issuer_of(self, certificate: bytes) -> bool:
-        """Tell whether a certificate, PEM, is signed by this CA."""
+        """Return whether a PEM certificate is signed by this CA."""
         try:
             x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(self.certificate)
         except Exception:  # noqa: BLE001 - the library raises its own, ValueError and TypeError
@@ -79,7 +79,7 @@ class CertificateAuthority:
 
 
 def new_authority(name: str) -> IssuedCertificate:
-    """Make a CA."""
+    """Create a self-signed CA."""
     key = _new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
@@ -92,7 +92,7 @@ def new_authority(name: str) -> IssuedCertificate:
 
 
 def load_authority(certificate: bytes, key: bytes) -> CertificateAuthority:
-    """Read a CA from PEM. Raises ValueError."""
+    """Load a CA from PEM. Raises ValueError."""
     loaded = serialization.load_pem_private_key(key, password=None)
     if not isinstance(loaded, ec.EllipticCurvePrivateKey):
         raise ValueError("the key of the CA is not an elliptic one")

@@ -1,4 +1,4 @@
-"""The command ``apiserver``: kube-apiserver's flags, and a few of our own."""
+"""The command ``apiserver``: kube-apiserver's flags, and a few more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USAGE_ERROR: Final = 2
 
 log = logging.getLogger(__name__)
 
-# One row per flag: its name, what its value is called (None: it may stand alone), what it does.
+# One row per flag: name, placeholder of its value (None for a boolean), help text.
 _Flag = tuple[str, str | None, str]
 
 _SERVING: Final[Sequence[_Flag]] = (
@@ -92,7 +92,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Ignored(argparse.Action):
-    """Remembers a flag that has no effect."""
+    """Records a flag that has no effect."""
 
     def __call__(
         self,
@@ -108,7 +108,7 @@ class _Ignored(argparse.Action):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a server until it is told to stop; return the exit code."""
+    """Run a server until it is stopped; return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     config, ignored = parse_arguments(given)
     logging.basicConfig(
@@ -118,12 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in ignored:
         log.warning("--%s has no effect here", name)
-    # Asking for help must not load a server.
+    # Imported late so that --help does not import a server.
     if config.workers > 1:
         from apiserver.server.workers import supervise
 
         return supervise(config, given)
-    # Nearly nothing that is made during a start is garbage; its end is the end of this.
+    # Objects made during the start are hardly ever garbage; the collector is enabled after it.
     gc.disable()
     with without_system_ca():
         from apiserver.server.serving import run
@@ -132,9 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(given: Sequence[str]) -> tuple[Config, list[str]]:
-    """Return what the command line says, and the flags on it that have no effect.
+    """Return the configuration, and the names of flags that have no effect.
 
-    Exits with code 2, after one line on stderr, for what cannot be understood.
+    Exits with code 2 after one line on stderr if the arguments are invalid.
     """
     namespace, unknown = _parser().parse_known_args(given)
     if unknown:
@@ -152,7 +152,7 @@ def parse_arguments(given: Sequence[str]) -> tuple[Config, list[str]]:
 
 
 def refuse(message: str) -> NoReturn:
-    """Say in one line what is wrong with the command line, and exit."""
+    """Report an invalid command line in one line, and exit."""
     sys.stderr.write(f"apiserver: {message} (see apiserver --help)\n")
     raise SystemExit(USAGE_ERROR)
 
@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-v", "--v", dest="verbosity", metavar="N", help="Log more: 4 is a lot. (0)"
     )
-    # For the parent of several workers, which starts them with it.
+    # Set by the parent of several workers.
     parser.add_argument("--worker", nargs="?", const="true", help=argparse.SUPPRESS)
     for title, flags in _GROUPS.items():
         group = parser.add_argument_group(title)

@@ -1,4 +1,4 @@
-"""Config: what the command line says, checked once, as one frozen value."""
+"""Config: the validated command line as one frozen value."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MOST_EXPIRATION: Final = 1 << 32
 
 
 class ConfigError(Exception):
-    """A flag has a value that it cannot have; the message names both."""
+    """A flag has an invalid value; the message names both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that a server is told when it starts."""
+    """The configuration of a server."""
 
     storage: str
     etcd_servers: tuple[str, ...]
@@ -73,36 +73,36 @@ class Config:
 
     @property
     def storage_url(self) -> str:
-        """Where objects are kept, as `storage.open` takes it."""
+        """The URL of the store, as `storage.open` accepts it."""
         if self.etcd_servers:
             return "etcd://" + ",".join(self.etcd_servers)
         return self.storage or f"sqlite:///{quote(str((self.data_dir / 'state.db').absolute()))}"
 
     @property
     def uses_etcd(self) -> bool:
-        """Whether the store is one that several processes can share."""
+        """Whether the store can be shared by several processes."""
         return self.storage_url.startswith(("http://", "https://", "etcd://"))
 
     @property
     def anonymous(self) -> bool:
-        """Whether requests without credentials are let in, if only to be refused most things.
+        """Whether requests without credentials are served as anonymous.
 
-        Where everybody may do everything, they must at least say who they are.
+        With AlwaysAllow they are not, so that not everyone can do everything.
         """
         return self.anonymous_auth and ALWAYS_ALLOW not in self.authorization_mode
 
     @property
     def cluster_ip(self) -> str:
-        """The address of the API inside the cluster: the first of the service range."""
+        """The cluster IP of the API's Service: the first of the service range."""
         return str(_network(self.service_cluster_ip_range.partition(",")[0])[1])
 
 
 class _Text(fields.String):
-    """A text that may be empty."""
+    """A string that may be empty."""
 
 
 class _Boolean(fields.Field[bool]):
-    """``true`` or ``false``, as Go reads them."""
+    """A boolean in Go's syntax."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         text = str(value).lower()
@@ -114,7 +114,7 @@ class _Boolean(fields.Field[bool]):
 
 
 class _List(fields.Field["tuple[str, ...]"]):
-    """Names, separated by commas; a flag that is given twice adds to its list."""
+    """A comma-separated list; a repeated flag extends it."""
 
     def __init__(self, *, of: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -142,7 +142,7 @@ class _Urls(_List):
 
 
 class _Duration(fields.Field[float]):
-    """A time as Go writes it."""
+    """A duration in Go's syntax."""
 
     def __init__(self, *, least: float = 1e-9, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -169,7 +169,7 @@ class _Address(fields.Field[str]):
 
 
 class _Network(fields.Field[str]):
-    """One range of addresses in CIDR notation, or two of different families."""
+    """A CIDR range, or two of different families."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         ranges = str(value).split(",")
@@ -185,7 +185,7 @@ class _Network(fields.Field[str]):
 
 
 class _PortRange(fields.Field["tuple[int, int]"]):
-    """``30000-32767`` or, a first port and how many follow, ``30000+2767``."""
+    """A port range, ``30000-32767`` or ``30000+2767`` with the number of further ports."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[int, int]:
         text = str(value)
@@ -218,10 +218,10 @@ _NO_INTEGER: Final[Any] = {"invalid": "must be a number"}
 
 
 class ConfigSchema(Schema):
-    """The flags with their defaults, and what each may be."""
+    """The flags, with defaults and valid values."""
 
     class Meta:
-        """What is not a flag of ours has been reported by the command line."""
+        """Unknown flags are reported by the command line parser."""
 
         unknown = EXCLUDE
 
@@ -278,7 +278,7 @@ class ConfigSchema(Schema):
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Config:
-        """Make a Config of what has been checked flag by flag. Raises ValidationError."""
+        """Return a Config of the validated flags. Raises ValidationError."""
         del data["storage_backend"], data["storage_media_type"]
         data["etcd_prefix"] = "/" + data["etcd_prefix"].strip("/")
         data_dir = Path(data["data_dir"] or ".apiserver")
@@ -288,7 +288,7 @@ class ConfigSchema(Schema):
 
 
 def load_config(given: Mapping[str, Any]) -> Config:
-    """Check flags, by their names in Python's spelling. Raises ConfigError."""
+    """Validate flags, named in Python's spelling. Raises ConfigError."""
     try:
         config: Config = ConfigSchema().load(given)
     except ValidationError as error:
@@ -330,7 +330,7 @@ def _check_plugins(config: Config) -> None:
     enable, disable = config.enable_admission_plugins, config.disable_admission_plugins
     if not enable and not disable:
         return
-    # The plugins are loaded only to be asked for their names, or to run.
+    # Importing the plugins is slow; it is done only if names have to be validated.
     from apiserver.access.admission.enabled_plugins import PluginFlagError, enabled_plugins
 
     try:

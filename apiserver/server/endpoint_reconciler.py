@@ -1,9 +1,9 @@
-"""Which servers are alive, as the cluster sees it: the endpoints of default/kubernetes.
+"""Endpoint reconciler: keeps the endpoints of default/kubernetes equal to the live servers.
 
-A server that shares its store holds a key of its own, ``masterleases/ADDRESS`` as kube-apiserver
-has it, that ends with it: it lives for fifteen seconds and is written anew every ten. The endpoints
-are the addresses of all such keys, written down by every server in turn; they all come to the same
-result, so none need be elected. A server that has its store for itself is alone, and needs no key.
+A server that shares its store holds a master lease, as kube-apiserver does: the key
+``masterleases/ADDRESS``, with a TTL of 15 seconds, renewed every 10 seconds. Every server sets the
+endpoints to the addresses of all leases. All compute the same result, so no leader is needed. A
+server with a store of its own needs no lease.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from apiserver.machinery.errors import StatusError
+from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
@@ -39,13 +40,13 @@ LEASE_SECONDS: Final = 15
 INTERVAL: Final = 10.0
 _FIRST_DELAY_SECONDS: Final = 1.0
 _REMOVAL_SECONDS: Final = 0.5
-# How often others may be faster with the same key: several workers of one address.
+# Retries after conflicts: the workers of one address renew the same lease.
 _ATTEMPTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointReconciler:
-    """One server among those of its store; ``root`` is the prefix of all keys."""
+    """Maintains the master lease of one server, and the endpoints; ``root`` is the key prefix."""
 
     registry: Registry
     root: str
@@ -54,14 +55,14 @@ class EndpointReconciler:
 
     @property
     def is_bootstrapped(self) -> bool:
-        """Whether all that must exist before anybody is served does."""
+        """Whether the objects that must exist before requests are served do exist."""
         store, root = self.registry.store, self.root
         keys = [f"{root}/namespaces/{name}" for name in NAMESPACES]
         keys.append(f"{root}/services/specs/{SERVICE_NAMESPACE}/{SERVICE_NAME}")
         return all(store.peek(key) is not None for key in keys)
 
     async def reconcile(self) -> None:
-        """Render that this server is alive, and which ones are."""
+        """Create missing objects, renew the lease and update the endpoints."""
         await bootstrap(self.registry, self.endpoint)
         if self.shared:
             await self._renew_lease()
@@ -70,7 +71,7 @@ class EndpointReconciler:
             await self._reconcile_endpoints([self.endpoint.address])
 
     async def remove(self) -> None:
-        """Render that this server is about to end."""
+        """Remove the lease and update the endpoints."""
         store, key = self.registry.store, self._key(self.endpoint.address)
         record = await store.get(key)
         if record is not None:
@@ -93,7 +94,7 @@ class EndpointReconciler:
                 record = conflict.current
             else:
                 return
-        log.warning("%s was always written by others first", key)
+        log.warning("master lease %s was not renewed: too many conflicts", key)
 
     async def _leased_addresses(self) -> list[str]:
         prefix = self._key("")
@@ -101,12 +102,17 @@ class EndpointReconciler:
         return sorted(record.key.removeprefix(prefix) for record in page.records)
 
     async def _reconcile_endpoints(self, addresses: Sequence[str]) -> None:
-        # Endpoints cannot have loopback addresses: such a server is for its own machine alone.
+        # Endpoints must not be loopback addresses. A server on one is local to its machine.
         reachable = [address for address in addresses if not ip_address(address).is_loopback]
-        endpoints = locate(self.registry, ("", "v1", "endpoints"), SERVICE_NAMESPACE, SERVICE_NAME)
+        endpoints = locate(
+            self.registry,
+            GroupVersionResource("", "v1", "endpoints"),
+            SERVICE_NAMESPACE,
+            SERVICE_NAME,
+        )
         slices = locate(
             self.registry,
-            ("discovery.k8s.io", "v1", "endpointslices"),
+            GroupVersionResource("discovery.k8s.io", "v1", "endpointslices"),
             SERVICE_NAMESPACE,
             SERVICE_NAME,
         )
@@ -123,10 +129,10 @@ class EndpointReconciler:
 async def reconciling_endpoints(
     reconciler: EndpointReconciler, *, removes_lease: bool
 ) -> AsyncIterator[None]:
-    """Render that a server is alive for as long as the block runs.
+    """Reconcile the endpoints periodically while the block runs.
 
-    What a new cluster lacks is made before; that what is there is right can wait a moment. Raises
-    what the making does.
+    If objects are missing, the first reconciliation comes before the block, and its errors are
+    raised; otherwise it comes shortly after.
     """
     settled = reconciler.is_bootstrapped
     if not settled:
@@ -149,7 +155,7 @@ async def _keep(reconciler: EndpointReconciler, delay: float) -> None:
         try:
             await reconciler.reconcile()
         except (StatusError, StorageError) as error:
-            log.warning("the endpoints of default/kubernetes were not renewed: %s", error)
+            log.warning("reconciling the endpoints of default/kubernetes failed: %s", error)
 
 
 async def _remove(reconciler: EndpointReconciler) -> None:
@@ -157,7 +163,7 @@ async def _remove(reconciler: EndpointReconciler) -> None:
         async with asyncio.timeout(_REMOVAL_SECONDS):
             await reconciler.remove()
     except (StatusError, StorageError, TimeoutError) as error:
-        log.warning("default/kubernetes will list this server a little longer: %s", error)
+        log.warning("master lease was not removed and expires by itself: %s", error)
 
 
 def _lease(address: str, generation: int) -> Object:

@@ -1,4 +1,4 @@
-"""Files that the server keeps: written whole or not at all, private, by one process at a time."""
+"""Private files of the server, written atomically, and a lock between processes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PRIVATE_DIRECTORY = 0o700
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory that only its owner can enter, if it is not there."""
+    """Create a directory with mode 0700 if it does not exist."""
     path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read; whoever reads it finds all of it."""
+    """Write a file with mode 0600 atomically."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
@@ -30,7 +30,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 @contextmanager
 def exclusive(directory: Path) -> Iterator[None]:
-    """Keep other servers that share ``directory`` out for as long as the block runs."""
+    """Lock ``directory`` against other servers that share it while the block runs."""
     descriptor = os.open(directory / ".lock", os.O_CREAT | os.O_RDWR, _PRIVATE_FILE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,9 +1,8 @@
-"""The flags of kube-apiserver v1.36 that are taken without effect.
+"""Flags of kube-apiserver v1.36 that are accepted and have no effect.
 
-Whatever starts a kube-apiserver can start this.
-
-Those whose subject does not exist here (kubelets, aggregation, encryption at rest...) and those
-that tune what works another way. Each draws a warning, unless it says what is true here anyway.
+A command line for kube-apiserver therefore starts this server. The flags concern features that do
+not exist here (kubelets, aggregation, encryption at rest...) or tune internals that differ. Each
+causes a warning, unless its value describes what this server does anyway.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ IGNORED: Final = frozenset(
     """.split()
 )
 
-#: What these say is true here without them, so nobody needs to be warned.
+#: Flags with values that describe what this server does anyway; they cause no warning.
 DEFAULTS_IN_EFFECT: Final = frozenset(
     [
         ("disable-http2-serving", "true"),

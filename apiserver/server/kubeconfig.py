@@ -1,4 +1,4 @@
-"""admin.kubeconfig: all that kubectl needs to be this server's administrator, in one file."""
+"""admin.kubeconfig: a kubeconfig for the administrator of this server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ current-context: {user}@apiserver
 
 def write_kubeconfig(path: Path, server: str, identity: Identity) -> None:
     """Write a kubeconfig for the administrator of the server at the URL ``server``."""
-    # A serving certificate from elsewhere has another issuer, so it is trusted by itself.
+    # A given serving certificate has another issuer, so the certificate itself is trusted.
     trusted = identity.ca.certificate.read_bytes() + identity.serving.certificate.read_bytes()
     text = _TEMPLATE.format(
         server=server,

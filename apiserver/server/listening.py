@@ -1,4 +1,4 @@
-"""Where a server listens, and by which addresses and names it is reached."""
+"""The listening socket, and the addresses and names of the server."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SERVICE_NAMES: Final = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
-# A client that vanished without a word is asked for after a while, and given up some time later;
-# what is sent to it waits no longer either. Sockets inherit this from the one that accepts them.
+# TCP keepalive detects clients that vanished; the user timeout bounds unacknowledged data.
+# Accepted sockets inherit these options from the listening socket.
 _KEEPALIVE_OPTIONS: Final = {
     "TCP_KEEPIDLE": 30,
     "TCP_KEEPINTVL": 10,
     "TCP_KEEPCNT": 3,
     "TCP_USER_TIMEOUT": 60_000,
 }
-# Nothing is sent there: asking the kernel for the way out names the address on this side of it.
+# Connecting a UDP socket sends nothing; it selects the local address of the default route.
 _REMOTE_ADDRESSES: Final = (
     (socket.AF_INET, ("192.0.2.1", 9)),
     (socket.AF_INET6, ("2001:db8::1", 9)),
@@ -31,7 +31,7 @@ _REMOTE_ADDRESSES: Final = (
 
 
 def bind_socket(config: Config) -> socket.socket:
-    """Return a socket that holds the port and does not listen yet. Raises OSError."""
+    """Return a socket that is bound and does not listen yet. Raises OSError."""
     address = ipaddress.ip_address(config.bind_address)
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -54,14 +54,14 @@ def bind_socket(config: Config) -> socket.socket:
 def _enable_keepalive(listener: socket.socket) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE_OPTIONS.items():
-        # Which of them there are depends on the system.
+        # Not every system has all of them.
         option = getattr(socket, name, None)
         if option is not None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def advertised_address(config: Config) -> str:
-    """Return the address at which the rest of the cluster reaches the server."""
+    """Return the address that other members of the cluster connect to."""
     if config.advertise_address:
         return config.advertise_address
     bound = ipaddress.ip_address(config.bind_address)
@@ -71,17 +71,17 @@ def advertised_address(config: Config) -> str:
 
 
 def server_url(config: Config, port: int) -> str:
-    """Return the URL of the server for those on the same machine."""
+    """Return the URL of the server for clients on the same machine."""
     bound = ipaddress.ip_address(config.bind_address)
     host = "127.0.0.1" if bound.is_unspecified else str(bound)
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def certificate_names(config: Config) -> CertificateNames:
-    """Return what the serving certificate must bear.
+    """Return the names for the serving certificate.
 
-    The name and the address of this machine are not required: servers that share a certificate
-    differ in them.
+    The name and the address of this machine are optional: they differ between servers that share a
+    certificate.
     """
     required = ["localhost", "127.0.0.1", "::1", *_SERVICE_NAMES, config.cluster_ip]
     if not ipaddress.ip_address(config.bind_address).is_unspecified:

@@ -1,11 +1,10 @@
-"""Who the server is: its CA, its serving certificate, and the certificate of its administrator.
+"""The identity of a server: CA, serving certificate and the administrator's client certificate.
 
-What is missing is made on the first start and kept in the certificate directory. Servers that share
-that directory share these; they may all start at once, as one of them at a time looks and makes
-what it does not find. A serving certificate that somebody else put there is used as it is. One of
-our own is made anew when the server is to be known by a name that it lacks.
+Missing files are created on the first start and kept in the certificate directory. Servers that
+share the directory share the identity; a lock serialises its creation. A serving certificate from
+another CA is used as it is. One of this CA is reissued if it lacks a required name.
 
-The keys are elliptic: they are made in no time, and a handshake with them is cheap.
+Keys are elliptic: they are fast to generate, and handshakes with them are cheap.
 """
 
 from __future__ import annotations
@@ -26,42 +25,42 @@ CA_NAME: Final = "kubernetes-ca"
 ADMIN_NAME: Final = "kubernetes-admin"
 ADMIN_GROUP: Final = "system:masters"
 
-# How X.509 marks a name and an address among the names of a certificate.
+# DER tags of a DNS name and of an IP address in a subject alternative name.
 _DNS_NAME: Final = 0x82
 _IP_ADDRESS: Final = 0x87
 _SHORT_FORM: Final = 127
 
 
 class IdentityError(Exception):
-    """The files that are there cannot be used."""
+    """The existing files cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A certificate and its key, PEM files both."""
+    """The PEM files of a certificate and its key."""
 
     certificate: Path
     key: Path
 
     @classmethod
     def named(cls, directory: Path, name: str) -> KeyPair:
-        """Return the pair called ``name`` in a directory."""
+        """Return the key pair ``name`` in a directory."""
         return cls(directory / f"{name}.crt", directory / f"{name}.key")
 
     @property
     def exists(self) -> bool:
-        """Whether both files are there."""
+        """Whether both files exist."""
         return self.certificate.is_file() and self.key.is_file()
 
     def check_complete(self) -> None:
-        """Raise IdentityError where one file is there and the other is not."""
+        """Raise IdentityError if only one of the files exists."""
         if self.certificate.is_file() != self.key.is_file():
             raise IdentityError(f"of {self.certificate} and {self.key} only one is there")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The files by which a server and its administrator prove who they are."""
+    """The key pairs of the CA, the server and its administrator."""
 
     ca: KeyPair
     serving: KeyPair
@@ -70,7 +69,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class CertificateNames:
-    """By what a server is known: what its certificate must bear, and what else if it is made."""
+    """The names in a serving certificate; ``optional`` ones are added to new certificates only."""
 
     required: Sequence[str]
     optional: Sequence[str] = ()
@@ -79,9 +78,9 @@ class CertificateNames:
 def load_or_create_identity(
     directory: Path, names: CertificateNames, serving: KeyPair | None
 ) -> Identity:
-    """Return the identity that is kept in ``directory``, made where it is not there yet.
+    """Return the identity in ``directory``; create missing files.
 
-    ``serving`` is a certificate from elsewhere; without it there is one for ``names``. Raises
+    ``serving`` is a given serving certificate; without it one is issued for ``names``. Raises
     IdentityError or OSError.
     """
     make_directory(directory)
@@ -96,7 +95,7 @@ def load_or_create_identity(
 
 
 def covers(certificate: Path, names: Sequence[str]) -> bool:
-    """Tell whether a certificate bears all of ``names``."""
+    """Return whether a certificate contains all ``names``."""
     der = ssl.PEM_cert_to_DER_cert(_first_certificate(certificate))
     return all(_encoded(name) in der for name in names)
 
@@ -108,7 +107,7 @@ def _is_complete(found: Identity, names: CertificateNames, *, given: bool) -> bo
 
 
 def _create_missing(found: Identity, names: CertificateNames, *, given: bool) -> None:
-    # What is in here is loaded by those who need it: mostly, all files are there.
+    # Imported late: usually no file is missing, and cryptography is slow to import.
     from apiserver.server.certificate_authority import new_authority
 
     for pair in (found.ca, found.serving, found.admin):

@@ -1,8 +1,8 @@
-"""One process that serves: from its start until it is told to stop.
+"""One serving process, from its start to its shutdown.
 
-A stop is clean. Readiness ends first, then every watch, then no connection is taken any more, and
-what is under way has a few seconds to finish. All of it takes less than five seconds, so that
-whoever sends SIGTERM need not follow it with SIGKILL.
+Shutdown is graceful: /readyz fails first, then watches end, then no more connections are accepted,
+and requests in progress get a few seconds to complete. It takes less than five seconds, so
+supervisors need not send SIGKILL.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from storage.open import UnknownStore
 
 BACKLOG: Final = 1024
 _DRAIN_SECONDS: Final = 3.0
-# A full collection of a large heap takes long, and hardly anything that lives is garbage.
+# Full collections of a large heap are slow, and hardly any long-lived object is garbage.
 _GC_THRESHOLDS: Final = (20_000, 20, 50)
 
-# How many files are enough where there is no limit at all.
+# The limit of open files that is set if the hard limit is unlimited.
 _MAX_FILES: Final = 1 << 20
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class StartError(Exception):
     """The server cannot start; the message says why."""
 
 
-#: From this verbosity on the cache is held against the store from time to time.
+#: From this verbosity on the cache is compared with the store periodically.
 _CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
     IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
@@ -147,7 +147,7 @@ def options_from(config: Config) -> ServerOptions:
 async def _stop(
     config: Config, server: Server, tcp_server: asyncio.AbstractServer, http_server: HTTPServer
 ) -> None:
-    log.info("stopping")
+    log.info("shutting down")
     server.stop_being_ready()
     await asyncio.sleep(config.shutdown_delay_duration)
     tcp_server.close()
@@ -156,16 +156,16 @@ async def _stop(
 
 
 def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
-    """Return how connections are encrypted: client certificates are asked for, not required.
+    """Return the TLS context of the server. Client certificates are requested, not required.
 
-    Raises IdentityError for files that are no certificates, or do not belong together.
+    Raises IdentityError for files that are not certificates or do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
-    # As Go does, any certificate of a CA file is trusted, an intermediate one too.
+    # As in Go, every certificate of a CA file is a trust anchor, intermediate ones included.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     serving = identity.serving
     with _naming_files(f"{serving.certificate}, {serving.key}"):
@@ -190,7 +190,7 @@ def _stop_event(config: Config) -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if config.worker:
-        # The parent holds the other end for as long as it lives.
+        # The parent holds the other end of the pipe until it exits.
         loop.add_reader(sys.stdin.fileno(), stop.set)
     return stop
 
@@ -218,7 +218,7 @@ def _announce(url: str, kubeconfig: Path) -> None:
 
 
 def _raise_file_limit() -> None:
-    # Every connection is a file. The soft limit is for programs that use select; none does here.
+    # Every connection is an open file. The low soft limit exists for select(), unused here.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MAX_FILES if hard == resource.RLIM_INFINITY else hard
     if soft == resource.RLIM_INFINITY or soft >= most:
@@ -226,11 +226,11 @@ def _raise_file_limit() -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     except (OSError, ValueError) as error:
-        log.warning("no more than %d files can be open: %s", soft, error)
+        log.warning("cannot raise the limit of %d open files: %s", soft, error)
 
 
 def _freeze_memory() -> None:
-    # What is there by now stays: the collector, off until now, need never look at it.
+    # Objects of the start live for ever, so the collector, off until now, can ignore them.
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.enable()

@@ -1,9 +1,8 @@
-"""Several processes that serve on one port, and the parent that keeps them running.
+"""Several processes that serve on one port, and their supervisor.
 
-The workers are started, not forked: a process that has talked gRPC must not be. The kernel spreads
-connections over them (SO_REUSEPORT). The parent holds the port, starts another worker where one
-died, and passes on that all must stop; should it die itself, the workers see the end of their
-standard input and stop.
+Workers are new processes, not forks: gRPC does not support fork. The kernel distributes connections
+among them (SO_REUSEPORT). The supervisor holds the port, replaces workers that die, and forwards
+the stop signal. If it dies, the workers read end-of-file on standard input and stop.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from typing import Final
 from apiserver.server.config import Config
 from apiserver.server.listening import bind_socket
 
-#: How long a stop may take before it is not asked for any more.
+#: A worker that has not stopped after so many seconds is killed.
 STOP_SECONDS: Final = 4.8
-# A worker that ends of itself so soon could not start, and neither could another one.
+# A worker that fails within so many seconds could not start, and would fail again.
 _START_SECONDS: Final = 10.0
 _PAUSE: Final = 1.0
 
@@ -54,7 +53,7 @@ class Supervisor:
         self._code = 0
 
     async def run(self) -> int:
-        """Run until told to stop, or until a worker cannot start; return the exit code."""
+        """Run until stopped, or until a worker cannot start; return the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -78,7 +77,7 @@ class Supervisor:
                 self._code = code
                 self._stop.set()
                 return
-            log.warning("worker %d (pid %d) ended with %s; another takes its place", index,
+            log.warning("worker %d (pid %d) exited with code %s; restarting", index,
                         process.pid, code)  # fmt: skip
             replaced = True
             if loop.time() - started < _PAUSE:
@@ -86,7 +85,7 @@ class Supervisor:
                     await asyncio.wait_for(self._stop.wait(), _PAUSE)
 
     async def _start(self, index: int) -> Process:
-        # All would announce the same address: one is enough.
+        # All workers print the same address; only the first one's output is kept.
         stdout = None if index == 0 else DEVNULL
         return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=stdout)
 
@@ -101,6 +100,6 @@ class Supervisor:
         try:
             await asyncio.wait_for(ended, STOP_SECONDS)
         except TimeoutError:
-            log.warning("pid %d does not stop and is killed", process.pid)
+            log.warning("worker (pid %d) did not stop in time; killing it", process.pid)
             process.kill()
             await process.wait()

@@ -1,8 +1,8 @@
-"""Namespaces that end are emptied, and let go when nothing is left in them.
+"""Namespace controller: deletes the content of terminating namespaces, then finalizes them.
 
-A namespace that is deleted is marked, and held by the finalizer ``kubernetes`` in its spec, which
-is taken away when everything in it is gone. How far that is stands in the conditions of its status.
-Nothing new comes into it meanwhile: a creation requires the namespace to be as it was seen.
+A deleted namespace is marked as terminating and kept by the finalizer ``kubernetes`` in its spec,
+which is removed when no content remains. Its status conditions report the progress. No new content
+appears meanwhile: a create requires the namespace to be unchanged.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.times import Clock, format_seconds, parse_seconds
 from apiserver.resources.builtin.core.namespaces import KUBERNETES, TERMINATING
 
-#: For how long a namespace is only marked. Whoever acts on what it read a moment ago is told that
-#: the namespace is ending, not that there is none. kube-controller-manager takes five seconds.
+#: The delay before content is deleted. A client with slightly stale data is then told that the
+#: namespace is terminating, not that it is missing. kube-controller-manager waits five seconds.
 SETTLING_SECONDS: Final = 1.0
 
 
 class NamespaceController:
-    """Reconciles namespaces, by name."""
+    """Reconciles namespaces; keys are their names."""
 
     sources: Sequence[EventSource]
 
@@ -51,7 +51,7 @@ class NamespaceController:
                 await self._finalize(namespace)
                 return None
         except NotFound:
-            # Another server has done the same.
+            # Another server has finalized the namespace.
             return None
         deletions = [
             PendingDeletions(each.resource, key, each.resource_version, each.count)
@@ -60,7 +60,7 @@ class NamespaceController:
         return Requeue(None if content.failed else content.seconds // 2 + 1, deletions)
 
     async def _update_status(self, namespace: Object, content: RemainingContent) -> Object:
-        """Write down what is left in a namespace; return it as it is then."""
+        """Write the conditions into the status; return the updated namespace."""
         status = namespace.get("status") or {}
         before = status.get("conditions") or []
         conditions = update_conditions(before, content, format_seconds(int(self._clock.time())))
@@ -70,7 +70,7 @@ class NamespaceController:
         return await self._client.update(NAMESPACES, desired, "status")
 
     async def _finalize(self, namespace: Object) -> None:
-        """Take our finalizer away; without others that is the end of the namespace."""
+        """Remove the finalizer ``kubernetes``; the namespace goes with the last finalizer."""
         finalizers = _finalizers(namespace)
         kept = sorted(set(finalizers) - {KUBERNETES})
         if len(kept) < len(finalizers):
@@ -86,5 +86,5 @@ def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
     if event.type == ADDED:
         queue.add_after(name_of(event.object), SETTLING_SECONDS)
     elif event.type == DELETED:
-        # What is waited for in it need not be any more.
+        # Ends a wait for the remaining content.
         queue.add(name_of(event.object))

@@ -1,6 +1,6 @@
-"""Deletes what is in a namespace: the Pods, and when they are gone everything else.
+"""Deletes the content of a namespace: first the Pods, then everything else.
 
-Other objects may protect or restrict the Pods (network policies, say), so they outlive them.
+Other objects, such as network policies, may protect or restrict the Pods, so they are deleted last.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
 
-#: For how long what holds on to a finalizer is expected to do so.
+#: The estimated time until finalizers are removed, in seconds.
 FINALIZER_SECONDS: Final = 15
-# Dependents go with the namespace: none are to be freed, nor need their owners wait for them.
+# Dependents are deleted with the namespace, so neither orphaning nor foreground order matters.
 _BACKGROUND: Final = DeleteOptions(propagation_policy="Background")
 _ENDED: Final = ("Succeeded", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
 class NamespacedResourcesDeleter:
-    """Empties one namespace, which has been ending for so many seconds."""
+    """Deletes the content of a namespace that has been terminating for ``age`` seconds."""
 
     client: Client
     namespace: str
     age: float
 
     async def delete_all_content(self) -> RemainingContent:
-        """Delete what is there as far as it goes, and return what is left."""
+        """Delete all content as far as possible; return what remains."""
         try:
             served = await self.client.resources()
         except StatusError as error:
@@ -93,7 +93,7 @@ class NamespacedResourcesDeleter:
         return RemainingContent(remaining, failures=(failure,))
 
     def _grace(self, pods: Sequence[Object]) -> int:
-        """Return how long Pods may take to end; 0 when that time is over."""
+        """Return the longest grace period of running Pods in seconds; 0 when it is over."""
         running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
         periods = [pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in running]
         longest = max(periods, default=0)

@@ -1,6 +1,6 @@
-"""What the status of a namespace that ends says about how far it is. Pure.
+"""The deletion conditions in a namespace's status. Pure.
 
-Every condition is a complaint: it is False, with a reason that all is well, until there is cause.
+Every condition reports a problem: it is False, with a positive reason, until the problem occurs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CONTENT_FAILURE: Final = "NamespaceDeletionContentFailure"
 CONTENT_REMAINING: Final = "NamespaceContentRemaining"
 FINALIZERS_REMAINING: Final = "NamespaceFinalizersRemaining"
 
-# Reason and message while there is nothing to complain of; in the order in which they are listed.
+# Reason and message of each condition while it is False, in the order of the status.
 _WELL: Final[Mapping[str, tuple[str, str]]] = {
     DISCOVERY_FAILURE: ("ResourcesDiscovered", "All resources successfully discovered"),
     GROUP_VERSION_PARSING_FAILURE: (
@@ -39,7 +39,7 @@ _WELL: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RemainingResource:
-    """What is left of one resource: how many objects, and how many hold on to each finalizer.
+    """The remaining objects of one resource: their number, and the number per finalizer.
 
     ``resource_version`` is that of the list that found them.
     """
@@ -52,10 +52,10 @@ class RemainingResource:
 
 @dataclass(frozen=True, slots=True)
 class RemainingContent:
-    """What is left in a namespace after an attempt to empty it, and what went wrong.
+    """The content that remains after a deletion attempt, and the errors of the attempt.
 
-    ``seconds`` is how long what is left may take to go; ``discovery_error`` is why it is not known
-    what there may be.
+    ``seconds`` is the estimated time until it is gone; ``discovery_error`` says why the resources
+    are unknown.
     """
 
     remaining: Sequence[RemainingResource] = ()
@@ -65,17 +65,17 @@ class RemainingContent:
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong, so that what is left may not be all."""
+        """Whether the attempt failed, so that more content may remain."""
         return bool(self.failures or self.discovery_error)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left for sure."""
+        """Whether it is certain that nothing remains."""
         return not self.remaining and not self.failed
 
 
 def failed_conditions(content: RemainingContent) -> dict[str, tuple[str, str]]:
-    """Return the reason and the message of every condition that is True."""
+    """Return reason and message of every condition that is True."""
     found: dict[str, tuple[str, str]] = {}
     if content.discovery_error:
         found[DISCOVERY_FAILURE] = ("DiscoveryFailed", content.discovery_error)
@@ -102,7 +102,7 @@ def failed_conditions(content: RemainingContent) -> dict[str, tuple[str, str]]:
 def update_conditions(
     before: Sequence[dict[str, Any]], content: RemainingContent, now: str
 ) -> list[dict[str, Any]]:
-    """Return the conditions as ``content`` makes them; others than ours stay."""
+    """Return the conditions updated from ``content``; conditions of other types are kept."""
     conditions, complained = {each["type"]: each for each in before}, failed_conditions(content)
     for name, well in _WELL.items():
         status = "True" if name in complained else "False"
