@@ -1,1 +1,1 @@
-"""Who may do what: authentication, authorization, admission, audit."""
+"""Authentication, authorization and admission."""

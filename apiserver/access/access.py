@@ -1,4 +1,4 @@
-"""Access: who may come in, and what they may do, on one server."""
+"""Access: the authenticator, the authorizer and the service account tokens of a server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What filters ask about every request, and reviews about others.
+    """What filters use for every request, and reviews for requests to other servers.
 
-    ``key_set_url`` is where others find the keys of tokens; empty: on this server.
+    ``key_set_url`` is the published URL of the token keys; empty: it is on this server.
     """
 
     authenticator: RequestAuthenticator
@@ -23,6 +23,6 @@ class Access:
     key_set_url: str = ""
 
     def issuer_documents(self, address: str) -> IssuerDocuments:
-        """Return what others are told of the issuer of tokens by a server at ``address``."""
+        """Return the discovery documents of the token issuer, for a server at ``address``."""
         url = self.key_set_url or f"https://{address}{KEYS}"
         return IssuerDocuments(self.tokens.policy.issuers[0], url, self.tokens.keys)

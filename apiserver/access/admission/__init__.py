@@ -1,1 +1,1 @@
-"""May this object be written so? What is filled in, and what is refused, by policy."""
+"""Admission: plugins that default and reject objects by policy."""

@@ -1,9 +1,8 @@
-"""The chain of admission: all plugins that change an object, in order, then all that may refuse it.
+"""The admission chain: all mutating plugins in order, then all validating plugins.
 
-A plugin says which writes it handles; the chain asks it once for each sort of write and remembers,
-so that a write that no plugin handles costs one look-up. Most plugins decide at once, from objects
-in memory. Those that must wait for somebody (an authorizer, a webhook) come after the others of
-their phase.
+A plugin states which writes it handles. The chain asks it once per kind of write and caches the
+result, so a write without plugins costs one lookup. Most plugins decide immediately, from cached
+objects. Plugins that have to wait (for an authorizer or a webhook) run last in their phase.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ CONNECT: Final = "CONNECT"
 
 
 def _unheard(text: str) -> None:
-    """Tell nobody."""
+    """Drop a warning."""
 
 
-# Made for every write, so not frozen: a frozen class takes several times as long to fill.
+# Not frozen: it is created for every write, and frozen dataclasses are slower to create.
 @dataclass(slots=True)
 class AdmissionAttributes:
-    """One write: who wants to make what of which object.
+    """A write under admission: operation, user, resource and object.
 
-    ``object`` is what is to be written, ``None`` on DELETE; ``old_object`` what is there, ``None``
-    on CREATE. Both are shared. ``name`` is empty while it is to be generated. ``options`` are those
-    of the request, whatever its verb.
+    ``object`` is the object to be written, ``None`` on DELETE; ``old_object`` is the existing one,
+    ``None`` on CREATE. Both are shared. ``name`` is empty while it is to be generated. ``options``
+    are those of the request, for every verb.
     """
 
     operation: str
@@ -49,21 +48,21 @@ class AdmissionAttributes:
     old_object: Object | None = None
     dry_run: bool = False
     options: Any = None
-    #: Tells the client something besides the answer.
+    #: Adds a warning to the response.
     warn: Callable[[str], None] = _unheard
 
     @property
     def group_resource(self) -> GroupResource:
-        """The resource as messages name it."""
+        """The group and resource, as in messages."""
         return GroupResource(self.gvr.group, self.gvr.resource)
 
     def forbidden(self, why: str) -> Forbidden:
-        """Return the refusal of this write."""
+        """Return the error that rejects this write."""
         return Forbidden.of(self.group_resource, self.display_name, why)
 
     @property
     def display_name(self) -> str:
-        """The name that a refusal shows; one that is to be generated is shown by its beginning."""
+        """The name for messages; for a name to be generated, its prefix."""
         if self.name:
             return self.name
         metadata = metadata_of(self.object) if self.object is not None else {}
@@ -71,48 +70,48 @@ class AdmissionAttributes:
 
 
 class Plugin(Protocol):
-    """One rule of admission, with one or more of the methods of the four classes below."""
+    """An admission plugin. It has one or more of the methods of the four protocols below."""
 
     name: str
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
-        """Tell whether writes of this sort concern the plugin at all."""
+        """Return whether the plugin handles writes of this kind."""
         ...
 
 
 @runtime_checkable
 class Mutator(Protocol):
-    """Changes what is to be written."""
+    """Changes objects before they are written."""
 
     def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
-        """Return a changed object, ``None`` to leave it. Raises StatusError to refuse it."""
+        """Return the changed object, or ``None`` for no change. Raises StatusError to reject it."""
         ...
 
 
 @runtime_checkable
 class AsyncMutator(Protocol):
-    """Changes what is to be written, once somebody else has answered."""
+    """Changes objects before they are written, and may wait for other services."""
 
     async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
-        """Return a changed object, ``None`` to leave it. Raises StatusError to refuse it."""
+        """Return the changed object, or ``None`` for no change. Raises StatusError to reject it."""
         ...
 
 
 @runtime_checkable
 class Validator(Protocol):
-    """Refuses what may not be written."""
+    """Rejects objects."""
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        """Raise StatusError to refuse."""
+        """Raise StatusError to reject the write."""
         ...
 
 
 @runtime_checkable
 class AsyncValidator(Protocol):
-    """Refuses what may not be written, once somebody else has answered."""
+    """Rejects objects, and may wait for other services."""
 
     async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        """Raise StatusError to refuse."""
+        """Raise StatusError to reject the write."""
         ...
 
 
@@ -134,17 +133,17 @@ class AdmissionChain:
         self._selected: dict[tuple[str, GroupVersionResource, str], _Selected] = {}
 
     def mutates(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
-        """Tell whether writes of this sort go through `mutate`."""
+        """Return whether writes of this kind have mutating plugins."""
         return self._select(operation, resource, subresource).mutates
 
     def validates(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
-        """Tell whether writes of this sort go through `validate`."""
+        """Return whether writes of this kind have validating plugins."""
         return self._select(operation, resource, subresource).validates
 
     async def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object:
-        """Return the object as the plugins want it. Raises StatusError when one refuses it.
+        """Return the object as changed by the plugins. Raises StatusError if one rejects it.
 
-        The attributes are the caller's own: their object becomes the new one.
+        The attributes belong to the caller; their object is replaced.
         """
         selected = self._of(attributes)
         for plugin in selected.mutators:
@@ -155,11 +154,11 @@ class AdmissionChain:
             changed = await waiting.mutate_async(attributes, reader)
             if changed is not None:
                 attributes.object = changed
-        # Nothing is to be written where something is deleted.
+        # A DELETE has no object.
         return attributes.object if attributes.object is not None else {}
 
     async def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        """Raise StatusError when a plugin refuses the write."""
+        """Raise StatusError if a plugin rejects the write."""
         selected = self._of(attributes)
         for plugin in selected.validators:
             plugin.validate(attributes, reader)

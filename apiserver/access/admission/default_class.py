@@ -1,4 +1,4 @@
-"""Which class is the default, where several of a kind are marked as it."""
+"""Chooses the default among classes that are marked as default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which plugins run, and in which order: ``--enable-`` and ``--disable-admission-plugins``."""
+"""The admission plugins that run, and their order."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.client.client import Client
 from apiserver.machinery.quoting import quote
 
-#: Every plugin of Kubernetes, in the order in which they run.
+#: All plugins of Kubernetes, in the order in which they run.
 ORDER: Final = tuple(
     """
     AlwaysAdmit NamespaceAutoProvision NamespaceLifecycle NamespaceExists
@@ -62,13 +62,13 @@ ORDER: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class PluginDependencies:
-    """Whom plugins may ask, and with what they write."""
+    """What plugins are built with."""
 
     authorizer: Authorizer
     client: Client
 
 
-# Those that this server has; some are several rules. All of them run unless they are disabled.
+# The plugins of this server; some consist of several parts. All are enabled by default.
 _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]] = {
     "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ProtectedNamespaces()),
     "LimitRanger": lambda _: (LimitRanger(),),
@@ -95,11 +95,11 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
 
 
 class PluginFlagError(ValueError):
-    """The flags name a plugin that there is not, or the same one twice."""
+    """The flags name an unknown plugin, or enable and disable the same one."""
 
 
 def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[str]:
-    """Return the names of the plugins that run, in order. Raises PluginFlagError."""
+    """Return the names of the enabled plugins, in order. Raises PluginFlagError."""
     for flag, names in (("enable", enable), ("disable", disable)):
         for name in names:
             if name not in ORDER:
@@ -117,5 +117,5 @@ def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[s
 
 
 def build_plugins(names: Sequence[str], dependencies: PluginDependencies) -> list[Plugin]:
-    """Return the plugins of these names, ready to run."""
+    """Return the plugins of these names."""
     return [plugin for name in names for plugin in _FACTORIES[name](dependencies)]

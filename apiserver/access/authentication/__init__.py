@@ -1,1 +1,1 @@
-"""Credentials -> UserInfo: who is asking."""
+"""Authentication: credentials to UserInfo."""

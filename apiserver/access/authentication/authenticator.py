@@ -1,9 +1,9 @@
-"""The authenticator of authenticators: the first that knows a credential says who is asking.
+"""RequestAuthenticator: asks the authenticators in order; the first that accepts decides.
 
-An authenticator answers with a user, with ``None`` for a credential that is not of its sort, or
-raises `BadCredential` for one that is and does not hold. A credential that nobody knows is bad; a
-request without any is the anonymous user's where that is allowed. Bad credentials are never
-downgraded to anonymous, and neither are they told why they are bad.
+An authenticator returns a user, ``None`` for a credential that it does not handle, or raises
+`BadCredential` for an invalid one. A credential that no authenticator handles is invalid. A request
+without credentials is anonymous, if that is enabled. A request with invalid credentials is never
+treated as anonymous, and the response does not say why they are invalid.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ _SCHEME: Final = "bearer"
 
 
 class BadCredential(Exception):
-    """A credential was presented and nobody vouches for it."""
+    """The presented credential is invalid."""
 
 
 @dataclass(slots=True)
 class Credentials:
-    """What a request says about who sends it: its Authorization header, its client certificate."""
+    """The credentials of a request: its Authorization header and its client certificate."""
 
     authorization: str = ""
     certificate: Certificate | None = None
 
 
 class TokenAuthenticator(Protocol):
-    """Knows one sort of bearer token."""
+    """Authenticates one type of bearer token."""
 
     async def authenticate(self, token: str) -> UserInfo | None:
-        """Return whose token it is, ``None`` if it is not of this sort. Raises BadCredential."""
+        """Return the token's user, ``None`` for another type of token. Raises BadCredential."""
         ...
 
 
 @runtime_checkable
 class AudienceAuthenticator(Protocol):
-    """Knows tokens that say for whom they are; those of the others are for the API."""
+    """Authenticates tokens that carry audiences; other tokens are for the API."""
 
     async def authenticate_for(
         self, token: str, audiences: Sequence[str]
     ) -> tuple[UserInfo, Sequence[str]] | None:
-        """Return whose token it is and for which of ``audiences``, as `authenticate` does."""
+        """Return the token's user, and those of ``audiences`` that it is valid for."""
         ...
 
 
 class RequestAuthenticator:
-    """All authenticators of a server, in the order in which they are asked.
+    """All authenticators of a server, in order.
 
     ``audiences`` are the names of the API itself.
     """
@@ -70,7 +70,7 @@ class RequestAuthenticator:
         self._audiences = audiences
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
-        """Return who is asking. Raises BadCredential."""
+        """Return the user of a request. Raises BadCredential."""
         if credentials.certificate is not None:
             user = _certified(credentials.certificate)
             if user is not None:
@@ -87,9 +87,9 @@ class RequestAuthenticator:
         raise BadCredential("no credentials, and anonymous requests are not allowed")
 
     async def review(self, token: str, audiences: Sequence[str]) -> tuple[UserInfo, Sequence[str]]:
-        """Return whose token somebody else was sent, and for which of ``audiences`` it is.
+        """Return the user of a token, and those of ``audiences`` that it is valid for.
 
-        Without any they are those of the API. Raises BadCredential.
+        The default audiences are those of the API. Raises BadCredential.
         """
         wanted = audiences or self._audiences
         for authenticator in self._tokens:
@@ -111,7 +111,7 @@ class RequestAuthenticator:
         return None if user is None else (user, common)
 
 
-# Every request of a connection comes with the same certificate.
+# All requests of a connection have the same certificate.
 @lru_cache(maxsize=256)
 def _certified(certificate: Certificate) -> UserInfo | None:
     user = certificate_user(certificate)
@@ -119,12 +119,12 @@ def _certified(certificate: Certificate) -> UserInfo | None:
 
 
 def bearer_token(authorization: str) -> str:
-    """Return the token of an Authorization header, ``""`` where it holds none."""
+    """Return the token of an Authorization header, ``""`` if it has none."""
     scheme, _, rest = authorization.strip().partition(" ")
     return rest.partition(" ")[0] if scheme.lower() == _SCHEME else ""
 
 
 def has_extra_space(authorization: str) -> bool:
-    """Tell whether a bearer token is ignored because of a space too many in front of it."""
+    """Return whether a bearer token is ignored because of extra space before it."""
     scheme, _, rest = authorization.strip().partition(" ")
     return scheme.lower() == _SCHEME and rest.startswith(" ")

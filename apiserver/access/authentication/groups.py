@@ -1,4 +1,4 @@
-"""The group that everybody is in whom an authenticator knows."""
+"""The group system:authenticated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from apiserver.machinery.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED,
 
 
 def with_authenticated_group(user: UserInfo) -> UserInfo:
-    """Return ``user`` as a member of the group of all who are known."""
+    """Return ``user`` with the group system:authenticated, unless it is anonymous."""
     known = AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups
     if known or user.name == ANONYMOUS.name:
         return user

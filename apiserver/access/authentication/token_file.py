@@ -20,13 +20,13 @@ class TokenFileError(ValueError):
 
 
 class StaticTokens:
-    """Authenticates the tokens of a table."""
+    """Authenticates the tokens of a token file."""
 
     def __init__(self, users: Mapping[str, UserInfo]) -> None:
         self._users = users
 
     async def authenticate(self, token: str) -> UserInfo | None:
-        """Return whose token it is, ``None`` if it is in no row."""
+        """Return the token's user, ``None`` if it is not in the file."""
         return self._users.get(token)
 
 
@@ -40,7 +40,7 @@ def read_token_file(path: Path) -> StaticTokens:
 
 
 def parse_token_rows(lines: Iterable[str]) -> dict[str, UserInfo]:
-    """Return who owns each token; of rows with the same token the last one counts."""
+    """Return the user of each token; of rows with the same token the last one counts."""
     users: dict[str, UserInfo] = {}
     rows = csv.reader(lines, strict=True)
     for row in rows:

@@ -1,7 +1,6 @@
 """Client certificates: the common name is the user, the organizations are the groups.
 
-Whether a certificate is genuine was settled by TLS, which verifies it against the client CA before
-any request is read.
+TLS has verified the certificate against the client CA before a request is read.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from apiserver.machinery.users import UserInfo
 CREDENTIAL_ID: Final = "authentication.kubernetes.io/credential-id"
 _UID: Final = "1.3.6.1.4.1.57683.2"
 
-#: A distinguished name as `ssl.SSLSocket.getpeercert` spells it.
+#: A distinguished name in the form of `ssl.SSLSocket.getpeercert`.
 Subject = Sequence[Sequence[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A verified client certificate: its subject, and the bytes that it is known by."""
+    """A verified client certificate: its subject and its DER encoding."""
 
     subject: Subject
     der: bytes
 
 
 def certificate_user(certificate: Certificate) -> UserInfo | None:
-    """Return whom a certificate names, ``None`` if it has no common name."""
+    """Return the user of a certificate, ``None`` if it has no common name."""
     name, uid = "", ""
     groups: list[str] = []
     for attribute, value in (pair for names in certificate.subject for pair in names):

@@ -1,1 +1,1 @@
-"""AuthorizationAttributes -> allow, deny or no opinion: what they may do."""
+"""Authorization: allow, deny or no opinion."""

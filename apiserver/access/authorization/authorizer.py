@@ -1,4 +1,4 @@
-"""What is asked of an authorizer, what it answers, and how a refusal is worded."""
+"""The authorizer interface, and the wording of a refusal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
 
 
-# Made for every request, so not frozen: a frozen class takes several times as long to fill.
+# Not frozen: it is created for every request, and frozen dataclasses are slower to create.
 @dataclass(slots=True)
 class AuthorizationAttributes:
-    """Who wants to do what. Of a request that is about no resource only verb and path count."""
+    """A request to authorize. For a non-resource request only user, verb and path count."""
 
     user: UserInfo
     verb: str
@@ -28,7 +28,7 @@ class AuthorizationAttributes:
 
 
 class Verdict(Enum):
-    """Allow and deny are final; whoever has no opinion leaves it to the next authorizer."""
+    """ALLOW and DENY are final; NO_OPINION leaves the decision to the next authorizer."""
 
     ALLOW = auto()
     DENY = auto()
@@ -37,7 +37,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationDecision:
-    """A verdict and why."""
+    """A verdict and its reason."""
 
     verdict: Verdict
     reason: str = ""
@@ -48,15 +48,15 @@ NO_OPINION: Final = AuthorizationDecision(Verdict.NO_OPINION)
 
 
 class Authorizer(Protocol):
-    """Decides whether a request may go on."""
+    """Decides whether a request is allowed."""
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        """Return the decision on one request."""
+        """Return the decision on a request."""
         ...
 
 
 def forbidden_message(attributes: AuthorizationAttributes, reason: str) -> str:
-    """Return what a refused client is told after ``is forbidden:``."""
+    """Return the text that follows ``is forbidden:``."""
     user = _escaped(quote(attributes.user.name))
     if attributes.is_resource_request:
         asked = _resource_request(attributes)

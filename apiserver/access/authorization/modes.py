@@ -1,4 +1,4 @@
-"""What ``--authorization-mode`` can name."""
+"""The authorization modes of ``--authorization-mode``."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from apiserver.machinery.users import MASTERS, UserInfo
 ALWAYS_ALLOW: Final = "AlwaysAllow"
 ALWAYS_DENY: Final = "AlwaysDeny"
 RBAC: Final = "RBAC"
-#: Grants kubelets what concerns their own node. It is taken, as command lines name it, and grants
-#: nothing: there are no kubelets here.
+#: Upstream grants kubelets access to objects of their node. The mode is accepted for
+#: compatibility and grants nothing: there are no kubelets here.
 NODE: Final = "Node"
 
-# What the role system:public-info-viewer grants to everybody, known or not.
+# The paths of the role system:public-info-viewer, granted to all users.
 _PUBLIC_PATHS: Final = frozenset(["/healthz", "/livez", "/readyz", "/version", "/version/"])
 _FORBIDDEN: Final = AuthorizationDecision(Verdict.NO_OPINION, "Everything is forbidden.")
 
 
 class AlwaysAllow:
-    """Lets everybody do everything."""
+    """Allows every request."""
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Allow."""
         return ALLOWED
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
-        """Return that everything is allowed."""
+        """Return a rule that allows everything."""
         return EVERYTHING
 
 
 class AlwaysDeny:
-    """Lets nobody do anything."""
+    """Allows no request."""
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        """Have no opinion, and a reason."""
+        """Return no opinion, with a reason."""
         return _FORBIDDEN
 
 
 class PublicPaths:
-    """Lets everybody read whether the server is well and which version it is, and nothing else."""
+    """Allows everyone to read health and version, and nothing else."""
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Allow a GET of a public path."""
@@ -59,7 +59,7 @@ class PublicPaths:
         return ALLOWED if attributes.path in _PUBLIC_PATHS else NO_OPINION
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
-        """Return the public paths; of an administrator, everything."""
+        """Return the public paths; for a member of system:masters, everything."""
         if MASTERS in user.groups:
             return EVERYTHING
         public = NonResourceRule(("get",), tuple(sorted(_PUBLIC_PATHS)))
@@ -74,5 +74,5 @@ MODES: Final[Mapping[str, Callable[[], Authorizer]]] = {
 
 
 def authorizer_of(modes: Sequence[str]) -> UnionAuthorizer:
-    """Return the authorizer of these modes, asked in this order. Raises KeyError."""
+    """Return the authorizer of these modes, in this order. Raises KeyError."""
     return UnionAuthorizer([MODES[mode]() for mode in modes if mode != NODE])

@@ -1,4 +1,4 @@
-"""What a user may do, told as rules: for people and consoles to look at, not to decide by."""
+"""The rules that apply to a user, for display in SelfSubjectRulesReview."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ALL: Final = ("*",)
 
 @dataclass(frozen=True, slots=True)
 class ResourceRule:
-    """Verbs on resources; without names, on every one of them."""
+    """Verbs on resources; without names, on all objects of them."""
 
     verbs: tuple[str, ...]
     api_groups: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class ResourceRule:
 
 @dataclass(frozen=True, slots=True)
 class NonResourceRule:
-    """Verbs on paths that are about no resource."""
+    """Verbs on non-resource paths."""
 
     verbs: tuple[str, ...]
     urls: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class NonResourceRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Everything that is known; ``incomplete`` where somebody cannot tell all that he allows."""
+    """The known rules; ``incomplete`` if an authorizer cannot list its rules."""
 
     resource_rules: Sequence[ResourceRule] = ()
     non_resource_rules: Sequence[NonResourceRule] = ()
@@ -44,15 +44,15 @@ EVERYTHING: Final = Rules([ResourceRule(_ALL, _ALL, _ALL)], [NonResourceRule(_AL
 
 @runtime_checkable
 class RuleResolver(Protocol):
-    """An authorizer that can tell what it allows."""
+    """An authorizer that can list its rules."""
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
-        """Return what a user may do in a namespace, and outside of all."""
+        """Return the rules for a user in a namespace."""
         ...
 
 
 def merge_rules(parts: Iterable[Rules]) -> Rules:
-    """Return the rules of several authorizers as one, in their order."""
+    """Return the rules of several authorizers, in their order."""
     resource_rules: list[ResourceRule] = []
     non_resource_rules: list[NonResourceRule] = []
     errors: list[str] = []

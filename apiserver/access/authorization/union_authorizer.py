@@ -1,4 +1,4 @@
-"""The authorizers of a server, asked one after the other until one allows or denies."""
+"""UnionAuthorizer: asks authorizers in order until one allows or denies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from apiserver.machinery.users import MASTERS, UserInfo
 
 
 class UnionAuthorizer:
-    """Lets the group of administrators do anything, and asks ``authorizers`` about the others."""
+    """Allows everything to system:masters, and asks ``authorizers`` about other users."""
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = authorizers
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        """Return the first allow or deny; else no opinion, with the reasons of all."""
+        """Return the first allow or deny; else no opinion, with all reasons."""
         if MASTERS in attributes.user.groups:
             return ALLOWED
         reasons = []
@@ -38,7 +38,7 @@ class UnionAuthorizer:
         )
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
-        """Return the rules of all who can tell theirs."""
+        """Return the rules of all authorizers that can list them."""
         return merge_rules(
             [
                 await authorizer.rules_for(user, namespace)

@@ -1,4 +1,4 @@
-"""What quotas count: how much an object uses, which quotas it falls under, and what is too much.
+"""Quota evaluation: the usage of objects, the scopes of quotas, and their limits.
 
-Admission charges with it and the controller counts with it, so both mean the same.
+Admission charges with it and the controller recalculates with it, so both agree.
 """

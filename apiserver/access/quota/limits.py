@@ -1,4 +1,4 @@
-"""What one quota says to one object: it is no concern of it, may be charge, or is refused."""
+"""Checks one object against one quota: not limited, charged or denied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class QuotaDenied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class QuotaRequest:
-    """What is to be written, in place of what; ``now`` in seconds since 1970."""
+    """An object to be written and the one that it replaces; ``now`` in seconds since 1970."""
 
     evaluator: Evaluator
     document: Object
@@ -27,22 +27,22 @@ class QuotaRequest:
 
 
 def hard_of(quota: Object) -> ResourceList:
-    """Return the limits that are in force: those that the controller has seen."""
+    """Return the limits in force: those that the controller has observed."""
     return (quota.get("status") or {}).get("hard") or {}
 
 
 def used_of(quota: Object) -> ResourceList:
-    """Return what is used according to a quota."""
+    """Return the usage in a quota's status."""
     return (quota.get("status") or {}).get("used") or {}
 
 
 def in_scopes(quota: Object, evaluator: Evaluator, document: Object) -> bool:
-    """Tell whether an object is within all scopes of a quota."""
+    """Return whether an object is within all scopes of a quota."""
     return all(evaluator.in_scope(each, document) for each in requirements_of(quota))
 
 
 def charge(quota: Object, subject: QuotaRequest) -> Object | None:
-    """Return a quota with what the subject uses in addition, ``None`` where that is nothing.
+    """Return the quota with the additional usage, ``None`` if there is none.
 
     Raises QuotaDenied.
     """
@@ -61,7 +61,7 @@ def charge(quota: Object, subject: QuotaRequest) -> Object | None:
     if not requested:
         return None
     _check(quota, requested)
-    # What is counted has a figure already, so that nothing appears that is not limited.
+    # Only names that are already in the status are charged, so no unlimited ones appear.
     status = {**(quota.get("status") or {}), "used": add_lists(used, requested)}
     return {**quota, "status": status}
 

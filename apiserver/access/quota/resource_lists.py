@@ -1,4 +1,4 @@
-"""ResourceList of resources, and what a Pod has of them altogether."""
+"""Arithmetic on resource lists (resource name to quantity), and the resources of a Pod."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from apiserver.machinery.quantity import Format, canonical, parse_quantity
 ResourceList = Mapping[str, str]
 
 
-#: A quantity -> its number and how it is written; the same few are met over and over.
+#: Parses a quantity into number and format. Few distinct quantities occur.
 parse_cached = lru_cache(maxsize=4096)(parse_quantity)
 
 
 def quantity_value(quantity: str) -> Decimal:
-    """Return the number that a quantity means."""
+    """Return the number of a quantity."""
     return parse_cached(quantity)[0]
 
 
-# Pods of one template add up to the same, and there are many of them.
+# The Pods of one template have the same sums.
 @lru_cache(maxsize=4096)
 def add_quantities(quantity: str, other: str) -> str:
-    """Return the sum of two quantities, written as the first one is."""
+    """Return the sum of two quantities, in the format of the first."""
     number, family = parse_cached(quantity)
     return format_quantity(
         number + quantity_value(other), family if number else parse_cached(other)[1]
@@ -32,14 +32,14 @@ def add_quantities(quantity: str, other: str) -> str:
 
 
 def format_quantity(number: Decimal, family: Format) -> str:
-    """Return a number as a quantity of a family."""
+    """Return a number as a quantity in a format."""
     if family is Format.BINARY:
         return canonical(f"{number / 1024:f}Ki")
     return canonical(f"{number:f}")
 
 
 def add_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
-    """Return the sums of the amounts of each resource."""
+    """Return the sum of two resource lists."""
     sums = dict(amounts)
     for name, quantity in others.items():
         sums[name] = add_quantities(sums[name], quantity) if name in sums else quantity
@@ -47,7 +47,7 @@ def add_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
 
 
 def max_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
-    """Return the larger of the amounts of each resource."""
+    """Return the maximum of two resource lists, per resource."""
     most = dict(amounts)
     for name, quantity in others.items():
         if name not in most or quantity_value(quantity) > quantity_value(most[name]):
@@ -56,17 +56,18 @@ def max_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:
 
 
 def pod_requests(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a Pod requests."""
+    """Return the total requests of a Pod."""
     return _of_pod(spec, "requests")
 
 
 def pod_limits(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a Pod is limited to."""
+    """Return the total limits of a Pod."""
     return _of_pod(spec, "limits")
 
 
 def _of_pod(spec: Mapping[str, Any], member: str) -> dict[str, str]:
-    # Containers run together; before them the others, one after the other, beside those that stay.
+    # Containers run concurrently. Init containers run before them, one after the other, beside
+    # the restartable init containers already started.
     running: dict[str, str] = {}
     for container in spec.get("containers") or ():
         running = add_lists(running, _of(container, member))

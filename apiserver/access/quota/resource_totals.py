@@ -1,4 +1,4 @@
-"""Sums of many amounts, differences, and whether amounts are the same."""
+"""Sums, increases and equality of resource lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apiserver.machinery.quantity import Format
 
 
 class ResourceTotals:
-    """Adds up amounts; each sum is written as the first amount was that is not zero."""
+    """Sums resource lists; each sum has the format of its first nonzero quantity."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Decimal, Format]] = {}
 
     def add(self, amounts: ResourceList) -> None:
-        """Add the amounts of one object."""
+        """Add a resource list."""
         sums = self._sums
         for name, quantity in amounts.items():
             number, family = parse_cached(quantity)
@@ -37,7 +37,7 @@ class ResourceTotals:
 
 
 def increase(amounts: ResourceList, before: ResourceList) -> dict[str, str]:
-    """Return by how much amounts exceed those before; what has not grown is left out."""
+    """Return the increases over ``before``; resources that have not grown are omitted."""
     grown: dict[str, str] = {}
     for name, quantity in amounts.items():
         number, family = parse_cached(quantity)
@@ -48,7 +48,7 @@ def increase(amounts: ResourceList, before: ResourceList) -> dict[str, str]:
 
 
 def equal(amounts: ResourceList, others: ResourceList) -> bool:
-    """Tell whether the same resources have the same amounts, however they are written."""
+    """Return whether two resource lists have the same values, in any format."""
     return amounts.keys() == others.keys() and all(
         quantity_value(quantity) == quantity_value(others[name])
         for name, quantity in amounts.items()

@@ -1,7 +1,7 @@
-"""Scopes: a quota may be for some objects only, for Pods of a priority or without requests, say.
+"""Quota scopes: a quota may count only some objects, such as Pods of a priority class.
 
-All scopes of a quota must hold. One that makes no sense of a kind holds for no object of it: a
-quota of Pods of a priority counts no Services.
+All scopes of a quota must match. A scope that does not apply to a kind matches no object of it: a
+quota for Pods of a priority class counts no Services.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from apiserver.machinery.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class ScopeRequirement:
-    """One scope, and which values of what it looks at are within it."""
+    """A scope, with its operator and values."""
 
     scope: str
     operator: str = "Exists"
     values: tuple[str, ...] = ()
 
     def holds(self, value: str) -> bool:
-        """Tell whether a value is within the scope; that of an object without one is ``""``."""
+        """Return whether a value matches; the value of an object without one is ``""``."""
         match self.operator:
             case "In":
                 return value in self.values
@@ -49,18 +49,18 @@ def requirements_of(quota: Object) -> list[ScopeRequirement]:
 
 
 def never_in_scope(_requirement: ScopeRequirement, _document: Object) -> bool:
-    """Say that an object is within no scope, for kinds that scopes make no sense of."""
+    """Return False, for kinds that no scope applies to."""
     return False
 
 
 def pod_in_scope(requirement: ScopeRequirement, pod: Object) -> bool:
-    """Tell whether a Pod is within a scope."""
+    """Return whether a Pod is in a scope."""
     rule = _OF_PODS.get(requirement.scope)
     return rule is not None and rule(requirement, pod)
 
 
 def claim_in_scope(requirement: ScopeRequirement, claim: Object) -> bool:
-    """Tell whether a claim is within a scope; it has a class until it has changed to another."""
+    """Return whether a claim is in a scope. Its current class counts until a change is complete."""
     if requirement.scope != "VolumeAttributesClass":
         return False
     status = claim.get("status") or {}
@@ -79,7 +79,7 @@ def _is_terminating(pod: Object) -> bool:
 
 
 def is_best_effort(pod: Object) -> bool:
-    """Tell whether neither a Pod nor a container of it asks for, or is limited in, anything."""
+    """Return whether no container of a Pod, nor the Pod, has requests or limits."""
     known = (pod.get("status") or {}).get("qosClass")
     if known:
         return bool(known == "BestEffort")

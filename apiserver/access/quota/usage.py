@@ -1,8 +1,8 @@
-"""How much one object uses of what quotas limit, by the names that quotas have for it.
+"""The usage of an object, by the resource names of quotas.
 
-Every object counts as ``count/<resource>.<group>``. Pods, Services and claims of volumes and of
-devices use more than that. An amount that is not there is none at all: a Pod without a limit on
-memory uses no ``limits.memory``.
+Every object counts as ``count/<resource>.<group>``. Pods, Services, PersistentVolumeClaims and
+ResourceClaims use further resources. A missing quantity counts as none: a Pod without a memory
+limit uses no ``limits.memory``.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _REQUESTS: Final = "requests."
 _OF_CLASS: Final = ".storageclass.storage.k8s.io/"
 _DEVICES: Final = ".deviceclass.resource.k8s.io/devices"
 _CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
-# As many devices as a claim may be given: what it is charge for asking for all that there are.
+# The maximum number of devices of a claim: the usage of a request for all devices.
 _ALL_DEVICES: Final = 32
 
 _COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
-# What must be said for every container where a quota limits it.
+# Resources that every container must specify if a quota limits them.
 _SAID: Final = frozenset(
     [
         "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
@@ -58,7 +58,7 @@ _OF_SERVICES: Final = frozenset(
 _OF_CLAIMS: Final = frozenset(
     ["persistentvolumeclaims", "count/persistentvolumeclaims", "requests.storage"]
 )
-# Those that had a name in quotas before everything could be counted.
+# Resources with quota names that predate ``count/``.
 _LEGACY: Final = frozenset(["configmaps", "secrets", "replicationcontrollers", "resourcequotas"])
 _IGNORED: Final = frozenset(
     [
@@ -66,7 +66,7 @@ _IGNORED: Final = frozenset(
         GroupResource("", "events"), GroupResource("events.k8s.io", "events"),
     ]
 )  # fmt: skip
-# Their resources are questions: nothing of them is kept.
+# Groups of virtual resources, which are not stored.
 _VIRTUAL: Final = frozenset(["authentication.k8s.io", "authorization.k8s.io"])
 
 
@@ -76,12 +76,12 @@ def _nothing(_names: Sequence[str], _document: Object) -> Mapping[str, Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """How the objects of one resource count.
+    """The evaluator of one resource.
 
-    ``counts`` tells whether a name in a quota is of something that they use, ``usage`` how much one
-    of them uses at a time in seconds since 1970, ``in_scope`` whether one is within a scope.
-    ``missing`` names the containers that do not say how much they want of what must be said.
-    ``plain``: every object counts as one, whatever is in it.
+    ``counts`` returns whether a name in a quota applies to its objects, ``usage`` the usage of an
+    object at a time in seconds since 1970, ``in_scope`` whether an object matches a scope.
+    ``missing`` returns the containers that do not specify a required resource. ``plain``: every
+    object counts as one, regardless of its content.
     """
 
     resource: GroupResource
@@ -94,14 +94,14 @@ class Evaluator:
 
 @lru_cache(maxsize=1024)
 def evaluator_of(resource: GroupResource) -> Evaluator | None:
-    """Return how objects of a resource count, ``None`` where they do not."""
+    """Return the evaluator of a resource, ``None`` if it is not counted."""
     if resource in _IGNORED or resource.group in _VIRTUAL:
         return None
     return _SPECIAL.get(resource) or _plain(resource)
 
 
 def resource_counted(name: str) -> GroupResource | None:
-    """Return the resource whose objects use what a quota calls so, ``None`` where none does."""
+    """Return the resource that a name in a quota counts, ``None`` if it counts none."""
     for resource, evaluator in _SPECIAL.items():
         if evaluator.counts(name):
             return resource
@@ -144,7 +144,7 @@ def _usage_of_pod(pod: Object, now: float) -> dict[str, str]:
     spec = pod["spec"]
     overhead = spec.get("overhead") or {}
     requests, limits = add_lists(pod_requests(spec), overhead), pod_limits(spec)
-    # What a Pod costs besides its containers is no limit where they have none.
+    # Overhead counts towards limits only if the containers have limits.
     limits = add_lists(limits, {name: text for name, text in overhead.items() if name in limits})
     return {"count/pods": "1", "pods": "1", **_computed(requests, limits)}
 
@@ -154,7 +154,7 @@ def _is_alive(pod: Object, now: float) -> bool:
         return False
     metadata = metadata_of(pod)
     deleted, grace = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
-    # A Pod on a node that is lost must not keep its successor from starting.
+    # A Pod on a lost node must not block its replacement.
     return deleted is None or grace is None or now <= parse_seconds(deleted) + grace
 
 
@@ -211,7 +211,7 @@ def _usage_of_claim(claim: Object, _now: float) -> dict[str, str]:
     used = {"persistentvolumeclaims": "1"}
     requests = (spec.get("resources") or {}).get("requests") or {}
     if "storage" in requests:
-        # A volume that is being made smaller again has what it was promised before.
+        # While a failed expansion is reverted, the allocated size still counts.
         asked = {"storage": requests["storage"]}
         promised = (status.get("allocatedResources") or {}).get("storage")
         most = max_lists(asked, {"storage": promised} if promised else {})

@@ -1,1 +1,1 @@
-"""Tokens of ServiceAccounts: signed here, checked here against what is stored now."""
+"""Service account tokens: signing, and verification against stored objects."""

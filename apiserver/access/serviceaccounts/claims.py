@@ -1,8 +1,8 @@
-"""What a token of a ServiceAccount says, and whether that is still so. Pure but for the Reader.
+"""The claims of a service account token, and their validation. Pure but for the Reader.
 
-A token speaks of an account by its uid, and perhaps of a Pod, a Secret or a Node that it was made
-for: it is good for as long as these are there. What is deleted with grace keeps its tokens a minute
-longer, for those who are still cleaning up.
+A token names its account by uid, and optionally a Pod, Secret or Node that it is bound to. It is
+valid as long as these exist. Objects deleted with a grace period keep their tokens valid for a
+minute longer, for cleanup.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apiserver.machinery.users import UserInfo
 Claims = Mapping[str, Any]
 
 PRIVATE: Final = "kubernetes.io"
-#: Clocks differ by so much, and what is deleted is believed for so long.
+#: The tolerated clock skew, and the extra time after a deletion, in seconds.
 LEEWAY: Final = 60
 _PREFIX: Final = "system:serviceaccount:"
 _ALL: Final = "system:serviceaccounts"
@@ -38,7 +38,7 @@ _INVALIDATED: Final = "service account token has been invalidated"
 
 @dataclass(frozen=True, slots=True)
 class BoundObjects:
-    """The objects whose end is the end of a token."""
+    """The objects that a token is bound to."""
 
     pod: Object | None = None
     node: Object | None = None
@@ -47,7 +47,7 @@ class BoundObjects:
 
 @dataclass(frozen=True, slots=True)
 class TokenLifetime:
-    """From when on and for how many seconds a token is good; after ``warn_after`` it is stale."""
+    """The validity of a token in seconds; after ``warn_after`` its use is stale."""
 
     begins: int
     seconds: int
@@ -63,7 +63,7 @@ def claims_of(
     audiences: Sequence[str],
     token: str,
 ) -> dict[str, Any]:
-    """Return what a new token says; ``token`` is the id that it is known by."""
+    """Return the claims of a new token; ``token`` is its id."""
     namespace, name = namespace_of(account), name_of(account)
     private: dict[str, Any] = {"namespace": namespace}
     for member, document in (("node", bound.node), ("pod", bound.pod), ("secret", bound.secret)):
@@ -85,7 +85,7 @@ def claims_of(
 
 
 def user_of(claims: Claims) -> UserInfo:
-    """Return whom claims name."""
+    """Return the user that the claims name."""
     if claims["iss"] == LEGACY_ISSUER:
         return account_user(
             claims[f"{_LEGACY}namespace"],
@@ -110,7 +110,7 @@ def user_of(claims: Claims) -> UserInfo:
 def account_user(
     namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]
 ) -> UserInfo:
-    """Return the user that a ServiceAccount is."""
+    """Return the user of a ServiceAccount."""
     return UserInfo(
         f"{_PREFIX}{namespace}:{name}",
         uid=uid,
@@ -120,7 +120,7 @@ def account_user(
 
 
 def is_complete(claims: Claims) -> bool:
-    """Tell whether claims have the members of a token of ours, in their types."""
+    """Return whether the claims have all required members, with the right types."""
     if claims.get("iss") == LEGACY_ISSUER:
         members = ("namespace", "service-account.name", "service-account.uid", "secret.name")
         return all(isinstance(claims.get(_LEGACY + member), str) for member in members)
@@ -137,7 +137,7 @@ def is_complete(claims: Claims) -> bool:
 
 
 def check_claims(claims: Claims, token: str, reader: Reader, now: float) -> None:
-    """Raise BadCredential unless what a token says is so at this moment."""
+    """Raise BadCredential unless the claims are valid now."""
     if claims["iss"] == LEGACY_ISSUER:
         _check_legacy(claims, token, reader, now)
         return
@@ -147,7 +147,7 @@ def check_claims(claims: Claims, token: str, reader: Reader, now: float) -> None
     _check_account(reader, namespace, account["name"], account.get("uid", ""), now)
     bound = [("secret", SECRETS, namespace), ("pod", PODS, namespace)]
     if "pod" not in private:
-        # The node of a Pod goes with the Pod.
+        # A Pod's node is not checked separately.
         bound.append(("node", NODES, ""))
     for member, resource, where in bound:
         reference = private.get(member)
@@ -184,7 +184,7 @@ def _check_account(reader: Reader, namespace: str, name: str, uid: str, now: flo
 
 
 def _check_legacy(claims: Claims, token: str, reader: Reader, now: float) -> None:
-    # The token of a Secret is good for as long as it is in the Secret.
+    # A legacy token is valid as long as its Secret contains it.
     namespace = claims[f"{_LEGACY}namespace"]
     secret = reader.get(SECRETS, namespace, claims[f"{_LEGACY}secret.name"])
     if secret is None or "deletionTimestamp" in secret["metadata"]:

@@ -1,6 +1,6 @@
-"""The documents by which others find the keys of an issuer, as OpenID Connect Discovery has them.
+"""OpenID Connect Discovery documents of the token issuer.
 
-They are made when they are first asked for. An issuer that is not a URL of HTTPS has none.
+They are created on first request. An issuer that is not an HTTPS URL has none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KEYS: Final = "/openid/v1/jwks"
 
 
 class IssuerDocuments(Mapping[str, bytes]):
-    """Path -> document, of an issuer whose keys are at ``key_set_url``."""
+    """Maps paths to documents, for an issuer whose keys are at ``key_set_url``."""
 
     def __init__(self, issuer: str, key_set_url: str, keys: KeyRing) -> None:
         self._issuer = issuer

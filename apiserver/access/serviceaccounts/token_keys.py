@@ -1,8 +1,7 @@
-"""The keys that sign tokens and check them, as PEM files hold them.
+"""Keys that sign and verify tokens, read from PEM files.
 
-A key is known by the digest of its public part, so that whoever checks a token knows which one it
-was signed with, and keys can be exchanged while tokens of the old one are still about. Reading keys
-takes the heavy libraries, so that happens with the first token and not when the server starts.
+A key id is a digest of the public key, so keys can be rotated while tokens of the old one are still
+in use. Keys are parsed with the first token, not at startup, because that imports large libraries.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _EC_ALGORITHMS: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1"
 
 
 class UnusableKey(ValueError):
-    """A file holds no key of a sort that signs tokens."""
+    """A file holds no key of a supported type."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key that signs, by which algorithm, and how tokens name it."""
+    """A signing key with its id and algorithm."""
 
     key_id: str
     algorithm: str
@@ -45,7 +44,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A key that checks signatures."""
+    """A public key that verifies signatures."""
 
     key_id: str
     algorithm: str
@@ -75,14 +74,14 @@ class KeyRing:
 
     @cached_property
     def signing(self) -> SigningKey:
-        """The key that new tokens are signed with."""
+        """The key that signs new tokens."""
         key = load_private(self._signing)
         public = key.public_key()
         return SigningKey(_key_id(public), _algorithm(public), key)
 
     @cached_property
     def verification_keys(self) -> tuple[VerificationKey, ...]:
-        """The keys of tokens that are believed, that of new ones among them."""
+        """All keys that verify tokens, that of the signing key included."""
         signing = self.signing
         keys = [VerificationKey(signing.key_id, signing.algorithm, signing.private.public_key())]
         for pem in self._verification:
@@ -92,14 +91,14 @@ class KeyRing:
         return tuple({key.key_id: key for key in keys}.values())
 
     def named(self, key_id: str) -> Sequence[VerificationKey]:
-        """Return the keys that may have signed a token which names ``key_id``, or none."""
+        """Return the keys that may have signed a token with this key id, which may be empty."""
         if not key_id:
             return self.verification_keys
         return [key for key in self.verification_keys if key.key_id == key_id]
 
 
 def check_pem(pem: bytes, *, private: bool) -> None:
-    """Raise UnusableKey for what cannot be a file of keys at a glance."""
+    """Raise UnusableKey for a file that obviously holds no keys. Keys are not parsed."""
     names = [block[1] for block in _BLOCK.finditer(pem)]
     if private and not any(name.endswith(b"PRIVATE KEY") for name in names):
         raise UnusableKey("it holds no private key")
@@ -108,11 +107,11 @@ def check_pem(pem: bytes, *, private: bool) -> None:
 
 
 def new_private_pem() -> bytes:
-    """Make a private key."""
+    """Generate a private key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    # Made in no time, and its signatures are short.
+    # Elliptic keys are fast to generate and have short signatures.
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -121,7 +120,7 @@ def new_private_pem() -> bytes:
 
 
 def load_private(pem: bytes) -> Private:
-    """Read a private key, RSA or elliptic. Raises UnusableKey."""
+    """Load a private key, RSA or elliptic. Raises UnusableKey."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -137,7 +136,7 @@ def load_private(pem: bytes) -> Private:
 
 
 def load_public(pem: bytes) -> list[Public]:
-    """Read the public keys of a file: its own, of its private keys, of its certificates.
+    """Load all public keys of a file: plain ones, of private keys and of certificates.
 
     Raises UnusableKey.
     """

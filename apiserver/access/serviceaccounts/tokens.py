@@ -1,9 +1,9 @@
-"""ServiceAccountTokens: makes the tokens of ServiceAccounts, and knows them again.
+"""ServiceAccountTokens: issues and authenticates service account tokens.
 
-A token is a JWS, RFC 7515, in its compact form. That its signature is right never changes, so that
-is found out once; whether what it says is still so is looked up every time, in memory. What seems
-not to be so is looked up once more when memory has caught up with the store: the account may have
-been made a moment ago, on another server.
+A token is a JWS, RFC 7515, in compact form. Its signature is verified once and the result cached;
+its claims are checked on every use, against the cache of objects. Before a token is rejected, the
+cache is synchronised with the store and the claims are checked again: the account may have just
+been created through another server.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What a token with a good signature says, whose it is and for whom."""
+    """The claims of a token with a valid signature, its user and audiences."""
 
     claims: Claims
     user: UserInfo
@@ -52,11 +52,11 @@ class VerifiedToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenPolicy:
-    """By whom tokens are issued, for whom, and for how long.
+    """Issuers, audiences and lifetime of tokens.
 
-    The first of ``issuers`` is the name that new tokens bear; those of the others are believed too.
-    ``audiences`` are the names of the API itself. ``longest`` is the most seconds that a token may
-    live, 0 for no limit; ``extends``: those of Pods live on, since programs read them only once.
+    New tokens name the first of ``issuers``; tokens of the others are also accepted. ``audiences``
+    are the names of the API itself. ``longest`` is the maximum lifetime in seconds, 0 for no limit;
+    ``extends``: tokens of Pods are valid for longer, for clients that do not reload them.
     """
 
     issuers: tuple[str, ...]
@@ -66,7 +66,7 @@ class TokenPolicy:
 
 
 class ServiceAccountTokens:
-    """The tokens of one server; ``refresh`` lets the reader catch up with the store."""
+    """The tokens of one server; ``refresh`` synchronises the reader with the store."""
 
     def __init__(
         self,
@@ -102,26 +102,26 @@ class ServiceAccountTokens:
             audiences=audiences,
             token=str(uuid.uuid4()),
         )
-        # The type of a token goes without saying.
+        # As upstream, the header has no ``typ``.
         headers: dict[str, Any] = {"kid": key.key_id, "typ": None}
         return encode(claims, key.private, algorithm=key.algorithm, headers=headers)
 
     async def authenticate(self, token: str) -> UserInfo | None:
-        """Return whose token it is, ``None`` if it is not of this sort. Raises BadCredential."""
+        """Return the token's user, ``None`` for another type of token. Raises BadCredential."""
         found = await self.authenticate_for(token, self.policy.audiences)
         return None if found is None else found[0]
 
     async def authenticate_for(
         self, token: str, audiences: Sequence[str]
     ) -> tuple[UserInfo, Sequence[str]] | None:
-        """Return whose token it is and for which of ``audiences``. Raises BadCredential."""
+        """Return the user of a token and its valid ``audiences``. Raises BadCredential."""
         verified = self._known.get(token)
         if verified is None:
             verified = self._verified(token)
             if verified is None:
                 return None
             self._remember(token, verified)
-        # Those of Secrets are from before there were audiences.
+        # Legacy tokens in Secrets have no audiences.
         given = verified.audiences or self.policy.audiences
         common = [name for name in given if name in audiences]
         if not common:

@@ -1,4 +1,4 @@
-"""CertificateApproval, CertificateSigning, CertificateSubjectRestriction: who answers requests."""
+"""CertificateApproval, CertificateSigning and CertificateSubjectRestriction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
 
 
 class CertificateApproval:
-    """Lets those approve requests who may approve for the signer."""
+    """Requires the permission ``approve`` on the signer to approve a request."""
 
     name = "CertificateApproval"
 
@@ -37,7 +37,7 @@ class CertificateApproval:
 
 
 class CertificateSigning:
-    """Lets those answer requests who may sign for the signer."""
+    """Requires the permission ``sign`` on the signer to issue a certificate."""
 
     name = "CertificateSigning"
 
@@ -58,7 +58,7 @@ class CertificateSigning:
 
 
 class CertificateSubjectRestriction:
-    """Lets nobody ask to become an administrator."""
+    """Rejects requests for client certificates of the group system:masters."""
 
     name = "CertificateSubjectRestriction"
 
@@ -70,7 +70,7 @@ class CertificateSubjectRestriction:
         assert document is not None
         if _signer(document) != _CLIENT_SIGNER:
             return
-        # It takes longer to load than a start should take, and few ever need it.
+        # Imported late: it is slow to import and rarely needed.
         from cryptography import x509
         from cryptography.x509.oid import NameOID
 
@@ -98,7 +98,7 @@ def _answer(document: Object | None) -> tuple[object, object]:
 async def _is_allowed(
     authorizer: Authorizer, attributes: AdmissionAttributes, verb: str, signer: str
 ) -> bool:
-    # The right to one signer, or to all of its domain.
+    # Permission on the signer, or on all signers of its domain.
     for name in (signer, f"{signer.partition('/')[0]}/*"):
         asked = AuthorizationAttributes(
             user=attributes.user,

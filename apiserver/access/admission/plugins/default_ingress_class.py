@@ -1,4 +1,4 @@
-"""DefaultIngressClass: an Ingress that names no class gets the default one."""
+"""DefaultIngressClass: sets the default class of Ingresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
 
 class DefaultIngressClass:
-    """Names the class of Ingresses that name none."""
+    """Sets the class of Ingresses without one."""
 
     name = "DefaultIngressClass"
 

@@ -1,4 +1,4 @@
-"""DefaultStorageClass: a claim that names no class gets the default one."""
+"""DefaultStorageClass: sets the default class of PersistentVolumeClaims."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
 
 
 class DefaultStorageClass:
-    """Names the class of claims that name none; the empty name is one."""
+    """Sets the class of claims without one; an empty name counts as a class."""
 
     name = "DefaultStorageClass"
 

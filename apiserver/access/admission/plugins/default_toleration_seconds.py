@@ -1,4 +1,4 @@
-"""DefaultTolerationSeconds: Pods stay five minutes on a node that is gone."""
+"""DefaultTolerationSeconds: Pods tolerate an unavailable node for five minutes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TAINTS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachabl
 
 
 class DefaultTolerationSeconds:
-    """Makes Pods tolerate nodes that are not ready or not reached, for a while."""
+    """Adds tolerations for nodes that are not ready or unreachable."""
 
     name = "DefaultTolerationSeconds"
 

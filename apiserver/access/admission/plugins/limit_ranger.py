@@ -1,4 +1,4 @@
-"""LimitRanger: containers get the defaults of their namespace and keep within its limits."""
+"""LimitRanger: applies the defaults and limits of a namespace's LimitRanges."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ResourceList = Mapping[str, str]
 
 
 class LimitRanger:
-    """Fills in requests and limits, and refuses those that are out of bounds."""
+    """Sets default requests and limits, and rejects those out of range."""
 
     name = "LimitRanger"
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         if resource == PODS:
-            # What a container has is only changed later by a resize.
+            # The resources of an existing Pod can only change through resize.
             return (operation, subresource) in ((CREATE, ""), (UPDATE, "resize"))
         return resource == CLAIMS and operation in (CREATE, UPDATE) and not subresource
 
@@ -42,12 +42,12 @@ class LimitRanger:
         document, old = attributes.object, attributes.old_object
         if document is None or (old is not None and "deletionTimestamp" in metadata_of(old)):
             return
-        check = _complaints_about_pod if attributes.gvr == PODS else _complaints_about_claim
+        check = _pod_violations if attributes.gvr == PODS else _claim_violations
         for limit_range in reader.list(LIMIT_RANGES, attributes.namespace):
-            complaints = list(dict.fromkeys(check(document, limit_range)))
-            if complaints:
-                text = ", ".join(complaints)
-                raise attributes.forbidden(f"[{text}]" if len(complaints) > 1 else text)
+            violations = list(dict.fromkeys(check(document, limit_range)))
+            if violations:
+                text = ", ".join(violations)
+                raise attributes.forbidden(f"[{text}]" if len(violations) > 1 else text)
 
 
 def _items(limit_range: Object, type_: str) -> Iterator[dict[str, Any]]:
@@ -92,21 +92,21 @@ def _filled(
     return {**container, "resources": resources}
 
 
-def _complaints_about_pod(pod: Object, limit_range: Object) -> Iterator[str]:
+def _pod_violations(pod: Object, limit_range: Object) -> Iterator[str]:
     spec = pod["spec"]
     for item in (limit_range.get("spec") or {}).get("limits") or ():
         if item.get("type") == "Container":
             for member, _ in _MEMBERS:
                 for container in spec.get(member) or ():
                     resources = container.get("resources") or {}
-                    yield from _complaints(
+                    yield from _violations(
                         item, resources.get("requests") or {}, resources.get("limits") or {}
                     )
         elif item.get("type") == "Pod":
-            yield from _complaints(item, pod_requests(spec), pod_limits(spec))
+            yield from _violations(item, pod_requests(spec), pod_limits(spec))
 
 
-def _complaints_about_claim(claim: Object, limit_range: Object) -> Iterator[str]:
+def _claim_violations(claim: Object, limit_range: Object) -> Iterator[str]:
     resources = claim["spec"].get("resources") or {}
     requests = resources.get("requests") or {}
     for item in _items(limit_range, "PersistentVolumeClaim"):
@@ -117,7 +117,7 @@ def _complaints_about_claim(claim: Object, limit_range: Object) -> Iterator[str]
 
 
 class _Bound:
-    """One bound on one resource, as complaints name it."""
+    """A bound on one resource, with its text for messages."""
 
     def __init__(self, resource: str, type_: str, text: str) -> None:
         self.resource, self.type, self.text = resource, type_, text
@@ -127,7 +127,7 @@ class _Bound:
         return f"{which} {self.resource} usage per {self.type} is {self.text}"
 
 
-def _complaints(
+def _violations(
     item: dict[str, Any], requests: ResourceList, limits: ResourceList
 ) -> Iterator[str]:
     rules: tuple[tuple[str, Callable[[_Bound, ResourceList, ResourceList], Iterator[str]]], ...] = (

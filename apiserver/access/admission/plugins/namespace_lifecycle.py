@@ -1,4 +1,4 @@
-"""NamespaceLifecycle: nothing is written into a namespace that is not there or on its way out."""
+"""NamespaceLifecycle: no objects are created in missing or terminating namespaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REVIEWS: Final = GroupResource("authorization.k8s.io", "localsubjectaccessrevie
 
 
 class NamespaceLifecycle:
-    """Refuses new objects in namespaces that are missing or that end."""
+    """Rejects new objects in missing or terminating namespaces."""
 
     name = NAME
 
@@ -39,7 +39,7 @@ class NamespaceLifecycle:
 
 
 class ProtectedNamespaces:
-    """Refuses to delete the namespaces of the system."""
+    """Rejects the deletion of system namespaces."""
 
     name = NAME
 

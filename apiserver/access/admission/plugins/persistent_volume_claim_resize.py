@@ -1,4 +1,4 @@
-"""PersistentVolumeClaimResize: a claim only grows where its class can make volumes grow."""
+"""PersistentVolumeClaimResize: a claim can grow only if its class allows expansion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apiserver.machinery.objects import Object, annotations_of
 
 
 class PersistentVolumeClaimResize:
-    """Refuses to let claims grow that cannot."""
+    """Rejects growth of claims whose class does not allow expansion."""
 
     name = "PersistentVolumeClaimResize"
 

@@ -1,4 +1,4 @@
-"""PodTopologyLabels: a Pod that is given a node learns where that is."""
+"""PodTopologyLabels: copies topology labels of a node to the Pods bound to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LABELS: Final = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 
 
 class PodTopologyLabels:
-    """Copies the zone and the region of the node to Pods, and to what binds them."""
+    """Copies zone and region labels of the node to Pods and Bindings."""
 
     name = "PodTopologyLabels"
 

@@ -1,4 +1,4 @@
-"""Priority: the class of a Pod says how important it is."""
+"""Priority: resolves the priority of Pods from their PriorityClass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMPUTED: Final = (
 
 
 class PodPriority:
-    """Fills in the priority of Pods, and refuses another one than their class has."""
+    """Sets the priority of Pods, and rejects one that differs from their class."""
 
     name = NAME
 
@@ -49,7 +49,7 @@ class PodPriority:
 
 
 class SingleGlobalDefault:
-    """Refuses a second class that is that of Pods that name none."""
+    """Rejects a second PriorityClass with ``globalDefault``."""
 
     name = NAME
 
@@ -71,7 +71,7 @@ class SingleGlobalDefault:
 
 
 def default_class(reader: Reader) -> Object | None:
-    """Return the class of Pods that name none: of several the least."""
+    """Return the global default class; of several the one with the lowest value."""
     classes = [c for c in reader.list(PRIORITY_CLASSES) if c.get("globalDefault")]
     return min(classes, key=lambda class_: int(class_.get("value", 0)), default=None)
 

@@ -1,9 +1,9 @@
-"""ResourceQuota: what the objects of a namespace use together stays within its quotas.
+"""ResourceQuota: keeps the total usage of a namespace within its quotas.
 
-A quota says what is limited and what is used. Whoever is let in is charge first: ``used`` is
-written anew, on condition that the quota is still as it was read, so that two who want the last of
-something do not both get it. What is freed, and what was charge for a write that came to nothing,
-is found by the controller, which counts.
+A quota has limits and current usage in its status. An object is charged before it is stored:
+``used`` is updated, with the quota's resourceVersion as the precondition, so that of two concurrent
+writes only one gets the last unit. The quota controller recalculates usage to account for deleted
+objects and for charged writes that failed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.times import Clock
 
-#: How often a quota is read anew that others have written meanwhile.
+#: The number of attempts at charging a quota under conflicts.
 TRIES: Final = 3
-#: How long a write may wait for those before it in its namespace.
-PATIENCE_SECONDS: Final = 10.0
-# What may use more after a change: the resource, and which part of it is changed.
+#: The maximum time that a write waits for earlier writes in its namespace.
+LOCK_TIMEOUT_SECONDS: Final = 10.0
+# Updates that can increase usage: resource and subresource.
 _GROWING: Final = frozenset([(PODS, "resize"), (SERVICES, ""), (CLAIMS, "")])
 
 
 class ResourceQuota:
-    """Refuses what a quota does not allow, and charges what it does."""
+    """Rejects objects that exceed a quota, and charges the others."""
 
     name = "ResourceQuota"
 
@@ -52,20 +52,20 @@ class ResourceQuota:
         if not namespace:
             return
         quotas = list(reader.list(QUOTAS, namespace))
-        # Mostly there are none. What is charge is decided again when it is our turn.
+        # Most namespaces have no quota. Charges are computed again under the lock.
         if not quotas or not self._charges(attributes, _newest(reader, quotas)):
             return
         if attributes.dry_run or _is_there(attributes, reader):
             return
         lock = self._locks.setdefault(namespace, asyncio.Lock())
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), lock:
+            async with asyncio.timeout(LOCK_TIMEOUT_SECONDS), lock:
                 await self._charge(attributes, _newest(reader, quotas))
         except TimeoutError as error:
             raise InternalError("resource quota evaluation timed out") from error
 
     async def _charge(self, attributes: AdmissionAttributes, quotas: Iterable[Object]) -> None:
-        """Charge every quota once, as it is now if it is not as it was read."""
+        """Charge every quota once; after a conflict, read the quotas again."""
         done: set[str] = set()
         for tried in range(1, TRIES + 1):
             try:
@@ -82,7 +82,7 @@ class ResourceQuota:
     def _charges(
         self, attributes: AdmissionAttributes, quotas: Iterable[Object], done: Collection[str] = ()
     ) -> list[Object]:
-        """Return the quotas that change, as they are to be. Raises Forbidden."""
+        """Return the updated quotas. Raises Forbidden."""
         evaluator = evaluator_of(attributes.group_resource)
         assert evaluator is not None
         assert attributes.object is not None
@@ -98,14 +98,14 @@ class ResourceQuota:
 
 
 def _newest(reader: Reader, quotas: Iterable[Object]) -> list[Object]:
-    # Of single objects the reader knows what this process has just written.
+    # Unlike list, get sees what this process has just written.
     metadata = [quota["metadata"] for quota in quotas]
     found = (reader.get(QUOTAS, each["namespace"], each["name"]) for each in metadata)
     return [quota for quota in found if quota is not None]
 
 
 def _is_there(attributes: AdmissionAttributes, reader: Reader) -> bool:
-    """Tell whether a creation is about to fail, and so not to be charge."""
+    """Return whether the object exists, so that the create fails and must not be charged."""
     if attributes.operation != CREATE or not attributes.name:
         return False
     return reader.get(attributes.gvr, attributes.namespace, attributes.name) is not None

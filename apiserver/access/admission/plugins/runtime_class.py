@@ -1,4 +1,4 @@
-"""RuntimeClass: what runs a Pod costs something, and is not on every node."""
+"""RuntimeClass: applies the overhead and scheduling of a Pod's RuntimeClass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNDEFINED: Final = (
 
 
 class RuntimeClass:
-    """Fills in overhead and nodes of a Pod's class, and refuses classes that are not there."""
+    """Sets overhead, node selector and tolerations, and rejects unknown classes."""
 
     name = "RuntimeClass"
 

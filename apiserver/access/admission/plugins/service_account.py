@@ -1,4 +1,4 @@
-"""ServiceAccount: every Pod runs as somebody, and gets a token of its account."""
+"""ServiceAccount: sets the account of a Pod and mounts a token of it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _VOLUME_PREFIX: Final = "kube-api-access-"
 _MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 _ENFORCED: Final = "kubernetes.io/enforce-mountable-secrets"
 _CONTAINERS: Final = ("initContainers", "containers")
-# An hour and a little: clients renew tokens before they have to.
+# Slightly more than an hour; clients renew tokens before they expire.
 _TOKEN_SECONDS: Final = 3607
-# For how long the default account of a new namespace is waited for: so often, so many seconds.
+# The wait for the default account of a new namespace: attempts, and seconds between them.
 _ATTEMPTS: Final = 10
 _PAUSE: Final = 0.05
 
 
 class ServiceAccount:
-    """Names the account of a Pod, mounts a token for it and refuses accounts that are not there."""
+    """Sets the account of Pods, mounts its token and rejects missing accounts."""
 
     name = "ServiceAccount"
 
@@ -53,9 +53,9 @@ class ServiceAccount:
         pod = attributes.object
         assert pod is not None
         if MIRROR_POD in annotations_of(pod):
-            complaint = _complaint_about_mirror(pod["spec"])
-            if complaint:
-                raise attributes.forbidden(complaint)
+            violation = _mirror_pod_violation(pod["spec"])
+            if violation:
+                raise attributes.forbidden(violation)
             return
         name = pod["spec"].get("serviceAccountName")
         if not name:
@@ -63,13 +63,13 @@ class ServiceAccount:
             raise attributes.forbidden(f"no service account specified for pod {shown}")
         account = _account(attributes, reader, name)
         if annotations_of(account).get(_ENFORCED) == "true":
-            complaint = _complaint_about_secrets(pod["spec"], account, name)
-            if complaint:
-                raise attributes.forbidden(complaint)
+            violation = _secrets_violation(pod["spec"], account, name)
+            if violation:
+                raise attributes.forbidden(violation)
 
 
 async def _wait_for_default(namespace: str, name: str, reader: Reader) -> None:
-    # Whoever makes a namespace and at once a Pod in it may be faster than the account.
+    # A Pod may be created in a new namespace before its default account exists.
     if name != _DEFAULT:
         return
     for _ in range(_ATTEMPTS):
@@ -98,7 +98,7 @@ def _automounts(account: Object, pod: Object) -> bool:
 
 
 def with_token(pod: Object) -> Object:
-    """Return a Pod whose containers mount a token, but where they mount something there already."""
+    """Return a Pod with a token mounted in every container that has no mount at its path."""
     spec = pod["spec"]
     volumes = spec.get("volumes") or []
     named = [volume["name"] for volume in volumes if volume["name"].startswith(_VOLUME_PREFIX)]
@@ -148,7 +148,7 @@ def _token_volume(name: str) -> dict[str, Any]:
     }
 
 
-def _complaint_about_mirror(spec: dict[str, Any]) -> str:
+def _mirror_pod_violation(spec: dict[str, Any]) -> str:
     if spec.get("serviceAccountName"):
         return "a mirror pod may not reference service accounts"
     if any(True for _ in _secrets(spec)):
@@ -175,7 +175,7 @@ def _secrets(spec: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _complaint_about_secrets(spec: dict[str, Any], account: Object, name: str) -> str:
+def _secrets_violation(spec: dict[str, Any], account: Object, name: str) -> str:
     mountable = {secret.get("name") for secret in account.get("secrets") or ()}
     for secret, user in _secrets(spec):
         if secret not in mountable:

@@ -1,4 +1,4 @@
-"""StorageObjectInUseProtection: what is in use does not go, because a finalizer keeps it."""
+"""StorageObjectInUseProtection: adds the protection finalizer to claims and volumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FINALIZERS: Final = {
 
 
 class StorageObjectInUseProtection:
-    """Gives new claims and volumes a finalizer, which a controller takes away."""
+    """Adds a finalizer to new claims and volumes; a controller removes it."""
 
     name = "StorageObjectInUseProtection"
 

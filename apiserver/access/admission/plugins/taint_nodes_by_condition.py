@@ -1,4 +1,4 @@
-"""TaintNodesByCondition: a new node gets no Pods until it is known to be ready."""
+"""TaintNodesByCondition: a new node is tainted until it is ready."""
 
 from __future__ import annotations
 

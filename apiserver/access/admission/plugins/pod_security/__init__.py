@@ -1,8 +1,8 @@
-"""PodSecurity: the labels of a namespace say how much its Pods may do.
+"""PodSecurity: enforces the Pod Security Standards according to labels of the namespace.
 
-Three levels (privileged, baseline, restricted) in the version that the labels name; what breaks the
-enforced one is refused, what breaks the one to warn of is remarked on. Workloads are only remarked
-on: their Pods will be refused.
+There are three levels (privileged, baseline, restricted), each in the version that a label names.
+Violations of the enforced level are rejected; violations of the level to warn about cause warnings.
+Workloads cause only warnings, because their Pods are checked themselves.
 
 https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
@@ -18,8 +18,8 @@ from apiserver.access.admission.plugins.pod_security.policy import (
     PRIVILEGED,
     WARN,
     Policy,
-    complaints,
     is_relaxed,
+    policy_label_errors,
     policy_of,
 )
 from apiserver.client.client import Reader
@@ -30,7 +30,7 @@ from apiserver.machinery.objects import Object, metadata_of, name_of
 from apiserver.machinery.quoting import quote
 
 NAME: Final = "PodSecurity"
-# Workloads, and where in them the template of their Pods is.
+# Workload resources, and the path of their Pod template.
 _TEMPLATES: Final = {
     ("", "podtemplates"): ("template",),
     ("", "replicationcontrollers"): ("spec", "template"),
@@ -46,7 +46,7 @@ _WRITES: Final = (CREATE, UPDATE)
 
 
 class PodSecurityOfPods:
-    """Refuses Pods that may do more than their namespace allows, and warns of others."""
+    """Rejects Pods that violate the enforced level, and warns about other violations."""
 
     name = NAME
 
@@ -72,7 +72,7 @@ class PodSecurityOfPods:
 
 
 class PodSecurityOfWorkloads:
-    """Warns of workloads whose Pods would break a rule."""
+    """Warns about workloads whose Pods would violate a level."""
 
     name = NAME
 
@@ -90,7 +90,7 @@ class PodSecurityOfWorkloads:
 
 
 class PodSecurityOfNamespaces:
-    """Refuses labels that mean nothing, and warns of Pods that a stricter level would refuse."""
+    """Rejects invalid labels, and warns about Pods that a stricter level would reject."""
 
     name = NAME
 
@@ -99,8 +99,8 @@ class PodSecurityOfNamespaces:
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         labels, before = _labels(attributes.object), _labels(attributes.old_object)
-        errors = complaints(labels)
-        if errors and errors != complaints(before):
+        errors = policy_label_errors(labels)
+        if errors and errors != policy_label_errors(before):
             raise Invalid.of(attributes.gvk, attributes.name, errors)
         new, old = policy_of(labels, ENFORCE), policy_of(before, ENFORCE)
         if attributes.operation == CREATE or new.level == PRIVILEGED or is_relaxed(new, old):
@@ -150,7 +150,7 @@ def _warn_of_existing(attributes: AdmissionAttributes, policy: Policy, reader: R
 
 
 def _is_significant(pod: Object, old: Object) -> bool:
-    # Of what the standards are about, only this can change in a Pod that is there.
+    # Of the fields that the standards check, only these can change in an existing Pod.
     ephemeral, before = (
         [(c["name"], c.get("securityContext")) for c in d["spec"].get("ephemeralContainers") or ()]
         for d in (pod, old)

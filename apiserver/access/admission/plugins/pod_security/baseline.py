@@ -1,4 +1,4 @@
-"""The level ``baseline``: no known way to become root on the node."""
+"""The level ``baseline``: no known privilege escalations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONFINED: Final = ("RuntimeDefault", "Localhost")
 _NAMESPACES: Final = ("hostNetwork", "hostPID", "hostIPC")
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _HOOKS: Final = ("postStart", "preStop")
-# Types of processes, and since which version of Kubernetes they are taken.
+# SELinux types of processes, and the version of Kubernetes that allows them.
 _SE_LINUX_TYPES: Final = {
     "": 0,
     "container_t": 0,
@@ -50,7 +50,7 @@ _SYSCTLS: Final = {
 
 
 def app_armor_profile(pod: Pod) -> Violation | None:
-    """Refuse to go without AppArmor where the node has it."""
+    """Forbid disabling or overriding AppArmor."""
     values: set[str] = set()
     named = []
     if _is_unconfined(pod.context, "appArmorProfile"):
@@ -82,7 +82,7 @@ def _is_unconfined(context: dict[str, Any], member: str) -> bool:
 
 
 def capabilities(pod: Pod) -> Violation | None:
-    """Refuse capabilities that containers do not have anyway."""
+    """Forbid capabilities beyond the default set."""
     added = {
         container["name"]: set((context_of(container).get("capabilities") or {}).get("add") or ())
         - _CAPABILITIES
@@ -99,20 +99,20 @@ def capabilities(pod: Pod) -> Violation | None:
 
 
 def host_namespaces(pod: Pod) -> Violation | None:
-    """Refuse to share what the processes of the node share."""
+    """Forbid sharing the host's namespaces."""
     shared = [f"{member}=true" for member in _NAMESPACES if pod.spec.get(member)]
     return Violation("host namespaces", ", ".join(shared)) if shared else None
 
 
 def host_path_volumes(pod: Pod) -> Violation | None:
-    """Refuse the files of the node."""
+    """Forbid hostPath volumes."""
     volumes = pod.spec.get("volumes") or ()
     names = [volume["name"] for volume in volumes if volume.get("hostPath") is not None]
     return Violation("hostPath volumes", listed("volume", names)) if names else None
 
 
 def host_ports(pod: Pod) -> Violation | None:
-    """Refuse the ports of the node."""
+    """Forbid host ports."""
     ports: set[str] = set()
     names = []
     for container in pod.containers:
@@ -124,7 +124,7 @@ def host_ports(pod: Pod) -> Violation | None:
 
 
 def host_of_probes(pod: Pod) -> Violation | None:
-    """Refuse probes and hooks that make the node ask others than the Pod."""
+    """Forbid the field ``host`` in probes and lifecycle hooks."""
     hosts: set[str] = set()
     names = []
     for container in pod.containers:
@@ -151,7 +151,7 @@ def _using(what: str, names: list[str], values: list[str]) -> Violation | None:
 
 
 def privileged(pod: Pod) -> Violation | None:
-    """Refuse containers that may do everything."""
+    """Forbid privileged containers."""
     names = [c["name"] for c in pod.containers if context_of(c).get("privileged")]
     if not names:
         return None
@@ -160,7 +160,7 @@ def privileged(pod: Pod) -> Violation | None:
 
 
 def proc_mount(pod: Pod) -> Violation | None:
-    """Refuse an unmasked /proc."""
+    """Forbid an unmasked /proc."""
     masks = {c["name"]: context_of(c).get("procMount") for c in pod.containers}
     bad = {name: mask for name, mask in masks.items() if mask not in (None, "Default")}
     if not bad:
@@ -171,7 +171,7 @@ def proc_mount(pod: Pod) -> Violation | None:
 
 
 def se_linux_options(pod: Pod) -> Violation | None:
-    """Refuse other users, roles and types of processes than those of containers."""
+    """Forbid SELinux users and roles, and types other than those of containers."""
     options = [("", pod.context.get("seLinuxOptions"))]
     options += [(c["name"], context_of(c).get("seLinuxOptions")) for c in pod.containers]
     types: set[str] = set()
@@ -196,14 +196,14 @@ def se_linux_options(pod: Pod) -> Violation | None:
 
 
 def seccomp_profile(pod: Pod) -> Violation | None:
-    """Refuse to allow every system call."""
+    """Forbid the profile Unconfined."""
     bad_pod = _is_unconfined(pod.context, "seccompProfile")
     bad = [c for c in pod.containers if _is_unconfined(context_of(c), "seccompProfile")]
     return unconfined(pod, [c["name"] for c in bad], bad_pod=bad_pod)
 
 
 def unconfined(pod: Pod, names: list[str], *, bad_pod: bool) -> Violation | None:
-    """Return the violation of those who set a profile that is none."""
+    """Return the violation of setting the profile Unconfined."""
     if not bad_pod and not names:
         return None
     contexts = [context_of(c) for c in pod.containers if c["name"] in names]
@@ -215,14 +215,14 @@ def unconfined(pod: Pod, names: list[str], *, bad_pod: bool) -> Violation | None
 
 
 def sysctls(pod: Pod) -> Violation | None:
-    """Refuse kernel parameters that are not a Pod's own."""
+    """Forbid sysctls that are not in the safe set."""
     given = [parameter["name"] for parameter in pod.context.get("sysctls") or ()]
     bad = sorted({name for name in given if _SYSCTLS.get(name, pod.minor + 1) > pod.minor})
     return Violation("forbidden sysctls", ", ".join(bad)) if bad else None
 
 
 def windows_host_process(pod: Pod) -> Violation | None:
-    """Refuse containers that are processes of the node."""
+    """Forbid Windows HostProcess containers."""
     bad_pod = bool((pod.context.get("windowsOptions") or {}).get("hostProcess"))
     names = [
         c["name"]

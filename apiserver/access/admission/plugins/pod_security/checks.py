@@ -1,4 +1,4 @@
-"""The checks of each level, in order, and what they say."""
+"""The checks of each level, in order, and their messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Violation", "violations"]
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A check from Kubernetes 1.``since`` on; ``stricter``: the one that takes its place."""
+    """A check since Kubernetes 1.``since``; ``stricter`` is the check that replaces it."""
 
     run: Callable[[Pod], Violation | None]
     since: int = 0
@@ -47,7 +47,7 @@ _RESTRICTED: Final = (
 
 
 def violations(policy: Policy, metadata: dict[str, Any], spec: dict[str, Any]) -> list[Violation]:
-    """Return every rule of a policy that a Pod breaks."""
+    """Return all violations of a policy by a Pod."""
     pod = Pod(metadata, spec, policy.minor)
     checks = [check for check in _BASELINE if check.since <= policy.minor]
     if policy.level == RESTRICTED:

@@ -1,4 +1,4 @@
-"""A Pod as the checks see it, and how they name what is wrong."""
+"""The Pod as checks see it, and the wording of violations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that is broken, and by what."""
+    """A violated rule, and the fields that violate it."""
 
     reason: str
     detail: str = ""
 
 
 class Pod:
-    """A Pod or the template of one; ``minor`` is the version that it is held to."""
+    """A Pod or Pod template; ``minor`` is the version of the standards."""
 
     def __init__(self, metadata: dict[str, Any], spec: dict[str, Any], minor: int) -> None:
         self.annotations: dict[str, str] = metadata.get("annotations") or {}
@@ -32,12 +32,12 @@ class Pod:
 
     @property
     def context(self) -> dict[str, Any]:
-        """The security context of the Pod as a whole."""
+        """The security context of the Pod."""
         return self.spec.get("securityContext") or {}
 
     @property
     def is_exempt(self) -> bool:
-        """Whether rules about Linux do not concern it."""
+        """Whether the Pod is a Windows Pod, to which rules for Linux do not apply."""
         return self.minor >= 25 and (self.spec.get("os") or {}).get("name") == "windows"
 
 
@@ -52,16 +52,16 @@ def listed(what: str, names: Sequence[str]) -> str:
 
 
 def plural(what: str, count: int) -> str:
-    """Return a noun in the number that fits."""
+    """Return a noun in singular or plural."""
     return what if count == 1 else f"{what}s"
 
 
 def quoted(texts: Iterable[str]) -> str:
-    """Return texts in quotes, joined."""
+    """Return texts in quotes, joined by commas."""
     return ", ".join(map(quote, texts))
 
 
 def setters(pod: bool, containers: Sequence[str]) -> str:  # noqa: FBT001 - whether the Pod is one
-    """Return who sets something: ``pod and container "a"``."""
+    """Return the holders of a field: ``pod and container "a"``."""
     named = [listed("container", containers)] if containers else []
     return " and ".join([*(["pod"] if pod else []), *named])

@@ -1,4 +1,4 @@
-"""Levels and versions, as the labels of a namespace name them."""
+"""Levels and versions in the labels of a namespace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Policy:
 
 
 def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
-    """Return the policy of one mode; what is enforced and not understood is the strictest."""
+    """Return the policy of one mode; an invalid one is enforced as the strictest."""
     level = labels.get(_PREFIX + mode, PRIVILEGED)
     if level not in LEVELS:
         level = RESTRICTED if mode == ENFORCE else PRIVILEGED
@@ -38,8 +38,8 @@ def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
     return Policy(level, LATEST if minor is None else minor)
 
 
-def complaints(labels: Mapping[str, str]) -> list[FieldError]:
-    """Return what is wrong with labels."""
+def policy_label_errors(labels: Mapping[str, str]) -> list[FieldError]:
+    """Return the errors of the labels."""
     errors = []
     for mode in (ENFORCE, AUDIT, WARN):
         level, version = _PREFIX + mode, f"{_PREFIX}{mode}-version"
@@ -53,7 +53,7 @@ def complaints(labels: Mapping[str, str]) -> list[FieldError]:
 
 
 def is_relaxed(new: Policy, old: Policy) -> bool:
-    """Tell whether whatever kept to the old policy keeps to the new one."""
+    """Return whether the new policy allows everything that the old one allowed."""
     return new.minor == old.minor and LEVELS.index(new.level) <= LEVELS.index(old.level)
 
 

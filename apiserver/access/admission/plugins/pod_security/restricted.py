@@ -1,4 +1,4 @@
-"""The level ``restricted``: what good practice asks of every Pod."""
+"""The level ``restricted``: hardening best practices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VOLUMES: Final = frozenset(
 
 
 def allow_privilege_escalation(pod: Pod) -> Violation | None:
-    """Refuse processes that may get more rights than their parents."""
+    """Require ``allowPrivilegeEscalation: false``."""
     if pod.is_exempt:
         return None
     names = [
@@ -41,7 +41,7 @@ def allow_privilege_escalation(pod: Pod) -> Violation | None:
 
 
 def capabilities(pod: Pod) -> Violation | None:
-    """Refuse every capability but that to bind low ports."""
+    """Require all capabilities dropped, except NET_BIND_SERVICE."""
     if pod.is_exempt:
         return None
     keeping, adding = [], []
@@ -68,7 +68,7 @@ def capabilities(pod: Pod) -> Violation | None:
 
 
 def volumes(pod: Pod) -> Violation | None:
-    """Refuse volumes of storage systems that are not reached through claims."""
+    """Restrict volumes to non-node sources and claims."""
     bad: list[str] = []
     types: set[str] = set()
     for volume in pod.spec.get("volumes") or ():
@@ -85,7 +85,7 @@ def volumes(pod: Pod) -> Violation | None:
 
 
 def run_as_non_root(pod: Pod) -> Violation | None:
-    """Refuse to run as root, or without having said not to."""
+    """Require ``runAsNonRoot: true``."""
     reason, wanted = "runAsNonRoot != true", pod.context.get("runAsNonRoot")
     explicit, implicit = [], []
     for container in pod.containers:
@@ -104,7 +104,7 @@ def run_as_non_root(pod: Pod) -> Violation | None:
 
 
 def run_as_user(pod: Pod) -> Violation | None:
-    """Refuse the user 0."""
+    """Forbid the user 0."""
     bad_pod = pod.context.get("runAsUser") == 0
     names = [c["name"] for c in pod.containers if context_of(c).get("runAsUser") == 0]
     if not bad_pod and not names:
@@ -113,7 +113,7 @@ def run_as_user(pod: Pod) -> Violation | None:
 
 
 def seccomp_profile(pod: Pod) -> Violation | None:
-    """Refuse to allow every system call, or not to say which."""
+    """Require a seccomp profile other than Unconfined."""
     if pod.is_exempt:
         return None
     of_pod = pod.context.get("seccompProfile")
