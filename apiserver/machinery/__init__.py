@@ -1,1 +1,1 @@
-"""Values and the rules about them. No I/O, no async, no other package of ours."""
+"""API machinery: values and their rules. No I/O, no async, no imports from other packages."""

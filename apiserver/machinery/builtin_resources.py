@@ -1,4 +1,4 @@
-"""The built-in resources that parts of the server know by name."""
+"""Built-in resources that the server refers to by name."""
 
 from __future__ import annotations
 

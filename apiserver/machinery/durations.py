@@ -1,4 +1,4 @@
-"""Durations as Go writes and reads them: ``1h15m30.5s``, ``300ms``. Parsing; `times` formats."""
+"""Parses durations in Go's format: ``1h15m30.5s``, ``300ms``. `times` formats them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _UNITS: Final = {
     "h": 3600.0,
 }
 _TERM: Final = re.compile(r"(\d*(?:\.\d*)?)([^\d.]*)", re.ASCII)
-# Go keeps nanoseconds in 64 bits.
+# Go stores a duration as a 64-bit number of nanoseconds.
 _LONGEST: Final = (1 << 63) / 1e9
 
 
 class DurationError(ValueError):
-    """A text is no duration; the message is Go's."""
+    """The text is not a duration; the message is Go's."""
 
 
 def parse_duration(text: str) -> float:

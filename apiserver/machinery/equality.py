@@ -1,7 +1,7 @@
-"""Whether two JSON values are the same, member by member and type by type.
+"""Equality of JSON values, with types.
 
-Python takes ``1``, ``1.0`` and ``True`` for equal; in a document they are three values. Members may
-come in any order.
+Python treats ``1``, ``1.0`` and ``True`` as equal; in a document they are three different values.
+The order of members does not matter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import orjson
 
 
 def deep_equal(value: Any, other: Any) -> bool:
-    """Tell whether two JSON values are the same."""
+    """Return whether two JSON values are equal."""
     if value is other:
         return True
     # Values that differ mostly differ for Python too, and it finds out soon. The bytes tell the

@@ -1,15 +1,15 @@
 """StatusError and one subclass per metav1 reason.
 
-The policy of errors, for the whole program:
+The error policy of the program:
 
-* A layer raises its own words. Storage speaks of keys and revisions, schema of documents and
-  fields; above that, everything is a `StatusError`.
-* There are three doors. The stores turn the errors of libraries into `storage.errors`;
-  `apiserver.registry.errors` turns those into `StatusError`; `apiserver.endpoints.errors` turns
-  anything into a Status body.
-* ``raise ... from cause``, always; a cancellation is never caught to be dropped.
-* What arrives at the last door without a Status is our bug: logged with its traceback and
-  answered 500.
+* Each layer raises its own errors. Storage speaks of keys and revisions, schema of documents and
+  fields; above them, every error is a `StatusError`.
+* Errors are translated in three places. The stores translate errors of libraries into
+  `storage.errors`; `apiserver.registry.errors` translates those into `StatusError`;
+  `apiserver.endpoints.errors` translates any exception into a Status body.
+* Translation uses ``raise ... from cause``. A cancellation is never suppressed.
+* An exception that reaches the endpoints without a Status is a bug: it is logged with its traceback
+  and answered with 500.
 * A failed operation changes nothing.
 """
 
@@ -25,9 +25,9 @@ from apiserver.machinery.quoting import quote
 
 
 class StatusError(Exception):
-    """A refusal with all that its answer needs: HTTP code, reason, message and details.
+    """An error response: HTTP code, reason, message and details.
 
-    ``details`` of ``None`` leaves the member out, as Kubernetes does for most 400s.
+    ``details=None`` omits the member, as Kubernetes does for most 400s.
     """
 
     code: ClassVar[int] = 500
@@ -40,31 +40,31 @@ class StatusError(Exception):
         self.list_metadata: dict[str, Any] = {}
 
     def status(self) -> dict[str, Any]:
-        """Return the metav1.Status that the client is answered."""
+        """Return the metav1.Status of the response."""
         body = status.failure(self.message, self.reason, self.code, self.details)
         body["metadata"] = self.list_metadata
         return body
 
     @property
     def retry_after(self) -> int:
-        """Seconds for the Retry-After header; 0 for none."""
+        """Seconds for the Retry-After header; 0 for no header."""
         return int((self.details or {}).get("retryAfterSeconds", 0))
 
 
 def object_details(resource: GroupResource, name: str) -> dict[str, Any]:
-    """Return the details that name one object; members that are empty are left out."""
+    """Return the details of an error about an object; empty members are omitted."""
     details = {"name": name, "group": resource.group, "kind": resource.resource}
     return {key: value for key, value in details.items() if value}
 
 
 class BadRequest(StatusError):
-    """The request cannot be understood."""
+    """The request is malformed."""
 
     code, reason = 400, "BadRequest"
 
 
 class Unauthorized(StatusError):
-    """The credentials are missing or wrong."""
+    """The credentials are missing or invalid."""
 
     code, reason = 401, "Unauthorized"
 
@@ -73,13 +73,13 @@ class Unauthorized(StatusError):
 
 
 class Forbidden(StatusError):
-    """The user, or a policy, may not do this."""
+    """The user is not permitted to do this, or a policy forbids it."""
 
     code, reason = 403, "Forbidden"
 
     @classmethod
     def of(cls, resource: GroupResource, name: str, why: str) -> Forbidden:
-        """Return the refusal of an action on ``resource``, or on one object of it."""
+        """Return the error for an action on ``resource``, or on one object of it."""
         text = str(resource)
         if not text:
             return cls(f"forbidden: {why}", {})
@@ -88,38 +88,38 @@ class Forbidden(StatusError):
 
 
 class NotFound(StatusError):
-    """There is no such object, or no such path."""
+    """The object or path does not exist."""
 
     code, reason = 404, "NotFound"
 
     @classmethod
     def of(cls, resource: GroupResource, name: str) -> NotFound:
-        """Return the answer for an object that is not there."""
+        """Return the error for an object that does not exist."""
         return cls(
             f"{resource} {quote(name)} not found", object_details(resource, name)
         )
 
     @classmethod
     def path(cls) -> NotFound:
-        """Return the answer for a path below an API group that names no resource."""
+        """Return the error for an unknown path below an API group."""
         return cls("the server could not find the requested resource", {})
 
 
 class MethodNotSupported(StatusError):
-    """The path exists and the method is not offered on it."""
+    """The path exists and does not support the method."""
 
     code, reason = 405, "MethodNotAllowed"
 
     @classmethod
     def on_path(cls) -> MethodNotSupported:
-        """Return the answer for a method that a path does not offer."""
+        """Return the error for a method that a path does not support."""
         return cls(
             "the server does not allow this method on the requested resource", {}
         )
 
     @classmethod
     def of(cls, resource: GroupResource, verb: str) -> MethodNotSupported:
-        """Return the answer for a verb that a resource does not offer."""
+        """Return the error for a verb that a resource does not support."""
         return cls(
             f"{verb} is not supported on resources of kind {quote(str(resource))}",
             object_details(resource, ""),
@@ -127,13 +127,13 @@ class MethodNotSupported(StatusError):
 
 
 class NotAcceptable(StatusError):
-    """No representation that the client accepts is offered."""
+    """No media type of the Accept header is supported."""
 
     code, reason = 406, "NotAcceptable"
 
 
 class AlreadyExists(StatusError):
-    """An object of this name is there."""
+    """An object of this name exists."""
 
     code, reason = 409, "AlreadyExists"
 
@@ -141,7 +141,7 @@ class AlreadyExists(StatusError):
     def of(
         cls, resource: GroupResource, name: str, *, deleting: bool = False
     ) -> AlreadyExists:
-        """Return the answer for a name that is taken, perhaps by an object on its way out."""
+        """Return the error for a name in use, possibly by an object that is being deleted."""
         prefix = "object is being deleted: " if deleting else ""
         return cls(
             f"{prefix}{resource} {quote(name)} already exists",
@@ -150,7 +150,7 @@ class AlreadyExists(StatusError):
 
     @classmethod
     def generated(cls, resource: GroupResource, name: str) -> AlreadyExists:
-        """Return the answer when every generated name was taken."""
+        """Return the error after every generated name was in use."""
         details = object_details(resource, name) | {"retryAfterSeconds": 1}
         return cls(
             f"{resource} {quote(name)} already exists, "
@@ -160,13 +160,13 @@ class AlreadyExists(StatusError):
 
 
 class Conflict(StatusError):
-    """The object is not as the request expected it."""
+    """The object differs from what the request expects."""
 
     code, reason = 409, "Conflict"
 
     @classmethod
     def of(cls, resource: GroupResource, name: str, why: str) -> Conflict:
-        """Return the answer for a write that was based on another state."""
+        """Return the error for a write based on another version of the object."""
         return cls(
             f"Operation cannot be fulfilled on {resource} {quote(name)}: {why}",
             object_details(resource, name),
@@ -174,31 +174,31 @@ class Conflict(StatusError):
 
 
 class Gone(StatusError):
-    """What was there is gone for good."""
+    """The resource is permanently gone."""
 
     code, reason = 410, "Gone"
 
 
 class Expired(StatusError):
-    """The history that the request needs is not kept any more."""
+    """The history that the request needs is no longer available."""
 
     code, reason = 410, "Expired"
 
 
 class RequestEntityTooLarge(StatusError):
-    """The body is larger than the server takes."""
+    """The body exceeds the limit of the server."""
 
     code, reason = 413, "RequestEntityTooLarge"
 
 
 class UnsupportedMediaType(StatusError):
-    """The body is in a format that the server does not read."""
+    """The media type of the body is not supported."""
 
     code, reason = 415, "UnsupportedMediaType"
 
 
 class Invalid(StatusError):
-    """The object was understood and breaks rules; every broken one is a cause."""
+    """The object violates validation rules; every violation is a cause."""
 
     code, reason = 422, "Invalid"
 
@@ -206,7 +206,7 @@ class Invalid(StatusError):
     def of(
         cls, kind: GroupVersionKind, name: str, errors: Sequence[FieldError]
     ) -> Invalid:
-        """Return the answer that lists what is wrong with an object of ``kind``."""
+        """Return the error for an object of ``kind``, with all violations."""
         qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
         text = f": {aggregate(errors)}" if errors else ""
         details: dict[str, Any] = {}
@@ -222,13 +222,13 @@ class Invalid(StatusError):
 
 
 class TooManyRequests(StatusError):
-    """The server, or a disruption budget, asks to come back later."""
+    """The server, or a disruption budget, asks to retry later."""
 
     code, reason = 429, "TooManyRequests"
 
 
 class InternalError(StatusError):
-    """Something failed that the client cannot mend."""
+    """The server failed; the client cannot correct it."""
 
     code, reason = 500, "InternalError"
 
@@ -239,19 +239,19 @@ class InternalError(StatusError):
 
 
 class UnknownError(StatusError):
-    """A failure that Kubernetes answers with 500 and no reason."""
+    """A failure that Kubernetes reports with code 500 and no reason."""
 
     code, reason = 500, ""
 
 
 class ServerTimeout(StatusError):
-    """The store could not answer; the same request may succeed later."""
+    """The store did not respond; the same request may succeed later."""
 
     code, reason = 500, "ServerTimeout"
 
     @classmethod
     def of(cls, resource: GroupResource, verb: str) -> ServerTimeout:
-        """Return the answer for a ``verb`` on ``resource`` that could not be carried out."""
+        """Return the error for a ``verb`` on ``resource`` that was not carried out."""
         details = {"name": verb, "group": resource.group, "kind": resource.resource}
         details = {key: value for key, value in details.items() if value}
         return cls(
@@ -262,19 +262,19 @@ class ServerTimeout(StatusError):
 
 
 class StorageReadError(StatusError):
-    """A stored object cannot be understood."""
+    """A stored object cannot be decoded."""
 
     code, reason = 500, "StorageReadError"
 
 
 class ServiceUnavailable(StatusError):
-    """The server is starting or stopping."""
+    """The server is not available now."""
 
     code, reason = 503, "ServiceUnavailable"
 
 
 class Timeout(StatusError):
-    """The request was not carried out in the time that it was given."""
+    """The request was not completed within its timeout."""
 
     code, reason = 504, "Timeout"
 

@@ -1,4 +1,4 @@
-"""Field paths and field errors, spelled as Kubernetes spells them."""
+"""Field errors, with paths and texts as in Kubernetes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apiserver.machinery.quoting import quote, show
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One broken rule: what sort it is, at which field, and its text without the field."""
+    """A violated rule: its type, the path of the field, and the text without the path."""
 
     reason: str
     field: str
@@ -30,18 +30,18 @@ class FieldError:
 
 
 def aggregate(errors: Sequence[FieldError]) -> str:
-    """Join errors as one message: bare when there is one, in brackets when there are several."""
+    """Join errors as one message: a single one as it is, several in brackets."""
     texts = list(dict.fromkeys(str(error) for error in errors))
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def required(field: str, detail: str = "") -> FieldError:
-    """Return the error of a field that is missing."""
+    """Return the error of a missing field."""
     return FieldError("FieldValueRequired", field, _with("Required value", detail))
 
 
 def invalid(field: str, value: Any, detail: str = "") -> FieldError:
-    """Return the error of a value that breaks a rule."""
+    """Return the error of an invalid value."""
     return FieldError(
         "FieldValueInvalid", field, _with(f"Invalid value: {show(value)}", detail)
     )
@@ -55,7 +55,7 @@ def type_invalid(field: str, value: Any, detail: str = "") -> FieldError:
 
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
-    """Return the error of a value that is not one of ``supported``, shown in their order."""
+    """Return the error of a value that is not one of ``supported``, listed in that order."""
     choices = ", ".join(quote(choice) for choice in supported)
     body = f"Unsupported value: {show(value)}"
     return FieldError(
@@ -66,7 +66,7 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldErro
 
 
 def forbidden(field: str, detail: str) -> FieldError:
-    """Return the error of a field that may not be set, or not be changed."""
+    """Return the error of a field that may not be set or changed."""
     return FieldError("FieldValueForbidden", field, _with("Forbidden", detail))
 
 
@@ -76,7 +76,7 @@ def duplicate(field: str, value: Any) -> FieldError:
 
 
 def not_found(field: str, value: Any) -> FieldError:
-    """Return the error of a value that refers to nothing."""
+    """Return the error of a reference to something that does not exist."""
     return FieldError("FieldValueNotFound", field, f"Not found: {show(value)}")
 
 

@@ -1,4 +1,4 @@
-"""Field selectors: the grammar of ``?fieldSelector=`` and what it selects."""
+"""Field selectors: the syntax of ``?fieldSelector=`` and matching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ESCAPABLE = "\\,="
 
 @dataclass(frozen=True, slots=True)
 class FieldTerm:
-    """One condition on one field; a field that is missing counts as empty."""
+    """A condition on a field; a missing field counts as empty."""
 
     field: str
     equal: bool
@@ -22,7 +22,7 @@ class FieldTerm:
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """Conditions that must all hold; none selects everything."""
+    """A conjunction of conditions; an empty one matches everything."""
 
     terms: tuple[FieldTerm, ...] = ()
 
@@ -30,13 +30,13 @@ class FieldSelector:
         return bool(self.terms)
 
     def matches(self, field: Callable[[str], str]) -> bool:
-        """Tell whether an object, whose fields ``field`` returns, meets every condition."""
+        """Return whether an object matches; ``field`` returns the values of its fields."""
         return all(
             (field(term.field) == term.value) == term.equal for term in self.terms
         )
 
     def required(self, field: str) -> str | None:
-        """Return the value that ``field`` must have, ``None`` when it may have several."""
+        """Return the value that ``field`` must have, ``None`` if it is not fixed."""
         return next((t.value for t in self.terms if t.equal and t.field == field), None)
 
 

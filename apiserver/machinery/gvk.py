@@ -1,4 +1,4 @@
-"""Names of kinds and of resources."""
+"""GroupVersionKind, GroupVersionResource and GroupResource."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STAGES = {"alpha": 0, "beta": 1, None: 2}
 
 
 class GroupResource(NamedTuple):
-    """A resource whatever its version, as messages name it: ``deployments.apps``."""
+    """A resource in any version, formatted as in messages: ``deployments.apps``."""
 
     group: str
     resource: str
@@ -20,7 +20,7 @@ class GroupResource(NamedTuple):
 
 
 class GroupVersionKind(NamedTuple):
-    """A kind in one version of one group; the core group is ``""``."""
+    """A kind in a version of a group; the core group is ``""``."""
 
     group: str
     version: str
@@ -33,7 +33,7 @@ class GroupVersionKind(NamedTuple):
 
 
 class GroupVersionResource(NamedTuple):
-    """A resource in one version of one group: what a URL names."""
+    """A resource in a version of a group, as in a URL."""
 
     group: str
     version: str
@@ -46,12 +46,12 @@ class GroupVersionResource(NamedTuple):
 
 
 def format_api_version(group: str, version: str) -> str:
-    """Join a group and a version as ``apiVersion`` spells them."""
+    """Join group and version in the form of ``apiVersion``."""
     return f"{group}/{version}" if group else version
 
 
 def parse_api_version(api_version: str) -> tuple[str, str]:
-    """Split ``apiVersion`` into group and version. Raises ValueError when it has two slashes."""
+    """Split ``apiVersion`` into group and version. Raises ValueError if it has two slashes."""
     if api_version.count("/") > 1:
         raise ValueError(f"unexpected GroupVersion string: {api_version}")
     group, _, version = api_version.rpartition("/")
@@ -59,9 +59,9 @@ def parse_api_version(api_version: str) -> tuple[str, str]:
 
 
 def version_order(version: str) -> tuple[int, int, int, int, str]:
-    """Sort key that puts ``v2, v1, v1beta1, v1alpha1, foo1`` in this order.
+    """Sort key for versions, in the order ``v2, v1, v1beta1, v1alpha1, foo1``.
 
-    The rule is that of the CustomResourceDefinition documentation, "Version priority".
+    The rule is in the CustomResourceDefinition documentation, "Version priority".
     """
     match = _KUBE_VERSION.fullmatch(version)
     if match is None:

@@ -1,7 +1,7 @@
-"""Label selectors: the grammar of ``?labelSelector=`` and what it selects.
+"""Label selectors: the syntax of ``?labelSelector=`` and matching.
 
-The grammar is that of the API documentation, "Labels and selectors": requirements joined by commas,
-each ``key``, ``!key``, ``key=value``, ``key==value``, ``key!=value``, ``key in (a,b)``,
+The syntax is in the API documentation, "Labels and selectors": requirements joined by commas, each
+``key``, ``!key``, ``key=value``, ``key==value``, ``key!=value``, ``key in (a,b)``,
 ``key notin (a,b)``, ``key>1`` or ``key<1``.
 """
 
@@ -24,19 +24,19 @@ _EXPECTED_OPERATOR = "in, notin, =, ==, !=, gt, lt"
 
 
 class SelectorError(ValueError):
-    """A selector that cannot be understood, in Kubernetes' words."""
+    """An invalid selector; the message is Kubernetes'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One condition on one label."""
+    """A condition on a label."""
 
     key: str
     operator: str
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet the condition."""
+        """Return whether labels meet the condition."""
         value = labels.get(self.key)
         match self.operator:
             case "in":
@@ -60,7 +60,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """Conditions that must all hold; none selects everything."""
+    """A conjunction of conditions; an empty one matches everything."""
 
     requirements: tuple[Requirement, ...] = ()
 
@@ -68,11 +68,11 @@ class LabelSelector:
         return bool(self.requirements)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet every condition."""
+        """Return whether labels meet every condition."""
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     def only_equality(self) -> tuple[str, str] | None:
-        """Return key and value where the only condition is that a label has one value."""
+        """Return key and value if the only condition is equality with one value."""
         if len(self.requirements) != 1:
             return None
         (only,) = self.requirements

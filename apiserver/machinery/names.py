@@ -1,4 +1,4 @@
-"""What names, labels and keys may look like, with the words that Kubernetes refuses others with."""
+"""Validation of names, labels and keys, with Kubernetes' messages."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _NAME_RULE = (
 
 
 def generate_name(prefix: str) -> str:
-    """Append five random characters to ``prefix``, cut so that the name has 63 at most."""
+    """Append five random characters to ``prefix``, truncated to a total of at most 63."""
     suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
     return prefix[:_MAX_GENERATED_PREFIX] + suffix
 
 
 def dns1123_label_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being an RFC 1123 label of at most 63 characters."""
+    """Return why ``value`` is not an RFC 1123 label of at most 63 characters."""
     problems = _too_long(value, 63, "characters")
     if not _LABEL_PATTERN.fullmatch(value):
         if _SUBDOMAIN_PATTERN.fullmatch(value):
@@ -50,7 +50,7 @@ def dns1123_label_problems(value: str) -> list[str]:
 
 
 def dns1123_subdomain_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being an RFC 1123 subdomain of at most 253 characters."""
+    """Return why ``value`` is not an RFC 1123 subdomain of at most 253 characters."""
     problems = _too_long(value, 253, "characters")
     if not _SUBDOMAIN_PATTERN.fullmatch(value):
         problems.append(
@@ -62,7 +62,7 @@ def dns1123_subdomain_problems(value: str) -> list[str]:
 
 
 def dns1035_label_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being a DNS-1035 label."""
+    """Return why ``value`` is not an RFC 1035 label."""
     problems = _too_long(value, 63, "characters")
     if not _LABEL_1035_PATTERN.fullmatch(value):
         problems.append(
@@ -74,21 +74,21 @@ def dns1035_label_problems(value: str) -> list[str]:
 
 
 def path_segment_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from standing in a URL path."""
+    """Return why ``value`` is not a valid path segment."""
     if value in (".", ".."):
         return [f"may not be '{value}'"]
     return path_segment_prefix_problems(value)
 
 
 def path_segment_prefix_problems(value: str) -> list[str]:
-    """Return what keeps what begins with ``value`` from standing in a URL path."""
+    """Return why ``value`` is not a valid prefix of a path segment."""
     return [
         f"may not contain '{character}'" for character in "/%" if character in value
     ]
 
 
 def label_key_problems(key: str) -> list[str]:
-    """Return what keeps ``key`` from being a qualified name, as label keys must be."""
+    """Return why ``key`` is not a qualified name, the form of label keys."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return [
@@ -112,7 +112,7 @@ def label_key_problems(key: str) -> list[str]:
 
 
 def label_value_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being the value of a label."""
+    """Return why ``value`` is not a valid label value."""
     problems = _too_long(value, 63)
     if not _VALUE_PATTERN.fullmatch(value):
         problems.append(
@@ -124,7 +124,7 @@ def label_value_problems(value: str) -> list[str]:
 
 
 def _too_long(value: str, limit: int, unit: str = "bytes") -> list[str]:
-    # Kubernetes counts bytes everywhere and says so for labels only.
+    # Kubernetes counts bytes in all of these; only the message for labels says "bytes".
     if len(value.encode()) > limit:
         return [f"must be no more than {limit} {unit}"]
     return []

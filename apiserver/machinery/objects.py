@@ -1,7 +1,7 @@
 """Object: a complete JSON document with apiVersion, kind and metadata.
 
-Objects that came out of a store may be shared with a cache and with other requests: they are never
-changed in place, a change copies along the path that it changes.
+Stored objects may be shared with the cache and with other requests. They are never changed in
+place; a change copies the path to the changed member.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ Object: TypeAlias = dict[str, Any]
 
 
 def metadata_of(document: Object) -> dict[str, Any]:
-    """Return the metadata, an empty one where there is none."""
+    """Return the metadata, ``{}`` if there is none."""
     metadata = document.get("metadata")
     return metadata if isinstance(metadata, dict) else {}
 
 
 def name_of(document: Object) -> str:
-    """Return ``metadata.name``, ``""`` where there is none."""
+    """Return ``metadata.name``, ``""`` if there is none."""
     name = metadata_of(document).get("name")
     return name if isinstance(name, str) else ""
 
 
 def namespace_of(document: Object) -> str:
-    """Return ``metadata.namespace``, ``""`` where there is none."""
+    """Return ``metadata.namespace``, ``""`` if there is none."""
     namespace = metadata_of(document).get("namespace")
     return namespace if isinstance(namespace, str) else ""
 
 
 def annotations_of(document: Object) -> dict[str, str]:
-    """Return ``metadata.annotations``, an empty dict where there are none."""
+    """Return ``metadata.annotations``, ``{}`` if there are none."""
     return metadata_of(document).get("annotations") or {}
 
 
 def with_metadata(document: Object, **changes: Any) -> Object:
-    """Return a copy with members of its metadata replaced; ``None`` takes one away."""
+    """Return a copy with members of its metadata replaced; ``None`` removes a member."""
     metadata = {**metadata_of(document), **changes}
     return {
         **document,

@@ -1,7 +1,7 @@
-"""The options of requests: what query parameters and option bodies ask for.
+"""Request options, from query parameters and from option bodies.
 
-A boolean parameter is false when it is ``0`` or ``false`` and true otherwise, empty included; of a
-parameter that is given twice the first counts (but every ``dryRun``).
+A boolean parameter is false if it is ``0`` or ``false``, and true otherwise, even if empty. Of a
+repeated parameter the first value counts, except for ``dryRun``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PROPAGATION = ("Foreground", "Background", "Orphan")
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """CreateOptions, UpdateOptions and PatchOptions; ``force`` is for an apply alone."""
+    """CreateOptions, UpdateOptions and PatchOptions; ``force`` applies to apply only."""
 
     dry_run: bool = False
     field_manager: str = ""
@@ -49,7 +49,7 @@ class GetOptions:
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """ListOptions, of a list and of a watch."""
+    """ListOptions, for lists and watches."""
 
     label_selector: LabelSelector
     field_selector: FieldSelector
@@ -76,18 +76,18 @@ class DeleteOptions:
 
 
 def first(query: Query, name: str) -> str:
-    """Return the first value of a parameter, ``""`` when it is not given."""
+    """Return the first value of a parameter, ``""`` if it is absent."""
     values = query.get(name)
     return values[0] if values else ""
 
 
 def parse_bool(text: str) -> bool:
-    """Return what a boolean parameter means."""
+    """Return the value of a boolean parameter."""
     return text != "0" and text.lower() != "false"
 
 
 def write_options(query: Query, kind: str) -> WriteOptions:
-    """Read CreateOptions or UpdateOptions, as ``kind`` says. Raises BadRequest or Invalid."""
+    """Parse CreateOptions or UpdateOptions (``kind``). Raises BadRequest or Invalid."""
     if not query:
         return _NO_WRITE_OPTIONS
     options, errors = _read_write_options(query)
@@ -96,7 +96,7 @@ def write_options(query: Query, kind: str) -> WriteOptions:
 
 
 def patch_options(query: Query, *, apply: bool) -> WriteOptions:
-    """Read PatchOptions, of an apply or of another patch. Raises BadRequest or Invalid."""
+    """Parse PatchOptions, for apply or another patch. Raises BadRequest or Invalid."""
     if not query and not apply:
         return _NO_WRITE_OPTIONS
     options, errors = _read_write_options(query)
@@ -127,7 +127,7 @@ _NO_WRITE_OPTIONS = WriteOptions()
 
 
 def list_options(query: Query) -> ListOptions:
-    """Read ListOptions. Raises BadRequest."""
+    """Parse ListOptions. Raises BadRequest."""
     limit, timeout = parse_integer(query, "limit"), parse_integer(query, "timeoutSeconds")
     try:
         labels = parse_label_selector(first(query, "labelSelector"))
@@ -150,7 +150,7 @@ def list_options(query: Query) -> ListOptions:
 
 
 def delete_options(query: Query) -> DeleteOptions:
-    """Read DeleteOptions from the query. Raises BadRequest or Invalid."""
+    """Parse DeleteOptions from the query. Raises BadRequest or Invalid."""
     document: dict[str, Any] = {
         "gracePeriodSeconds": parse_integer(query, "gracePeriodSeconds"),
         "orphanDependents": _boolean(query, "orphanDependents"),
@@ -165,7 +165,7 @@ def delete_options(query: Query) -> DeleteOptions:
 
 
 def delete_options_of(document: Mapping[str, Any]) -> DeleteOptions:
-    """Read DeleteOptions from a canonical document. Raises Invalid."""
+    """Parse DeleteOptions from a decoded document. Raises Invalid."""
     dry_run = document.get("dryRun") or []
     orphan, policy = document.get("orphanDependents"), document.get("propagationPolicy")
     errors: list[FieldError] = []
@@ -189,7 +189,7 @@ def delete_options_of(document: Mapping[str, Any]) -> DeleteOptions:
 
 
 def parse_integer(query: Query, name: str) -> int | None:
-    """Return a parameter that is a number of 64 bits, if it is given. Raises BadRequest."""
+    """Return a 64-bit integer parameter, if present. Raises BadRequest."""
     values = query.get(name)
     if not values:
         return None

@@ -2,9 +2,8 @@
 
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 
-A quantity is a decimal number of at most nine decimal places, rounded up, and the family of
-suffixes that it is written with. Its canonical form has no fraction and the largest suffix of its
-family that makes that possible.
+A quantity is a decimal number with at most nine decimal places, rounded up, and a format: the
+family of its suffix. Its canonical form has no fraction and the largest possible suffix.
 """
 
 from __future__ import annotations
@@ -43,21 +42,21 @@ class Format(Enum):
 
 
 def parse_quantity(text: str) -> tuple[Decimal, Format]:
-    """Return the number and the family of a quantity. Raises ValueError."""
+    """Return number and format of a quantity. Raises ValueError."""
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(REFUSAL)
     sign, digits, suffix = match.groups()
     number, family = _scaled(Decimal(digits), suffix)
     number = min(number, _LARGEST)
-    # Rounded away from zero, so that something asked for never becomes nothing.
+    # Rounded away from zero, so that a nonzero request never becomes zero.
     number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
     return (-number if sign == "-" else number), family
 
 
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
-    """Return a quantity in its canonical form. Raises ValueError."""
+    """Return a quantity in canonical form. Raises ValueError."""
     number, family = parse_quantity(text)
     if not number:
         return "0"
@@ -71,9 +70,9 @@ def canonical(text: str) -> str:
 
 
 def _is_kept(text: str) -> bool:
-    """Whether the text stays as it is: upstream takes it for canonical, or cannot know better.
+    """Return whether upstream keeps the text, because it is canonical or looks canonical.
 
-    It looks at the digits alone, so signs, leading zeros and ``1.500`` are kept.
+    It checks only the digits, so signs, leading zeros and ``1.500`` are kept.
     """
     match = _PATTERN.fullmatch(text)
     assert match is not None

@@ -1,4 +1,4 @@
-"""Strings and values as Kubernetes' messages show them: Go's ``%q`` and ``%v``."""
+"""Strings and values in messages: Go's ``%q`` and ``%v``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ESCAPES = {
 
 
 def quote(text: str) -> str:
-    r"""Quote ``text`` with double quotes; what cannot be printed becomes ``\n``, ``\x01``..."""
+    r"""Return ``text`` in double quotes; unprintable characters become ``\n``, ``\x01``..."""
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return '"' + "".join(_escaped(character) for character in text) + '"'
@@ -39,7 +39,7 @@ def _escaped(character: str) -> str:
 
 
 def show(value: Any) -> str:
-    """Show a value as field errors do: strings quoted, numbers bare, the rest as JSON."""
+    """Format a value as in field errors: strings quoted, numbers plain, others as JSON."""
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, bool):

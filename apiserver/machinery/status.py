@@ -1,4 +1,4 @@
-"""metav1.Status: the body of every refusal and of some successes."""
+"""metav1.Status: the body of every error response and of some successful ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 def failure(
     message: str, reason: str, code: int, details: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return a Status that says why something was refused; members in the order of the wire."""
+    """Return a Status of a failure, with its members in wire order."""
     status: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -25,7 +25,7 @@ def failure(
 
 
 def success(details: dict[str, Any] | None = None, code: int = 0) -> dict[str, Any]:
-    """Return a Status that says that something was done."""
+    """Return a Status of a success."""
     status: dict[str, Any] = {
         "kind": "Status",
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""Times as objects hold them: RFC 3339, in UTC, to the second (Time) or microsecond (MicroTime)."""
+"""Time and MicroTime: RFC 3339 in UTC, to the second or to the microsecond."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RFC3339: Final = re.compile(
 
 
 class Clock:
-    """What time it is. Tests hand in one that they move themselves."""
+    """The current time. Tests use a clock that they control."""
 
     def time(self) -> float:
         """Return the seconds since 1970."""
@@ -32,35 +32,35 @@ def now(clock: Clock = _SYSTEM) -> str:
     return format_seconds(int(clock.time()))
 
 
-# Objects that are written at the same time say so, and there are many in a second.
+# Many objects are written in the same second.
 @lru_cache(maxsize=64)
 def format_seconds(seconds: int) -> str:
-    """Return a time given in seconds since 1970. Raises ValueError outside the years 1 to 9999."""
+    """Format seconds since 1970 as a Time. Raises ValueError outside the years 1 to 9999."""
     try:
         moment = _EPOCH + timedelta(seconds=seconds)
     except OverflowError as error:
         raise ValueError("the year is outside of [0,9999]") from error
-    # strftime does not fill years up to four digits.
+    # strftime does not pad years to four digits.
     return f"{moment.year:04}{moment:-%m-%dT%H:%M:%SZ}"
 
 
 def format_micros(seconds: int, micros: int) -> str:
-    """Return a time to the microsecond."""
+    """Format a MicroTime."""
     return f"{format_seconds(seconds)[:-1]}.{micros:06}Z"
 
 
 def parse_seconds(text: str) -> int:
-    """Return the seconds since 1970 of a time without a fraction. Raises ValueError."""
+    """Return the seconds since 1970 of a Time without a fraction. Raises ValueError."""
     return timegm(time.strptime(text, _SECONDS_FORMAT))
 
 
 def parse(text: str) -> tuple[int, int]:
-    """Return the seconds since 1970 and the nanoseconds of an RFC 3339 time. Raises ValueError."""
+    """Return seconds since 1970 and nanoseconds of an RFC 3339 time. Raises ValueError."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(f"not a time: {text}")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    # A year of zero is a time to Go and none to Python; four years make no other difference.
+    # Year 0 is valid in Go, not in Python. Adding four years keeps the leap years.
     shift = 4 if year == 0 else 0
     moment = datetime(year + shift, month, day, hour, minute, second, tzinfo=UTC)
     seconds = (moment - _EPOCH) // timedelta(seconds=1) - (366 + 3 * 365) * 86400 * bool(shift)
@@ -82,7 +82,7 @@ _UNITS: Final = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "n
 
 
 def format_duration(nanos: int) -> str:
-    """Return a duration as Go writes it: ``1h0m0s``, ``1.5s``, ``300ms``."""
+    """Format a duration as Go does: ``1h0m0s``, ``1.5s``, ``300ms``."""
     if not nanos:
         return "0s"
     sign, nanos = ("-", -nanos) if nanos < 0 else ("", nanos)

@@ -1,4 +1,4 @@
-"""UserInfo: who is asking."""
+"""UserInfo: an authenticated user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MASTERS: Final = "system:masters"
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """A user as an authenticator found it; ``extra`` is for authorizers and auditors."""
+    """A user; ``extra`` is for authorizers and audit."""
 
     name: str
     uid: str = ""
@@ -22,5 +22,5 @@ class UserInfo:
 
 
 ANONYMOUS: Final = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
-#: The server itself, for what it does of its own accord.
+#: The server itself, for its own requests.
 SYSTEM_USER: Final = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
