@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 from storage.errors import RevisionConflict
 from storage.interface import (
@@ -14,10 +14,10 @@ from storage.interface import (
     Change,
     Delete,
     Event,
+    FeedStore,
     Page,
     Put,
     Record,
-    Store,
 )
 
 V = TypeVar("V")
@@ -35,10 +35,10 @@ class Codec(Protocol[V]):
         ...
 
 
-class CodecStore(Store[V]):
+class CodecStore(FeedStore[V]):
     """Store[V] over Store[bytes]."""
 
-    def __init__(self, inner: Store[bytes], codec: Codec[V]) -> None:
+    def __init__(self, inner: FeedStore[bytes], codec: Codec[V]) -> None:
         self._inner = inner
         self._codec = codec
 
@@ -65,8 +65,8 @@ class CodecStore(Store[V]):
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         return self._batches(self._inner.watch(prefix, after=after))
 
-    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        return self._batches(self._inner.follow(prefix, after=after))
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._batches(self._inner.feed(prefix, after=after))
 
     async def revision(self) -> int:
         return await self._inner.revision()
@@ -74,20 +74,22 @@ class CodecStore(Store[V]):
     async def compact(self, revision: int) -> None:
         await self._inner.compact(revision)
 
-    def newest(self) -> int | None:
-        return self._inner.newest()
+    def current_revision(self) -> int | None:
+        return self._inner.current_revision()
 
-    def compacted(self) -> int:
-        return self._inner.compacted()
+    def compact_revision(self) -> int:
+        return self._inner.compact_revision()
 
-    def hasten(self) -> bool:
-        return self._inner.hasten()
+    def request_progress(self) -> bool:
+        return self._inner.request_progress()
 
     async def close(self) -> None:
         await self._inner.close()
 
-    async def _batches(self, inner: AsyncIterator[Batch[bytes]]) -> AsyncGenerator[Batch[V], None]:
-        async with aclosing(cast("AsyncGenerator[Batch[bytes], None]", inner)) as batches:
+    async def _batches(
+        self, inner: AsyncGenerator[Batch[bytes], None]
+    ) -> AsyncGenerator[Batch[V], None]:
+        async with aclosing(inner) as batches:
             async for batch in batches:
                 yield Batch(batch.revision, [self._event(event) for event in batch.events])
 

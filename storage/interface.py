@@ -21,7 +21,7 @@ keep ``bytes``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -170,7 +170,7 @@ class Store(Protocol[V]):
         (record,) = await self.commit((Delete(key, expected),))
         return record
 
-    def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.
 
         The first batch is a bookmark at ``after``: from then on the store listens, and what is
@@ -178,14 +178,6 @@ class Store(Protocol[V]):
         left out. Close the iterator (``aclose``) to end the watch.
 
         Raises `Compacted` when the history after ``after`` is not kept any more.
-        """
-        ...
-
-    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
-        """Yield what `watch` does, for a reader that keeps the state itself.
-
-        Its events may lack what they replaced, and it says more often how far it is: a compaction
-        by `storage.compaction` shows as a bookmark.
         """
         ...
 
@@ -197,24 +189,36 @@ class Store(Protocol[V]):
         """Forget the history before ``revision``; records keep their latest values."""
         ...
 
-    def newest(self) -> int | None:
-        """Return what `revision` would, where it is known without asking; else ``None``.
-
-        It is where nobody but this process writes.
-        """
-        ...
-
-    def compacted(self) -> int:
-        """Return the revision before which history is known here to be given up; 0 for none."""
-        ...
-
-    def hasten(self) -> bool:
-        """Have open watches tell how far they are; return whether the store can.
-
-        A watch that has nothing to show up to the newest revision then says so with a bookmark.
-        """
-        ...
-
     async def close(self) -> None:
         """Release what the store holds open. Nothing else may be called afterwards."""
+        ...
+
+
+class FeedStore(Store[V], Protocol[V]):
+    """A store that can feed a watch cache."""
+
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        """Yield what `watch` does, for a reader that keeps the state itself.
+
+        Its events may lack what they replaced, and every compaction by `storage.compaction` shows
+        as a bookmark.
+        """
+        ...
+
+    def current_revision(self) -> int | None:
+        """Return what `revision` would, if that is known without asking; else ``None``.
+
+        It is known where no other process writes.
+        """
+        ...
+
+    def compact_revision(self) -> int:
+        """Return the revision before which history is known to be compacted; 0 for none."""
+        ...
+
+    def request_progress(self) -> bool:
+        """Have open watches report their progress; return whether the store can.
+
+        A watch that has no event up to the newest revision then yields a bookmark.
+        """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
@@ -22,10 +22,10 @@ from storage.interface import (
     Change,
     Delete,
     Event,
+    FeedStore,
     Page,
     Put,
     Record,
-    Store,
 )
 
 _BACKLOG = 10_000
@@ -44,7 +44,7 @@ class _Version:
 _revision_of = attrgetter("revision")
 
 
-class MemoryStore(Store[bytes]):
+class MemoryStore(FeedStore[bytes]):
     """A store of bytes. ``clock`` tells the seconds by which keys expire."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -104,7 +104,7 @@ class MemoryStore(Store[bytes]):
         finally:
             watcher.close()
 
-    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[bytes]]:
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         return self.watch(prefix, after=after)
 
     async def revision(self) -> int:
@@ -127,13 +127,13 @@ class MemoryStore(Store[bytes]):
                 del self._versions[key]
                 del self._keys[bisect_left(self._keys, key)]
 
-    def newest(self) -> int | None:
+    def current_revision(self) -> int | None:
         return self._revision
 
-    def compacted(self) -> int:
+    def compact_revision(self) -> int:
         return self._compacted
 
-    def hasten(self) -> bool:
+    def request_progress(self) -> bool:
         self._hub.mark(self._revision)
         return True
 

@@ -6,11 +6,11 @@ A commit of one change is reported as ``put`` or ``delete``.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from storage.errors import RevisionConflict
-from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, Page, Put, Record, Store
+from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, FeedStore, Page, Put, Record
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -19,10 +19,10 @@ T = TypeVar("T")
 Observe = Callable[[str, float, bool], None]
 
 
-class ObservedStore(Store[V]):
+class ObservedStore(FeedStore[V]):
     """Store[V] over Store[V]. A conflict is an answer, not a failure."""
 
-    def __init__(self, inner: Store[V], observe: Observe) -> None:
+    def __init__(self, inner: FeedStore[V], observe: Observe) -> None:
         self._inner = inner
         self._observe = observe
 
@@ -43,11 +43,11 @@ class ObservedStore(Store[V]):
             operation = "put" if isinstance(changes[0], Put) else "delete"
         return await self._observed(operation, self._inner.commit(changes, requires=requires))
 
-    def watch(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
+    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         return self._inner.watch(prefix, after=after)
 
-    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[V]]:
-        return self._inner.follow(prefix, after=after)
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._inner.feed(prefix, after=after)
 
     async def revision(self) -> int:
         return await self._observed("revision", self._inner.revision())
@@ -55,14 +55,14 @@ class ObservedStore(Store[V]):
     async def compact(self, revision: int) -> None:
         await self._observed("compact", self._inner.compact(revision))
 
-    def newest(self) -> int | None:
-        return self._inner.newest()
+    def current_revision(self) -> int | None:
+        return self._inner.current_revision()
 
-    def compacted(self) -> int:
-        return self._inner.compacted()
+    def compact_revision(self) -> int:
+        return self._inner.compact_revision()
 
-    def hasten(self) -> bool:
-        return self._inner.hasten()
+    def request_progress(self) -> bool:
+        return self._inner.request_progress()
 
     async def close(self) -> None:
         await self._inner.close()

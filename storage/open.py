@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from storage.interface import Store
+from storage.interface import FeedStore
 
 _SQLITE = "sqlite:///"
 _MEMORY = "memory://"
@@ -17,7 +17,7 @@ class UnknownStore(ValueError):
 
 async def open_store(
     url: str, *, cafile: str = "", certfile: str = "", keyfile: str = ""
-) -> Store[bytes]:
+) -> FeedStore[bytes]:
     """Open a store; the files are for the TLS of etcd.
 
     ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of

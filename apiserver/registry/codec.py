@@ -52,11 +52,11 @@ class Stored:
     """One stored object: the bytes that are sent, and the object when it is asked for.
 
     ``labels`` and ``fields`` are what selectors look at; they are read with the first selector that
-    meets the object, and kept. ``weight`` is how many bytes the store has of it.
+    meets the object, and kept. ``size`` is how many bytes the store has of it.
     """
 
     __slots__ = (
-        "_body", "_head", "_object", "_raw", "fields", "key", "labels", "revision", "weight",
+        "_body", "_head", "_object", "_raw", "fields", "key", "labels", "revision", "size",
     )  # fmt: skip
 
     def __init__(self, key: str, raw: bytes, revision: int) -> None:
@@ -68,7 +68,7 @@ class Stored:
         self.labels: Mapping[str, str] | None = None
         self.fields: Mapping[str, str] | None = None
         self.revision = revision
-        self.weight = len(raw)
+        self.size = len(raw)
 
     @property
     def body(self) -> bytes:

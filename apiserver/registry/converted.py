@@ -37,30 +37,30 @@ class ConvertedStore:
         self._prefix = prefix
 
     @property
-    def seen(self) -> int:
-        return self._cache.seen
+    def cached_revision(self) -> int:
+        return self._cache.cached_revision
 
-    def peek(self, key: str) -> Record[Stored] | None:
-        return self._optional(self._cache.peek(key))
+    def get_cached(self, key: str) -> Record[Stored] | None:
+        return self._optional(self._cache.get_cached(key))
 
-    def foremost(self, key: str) -> Record[Stored] | None:
-        return self._optional(self._cache.foremost(key))
+    def get_newest_known(self, key: str) -> Record[Stored] | None:
+        return self._optional(self._cache.get_newest_known(key))
 
-    def page(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
-        return self._page(self._cache.page(prefix, start=start, limit=limit))
+    def list_cached(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
+        return self._page(self._cache.list_cached(prefix, start=start, limit=limit))
 
-    def changed(self, prefix: str) -> int:
-        return self._cache.changed(prefix)
+    def last_change(self, prefix: str) -> int:
+        return self._cache.last_change(prefix)
 
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[Stored]:
         watcher = self._cache.subscribe(prefix, after, exact=exact)
         return cast("Watcher[Stored]", _View(watcher, self._event))
 
-    async def reach(self, revision: int, patience: float = FRESHNESS_TIMEOUT) -> bool:
-        return await self._cache.reach(revision, patience)
+    async def wait_for_revision(self, revision: int, timeout: float = FRESHNESS_TIMEOUT) -> bool:
+        return await self._cache.wait_for_revision(revision, timeout)
 
-    async def refresh(self) -> bool:
-        return await self._cache.refresh()
+    async def wait_until_fresh(self) -> bool:
+        return await self._cache.wait_until_fresh()
 
     async def revision(self) -> int:
         return await self._cache.revision()
@@ -103,8 +103,8 @@ class ConvertedStore:
         (record,) = await self.commit((Delete(key, expected),))
         return record
 
-    async def history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
-        async with aclosing(self._cache.history(prefix, after)) as batches:
+    async def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
+        async with aclosing(self._cache.watch_history(prefix, after)) as batches:
             async for batch in batches:
                 yield Batch(batch.revision, [self._event(event) for event in batch.events])
 

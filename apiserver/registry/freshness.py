@@ -49,5 +49,5 @@ def parse_for_list(text: str) -> int:
 
 async def not_older(store: ObjectStore, revision: int) -> None:
     """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
-    if not await store.reach(revision):
-        raise future_revision(revision, store.seen)
+    if not await store.wait_for_revision(revision):
+        raise future_revision(revision, store.cached_revision)

@@ -25,7 +25,7 @@ async def get_object(
     try:
         if resource_version:
             await freshness.not_older(resource.store, freshness.parse_for_get(resource_version))
-            record = resource.store.peek(key)
+            record = resource.store.get_cached(key)
         else:
             record = await resource.store.get(key)
     except StorageError as error:

@@ -136,9 +136,9 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
     revision = page.revision
     while span.limit and page.remaining and len(records) < span.limit:
         following = page.records[-1].key + "\0"
-        if resource.store.seen == revision:
+        if resource.store.cached_revision == revision:
             # All that is left, since memory goes on while it is looked through.
-            page = resource.store.page(span.within, start=following)
+            page = resource.store.list_cached(span.within, start=following)
         else:
             pinned = _Range(span.prefix, span.within, following, revision)
             page = await _page(resource, pinned, _FETCH_LIMIT)
@@ -162,17 +162,17 @@ async def _is_in_memory(resource: Resource, span: _Range) -> bool:
     if span.not_older is not None:
         await freshness.not_older(resource.store, span.not_older)
         return True
-    return span.revision == LATEST and await resource.store.refresh()
+    return span.revision == LATEST and await resource.store.wait_until_fresh()
 
 
 async def _from_memory(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
     # Clients poll: while nothing changes below the prefix, the same selection has the same result.
-    store, revision = resource.store, str(resource.store.seen)
+    store, revision = resource.store, str(resource.store.cached_revision)
     key = (span.within, selection.conditions)
     known = resource.selected.get(key)
-    if known is not None and known.revision >= store.changed(span.within):
+    if known is not None and known.revision >= store.last_change(span.within):
         return ObjectList(known.items, revision)
-    page = store.page(span.within)
+    page = store.list_cached(span.within)
     items = [record.value for record in await _chosen(page.records, selection)]
     if len(items) <= _MOST_REMEMBERED_ITEMS:
         if len(resource.selected) >= _MOST_REMEMBERED:
@@ -185,7 +185,7 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
     store = resource.store
     if span.not_older is not None:
         await freshness.not_older(store, span.not_older)
-        return store.page(span.within, start=span.start, limit=limit)
+        return store.list_cached(span.within, start=span.start, limit=limit)
     return await store.list(span.within, start=span.start, limit=limit, revision=span.revision)
 
 

@@ -22,14 +22,17 @@ class CacheReader:
         found = self._find(*resource)
         if found is None:
             return None
-        record = found.store.foremost(found.key(namespace, name))
+        record = found.store.get_newest_known(found.key(namespace, name))
         return None if record is None else record.value.object
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
         found = self._find(*resource)
         if found is None:
             return []
-        return [record.value.object for record in found.store.page(found.prefix(namespace)).records]
+        return [
+            record.value.object
+            for record in found.store.list_cached(found.prefix(namespace)).records
+        ]
 
 
 class TrackedReader:
@@ -59,8 +62,8 @@ class TrackedReader:
         if found is None:
             return []
         store, prefix = found.store, found.prefix(namespace)
-        self._lists[prefix] = store, store.changed(prefix)
-        return [record.value.object for record in store.page(prefix).records]
+        self._lists[prefix] = store, store.last_change(prefix)
+        return [record.value.object for record in store.list_cached(prefix).records]
 
     def record(self, store: ObjectStore, key: str) -> Record[Stored] | None:
         """Return the newest record of a key that is known."""
@@ -74,7 +77,8 @@ class TrackedReader:
             _revision(self._newest(store, key)) == revision
             for key, (store, revision) in self._records.items()
         ) and all(
-            store.changed(prefix) == revision for prefix, (store, revision) in self._lists.items()
+            store.last_change(prefix) == revision
+            for prefix, (store, revision) in self._lists.items()
         )
 
     async def ask_store(self) -> None:
@@ -86,7 +90,7 @@ class TrackedReader:
             self._told[key] = await store.get(key)
 
     def _newest(self, store: ObjectStore, key: str) -> Record[Stored] | None:
-        record = store.foremost(key)
+        record = store.get_newest_known(key)
         if key not in self._told:
             return record
         told = self._told[key]

@@ -101,7 +101,7 @@ def check_watch(options: ListOptions) -> None:
 
 async def _refresh(resource: Resource) -> None:
     try:
-        await resource.store.refresh()
+        await resource.store.wait_until_fresh()
     except StorageError as error:
         raise resource.failed(error, "watch") from error
 
@@ -159,7 +159,7 @@ class Watch:
             async for events in self._state():
                 yield events
             return
-        after = self._start.revision or self._resource.store.seen
+        after = self._start.revision or self._resource.store.cached_revision
         self._told = after
         try:
             self._subscribe(after)
@@ -193,7 +193,7 @@ class Watch:
 
     def bookmark(self) -> WatchEvent | None:
         """Return how far the client has been told everything, ``None`` if that is nothing new."""
-        seen = self._resource.store.seen
+        seen = self._resource.store.cached_revision
         if not self._start.bookmarks or self._watcher is None or not self._watcher.idle:
             return None
         if seen <= self._told:
@@ -210,7 +210,7 @@ class Watch:
     async def _state(self) -> AsyncGenerator[Sequence[WatchEvent], None]:
         store, revision = self._resource.store, self._start.revision
         await freshness.not_older(store, revision)
-        page = store.page(self._scope.prefix)
+        page = store.list_cached(self._scope.prefix)
         self._subscribe(page.revision)
         self._told = page.revision
         events: list[WatchEvent] = []
@@ -226,7 +226,7 @@ class Watch:
         yield events
 
     async def _history(self, after: int) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        history = self._resource.store.history(self._scope.prefix, after)
+        history = self._resource.store.watch_history(self._scope.prefix, after)
         try:
             async with aclosing(history) as batches:
                 async for batch in batches:

@@ -72,7 +72,7 @@ class _Writing:
         self._rule = rule
         store = change.resource.store
         self._store = DryRun(store) if change.dry_run else store
-        self._existing = store.foremost(change.key)
+        self._existing = store.get_newest_known(change.key)
         self._confirmed = False
         self._decision: Decision | None = None
         # Records of other keys that the store has shown in a conflict.
@@ -108,9 +108,9 @@ class _Writing:
         if self._confirmed:
             return True
         store, key = self._change.resource.store, self._change.key
-        if await store.refresh():
+        if await store.wait_until_fresh():
             self._confirmed = True
-            existing = store.foremost(key)
+            existing = store.get_newest_known(key)
         else:
             existing = await store.get(key)
             await decision.reader.ask_store()

@@ -47,7 +47,9 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
     authorizer = authorizer_of(config.authorization_mode)
 
     def build_access(registry: Registry) -> Access:
-        tokens = ServiceAccountTokens(keys, policy, registry.reader, registry.store.refresh)
+        tokens = ServiceAccountTokens(
+            keys, policy, registry.reader, registry.store.wait_until_fresh
+        )
         authenticator = RequestAuthenticator(
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )

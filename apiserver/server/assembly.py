@@ -108,7 +108,7 @@ async def build_server(
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
-        async with WatchCache(inner, storage.root + "/", weigh=attrgetter("weight")) as cache:
+        async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
             registry = Registry(
                 builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl
             )
@@ -181,7 +181,7 @@ def _checks(cache: WatchCache[Stored], stopping: asyncio.Event) -> dict[str, dic
             raise Unhealthy(str(error)) from error
 
     async def informer() -> None:
-        if not await cache.reach(await cache.revision()):
+        if not await cache.wait_for_revision(await cache.revision()):
             raise Unhealthy("the cache does not follow the store")
 
     async def shutdown() -> None:
@@ -203,6 +203,9 @@ def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, Callable[[], floa
     return {
         "apiserver_watch_cache_objects": ("Objects in memory.", lambda: float(len(cache))),
         "apiserver_longrunning_watches": ("Watches open.", lambda: float(cache.watchers)),
-        "apiserver_storage_revision": ("The revision in memory.", lambda: float(cache.seen)),
+        "apiserver_storage_revision": (
+            "The revision in memory.",
+            lambda: float(cache.cached_revision),
+        ),
         "process_start_time_seconds": ("When the server started.", lambda: started),
     }

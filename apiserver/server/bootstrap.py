@@ -59,7 +59,7 @@ class ObjectLocation:
     @property
     def existing(self) -> Object | None:
         """The object as cached, ``None`` if it does not exist."""
-        record = self.resource.store.peek(self.resource.key(self.namespace, self.name))
+        record = self.resource.store.get_cached(self.resource.key(self.namespace, self.name))
         return None if record is None else record.value.object
 
     def context(self) -> RequestContext:

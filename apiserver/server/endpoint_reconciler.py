@@ -59,7 +59,7 @@ class EndpointReconciler:
         store, root = self.registry.store, self.root
         keys = [f"{root}/namespaces/{name}" for name in NAMESPACES]
         keys.append(f"{root}/services/specs/{SERVICE_NAMESPACE}/{SERVICE_NAME}")
-        return all(store.peek(key) is not None for key in keys)
+        return all(store.get_cached(key) is not None for key in keys)
 
     async def reconcile(self) -> None:
         """Create missing objects, renew the lease and update the endpoints."""

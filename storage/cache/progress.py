@@ -1,4 +1,4 @@
-"""Wait until a feed has reached a revision."""
+"""Progress: the revision that a feed has reached, and waiting for a later one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import itertools
 
 
 class Progress:
-    """The revision that a feed has reached, and who waits for a later one."""
+    """The revision that a feed has reached, and the callers that wait for a later one."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -32,18 +32,18 @@ class Progress:
         self.revision = revision
         self.advance(revision)
 
-    async def reach(self, revision: int, patience: float) -> bool:
-        """Wait for ``revision``, at most ``patience`` seconds; tell whether it was reached."""
+    async def wait_for(self, revision: int, timeout: float) -> bool:
+        """Wait for ``revision``, at most ``timeout`` seconds; return whether it was reached."""
         if revision <= self.revision:
             return True
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         entry = (revision, next(self._order), reached)
         heapq.heappush(self._waiting, entry)
         try:
-            done, _ = await asyncio.wait([reached], timeout=patience)
+            done, _ = await asyncio.wait([reached], timeout=timeout)
         finally:
             if not reached.done():
-                # Nobody may ever reach it: it must not stay.
+                # It may never be reached: it must not stay for ever.
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
         return bool(done)

@@ -1,6 +1,6 @@
-"""The cache held against the store behind it, from time to time: for tests, and for who has doubts.
+"""A consistency check of the cache against the store behind it, at an interval.
 
-It reads everything, so a server does it only when it is asked to be that verbose.
+It reads everything, so a server does it only if it is configured to.
 """
 
 from __future__ import annotations
@@ -38,4 +38,4 @@ async def check_periodically(
             shown = ", ".join(differing[:_SHOWN])
             log.error("the cache differs from the store in %d keys: %s", len(differing), shown)
         else:
-            log.info("the cache is what the store is, at revision %d", cache.seen)
+            log.info("the cache is what the store is, at revision %d", cache.cached_revision)

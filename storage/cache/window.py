@@ -3,11 +3,11 @@
 The records are a dict and, beside it, the sorted list of its keys and the list of the records in
 the same order, so that a page is a slice: it costs what it holds and not what the store holds. The
 recent events are a ring: ``oldest`` is the revision after which it is complete. It keeps about as
-many events as there are records, within bounds of their number and of their weight, so that memory
-follows what lives and not what happens.
+many events as there are records, within bounds of their number and of their size, so that memory
+grows with the number of records and not with the number of changes.
 
-Every state of a key is one record, however often it is met (as the state, as what an event left
-behind, as what the next event replaced): what is worked out of it once is known everywhere.
+Every state of a key is one record object, wherever it appears (as the state, as the record of an
+event, as what the next event replaced): what is worked out of it once is known everywhere.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from storage.interface import Batch, Event, Page, Record
 V = TypeVar("V")
 
 #: How many recent events are kept at least, where there are few records.
-FEWEST: Final = 1_000
+MIN_EVENTS: Final = 1_000
 #: How many bytes the recent events may have altogether.
-MOST_BYTES: Final = 64 * 1024 * 1024
-#: Of so many prefixes it is known when something below them changed last.
-MOST_PREFIXES: Final = 50_000
+MAX_BYTES: Final = 64 * 1024 * 1024
+#: For how many prefixes the revision of the last change below them is kept.
+MAX_PREFIXES: Final = 50_000
 # Greater than every character that a key may hold: the end of a prefix.
 _LAST: Final = "\U0010ffff"
 
 
-def weightless(_value: object) -> int:
-    """Say that a value has no bytes that are worth counting."""
+def zero_size(_value: object) -> int:
+    """Return the size of values that are not worth counting."""
     return 0
 
 
 class Window(Generic[V]):
     """The state as of ``revision`` and the events that led to it, ``capacity`` at most.
 
-    ``weigh`` tells how many bytes a value has.
+    ``size_of`` returns how many bytes a value has.
     """
 
-    def __init__(self, capacity: int, weigh: Callable[[V], int] = weightless) -> None:
+    def __init__(self, capacity: int, size_of: Callable[[V], int] = zero_size) -> None:
         self._records: dict[str, Record[V]] = {}
         self._keys: list[str] = []
         self._in_order: list[Record[V]] = []
         self._recent: deque[Event[V]] = deque()
-        self._weight = 0
-        self._weigh = weigh
+        self._size = 0
+        self._size_of = size_of
         self._capacity = capacity
         self._changed: dict[str, int] = {}
         self._changed_before = 0
@@ -69,7 +69,7 @@ class Window(Generic[V]):
         self._keys = sorted(self._records)
         self._in_order = list(map(self._records.__getitem__, self._keys))
         self._recent.clear()
-        self._weight = 0
+        self._size = 0
         self._changed.clear()
         self._changed_before = page.revision
         self.revision = self.oldest = page.revision
@@ -87,19 +87,14 @@ class Window(Generic[V]):
         """Return the record of ``key`` as of ``revision``."""
         return self._records.get(key)
 
-    def page(self, prefix: str, start: str = "", limit: int = 0) -> Page[V]:
+    def list(self, prefix: str, start: str = "", limit: int = 0) -> Page[V]:
         """Return the records below ``prefix`` from the key ``start`` on, as of ``revision``."""
         first = bisect_left(self._keys, max(prefix, start))
         end = bisect_left(self._keys, prefix + _LAST, first)
         last = min(end, first + limit) if limit else end
         return Page(self._in_order[first:last], self.revision, end - last)
 
-    def count(self, prefix: str) -> int:
-        """Return how many records are below ``prefix``."""
-        first = bisect_left(self._keys, prefix)
-        return bisect_left(self._keys, prefix + _LAST, first) - first
-
-    def changed(self, prefix: str) -> int:
+    def last_change(self, prefix: str) -> int:
         """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
         return self._changed.get(prefix, self._changed_before)
 
@@ -144,16 +139,16 @@ class Window(Generic[V]):
         while end:
             changed[key[:end]] = revision
             end = key.find("/", end) + 1
-        if len(changed) > MOST_PREFIXES:
+        if len(changed) > MAX_PREFIXES:
             changed.clear()
             self._changed_before = revision
 
     def _remember(self, events: Sequence[Event[V]]) -> None:
         recent = self._recent
         recent.extend(events)
-        self._weight += sum(map(self._weight_of, events))
-        kept = min(max(len(self._records), FEWEST), self._capacity)
-        while len(recent) > kept or (recent and self._weight > MOST_BYTES):
+        self._size += sum(map(self._event_size, events))
+        kept = min(max(len(self._records), MIN_EVENTS), self._capacity)
+        while len(recent) > kept or (recent and self._size > MAX_BYTES):
             self.oldest = self._forget()
             # A revision is remembered whole or not at all.
             while recent and recent[0].revision == self.oldest:
@@ -161,9 +156,9 @@ class Window(Generic[V]):
 
     def _forget(self) -> int:
         event = self._recent.popleft()
-        self._weight -= self._weight_of(event)
+        self._size -= self._event_size(event)
         return event.revision
 
-    def _weight_of(self, event: Event[V]) -> int:
+    def _event_size(self, event: Event[V]) -> int:
         record = event.record or event.previous
-        return self._weigh(record.value) if record is not None else 0
+        return self._size_of(record.value) if record is not None else 0

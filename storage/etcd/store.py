@@ -43,10 +43,10 @@ from storage.interface import (
     NO_REQUIREMENTS,
     Batch,
     Change,
+    FeedStore,
     Page,
     Put,
     Record,
-    Store,
 )
 
 _CHUNK: Final = 10_000
@@ -58,7 +58,7 @@ _OPEN_ATTEMPTS: Final = 4
 log = logging.getLogger(__name__)
 
 
-class EtcdStore(Store[bytes]):
+class EtcdStore(FeedStore[bytes]):
     """A store of bytes."""
 
     def __init__(self, connection: Connection) -> None:
@@ -135,8 +135,8 @@ class EtcdStore(Store[bytes]):
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         return self._resumed(prefix, Reading(prefix, after))
 
-    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self._resumed(prefix, Reading(prefix, after, following=True))
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
+        return self._resumed(prefix, Reading(prefix, after, feed=True))
 
     async def revision(self) -> int:
         request = rpc.RangeRequest(key=encode_key(COMPACT_REV_KEY), count_only=True)
@@ -149,13 +149,13 @@ class EtcdStore(Store[bytes]):
             raise FutureRevision(revision, await self.revision()) from error
         self._compacted = max(self._compacted, revision)
 
-    def newest(self) -> int | None:
+    def current_revision(self) -> int | None:
         return None
 
-    def compacted(self) -> int:
+    def compact_revision(self) -> int:
         return self._compacted
 
-    def hasten(self) -> bool:
+    def request_progress(self) -> bool:
         if not self._streams:
             return False
         if self._asking is None or self._asking.done():
@@ -246,7 +246,7 @@ class EtcdStore(Store[bytes]):
         start = reading.reached + await self._is_newest(reading)
         async with self._connection.watch() as stream:
             reading.begin(stream.version)
-            await stream.write(watch_request(prefix, start, following=reading.following))
+            await stream.write(watch_request(prefix, start, feed=reading.feed))
             if tells_progress(stream.version):
                 self._streams.add(stream)
             try:

@@ -23,15 +23,14 @@ from storage.interface import Batch, Event
 _MARK: Final = encode_key(COMPACT_REV_KEY)
 
 
-def watch_request(prefix: str, start: int, *, following: bool) -> rpc.WatchRequest:
+def watch_request(prefix: str, start: int, *, feed: bool) -> rpc.WatchRequest:
     """Ask for what happens below ``prefix`` from the revision ``start`` on.
 
-    Who is ``following`` knows what events replace, so etcd need not look it up; and the range is
-    widened to take in the key that every compaction writes, whose revision else would be missing
-    from what the watch has seen.
+    The reader of a ``feed`` knows what events replace, so etcd need not look it up; and the range
+    includes the key that every compaction writes, whose revision would be missing else.
     """
     first, end = key_range(prefix)
-    if following:
+    if feed:
         first = min(first, _MARK)
         end = end if end == b"\0" else max(end, _MARK + b"\0")
     return rpc.WatchRequest(
@@ -40,7 +39,7 @@ def watch_request(prefix: str, start: int, *, following: bool) -> rpc.WatchReque
             range_end=end,
             start_revision=max(start, 1),
             progress_notify=True,
-            prev_kv=not following,
+            prev_kv=not feed,
             fragment=True,
         )
     )
@@ -52,9 +51,9 @@ PROGRESS_REQUEST: Final = rpc.WatchRequest(progress_request=rpc.WatchProgressReq
 class Reading:
     """The answers of watch streams, put together to batches; ``reached`` is where to resume."""
 
-    def __init__(self, prefix: str, after: int, *, following: bool = False) -> None:
+    def __init__(self, prefix: str, after: int, *, feed: bool = False) -> None:
         self._prefix = prefix
-        self.following = following
+        self.feed = feed
         self._fragments: list[rpc.Event] = []
         self._trusts_progress = False
         self._announced = False
@@ -119,7 +118,7 @@ class Reading:
         kv = event.kv
         deleted = event.type == rpc.Event.DELETE
         previous = None
-        if not self.following and (deleted or kv.create_revision != kv.mod_revision):
+        if not self.feed and (deleted or kv.create_revision != kv.mod_revision):
             if not event.HasField("prev_kv"):
                 # etcd leaves it out when a compaction came between the event and its sending.
                 raise Compacted(self.reached, 0)

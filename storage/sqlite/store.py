@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,10 @@ from storage.interface import (
     Batch,
     Change,
     Event,
+    FeedStore,
     Page,
     Put,
     Record,
-    Store,
 )
 from storage.sqlite import log
 from storage.sqlite.database import Lock, connect, prepare, translated
@@ -42,7 +42,7 @@ Records = list[Record[bytes]]
 Events = list[Event[bytes]]
 
 
-class SQLiteStore(Store[bytes]):
+class SQLiteStore(FeedStore[bytes]):
     """A store of bytes. ``clock`` tells the seconds since 1970.
 
     Reads have a connection of their own and see what is committed. They run in the event loop, a
@@ -136,7 +136,7 @@ class SQLiteStore(Store[bytes]):
         finally:
             watcher.close()
 
-    def follow(self, prefix: str, *, after: int) -> AsyncIterator[Batch[bytes]]:
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         return self.watch(prefix, after=after)
 
     async def revision(self) -> int:
@@ -156,13 +156,13 @@ class SQLiteStore(Store[bytes]):
         await self._repeat(lambda connection: log.forget(connection, _FORGOTTEN_AT_ONCE))
         await self._repeat(lambda connection: log.shrink(connection, _SHRUNK_AT_ONCE))
 
-    def newest(self) -> int | None:
+    def current_revision(self) -> int | None:
         return self._revision
 
-    def compacted(self) -> int:
+    def compact_revision(self) -> int:
         return self._compacted
 
-    def hasten(self) -> bool:
+    def request_progress(self) -> bool:
         self._hub.mark(self._revision)
         return True
 

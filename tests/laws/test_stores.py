@@ -212,7 +212,7 @@ class Stores(RuleBasedStateMachine):
             reached = (await anext(batches)).revision
             assert reached == after
             while reached < self.model.newest:
-                self.store.hasten()
+                self.store.request_progress()
                 batch = await anext(batches)
                 assert batch.revision > reached
                 assert all(reached < event.revision <= batch.revision for event in batch.events)

@@ -117,24 +117,12 @@ class RemoteStore(Store[bytes]):
         finally:
             self._queues.pop(number, None)
 
-    def follow(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self.watch(prefix, after=after)
-
     async def revision(self) -> int:
         revision: int = await self._call("revision")
         return revision
 
     async def compact(self, revision: int) -> None:
         await self._call("compact", revision)
-
-    def newest(self) -> int | None:
-        return None
-
-    def compacted(self) -> int:
-        return 0
-
-    def hasten(self) -> bool:
-        return False
 
     async def close(self) -> None:
         if self._writer is not None:

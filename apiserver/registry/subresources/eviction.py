@@ -128,7 +128,7 @@ class _Eviction:
 
     async def _protecting(self, pod: Object) -> list[Object]:
         # The Pod was read just now, and all that is older is in memory since.
-        page = self.budgets.store.page(self.budgets.prefix(self.context.namespace))
+        page = self.budgets.store.list_cached(self.budgets.prefix(self.context.namespace))
         return disruption.budgets_of(pod, (record.value.object for record in page.records))
 
     async def _take_from(self, budget: Object) -> None:

@@ -46,7 +46,7 @@ async def test_linearizable_what_one_acknowledged_the_others_read(servers: Serve
 
 async def test_reliable_what_one_writes_the_others_are_told(servers: Servers) -> None:
     start = await servers[0][0].revision()
-    watchers = [cache.subscribe(ROOT, cache.seen) for _, cache in servers]
+    watchers = [cache.subscribe(ROOT, cache.cached_revision) for _, cache in servers]
     written = []
     for number in range(30):
         record = await servers[number % 3][1].put(f"{ROOT}{number}", b"v", expected=ABSENT)
@@ -82,11 +82,11 @@ async def test_one_of_them_compacts_and_all_go_on(servers: Servers) -> None:
         rounds.append(sum([await compactor.round() for compactor in compactors]))
         newest = await servers[1][0].revision()
         for _, cache in servers:
-            assert await cache.reach(newest, patience=5.0)
+            assert await cache.wait_for_revision(newest, timeout=5.0)
             assert await cache.get(record.key) == record
     assert rounds == [0, 1, 1, 1]
     with pytest.raises(Compacted):
         await servers[1][1].get(made.key, revision=made.revision)
     async with asyncio.timeout(5):
-        while not all(store.compacted() >= made.revision for store, _ in servers):
+        while not all(store.compact_revision() >= made.revision for store, _ in servers):
             await asyncio.sleep(0.01)

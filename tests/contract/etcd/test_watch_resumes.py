@@ -155,7 +155,7 @@ async def test_a_history_larger_than_one_message_comes_whole(line: Line) -> None
 async def test_who_follows_sees_compactions_as_bookmarks(line: Line) -> None:
     current = await line.sound.get("compact_rev_key")
     start = await line.sound.revision()
-    async with aclosing(line.broken.follow(line.root, after=start)) as batches:
+    async with aclosing(line.broken.feed(line.root, after=start)) as batches:
         await anext(batches)
         marked = await line.sound.put(
             "compact_rev_key", b"1", expected=current.revision if current else ABSENT
@@ -163,7 +163,7 @@ async def test_who_follows_sees_compactions_as_bookmarks(line: Line) -> None:
         async with asyncio.timeout(10):
             batch = await anext(batches)
     assert (batch.revision, list(batch.events)) == (marked.revision, [])
-    assert line.broken.compacted() == 1
+    assert line.broken.compact_revision() == 1
 
 
 async def test_a_cache_goes_on_after_etcd_was_killed_and_restarted(
@@ -194,11 +194,11 @@ async def test_a_cache_whose_history_was_forgotten_reads_everything_anew(line: L
         line.proxy.heal()
         line.proxy.cut()
         async with asyncio.timeout(20):
-            while cache.seen < other.revision:
+            while cache.cached_revision < other.revision:
                 await asyncio.sleep(0.01)
         # What happened to the key that is gone cannot be told any more, so the watch ends.
         assert not watcher.idle
-        assert cache.peek(made.key) is None
-        assert cache.peek(other.key) == other
+        assert cache.get_cached(made.key) is None
+        assert cache.get_cached(other.key) == other
         with pytest.raises(Compacted):
             cache.subscribe(line.root, gone.revision)

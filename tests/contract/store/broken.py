@@ -375,14 +375,14 @@ class CompactsTooMuch(MemoryStore):
 class DoesNotKnowItsRevision(MemoryStore):
     """Says that it is the only writer and names a revision that is too old."""
 
-    def newest(self) -> int | None:
+    def current_revision(self) -> int | None:
         return self._revision - 1
 
 
 class CannotBeHastened(MemoryStore):
     """Promises bookmarks and does not send them."""
 
-    def hasten(self) -> bool:
+    def request_progress(self) -> bool:
         return True
 
 

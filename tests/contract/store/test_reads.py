@@ -77,4 +77,4 @@ async def test_a_store_that_nobody_else_writes_knows_its_revision(setting: Setti
     store = setting.store
     for number in range(3):
         made = await store.put(setting.key(str(number)), setting.value("v"), expected=ABSENT)
-        assert store.newest() == made.revision == await store.revision()
+        assert store.current_revision() == made.revision == await store.revision()

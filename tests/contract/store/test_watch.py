@@ -158,7 +158,7 @@ async def test_bookmarkable_nothing_at_or_below_a_batch_follows_it(setting: Sett
                     setting.key(name), setting.value(str(number)), expected=revision
                 )
                 revision = record.revision
-                store.hasten()
+                store.request_progress()
             return revision
 
         last = max(await asyncio.gather(*map(write, "abc")))
@@ -180,7 +180,7 @@ async def test_bookmarkable_a_quiet_watch_tells_how_far_it_is(setting: Setting) 
         await asyncio.sleep(0)
         made = await store.put(setting.key("loud/a"), setting.value("v"), expected=ABSENT)
         while not reading.done():
-            assert store.hasten()
+            assert store.request_progress()
             await asyncio.wait([reading], timeout=0.01)
         batch = await reading
     assert (batch.revision, list(batch.events)) == (made.revision, [])

@@ -23,6 +23,7 @@ from apiserver.registry import write as writing
 from apiserver.registry.codec import Stored
 from apiserver.server import cli, serving
 from storage.cache.cache import WatchCache
+from storage.cache.feed import Feed
 from storage.cache.window import Window
 from storage.hub import Hub
 from storage.interface import ABSENT, NO_REQUIREMENTS, Batch, Change, Page, Put, Record
@@ -85,7 +86,7 @@ def reads_what_it_happens_to_have() -> None:
     async def refresh(self: Cache) -> bool:
         return True
 
-    WatchCache.refresh = refresh  # type: ignore[method-assign]
+    WatchCache.wait_until_fresh = refresh  # type: ignore[method-assign]
     WatchCache._is_current = lambda self: True  # type: ignore[method-assign]
 
 
@@ -156,7 +157,7 @@ def hears_late() -> None:
 def hears_nothing() -> None:
     """Have the feed of the store say nothing any more. Only what watches promise is broken."""
 
-    WatchCache._take_in = lambda self, batch: None  # type: ignore[method-assign]
+    Feed._deliver = lambda self, batch: None  # type: ignore[method-assign]
 
 
 def closes_idle_connections_soon() -> None:
@@ -214,12 +215,12 @@ FAULTS: Final[Mapping[Callable[[], None], str]] = {
 
 
 def _lag() -> None:
-    take_in = WatchCache._take_in
+    deliver = Feed._deliver
 
-    def later(self: Cache, batch: Batch[Stored]) -> None:
-        asyncio.get_running_loop().call_later(_LAG, take_in, self, batch)
+    def later(self: Feed[Stored], batch: Batch[Stored]) -> None:
+        asyncio.get_running_loop().call_later(_LAG, deliver, self, batch)
 
-    WatchCache._take_in = later  # type: ignore[method-assign]
+    Feed._deliver = later  # type: ignore[method-assign]
 
 
 def _publishing(choose: Callable[[Batch[Stored]], list[Any]]) -> None:

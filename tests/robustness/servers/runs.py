@@ -262,7 +262,7 @@ class FileJudge:
                     self._reached = batch.revision
                     if self._reached >= newest:
                         break
-                    store.hasten()
+                    store.request_progress()
         finally:
             await store.close()
             shutil.rmtree(copy)

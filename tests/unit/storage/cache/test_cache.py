@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from storage.cache.cache import WatchCache
-from storage.cache.window import FEWEST
+from storage.cache.window import MIN_EVENTS
 from storage.errors import Compacted, Unavailable
 from storage.hub import Watcher
 from storage.interface import ABSENT, LATEST, Batch, Page, Record
@@ -28,15 +28,15 @@ class Shared(MemoryStore):
         self.reads = 0
         self.answering = asyncio.Event()
         self.answering.set()
-        self.hastens = True
+        self.reports_progress = True
         self.feeding = asyncio.Event()
         self.feeding.set()
 
-    def newest(self) -> int | None:
+    def current_revision(self) -> int | None:
         return None
 
-    def hasten(self) -> bool:
-        return self.hastens and super().hasten()
+    def request_progress(self) -> bool:
+        return self.reports_progress and super().request_progress()
 
     async def revision(self) -> int:
         self.asked += 1
@@ -141,18 +141,18 @@ async def test_where_nobody_else_writes_nobody_is_asked() -> None:
         assert await cache.revision() == made.revision
 
 
-@pytest.mark.parametrize("hastens", [True, False])
-async def test_a_foreign_revision_does_not_stop_reads(hastens: bool) -> None:
+@pytest.mark.parametrize("reports_progress", [True, False])
+async def test_a_foreign_revision_does_not_stop_reads(reports_progress: bool) -> None:
     store = Shared()
-    store.hastens = hastens
+    store.reports_progress = reports_progress
     made = await write(store, "/r/a")
     async with cached(store) as cache:
         foreign = await write(store, "/elsewhere")
         async with asyncio.timeout(1):
             assert await cache.get("/r/a") == made
             assert (await cache.list(ROOT)).revision == foreign.revision
-        assert (cache.seen == foreign.revision) is hastens
-        assert (store.reads == 0) is hastens
+        assert (cache.cached_revision == foreign.revision) is reports_progress
+        assert (store.reads == 0) is reports_progress
 
 
 async def test_a_feed_that_stands_still_is_waited_for_once(
@@ -171,15 +171,15 @@ async def test_a_feed_that_stands_still_is_waited_for_once(
             assert (await cache.list(ROOT)).records == [changed]
         assert store.reads == 3
         store.feeding.set()
-        assert await cache.reach(changed.revision)
+        assert await cache.wait_for_revision(changed.revision)
         assert await cache.get("/r/a") == changed
         assert store.reads == 3
 
 
 async def test_a_revision_that_nobody_reaches_leaves_nothing_behind() -> None:
     async with cached(MemoryStore()) as cache:
-        assert not await cache.reach(10**15, patience=0.02)
-        waiting = asyncio.create_task(cache.reach(10**15))
+        assert not await cache.wait_for_revision(10**15, timeout=0.02)
+        waiting = asyncio.create_task(cache.wait_for_revision(10**15))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -195,7 +195,7 @@ async def test_old_revisions_are_read_from_the_store() -> None:
         assert await cache.get("/r/a", revision=made.revision) == made
         assert (await cache.list(ROOT, revision=changed.revision)).records == [changed]
         assert store.reads == 2
-        assert len((await cache.list(ROOT, revision=cache.seen)).records) == 2
+        assert len((await cache.list(ROOT, revision=cache.cached_revision)).records) == 2
         assert store.reads == 2
 
 
@@ -207,13 +207,13 @@ async def test_pages_of_what_has_not_changed_since_are_read_from_memory() -> Non
     async with cached(store) as cache:
         first = await cache.list("/r/pods/", limit=2)
         other = await write(store, "/r/nodes/a")
-        assert await cache.reach(other.revision)
+        assert await cache.wait_for_revision(other.revision)
         start = first.records[-1].key + "\0"
         rest = await cache.list("/r/pods/", start=start, limit=2, revision=first.revision)
         assert [record.key for record in rest.records] == ["/r/pods/2", "/r/pods/3"]
         assert (rest.revision, rest.remaining, store.reads) == (first.revision, 1, 0)
         changed = await write(store, "/r/pods/4")
-        assert await cache.reach(changed.revision)
+        assert await cache.wait_for_revision(changed.revision)
         rest = await cache.list("/r/pods/", start=start, revision=first.revision)
         assert [record.revision for record in rest.records] == [4, 5, 6]
         assert store.reads == 1
@@ -227,13 +227,13 @@ async def test_a_writer_sees_its_own_last_change_before_the_feed_brings_it() -> 
     async with cached(store) as cache:
         store.feeding.clear()
         made = await cache.put("/r/a", b"1", expected=ABSENT)
-        assert cache.peek("/r/a") is None
-        assert cache.foremost("/r/a") is made
+        assert cache.get_cached("/r/a") is None
+        assert cache.get_newest_known("/r/a") is made
         changed = await cache.put("/r/a", b"2", expected=made.revision)
-        assert cache.foremost("/r/a") is changed
+        assert cache.get_newest_known("/r/a") is changed
         store.feeding.set()
-        assert await cache.reach(changed.revision)
-        assert cache.peek("/r/a") is cache.foremost("/r/a") is changed
+        assert await cache.wait_for_revision(changed.revision)
+        assert cache.get_cached("/r/a") is cache.get_newest_known("/r/a") is changed
         assert not cache._own_writes
 
 
@@ -241,7 +241,7 @@ async def test_one_state_is_one_record() -> None:
     """As it is now, as it is told of, as the next change replaces it, and in conflicts."""
     store = MemoryStore()
     async with cached(store) as cache:
-        watcher = cache.subscribe(ROOT, cache.seen)
+        watcher = cache.subscribe(ROOT, cache.cached_revision)
         made = await cache.put("/r/a", b"1", expected=ABSENT)
         assert await cache.get("/r/a") is made
         (event,) = (await watcher.next()).events
@@ -264,7 +264,7 @@ async def test_what_was_written_before_the_feed_brings_it_is_the_same_record_too
     async with cached(store) as cache:
         store.feeding.clear()
         made = await cache.put("/r/a", b"1", expected=ABSENT)
-        assert cache.peek("/r/a") is None
+        assert cache.get_cached("/r/a") is None
         store.feeding.set()
         assert await cache.get("/r/a") is made
         assert not cache._own_writes
@@ -273,7 +273,7 @@ async def test_what_was_written_before_the_feed_brings_it_is_the_same_record_too
 async def test_a_watch_from_before_memory_is_read_from_the_store_and_joins() -> None:
     store = MemoryStore()
     start = await store.revision()
-    await write(store, "/r/a", FEWEST * 2)
+    await write(store, "/r/a", MIN_EVENTS * 2)
     async with cached(store) as cache:
         await write(store, "/r/a", 10)
         with pytest.raises(Compacted):
@@ -283,7 +283,7 @@ async def test_a_watch_from_before_memory_is_read_from_the_store_and_joins() -> 
         async with aclosing(batches):
             async for batch in batches:
                 seen += [event.revision for event in batch.events]
-                if len(seen) == FEWEST * 2 + 10:
+                if len(seen) == MIN_EVENTS * 2 + 10:
                     break
             assert cache.watchers == 0
             last = await write(store, "/r/a")
@@ -301,7 +301,7 @@ async def test_a_watch_whose_history_is_empty_joins_too() -> None:
         batches = cache.watch("/r/quiet/", after=start)
         async with aclosing(batches), asyncio.timeout(2):
             assert await anext(batches) == Batch(start)
-            assert await anext(batches) == Batch(cache.oldest, [])
+            assert await anext(batches) == Batch(cache.oldest_revision, [])
             reading = asyncio.ensure_future(anext(batches))
             await asyncio.sleep(0)
             assert cache.watchers == 1
@@ -311,20 +311,20 @@ async def test_a_watch_whose_history_is_empty_joins_too() -> None:
 
 async def test_memory_follows_what_lives_and_not_what_happens() -> None:
     store = MemoryStore()
-    async with cached(store, window=3 * FEWEST) as cache:
-        await write(store, "/r/a", 4 * FEWEST)
-        await cache.refresh()
-        assert cache._window.events == FEWEST
-        for number in range(2 * FEWEST):
+    async with cached(store, window=3 * MIN_EVENTS) as cache:
+        await write(store, "/r/a", 4 * MIN_EVENTS)
+        await cache.wait_until_fresh()
+        assert cache._window.events == MIN_EVENTS
+        for number in range(2 * MIN_EVENTS):
             await write(store, f"/r/{number}")
-        await write(store, "/r/a", 2 * FEWEST)
-        await cache.refresh()
-        assert cache._window.events == 2 * FEWEST + 1
-        for number in range(2 * FEWEST):
+        await write(store, "/r/a", 2 * MIN_EVENTS)
+        await cache.wait_until_fresh()
+        assert cache._window.events == 2 * MIN_EVENTS + 1
+        for number in range(2 * MIN_EVENTS):
             await write(store, f"/r/more-{number}")
-        await write(store, "/r/a", 2 * FEWEST)
-        await cache.refresh()
-        assert cache._window.events == 3 * FEWEST
+        await write(store, "/r/a", 2 * MIN_EVENTS)
+        await cache.wait_until_fresh()
+        assert cache._window.events == 3 * MIN_EVENTS
 
 
 async def test_the_cache_checks_itself_against_the_store() -> None:
@@ -342,33 +342,23 @@ async def test_the_cache_checks_itself_against_the_store() -> None:
 
 async def test_watches_end_when_the_cache_closes() -> None:
     async with cached(MemoryStore()) as cache:
-        watcher: Watcher[bytes] = cache.subscribe(ROOT, cache.seen)
+        watcher: Watcher[bytes] = cache.subscribe(ROOT, cache.cached_revision)
         waiting = asyncio.create_task(watcher.next())
         await asyncio.sleep(0)
     with pytest.raises(Unavailable, match="closing"):
         await waiting
 
 
-async def test_counts_are_of_a_prefix() -> None:
-    store = MemoryStore()
-    for key in ("/r/a/1", "/r/a/2", "/r/ab/1", "/r/b/1"):
-        await write(store, key)
-    async with cached(store) as cache:
-        counts = [cache.count(each) for each in ("/r/a/", "/r/a", "/r/", "/r/c/")]
-        assert counts == [2, 3, 4, 0]
-        assert len(cache) == 4
-
-
 async def test_an_exact_watch_is_of_one_key() -> None:
     store = MemoryStore()
     async with cached(store) as cache:
-        start = cache.seen
+        start = cache.cached_revision
         made = await cache.put("/r/a", b"v", expected=ABSENT)
         await cache.put("/r/ab", b"v", expected=ABSENT)
         watcher = cache.subscribe("/r/a", start, exact=True)
         gone = await cache.delete("/r/a", expected=made.revision)
         await cache.put("/r/abc", b"v", expected=ABSENT)
-        await cache.refresh()
+        await cache.wait_until_fresh()
         batch = watcher.take()
         assert batch is not None
         assert [event.revision for event in batch.events] == [made.revision, gone.revision]

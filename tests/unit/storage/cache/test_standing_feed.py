@@ -14,7 +14,7 @@ from tests.unit.storage.cache.test_cache import ROOT, Shared
 @pytest.fixture
 async def store() -> Shared:
     shared = Shared()
-    shared.hastens = False
+    shared.reports_progress = False
     await shared.put("/r/known", b"one", expected=ABSENT)
     return shared
 
@@ -28,7 +28,7 @@ async def cache(store: Shared) -> AsyncIterator[WatchCache[bytes]]:
 
 
 def value(cache: WatchCache[bytes], key: str) -> bytes | None:
-    record = cache.foremost(key)
+    record = cache.get_newest_known(key)
     return None if record is None else record.value
 
 
@@ -64,5 +64,5 @@ async def test_memory_is_believed_again_when_the_feed_goes_on(
     last = await store.put("/r/a", b"two", expected=first.revision)
     assert value(cache, "/r/a") == b"one"
     store.feeding.set()
-    assert await cache.reach(last.revision)
+    assert await cache.wait_for_revision(last.revision)
     assert value(cache, "/r/a") == b"two"

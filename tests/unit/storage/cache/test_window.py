@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from storage.cache import window as module
-from storage.cache.window import MOST_BYTES, Window
+from storage.cache.window import MAX_BYTES, Window
 from storage.interface import Batch, Event, Page, Record
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FEWEST", 0)
+    monkeypatch.setattr(module, "MIN_EVENTS", 0)
 
 
 def record(key: str, revision: int) -> Record[str]:
@@ -34,10 +34,10 @@ def loaded(capacity: int, revision: int, *records: Record[str]) -> Window[str]:
 
 def test_a_page_holds_the_keys_of_its_prefix_in_order() -> None:
     window = loaded(10, 7, *(record(key, 2) for key in ("/b/2", "/a/1", "/b/1", "/b/3", "/c/1")))
-    page = window.page("/b/", limit=2)
+    page = window.list("/b/", limit=2)
     assert [item.key for item in page.records] == ["/b/1", "/b/2"]
-    assert (page.revision, page.remaining, window.count("/b/")) == (7, 1, 3)
-    assert [item.key for item in window.page("/b/", start="/b/2\0").records] == ["/b/3"]
+    assert (page.revision, page.remaining) == (7, 1)
+    assert [item.key for item in window.list("/b/", start="/b/2\0").records] == ["/b/3"]
 
 
 def test_events_change_the_state() -> None:
@@ -46,13 +46,13 @@ def test_events_change_the_state() -> None:
     assert window.get("/a/1") is None
     assert window.get("/a/2") == record("/a/2", 3)
     assert [event.revision for event in window.since(2, "/a/")] == [3, 4]
-    assert [item.key for item in window.page("").records] == ["/a/2", "/a/3"]
+    assert [item.key for item in window.list("").records] == ["/a/2", "/a/3"]
     assert (window.revision, window.oldest) == (4, 2)
 
 
 def test_events_are_forgotten_when_they_are_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FEWEST", 100)
-    third = MOST_BYTES // 3
+    monkeypatch.setattr(module, "MIN_EVENTS", 100)
+    third = MAX_BYTES // 3
     window: Window[str] = Window(100, lambda _: third)
     window.load(Page([], 1))
     for revision in range(2, 7):
@@ -107,4 +107,4 @@ def test_loading_anew_forgets_everything() -> None:
     window.apply(Batch(6, [put("/a/2", 6)]))
     window.load(Page([record("/b/1", 3)], 4))
     assert (window.revision, window.oldest, window.events) == (4, 4, 0)
-    assert [item.key for item in window.page("").records] == ["/b/1"]
+    assert [item.key for item in window.list("").records] == ["/b/1"]

@@ -177,13 +177,13 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("prefix", "following", "first", "end"), RANGES)
-def test_what_a_watch_asks_for(prefix: str, following: bool, first: bytes, end: bytes) -> None:
-    request = watch_request(prefix, 7, following=following).create_request
+@pytest.mark.parametrize(("prefix", "feed", "first", "end"), RANGES)
+def test_what_a_watch_asks_for(prefix: str, feed: bool, first: bytes, end: bytes) -> None:
+    request = watch_request(prefix, 7, feed=feed).create_request
     assert (request.key, request.range_end, request.start_revision) == (first, end, 7)
-    assert request.prev_kv is not following
+    assert request.prev_kv is not feed
     assert request.fragment
 
 
 def test_a_watch_of_everything_begins_at_the_first_revision() -> None:
-    assert watch_request("/r/", 0, following=False).create_request.start_revision == 1
+    assert watch_request("/r/", 0, feed=False).create_request.start_revision == 1

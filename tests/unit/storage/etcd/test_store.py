@@ -121,10 +121,10 @@ async def test_an_update_is_sent_again_until_it_is_known(running: Running) -> No
 async def test_progress_is_asked_for_and_believed(running: Running) -> None:
     etcd, store = running.etcds[0], running.store
     async with WatchCache(store, "/r/") as cache:
-        assert cache.seen == 10
+        assert cache.cached_revision == 10
         etcd.revision = 25
-        assert await cache.refresh()
-        assert cache.seen == 25
+        assert await cache.wait_until_fresh()
+        assert cache.cached_revision == 25
         assert etcd.progress_requests > 0
 
 
@@ -136,12 +136,12 @@ async def test_progress_is_neither_asked_for_nor_believed_of_an_old_etcd(
     async with WatchCache(store, "/r/") as cache:
         etcd.revision = 25
         etcd.send(rpc.WatchResponse(header=rpc.ResponseHeader(revision=25)))
-        assert not await cache.refresh()
-        assert cache.seen == 10
+        assert not await cache.wait_until_fresh()
+        assert cache.cached_revision == 10
         assert etcd.progress_requests == 0
         # Where it is known that the feed does not get there, nobody waits for it again.
         async with asyncio.timeout(0.05):
-            assert not await cache.refresh()
+            assert not await cache.wait_until_fresh()
         asked = etcd.asked.count("range")
         assert await cache.get("/r/a") is None
         assert etcd.asked.count("range") == asked + 2
@@ -152,14 +152,14 @@ async def test_an_etcd_that_was_set_back_is_forgotten_history(running: Running) 
     etcd, store = running.etcds[0], running.store
     async with WatchCache(store, "/r/") as cache:
         etcd.revision = 20
-        assert await cache.refresh()
+        assert await cache.wait_until_fresh()
         watcher = cache.subscribe("/r/", 20)
         etcd.revision = 12
         etcd.send(rpc.WatchResponse(canceled=True, cancel_reason="restored from a backup"))
         async with asyncio.timeout(10):
-            while cache.seen == 20:
+            while cache.cached_revision == 20:
                 await asyncio.sleep(0.01)
-        assert cache.seen == 12
+        assert cache.cached_revision == 12
         with pytest.raises(Unavailable):
             watcher.take()
 
@@ -172,7 +172,7 @@ async def test_a_watch_that_etcd_ends_goes_on_in_another_stream(running: Running
     reading = asyncio.ensure_future(anext(watch))
     while not reading.done():
         etcd.revision = 11
-        store.hasten()
+        store.request_progress()
         await asyncio.wait([reading], timeout=0.02)
     assert await reading == Batch(11)
     await watch.aclose()

@@ -1,0 +1,89 @@
+"""Feed: everything below a root of a store, and then every change of it, for as long as it runs.
+
+Where the watch breaks it is begun again after the last revision that came. Where the history after
+that revision is compacted, everything is read anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Final, Generic, TypeVar
+
+from storage.errors import Compacted, StorageError
+from storage.interface import Batch, FeedStore, Page
+
+V = TypeVar("V")
+
+_RETRY_DELAY: Final = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class Feed(Generic[V]):
+    """Calls ``load`` with all records as of one revision, and ``apply`` with what follows it."""
+
+    def __init__(
+        self,
+        source: FeedStore[V],
+        root: str,
+        load: Callable[[Page[V]], None],
+        apply: Callable[[Batch[V]], None],
+    ) -> None:
+        self._source = source
+        self._root = root
+        self._load = load
+        self._apply = apply
+        self._revision = 0
+        self._listening = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, timeout: float) -> None:
+        """Load everything, and wait until changes come; at most ``timeout`` seconds for that."""
+        await self._load_all()
+        self._task = asyncio.create_task(self._run(), name="watch-cache-feed")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._listening.wait()
+
+    async def stop(self) -> None:
+        """Call nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._watch()
+            except Compacted:
+                log.warning("the watch fell behind the store's history; reading everything anew")
+                await self._load_again()
+            except StorageError as error:
+                log.warning("the watch on the store broke: %s", error)
+                await asyncio.sleep(_RETRY_DELAY)
+
+    async def _watch(self) -> None:
+        feed = self._source.feed(self._root, after=self._revision)
+        async with aclosing(feed) as batches:
+            async for batch in batches:
+                self._deliver(batch)
+
+    def _deliver(self, batch: Batch[V]) -> None:
+        self._listening.set()
+        self._revision = max(self._revision, batch.revision)
+        self._apply(batch)
+
+    async def _load_again(self) -> None:
+        try:
+            await self._load_all()
+        except StorageError as error:
+            log.warning("reading the store failed: %s", error)
+            await asyncio.sleep(_RETRY_DELAY)
+
+    async def _load_all(self) -> None:
+        page = await self._source.list(self._root)
+        self._revision = page.revision
+        self._load(page)
