@@ -17,6 +17,7 @@ from apiserver.machinery.quoting import quote
 from apiserver.schema import decoding
 from apiserver.schema.decoding import Undecodable
 from apiserver.schema.jsondecoder import Canonical, DecodeError
+from apiserver.schema.memberorder import by_name
 from apiserver.schema.protobuf import decode_envelope, decode_message
 from apiserver.schema.structtypes import StructType
 from apiserver.schema.wire import ProtobufError
@@ -95,7 +96,8 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
     """Parse JSON or YAML; return the document and its duplicate fields. Raises DocumentError."""
     if media_type == negotiation.YAML:
-        return documents.parse_yaml(data), documents.yaml_duplicates(data)
+        # As YAML becomes JSON its members are sorted, so complaints come in that order.
+        return by_name(documents.parse_yaml(data)), documents.yaml_duplicates(data)
     try:
         document = documents.parse_json(data)
     except DocumentError as error:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from apiserver.endpoints.mediatype import media_type_of
 from apiserver.machinery.errors import NotAcceptable, UnsupportedMediaType
 
 JSON, YAML, PROTOBUF = (
@@ -83,8 +84,8 @@ def negotiate_discovery(accept: str) -> Representation:
         parameters = clause.parameters
         if "as" in parameters:
             wanted = (parameters.get("g"), parameters.get("v"), parameters["as"])
-            if wanted == (_DISCOVERY_GROUP, "v2", AGGREGATED) and _media_type(clause) == JSON:
-                return Representation(JSON, AGGREGATED, "v2")
+            if wanted == (_DISCOVERY_GROUP, "v2", AGGREGATED) and _media_type(clause):
+                return Representation(_media_type(clause), AGGREGATED, "v2")
             continue
         media_type = _media_type(clause)
         if media_type:
@@ -115,7 +116,7 @@ def error_media_type(accept: str) -> str:
 
 def content_type(header: str) -> str:
     """Return the media type of a body, JSON by default. Raises UnsupportedMediaType."""
-    media_type = bare(header) or JSON
+    media_type = media_type_of(header) if header else JSON
     if media_type not in (JSON, YAML, PROTOBUF):
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
@@ -127,7 +128,7 @@ def content_type(header: str) -> str:
 def patch_type(header: str) -> str:
     """Return the media type of a patch. Raises UnsupportedMediaType."""
     # Unlike other media types, patch types are compared case-sensitively.
-    media_type = header.partition(";")[0].strip()
+    media_type = header.partition(";")[0]
     if media_type not in PATCH_TYPES:
         raise UnsupportedMediaType("415: Unsupported Media Type", {})
     return media_type

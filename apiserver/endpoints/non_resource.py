@@ -24,6 +24,7 @@ from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.negotiation import (
     AGGREGATED,
     JSON,
+    YAML,
     bare,
     negotiate,
     negotiate_discovery,
@@ -33,7 +34,7 @@ from apiserver.endpoints.openapi.document import Document
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.payloads import SLICE, SlicedPayload
 from apiserver.endpoints.response_writers import send_bytes, send_document
-from apiserver.machinery.documents import dump_json, dump_json_indented
+from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.resources.catalog import Catalog
 from apiserver.version import VERSION
@@ -41,7 +42,7 @@ from apiserver.version import VERSION
 TEXT: Final = "text/plain; charset=utf-8"
 _YEAR: Final = 365 * 24 * 3600
 _SMALL: Final = 1400
-_AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_AGGREGATED_PARAMETERS: Final = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 #: The second name of the protobuf form is not a valid media type, but clients send it.
 _OPENAPI_V2_TYPES: Final = (
@@ -171,19 +172,23 @@ def _group_list(
     representation = negotiate_discovery(request.header("Accept"))
     if representation.transform != AGGREGATED:
         return send_document(request, representation, plain)
-    catalog = paths.catalog
-    data, tag = catalog.derived(("aggregated", core), lambda: _aggregated(catalog, core=core))
+    catalog, media_type = paths.catalog, representation.media_type
+    data, tag = catalog.derived(
+        ("aggregated", core, media_type), lambda: _aggregated(catalog, media_type, core=core)
+    )
     headers = {"ETag": f'"{tag}"', "Vary": "Accept", "Cache-Control": "public"}
     if _has(request, tag):
         return web.Response(status=304, headers=headers)
-    response = send_bytes(request, data, media_type=_AGGREGATED_TYPE)
+    response = send_bytes(request, data, media_type=media_type + _AGGREGATED_PARAMETERS)
     response.headers.update(headers)
     return response
 
 
-def _aggregated(catalog: Catalog, *, core: bool) -> tuple[bytes, str]:
-    data = dump_json(discovery.aggregated(catalog, core=core))
-    return data + b"\n", discovery.etag(data)
+def _aggregated(catalog: Catalog, media_type: str, *, core: bool) -> tuple[bytes, str]:
+    document = discovery.aggregated(catalog, core=core)
+    data = dump_json(document)
+    shown = dump_yaml(document) if media_type == YAML else data + b"\n"
+    return shown, discovery.etag(data)
 
 
 async def _openapi(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from apiserver.fieldmanager.errors import FieldManagerError
@@ -31,7 +32,7 @@ async def apply_object(
 
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
-    applied = read_applied(body, context, options)
+    applied = read_applied(body)
     request = WriteRequest(resource, context, options, owns=True, patches=True)
 
     async def rule(attempt: Attempt) -> Outcome:
@@ -39,7 +40,9 @@ async def apply_object(
         if current is None and context.subresource:
             raise resource.not_found(context.name)
         existing = None if current is None else current.value.object
-        document = addressed(_merged(request, existing, applied), context)
+        merged = _merged(request, existing, applied)
+        check_duplicates(body, options, attempt.warn)
+        document = addressed(merged, context)
         if current is None or existing is None:
             return await _created(request, attempt, document)
         check_version(resource, document, current)
@@ -49,18 +52,12 @@ async def apply_object(
     return await write(Write(resource, context, key, "patch", options.dry_run), rule)
 
 
-def read_applied(body: bytes, context: RequestContext, options: WriteOptions) -> Object:
+def read_applied(body: bytes) -> Object:
     """Read what is applied. Raises BadRequest."""
     try:
         document: Any = parse_yaml(body)
-        twice = yaml_duplicates(body) if options.field_validation != "Ignore" else []
     except DocumentError as error:
         raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from error
-    if twice and options.field_validation == "Strict":
-        raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {twice[0]}")
-    for complaint in twice:
-        for line in complaint.splitlines()[1:]:
-            context.warn(line.strip())
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -69,6 +66,24 @@ def read_applied(body: bytes, context: RequestContext, options: WriteOptions) ->
             + no_object(document)
         )
     return document
+
+
+def check_duplicates(body: bytes, options: WriteOptions, warn: Callable[[str], None]) -> None:
+    """Raise BadRequest for members that are there twice, or warn of them, as the options ask.
+
+    Only what could be applied is looked at: a conflict, or a field that the schema does not know,
+    is reported first and alone.
+    """
+    if options.field_validation == "Ignore":
+        return
+    duplicates = yaml_duplicates(body)
+    if duplicates and options.field_validation == "Strict":
+        raise BadRequest(
+            f"error strict decoding YAML: error converting YAML to JSON: {duplicates[0]}"
+        )
+    for complaint in duplicates:
+        for line in complaint.splitlines()[1:]:
+            warn(line.strip())
 
 
 def _merged(request: WriteRequest, existing: Object | None, applied: Object) -> Object:

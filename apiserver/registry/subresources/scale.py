@@ -24,7 +24,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
-from apiserver.registry.apply import read_applied
+from apiserver.registry.apply import check_duplicates, read_applied
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
@@ -81,10 +81,12 @@ async def patch_scale(
     request = WriteRequest(resource, context, options, SCALE)
     scaling = _Scaling(request)
     if patch.media_type == APPLY:
-        applied = read_applied(patch.body, context, options)
+        applied = read_applied(patch.body)
 
-        def wanted(existing: Object, _attempt: Attempt) -> Object:
-            return addressed(scaling.merged(existing, applied), context)
+        def wanted(existing: Object, attempt: Attempt) -> Object:
+            merged = scaling.merged(existing, applied)
+            check_duplicates(patch.body, options, attempt.warn)
+            return addressed(merged, context)
 
         return await scaling.write(wanted)
     patching = Patching(request, patch, SCALE)
