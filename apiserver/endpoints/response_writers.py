@@ -36,7 +36,7 @@ from apiserver.registry.list import ObjectList
 from apiserver.registry.resource import Resource
 from apiserver.registry.turns import FEW
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.resources.printing import Printer
+from apiserver.resources.printing import DEFAULT, Printer
 
 _GZIP_THRESHOLD: Final = 128 * 1024
 _BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
@@ -65,10 +65,8 @@ def send_object(
             return send_bytes(request, stored.body + b"\n", status)
         return send_document(request, representation, stored.object, status)
     if transform == TABLE:
-        include = table.included(first(request.query, "includeObject"))
-        document = table.of_objects(
-            [stored], include, table.object_metadata(stored), printer=resource.strategy.printer
-        )
+        shown = _table_format(request, representation, resource.strategy.printer)
+        document = shown.table([stored], table.object_metadata(stored))
     elif transform == PARTIAL:
         document = table.partial(stored.object, representation.version)
     else:
@@ -93,9 +91,8 @@ def send_unstored(
         return send_document(request, representation, document, status)
     stored = Stored.preview("", document, 0)
     if transform == TABLE:
-        include = table.included(first(request.query, "includeObject"))
-        metadata = table.object_metadata(stored)
-        shown = table.of_objects([stored], include, metadata, printer=printer)
+        as_table = _table_format(request, representation, printer)
+        shown = as_table.table([stored], table.object_metadata(stored))
     elif transform == PARTIAL:
         shown = table.partial(document, representation.version)
     else:
@@ -122,9 +119,8 @@ async def send_list(
     if len(items) > FEW:
         return await _send_long_list(request, representation, resource, found)
     if transform == TABLE:
-        include = table.included(first(request.query, "includeObject"))
-        printer = resource.strategy.printer
-        document = table.of_objects(items, include, metadata, printer=printer)
+        shown = _table_format(request, representation, resource.strategy.printer)
+        document = shown.table(items, metadata)
     elif transform == PARTIAL_LIST:
         document = table.partial_list(items, metadata, representation.version)
     else:
@@ -141,10 +137,9 @@ async def _send_long_list(
     if not transform:
         document = _list_document(resource, metadata, ())
     elif transform == TABLE:
-        include = table.included(first(request.query, "includeObject"))
-        printer = resource.strategy.printer
-        document = table.of_objects((), include, metadata, printer=printer)
-        member, show = "rows", partial(table.rows, printer=printer, include=include)
+        shown = _table_format(request, representation, resource.strategy.printer)
+        document = shown.table((), metadata)
+        member, show = "rows", shown.rows
     elif transform == PARTIAL_LIST:
         document = table.partial_list((), metadata, representation.version) | {"metadata": metadata}
         show = partial(table.partials, version=representation.version)
@@ -153,6 +148,13 @@ async def _send_long_list(
     form = AS_YAML if representation.media_type == YAML else INDENTED if indented else COMPACT
     parts = await encode_list(document, member, items, show, form)
     return _send_parts(request, parts, sum(map(len, parts)), 200, representation.media_type)
+
+
+def _table_format(
+    request: HTTPRequest, representation: Representation, printer: Printer | None
+) -> table.TableFormat:
+    include = table.included(first(request.query, "includeObject"))
+    return table.TableFormat(printer or DEFAULT, include, representation.version)
 
 
 def _no_list(resource: Resource) -> NotAcceptable:

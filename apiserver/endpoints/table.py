@@ -1,13 +1,15 @@
-"""Converts objects to metav1.Table and PartialObjectMetadata."""
+"""Objects -> metav1.Table and PartialObjectMetadata."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
+from apiserver.machinery.options import META_GROUP
 from apiserver.machinery.quoting import quote
 from apiserver.registry.codec import Stored
 from apiserver.resources import printing
@@ -15,11 +17,10 @@ from apiserver.resources.printing import Column, Printer
 from apiserver.schema.documentation import description_of
 
 METADATA, OBJECT, NONE = "Metadata", "Object", "None"
-_API_VERSION = "meta.k8s.io/v1"
 
 
 def included(parameter: str) -> str:
-    """Return the ``includeObject`` policy of a Table. Raises BadRequest."""
+    """Return how much of each object a Table carries. Raises BadRequest."""
     if parameter not in ("", METADATA, OBJECT, NONE):
         raise BadRequest(
             "Unable to convert to Table as requested: includeObject: Invalid value: "
@@ -28,38 +29,51 @@ def included(parameter: str) -> str:
     return parameter or METADATA
 
 
-def of_objects(
-    items: Sequence[Stored],
-    include: str,
-    metadata: dict[str, Any],
-    *,
-    printer: Printer | None = None,
-    columns: bool = True,
-) -> dict[str, Any]:
-    """Return a Table with a row for each object, printed by the printer of its kind.
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """How objects become a Table: what shows them, how much of each is in its row, which version.
 
-    In a watch only the first Table has column definitions.
+    ``include`` is ``Metadata``, ``Object`` or ``None``; ``version`` is that of meta.k8s.io.
     """
-    printer = printer or printing.DEFAULT
-    now = time.time()
-    return {
-        "kind": "Table",
-        "apiVersion": _API_VERSION,
-        "metadata": metadata,
-        "columnDefinitions": [_definition(column) for column in printer.columns]
-        if columns
-        else None,
-        "rows": _rows(items, printer, include, now),
-    }
 
+    printer: Printer = printing.DEFAULT
+    include: str = METADATA
+    version: str = "v1"
 
-def rows(items: Sequence[Stored], *, printer: Printer | None, include: str) -> list[dict[str, Any]]:
-    """Return the rows of a Table for these objects."""
-    return _rows(items, printer or printing.DEFAULT, include, time.time())
+    def table(
+        self, items: Sequence[Stored], metadata: dict[str, Any], *, columns: bool = True
+    ) -> dict[str, Any]:
+        """Return a Table with a row for each object. Only the first one of a watch has columns."""
+        return {
+            "kind": "Table",
+            "apiVersion": f"{META_GROUP}/{self.version}",
+            "metadata": metadata,
+            "columnDefinitions": [_definition(column) for column in self.printer.columns]
+            if columns
+            else None,
+            "rows": self.rows(items),
+        }
+
+    def rows(self, items: Sequence[Stored]) -> list[dict[str, Any]]:
+        """Return the rows that show objects."""
+        now = time.time()
+        return [self._row(stored.object, now) for stored in items]
+
+    def _row(self, document: Object, now: float) -> dict[str, Any]:
+        row: dict[str, Any] = {"cells": self.printer.cells(document, now)}
+        if self.printer.conditions is not None:
+            conditions = self.printer.conditions(document)
+            if conditions:
+                row["conditions"] = conditions
+        if self.include == METADATA:
+            row["object"] = partial(document, self.version)
+        else:
+            row["object"] = document if self.include == OBJECT else None
+        return row
 
 
 def object_metadata(stored: Stored) -> dict[str, Any]:
-    """Return the metadata of the Table of a single object: its resourceVersion."""
+    """Return the metadata of the Table of one object: its resourceVersion."""
     version = stored.metadata.get("resourceVersion")
     return {"resourceVersion": version} if version else {}
 
@@ -68,7 +82,7 @@ def partial(document: Object, version: str = "v1") -> dict[str, Any]:
     """Return the PartialObjectMetadata of an object."""
     return {
         "kind": "PartialObjectMetadata",
-        "apiVersion": f"meta.k8s.io/{version}",
+        "apiVersion": f"{META_GROUP}/{version}",
         "metadata": document["metadata"],
     }
 
@@ -79,7 +93,7 @@ def partial_list(
     """Return the PartialObjectMetadataList of objects."""
     return {
         "kind": "PartialObjectMetadataList",
-        "apiVersion": f"meta.k8s.io/{version}",
+        "apiVersion": f"{META_GROUP}/{version}",
         # Upstream drops even the resourceVersion of an empty list.
         "metadata": metadata if items else {},
         "items": partials(items, version) or None,
@@ -99,22 +113,3 @@ def _definition(column: Column) -> dict[str, Any]:
         "description": column.description or description_of(column.source),
         "priority": column.priority,
     }
-
-
-def _rows(
-    items: Sequence[Stored], printer: Printer, include: str, now: float
-) -> list[dict[str, Any]]:
-    return [_row(stored.object, printer, include, now) for stored in items]
-
-
-def _row(document: Object, printer: Printer, include: str, now: float) -> dict[str, Any]:
-    row: dict[str, Any] = {"cells": printer.cells(document, now)}
-    if printer.conditions is not None:
-        conditions = printer.conditions(document)
-        if conditions:
-            row["conditions"] = conditions
-    if include == METADATA:
-        row["object"] = partial(document)
-    else:
-        row["object"] = document if include == OBJECT else None
-    return row

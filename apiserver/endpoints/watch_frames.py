@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from apiserver.endpoints import table
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import TABLE, Representation
+from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
 from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Part, Watch, WatchEvent
+from apiserver.resources.printing import DEFAULT
 
 # The maximum size of the frames kept for other watchers, in bytes.
 _MOST_KEPT: Final = 16 * 1024 * 1024
@@ -46,7 +49,8 @@ class FrameCache:
         if representation.transform != TABLE:
             return _PartialFramer(self, watch, representation.version)
         include = table.included(first(request.query, "includeObject"))
-        return _TableFramer(watch, include)
+        printer = watch.resource.strategy.printer or DEFAULT
+        return _TableFramer(watch, TableFormat(printer, include, representation.version))
 
     def plain(self, served: str, event: WatchEvent) -> bytes:
         """Return the frame of a whole object as served in an API version."""
@@ -119,10 +123,9 @@ class _PartialFramer:
 class _TableFramer:
     """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
 
-    def __init__(self, watch: Watch, include: str) -> None:
+    def __init__(self, watch: Watch, shown: TableFormat) -> None:
         self._watch = watch
-        self._include = include
-        self._printer = watch.resource.strategy.printer
+        self._shown = shown
         self._first = True
 
     def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
@@ -132,21 +135,16 @@ class _TableFramer:
         return [self._frame(event) for part in parts for event in self._watch.select(part)]
 
     def _frame(self, event: WatchEvent) -> bytes:
-        shown, include = [event.stored], self._include
+        items, shown = [event.stored], self._shown
         if event.type == BOOKMARK:
             # The annotation that ends the initial events is in the row's object, so that one is
             # there even where the client wants none. Other bookmarks have no row.
             if not _ends_initial_events(event):
-                shown = []
-            elif include == table.NONE:
-                include = table.METADATA
-        document = table.of_objects(
-            shown,
-            include,
-            table.object_metadata(event.stored),
-            printer=self._printer,
-            columns=self._first,
-        )
+                items = []
+            elif shown.include == table.NONE:
+                shown = replace(shown, include=table.METADATA)
+        metadata = table.object_metadata(event.stored)
+        document = shown.table(items, metadata, columns=self._first)
         self._first = False
         return _frame(event.type, dump_json(document))
 

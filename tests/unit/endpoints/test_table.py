@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apiserver.endpoints import table
+from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.errors import BadRequest
 from apiserver.registry.codec import Stored
 from apiserver.resources.builtin import builtin_definitions
@@ -34,9 +35,15 @@ PARTIAL = {
 )
 def test_a_row_carries_as_much_as_is_asked_for(parameter: str, shown: object) -> None:
     include = table.included(parameter)
-    (row,) = table.of_objects([STORED], include, {}, printer=PRINTER)["rows"]
+    (row,) = TableFormat(PRINTER, include).table([STORED], {})["rows"]
     assert row["cells"][:2] == ["a", 1]
     assert row["object"] == shown
+
+
+def test_a_table_and_its_rows_are_of_one_version() -> None:
+    shown = TableFormat(PRINTER, version="v1beta1").table([STORED], {})
+    assert shown["apiVersion"] == "meta.k8s.io/v1beta1"
+    assert shown["rows"][0]["object"]["apiVersion"] == "meta.k8s.io/v1beta1"
 
 
 def test_nothing_else_can_be_asked_for() -> None:
@@ -45,7 +52,7 @@ def test_nothing_else_can_be_asked_for() -> None:
 
 
 def test_a_column_is_described_by_itself_or_by_the_documentation() -> None:
-    name, data, age = table.of_objects([], "None", {}, printer=PRINTER)["columnDefinitions"]
+    name, data, age = TableFormat(PRINTER, "None").table([], {})["columnDefinitions"]
     assert data == {
         "name": "Data",
         "type": "integer",
@@ -59,12 +66,12 @@ def test_a_column_is_described_by_itself_or_by_the_documentation() -> None:
 
 
 def test_later_tables_of_a_watch_have_no_columns() -> None:
-    shown = table.of_objects([STORED], "None", {}, printer=PRINTER, columns=False)
+    shown = TableFormat(PRINTER, "None").table([STORED], {}, columns=False)
     assert shown["columnDefinitions"] is None
 
 
 def test_a_kind_without_a_printer_is_shown_by_name_and_creation() -> None:
-    shown = table.of_objects([STORED], "None", {})
+    shown = TableFormat(include="None").table([STORED], {})
     assert [column["name"] for column in shown["columnDefinitions"]] == ["Name", "Created At"]
     assert shown["rows"] == [{"cells": ["a", CREATED], "object": None}]
 
@@ -72,14 +79,14 @@ def test_a_kind_without_a_printer_is_shown_by_name_and_creation() -> None:
 def test_a_row_has_conditions_where_the_printer_knows_some() -> None:
     ended = [{"type": "Completed", "status": "True"}]
     printer = Printer((NAME,), lambda d, now: [d["metadata"]["name"]], lambda d: ended)
-    (row,) = table.of_objects([STORED], "None", {}, printer=printer)["rows"]
+    (row,) = TableFormat(printer, "None").table([STORED], {})["rows"]
     assert row["conditions"] == ended
 
 
 @pytest.mark.parametrize("definition", builtin_definitions(), ids=lambda d: d.group_resource)
 def test_every_column_is_described(definition: ResourceDefinition) -> None:
-    printer = strategy_of(definition).printer
-    for column in table.of_objects([], "None", {}, printer=printer)["columnDefinitions"]:
+    printer = strategy_of(definition).printer or DEFAULT
+    for column in TableFormat(printer, "None").table([], {})["columnDefinitions"]:
         assert column["description"]
 
 
@@ -99,7 +106,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, shown: str) -> Non
 def test_an_age_is_unknown_without_a_beginning() -> None:
     printer = Printer((NAME, AGE), aged((), lambda d: []).cells)
     stored = Stored.preview("/a", {**OBJECT, "metadata": {"name": "a"}}, 7)
-    (row,) = table.of_objects([stored], "None", {}, printer=printer)["rows"]
+    (row,) = TableFormat(printer, "None").table([stored], {})["rows"]
     assert row["cells"] == ["a", "<unknown>"]
 
 
@@ -109,5 +116,5 @@ def test_a_printer_shows_an_object_without_anything_in_it(definition: ResourceDe
     strategy = strategy_of(definition)
     empty = Stored.preview("", {**strategy.empty(), "metadata": {}}, 7)
     printer = strategy.printer or DEFAULT
-    shown = table.of_objects([empty], "None", {}, printer=printer)
+    shown = TableFormat(printer, "None").table([empty], {})
     assert len(shown["rows"][0]["cells"]) >= len(shown["columnDefinitions"])
