@@ -38,12 +38,16 @@ class AdmittedRequest:
     async def validate(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
     ) -> None:
-        """Raise StatusError where admission refuses the write."""
-        resource, subresource = self.resource, self.context.subresource
-        if not resource.admission.validates(operation, resource.definition.gvr, subresource):
+        """Raise StatusError where admission refuses the write; note what it is charged for."""
+        admission = self.resource.admission
+        sort = operation, self.resource.definition.gvr, self.context.subresource
+        validates, charges = admission.validates(*sort), admission.charges(*sort)
+        if not validates and not charges:
             return
         attributes = self._attributes(attempt, operation, desired, old)
-        await resource.admission.validate(attributes, attempt.reader)
+        await admission.validate(attributes, attempt.reader)
+        if charges:
+            attempt.charged = attributes
 
     def _attributes(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None

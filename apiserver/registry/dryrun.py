@@ -5,13 +5,14 @@ The changes of one dry run see those before them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
 from apiserver.registry.converted import ObjectStore
 from storage.errors import RevisionConflict
-from storage.interface import ABSENT, NO_REQUIREMENTS, Record
+from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Put, Record
 
 
 class DryRun:
@@ -21,26 +22,25 @@ class DryRun:
         self._store = store
         self._made: dict[str, Record[Stored]] = {}
 
-    async def put(
+    async def commit(
         self,
-        key: str,
-        value: Object,
+        changes: Sequence[Change[Any]],
         *,
-        expected: int,
-        ttl: int = 0,
         requires: Mapping[str, int] = NO_REQUIREMENTS,
-    ) -> Record[Stored]:
-        await self._check(key, expected)
-        for other, revision in requires.items():
-            await self._check(other, revision)
-        made = Record(key, preview(key, value, expected), expected, expected)
-        self._made[key] = made
-        return made
+    ) -> Sequence[Record[Stored]]:
+        current = [await self._check(change.key, change.expected) for change in changes]
+        for key, revision in requires.items():
+            await self._check(key, revision)
+        return [self._make(*pair) for pair in zip(changes, current, strict=True)]
 
-    async def delete(self, key: str, *, expected: int) -> Record[Stored]:
-        current = await self._check(key, expected)
+    def _make(self, change: Change[Any], current: Record[Stored] | None) -> Record[Stored]:
+        if isinstance(change, Put):
+            made = preview(change.key, change.value, change.expected)
+            record = Record(change.key, made, change.expected, change.expected)
+            self._made[change.key] = record
+            return record
         if current is None:
-            raise RevisionConflict(key, expected, None)
+            raise RevisionConflict(change.key, change.expected, None)
         return current
 
     async def _check(self, key: str, expected: int) -> Record[Stored] | None:

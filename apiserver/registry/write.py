@@ -8,17 +8,18 @@ that the store says is there. As long as what a decision was made on is confirme
 it stands, and is not made again.
 
 An object in a namespace is created only while the namespace is there: the write requires the
-revision of the namespace that it saw.
+revision of the namespace that it saw. What it uses of quotas is charged in the same commit; a quota
+that has changed is charged anew, without another decision on the object.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
-from apiserver.registry import deletion
+from apiserver.registry import charging, deletion
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Decision, Rule, decide
@@ -27,7 +28,7 @@ from apiserver.registry.outcome import Refused, Remove, Save, SaveThenRemove, Un
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
-from storage.interface import ABSENT, Record
+from storage.interface import ABSENT, Delete, Put, Record
 
 _MAX_ATTEMPTS = 1000
 
@@ -77,6 +78,8 @@ class _Writing:
         self._decision: Decision | None = None
         # Records of other keys that the store has shown in a conflict.
         self._told: dict[str, Record[Stored] | None] = {}
+        # What the quotas were when the write was last charged.
+        self._quotas = TrackedReader(change.resource.find, self._told)
 
     async def settle(self) -> Written:
         """Decide and commit until the write is through. Raises StatusError to refuse it."""
@@ -87,7 +90,7 @@ class _Writing:
             try:
                 written = await self._commit(decision)
             except RevisionConflict as conflict:
-                self._learn(conflict)
+                self._learn(conflict, decision)
             except StatusError:
                 if await self._stands(decision):
                     self._change.context.warnings.extend(decision.warnings)
@@ -114,23 +117,30 @@ class _Writing:
         else:
             existing = await store.get(key)
             await decision.reader.ask_store()
-        if _revision(existing) == _revision(self._existing) and decision.reader.holds():
-            self._confirmed = True
-            return True
-        self._existing, self._decision = existing, None
-        return False
+            await self._quotas.ask_store()
+        if _revision(existing) != _revision(self._existing) or not decision.reader.holds():
+            self._existing, self._decision = existing, None
+            return False
+        # Quotas that have changed are asked again; what was decided stands.
+        if not self._quotas.holds():
+            return False
+        self._confirmed = True
+        return True
 
-    def _learn(self, conflict: RevisionConflict) -> None:
+    def _learn(self, conflict: RevisionConflict, decision: Decision) -> None:
+        """Take over what the store has shown; a quota that has changed voids no decision."""
         if conflict.key == self._change.key:
-            self._existing, self._confirmed = conflict.current, True
-        else:
-            self._told[conflict.key] = conflict.current
-        self._decision = None
+            self._existing, self._confirmed, self._decision = conflict.current, True, None
+            return
+        self._told[conflict.key] = conflict.current
+        if conflict.key in decision.requires:
+            self._decision = None
 
     async def _commit(self, decision: Decision) -> Written:
         existing = decision.existing
         match decision.outcome:
             case Refused(error):
+                self._check_quotas(decision)
                 raise error
             case Save(document):
                 record = await self._put(decision, document)
@@ -139,13 +149,14 @@ class _Writing:
                 return await self._remove_saved(await self._put(decision, document))
             case Remove(document):
                 assert existing is not None
-                record = await self._store.delete(existing.key, expected=existing.revision)
+                record = await self._delete(existing)
                 if document is None:
                     return Written(record.value, removed=True)
                 shown = preview(existing.key, document, existing.revision)
                 return Written(shown, removed=True)
             case Unchanged():
                 assert existing is not None
+                self._check_quotas(decision)
                 return Written(existing.value)
             case never:
                 assert_never(never)
@@ -161,13 +172,28 @@ class _Writing:
             return await self._put_whole(decision, {**document, "metadata": metadata})
 
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
-        return await self._store.put(
-            self._change.key,
-            document,  # type: ignore[arg-type]  # the codec takes what is to be stored as it is
-            expected=_revision(decision.existing),
-            ttl=self._change.resource.ttl,
-            requires=decision.requires,
+        # The codec takes objects, and what it gives back is `Stored`.
+        change: Put[Any] = Put(
+            self._change.key, document, _revision(decision.existing), self._change.resource.ttl
         )
+        if decision.charged is None:
+            (record,) = await self._store.commit((change,), requires=decision.requires)
+            return record
+        self._quotas = TrackedReader(self._change.resource.find, self._told)
+        turn = charging.charged(self._change.resource, decision.charged, self._quotas)
+        async with turn as charges:
+            records = await self._store.commit((change, *charges), requires=decision.requires)
+        return records[0]
+
+    async def _delete(self, current: Record[Stored]) -> Record[Stored]:
+        (record,) = await self._store.commit((Delete(current.key, current.revision),))
+        return record
+
+    def _check_quotas(self, decision: Decision) -> None:
+        """Raise Forbidden where a quota refuses what would not be committed either."""
+        if decision.charged is not None:
+            self._quotas = TrackedReader(self._change.resource.find, self._told)
+            self._change.resource.admission.charge(decision.charged, self._quotas)
 
     async def _remove_saved(self, saved: Record[Stored]) -> Written:
         """Remove an object that has been stored as it ends, unless something holds it again."""
@@ -176,7 +202,7 @@ class _Writing:
             if not deletion.is_finished(current.value.object, strategy):
                 return Written(current.value)
             try:
-                record = await self._store.delete(current.key, expected=current.revision)
+                record = await self._delete(current)
             except RevisionConflict as conflict:
                 if conflict.current is None:
                     break

@@ -20,9 +20,7 @@ from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router
 from apiserver.endpoints.watch_streams import WatchStreams
-from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.codec import ObjectCodec, Stored
-from apiserver.registry.loopback import Loopback
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
@@ -114,8 +112,7 @@ async def build_server(
             )
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
-            own = Loopback(registry, SYSTEM_USER, "kube-apiserver")
-            dependencies = PluginDependencies(access.authorizer, own)
+            dependencies = PluginDependencies(access.authorizer)
             registry.admit(build_plugins(options.plugins, dependencies))
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(

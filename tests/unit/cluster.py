@@ -18,6 +18,7 @@ from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.catalog import Catalog
 from storage.cache.cache import WatchCache
 from storage.codec import CodecStore
+from storage.interface import Store
 from storage.open import open_store
 
 ROOT = "/registry"
@@ -30,10 +31,17 @@ PODS = GroupVersionResource("", "v1", "pods")
 async def registry_in_memory() -> AsyncIterator[Registry]:
     """Yield the registry of an empty cluster."""
     raw = await open_store("memory://")
+    async with registry_over(raw) as registry:
+        yield registry
+    await raw.close()
+
+
+@asynccontextmanager
+async def registry_over(raw: Store[bytes]) -> AsyncIterator[Registry]:
+    """Yield the registry of one server over a store that may have several."""
     inner: CodecStore[Stored] = CodecStore(raw, ObjectCodec())
     async with WatchCache(inner, ROOT + "/") as cache:
         yield Registry(Catalog(builtin_definitions()), cache, ROOT, event_ttl=3600)
-    await raw.close()
 
 
 async def create(registry: Registry, resource: GroupVersionResource, document: Object) -> Object:

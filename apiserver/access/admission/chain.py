@@ -70,7 +70,7 @@ class AdmissionAttributes:
 
 
 class Plugin(Protocol):
-    """An admission plugin. It has one or more of the methods of the four protocols below."""
+    """An admission plugin. It has one or more of the methods of the five protocols below."""
 
     name: str
 
@@ -115,12 +115,25 @@ class AsyncValidator(Protocol):
         ...
 
 
+@runtime_checkable
+class Charger(Protocol):
+    """Counts what is written in quotas."""
+
+    def charge(self, attributes: AdmissionAttributes, reader: Reader) -> Sequence[Object]:
+        """Return the quotas whose status changes with the write. Raises StatusError to refuse.
+
+        It is asked again where one of them has changed before the write is committed.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Selected:
     mutators: tuple[Mutator, ...]
     async_mutators: tuple[AsyncMutator, ...]
     validators: tuple[Validator, ...]
     async_validators: tuple[AsyncValidator, ...]
+    chargers: tuple[Charger, ...]
     mutates: bool
     validates: bool
 
@@ -139,6 +152,10 @@ class AdmissionChain:
     def validates(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         """Return whether writes of this kind have validating plugins."""
         return self._select(operation, resource, subresource).validates
+
+    def charges(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        """Return whether writes of this kind have charging plugins."""
+        return bool(self._select(operation, resource, subresource).chargers)
 
     async def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object:
         """Return the object as changed by the plugins. Raises StatusError if one rejects it.
@@ -165,6 +182,11 @@ class AdmissionChain:
         for waiting in selected.async_validators:
             await waiting.validate_async(attributes, reader)
 
+    def charge(self, attributes: AdmissionAttributes, reader: Reader) -> list[Object]:
+        """Return the quotas whose status changes with the write. Raises Forbidden."""
+        chargers = self._of(attributes).chargers
+        return [quota for plugin in chargers for quota in plugin.charge(attributes, reader)]
+
     def _of(self, attributes: AdmissionAttributes) -> _Selected:
         return self._select(attributes.operation, attributes.gvr, attributes.subresource)
 
@@ -183,12 +205,14 @@ def _sorted(plugins: Sequence[Plugin]) -> _Selected:
     mutators = tuple(plugin for plugin in plugins if isinstance(plugin, Mutator))
     async_mutators = tuple(plugin for plugin in plugins if isinstance(plugin, AsyncMutator))
     validators = tuple(plugin for plugin in plugins if isinstance(plugin, Validator))
+    chargers = tuple(plugin for plugin in plugins if isinstance(plugin, Charger))
     async_validators = tuple(plugin for plugin in plugins if isinstance(plugin, AsyncValidator))
     return _Selected(
         mutators,
         async_mutators,
         validators,
         async_validators,
+        chargers,
         mutates=bool(mutators or async_mutators),
         validates=bool(validators or async_validators),
     )

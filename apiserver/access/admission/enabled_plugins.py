@@ -40,7 +40,6 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
 from apiserver.access.authorization.authorizer import Authorizer
-from apiserver.client.client import Client
 from apiserver.machinery.quoting import quote
 
 #: All plugins of Kubernetes, in the order in which they run.
@@ -65,7 +64,6 @@ class PluginDependencies:
     """What plugins are built with."""
 
     authorizer: Authorizer
-    client: Client
 
 
 # The plugins of this server; some consist of several parts. All are enabled by default.
@@ -90,7 +88,7 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
-    "ResourceQuota": lambda dependencies: (ResourceQuota(dependencies.client),),
+    "ResourceQuota": lambda _: (ResourceQuota(),),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest.mock import AsyncMock
-
 import pytest
 
 from apiserver.access.admission.chain import (
@@ -21,7 +19,7 @@ from apiserver.access.admission.enabled_plugins import (
     enabled_plugins,
 )
 from apiserver.access.authorization.modes import AlwaysAllow
-from apiserver.client.client import Client, Reader
+from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
@@ -150,7 +148,7 @@ def test_flags_that_make_no_sense_are_refused(
 
 
 def test_what_no_plugin_handles_costs_nothing() -> None:
-    dependencies = PluginDependencies(AlwaysAllow(), AsyncMock(Client))
+    dependencies = PluginDependencies(AlwaysAllow())
     chain = AdmissionChain(build_plugins(enabled_plugins((), ()), dependencies))
     assert not chain.mutates(UPDATE, MAPS, "")
     assert not chain.validates(UPDATE, MAPS, "")

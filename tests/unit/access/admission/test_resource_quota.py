@@ -1,19 +1,16 @@
-"""ResourceQuota: what it says, what it charges, and how often it tries."""
+"""ResourceQuota: what it says, and what it charges."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
-from unittest.mock import AsyncMock
 
 import pytest
 
 from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
-from apiserver.access.admission.plugins.resource_quota import TRIES, ResourceQuota
-from apiserver.client.client import Client, ListedObjects
+from apiserver.access.admission.plugins.resource_quota import ResourceQuota
 from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
-from apiserver.machinery.errors import Conflict, Forbidden
-from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
+from apiserver.machinery.errors import Forbidden
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from tests.unit.access.admission.admitting import USER, named
 
@@ -22,21 +19,14 @@ EVENTS = GroupVersionResource("", "v1", "events")
 
 
 class Cluster:
-    """Quotas that are read at once, or listed, and written if nobody else has meanwhile."""
+    """Quotas, and what is charged to them."""
 
     def __init__(self, *quotas: Object) -> None:
         self.quotas = {name_of(quota): quota for quota in quotas}
-        self.there: set[str] = set()
-        #: So many writes come too late.
-        self.late = 0
-        self.client = AsyncMock(Client)
-        self.client.update.side_effect = self._update
-        self.client.list.side_effect = self._list
 
     def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
-        if resource == QUOTAS:
-            return self.quotas.get(name)
-        return named(name) if name in self.there else None
+        assert (resource, namespace) == (QUOTAS, "ns")
+        return self.quotas.get(name)
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> list[Object]:
         assert (resource, namespace) == (QUOTAS, "ns")
@@ -45,23 +35,6 @@ class Cluster:
     def used(self, name: str = "q") -> dict[str, str]:
         used: dict[str, str] = self.quotas[name]["status"]["used"]
         return used
-
-    async def _list(self, resource: GroupVersionResource, namespace: str) -> ListedObjects:
-        return ListedObjects(self.list(resource, namespace), "1")
-
-    async def _update(self, resource: GroupVersionResource, quota: Object, part: str) -> Object:
-        assert (resource, part) == (QUOTAS, "status")
-        before = self.quotas[name_of(quota)]["metadata"]["resourceVersion"]
-        await asyncio.sleep(0)
-        current = self.quotas[name_of(quota)]
-        if self.late:
-            self.late -= 1
-            current = _version(current, current["metadata"]["resourceVersion"] + 1)
-            self.quotas[name_of(quota)] = current
-        if quota["metadata"]["resourceVersion"] != current["metadata"]["resourceVersion"]:
-            raise Conflict.of(GroupResource("", "resourcequotas"), name_of(quota), "changed")
-        self.quotas[name_of(quota)] = _version(quota, before + 1)
-        return quota
 
 
 def _version(quota: Object, version: int) -> Object:
@@ -100,11 +73,13 @@ def write(
     )
 
 
-async def answer(cluster: Cluster, attributes: AdmissionAttributes) -> str:
+def answer(cluster: Cluster, attributes: AdmissionAttributes) -> str:
+    """Charge the quotas, and return what they say where they refuse."""
     try:
-        await ResourceQuota(cluster.client).validate_async(attributes, cluster)
+        charged = ResourceQuota().charge(attributes, cluster)
     except Forbidden as refusal:
         return refusal.message.removeprefix('pods "p" is forbidden: ')
+    cluster.quotas |= {name_of(quota): quota for quota in charged}
     return ""
 
 
@@ -148,44 +123,29 @@ async def answer(cluster: Cluster, attributes: AdmissionAttributes) -> str:
         (named("q", spec={"hard": {"pods": "0"}}, status={}), pod(), ""),
     ],
 )
-async def test_a_quota_says_what_is_wrong(limits: Object, document: Object, message: str) -> None:
+def test_a_quota_says_what_is_wrong(limits: Object, document: Object, message: str) -> None:
     cluster = Cluster(_version(limits, 1))
-    assert await answer(cluster, write(PODS, document)) == message
+    assert answer(cluster, write(PODS, document)) == message
 
 
-async def test_every_quota_is_charged_that_limits_the_object() -> None:
+def test_every_quota_is_charged_that_limits_the_object() -> None:
     cluster = Cluster(
         quota({"pods": "5", "cpu": "4"}, {"pods": "1", "cpu": "500m"}, "a"),
         quota({"requests.cpu": "4"}, name="b"),
         quota({"services": "4"}, name="c"),
         quota({"pods": "4"}, name="d", scopes=["BestEffort"]),
     )
-    assert await answer(cluster, write(PODS, pod(container("a", cpu="1")))) == ""
+    assert answer(cluster, write(PODS, pod(container("a", cpu="1")))) == ""
     assert cluster.used("a") == {"pods": "2", "cpu": "1500m"}
     assert cluster.used("b") == {"requests.cpu": "1"}
     assert cluster.used("c") == {"services": "0"}
     assert cluster.used("d") == {"pods": "0"}
 
 
-async def test_nothing_is_charged_where_one_quota_refuses() -> None:
+def test_nothing_is_charged_where_one_quota_refuses() -> None:
     cluster = Cluster(quota({"pods": "5"}, name="a"), quota({"pods": "0"}, name="b"))
-    assert (await answer(cluster, write(PODS, pod()))).startswith("exceeded quota: b,")
-    cluster.client.update.assert_not_awaited()
-
-
-async def test_a_dry_run_is_checked_and_not_charged() -> None:
-    cluster = Cluster(quota({"pods": "1"}))
-    assert await answer(cluster, write(PODS, pod(), dry_run=True)) == ""
-    assert cluster.used() == {"pods": "0"}
-    full = Cluster(quota({"pods": "0"}))
-    assert await answer(full, write(PODS, pod(), dry_run=True)) != ""
-
-
-async def test_what_is_there_already_is_not_charged() -> None:
-    cluster = Cluster(quota({"pods": "1"}))
-    cluster.there.add("p")
-    assert await answer(cluster, write(PODS, pod())) == ""
-    assert cluster.used() == {"pods": "0"}
+    assert (answer(cluster, write(PODS, pod()))).startswith("exceeded quota: b,")
+    assert cluster.used("a") == {"pods": "0"}
 
 
 def service(*ports: int, type_: str = "NodePort") -> Object:
@@ -218,50 +178,25 @@ def claim(size: str, **spec: Any) -> Object:
         ),
     ],
 )
-async def test_an_update_is_charged_for_what_it_adds(
+def test_an_update_is_charged_for_what_it_adds(
     write: AdmissionAttributes, hard: str, used: str
 ) -> None:
     cluster = Cluster(quota({hard: "10Gi"}))
-    assert await answer(cluster, write) == ""
+    assert answer(cluster, write) == ""
     assert cluster.used() == {hard: used}
 
 
-async def test_what_comes_into_a_scope_is_charged_in_full() -> None:
+def test_what_comes_into_a_scope_is_charged_in_full() -> None:
     cluster = Cluster(quota({"requests.storage": "2Gi"}, scopes=["VolumeAttributesClass"]))
     fast = claim("3Gi", volumeAttributesClassName="fast")
-    assert "requested: requests.storage=3Gi" in await answer(
+    assert "requested: requests.storage=3Gi" in answer(
         cluster, write(CLAIMS, fast, claim("3Gi"))
     )
 
 
-async def test_what_grows_no_more_is_let_be_beyond_the_limit() -> None:
+def test_what_grows_no_more_is_let_be_beyond_the_limit() -> None:
     cluster = Cluster(quota({"services.nodeports": "1"}, {"services.nodeports": "5"}))
-    assert await answer(cluster, write(SERVICES, service(1, 2), service(1, 2, 3))) == ""
-
-
-async def test_a_quota_that_has_changed_is_read_again() -> None:
-    cluster = Cluster(quota({"pods": "9"}, name="a"), quota({"pods": "9"}, name="b"))
-    cluster.late = TRIES - 1
-    assert await answer(cluster, write(PODS, pod())) == ""
-    assert (cluster.used("a"), cluster.used("b")) == ({"pods": "1"}, {"pods": "1"})
-
-
-async def test_a_quota_that_changes_all_the_time_is_the_clients_concern() -> None:
-    cluster = Cluster(quota({"pods": "9"}))
-    cluster.late = TRIES
-    with pytest.raises(Conflict):
-        await answer(cluster, write(PODS, pod()))
-    assert cluster.client.update.await_count == TRIES
-
-
-async def test_those_who_come_at_once_get_what_there_is_and_no_more() -> None:
-    cluster = Cluster(quota({"pods": "10"}))
-    plugin = ResourceQuota(cluster.client)
-    reviews = (plugin.validate_async(write(PODS, pod()), cluster) for _ in range(50))
-    answers = await asyncio.gather(*reviews, return_exceptions=True)
-    assert answers.count(None) == 10
-    assert {type(refusal) for refusal in answers if refusal is not None} == {Forbidden}
-    assert cluster.used() == {"pods": "10"}
+    assert answer(cluster, write(SERVICES, service(1, 2), service(1, 2, 3))) == ""
 
 
 @pytest.mark.parametrize(
@@ -283,5 +218,4 @@ async def test_those_who_come_at_once_get_what_there_is_and_no_more() -> None:
 def test_only_what_may_use_more_is_handled(
     operation: str, resource: GroupVersionResource, subresource: str, handled: bool
 ) -> None:
-    plugin = ResourceQuota(AsyncMock(Client))
-    assert plugin.handles(operation, resource, subresource) is handled
+    assert ResourceQuota().handles(operation, resource, subresource) is handled

@@ -1,0 +1,78 @@
+"""What a write uses is charged to the quotas of its namespace in the commit of the write.
+
+Writes that change the same quota take turns within the process; between processes the revision of
+the quota decides, and what loses is charged again on the quota as it is then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.machinery.builtin_resources import QUOTAS
+from apiserver.machinery.errors import InternalError
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.users import SYSTEM_USER
+from apiserver.registry.codec import Stored
+from apiserver.registry.context import RequestContext
+from apiserver.registry.decision import Attempt
+from apiserver.registry.outcome import Save
+from apiserver.registry.reader import TrackedReader
+from apiserver.registry.resource import Resource
+from apiserver.registry.writerequest import WriteRequest
+from storage.interface import Put, Record
+
+#: How long a write may wait for those before it that change the same quotas.
+WAIT_SECONDS: Final = 10.0
+_AGENT: Final = "kube-apiserver"
+
+
+@asynccontextmanager
+async def charged(
+    resource: Resource, attributes: AdmissionAttributes, reader: TrackedReader
+) -> AsyncIterator[Sequence[Put[Any]]]:
+    """Yield what changes with a write, while no other write of this process changes the same.
+
+    Raises Forbidden where a quota does not allow the write, InternalError after waiting too long.
+    """
+    quotas = resource.find(*QUOTAS)
+    assert quotas is not None
+    keys = [_key(quotas, quota) for quota in resource.admission.charge(attributes, reader)]
+    async with AsyncExitStack() as turn:
+        if keys:
+            try:
+                await turn.enter_async_context(quotas.locks.hold(keys, WAIT_SECONDS))
+            except TimeoutError as error:
+                raise InternalError("resource quota evaluation timed out") from error
+        yield await _changes(quotas, resource.admission.charge(attributes, reader), reader)
+
+
+async def _changes(
+    quotas: Resource, charges: Sequence[Object], reader: TrackedReader
+) -> Sequence[Put[Any]]:
+    # The records are those that the charges were made of: nothing has been waited for since.
+    records = [reader.record(quotas.store, _key(quotas, quota)) for quota in charges]
+    return [
+        await _change(quotas, quota, record, reader)
+        for quota, record in zip(charges, records, strict=True)
+        if record is not None
+    ]
+
+
+async def _change(
+    quotas: Resource, quota: Object, record: Record[Stored], reader: TrackedReader
+) -> Put[Any]:
+    context = RequestContext(SYSTEM_USER, namespace_of(quota), name_of(quota), "status", _AGENT)
+    attempt = Attempt(record, reader, context.warn, {})
+    outcome = await WriteRequest(quotas, context, WriteOptions()).update(
+        attempt, quota, record.value.object
+    )
+    assert isinstance(outcome, Save)
+    return Put(record.key, outcome.document, record.revision)
+
+
+def _key(quotas: Resource, quota: Object) -> str:
+    return quotas.key(namespace_of(quota), name_of(quota))
