@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from apiserver.machinery.empties import copied
+
 Object: TypeAlias = dict[str, Any]
 
 
@@ -47,4 +49,6 @@ def with_metadata(document: Object, **changes: Any) -> Object:
 
 def with_spec(document: Object, **changes: Any) -> Object:
     """Return a copy with members of its spec replaced."""
-    return {**document, "spec": {**(document.get("spec") or {}), **changes}}
+    spec = copied(document.get("spec") or {})
+    spec.update(changes)
+    return {**document, "spec": spec}

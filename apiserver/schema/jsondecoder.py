@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from apiserver.machinery import empties
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import unstructured
@@ -57,8 +58,8 @@ def from_unstructured(struct: StructType, document: Object) -> Canonical:
     return Canonical(canonical, _problems(sorted(unknown)))
 
 
-def _read(struct: _Struct, document: Any) -> tuple[Object, Unknown]:
-    unknown: Unknown = []
+def _read(struct: _Struct, document: Any) -> tuple[Object, list[str]]:
+    unknown = Unknown()
     try:
         canonical: Object = struct.read(document, unknown)
     except Mismatch as mismatch:
@@ -67,10 +68,12 @@ def _read(struct: _Struct, document: Any) -> tuple[Object, Unknown]:
         raise DecodeError(str(error)) from error
     for name in _TYPE_META:
         canonical.pop(name, None)
-    return canonical, list(dict.fromkeys(unknown)) if unknown else unknown
+    if unknown.empties:
+        empties.note(unknown.empties)
+    return canonical, list(dict.fromkeys(unknown))
 
 
-def _problems(unknown: Unknown) -> list[str]:
+def _problems(unknown: list[str]) -> list[str]:
     return [f"unknown field {quote(path)}" for path in unknown]
 
 
@@ -114,6 +117,8 @@ class _Struct:
                         _prefix(unknown, before, name)
                 if item or keeps_empty:
                     result[name] = item
+                elif type(item) is list or type(item) is dict:
+                    unknown.empties.append((result, name, item))
         except Mismatch as mismatch:
             mismatch.enter(self._paths.get(name, name), self._type.short_name)
             raise
@@ -154,7 +159,7 @@ def _shown_when_absent(field: Field, read: Reader) -> tuple[Any, Reader | None]:
     if field.is_null_when_absent:
         return None, None
     if field.type in SCALARS:
-        return read(None, []), None
+        return read(None, Unknown()), None
     return None, read
 
 

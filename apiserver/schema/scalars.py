@@ -13,8 +13,18 @@ from apiserver.machinery import times
 from apiserver.machinery.quantity import canonical
 from apiserver.machinery.quoting import quote
 
-# Paths of members that are not known; each is relative to the value that a reader has read.
-Unknown: TypeAlias = list[str]
+
+class Unknown(list[str]):
+    """Paths of members that are not known, each relative to the value that a reader has read.
+
+    ``empties``: the empty lists and maps that were left out, with the object and their name in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.empties: list[tuple[dict[str, Any], str, Any]] = []
+
+
 Reader: TypeAlias = Callable[[Any, Unknown], Any]
 
 #: When Go's zero time is: in the first second of the year 1, counted from 1970.

@@ -39,14 +39,19 @@ class ControllerRevisionStrategy(Strategy):
     printer = aged(_COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:
+        data = document.get("data")
         errors = []
-        if document.get("data") is None:
+        if data is None:
             errors.append(required("data", "data is mandatory"))
+        elif not isinstance(data, dict):
+            errors.append(required("data", "data must be a valid JSON object"))
         return errors + validate_nonnegative(document.get("revision", 0), "revision")
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        change = validate_same(document.get("data"), old.get("data"), "data")
-        return [*self.validate(document), *change]
+        return [
+            *validate_nonnegative(document.get("revision", 0), "revision"),
+            *validate_same(document.get("data"), old.get("data"), "data"),
+        ]
 
 
 STRATEGY = ControllerRevisionStrategy

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.schema.structtypes import Field, struct_type
 
 _DOCUMENTS: Final = ("meta.v1.", "intstr.", "resource.", "runtime.")
@@ -25,7 +26,7 @@ def struct(type_name: str, value: Mapping[str, Any] | None) -> dict[str, Any] | 
         return None
     first = _FIRST.get(type_name)
     fields = sorted(struct_type(type_name).fields, key=lambda field: field.name != first)
-    return {field.label: _member(field, value.get(field.name)) for field in fields}
+    return {field.label: _member(field, member(value, field.name)) for field in fields}
 
 
 def _member(field: Field, value: Any) -> Any:
@@ -58,4 +59,4 @@ def selector(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
     """Return labels as messages quote them; ``None`` where there are none."""
-    return dict(sorted(value.items())) if value else None
+    return None if value is None else dict(sorted(value.items()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, name_of
@@ -130,7 +131,7 @@ def validate_match(
 ) -> list[FieldError]:
     """Refuse a template whose labels are not selected; the selector can be applied."""
     conditions = compiled(selector)
-    labels = template["metadata"].get("labels")
+    labels = member(template["metadata"], "labels")
     if conditions is not None and conditions.matches(labels or {}):
         return []
     return [invalid(f"{path}.metadata.labels", structs.labels(labels), _MISMATCH)]

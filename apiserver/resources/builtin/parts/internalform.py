@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import orjson
 
-from apiserver.schema.structtypes import Field, struct_type
+from apiserver.machinery.empties import member
+from apiserver.schema.memberorder import in_order
+from apiserver.schema.structtypes import LEAVES, Field, struct_type
 
 _CONTAINER: Final = (
     "name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources",
@@ -80,6 +82,8 @@ _NAMES: Final[Mapping[str, str]] = {
 _FLAGS: Final = frozenset(["hostNetwork", "hostPID", "hostIPC"])
 #: Pointers among the served types that are none inside.
 _NEVER_NULL: Final = frozenset([("core.v1.ServiceAccountTokenProjection", "expirationSeconds")])
+#: Metadata is embedded: its members stand among those of the object.
+_METADATA: Final = "meta.v1.ObjectMeta"
 _ZEROS: Final[Mapping[str, Any]] = {
     "string": "", "bool": False, "int32": 0, "int64": 0, "double": 0,
     "resource.Quantity": "0", "intstr.IntOrString": 0, "bytes": None,
@@ -106,9 +110,11 @@ def _struct(type_name: str) -> Shape:
     def shape(value: Mapping[str, Any]) -> dict[str, Any]:
         shown: dict[str, Any] = {}
         for field, label, convert in members:
-            item = value.get(field.name)
+            item = member(value, field.name)
             if moved and field.name == moved[0]:
                 shown[label] = _with_moved(item, value, moved[1], convert)
+            elif field.type == _METADATA:
+                shown.update(convert(item))
             else:
                 shown[label] = convert(item)
         return shown
@@ -146,10 +152,10 @@ def _members(type_name: str) -> list[tuple[Field, str, Shape]]:
 
 def _shape(type_name: str, field: Field) -> Shape:
     if field.is_map:
-        return lambda value: dict(sorted(value.items())) if value else None
+        return lambda value: None if value is None else dict(sorted(value.items()))
     if field.repeated:
         one = _value(field.type)
-        return lambda value: [one(item) for item in value] if value else None
+        return lambda value: None if value is None else [one(item) for item in value]
     if field.pointer and (type_name, field.name) not in _NEVER_NULL:
         one = _value(field.type)
         return lambda value: None if value is None else one(value)
@@ -157,12 +163,15 @@ def _shape(type_name: str, field: Field) -> Shape:
         zero = _ZEROS[field.type]
         return lambda value: zero if value is None else value
     one = _value(field.type)
-    return lambda value: one(value or {})
+    return lambda value: one({} if value is None else value)
 
 
 def _value(type_name: str) -> Shape:
-    if type_name in _ZEROS or type_name.startswith("meta."):
+    if type_name in LEAVES:
         return lambda value: value
+    if type_name.startswith("meta."):
+        struct = struct_type(type_name)
+        return lambda value: in_order(struct, value)
     return lambda value: _struct(type_name)(value)
 
 

@@ -34,6 +34,7 @@ from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import CHANGE, Strategy
 
 _UTILIZATION: Final = 80
+_NO_STATUS: Final = {"desiredReplicas": 0}
 
 
 class HorizontalPodAutoscalerStrategy(Strategy):
@@ -52,6 +53,8 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         if self._is_old:
             if not versions.says_metrics(document):
                 versions.default_target(document, _UTILIZATION)
+            # What annotations and members say of the same thing is brought together.
+            document.update(versions.to_v1(versions.to_v2(document)))
             return
         if not spec.get("metrics"):
             target = {"type": "Utilization", "averageUtilization": _UTILIZATION}
@@ -59,6 +62,25 @@ class HorizontalPodAutoscalerStrategy(Strategy):
             spec["metrics"] = [{"type": "Resource", "resource": resource}]
         if "behavior" in spec:
             default_behavior(spec["behavior"])
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return self._with_status(super().prepare_for_create(document), None)
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        return self._with_status(super().prepare_for_update(document, old), old)
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        if not self._is_old:
+            return super().prepare_for_status_update(document, old)
+        new, before = versions.to_v2(document), versions.to_v2(old)
+        return versions.to_v1(super().prepare_for_status_update(new, before))
+
+    def _with_status(self, document: Object, old: Object | None) -> Object:
+        # In the old version parts of the status are annotations.
+        if not self._is_old:
+            return document
+        status = _NO_STATUS if old is None else versions.to_v2(old)["status"]
+        return versions.to_v1({**versions.to_v2(document), "status": status})
 
     def validate(self, document: Object) -> list[FieldError]:
         return _validate_spec(self._new(document)["spec"], None)

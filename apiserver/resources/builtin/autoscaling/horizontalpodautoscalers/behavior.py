@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quantity import parse_quantity
@@ -25,7 +26,8 @@ def default_behavior(behavior: Object) -> None:
     four: dict[str, Any] = {"type": "Pods", "value": 4, "periodSeconds": 15}
     for rules, policies in ((up, [four, double]), (down, [double])):
         rules.setdefault("selectPolicy", "Max")
-        if not rules.get("policies"):
+        # An empty list is none of a client's choosing, and is refused.
+        if member(rules, "policies") is None:
             rules["policies"] = [dict(policy) for policy in policies]
 
 

@@ -14,6 +14,7 @@ from apiserver.resources.builtin.apps.rules import (
     validate_same,
 )
 from apiserver.resources.builtin.batch.jobs.status import SUSPENDED, has_condition
+from apiserver.resources.builtin.parts.internalform import internal_form
 
 _SCHEDULING: Final = ("nodeSelector", "tolerations", "schedulingGates")
 _CONTAINERS: Final = ("containers", "initContainers")
@@ -25,9 +26,11 @@ def validate_template_change(document: Object, old: Object) -> list[FieldError]:
     if template == before:
         return []
     if not _waits(old):
-        return validate_same(template, before, "spec.template")
+        shown = internal_form("core.v1.PodTemplateSpec", template)
+        return validate_same(template, before, "spec.template", shown)
     pod = template["spec"]
-    return validate_same(pod, _granted(before["spec"], pod), "spec.template.spec")
+    granted, shown = _granted(before["spec"], pod), internal_form("core.v1.PodSpec", pod)
+    return validate_same(pod, granted, "spec.template.spec", shown)
 
 
 def _waits(job: Object) -> bool:

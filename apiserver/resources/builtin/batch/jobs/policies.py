@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import (
     FieldError,
     duplicate,
@@ -66,7 +67,7 @@ def _validate_rule(
 
 
 def _validate_exit_codes(codes: Object, path: str, containers: Collection[str]) -> list[FieldError]:
-    operator, values = codes.get("operator") or "", codes.get("values")
+    operator, values = codes.get("operator") or "", member(codes, "values")
     errors = _validate_choice(operator, _OPERATORS, f"{path}.operator")
     container = codes.get("containerName")
     if container is not None and container not in containers:

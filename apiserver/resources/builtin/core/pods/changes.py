@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from apiserver.machinery.empties import copied
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.pods.placement import (
@@ -114,7 +115,7 @@ def _gates(gates: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[Field
 
 
 def _rest(spec: Spec, old: Spec) -> list[FieldError]:
-    munged = dict(spec)
+    munged = copied(spec)
     for part in ("containers", "initContainers"):
         if part in spec:
             pairs = zip(spec[part], old[part], strict=True)
@@ -145,5 +146,8 @@ def spec_difference(old: Spec, new: Spec) -> str:
 
 
 def _taking(owner: Spec, member: str, other: Spec) -> dict[str, Any]:
-    kept = {name: value for name, value in owner.items() if name != member}
-    return {**kept, member: other[member]} if member in other else kept
+    kept = copied(owner)
+    kept.pop(member, None)
+    if member in other:
+        kept[member] = other[member]
+    return kept

@@ -1,0 +1,50 @@
+"""The empty lists and maps of a request's document, which its object leaves out.
+
+To a Go server an empty list and none are two values until the object is written: some messages show
+``[]`` for the one and ``null`` for the other, and a default takes the place of the latter only. An
+object has neither, so that no rule must tell them apart; what was left out of which of its parts is
+noted here, for the task that has read it, until it reads another document with empty members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any, Final
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+# By the identity of a part: the part, so that it lives on, and its empty members.
+_NOTED: ContextVar[dict[int, tuple[Any, dict[str, Any]]] | None] = ContextVar(
+    "empties", default=None
+)
+
+
+def note(members: Iterable[tuple[dict[str, Any], str, Any]]) -> None:
+    """Remember empty members, each with its object and its name; forget the last document's."""
+    noted: dict[int, tuple[Any, dict[str, Any]]] = {}
+    for part, name, value in members:
+        noted.setdefault(id(part), (part, {}))[1][name] = value
+    _NOTED.set(noted)
+
+
+def empty_members(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the empty lists and maps that were left out of a part of an object."""
+    noted = _NOTED.get()
+    if noted is None:
+        return _NOTHING
+    known, members = noted.get(id(part), (None, _NOTHING))
+    return members if known is part else _NOTHING
+
+
+def member(part: Mapping[str, Any], name: str) -> Any:
+    """Return a member as it was given: empty, absent (``None``), or as it is."""
+    value = part.get(name)
+    return empty_members(part).get(name) if value is None else value
+
+
+def copied(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a part of an object, with the same members left out."""
+    copy, members, noted = dict(part), empty_members(part), _NOTED.get()
+    if members and noted is not None:
+        noted[id(copy)] = copy, dict(members)
+    return copy
