@@ -96,7 +96,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
     """Parse JSON or YAML; return the document and its duplicate fields. Raises DocumentError."""
     if media_type == negotiation.YAML:
-        # As YAML becomes JSON its members are sorted, so complaints come in that order.
+        # Upstream converts YAML to JSON with sorted members; problems come in that order.
         return by_name(documents.parse_yaml(data)), documents.yaml_duplicates(data)
     try:
         document = documents.parse_json(data)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +17,12 @@ MODULES = sorted(
 GENERATED = re.compile(r"_pb2\.py$|/rpc\.py$")
 LONGEST = 600
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
+# The packages whose prose is held to this; the words that have a plain equivalent.
+PLAIN = {"access", "client", "controllers", "endpoints", "machinery", "server"}
+QUAINT = re.compile(
+    r"\b(some|any|every|no)body\b|\bwho(ever| asks)\b|\bby and by\b|\bcome what may\b|\banew\b",
+    re.IGNORECASE,
+)
 # A verb has its handler and its meaning in the registry; a layer has its errors.
 REPEATED = {
     *("create", "create_virtual", "delete", "get", "list", "patch", "scale", "update", "watch"),
@@ -26,6 +34,18 @@ REPEATED = {
 KINDS = ROOT / "apiserver/resources/builtin"
 # `core` is the name of an API group, and the folder of its kinds.
 NAMED_BY_KUBERNETES = {ROOT / "apiserver/resources/builtin/core"}
+
+
+def prose(path: Path) -> Iterator[str]:
+    """Yield the comments and docstrings of a module."""
+    source = path.read_text()
+    for token in tokenize.generate_tokens(StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, documented):
+            yield ast.get_docstring(node) or ""
 
 
 def offending(breaks: Callable[[Path], object]) -> list[str]:
@@ -63,6 +83,14 @@ def test_the_name_of_a_module_means_one_thing() -> None:
     )
     counts = Counter(path.stem for path in shared)
     assert {name for name, count in counts.items() if count > 1} <= REPEATED
+
+
+def test_prose_is_plain_technical_english() -> None:
+    def is_quaint(path: Path) -> bool:
+        package = path.relative_to(ROOT).parts[1]
+        return package in PLAIN and any(QUAINT.search(text) for text in prose(path))
+
+    assert offending(is_quaint) == []
 
 
 def test_nothing_is_left_to_be_done() -> None:

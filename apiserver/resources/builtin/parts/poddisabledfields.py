@@ -1,6 +1,6 @@
-"""Members of pod specs that belong to features which are off.
+"""Pod spec fields of disabled feature gates.
 
-They are dropped, unless the object that is replaced has them.
+They are dropped, unless the existing object uses them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any, Final
 
 Spec = dict[str, Any]
 
-#: Sources of projected volumes that are off.
+#: Projected volume sources of disabled feature gates.
 _PROJECTIONS: Final = ("podCertificate", "clusterTrustBundle")
 
 
 def drop_disabled_spec_fields(spec: Spec, old: Mapping[str, Any] | None = None) -> Spec:
-    """Return a spec without the members of features that are off and that ``old`` does not use."""
+    """Return a spec without the fields of disabled features that ``old`` does not use."""
     before = old or {}
     if "schedulingGroup" in spec and "schedulingGroup" not in before:
         spec = {name: value for name, value in spec.items() if name != "schedulingGroup"}

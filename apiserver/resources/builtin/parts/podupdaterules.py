@@ -1,4 +1,4 @@
-"""What an object breaks that it was allowed to break: the rules for the one that replaces it."""
+"""Validation rules for an update: it may keep what the existing object already violates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Spec = Mapping[str, Any]
 
 
 def rules_for_update(old: Object, *, is_pod: bool) -> PodRules:
-    """Return the rules for what replaces a Pod or a template."""
+    """Return the rules for the replacement of a Pod or a Pod template."""
     spec: Spec = old.get("spec") or {}
     context = spec.get("securityContext") or {}
     cost = annotations_of(old).get(DELETION_COST)
