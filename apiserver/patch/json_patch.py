@@ -3,7 +3,7 @@ them.
 
 Where that differs: replacing a member that is missing adds it, what is before the first slash of a
 path is not looked at, indices may count from the end, a missing value is null, a ``test`` compares
-JSON as it is written (1 is neither true nor 1.0) and takes a missing member for null, copies of a
+JSON as it is written (`apiserver.patch.rawjson`) and takes a missing member for null, copies of a
 member that is missing are null, and what copies make is limited.
 
 Nothing that was given is changed: a container is copied when an operation first changes it, so a
@@ -30,6 +30,7 @@ from apiserver.patch.errors import (
     PatchDoesNotApply,
     TooManyOperations,
 )
+from apiserver.patch.rawjson import is_written_as, read_raw
 from apiserver.patch.reading import json_kind, read
 
 #: How many bytes of JSON the copies of one patch may make.
@@ -69,21 +70,38 @@ def parse(body: bytes, *, validated: bool = True) -> Operations:
             continue
         if not isinstance(item, dict):
             raise MalformedPatch(f"{prefix} {json_kind(item)} into Go value of type {item_type}")
-        if not validated:
-            continue
-        for name, value in item.items():
-            if name not in _MEMBERS:
-                problems.append(f"unknown field {quote(f'[{index}].{name}')}")
-            elif name in _TEXTS and value is not None and not isinstance(value, str):
-                raise MalformedPatch(
-                    f"{prefix} {json_kind(value)} into Go struct field jsonPatchOp.{name} "
-                    "of type string"
-                )
+        if validated:
+            problems += _problems(index, item)
     if len(items) > MAX_OPERATIONS:
         raise TooManyOperations(len(items))
     problems = [f"json patch {problem}" for problem in problems] if validated else []
     shallow = sum(map(body.count, (b"/", b"[", b"{"))) <= MAX_DEPTH
-    return Operations([item or {} for item in items], problems, shallow)
+    items = [item or {} for item in items]
+    if any(item.get("op") == "test" for item in items):
+        items = _with_raw_values(items, body)
+    return Operations(items, problems, shallow)
+
+
+def _problems(index: int, item: dict[str, Any]) -> list[str]:
+    """Return the unknown fields of an operation. Raises MalformedPatch."""
+    problems = []
+    for name, value in item.items():
+        if name not in _MEMBERS:
+            problems.append(f"unknown field {quote(f'[{index}].{name}')}")
+        elif name in _TEXTS and value is not None and not isinstance(value, str):
+            raise MalformedPatch(
+                f"{_DECODING}json: cannot unmarshal {json_kind(value)} into Go struct field "
+                f"jsonPatchOp.{name} of type string"
+            )
+    return problems
+
+
+def _with_raw_values(items: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
+    """Return the operations with the values of tests as they are written."""
+    return [
+        {**item, "value": raw.get("value")} if item.get("op") == "test" else item
+        for item, raw in zip(items, read_raw(body), strict=True)
+    ]
 
 
 def apply(document: dict[str, Any], operations: Operations) -> Any:
@@ -182,18 +200,6 @@ def _take(holder: Any, part: str) -> Any:
     return holder.pop(part)
 
 
-def _same(left: Any, right: Any) -> bool:
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(
-            _same(value, right[name]) for name, value in left.items()
-        )
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(_same, left, right))
-    return bool(left == right)
-
-
 class _Operation(jsonpatch.PatchOperation):
     """An operation with its paths split; ``value`` is null where there is none."""
 
@@ -231,9 +237,9 @@ class _Remove(_Operation):
 class _Replace(_Operation):
     def apply(self, obj: _Document) -> _Document:
         if self.operation.get("path") == "":
-            # Only an object or a list can take the place of the whole; all else is passed over.
-            if isinstance(self.value, dict | list):
-                obj.root = self.value
+            if not isinstance(self.value, dict | list):
+                raise PatchDoesNotApply("only an object or a list can replace the whole")
+            obj.root = self.value
             return obj
         way, last = self.parts()
         holder = obj.opened(way)
@@ -269,7 +275,7 @@ class _Test(_Operation):
         else:
             way, last = self.parts()
             found = _member(obj.holder(way), last)
-        if not _same(found, self.value):
+        if not is_written_as(found, self.value):
             raise PatchDoesNotApply("a test failed")
         return obj
 

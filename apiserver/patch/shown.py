@@ -71,7 +71,12 @@ def patched_json(before: Any, after: Any, in_order: Callable[[Any], Any]) -> str
     ordered: dict[int, Any] = {}
     _pair(before, in_order(before), ordered)
     del ordered[id(before)]
-    text = orjson.dumps(_arranged(after, ordered)).decode()
+    return go_json_text(_arranged(after, ordered))
+
+
+def go_json_text(value: Any) -> str:
+    """Return the JSON of a value with the characters escaped that Go escapes for HTML's sake."""
+    text = orjson.dumps(value).decode()
     for character, escape in _ESCAPES:
         text = text.replace(character, escape)
     return text

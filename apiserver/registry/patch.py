@@ -15,6 +15,7 @@ from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.quoting import quote
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
 from apiserver.patch.shown import go_value, patched_json
@@ -127,10 +128,21 @@ class Patching:
     def _decoded(self, patched: Patched) -> Canonical | Decoded:
         kind = self._kind
         if patched.typed:
+            if isinstance(patched.document, dict) and not patched.document.get("apiVersion"):
+                return _unversioned(patched.document, kind)
             return decode(patched.document, kind)
         struct = struct_of_kind(kind.api_version, kind.kind)
         assert struct is not None
         return from_unstructured(struct, patched.document)
+
+
+def _unversioned(document: Object, kind: GroupVersionKind) -> Decoded:
+    """Read what a patch leaves without an apiVersion.
+
+    It is read as the internal version, whose members have other names: none of these is known.
+    """
+    unknown = [name for name in document if name not in ("apiVersion", "kind")]
+    return Decoded({"metadata": {}}, [f"unknown field {quote(name)}" for name in unknown], kind)
 
 
 def _json(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001

@@ -15,6 +15,8 @@ from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
 _KINDS: Final = {
     bool: "bool", dict: "map", float: "float64", int: "int64", list: "slice", str: "string",
 }  # fmt: skip
+# From here on Go writes floats with an exponent.
+_EXPONENT: Final = 1e21
 
 
 def cannot_restore(go_kind: str, value: Any) -> ValueError:
@@ -76,6 +78,9 @@ def _as_json(type_: str) -> Reader:
     read_json = SCALAR_READERS[type_]
 
     def read(value: Any, unknown: Unknown) -> Any:
+        # As JSON again, a whole float has no point.
+        if isinstance(value, float) and value.is_integer() and abs(value) < _EXPONENT:
+            value = int(value)
         try:
             return read_json(value, unknown)
         except Mismatch as mismatch:
