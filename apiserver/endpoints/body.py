@@ -14,12 +14,8 @@ from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.schema import decoding
-from apiserver.schema.decoding import Undecodable
-from apiserver.schema.jsondecoder import Canonical, DecodeError
+from apiserver.schema.kindtypes import DecodeError, MissingKind, Types, Undecodable, WrongKind
 from apiserver.schema.memberorder import by_name
-from apiserver.schema.protobuf import decode_envelope, decode_message
-from apiserver.schema.structtypes import StructType
 from apiserver.schema.wire import ProtobufError
 
 LIMIT = 3 * 1024 * 1024
@@ -72,15 +68,21 @@ async def _tell_to_continue(request: web.BaseRequest) -> None:
         request.writer.output_size = 0
 
 
-def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> DecodedBody:
-    """Decode an object of ``kind``, the kind that the endpoint accepts. Raises BadRequest."""
+def decode_object(data: bytes, media_type: str, types: Types) -> DecodedBody:
+    """Decode an object of the kind that the endpoint accepts. Raises BadRequest or Invalid."""
+    kind = types.kind
     duplicates: list[str] = []
     try:
         if media_type == negotiation.PROTOBUF:
-            decoded = _from_protobuf(data, kind)
+            decoded = types.decode_protobuf(data)
         else:
             document, duplicates = parse_document(data, media_type)
-            decoded = decoding.decode(document, kind)
+            decoded = types.decode(document)
+    except WrongKind as error:
+        raise error.refusal() from error
+    except MissingKind as error:
+        cause = f"{error} in '{data.decode('utf-8', 'replace')}'"
+        raise _unrecognised(kind, cause, data) from error
     except Undecodable as error:
         raise _unhandled(error.kind, kind, str(error)) from error
     except (DecodeError, DocumentError, ProtobufError) as error:
@@ -90,7 +92,7 @@ def decode_object(data: bytes, media_type: str, kind: GroupVersionKind) -> Decod
             f"the API version in the data ({decoded.kind.api_version}) does not match the "
             f"expected API version ({kind.api_version})"
         )
-    return DecodedBody(_with_kind(kind, decoded.object), [*duplicates, *decoded.problems])
+    return DecodedBody(decoded.object, [*duplicates, *decoded.problems])
 
 
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
@@ -110,23 +112,6 @@ def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
 def strict_decoding_error(decoded: DecodedBody, kind: GroupVersionKind) -> BadRequest:
     """Return the error for a document with unknown or duplicate fields."""
     return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
-
-
-def _from_protobuf(data: bytes, kind: GroupVersionKind) -> decoding.Decoded:
-    envelope = decode_envelope(data)
-    found = decoding.identify(envelope.api_version, envelope.kind, kind)
-
-    def read(struct: StructType) -> Canonical:
-        try:
-            return Canonical(decode_message(struct, envelope.raw), [])
-        except ProtobufError as error:
-            raise DecodeError(str(error)) from error
-
-    return decoding.read_as(found, kind, read)
-
-
-def _with_kind(kind: GroupVersionKind, members: Object) -> Object:
-    return {"kind": kind.kind, "apiVersion": kind.api_version, **members}
 
 
 def _unhandled(found: GroupVersionKind, kind: GroupVersionKind, cause: str) -> BadRequest:

@@ -11,9 +11,10 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import DeleteOptions, delete_options_of
 from apiserver.machinery.quoting import quote
-from apiserver.schema.decoding import expect_object, identify
-from apiserver.schema.jsondecoder import DecodeError, decode_json
+from apiserver.schema.jsondecoder import decode_json
+from apiserver.schema.kindtypes import DecodeError
 from apiserver.schema.protobuf import decode_envelope, decode_message
+from apiserver.schema.scheme import expect_object, identify
 from apiserver.schema.structtypes import struct_type
 from apiserver.schema.wire import ProtobufError
 

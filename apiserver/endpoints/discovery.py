@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from apiserver.machinery.gvk import GroupVersionKind, format_api_version
@@ -44,6 +45,13 @@ def api_resource_list(catalog: Catalog, group: str, version: str) -> Document | 
     resources = catalog.resources(group, version)
     if not resources:
         return None
+    scope = (group, version)
+    return catalog.derived("APIResourceList", lambda: _resource_list(resources, *scope), scope)
+
+
+def _resource_list(
+    resources: Iterable[ResourceDefinition], group: str, version: str
+) -> Document:
     document: Document = {"kind": "APIResourceList"}
     if group:
         # The document of the core group predates apiVersion in it, and still omits it.
@@ -60,7 +68,12 @@ def aggregated(catalog: Catalog, *, core: bool) -> Document:
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
-        "items": [_group_discovery(catalog, group) for group in groups],
+        "items": [
+            catalog.derived(
+                "APIGroupDiscovery", partial(_group_discovery, catalog, group), (group,)
+            )
+            for group in groups
+        ],
     }
 
 
@@ -124,14 +137,22 @@ def _names(definition: ResourceDefinition) -> Document:
 
 def _group_discovery(catalog: Catalog, group: str) -> Document:
     versions = [
-        {
-            "version": version,
-            "resources": [_resource(each) for each in catalog.resources(group, version)],
-            "freshness": "Current",
-        }
+        catalog.derived(
+            "APIVersionDiscovery",
+            partial(_version_discovery, catalog, group, version),
+            (group, version),
+        )
         for version in catalog.versions(group)
     ]
     return {"metadata": {"name": group} if group else {}, "versions": versions}
+
+
+def _version_discovery(catalog: Catalog, group: str, version: str) -> Document:
+    return {
+        "version": version,
+        "resources": [_resource(each) for each in catalog.resources(group, version)],
+        "freshness": "Current",
+    }
 
 
 def _resource(definition: ResourceDefinition) -> Document:

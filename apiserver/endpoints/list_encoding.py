@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
@@ -73,23 +74,30 @@ async def encode_list(
 
 
 class SerializedList:
-    """A list of items in their stored encoding, produced while iterated. It is repeatable."""
+    """A list of items in their stored encoding, produced while iterated. It is repeatable.
 
-    def __init__(self, document: dict[str, Any], items: Sequence[Stored]) -> None:
+    ``typed``: items have their apiVersion and kind.
+    """
+
+    def __init__(
+        self, document: dict[str, Any], items: Sequence[Stored], *, typed: bool = False
+    ) -> None:
         self._head, self._tail = COMPACT.frame({**document, "items": []}, "items")
         self._items = items
+        self._item = attrgetter("body" if typed else "item")
+        self._size: Callable[[Stored], int] = _body_size if typed else attrgetter("item_size")
 
     def __iter__(self) -> Iterator[bytes]:
         separator = self._head
         for stored in self._items:
             yield separator
-            yield stored.item
+            yield self._item(stored)
             separator = b","
         yield self._tail if self._items else self._head + self._tail
 
     def to_bytes(self) -> bytes:
         """Return the whole list. Use it for short lists."""
-        return self._head + b",".join([stored.item for stored in self._items]) + self._tail
+        return self._head + b",".join(map(self._item, self._items)) + self._tail
 
     async def size(self) -> int:
         """Return the number of bytes. Raises Corrupt."""
@@ -97,6 +105,10 @@ class SerializedList:
         total = len(self._head) + len(self._tail) + commas
         turn = Turn()
         for some in few_at_a_time(self._items):
-            total += sum([stored.item_size for stored in some])
+            total += sum(map(self._size, some))
             await turn.over()
         return total
+
+
+def _body_size(stored: Stored) -> int:
+    return len(stored.body)

@@ -24,6 +24,8 @@ PATCH_TYPES = (
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
 )
+#: Those of kinds that have no other types than a schema.
+_STRUCTURAL_PATCH_TYPES = tuple(each for each in PATCH_TYPES if "strategic" not in each)
 _MEDIA_TYPES = f"{JSON}, {YAML}, {PROTOBUF}"
 _STREAM_TYPES = f"{JSON};stream=watch, {PROTOBUF};stream=watch"
 _NOT_ACCEPTABLE = "only the following media types are accepted: "
@@ -114,10 +116,13 @@ def error_media_type(accept: str) -> str:
     return JSON
 
 
-def content_type(header: str) -> str:
-    """Return the media type of a body, JSON by default. Raises UnsupportedMediaType."""
+def content_type(header: str, *, protobuf: bool = True) -> str:
+    """Return the media type of a body, JSON by default. Raises UnsupportedMediaType.
+
+    ``protobuf``: the kind has a protobuf encoding.
+    """
     media_type = media_type_of(header) if header else JSON
-    if media_type not in (JSON, YAML, PROTOBUF):
+    if media_type not in (JSON, YAML, PROTOBUF) or (media_type == PROTOBUF and not protobuf):
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
             + _MEDIA_TYPES
@@ -125,10 +130,20 @@ def content_type(header: str) -> str:
     return media_type
 
 
-def patch_type(header: str) -> str:
-    """Return the media type of a patch. Raises UnsupportedMediaType."""
+def patch_type(header: str, *, strategic_merge: bool = True) -> str:
+    """Return the media type of a patch. Raises UnsupportedMediaType.
+
+    ``strategic_merge``: the kind takes strategic merge patches.
+    """
     # Unlike other media types, patch types are compared case-sensitively.
     media_type = header.partition(";")[0]
+    if not strategic_merge:
+        if media_type in _STRUCTURAL_PATCH_TYPES:
+            return media_type
+        raise UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            + ", ".join(_STRUCTURAL_PATCH_TYPES)
+        )
     if media_type not in PATCH_TYPES:
         raise UnsupportedMediaType("415: Unsupported Media Type", {})
     return media_type

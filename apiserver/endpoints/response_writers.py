@@ -15,6 +15,7 @@ from apiserver.endpoints.list_encoding import (
     AS_YAML,
     COMPACT,
     INDENTED,
+    Render,
     SerializedList,
     encode_list,
 )
@@ -110,7 +111,11 @@ async def send_list(
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     if not transform:
         if representation.media_type == JSON and not wants_indent(request):
-            body = SerializedList(_list_document(resource, metadata, ()), items)
+            body = SerializedList(
+                _list_document(resource, metadata, ()),
+                items,
+                typed=resource.definition.typed_items,
+            )
             size = await body.size()
             return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
         if len(items) <= FEW:
@@ -133,7 +138,7 @@ async def _send_long_list(
 ) -> web.StreamResponse:
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     indented = representation.media_type == JSON and wants_indent(request)
-    member, show = "items", _without_type
+    member, show = "items", _items_of(resource)
     if not transform:
         document = _list_document(resource, metadata, ())
     elif transform == TABLE:
@@ -163,6 +168,14 @@ def _no_list(resource: Resource) -> NotAcceptable:
         f"you requested {PARTIAL}, but the requested object is a list "
         f"(*{_go_package(definition)}.{definition.list_kind})"
     )
+
+
+def _items_of(resource: Resource) -> Render:
+    return _with_type if resource.definition.typed_items else _without_type
+
+
+def _with_type(items: Sequence[Stored]) -> list[Object]:
+    return [stored.object for stored in items]
 
 
 def _without_type(items: Sequence[Stored]) -> list[Object]:
@@ -238,5 +251,5 @@ def _list_document(
         "kind": resource.definition.list_kind,
         "apiVersion": resource.definition.api_version,
         "metadata": metadata,
-        "items": _without_type(items),
+        "items": _items_of(resource)(items),
     }

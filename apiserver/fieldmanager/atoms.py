@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from apiserver.fieldmanager import elements
 from apiserver.fieldmanager.errors import Mismatch, UntypedObject
-from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.openapi import object_meta
 from apiserver.schema.structural import MISSING, Schema
 
 NUMERIC: Final = "numeric"
@@ -94,7 +95,7 @@ class ListShape:
         return _keyed_item(self, item)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Atom:
     """A type: the shapes that its values may have.
 
@@ -150,11 +151,15 @@ _FIELDS: Final = Atom(object=ObjectShape(values=DEDUCED), exact=True)
 
 
 class Atoms:
-    """Schemas compiled to atoms, each once: kinds share what their schemas share."""
+    """Schemas compiled to atoms, each once: kinds share what their schemas share.
+
+    An atom is forgotten with its schema, so kinds may come and go.
+    """
 
     def __init__(self) -> None:
-        self._atoms: dict[tuple[Schema, bool], Atom] = {}
-        self._metadata: dict[Atom, Atom] = {}
+        self._atoms: WeakKeyDictionary[Schema, Atom] = WeakKeyDictionary()
+        self._preserving: WeakKeyDictionary[Schema, Atom] = WeakKeyDictionary()
+        self._metadata: WeakKeyDictionary[Atom, Atom] = WeakKeyDictionary()
 
     def document(self, schema: Schema) -> Atom:
         """Return the atom of whole objects: of some members of theirs ownership is not tracked."""
@@ -187,11 +192,12 @@ class Atoms:
     def atom(self, schema: Schema, *, preserving: bool = False) -> Atom:
         """Return the atom of a type; below one that preserves unknown fields all types do."""
         preserving = preserving or schema.preserve_unknown_fields
-        known = self._atoms.get((schema, preserving))
+        atoms = self._preserving if preserving else self._atoms
+        known = atoms.get(schema)
         if known is not None:
             return known
         # A type may hold itself, so its atom is there before it is complete.
-        atom = self._atoms[schema, preserving] = Atom()
+        atom = atoms[schema] = Atom()
         if schema.type in ("", "object"):
             atom.object = self._object(schema, preserving=preserving)
         if schema.type in ("", "array"):
@@ -229,11 +235,8 @@ class Atoms:
         if not schema.embedded_resource:
             return schema.properties
         type_meta = Schema("string")
-        config_map = builtin_schema("v1", "ConfigMap")
-        implied = {"apiVersion": type_meta, "kind": type_meta}
-        if config_map is not None:
-            implied["metadata"] = config_map.properties["metadata"]
-        return {**implied, **schema.properties}
+        implied = {"apiVersion": type_meta, "kind": type_meta, "metadata": object_meta()}
+        return {**schema.properties, **implied}
 
     def _list(self, schema: Schema, *, preserving: bool) -> ListShape:
         if schema.items is None:
@@ -248,3 +251,7 @@ class Atoms:
         return ListShape(
             items, atomic=False, keys=tuple(defaults.items()), declared_keys=tuple(names)
         )
+
+
+#: The atoms of all kinds: a Pod's template is compiled once for all workloads.
+ATOMS: Final = Atoms()

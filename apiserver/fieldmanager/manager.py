@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from typing import Any, Final
 
 from apiserver.fieldmanager import fieldset, lastapplied, managedfields, ownership
-from apiserver.fieldmanager.atoms import Atoms
+from apiserver.fieldmanager.atoms import ATOMS, Atoms
 from apiserver.fieldmanager.errors import (
     Conflicts,
     MalformedApply,
@@ -28,11 +28,10 @@ from apiserver.fieldmanager.errors import (
 )
 from apiserver.fieldmanager.fieldset import FieldSet
 from apiserver.fieldmanager.managers import Manager
-from apiserver.fieldmanager.ownership import Applied, Convert, Owners, SchemaOf, Scope, Versions
+from apiserver.fieldmanager.ownership import Applied, Owners, Scope, Versions
 from apiserver.fieldmanager.validating import check
 from apiserver.machinery.objects import Object, metadata_of
-from apiserver.schema.jsondecoder import decode_json
-from apiserver.schema.structtypes import struct_of_kind
+from apiserver.schema.kindtypes import Types
 from apiserver.schema.structural import Schema
 
 _BEFORE_FIRST_APPLY: Final = "before-first-apply"
@@ -70,38 +69,29 @@ ResetFields = Mapping[str, Mapping[str, Never | Only]]
 class FieldManager:
     """Keeps the ownership of objects of one kind, as one of its versions sees them.
 
-    ``schema_of`` knows the schema of each version of the kind, ``None`` if there is no such
-    version; ``convert`` makes the document of one version that of another. ``reset_fields`` says
-    what cannot be owned by writing the object or one of its subresources, since such a write does
-    not change it. ``atoms`` may be shared by managers whose schemas have parts in common.
+    ``types`` are those of the version; they know the other versions of the kind. ``reset_fields``
+    says what cannot be owned by writing the object or one of its subresources, since such a write
+    does not change it.
     """
 
     def __init__(
-        self,
-        schema_of: SchemaOf,
-        api_version: str,
-        kind: str,
-        *,
-        convert: Convert | None = None,
-        reset_fields: ResetFields | None = None,
-        atoms: Atoms | None = None,
+        self, types: Types, *, reset_fields: ResetFields | None = None, atoms: Atoms = ATOMS
     ) -> None:
-        self._api_version = api_version
-        self._kind = kind
-        self._versions = Versions(schema_of, convert, atoms or Atoms())
+        self._types = types
+        self._api_version = types.kind.api_version
+        self._kind = types.kind.kind
+        self._versions = Versions(types.versions, atoms)
         resets = reset_fields or {}
-        self._scope = Scope(self._versions, api_version, resets.get("", {}))
+        self._scope = Scope(self._versions, self._api_version, resets.get("", {}))
         self._scopes = {
-            subresource: Scope(self._versions, api_version, filters)
+            subresource: Scope(self._versions, self._api_version, filters)
             for subresource, filters in resets.items()
         }
 
     @cached_property
     def _blank(self) -> Object:
         """The object that is there before there is one."""
-        struct = struct_of_kind(self._api_version, self._kind)
-        members = decode_json(struct, {}).object if struct is not None else {}
-        return {"apiVersion": self._api_version, "kind": self._kind, **members}
+        return {"apiVersion": self._api_version, "kind": self._kind, **self._types.empty()}
 
     def update(
         self,

@@ -27,14 +27,12 @@ from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.merging import merge
 from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
 from apiserver.machinery.objects import Object
-from apiserver.schema.structural import Schema
+from apiserver.schema.kindtypes import KindVersions
 
 #: An entry of managedFields, as it is in objects.
 Entry: TypeAlias = dict[str, Any]
 Owners: TypeAlias = dict[Manager, Entry]
 Filter: TypeAlias = Callable[[FieldSet], FieldSet]
-SchemaOf: TypeAlias = Callable[[str], Schema | None]
-Convert: TypeAlias = Callable[[Object, str], Object]
 
 _NAMED = {"f:metadata": {"f:name": LEAF}}
 
@@ -42,9 +40,9 @@ _NAMED = {"f:metadata": {"f:name": LEAF}}
 class Versions:
     """The versions of one kind: the type of each, and the way from one to another."""
 
-    def __init__(self, schema_of: SchemaOf, convert: Convert | None, atoms: Atoms) -> None:
-        self._schema_of = schema_of
-        self._convert = convert
+    def __init__(self, versions: KindVersions, atoms: Atoms) -> None:
+        self._types = versions.types
+        self._convert = versions.convert
         self._atoms = atoms
         self._known: dict[str, Atom] = {}
 
@@ -52,10 +50,10 @@ class Versions:
         """Return the type of objects in a version, ``None`` if there is no such version."""
         known = self._known.get(api_version)
         if known is None:
-            schema = self._schema_of(api_version)
-            if schema is None:
+            types = self._types.get(api_version)
+            if types is None:
                 return None
-            known = self._known[api_version] = self._atoms.document(schema)
+            known = self._known[api_version] = self._atoms.document(types.schema)
         return known
 
     def at(self, document: Object, api_version: str) -> Object:

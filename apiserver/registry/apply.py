@@ -22,7 +22,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, Written, write
 from apiserver.registry.writerequest import WriteRequest
-from apiserver.schema.jsondecoder import DecodeError
+from apiserver.schema.kindtypes import DecodeError
 
 
 async def apply_object(
@@ -98,7 +98,7 @@ def _merged(request: WriteRequest, existing: Object | None, applied: Object) -> 
             subresource=context.subresource,
             now=now(),
         )
-        canonical = resource.strategy.canonicalise(merged)
+        canonical = resource.types.decode_json(merged)
     except FieldManagerError as error:
         raise status_of_ownership(error) from error
     except DecodeError as error:

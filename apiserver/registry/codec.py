@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 from apiserver.machinery.objects import Object
+from apiserver.schema.structtypes import StructType
 from storage.errors import Corrupt
 
 _PROTOBUF_MAGIC = b"k8s\x00"
 _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
+#: Finds the type of a kind by apiVersion and kind, ``None`` where that is not built in.
+StructOf: TypeAlias = Callable[[str, str], StructType | None]
+
 NO_LABELS: Final[Mapping[str, str]] = {}
 
 
@@ -144,8 +148,25 @@ class Stored:
         self._raw = None
 
 
+class StoredProtobuf(Stored):
+    """An object that another server has stored as protobuf; it becomes JSON when it is used."""
+
+    __slots__ = ("_struct_of",)
+
+    def __init__(self, key: str, raw: bytes, revision: int, struct_of: StructOf) -> None:
+        super().__init__(key, raw, revision)
+        self._struct_of = struct_of
+
+    def _splice(self, raw: bytes) -> None:
+        document = _from_protobuf(self.key, raw, self._struct_of)
+        super()._splice(orjson.dumps(arrange(document)))
+
+
 class ObjectCodec:
-    """`storage.codec.Codec` of objects."""
+    """`storage.codec.Codec` of objects; ``struct_of`` knows the types of built-in kinds."""
+
+    def __init__(self, struct_of: StructOf) -> None:
+        self._struct_of = struct_of
 
     def encode(self, value: Stored | Object) -> bytes:
         """Return the bytes to store; ``value`` is an object as `arrange` returns it."""
@@ -155,6 +176,8 @@ class ObjectCodec:
 
     def decode(self, key: str, data: bytes, revision: int) -> Stored:
         """Return what is stored; it fails when it is used if it cannot be understood."""
+        if data.startswith(_PROTOBUF_MAGIC):
+            return StoredProtobuf(key, data, revision, self._struct_of)
         return Stored(key, data, revision)
 
 
@@ -189,20 +212,19 @@ def _parse(key: str, data: bytes) -> Object:
 
 
 def _rearranged(key: str, raw: bytes) -> bytes:
-    document = _from_protobuf(key, raw) if raw.startswith(_PROTOBUF_MAGIC) else _parse(key, raw)
+    document = _parse(key, raw)
     if "kind" not in document or "apiVersion" not in document:
         raise Corrupt(key, "it has no kind or no apiVersion")
     return orjson.dumps(arrange(document))
 
 
-def _from_protobuf(key: str, raw: bytes) -> Object:
+def _from_protobuf(key: str, raw: bytes, struct_of: StructOf) -> Object:
     from apiserver.schema.protobuf import decode_envelope, decode_message
-    from apiserver.schema.structtypes import struct_of_kind
     from apiserver.schema.wire import ProtobufError
 
     try:
         envelope = decode_envelope(raw)
-        struct = struct_of_kind(envelope.api_version, envelope.kind)
+        struct = struct_of(envelope.api_version, envelope.kind)
         if struct is None:
             raise Corrupt(key, f"its kind is unknown: {envelope.api_version} {envelope.kind}")
         document = decode_message(struct, envelope.raw)

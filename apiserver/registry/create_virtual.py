@@ -8,11 +8,9 @@ answered is itself, or a Status. As nothing is stored, nothing is retried: it is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE
-from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
@@ -24,7 +22,6 @@ from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
-from apiserver.schema.openapi import builtin_schema
 
 _SYSTEM_FIELDS: Final = (
     "uid",
@@ -37,12 +34,16 @@ _SYSTEM_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class VirtualRequest:
-    """One such request: to which resource, by whom, of which kind."""
+    """One such request: to which resource or subresource, and by whom."""
 
     resource: Resource
     context: RequestContext
     options: WriteOptions
-    kind: GroupVersionKind
+
+    @property
+    def kind(self) -> GroupVersionKind:
+        """The kind of the document."""
+        return self.resource.types_at(self.context.subresource).kind
 
     async def prepared(self, document: Object, *, keeps_identity: bool = False) -> Object:
         """Return the document as it is to be obeyed.
@@ -55,7 +56,7 @@ class VirtualRequest:
             document = _without_identity(document)
         document = metadata.check_namespace(document, context.namespace)
         document = metadata.distinct_owners(document, context.warn, admitted=False)
-        document = _field_manager(self.kind).update(
+        document = self.resource.field_manager_at(context.subresource).update(
             None,
             document,
             manager=manager_name(self.options.field_manager, context.user_agent),
@@ -80,10 +81,3 @@ def _without_identity(document: Object) -> Object:
     given = document["metadata"]
     kept = {key: value for key, value in given.items() if key not in _SYSTEM_FIELDS}
     return {**document, "metadata": kept}
-
-
-@cache
-def _field_manager(kind: GroupVersionKind) -> FieldManager:
-    return FieldManager(
-        lambda version: builtin_schema(version, kind.kind), kind.api_version, kind.kind
-    )

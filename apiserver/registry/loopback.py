@@ -30,7 +30,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.turns import Turn, few_at_a_time
 from apiserver.registry.update import update_object
 from apiserver.resources.catalog import Catalog
-from apiserver.schema.jsondecoder import DecodeError
+from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
 
 # Controllers are known by this name to whoever reads managedFields.
@@ -123,13 +123,13 @@ class Loopback:
             while await due.wait():
                 due.clear()
                 try:
-                    parts = watch.take_parts()
+                    while parts := watch.take_parts():
+                        for part in parts:
+                            events = watch.select(part)
+                            if events:
+                                yield _shown(found, events)
                 except EOFError:
                     return
-                for part in parts:
-                    events = watch.select(part)
-                    if events:
-                        yield _shown(found, events)
         finally:
             watch.close()
 
@@ -146,7 +146,7 @@ class Loopback:
 def _canonical(resource: Resource, document: Object) -> Object:
     definition = resource.definition
     try:
-        canonical = resource.strategy.canonicalise(document)
+        canonical = resource.types.decode_json(document)
     except DecodeError as error:
         raise BadRequest(str(error)) from error
     return {"kind": definition.kind, "apiVersion": definition.api_version, **canonical.object}

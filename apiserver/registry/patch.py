@@ -15,7 +15,6 @@ from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
-from apiserver.machinery.quoting import quote
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
 from apiserver.patch.shown import go_value, patched_json
@@ -28,11 +27,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, Written, write
 from apiserver.registry.writerequest import WriteRequest
-from apiserver.schema.decoding import Decoded, Undecodable, Unidentified, decode
-from apiserver.schema.jsondecoder import Canonical, DecodeError, from_unstructured
-from apiserver.schema.memberorder import in_order
-from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.structtypes import struct_of_kind
+from apiserver.schema.kindtypes import Canonical, Decoded, DecodeError, Types, WrongKind
 
 APPLY: Final = "application/apply-patch+yaml"
 _NO_KIND: Final = GroupVersionKind("", "", "")
@@ -73,7 +68,7 @@ async def patch_object(
     if patch.media_type == APPLY:
         return await apply_object(resource, context, patch.body, options)
     request = WriteRequest(resource, context, options, patches=True)
-    patching = Patching(request, patch, resource.definition.gvk)
+    patching = Patching(request, patch, resource.types)
 
     async def rule(attempt: Attempt) -> Outcome:
         if attempt.existing is None:
@@ -90,12 +85,12 @@ async def patch_object(
 
 
 class Patching:
-    """A patch of objects of ``kind``: that of the resource, or of a subresource such as scale."""
+    """A patch of objects of a kind: that of the resource, or of a subresource such as scale."""
 
-    def __init__(self, request: WriteRequest, patch: Patch, kind: GroupVersionKind) -> None:
+    def __init__(self, request: WriteRequest, patch: Patch, types: Types) -> None:
         self._request = request
         self._patch = patch
-        self._kind = kind
+        self._types = types
         self._mutation: Mutation | None = None
 
     def of(self, existing: Object, warn: Callable[[str], None]) -> Object:
@@ -105,17 +100,19 @@ class Patching:
                 # Only once the object is known to be there, and then once for all attempts.
                 validated = self._request.options.field_validation != "Ignore"
                 parse = _MUTATIONS[self._patch.media_type]
-                self._mutation = parse(self._kind, self._patch.body, validated)
+                self._mutation = parse(self._types, self._patch.body, validated)
             patched = self._mutation(existing)
         except PatchError as error:
             raise status_of_patch(error) from error
         return self._read(patched, warn)
 
     def _read(self, patched: Patched, warn: Callable[[str], None]) -> Object:
-        kind, options = self._kind, self._request.options
+        kind, options = self._types.kind, self._request.options
         try:
             read = self._decoded(patched)
-        except (Undecodable, Unidentified, DecodeError) as error:
+        except WrongKind as error:
+            raise error.refusal() from error
+        except DecodeError as error:
             raise _refused(patched, error.args[0]) from error
         problems = [*patched.problems, *read.problems]
         if problems and options.field_validation == "Strict":
@@ -126,49 +123,34 @@ class Patching:
         return {"kind": kind.kind, "apiVersion": kind.api_version, **read.object}
 
     def _decoded(self, patched: Patched) -> Canonical | Decoded:
-        kind = self._kind
         if patched.typed:
-            if isinstance(patched.document, dict) and not patched.document.get("apiVersion"):
-                return _unversioned(patched.document, kind)
-            return decode(patched.document, kind)
-        struct = struct_of_kind(kind.api_version, kind.kind)
-        assert struct is not None
-        return from_unstructured(struct, patched.document)
+            return self._types.decode_patched(patched.document)
+        return self._types.from_unstructured(patched.document)
 
 
-def _unversioned(document: Object, kind: GroupVersionKind) -> Decoded:
-    """Read what a patch leaves without an apiVersion.
-
-    It is read as the internal version, whose members have other names: none of these is known.
-    """
-    unknown = [name for name in document if name not in ("apiVersion", "kind")]
-    return Decoded({"metadata": {}}, [f"unknown field {quote(name)}" for name in unknown], kind)
-
-
-def _json(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+def _json(types: Types, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
     operations = json_patch.parse(body, validated=validated)
 
     def mutate(existing: Object) -> Patched:
         document = json_patch.apply(existing, operations)
-        return Patched(document, operations.problems, _shown(kind, existing, document))
+        return Patched(document, operations.problems, _shown(types, existing, document))
 
     return mutate
 
 
-def _merge(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+def _merge(types: Types, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
     patch = merge_patch.parse(body, validated=validated)
 
     def mutate(existing: Object) -> Patched:
         document = merge_patch.apply(existing, patch)
-        return Patched(document, patch.problems, _shown(kind, existing, document))
+        return Patched(document, patch.problems, _shown(types, existing, document))
 
     return mutate
 
 
-def _strategic(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
+def _strategic(types: Types, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001
     patch = strategic_merge_patch.parse(body, validated=validated)
-    schema = builtin_schema(kind.api_version, kind.kind)
-    assert schema is not None
+    schema = types.schema
 
     def mutate(existing: Object) -> Patched:
         document = strategic_merge_patch.apply(existing, patch, schema)
@@ -179,21 +161,15 @@ def _strategic(kind: GroupVersionKind, body: bytes, validated: bool) -> Mutation
     return mutate
 
 
-_MUTATIONS: Final[dict[str, Callable[[GroupVersionKind, bytes, bool], Mutation]]] = {
+_MUTATIONS: Final[dict[str, Callable[[Types, bytes, bool], Mutation]]] = {
     "application/json-patch+json": _json,
     "application/merge-patch+json": _merge,
     "application/strategic-merge-patch+json": _strategic,
 }
 
 
-def _shown(kind: GroupVersionKind, existing: Object, document: Any) -> Callable[[], str]:
-    def show() -> str:
-        struct = struct_of_kind(kind.api_version, kind.kind)
-        return patched_json(
-            existing, document, lambda whole: in_order(struct, whole)
-        )
-
-    return show
+def _shown(types: Types, existing: Object, document: Any) -> Callable[[], str]:
+    return lambda: patched_json(existing, document, types.in_order)
 
 
 def _refused(patched: Patched, why: str) -> Invalid:

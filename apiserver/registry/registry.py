@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from apiserver.access.admission.chain import AdmissionChain, Plugin
-from apiserver.machinery.gvk import GroupResource
+from apiserver.fieldmanager.manager import FieldManager
+from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted import ConvertedStore, ObjectStore
 from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.reader import CacheReader
-from apiserver.registry.resource import Resource
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.registry.resource import Resource, SubresourceKind
 from apiserver.resources.catalog import Catalog
-from apiserver.resources.conversion import conversion
-from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.kind import Kind
 from storage.cache.cache import WatchCache
 
 _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io", "events")])
@@ -39,7 +38,7 @@ class Registry:
         self._event_ttl = event_ttl
         self._admission = AdmissionChain(())
         self._resources: dict[tuple[str, str, str], Resource] = {}
-        self._generation = catalog.generation
+        catalog.listen(self._forget)
 
     def admit(self, plugins: Sequence[Plugin]) -> None:
         """Have every write from now on pass the plugins of admission, in this order."""
@@ -48,31 +47,38 @@ class Registry:
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:
         """Return a resource, ``None`` where there is none of that name."""
-        if self._generation != self.catalog.generation:
-            self._resources.clear()
-            self._generation = self.catalog.generation
         known = self._resources.get((group, version, plural))
         if known is None:
-            definition = self.catalog.resource(group, version, plural)
-            if definition is None:
+            kind = self.catalog.kind(group, version, plural)
+            if kind is None:
                 return None
-            known = self._resources[group, version, plural] = self._built(definition)
+            known = self._resources[group, version, plural] = self._built(kind)
         return known
 
-    def _built(self, definition: ResourceDefinition) -> Resource:
-        strategy = strategy_of(definition)
-        change = conversion(definition.gvk, definition.storage_kind)
+    def _forget(self, changed: Set[GroupVersionResource]) -> None:
+        for gvr in changed:
+            known = self._resources.pop(gvr, None)
+            if known is not None:
+                known.lifetime.end()
+
+    def _built(self, kind: Kind) -> Resource:
+        definition, strategy, change = kind.definition, kind.strategy, kind.conversion
         store: ObjectStore = self.store
         if change is not None:
             store = ConvertedStore(self.store, change, collection_prefix(self._root, definition))
         return Resource(
             definition=definition,
+            types=kind.types,
             strategy=strategy,
             store=store,
             root=self._root,
-            field_manager=field_manager_of(definition, strategy),
+            field_manager=field_manager_of(kind.types, strategy),
             admission=self._admission,
             find=self.resource,
             conversion=change,
+            subresources={
+                name: SubresourceKind(types, FieldManager(types))
+                for name, types in kind.subresources.items()
+            },
             ttl=self._event_ttl if definition.group_resource in _EVENTS else 0,
         )

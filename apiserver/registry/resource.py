@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,10 +13,12 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted import ObjectStore
+from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.kindtypes import Types
 from storage.errors import StorageError
 
 
@@ -29,14 +31,24 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
+class SubresourceKind:
+    """What a subresource reads and writes that is no object of the resource: Scale, Binding."""
+
+    types: Types
+    field_manager: FieldManager
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """Everything that the verbs need to know of one resource.
 
+    ``subresources`` are those that read and write another kind, by name.
     ``conversion`` is the way to the version that is stored, where another one is served. ``ttl``
     is how long its objects live, in seconds; 0 is for ever.
     """
 
     definition: ResourceDefinition
+    types: Types
     strategy: Strategy
     store: ObjectStore
     root: str
@@ -45,9 +57,11 @@ class Resource:
     #: Finds the other resources that are served.
     find: Find
     conversion: Conversion | None = None
+    subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
     ttl: int = 0
     #: What lists have selected lately, by prefix and conditions.
     selected: dict[Hashable, Selected] = field(default_factory=dict)
+    lifetime: Lifetime = field(default_factory=Lifetime)
     #: Whose turn it is to change an object that many writes change, by key.
     locks: Locks = field(default_factory=Locks)
 
@@ -55,6 +69,16 @@ class Resource:
     def group_resource(self) -> GroupResource:
         """The resource as messages name it."""
         return self.definition.group_resource
+
+    def types_at(self, subresource: str) -> Types:
+        """Return the types of what a path reads and writes: of objects, or of a subresource."""
+        other = self.subresources.get(subresource)
+        return self.types if other is None else other.types
+
+    def field_manager_at(self, subresource: str) -> FieldManager:
+        """Return what keeps the ownership of what a path writes."""
+        other = self.subresources.get(subresource)
+        return self.field_manager if other is None else other.field_manager
 
     def key(self, namespace: str, name: str) -> str:
         """Return where an object is stored."""

@@ -140,6 +140,7 @@ class Watch:
         self._selection = selection
         self._start = start
         self._watcher: Watcher[Stored] | None = None
+        self._ended = False
         #: The revision up to which the client has been told everything.
         self._told = start.revision
 
@@ -171,7 +172,7 @@ class Watch:
         """Have ``wake`` called, once, when something becomes due where nothing was."""
         assert self._watcher is not None
         self._watcher.wake = wake
-        if not self._watcher.idle:
+        if self._ended or not self._watcher.idle:
             wake()
 
     def take_parts(self) -> Sequence[Part]:
@@ -181,11 +182,20 @@ class Watch:
         """
         assert self._watcher is not None
         try:
-            return self._watcher.take_parts()
+            parts = self._watcher.take_parts()
         except Compacted as error:
             raise self._expired(error) from error
         except (SlowWatcher, Unavailable) as error:
             raise EOFError from error
+        if self._ended and not parts:
+            raise EOFError
+        return parts
+
+    def _end(self) -> None:
+        """Let the watch end once everything that is due has been taken."""
+        self._ended = True
+        if self._watcher is not None and self._watcher.wake is not None:
+            self._watcher.wake()
 
     def select(self, events: Part) -> list[WatchEvent]:
         """Return what a client is shown of what happened."""
@@ -204,6 +214,7 @@ class Watch:
     def close(self) -> None:
         """Listen no more."""
         if self._watcher is not None:
+            self._resource.lifetime.forget(self._end)
             self._watcher.close()
             self._watcher.wake = None
 
@@ -242,6 +253,7 @@ class Watch:
     def _subscribe(self, after: int) -> None:
         scope = self._scope
         self._watcher = self._resource.store.subscribe(scope.prefix, after, exact=scope.is_key)
+        self._resource.lifetime.on_end(self._end)
 
     def _select(self, event: Event[Stored]) -> WatchEvent | None:
         before, after = event.previous, event.record
@@ -266,7 +278,7 @@ class Watch:
         document = {
             "kind": definition.kind,
             "apiVersion": definition.api_version,
-            **self._resource.strategy.empty(),
+            **self._resource.types.empty(),
             "metadata": metadata,
         }
         return WatchEvent(BOOKMARK, Stored.preview("", document, revision), revision)

@@ -1,58 +1,103 @@
-"""Catalog: the live set of resources.
+"""Catalog: the live set of kinds.
 
-Resources come and go while the server runs, as CustomResourceDefinitions do. Every change makes a
-new generation; what was computed from an older one (discovery documents, resources with their
-strategies) is out of date. Groups and versions have an order, that of the priorities with which
-their APIServices are registered; among equals, groups go by name and versions as Kubernetes orders
-them.
+Kinds come and go while the server runs, as CustomResourceDefinitions do, many of them in one batch.
+Every batch makes a new generation. What was computed of something (discovery documents, the order
+of groups) is kept with its scope, everything or a group or a group version, until a batch changes
+anything within that scope.
+
+Groups and versions have an order, that of the priorities with which their APIServices are
+registered; among equals, groups go by name and versions as Kubernetes orders them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
-from apiserver.machinery.gvk import version_order
+from apiserver.machinery.gvk import GroupVersionResource, version_order
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.kind import Kind, ServedKind, UnloadedKind
 
 T = TypeVar("T")
 
+#: ``()`` is everything, ``(group,)`` a group, ``(group, version)`` a group version.
+CatalogScope: TypeAlias = tuple[str, ...]
+#: Told of every batch: the resources that are served differently from now on, or no longer.
+Listener: TypeAlias = Callable[[frozenset[GroupVersionResource]], None]
+
 
 class Catalog:
-    """Every resource that is served at this moment."""
+    """Every kind that is served at this moment."""
 
-    def __init__(self, definitions: Iterable[ResourceDefinition] = ()) -> None:
+    def __init__(self, kinds: Iterable[ServedKind] = ()) -> None:
         self.generation = 0
-        self._groups: dict[str, dict[str, dict[str, ResourceDefinition]]] = {}
-        self._derived: dict[Hashable, Any] = {}
-        for definition in definitions:
-            self.add(definition)
+        self._groups: dict[str, dict[str, dict[str, ServedKind]]] = {}
+        self._changed: dict[tuple[str, str], int] = {}
+        self._derived: dict[CatalogScope, dict[Hashable, Any]] = {}
+        self._listeners: list[Listener] = []
+        self.replace(added=kinds)
 
-    def add(self, definition: ResourceDefinition) -> None:
-        """Serve a resource, or serve it differently from now on."""
-        versions = self._groups.setdefault(definition.group, {})
-        versions.setdefault(definition.version, {})[definition.resource] = definition
-        self._changed()
+    def listen(self, listener: Listener) -> None:
+        """Have a function told of every batch from now on."""
+        self._listeners.append(listener)
 
-    def remove(self, definition: ResourceDefinition) -> None:
-        """Serve a resource no longer. Raises KeyError where it is not served."""
-        versions = self._groups[definition.group]
-        del versions[definition.version][definition.resource]
-        if not versions[definition.version]:
-            del versions[definition.version]
+    def replace(
+        self,
+        *,
+        removed: Iterable[ResourceDefinition] = (),
+        added: Iterable[ServedKind] = (),
+    ) -> None:
+        """Serve some resources no longer, and others from now on, or differently: one batch.
+
+        Raises KeyError, and changes nothing, where something that is removed is not served.
+        """
+        gone = [definition.gvr for definition in removed]
+        for group, version, plural in gone:
+            self._groups[group][version][plural]
+        changed = set(gone)
+        for gvr in gone:
+            self._remove(gvr)
+        for kind in added:
+            gvr = kind.definition.gvr
+            versions = self._groups.setdefault(gvr.group, {})
+            versions.setdefault(gvr.version, {})[gvr.resource] = kind
+            changed.add(gvr)
+        if not changed:
+            return
+        self.generation += 1
+        self._derived.pop((), None)
+        for group, version in {(gvr.group, gvr.version) for gvr in changed}:
+            self._changed[group, version] = self.generation
+            self._derived.pop((group,), None)
+            self._derived.pop((group, version), None)
+        for listener in self._listeners:
+            listener(frozenset(changed))
+
+    def _remove(self, gvr: GroupVersionResource) -> None:
+        versions = self._groups[gvr.group]
+        del versions[gvr.version][gvr.resource]
+        if not versions[gvr.version]:
+            del versions[gvr.version]
         if not versions:
-            del self._groups[definition.group]
-        self._changed()
+            del self._groups[gvr.group]
+
+    def kind(self, group: str, version: str, plural: str) -> Kind | None:
+        """Return a kind by its resource, ``None`` where none of that name is served."""
+        served = self._groups.get(group, {}).get(version, {})
+        found = served.get(plural)
+        if isinstance(found, UnloadedKind):
+            found = served[plural] = found.load(found.definition)
+        return found
 
     def resource(self, group: str, version: str, plural: str) -> ResourceDefinition | None:
-        """Return a resource, ``None`` where none of that name is served."""
-        return self._groups.get(group, {}).get(version, {}).get(plural)
+        """Return the definition of a resource, ``None`` where none of that name is served."""
+        found = self._groups.get(group, {}).get(version, {}).get(plural)
+        return None if found is None else found.definition
 
     def definitions(self) -> Iterator[ResourceDefinition]:
         """Yield every resource of every version."""
-        for versions in self._groups.values():
-            for resources in versions.values():
-                yield from resources.values()
+        for group in self._groups:
+            yield from self._definitions(group)
 
     def has_group(self, group: str) -> bool:
         """Tell whether anything of a group is served."""
@@ -63,11 +108,9 @@ class Catalog:
 
         There an unknown path is answered with a Status, and elsewhere as any unknown path.
         """
-        return any(
-            not definition.custom
-            for resources in self._groups.get(group, {}).values()
-            for definition in resources.values()
-        )
+        if group not in self._groups:
+            return False
+        return self.derived("builtin", lambda: self._has_builtin(group), (group,))
 
     def groups(self) -> list[str]:
         """Return the names of the groups in order, the core group, ``""``, among them."""
@@ -75,33 +118,52 @@ class Catalog:
 
     def versions(self, group: str) -> list[str]:
         """Return the versions of a group in order, the preferred one first."""
-        versions = self._groups.get(group, {})
-        return sorted(versions, key=lambda version: (
-            -max(each.version_priority for each in versions[version].values()),
-            version_order(version),
-        ))  # fmt: skip
+        if group not in self._groups:
+            return []
+        return self.derived("versions", lambda: self._ordered_versions(group), (group,))
 
     def resources(self, group: str, version: str) -> list[ResourceDefinition]:
         """Return the resources of a group version by name."""
-        served = self._groups.get(group, {}).get(version, {})
-        return [served[name] for name in sorted(served)]
+        served = self._groups.get(group, {}).get(version)
+        if served is None:
+            return []
+        return self.derived(
+            "resources", lambda: [served[name].definition for name in sorted(served)],
+            (group, version),
+        )  # fmt: skip
 
-    def derived(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what ``compute`` makes of this generation; it is called once in each."""
-        if key not in self._derived:
-            self._derived[key] = compute()
-        return cast(T, self._derived[key])
+    def changed(self, group: str, version: str) -> int:
+        """Return the generation in which a group version was last changed."""
+        return self._changed.get((group, version), 0)
+
+    def derived(self, key: Hashable, compute: Callable[[], T], scope: CatalogScope = ()) -> T:
+        """Return what ``compute`` makes of a scope; it is called once until that changes."""
+        known = self._derived.setdefault(scope, {})
+        if key not in known:
+            known[key] = compute()
+        return cast(T, known[key])
+
+    def _definitions(self, group: str) -> Iterator[ResourceDefinition]:
+        for served in self._groups[group].values():
+            for kind in served.values():
+                yield kind.definition
+
+    def _has_builtin(self, group: str) -> bool:
+        return any(not definition.custom for definition in self._definitions(group))
 
     def _ordered_groups(self) -> list[str]:
         return sorted(self._groups, key=lambda group: (-self._priority(group), group))
 
     def _priority(self, group: str) -> int:
-        return max(
-            definition.group_priority
-            for resources in self._groups[group].values()
-            for definition in resources.values()
+        return self.derived(
+            "priority",
+            lambda: max(definition.group_priority for definition in self._definitions(group)),
+            (group,),
         )
 
-    def _changed(self) -> None:
-        self.generation += 1
-        self._derived.clear()
+    def _ordered_versions(self, group: str) -> list[str]:
+        served = self._groups[group]
+        return sorted(served, key=lambda version: (
+            -max(kind.definition.version_priority for kind in served[version].values()),
+            version_order(version),
+        ))  # fmt: skip

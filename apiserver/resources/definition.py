@@ -24,7 +24,8 @@ class ResourceDefinition:
     whatever version they are served in, and ``storage_prefix`` the folder that they are stored
     in, below the root: ``minions``, ``services/specs``; empty where nothing is stored. The
     priorities order discovery: of the group among groups, and of the version in its group; the
-    higher one goes first. ``custom``: a CustomResourceDefinition brought it.
+    higher one goes first. ``typed_items``: the items of lists have their apiVersion and kind.
+    ``custom``: a CustomResourceDefinition brought it, which discovery and OpenAPI show.
     """
 
     group: str
@@ -42,6 +43,7 @@ class ResourceDefinition:
     list_kind: str = ""
     group_priority: int = 1000
     version_priority: int = 100
+    typed_items: bool = False
     custom: bool = False
 
     @property

@@ -39,6 +39,9 @@ class Scaling(Protocol):
     def selector(self, document: Object) -> str:
         """Return which Pods they are, as the text of a label selector; empty: that is not said."""
 
+    def validate(self, scale: Object) -> list[FieldError]:
+        """Return what is wrong with a Scale that is wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScaleFields:
@@ -55,6 +58,10 @@ class ScaleFields:
     def current(self, document: Object) -> int:
         """Return how many replicas there are."""
         return _number(document, self.status_path)
+
+    def validate(self, scale: Object) -> list[FieldError]:
+        """Return what is wrong with a Scale that is wanted."""
+        return validate_scale(scale)
 
 
 def scale_of(document: Object, scaling: Scaling) -> Object:

@@ -27,8 +27,7 @@ from apiserver.machinery.users import UserInfo
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import Scaling
-from apiserver.schema.jsondecoder import Canonical, DecodeError, decode_json
-from apiserver.schema.structtypes import struct_of_kind
+from apiserver.schema.kindtypes import Types
 
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -95,8 +94,9 @@ class Strategy:
     #: How ``kubectl get`` shows objects; ``None``: by name and age.
     printer: Printer | None = None
 
-    def __init__(self, definition: ResourceDefinition) -> None:
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
         self.definition = definition
+        self.types = types
         self.has_status = definition.subresource("status") is not None
         self.updates: dict[str, Update] = {
             "": Update(
@@ -125,7 +125,7 @@ class Strategy:
     def prepare_for_create(self, document: Object) -> Object:
         """Take away what a client may not set on create."""
         if self.has_status and "status" in document:
-            return {**document, "status": self.empty().get("status", {})}
+            return {**document, "status": self.types.empty().get("status", {})}
         return document
 
     def validate(self, document: Object) -> list[FieldError]:
@@ -208,17 +208,6 @@ class Strategy:
         if field == "metadata.namespace":
             return str(document["metadata"].get("namespace", ""))
         return self.fields[field](document)
-
-    def canonicalise(self, document: Any) -> Canonical:
-        """Return a document as its kind has it, but for apiVersion and kind. Raises DecodeError."""
-        struct = struct_of_kind(self.definition.api_version, self.definition.kind)
-        if struct is None:
-            raise DecodeError(f"objects of kind {self.definition.kind} cannot be read")
-        return decode_json(struct, document)
-
-    def empty(self) -> Object:
-        """Return an object with nothing set, but for what the kind always shows."""
-        return self.canonicalise({}).object
 
 
 def keeping(document: Object, old: Object, *members: str) -> Object:

@@ -16,7 +16,6 @@ from Go's maps; these differ in what they complain of and how.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from apiserver.machinery import empties
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import unstructured
+from apiserver.schema.kindtypes import Canonical, DecodeError
 from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown, text_reader
 from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 
@@ -32,18 +32,6 @@ _TYPE_META: Final = ("apiVersion", "kind")
 
 # Types of which every value of a Python type is canonical.
 _PLAIN: Final[Mapping[str, type]] = {"string": str, "bool": bool}
-
-
-class DecodeError(ValueError):
-    """A document does not have the type of its kind; the text is that of Go's decoder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Canonical:
-    """The members of an object but apiVersion and kind, and the complaints about the document."""
-
-    object: Object
-    problems: list[str]
 
 
 def decode_json(struct: StructType, document: Any) -> Canonical:
@@ -56,6 +44,14 @@ def from_unstructured(struct: StructType, document: Object) -> Canonical:
     """Read what a strategic merge patch has made as its type. Raises DecodeError."""
     canonical, unknown = _read(_struct(struct.name, restored=True), document)
     return Canonical(canonical, _problems(sorted(unknown)))
+
+
+def decode_with_unknown(struct: StructType, document: Any) -> tuple[Object, list[str]]:
+    """Read a JSON document as its type; return the paths of unknown members, too.
+
+    Raises DecodeError.
+    """
+    return _read(_struct(struct.name), document)
 
 
 def _read(struct: _Struct, document: Any) -> tuple[Object, list[str]]:

@@ -67,6 +67,11 @@ def builtin_schema(api_version: str, kind: str) -> Schema | None:
     return definitions.schema(name) if name else None
 
 
+def object_meta() -> Schema:
+    """Return the schema of the metadata of every object."""
+    return _definitions().schema(f"{_META}ObjectMeta")
+
+
 @cache
 def _definitions() -> _Definitions:
     package = find_spec(_PACKAGE)

@@ -19,7 +19,7 @@ class _Missing:
 MISSING: Final[Any] = _Missing()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Schema:
     """One node.
 

@@ -22,8 +22,8 @@ from apiserver.endpoints.routes import Router
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.registry import Registry
-from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.catalog import Catalog
+from apiserver.resources.builtin.kinds import builtin_catalog
+from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
 from storage.cache.cache import WatchCache
@@ -105,7 +105,7 @@ async def build_server(
     raw = await open_store(storage.url, **storage.tls)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
-        inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec())
+        inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
         async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
             registry = Registry(
                 builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl
@@ -157,14 +157,6 @@ async def _background_tasks(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def builtin_catalog() -> Catalog:
-    """Return a catalogue of the built-in resources."""
-    catalog = Catalog()
-    for definition in builtin_definitions():
-        catalog.add(definition)
-    return catalog
 
 
 def _checks(cache: WatchCache[Stored], stopping: asyncio.Event) -> dict[str, dict[str, Check]]:

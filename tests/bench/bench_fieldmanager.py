@@ -11,12 +11,11 @@ import timeit
 from collections.abc import Callable
 from typing import Any
 
-from apiserver.fieldmanager.atoms import Atoms
 from apiserver.fieldmanager.manager import FieldManager, Never
-from apiserver.schema.openapi import builtin_schema
+from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
+from apiserver.resources.builtin.kinds import builtin_types
 
 NOW, LATER = "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"
-_ATOMS = Atoms()
 
 CONTAINER = {
     "name": "web",
@@ -112,11 +111,8 @@ APPLIED = {
 def field_manager(api_version: str, kind: str) -> FieldManager:
     """Return the field manager of a built-in kind."""
     return FieldManager(
-        lambda version: builtin_schema(version, kind),
-        api_version,
-        kind,
+        builtin_types(GroupVersionKind(*parse_api_version(api_version), kind)),
         reset_fields={"": {api_version: Never({"f:status": {}})}},
-        atoms=_ATOMS,
     )
 
 

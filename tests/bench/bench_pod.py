@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.core.pods import STRATEGY
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
@@ -77,7 +77,7 @@ _POD: Final[dict[str, Any]] = {
 
 def _strategy() -> Strategy:
     pods = next(it for it in builtin_definitions() if it.resource == "pods" and it.group == "")
-    return STRATEGY(pods)
+    return builtin_kind(pods).strategy
 
 
 def main() -> None:

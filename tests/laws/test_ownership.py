@@ -22,7 +22,9 @@ from apiserver.fieldmanager.fieldset import FieldSet, Path
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.merging import merge
 from apiserver.fieldmanager.typed import compare, same, to_set
+from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.schema.structural import Schema
+from apiserver.schema.structuraltypes import StructuralTypes
 
 Table: TypeAlias = dict[Path, Any]
 PLACE = object()  # stands in a table for a place that has others inside
@@ -256,7 +258,8 @@ class Kind:
 
     def __init__(self, root: Type) -> None:
         self.root = root
-        self.manager = FieldManager(lambda _: root.schema, "v1", "Random")
+        kind = GroupVersionKind("", "v1", "Random")
+        self.manager = FieldManager(StructuralTypes(kind, root.schema))
 
     def document(self, members: Any) -> dict[str, Any]:
         return {"apiVersion": "v1", "kind": "Random", "metadata": {}, **members}

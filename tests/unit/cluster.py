@@ -14,8 +14,8 @@ from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
-from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.catalog import Catalog
+from apiserver.resources.builtin.kinds import builtin_catalog
+from apiserver.schema.structtypes import struct_of_kind
 from storage.cache.cache import WatchCache
 from storage.codec import CodecStore
 from storage.interface import Store
@@ -39,16 +39,16 @@ async def registry_in_memory() -> AsyncIterator[Registry]:
 @asynccontextmanager
 async def registry_over(raw: Store[bytes]) -> AsyncIterator[Registry]:
     """Yield the registry of one server over a store that may have several."""
-    inner: CodecStore[Stored] = CodecStore(raw, ObjectCodec())
+    inner: CodecStore[Stored] = CodecStore(raw, ObjectCodec(struct_of_kind))
     async with WatchCache(inner, ROOT + "/") as cache:
-        yield Registry(Catalog(builtin_definitions()), cache, ROOT, event_ttl=3600)
+        yield Registry(builtin_catalog(), cache, ROOT, event_ttl=3600)
 
 
 async def create(registry: Registry, resource: GroupVersionResource, document: Object) -> Object:
     """Create an object as an administrator does."""
     found = registry.resource(*resource)
     assert found is not None
-    canonical = found.strategy.canonicalise(document)
+    canonical = found.types.decode_json(document)
     assert not canonical.problems
     kind = {"kind": found.definition.kind, "apiVersion": resource.api_version}
     context = RequestContext(SYSTEM_USER, namespace_of(document), user_agent="tests")

@@ -17,7 +17,9 @@ from apiserver.registry.create import create_object
 async def create(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Create the object in the body."""
     representation = negotiate(request.header("Accept"))
-    media_type = content_type(request.header("Content-Type"))
+    media_type = content_type(
+        request.header("Content-Type"), protobuf=scope.types.protobuf
+    )
     data = await read_body(request.http)
     options = write_options(request.query, "CreateOptions")
     document = read_object(request, scope, data, media_type, options)

@@ -31,7 +31,7 @@ def create_virtual(act: Operation) -> ResourceHandler:
         options = write_options(request.query, "CreateOptions")
         document = read_object(request, scope, data, media_type, options)
         context = scope.context(request)
-        virtual = VirtualRequest(scope.resource, context, options, scope.kind)
+        virtual = VirtualRequest(scope.resource, context, options)
         answer = await act(virtual, document)
         if answer["kind"] == "Status":
             return send_document(request, representation, answer, 201)

@@ -13,10 +13,10 @@ def read_object(
     request: HTTPRequest, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
     """Return the object. Unknown and duplicate fields are ignored, warned about or rejected."""
-    decoded = decode_object(data, media_type, scope.kind)
+    decoded = decode_object(data, media_type, scope.types)
     if decoded.problems:
         if options.field_validation == "Strict":
-            raise strict_decoding_error(decoded, scope.kind)
+            raise strict_decoding_error(decoded, scope.types.kind)
         if options.field_validation == "Warn":
             request.warnings.extend(decoded.problems)
     return decoded.document

@@ -15,7 +15,9 @@ from apiserver.registry.patch import APPLY, Patch, patch_object
 
 async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Apply the patch in the body to an object; an apply patch may create the object."""
-    media_type = patch_type(request.header("Content-Type"))
+    media_type = patch_type(
+        request.header("Content-Type"), strategic_merge=scope.resource.types.strategic_merge
+    )
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)
     options = patch_options(request.query, apply=media_type == APPLY)

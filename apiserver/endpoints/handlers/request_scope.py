@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from apiserver.endpoints.http_request import HTTPRequest
-from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
 from apiserver.resources.definition import Subresource
+from apiserver.schema.kindtypes import Types
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,10 @@ class RequestScope:
     subresource: Subresource | None = None
 
     @property
-    def kind(self) -> GroupVersionKind:
-        """The kind that is read and written here."""
-        if self.subresource is not None:
-            return self.subresource.kind
-        return self.resource.definition.gvk
+    def types(self) -> Types:
+        """The types of the kind that is read and written here."""
+        name = "" if self.subresource is None else self.subresource.name
+        return self.resource.types_at(name)
 
     def context(self, request: HTTPRequest) -> RequestContext:
         """Return the registry's context for a request."""

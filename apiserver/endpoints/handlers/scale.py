@@ -25,7 +25,9 @@ async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         document = await get_scale(resource, context.namespace, context.name, version)
         return send_unstored(request, representation, document, printer=SCALE_PRINTER)
     if request.info.verb == "patch":
-        media_type = patch_type(request.header("Content-Type"))
+        media_type = patch_type(
+            request.header("Content-Type"), strategic_merge=resource.types.strategic_merge
+        )
         representation = negotiate(request.header("Accept"))
         data = await read_body(request.http)
         options = patch_options(request.query, apply=media_type == APPLY)

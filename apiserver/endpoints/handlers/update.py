@@ -19,7 +19,9 @@ async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)
     options = write_options(request.query, "UpdateOptions")
-    media_type = content_type(request.header("Content-Type"))
+    media_type = content_type(
+        request.header("Content-Type"), protobuf=scope.types.protobuf
+    )
     document = read_object(request, scope, data, media_type, options)
     written = await update_object(
         scope.resource, scope.context(request), document, options

@@ -136,6 +136,6 @@ class OpenAPIService:
                 definitions = tuple(self._catalog.resources(group, version))
                 # The definition of a custom kind does not contain its schema, which may change.
                 custom = any(definition.custom for definition in definitions)
-                generation = self._catalog.generation if custom else 0
+                generation = self._catalog.changed(group, version) if custom else 0
                 sources.append(Source(name, group, version, definitions, generation))
         return {source.name: source for source in sources}

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Final
 
 from apiserver.access.admission.chain import UPDATE
 from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager import scale as ownership
 from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
 from apiserver.fieldmanager.fieldset import Path
-from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.errors import Conflict, Invalid, UnknownError
 from apiserver.machinery.gvk import GroupResource
@@ -42,17 +39,12 @@ from apiserver.resources.scaling import (
     desired_of,
     scale_of,
     scaled,
-    validate_scale,
 )
-from apiserver.schema.jsondecoder import DecodeError, decode_json
-from apiserver.schema.openapi import builtin_schema
-from apiserver.schema.structtypes import struct_type
+from apiserver.schema.kindtypes import DecodeError
 from storage.interface import Record
 
 #: Returns the Scale that is wanted, with its owners, given the one that is there.
 Wanted = Callable[[Object, Attempt], Object]
-
-_LAYOUT: Final = "autoscaling.v1.Scale"
 
 
 async def get_scale(resource: Resource, namespace: str, name: str, version: str = "") -> Object:
@@ -89,7 +81,7 @@ async def patch_scale(
             return addressed(merged, context)
 
         return await scaling.write(wanted)
-    patching = Patching(request, patch, SCALE)
+    patching = Patching(request, patch, resource.types_at(context.subresource))
 
     def changed(existing: Object, attempt: Attempt) -> Object:
         return scaling.owned(existing, addressed(patching.of(existing, attempt.warn), context))
@@ -106,7 +98,7 @@ class _Scaling:
     def owned(self, existing: Object, desired: Object) -> Object:
         """Return a Scale that an update or a patch wants, owned by its manager."""
         context, options = self.request.context, self.request.options
-        return _field_manager().update(
+        return self.request.resource.field_manager_at(context.subresource).update(
             existing,
             desired,
             manager=manager_name(options.field_manager, context.user_agent),
@@ -117,8 +109,9 @@ class _Scaling:
     def merged(self, existing: Object, applied: Object) -> Object:
         """Return a Scale with another one applied to it. Raises StatusError."""
         context, options = self.request.context, self.request.options
+        resource = self.request.resource
         try:
-            merged = _field_manager().apply(
+            merged = resource.field_manager_at(context.subresource).apply(
                 existing,
                 applied,
                 manager=options.field_manager,
@@ -126,7 +119,7 @@ class _Scaling:
                 subresource=context.subresource,
                 now=now(),
             )
-            canonical = decode_json(struct_type(_LAYOUT), merged)
+            canonical = resource.types_at(context.subresource).decode_json(merged)
         except FieldManagerError as error:
             raise status_of_ownership(error) from error
         except DecodeError as error:
@@ -156,7 +149,7 @@ class _Scaling:
         existing, scaling = current.value.object, _scaling(resource)
         view = _view(resource, existing)
         scale = await request.mutated(attempt, UPDATE, wanted(view, attempt), view)
-        errors = [] if resource.definition.custom else validate_scale(scale)
+        errors = scaling.validate(scale)
         if errors:
             raise Invalid.of(SCALE, context.name, errors)
         _check_identity(resource, scale, existing)
@@ -166,13 +159,6 @@ class _Scaling:
         outcome = await whole.update(attempt, _owned(resource, desired, scale), existing)
         await request.validate(attempt, UPDATE, scale, view)
         return outcome
-
-
-@cache
-def _field_manager() -> FieldManager:
-    return FieldManager(
-        lambda version: builtin_schema(version, SCALE.kind), SCALE.api_version, SCALE.kind
-    )
 
 
 def _view(resource: Resource, existing: Object) -> Object:

@@ -9,9 +9,10 @@ from apiserver.endpoints.delete_options import decode_delete_options
 from apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
 from apiserver.machinery.errors import BadRequest, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.resources.builtin.kinds import builtin_types
 
-CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
-DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
+CONFIG_MAP = builtin_types(GroupVersionKind("", "v1", "ConfigMap"))
+DEPLOYMENT = builtin_types(GroupVersionKind("apps", "v1", "Deployment"))
 UNRECOGNISED = "the object provided is unrecognized (must be of type ConfigMap): "
 # apiVersion v1, kind ConfigMap, metadata.name a, data.k v
 MESSAGE = b"k8s\x00\n\x0f\n\x02v1\x12\tConfigMap\x12\r\n\x03\n\x01a\x12\x06\n\x01k\x12\x01v"
@@ -120,7 +121,7 @@ def test_members_that_are_unknown_or_named_twice_are_told_and_may_be_refused() -
         'unknown field "spec.template.spec.x"',
         'unknown field "y"',
     ]
-    assert strict_decoding_error(decoded, DEPLOYMENT).message == (
+    assert strict_decoding_error(decoded, DEPLOYMENT.kind).message == (
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
         'duplicate field "spec.replicas", unknown field "spec.template.spec.x", unknown field "y"'
     )

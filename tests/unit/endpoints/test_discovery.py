@@ -11,9 +11,10 @@ import pytest
 from apiserver.endpoints import discovery
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.resources.builtin import builtin_definitions
+from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition, Subresource
+from tests.unit.kinds import plain_kind
 
 ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 EDIT = ["get", "patch", "update"]
@@ -41,7 +42,7 @@ GOOSE = ResourceDefinition(
 
 @pytest.fixture
 def catalog() -> Catalog:
-    return Catalog(builtin_definitions())
+    return builtin_catalog()
 
 
 def plain(document: Any) -> Any:
@@ -201,7 +202,7 @@ def test_the_aggregated_form_has_all_groups_but_the_core_one(catalog: Catalog) -
 
 
 def test_a_custom_kind_keeps_its_order_of_verbs_and_subresources(catalog: Catalog) -> None:
-    catalog.add(GOOSE)
+    catalog.replace(added=[plain_kind(GOOSE)])
     resources = plain(discovery.api_resource_list(catalog, "example.com", "v1"))["resources"]
     assert [each["name"] for each in resources] == ["geese", "geese/status", "geese/scale"]
     assert resources[0]["verbs"] == list(CUSTOM)
@@ -210,8 +211,8 @@ def test_a_custom_kind_keeps_its_order_of_verbs_and_subresources(catalog: Catalo
 
 
 def test_the_aggregated_form_says_group_and_version_of_a_custom_kind(catalog: Catalog) -> None:
-    catalog.add(GOOSE)
-    catalog.add(replace(GOOSE, version="v1alpha1", subresources=()))
+    young = replace(GOOSE, version="v1alpha1", subresources=())
+    catalog.replace(added=[plain_kind(GOOSE), plain_kind(young)])
     group = plain(discovery.aggregated(catalog, core=False))["items"][-1]
     assert [each["version"] for each in group["versions"]] == ["v1", "v1alpha1"]
     goose = group["versions"][0]["resources"][0]

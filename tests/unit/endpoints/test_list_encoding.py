@@ -16,6 +16,7 @@ from apiserver.endpoints.list_encoding import (
 )
 from apiserver.machinery.documents import dump_json
 from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.schema.structtypes import struct_of_kind
 
 DOCUMENT: dict[str, Any] = {
     "kind": "ConfigMapList",
@@ -27,7 +28,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 def objects(count: int) -> list[Stored]:
-    codec = ObjectCodec()
+    codec = ObjectCodec(struct_of_kind)
     made = []
     for number in range(count):
         document = {

@@ -19,9 +19,9 @@ from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.machinery.errors import MethodNotSupported, NotAcceptable, NotFound
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.catalog import Catalog
+from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.resources.definition import ResourceDefinition
+from tests.unit.kinds import plain_kind
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 PLAIN_404 = (404, b"404 page not found\n", "text/plain; charset=utf-8")
@@ -52,7 +52,8 @@ class Server:
     """As much of a server as these paths need."""
 
     def __init__(self, issuer: Mapping[str, bytes] = ISSUER) -> None:
-        self.catalog = Catalog([*builtin_definitions(), GOOSE])
+        self.catalog = builtin_catalog()
+        self.catalog.replace(added=[plain_kind(GOOSE)])
         self.paths = NonResourcePaths(
             catalog=self.catalog,
             health=Health({"healthz": {"ping": healthy}, "livez": {}, "readyz": {}}),
@@ -157,7 +158,8 @@ async def test_discovery_can_be_asked_for_in_one_document(server: Server) -> Non
 async def test_a_new_resource_has_a_new_tag() -> None:
     server = Server()
     before = await server.ask("/apis", Accept=AGGREGATED)
-    server.catalog.add(replace(GOOSE, resource="swans", kind="Swan"))
+    swan = replace(GOOSE, resource="swans", kind="Swan")
+    server.catalog.replace(added=[plain_kind(swan)])
     after = await server.ask("/apis", Accept=AGGREGATED)
     assert before.headers["ETag"] != after.headers["ETag"]
     core = await server.ask("/api", Accept=AGGREGATED)

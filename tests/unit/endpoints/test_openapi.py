@@ -21,8 +21,9 @@ from apiserver.endpoints.openapi.service import STANDALONE, OpenAPIService
 from apiserver.endpoints.openapi.v2 import reduced
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.catalog import Catalog
+from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.resources.definition import ResourceDefinition, Subresource
+from tests.unit.kinds import plain_kind
 
 BUILTIN = builtin_definitions()
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -66,7 +67,8 @@ class Served:
     """The documents of a catalogue, each made once and read."""
 
     def __init__(self, *more: ResourceDefinition) -> None:
-        self.catalog = Catalog([*BUILTIN, *more])
+        self.catalog = builtin_catalog()
+        self.catalog.replace(added=map(plain_kind, more))
         self.documents = OpenAPIService(self.catalog, lambda definition: GOOSE_SCHEMA)
 
     async def index(self) -> dict[str, str]:
@@ -296,15 +298,17 @@ async def test_documents_follow_the_catalogue() -> None:
     before = await served.index()
     whole = await served.v2()
     assert GEESE not in whole["paths"]
-    served.catalog.add(GOOSE)
+    kept = await served.documents.v3("api/v1")
+    served.catalog.replace(added=[plain_kind(GOOSE)])
+    assert await served.documents.v3("api/v1") is kept
     during = await served.index()
     assert during.keys() - before.keys() == {"apis/birds.example.com/v1"}
     assert during["api/v1"] == before["api/v1"]
     assert GEESE in (await served.v2())["paths"]
     first = await served.v3("apis/birds.example.com/v1")
-    served.catalog.add(replace(GOOSE, subresources=()))
+    served.catalog.replace(added=[plain_kind(replace(GOOSE, subresources=()))])
     assert await served.v3("apis/birds.example.com/v1") != first
-    served.catalog.remove(GOOSE)
+    served.catalog.replace(removed=[GOOSE])
     assert await served.index() == before
     assert await served.documents.v3("apis/birds.example.com/v1") is None
 

@@ -11,8 +11,7 @@ from google.protobuf.internal.encoder import TagBytes
 
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.openapi.v2protobuf import encode
-from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.catalog import Catalog
+from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema import wire
 
 Fields = list[tuple[int, Any]]
@@ -122,7 +121,7 @@ def test_who_may_ask_is_said() -> None:
 
 
 async def test_the_whole_document_has_every_definition() -> None:
-    documents = OpenAPIService(Catalog(builtin_definitions()))
+    documents = OpenAPIService(builtin_catalog())
     plain, protobuf = await documents.v2(), await documents.v2_protobuf()
     assert protobuf.etag == plain.etag
     assert await documents.v2_protobuf() is protobuf

@@ -9,7 +9,7 @@ from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.errors import BadRequest
 from apiserver.registry.codec import Stored
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import AGE, DEFAULT, NAME, Column, Printer, aged, human_duration
 
@@ -85,7 +85,7 @@ def test_a_row_has_conditions_where_the_printer_knows_some() -> None:
 
 @pytest.mark.parametrize("definition", builtin_definitions(), ids=lambda d: d.group_resource)
 def test_every_column_is_described(definition: ResourceDefinition) -> None:
-    printer = strategy_of(definition).printer or DEFAULT
+    printer = builtin_kind(definition).strategy.printer or DEFAULT
     for column in TableFormat(printer, "None").table([], {})["columnDefinitions"]:
         assert column["description"]
 
@@ -113,8 +113,8 @@ def test_an_age_is_unknown_without_a_beginning() -> None:
 @pytest.mark.parametrize("definition", builtin_definitions(), ids=lambda d: d.group_resource)
 def test_a_printer_shows_an_object_without_anything_in_it(definition: ResourceDefinition) -> None:
     # The bookmark that ends the initial events of a watch carries one.
-    strategy = strategy_of(definition)
-    empty = Stored.preview("", {**strategy.empty(), "metadata": {}}, 7)
+    strategy = builtin_kind(definition).strategy
+    empty = Stored.preview("", {**strategy.types.empty(), "metadata": {}}, 7)
     printer = strategy.printer or DEFAULT
     shown = TableFormat(printer, "None").table([empty], {})
     assert len(shown["rows"][0]["cells"]) >= len(shown["columnDefinitions"])

@@ -14,7 +14,10 @@ from apiserver.fieldmanager import fieldset, managedfields
 from apiserver.fieldmanager.errors import Conflicts, UntypedObject
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import APPLY
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.schema.kindtypes import KindVersions
 from apiserver.schema.structural import MISSING, Schema
+from apiserver.schema.structuraltypes import StructuralTypes
 
 CASES = Path(__file__).parents[2] / "cases" / "apply"
 SCHEMAS = yaml.safe_load((CASES / "schemas.yaml").read_text())
@@ -50,8 +53,11 @@ class Scenario:
         self.steps = 0
 
     def manager(self, version: str) -> FieldManager:
-        schemas = {name: schema(SCHEMAS[type_]) for name, type_ in self.versions.items()}
-        return FieldManager(schemas.get, version, KIND, convert=self.convert)
+        versions = KindVersions({}, self.convert)
+        for name, type_ in self.versions.items():
+            kind = GroupVersionKind("", name, KIND)
+            versions.types[name] = StructuralTypes(kind, schema(SCHEMAS[type_]), versions)
+        return FieldManager(versions.types[version])
 
     def convert(self, document: dict[str, Any], version: str) -> dict[str, Any]:
         back = {v: k for k, v in self.renames.get(document["apiVersion"], {}).items()}

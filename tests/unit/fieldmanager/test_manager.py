@@ -17,7 +17,8 @@ from apiserver.fieldmanager.errors import (
 )
 from apiserver.fieldmanager.lastapplied import ANNOTATION
 from apiserver.fieldmanager.manager import FieldManager, Never, Only
-from apiserver.schema.openapi import builtin_schema
+from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
+from apiserver.resources.builtin.kinds import builtin_types
 
 NOW, LATER, LAST = (f"2024-01-01T00:00:0{second}Z" for second in range(3))
 
@@ -27,10 +28,7 @@ def manager_of(api_version: str, kind: str) -> FieldManager:
     resets = {name: {api_version: Never(fields)} for name, fields in never.items()}
     resets["resize"] = {api_version: Only({"f:spec": {"f:replicas": {}}})}
     return FieldManager(
-        lambda version: builtin_schema(version, kind) if version == api_version else None,
-        api_version,
-        kind,
-        reset_fields=resets,
+        builtin_types(GroupVersionKind(*parse_api_version(api_version), kind)), reset_fields=resets
     )
 
 

@@ -8,12 +8,13 @@ from apiserver.fieldmanager import managedfields, scale
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.ownership import entry
-from apiserver.schema.openapi import builtin_schema
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.resources.builtin.kinds import builtin_types
 
 PATHS = {"apps/v1": scale.SPEC_REPLICAS}
 NOW, LATER = "2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"
 REPLICAS = {"f:spec": {"f:replicas": {}}}
-SCALES = FieldManager(lambda version: builtin_schema(version, "Scale"), scale.API_VERSION, "Scale")
+SCALES = FieldManager(builtin_types(GroupVersionKind("autoscaling", "v1", "Scale")))
 
 
 def held(manager: Manager, fields: dict[str, Any], time: str | None = NOW) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from apiserver.registry import codec as coding
 from apiserver.registry.codec import ObjectCodec
+from apiserver.schema.structtypes import struct_of_kind
 from storage.errors import Corrupt
 
 OBJECT = {
@@ -31,7 +32,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("case", list(FOREIGN))
 def test_whatever_is_stored_is_sent_with_its_version(case: str) -> None:
-    stored = ObjectCodec().decode("/a", FOREIGN[case].encode(), 7)
+    stored = ObjectCodec(struct_of_kind).decode("/a", FOREIGN[case].encode(), 7)
     expected = json.loads(FOREIGN[case])
     expected["metadata"]["resourceVersion"] = "7"
     assert json.loads(stored.body) == expected == stored.object
@@ -44,7 +45,7 @@ def test_whatever_is_stored_is_sent_with_its_version(case: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"kind":"A"}', b"{", b"\xff", b'"text"'])
 def test_what_is_no_object_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt, match="/a"):
-        _ = ObjectCodec().decode("/a", data, 7).body
+        _ = ObjectCodec(struct_of_kind).decode("/a", data, 7).body
 
 
 def test_decoded_objects_are_kept_by_their_number_and_their_size(
@@ -54,7 +55,7 @@ def test_decoded_objects_are_kept_by_their_number_and_their_size(
     decoded = coding._Decoded()
     monkeypatch.setattr(coding, "_decoded", decoded)
     document = {**OBJECT, "data": {"text": "x" * 10_000}}
-    codec = ObjectCodec()
+    codec = ObjectCodec(struct_of_kind)
     made = [codec.decode("/a", codec.encode(document), number) for number in range(10)]
     for stored in made:
         assert stored.object["data"] == document["data"]

@@ -12,7 +12,7 @@ from apiserver.machinery.options import DeleteOptions
 from apiserver.registry import deletion
 from apiserver.registry.outcome import Outcome, Remove, Save, Unchanged
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 
 NOW = 1_800_000_000
@@ -21,7 +21,9 @@ WHEN = "2027-01-15T08:00:00Z"
 
 def strategy(kind: str) -> Strategy:
     return next(
-        strategy_of(each) for each in builtin_definitions() if (each.group, each.kind) == ("", kind)
+        builtin_kind(each).strategy
+        for each in builtin_definitions()
+        if (each.group, each.kind) == ("", kind)
     )
 
 

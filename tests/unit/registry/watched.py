@@ -145,7 +145,7 @@ class Cluster:
         """Return a document as a client's request is read."""
         found = self.resource(resource)
         kind = {"kind": found.definition.kind, "apiVersion": resource.api_version}
-        return {**kind, **found.strategy.canonicalise(document).object}
+        return {**kind, **found.types.decode_json(document).object}
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 
 DEFINITIONS = [definition for definition in builtin_definitions() if definition.persisted]
@@ -56,7 +56,8 @@ WITH_GENERATION = """
 def test_these_kinds_and_no_others_have_a_trait(
     has: Callable[[Strategy], Any], expected: str
 ) -> None:
-    found = {definition.resource for definition in DEFINITIONS if has(strategy_of(definition))}
+    kinds = map(builtin_kind, DEFINITIONS)
+    found = {kind.definition.resource for kind in kinds if has(kind.strategy)}
     assert sorted(found) == expected.split()
 
 
@@ -76,4 +77,4 @@ def test_fields_select_where_they_are_known(
 ) -> None:
     gvk = GroupVersionKind("", api_version, kind)
     (definition,) = (definition for definition in DEFINITIONS if definition.gvk == gvk)
-    assert strategy_of(definition).selects_by(field) is selects
+    assert builtin_kind(definition).strategy.selects_by(field) is selects

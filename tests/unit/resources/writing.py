@@ -11,7 +11,7 @@ from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
 from apiserver.registry import metadata
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
@@ -111,5 +111,5 @@ def merged(document: Object, **changes: Any) -> Object:
 def _strategy(api_version: str, kind: str) -> Strategy:
     for definition in builtin_definitions():
         if (definition.api_version, definition.kind) == (api_version, kind):
-            return strategy_of(definition)
+            return builtin_kind(definition).strategy
     raise AssertionError(f"no kind {kind} in {api_version}")

@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.schema.decoding import Undecodable, Unidentified, decode
+from apiserver.resources.builtin.kinds import builtin_types
+from apiserver.schema.kindtypes import Decoded, Undecodable, Unidentified
 
 CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
 DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
+IDENTITY = {"kind": "ConfigMap", "apiVersion": "v1"}
 SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+
+
+def decode(document: Any, expected: GroupVersionKind) -> Decoded:
+    return builtin_types(expected).decode(document)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +33,12 @@ SCHEME = 'in scheme "pkg/api/legacyscheme/scheme.go:30"'
 def test_what_does_not_say_what_it_is_is_what_is_expected(says: dict[str, Any]) -> None:
     decoded = decode({**says, "data": {"k": "v"}, "dta": 1}, CONFIG_MAP)
     assert decoded.kind == CONFIG_MAP
-    assert decoded.object == {"metadata": {}, "data": {"k": "v"}}
+    assert decoded.object == {**IDENTITY, "metadata": {}, "data": {"k": "v"}}
     assert decoded.problems == ['unknown field "dta"']
 
 
 def test_null_is_an_object_with_nothing_set() -> None:
-    assert decode(None, CONFIG_MAP).object == {"metadata": {}}
+    assert decode(None, CONFIG_MAP).object == {**IDENTITY, "metadata": {}}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from apiserver.resources.printing import (
     human_duration,
 )
 from apiserver.resources.strategy import Strategy, Update, keeping
+from apiserver.schema.kindtypes import Types
 
 _FIELDS: Final = paths("spec.signerName")
 _RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -82,8 +83,8 @@ class CertificateSigningRequestStrategy(Strategy):
     name_problems = staticmethod(path_segment_problems)
     printer = Printer(COLUMNS, _cells)
 
-    def __init__(self, definition: ResourceDefinition) -> None:
-        super().__init__(definition)
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
+        super().__init__(definition, types)
         self.updates["approval"] = Update(
             self._prepare_for_approval, self._validate_approval, metadata_checks=()
         )

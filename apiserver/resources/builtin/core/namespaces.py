@@ -19,6 +19,7 @@ from apiserver.resources.strategy import (
     Update,
     keeping,
 )
+from apiserver.schema.kindtypes import Types
 
 ACTIVE: Final = "Active"
 TERMINATING: Final = "Terminating"
@@ -48,8 +49,8 @@ class NamespaceStrategy(Strategy):
     marks_before_deletion = True
     printer = aged((Column("Status", "The status of the namespace"),), _cells)
 
-    def __init__(self, definition: ResourceDefinition) -> None:
-        super().__init__(definition)
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
+        super().__init__(definition, types)
         self.updates["finalize"] = Update(self._prepare_for_finalize, self._validate_finalize)
 
     def default(self, document: Object) -> None:

@@ -7,11 +7,12 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core import events as core
+from apiserver.resources.builtin.events.versions import to_core
 from apiserver.resources.builtin.fields import paths
-from apiserver.resources.conversion import conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import UNSUPPORTED, Strategy
+from apiserver.schema.kindtypes import Types
 
 _REPORTER: Final = "reportingController"
 _TYPES: Final = ("Normal", "Warning")
@@ -50,18 +51,15 @@ class EventStrategy(Strategy):
     allow_create_on_update = True
     default_garbage_collection_policy = UNSUPPORTED
 
-    def __init__(self, definition: ResourceDefinition) -> None:
-        super().__init__(definition)
-        change = conversion(definition.gvk, definition.storage_kind)
-        assert change is not None
-        self._as_core = change.to_stored
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
+        super().__init__(definition, types)
         self.printer = Printer(core.COLUMNS, self._cells)
 
     def _cells(self, document: Object, now: float) -> list[Any]:
-        return core.cells(self._as_core(document), now)
+        return core.cells(to_core(document), now)
 
     def validate(self, document: Object) -> list[FieldError]:
-        event = self._as_core(document)
+        event = to_core(document)
         errors = core.validate_event(event, _REPORTER) + _validate_series(event)
         if event.get("eventTime") is None:
             errors.append(required("eventTime"))
@@ -72,7 +70,7 @@ class EventStrategy(Strategy):
         return errors
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        event, before = self._as_core(document), self._as_core(old)
+        event, before = to_core(document), to_core(old)
         errors = core.validate_event(event, _REPORTER)
         if event.get("series") != before.get("series"):
             errors += _validate_series(event)

@@ -32,6 +32,7 @@ from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.references
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.kindtypes import Types
 
 _UTILIZATION: Final = 80
 _NO_STATUS: Final = {"desiredReplicas": 0}
@@ -42,8 +43,8 @@ class HorizontalPodAutoscalerStrategy(Strategy):
 
     metadata_checks = (CHANGE,)
 
-    def __init__(self, definition: ResourceDefinition) -> None:
-        super().__init__(definition)
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
+        super().__init__(definition, types)
         self._is_old = definition.version == "v1"
         self.printer = Printer(COLUMNS, self._row)
 

@@ -25,7 +25,9 @@ from apiserver.resources.builtin.parts.podresources import qos_class
 from apiserver.resources.builtin.parts.podrules import OF_POD, annotations_of
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
+from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy, Update
+from apiserver.schema.kindtypes import Types
 
 _ENDED: Final = ("Failed", "Succeeded")
 
@@ -67,8 +69,8 @@ class PodStrategy(Strategy):
         },
     }
 
-    def __init__(self, definition: Any) -> None:
-        super().__init__(definition)
+    def __init__(self, definition: ResourceDefinition, types: Types) -> None:
+        super().__init__(definition, types)
         self.updates["ephemeralcontainers"] = Update(ephemeral.prepare, ephemeral.validate)
         self.updates["resize"] = Update(resize.prepare, resize.validate)
 

@@ -1,19 +1,18 @@
-"""Documents -> objects of the kind that an endpoint expects, in the words of upstream's decoder.
+"""What a document says that it is, and whether a built-in kind of that name is known.
 
-A document says what it is, and where it does not it is what the endpoint expects. It is read as
-what it says, so what does not fit its own type is complained of before that it is the wrong one.
+Where a document does not say what it is, it is what the endpoint expects. A document of a built-in
+kind is read as what it says, so what does not fit its own type is complained of before that it is
+the wrong one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.schema.jsondecoder import Canonical, DecodeError, decode_json
+from apiserver.schema.kindtypes import Undecodable, Unidentified
 from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.structtypes import StructType, struct_of_kind
 
@@ -63,36 +62,29 @@ _FORMER: Final = {
 }
 
 
-class Unidentified(DecodeError):
-    """A document does not say what it is, or not so that it can be understood."""
+class Scheme:
+    """Every built-in kind that a document can say that it is: kube-apiserver's ``legacyscheme``.
 
-
-class Undecodable(DecodeError):
-    """A document is not of the kind that is expected; ``kind`` is what it says that it is."""
-
-    def __init__(self, kind: GroupVersionKind, cause: str) -> None:
-        super().__init__(cause)
-        self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """An object but for its apiVersion and kind; ``kind`` is what the document says that it is.
-
-    That may be another version of what was expected. It is read as that version then, or, where
-    that is not served, as the version that was expected.
+    Custom kinds are in no scheme; their documents are never read as anything else.
     """
 
-    object: Object
-    problems: list[str]
-    kind: GroupVersionKind
+    def struct(self, found: GroupVersionKind, expected: StructType) -> StructType:
+        """Return the type as which a document of the kind ``found`` is read.
 
-
-def decode(document: Any, expected: GroupVersionKind) -> Decoded:
-    """Read a JSON document. Raises Undecodable, or Unidentified."""
-    members = expect_object(document)
-    found = identify(members.get("apiVersion"), members.get("kind"), expected)
-    return read_as(found, expected, lambda struct: decode_json(struct, members))
+        That is the one that is ``expected`` where the kind is known, but not served any more.
+        Raises Undecodable.
+        """
+        struct = struct_of_kind(found.api_version, found.kind)
+        if struct is not None:
+            return struct
+        former = found.kind in _FORMER.get(found.api_version, "").split()
+        if former or builtin_schema(found.api_version, found.kind) is not None:
+            return expected
+        raise Undecodable(
+            found,
+            f"no kind {quote(found.kind)} is registered for version {quote(found.api_version)} "
+            f'in scheme "{_SCHEME}"',
+        )
 
 
 def expect_object(document: Any) -> Object:
@@ -120,34 +112,3 @@ def identify(api_version: Any, kind: Any, expected: GroupVersionKind) -> GroupVe
     except ValueError as error:
         raise Unidentified(str(error)) from error
     return GroupVersionKind(group, version, kind or expected.kind)
-
-
-def read_as(
-    found: GroupVersionKind, expected: GroupVersionKind, read: Callable[[StructType], Canonical]
-) -> Decoded:
-    """Read an object of the kind ``found`` with ``read``. Raises Undecodable."""
-    struct = struct_of_kind(found.api_version, found.kind)
-    if struct is None and _is_known(found):
-        struct = struct_of_kind(expected.api_version, expected.kind)
-    if struct is None:
-        raise Undecodable(
-            found,
-            f"no kind {quote(found.kind)} is registered for version {quote(found.api_version)} "
-            f'in scheme "{_SCHEME}"',
-        )
-    try:
-        canonical = read(struct)
-    except DecodeError as error:
-        raise Undecodable(found, str(error)) from error
-    if found.kind != expected.kind:
-        raise Undecodable(
-            found,
-            f"converting ({found.version}.{found.kind}) to "
-            f"({expected.group.partition('.')[0] or 'core'}.{expected.kind}): unknown conversion",
-        )
-    return Decoded(canonical.object, canonical.problems, found)
-
-
-def _is_known(kind: GroupVersionKind) -> bool:
-    former = _FORMER.get(kind.api_version, "").split()
-    return kind.kind in former or builtin_schema(kind.api_version, kind.kind) is not None

@@ -1,0 +1,77 @@
+"""Pruning: what a structural schema does not specify is taken out of a document, and reported.
+
+The rules are those of KEP-2332 and of the API documentation of CustomResourceDefinition: a type
+that preserves unknown fields keeps them, yet what it specifies is pruned inside; ``apiVersion``,
+``kind`` and ``metadata`` of whole objects are no business of the schema. What comes out shares
+nothing that can change with the document, and has its numbers as Go writes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.machinery.objects import Object
+from apiserver.schema.jsondecoder import decode_with_unknown
+from apiserver.schema.structtypes import struct_type
+from apiserver.schema.structural import Schema
+
+_IDENTITY: Final = ("apiVersion", "kind")
+_METADATA: Final = "meta.v1.ObjectMeta"
+_EXACT: Final = 1e21
+
+
+def prune(document: Object, schema: Schema) -> tuple[Object, list[str]]:
+    """Return a whole object as its schema has it, and the paths of what is left out, in order.
+
+    Raises DecodeError where metadata, at the top or embedded, are none.
+    """
+    unknown: list[str] = []
+    pruned = _object(document, schema, "", unknown, whole=True)
+    return pruned, sorted(unknown)
+
+
+def _value(value: Any, schema: Schema | None, path: str, unknown: list[str]) -> Any:
+    if isinstance(value, dict):
+        whole = schema is not None and schema.embedded_resource
+        return _object(value, schema, path, unknown, whole=whole)
+    if isinstance(value, list):
+        items = None if schema is None else schema.items
+        if items is None and schema is not None and schema.preserve_unknown_fields:
+            return [_kept(item) for item in value]
+        return [_value(item, items, f"{path}[{at}]", unknown) for at, item in enumerate(value)]
+    return _kept(value)
+
+
+def _object(
+    value: Object, schema: Schema | None, path: str, unknown: list[str], *, whole: bool
+) -> Object:
+    result: Object = {}
+    preserves = schema is not None and schema.preserve_unknown_fields
+    for name, member in value.items():
+        where = f"{path}.{name}" if path else name
+        if whole and name in _IDENTITY:
+            result[name] = member
+            continue
+        if whole and name == "metadata":
+            result[name], foreign = decode_with_unknown(struct_type(_METADATA), member)
+            unknown += [f"{where}.{inner}" for inner in foreign]
+            continue
+        specified = None if schema is None else schema.member(name)
+        if specified is not None:
+            result[name] = _value(member, specified, where, unknown)
+        elif preserves:
+            result[name] = _kept(member)
+        else:
+            unknown.append(where)
+    return result
+
+
+def _kept(value: Any) -> Any:
+    """Return a copy of a value of which nothing is left out."""
+    if isinstance(value, dict):
+        return {name: _kept(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    return value

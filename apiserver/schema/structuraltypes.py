@@ -1,0 +1,90 @@
+"""The types of a kind of which no more is known than a structural schema: a custom kind's.
+
+Its documents are JSON values without types in the program: members are kept as the schema specifies
+them and stand in no order of their own. They must say what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.quoting import quote
+from apiserver.schema.kindtypes import (
+    Canonical,
+    Decoded,
+    DecodeError,
+    KindVersions,
+    MissingKind,
+    Undecodable,
+    WrongKind,
+)
+from apiserver.schema.memberorder import by_name
+from apiserver.schema.scheme import expect_object, identify
+from apiserver.schema.structural import Schema
+from apiserver.schema.structuralpruning import prune
+from apiserver.schema.wire import ProtobufError
+
+_IDENTITY = ("apiVersion", "kind")
+
+
+class StructuralTypes:
+    """`apiserver.schema.kindtypes.Types` made from a schema.
+
+    ``schema`` describes the members of objects but apiVersion, kind and metadata, which all objects
+    have; ``versions`` are all versions of the kind, where it has more than one.
+    """
+
+    protobuf = False
+    strategic_merge = False
+
+    def __init__(
+        self, kind: GroupVersionKind, schema: Schema, versions: KindVersions | None = None
+    ) -> None:
+        self.kind = kind
+        #: Whole objects: their metadata are those of every object.
+        self.schema = replace(schema, embedded_resource=True)
+        self.versions = versions or KindVersions({kind.api_version: self})
+
+    def decode(self, document: Any) -> Decoded:
+        members = expect_object(document)
+        identify(members.get("apiVersion"), members.get("kind"), self.kind)
+        if not members.get("kind"):
+            raise MissingKind("Object 'Kind' is missing")
+        nothing = GroupVersionKind("", "", "")
+        found = identify(members.get("apiVersion"), members["kind"], nothing)
+        try:
+            canonical = self.decode_json(members)
+        except DecodeError as error:
+            raise Undecodable(found, str(error)) from error
+        whole = {
+            "kind": self.kind.kind, "apiVersion": self.kind.api_version, **canonical.object,
+        }  # fmt: skip
+        if found.kind != self.kind.kind and found[:2] == self.kind[:2]:
+            raise WrongKind(found, self.kind, name_of(whole))
+        return Decoded(whole, canonical.problems, found)
+
+    def decode_protobuf(self, data: bytes) -> Decoded:
+        raise ProtobufError(f"{self.kind.kind} has no protobuf form")
+
+    def decode_patched(self, document: Any) -> Decoded:
+        return self.decode(document)
+
+    def decode_json(self, document: Any) -> Canonical:
+        """Read a document; it is here that defaults will be filled in once schemas have them."""
+        pruned, unknown = prune(expect_object(document), self.schema)
+        for name in _IDENTITY:
+            pruned.pop(name, None)
+        pruned.setdefault("metadata", {})
+        return Canonical(pruned, [f"unknown field {quote(path)}" for path in unknown])
+
+    def from_unstructured(self, document: Object) -> Canonical:
+        return self.decode_json(document)
+
+    def empty(self) -> Object:
+        return {"metadata": {}}
+
+    def in_order(self, document: Any) -> Any:
+        return by_name(document)
