@@ -10,7 +10,7 @@ from aiohttp import web
 from multidict import istr
 
 from apiserver.endpoints.http_request import HTTPRequest
-from apiserver.machinery.warnings import shown
+from apiserver.machinery.warnings import sendable
 
 _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")
@@ -41,5 +41,6 @@ def random_id() -> str:
 def warning_headers(warnings: Sequence[str]) -> list[str]:
     """Return warnings as RFC 7234 headers. They are truncated if they are long in total."""
     return [
-        '299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in shown(warnings)
+        '299 - "' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for text in sendable(warnings)
     ]

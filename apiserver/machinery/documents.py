@@ -1,6 +1,6 @@
-"""Bytes <-> documents: JSON and YAML in and out.
+"""Parses and writes JSON and YAML.
 
-What is read is bounded in depth, so that everything that can be read can be written again.
+The depth of parsed documents is limited, so that all of them can be written again.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import orjson
 
 from apiserver.machinery import jsonsyntax
 
-#: How many arrays and objects may stand in one another; orjson writes no more than 254.
+#: The maximum nesting of arrays and objects; orjson writes at most 254 levels.
 MAX_DEPTH: Final = 250
-# Where a number with a fraction or an exponent may stand; a text that looks like one does no harm.
+# Finds possible numbers with a fraction or an exponent; a match inside a string is harmless.
 _FRACTION: Final = re.compile(rb"[:,\[]\s*-?[0-9]+[.eE]")
-#: Floats below have no more than the digits of a whole number.
+#: Integral floats below this limit are exact.
 _EXACT: Final = 1 << 53
 
 
 class DocumentError(ValueError):
-    """The bytes are no document; the text is that of Go's parsers."""
+    """The bytes are not a valid document; the message is that of Go's parsers."""
 
 
 def parse_json(data: bytes) -> Any:
-    """Read JSON. Invalid UTF-8 becomes U+FFFD, as it does in Go. Raises DocumentError."""
+    """Parse JSON. Invalid UTF-8 becomes U+FFFD, as in Go. Raises DocumentError."""
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -36,21 +36,21 @@ def parse_json(data: bytes) -> Any:
 
 
 def dump_json(document: Any) -> bytes:
-    """Write JSON without spaces."""
+    """Encode as compact JSON."""
     return orjson.dumps(document)
 
 
 def dump_json_indented(document: Any) -> bytes:
-    """Write JSON for people."""
+    """Encode as indented JSON."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
 def duplicate_fields(data: bytes, document: Any) -> list[str]:
-    """Return the paths of members that JSON objects in ``data`` name twice: ``spec.ports[0].name``.
+    """Return the paths of duplicate members of JSON objects: ``spec.ports[0].name``.
 
-    ``document`` is what was read from ``data``.
+    ``document`` is the result of parsing ``data``.
     """
-    # A member that was overwritten took its colon with it, so equal counts mean that none was.
+    # An overwritten member removes a colon, so equal counts mean that there are no duplicates.
     if b"\\u003" not in data and data.count(b":") == orjson.dumps(document).count(b":"):
         return []
     found: list[str] = []
@@ -59,7 +59,7 @@ def duplicate_fields(data: bytes, document: Any) -> list[str]:
 
 
 def parse_yaml(data: bytes) -> Any:
-    """Read the first YAML document. Raises DocumentError."""
+    """Parse the first YAML document. Raises DocumentError."""
     document = _json_as_yaml(data)
     if document is not None:
         return document
@@ -69,7 +69,7 @@ def parse_yaml(data: bytes) -> Any:
 
 
 def yaml_duplicates(data: bytes) -> list[str]:
-    """Return the complaint about keys that are set twice, one string or none."""
+    """Return the error about duplicate keys, as a list of one string or none."""
     if _json_as_yaml(data) is not None:
         return []
     from apiserver.machinery import yamldocuments
@@ -78,9 +78,9 @@ def yaml_duplicates(data: bytes) -> list[str]:
 
 
 def _json_as_yaml(data: bytes) -> dict[str, Any] | None:
-    """Read a JSON object without duplicate members, which most YAML that clients send is.
+    """Parse a JSON object without duplicate members, the most common YAML in requests.
 
-    That takes a fiftieth of the time. Anything else, mistakes included, is for the YAML parser.
+    It is fifty times faster. Everything else, errors included, is left to the YAML parser.
     """
     if not data.startswith(b"{"):
         return None
@@ -95,7 +95,7 @@ def _json_as_yaml(data: bytes) -> dict[str, Any] | None:
 
 
 def _with_whole_numbers(value: Any) -> Any:
-    # YAML does not tell 1.0 from 1.
+    # In YAML 1.0 and 1 are the same.
     if isinstance(value, dict):
         return {name: _with_whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -106,7 +106,7 @@ def _with_whole_numbers(value: Any) -> Any:
 
 
 def dump_yaml(document: Any) -> bytes:
-    """Write YAML."""
+    """Encode as YAML."""
     from apiserver.machinery import yamldocuments
 
     return yamldocuments.dump(document)
@@ -119,7 +119,7 @@ def check_depth(data: bytes, document: Any) -> None:
 
 
 def is_too_deep(document: Any, limit: int = MAX_DEPTH) -> bool:
-    """Return whether more than ``limit`` arrays and objects stand in one another."""
+    """Return whether arrays and objects are nested more than ``limit`` levels deep."""
     level = [document] if isinstance(document, dict | list) else []
     for _ in range(limit):
         level = [
@@ -140,7 +140,7 @@ def _parse_slowly(data: bytes, refusal: str) -> Any:
         raise DocumentError(complaint)
     try:
         document = json.loads(text, parse_constant=None)
-        # A lone surrogate can be escaped in JSON, but nothing can be made of it.
+        # A lone surrogate can be escaped in JSON, but cannot be encoded as UTF-8.
         return orjson.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError) or "recursion" in refusal

@@ -15,8 +15,8 @@ def deep_equal(value: Any, other: Any) -> bool:
     """Return whether two JSON values are equal."""
     if value is other:
         return True
-    # Values that differ mostly differ for Python too, and it finds out soon. The bytes tell the
-    # types of those that do not; they are sorted only where members come in another order.
+    # Python's comparison is fast and finds most differences. The encodings also compare types;
+    # they are sorted only if members are in a different order.
     if value != other:
         return False
     if type(value) is str:

@@ -1,8 +1,8 @@
-"""Warnings: what a client is told besides the answer, and how much of it.
+"""Warnings in responses, limited in size as in KEP-1693.
 
-They are sent as headers, which must stay small (KEP-1693): once the texts have more than `MOST`
-characters together each is cut to `CUT`, and once those that are cut have that many the rest are
-left out. So nothing is lost by making no more of them.
+Warnings are sent as headers. If they exceed `MOST` characters in total, each is truncated to `CUT`
+characters; once the truncated ones reach the limit, the rest are dropped. Warnings beyond that need
+not be produced.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-#: The characters that all warnings of an answer may have.
+#: The maximum total length of the warnings of a response.
 MOST: Final = 4096
-#: The characters that are left of each where there are more.
+#: The length to which each warning is truncated above that.
 CUT: Final = 256
 
 
-def shown(warnings: Iterable[str]) -> list[str]:
-    """Return the warnings that a client is sent, each once; those that no header can hold go."""
+def sendable(warnings: Iterable[str]) -> list[str]:
+    """Return the distinct warnings to send, without those that cannot be in a header."""
     texts = [text for text in dict.fromkeys(warnings) if text.isprintable()]
-    return texts if sum(map(len, texts)) <= MOST else enough(text[:CUT] for text in texts)
+    return texts if sum(map(len, texts)) <= MOST else limited(text[:CUT] for text in texts)
 
 
-def enough(warnings: Iterable[str]) -> list[str]:
-    """Return the first of distinct warnings; of the others a client would see nothing.
+def limited(warnings: Iterable[str]) -> list[str]:
+    """Return the first warnings, up to the number that a client can receive.
 
-    What comes of two things that get in each other's way is made for pairs, of which a document
-    has many more than it has things: this stops asking for them.
+    Warnings about pairs of items can be quadratic in the size of an object. The iterable is not
+    consumed beyond the limit.
     """
     taken: list[str] = []
     room = MOST

@@ -1,6 +1,6 @@
-"""YAML <-> documents, as Go's YAML library has it: YAML 1.1 with its own rules for scalars.
+"""YAML 1.1 as Go's YAML library parses and writes it.
 
-Loaded with the first request that speaks YAML; `apiserver.machinery.documents` is the door.
+Imported by the first request that uses YAML, through `apiserver.machinery.documents`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 
 from apiserver.machinery.documents import MAX_DEPTH, DocumentError
 
-#: How many nodes aliases may make of a document; each alias stands for all that it names.
+#: The maximum number of nodes after the expansion of aliases.
 _MAX_NODES: Final = 400_000
 
 _TRUE: Final = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
@@ -38,19 +38,19 @@ _PLAIN: Final = "plain"
 
 
 def parse(data: bytes) -> Any:
-    """Read the first document. Raises DocumentError."""
+    """Parse the first document. Raises DocumentError."""
     return _Builder().document(_compose(data))
 
 
 def duplicates(data: bytes) -> list[str]:
-    """Return the complaint about keys that a mapping holds twice, one string or none."""
+    """Return the error about duplicate keys in a mapping, as a list of one string or none."""
     found: list[str] = []
     _find_duplicates(_compose(data), found)
     return ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
 
 
 def dump(document: Any) -> bytes:
-    """Write YAML: block style, keys sorted."""
+    """Write YAML in block style with sorted keys."""
     text: str = yaml.dump(
         document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False
     )
@@ -86,7 +86,7 @@ def _check_depth(text: str) -> None:
 
 
 def _complaint(error: yaml.MarkedYAMLError) -> str:
-    # Go names the line before the one that it means, but where its scanner stumbled.
+    # Go reports the line before the error, except for errors of the scanner.
     line = 0
     if error.problem_mark is not None and error.problem_mark.line:
         line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
@@ -97,9 +97,9 @@ def _complaint(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads nodes only; what their scalars mean is decided here, not by PyYAML."""
+    """Composes nodes only; scalars are resolved by this module instead of PyYAML."""
 
-    # Every scalar without quotes and without a tag gets a tag of ours.
+    # Every plain scalar without a tag gets a private tag.
     yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}  # noqa: RUF012 - PyYAML's name
 
 
@@ -189,7 +189,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 
 
 def resolve(text: str) -> Any:
-    """Return what a plain scalar means: a boolean, a number, null or a text."""
+    """Return the value of a plain scalar: a boolean, a number, null or a string."""
     if text in _NULL:
         return None
     if text in _TRUE:
@@ -232,7 +232,7 @@ def _find_duplicates(node: yaml.Node | None, found: list[str]) -> None:
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes as Go's library does: what would be read as something else stands in double quotes."""
+    """Quotes strings as Go's library does: those that would be parsed as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -263,7 +263,7 @@ def _ambiguous(text: str) -> bool:
 
 
 def natural(key: str) -> list[tuple[int, int, str]]:
-    """Return what to sort keys by: letters last, runs of digits as numbers."""
+    """Return the sort key of Go's library: letters last, runs of digits as numbers."""
     parts: list[tuple[int, int, str]] = []
     for run in re.findall(r"[0-9]+|.", key, re.DOTALL):
         if run[0] in "0123456789":

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.warnings import enough
+from apiserver.machinery.warnings import limited
 
 _SIMPLE: Final = (
     ("configMap", "ConfigMap", "name"),
@@ -29,7 +29,7 @@ def warnings_for_overlaps(volumes: list[dict[str, Any]]) -> list[str]:
                 continue
             title = f"{kind} {quote(source.get(reference, ''))}" if reference else kind
             files = [(item.get("path", ""), "") for item in source["items"]]
-            found += enough(_overlaps(files, f"volume {name} ({title})"))
+            found += limited(_overlaps(files, f"volume {name} ({title})"))
         if "projected" in volume:
             found += _projected(volume["projected"], f"volume {name} (Projected)")
     return found
@@ -42,7 +42,7 @@ def _projected(source: Mapping[str, Any], title: str) -> list[str]:
         if not part:
             found.append(f"{title} has no sources provided")
         files += _files(part)
-    return found + enough(_overlaps(files, title))
+    return found + limited(_overlaps(files, title))
 
 
 def _files(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

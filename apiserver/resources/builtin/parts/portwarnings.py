@@ -7,7 +7,7 @@ from heapq import merge
 from typing import Any, TypeAlias
 
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.warnings import enough
+from apiserver.machinery.warnings import limited
 from apiserver.resources.builtin.parts.podresources import is_restartable
 from apiserver.resources.builtin.parts.windows import containers_with_paths
 
@@ -18,7 +18,7 @@ Claim: TypeAlias = tuple[int, str]
 
 def warnings_for_ports(spec: Mapping[str, Any], path: str) -> list[str]:
     """Return what to say of ports that two containers, or one of them twice, claim."""
-    return enough(_clashes(spec, path)) + _same_names(spec, path)
+    return limited(_clashes(spec, path)) + _same_names(spec, path)
 
 
 def _clashes(spec: Mapping[str, Any], path: str) -> Iterator[str]:
