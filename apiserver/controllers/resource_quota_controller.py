@@ -81,8 +81,8 @@ class ResourceQuotaController:
         for quota in quotas:
             uid = quota["metadata"]["uid"]
             observation = before[uid] if ages.get(uid, -1) >= SETTLING_SECONDS else None
-            counted = await _counted(quota, listed, now)
-            shown = _held(counted, used_of(quota), observation)
+            counted = await _recalculate(quota, listed, now)
+            shown = _reported_usage(counted, used_of(quota), observation)
             try:
                 if await self._update_status(quota, shown):
                     observations[uid] = _Observation(shown, now)
@@ -129,7 +129,7 @@ def _hard(quota: Object) -> ResourceList:
     return (quota.get("spec") or {}).get("hard") or {}
 
 
-def _held(
+def _reported_usage(
     counted: ResourceList, used: ResourceList, observation: _Observation | None
 ) -> dict[str, str]:
     """Return the recalculated usage, plus the usage that may belong to objects in flight."""
@@ -149,7 +149,7 @@ def _held(
     return shown
 
 
-async def _counted(
+async def _recalculate(
     quota: Object, listed: Mapping[GroupVersionResource, ListedObjects], now: float
 ) -> dict[str, str]:
     """Return the total usage of the resources that a quota limits."""

@@ -37,7 +37,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
     if not request.body_exists:
         return b""
     if "Expect" in request.headers:
-        await _tell_to_continue(request)
+        await _send_continue(request)
     if request.content.is_eof():
         # Most bodies arrive together with their head.
         whole = request.content.read_nowait()
@@ -61,7 +61,7 @@ def _too_large() -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
-async def _tell_to_continue(request: web.BaseRequest) -> None:
+async def _send_continue(request: web.BaseRequest) -> None:
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The counter shows whether a response has begun; the interim response does not count.

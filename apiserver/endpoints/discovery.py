@@ -113,13 +113,15 @@ def _entries(definition: ResourceDefinition) -> Iterable[Document]:
             "name": f"{definition.resource}/{subresource.name}",
             "singularName": "",
             "namespaced": definition.namespaced,
-            **_foreign(definition, subresource),
+            **_group_version_if_different(definition, subresource),
             "kind": subresource.kind.kind,
             "verbs": subresource.verbs,
         }
 
 
-def _foreign(definition: ResourceDefinition, subresource: Subresource) -> Document:
+def _group_version_if_different(
+    definition: ResourceDefinition, subresource: Subresource
+) -> Document:
     group, version, _ = subresource.kind
     if (group, version) == (definition.group, definition.version):
         return {}

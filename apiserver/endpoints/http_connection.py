@@ -80,7 +80,7 @@ class HTTPConnection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._hijacked is not None:
             self._hijacked.write(data)
-            self._hold_back(self._hijacked)
+            self._apply_backpressure(self._hijacked)
             return
         request = self._request
         if not self.busy and (request is None or request.content.is_eof()):
@@ -104,7 +104,7 @@ class HTTPConnection(web.RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled = self._loop.call_later(STALLED_SECONDS, self._give_up)
+        self._stalled = self._loop.call_later(STALLED_SECONDS, self._abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -120,7 +120,7 @@ class HTTPConnection(web.RequestHandler):
         """Wait until the client has read most of what was written."""
         await self._drain_helper()
 
-    def _hold_back(self, writer: asyncio.StreamWriter) -> None:
+    def _apply_backpressure(self, writer: asyncio.StreamWriter) -> None:
         transport = self.transport
         if transport is None or writer.transport.get_write_buffer_size() < _MOST_HIJACKED:
             return
@@ -157,7 +157,7 @@ class HTTPConnection(web.RequestHandler):
         response.force_close()
         return response
 
-    def _give_up(self) -> None:
+    def _abort(self) -> None:
         # Otherwise the kernel keeps the connection as long as the client's machine answers.
         if self.transport is not None:
             log.info("closing connection: client does not read")

@@ -132,7 +132,7 @@ async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse
         writer.write(_head(request, location))
         await writer.drain()
         connection = cast("HTTPConnection", request.http.protocol)
-        return await _spliced(connection, reader, writer)
+        return await _copy_in_both_directions(connection, reader, writer)
     finally:
         writer.close()
 
@@ -157,7 +157,7 @@ def _head(request: HTTPRequest, location: Location) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
-async def _spliced(
+async def _copy_in_both_directions(
     connection: HTTPConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> web.StreamResponse:
     transport = cast("asyncio.Transport", connection.transport)

@@ -330,7 +330,7 @@ class _Socket(_Channel):
     def write_now(self, frames: Sequence[bytes]) -> None:
         task = asyncio.create_task(self.write(frames))
         self._sending.add(task)
-        task.add_done_callback(self._sent)
+        task.add_done_callback(self._on_sent)
 
     def waiting(self) -> int:
         return _HIGH_WATER + 1 if len(self._sending) > _MOST_SENDING else 0
@@ -339,7 +339,7 @@ class _Socket(_Channel):
         self._reader.cancel()
         await self._socket.close()
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.debug("WebSocket write failed: %s", task.exception())

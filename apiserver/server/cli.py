@@ -33,8 +33,8 @@ _SERVING: Final[Sequence[_Flag]] = (
     ("shutdown-delay-duration", "TIME", "Keep serving for this long after SIGTERM. (0s)"),
     ("workers", "N", "The number of processes on one port; more than one needs etcd. (1)"),
     ("request-timeout", "TIME", "The maximum duration of a request. (1m0s)"),
-    ("max-requests-inflight", "N", "The maximum of concurrent reads; 0 is no limit. (400)"),
-    ("max-mutating-requests-inflight", "N", "The maximum of concurrent writes; 0 is no limit. (200)"),
+    ("max-requests-inflight", "N", "Concurrent reads at most; 0 is no limit. (400)"),
+    ("max-mutating-requests-inflight", "N", "Concurrent writes at most; 0 is no limit. (200)"),
 )
 _STORAGE: Final[Sequence[_Flag]] = (
     ("data-dir", "DIR", "The directory of all files of the server. (.apiserver)"),
@@ -58,11 +58,11 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("service-account-issuer", "URL", "The issuer of service account tokens."),
     ("service-account-key-file", "FILE", "Keys, or certificates, that verify such tokens."),
     ("service-account-signing-key-file", "FILE", "The key that signs such tokens."),
-    ("service-account-max-token-expiration", "TIME", "The maximum lifetime of such a token."),
-    ("service-account-extend-token-expiration", None, "Issue tokens of Pods for a year. (true)"),
+    ("service-account-max-token-expiration", "TIME", "The maximum lifetime of tokens."),
+    ("service-account-extend-token-expiration", None, "Issue Pod tokens for a year. (true)"),
     ("service-account-jwks-uri", "URL", "The public URL of those keys. (on this server)"),
     ("api-audiences", "NAMES", "The audiences of this API in tokens. (its issuers)"),
-    ("enable-admission-plugins", "NAMES", "Admission plugins to enable in addition to the default ones."),
+    ("enable-admission-plugins", "NAMES", "Additional admission plugins to enable."),
     ("disable-admission-plugins", "NAMES", "Admission plugins to disable."),
     ("allow-privileged", None, "Allow privileged containers. (false)"),
 )

@@ -138,17 +138,19 @@ async def reconciling_endpoints(
     if not settled:
         await reconciler.reconcile()
     delay = _FIRST_DELAY_SECONDS if settled else INTERVAL
-    keeping = asyncio.create_task(_keep(reconciler, delay), name="endpoint-reconciler")
+    task = asyncio.create_task(
+        _reconcile_periodically(reconciler, delay), name="endpoint-reconciler"
+    )
     try:
         yield
     finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        task.cancel()
+        await asyncio.wait([task])
         if removes_lease and reconciler.shared:
             await _remove(reconciler)
 
 
-async def _keep(reconciler: EndpointReconciler, delay: float) -> None:
+async def _reconcile_periodically(reconciler: EndpointReconciler, delay: float) -> None:
     while True:
         await asyncio.sleep(delay)
         delay = INTERVAL

@@ -59,10 +59,10 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as workers:
             for index in range(self._count):
-                workers.create_task(self._keep(index), name=f"worker-{index}")
+                workers.create_task(self._run_worker(index), name=f"worker-{index}")
         return self._code
 
-    async def _keep(self, index: int) -> None:
+    async def _run_worker(self, index: int) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         replaced = False

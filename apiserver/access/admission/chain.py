@@ -23,7 +23,7 @@ DELETE: Final = "DELETE"
 CONNECT: Final = "CONNECT"
 
 
-def _unheard(text: str) -> None:
+def _drop_warning(text: str) -> None:
     """Drop a warning."""
 
 
@@ -49,7 +49,7 @@ class AdmissionAttributes:
     dry_run: bool = False
     options: Any = None
     #: Adds a warning to the response.
-    warn: Callable[[str], None] = _unheard
+    warn: Callable[[str], None] = _drop_warning
 
     @property
     def group_resource(self) -> GroupResource:

@@ -85,10 +85,10 @@ def is_best_effort(pod: Object) -> bool:
         return bool(known == "BestEffort")
     spec = pod["spec"]
     holders = (spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
-    return not any(map(_asks, holders))
+    return not any(map(_has_resources, holders))
 
 
-def _asks(holder: Mapping[str, Any]) -> bool:
+def _has_resources(holder: Mapping[str, Any]) -> bool:
     resources = holder.get("resources") or {}
     return any(
         quantity_value((resources.get(member) or {}).get(name, "0")) > 0
@@ -97,7 +97,7 @@ def _asks(holder: Mapping[str, Any]) -> bool:
     )
 
 
-def _looks_elsewhere(pod: Object) -> bool:
+def _uses_cross_namespace_affinity(pod: Object) -> bool:
     affinity = pod["spec"].get("affinity") or {}
     return any(
         term.get("namespaces") or term.get("namespaceSelector") is not None
@@ -120,5 +120,5 @@ _OF_PODS: Final[Mapping[str, Callable[[ScopeRequirement, Object], bool]]] = {
     "PriorityClass": lambda requirement, pod: requirement.holds(
         pod["spec"].get("priorityClassName") or ""
     ),
-    "CrossNamespacePodAffinity": lambda _, pod: _looks_elsewhere(pod),
+    "CrossNamespacePodAffinity": lambda _, pod: _uses_cross_namespace_affinity(pod),
 }

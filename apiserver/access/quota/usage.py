@@ -173,16 +173,16 @@ def _computed(requests: ResourceList, limits: ResourceList) -> dict[str, str]:
 
 def _missing_of_pod(names: Sequence[str], pod: Object) -> dict[str, list[str]]:
     spec = pod["spec"]
-    needed = _SAID.intersection(names) - _said(spec)
+    needed = _SAID.intersection(names) - _specified(spec)
     missing: dict[str, list[str]] = {}
     if needed:
         for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-            for name in needed - _said(container):
+            for name in needed - _specified(container):
                 missing.setdefault(name, []).append(container["name"])
     return missing
 
 
-def _said(holder: Mapping[str, Any]) -> set[str]:
+def _specified(holder: Mapping[str, Any]) -> set[str]:
     resources = holder.get("resources") or {}
     return set(_computed(resources.get("requests") or {}, resources.get("limits") or {}))
 

@@ -43,23 +43,23 @@ class NamespacedResourcesDeleter:
         deletable = [
             each for each in served if each.namespaced and {"list", "delete"} <= each.verbs
         ]
-        pods = await self._all(each for each in deletable if each.name == PODS)
+        pods = await self._delete_resources(each for each in deletable if each.name == PODS)
         if not pods.is_empty:
             return pods
-        return await self._all(each for each in deletable if each.name != PODS)
+        return await self._delete_resources(each for each in deletable if each.name != PODS)
 
-    async def _all(self, resources: Iterable[APIResource]) -> RemainingContent:
+    async def _delete_resources(self, resources: Iterable[APIResource]) -> RemainingContent:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._attempt(resource)) for resource in resources]
         return _merge([task.result() for task in tasks])
 
     async def _attempt(self, resource: APIResource) -> RemainingContent:
         try:
-            return await self._empty(resource)
+            return await self._delete_all(resource)
         except StatusError as error:
             return RemainingContent(failures=(error.message,))
 
-    async def _empty(self, resource: APIResource) -> RemainingContent:
+    async def _delete_all(self, resource: APIResource) -> RemainingContent:
         name, seconds = resource.name, 0
         if name == PODS:
             seconds = self._grace((await self.client.list(name, self.namespace)).items)
@@ -68,7 +68,9 @@ class NamespacedResourcesDeleter:
         else:
             await self._delete_each(name)
         listed = await self.client.list(name, self.namespace)
-        return self._left(name, listed, seconds) if listed.items else RemainingContent()
+        return (
+            self._remaining_content(name, listed, seconds) if listed.items else RemainingContent()
+        )
 
     async def _delete_each(self, resource: GroupVersionResource) -> None:
         for each in (await self.client.list(resource, self.namespace)).items:
@@ -77,7 +79,7 @@ class NamespacedResourcesDeleter:
             except NotFound:
                 continue
 
-    def _left(
+    def _remaining_content(
         self, resource: GroupVersionResource, listed: ListedObjects, seconds: int
     ) -> RemainingContent:
         finalizers: Counter[str] = Counter()

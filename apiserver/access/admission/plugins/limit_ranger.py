@@ -111,9 +111,9 @@ def _claim_violations(claim: Object, limit_range: Object) -> Iterator[str]:
     requests = resources.get("requests") or {}
     for item in _items(limit_range, "PersistentVolumeClaim"):
         for name, bound in (item.get("min") or {}).items():
-            yield from _too_little(_Bound(name, item["type"], bound), requests, {})
+            yield from _below_minimum(_Bound(name, item["type"], bound), requests, {})
         for name, bound in (item.get("max") or {}).items():
-            yield from _requests_too_much(_Bound(name, item["type"], bound), requests)
+            yield from _request_exceeds_maximum(_Bound(name, item["type"], bound), requests)
 
 
 class _Bound:
@@ -131,16 +131,16 @@ def _violations(
     item: dict[str, Any], requests: ResourceList, limits: ResourceList
 ) -> Iterator[str]:
     rules: tuple[tuple[str, Callable[[_Bound, ResourceList, ResourceList], Iterator[str]]], ...] = (
-        ("min", _too_little),
-        ("max", _too_much),
-        ("maxLimitRequestRatio", _too_far_apart),
+        ("min", _below_minimum),
+        ("max", _exceeds_maximum),
+        ("maxLimitRequestRatio", _exceeds_ratio),
     )
     for member, rule in rules:
         for name, text in (item.get(member) or {}).items():
             yield from rule(_Bound(name, item["type"], text), requests, limits)
 
 
-def _too_little(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
+def _below_minimum(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     usage = bound.usage("minimum")
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
     if request is None:
@@ -151,7 +151,7 @@ def _too_little(bound: _Bound, requests: ResourceList, limits: ResourceList) -> 
         yield f"{usage}, but limit is {limit}"
 
 
-def _too_much(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
+def _exceeds_maximum(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     usage = bound.usage("maximum")
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
     if limit is None:
@@ -162,7 +162,7 @@ def _too_much(bound: _Bound, requests: ResourceList, limits: ResourceList) -> It
         yield f"{usage}, but request is {request}"
 
 
-def _requests_too_much(bound: _Bound, requests: ResourceList) -> Iterator[str]:
+def _request_exceeds_maximum(bound: _Bound, requests: ResourceList) -> Iterator[str]:
     usage = bound.usage("maximum")
     request = requests.get(bound.resource)
     if request is None:
@@ -171,7 +171,7 @@ def _requests_too_much(bound: _Bound, requests: ResourceList) -> Iterator[str]:
         yield f"{usage}, but request is {request}"
 
 
-def _too_far_apart(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
+def _exceeds_ratio(bound: _Bound, requests: ResourceList, limits: ResourceList) -> Iterator[str]:
     rule = f"{bound.resource} max limit to request ratio per {bound.type} is {bound.text}"
     request, limit = requests.get(bound.resource), limits.get(bound.resource)
     if request is None or not quantity_value(request):

@@ -51,13 +51,13 @@ class ResourceQuota:
             evaluator, attributes.object, attributes.old_object, self._clock.time()
         )
         try:
-            charged = [charge(quota, request) for quota in _newest(reader, quotas)]
+            charged = [charge(quota, request) for quota in _current_quotas(reader, quotas)]
         except QuotaDenied as refusal:
             raise attributes.forbidden(str(refusal)) from refusal
         return [quota for quota in charged if quota is not None]
 
 
-def _newest(reader: Reader, quotas: Iterable[Object]) -> list[Object]:
+def _current_quotas(reader: Reader, quotas: Iterable[Object]) -> list[Object]:
     # Unlike list, get sees what this process has just written.
     metadata = [quota["metadata"] for quota in quotas]
     found = (reader.get(QUOTAS, each["namespace"], each["name"]) for each in metadata)

@@ -155,9 +155,9 @@ def _is_significant(pod: Object, old: Object) -> bool:
         [(c["name"], c.get("securityContext")) for c in d["spec"].get("ephemeralContainers") or ()]
         for d in (pod, old)
     )
-    return ephemeral != before or _armor(pod) != _armor(old)
+    return ephemeral != before or _app_armor_annotations(pod) != _app_armor_annotations(old)
 
 
-def _armor(pod: Object) -> dict[str, str]:
+def _app_armor_annotations(pod: Object) -> dict[str, str]:
     annotations = metadata_of(pod).get("annotations") or {}
     return {key: value for key, value in annotations.items() if key.startswith(_APP_ARMOR)}
