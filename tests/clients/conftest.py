@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,16 @@ from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
 from tests.server_process import ServerProcess, running_server
 
 STORES: Final = ("sqlite", "etcd")
-#: For tests of what has nothing to do with how objects are stored.
-ON_ONE_STORE: Final = pytest.mark.parametrize("store", STORES[:1], indirect=True)
+EVERY_STORE: Final = bool(os.environ.get("EVERY_STORE"))
+
+
+def on(store: str) -> pytest.MarkDecorator:
+    """Mark tests of what has nothing to do with how objects are stored: one store is enough."""
+    return pytest.mark.parametrize("store", STORES if EVERY_STORE else [store], indirect=True)
+
+
+ON_SQLITE: Final = on("sqlite")
+ON_ETCD: Final = on("etcd")
 PATIENCE: Final = 60.0
 
 
@@ -109,15 +118,27 @@ def store_flags(request: pytest.FixtureRequest, store: str) -> list[str]:
     return flags_of(request, store)
 
 
-@pytest.fixture(scope="module")
-def server(
-    request: pytest.FixtureRequest, store: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
-    """A server that the tests of a module share; what it logs must be no traceback."""
-    directory = tmp_path_factory.mktemp("shared")
-    with running_server(directory, *flags_of(request, store)) as started:
+@pytest.fixture(scope="session")
+def shared_servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], ServerProcess]]:
+    """Return the server on a store, which starts when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(store: str) -> ServerProcess:
+            directory = tmp_path_factory.mktemp(f"shared-{store}")
+            return stack.enter_context(running_server(directory, *flags_of(request, store)))
+
         yield started
-        assert "Traceback" not in started.log, started.log
+
+
+@pytest.fixture(scope="module")
+def server(shared_servers: Callable[[str], ServerProcess], store: str) -> Iterator[ServerProcess]:
+    """A server that many tests share; what it logs must be no traceback."""
+    started = shared_servers(store)
+    yield started
+    assert "Traceback" not in started.log, started.log
 
 
 @pytest.fixture
@@ -129,11 +150,13 @@ def own_server(store_flags: list[str], tmp_path: Path) -> Iterator[ServerProcess
 
 
 @pytest.fixture
-def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
+def kubectl(server: ServerProcess) -> Kubectl:
     """Real kubectl on the shared server, in a namespace of its own."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
-    Kubectl(server.kubeconfig, tmp_path)("create", "namespace", namespace)
-    return Kubectl(server.kubeconfig, tmp_path, namespace)
+    # What kubectl discovers it keeps at home, and it is the same in all tests of a server.
+    home = server.directory / "home"
+    Kubectl(server.kubeconfig, home)("create", "namespace", namespace)
+    return Kubectl(server.kubeconfig, home, namespace)
 
 
 @pytest.fixture(scope="session", params=list(WHEELS))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.clients.conftest import ON_ONE_STORE, Kubectl, Program
+from tests.clients.conftest import ON_SQLITE, Kubectl, Program
 
 CHART: Final = {
     "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: '1'\n",
@@ -144,7 +144,7 @@ def test_a_release_from_its_installation_to_its_end(
     assert helm("list", "-q") == ""
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_a_release_that_the_server_refuses_changes_nothing(
     helm: Program, kubectl: Kubectl, chart: str
 ) -> None:
@@ -161,7 +161,7 @@ def test_a_release_that_the_server_refuses_changes_nothing(
     assert spec_of(kubectl, "rel") == before
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_a_chart_is_checked_against_the_server_without_being_installed(
     helm: Program, kubectl: Kubectl, chart: str
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_chart_is_checked_against_the_server_without_being_installed(
     assert 'no matches for kind "Goose" in version "example.com/v1"' in complaint
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_what_another_made_is_not_taken_over_unasked(
     helm: Program, kubectl: Kubectl, chart: str
 ) -> None:
@@ -206,7 +206,7 @@ def test_an_upgrade_keeps_what_others_added_and_sees_what_they_changed(
     assert deployment["metadata"]["labels"]["owner"] == "ann"
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_the_server_knows_which_form_a_release_was_written_in(
     helm: Program, helm_version: str, kubectl: Kubectl, chart: str
 ) -> None:
@@ -216,7 +216,7 @@ def test_the_server_knows_which_form_a_release_was_written_in(
     assert owners == [("helm", "Update" if helm_version == "3" else "Apply")]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_an_installation_waits_until_all_is_ready(
     helm: Program, kubectl: Kubectl, chart: str
 ) -> None:

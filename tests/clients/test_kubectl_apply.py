@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import ON_ETCD, Kubectl
+
+pytestmark = ON_ETCD
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 WEB = """

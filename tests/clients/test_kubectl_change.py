@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from tests.clients.conftest import PATIENCE, Kubectl
+from tests.clients.conftest import ON_SQLITE, PATIENCE, Kubectl
+
+pytestmark = ON_SQLITE
 
 IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
 REPLICAS = "jsonpath={.spec.replicas}"

@@ -13,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.clients.conftest import ON_ONE_STORE, Kubectl
+from tests.clients.conftest import ON_ETCD, Kubectl
+
+pytestmark = ON_ETCD
 
 #: The command, members of what it makes, and what a description of that says.
 MADE: list[tuple[str, dict[str, Any], str]] = [
@@ -135,7 +137,6 @@ def member(document: Any, path: str) -> Any:
     return document
 
 
-@ON_ONE_STORE
 @pytest.mark.parametrize(("command", "members", "described"), [*MADE, *IN_THE_CLUSTER])
 def test_a_command_line_becomes_an_object(
     kubectl: Kubectl, command: str, members: dict[str, Any], described: str
@@ -170,7 +171,6 @@ def test_a_job_is_made_of_a_cron_job(kubectl: Kubectl) -> None:
     assert [(each["kind"], each["uid"]) for each in owner] == [("CronJob", uid)]
 
 
-@ON_ONE_STORE
 def test_a_certificate_becomes_a_secret(kubectl: Kubectl, tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "web")])
@@ -191,7 +191,6 @@ def test_a_certificate_becomes_a_secret(kubectl: Kubectl, tmp_path: Path) -> Non
     assert sorted(secret["data"]) == ["tls.crt", "tls.key"]
 
 
-@ON_ONE_STORE
 def test_files_become_the_data_of_a_config_map(kubectl: Kubectl, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words\n")
     (tmp_path / "binary").write_bytes(b"\xff\x00")

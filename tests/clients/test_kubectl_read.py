@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.clients.conftest import ON_ONE_STORE, Kubectl
+from tests.clients.conftest import ON_SQLITE, Kubectl
 from tests.server_process import ServerProcess
 
 OBJECTS = """
@@ -47,9 +47,9 @@ def filled(kubectl: Kubectl) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def shared(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+def shared(server: ServerProcess) -> Kubectl:
     """kubectl, with a few objects that no test changes."""
-    home = tmp_path_factory.mktemp("home")
+    home = server.directory / "home"
     Kubectl(server.kubeconfig, home)("create", "namespace", "shared")
     kubectl = Kubectl(server.kubeconfig, home, "shared")
     kubectl("create", "-f", "-", stdin=OBJECTS)
@@ -114,7 +114,7 @@ SHOWN = [
 ]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(("form", "shown"), SHOWN)
 def test_output_has_the_form_that_is_asked_for(
     shared: Kubectl, form: tuple[str, ...], shown: str
@@ -150,7 +150,7 @@ SELECTED = [
 ]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(("what", "flag", "selector", "names"), SELECTED)
 def test_selectors_choose(shared: Kubectl, what: str, flag: str, selector: str, names: str) -> None:
     found = shared("get", what, flag, selector, "-o", "jsonpath={.items[*].metadata.name}")
@@ -234,7 +234,7 @@ EXPLAINED = [
 ]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(("what", "says"), EXPLAINED)
 def test_kinds_and_their_fields_are_explained(
     shared: Kubectl, what: str, says: tuple[str, ...]
@@ -245,7 +245,7 @@ def test_kinds_and_their_fields_are_explained(
     assert 'field "nosuch" does not exist' in shared.refused("explain", "pod.spec.nosuch")
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_the_documentation_of_old_clients_is_served_too(shared: Kubectl) -> None:
     shown = shared("explain", "--output=plaintext-openapiv2", "cronjob.spec.schedule")
     assert "FIELD:    schedule <string>" in shown
@@ -264,7 +264,7 @@ DESCRIBED = [
 ]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(("what", "name", "says"), DESCRIBED)
 def test_objects_are_described(shared: Kubectl, what: str, name: str, says: str) -> None:
     assert re.search(says, shared("describe", what, name))
@@ -298,7 +298,7 @@ def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
     assert column(filled("get", "events", "--field-selector", about), "MESSAGE") == ["it broke"]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_what_needs_a_node_fails_cleanly(shared: Kubectl) -> None:
     for command in (
         ("logs", "front", "-c", "c"),
@@ -314,7 +314,7 @@ def test_what_needs_a_node_fails_cleanly(shared: Kubectl) -> None:
     assert "Metrics API not available" in shared.refused("top", "pods")
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_what_is_served_is_listed(shared: Kubectl) -> None:
     listed = shared("api-resources", "--no-headers").splitlines()
     short = {line.split()[0]: line.split()[1] for line in listed}
@@ -330,7 +330,7 @@ def test_what_is_served_is_listed(shared: Kubectl) -> None:
     assert "cronjobs.batch" in everything
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_the_cluster_and_its_configuration_are_told(shared: Kubectl) -> None:
     server = shared("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     told = re.sub(r"\x1b\[[0-9;]*m", "", shared("cluster-info"))

@@ -12,7 +12,10 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ConflictError, NotFoundError, ResourceNotFoundError
 
+from tests.clients.conftest import ON_ETCD
 from tests.server_process import ServerProcess
+
+pytestmark = ON_ETCD
 
 JSON, MERGE, STRATEGIC = (
     f"application/{form}+json" for form in ("json-patch", "merge-patch", "strategic-merge-patch")

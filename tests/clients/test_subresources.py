@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import ON_SQLITE, Kubectl
 from tests.server_process import ServerProcess, running_server
+
+pytestmark = [ON_SQLITE, pytest.mark.usefixtures("store")]
 
 DEPLOYMENT = """
 apiVersion: apps/v1

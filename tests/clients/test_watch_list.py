@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.clients.conftest import ON_ONE_STORE, forget_history
+from tests.clients.conftest import ON_SQLITE, forget_history
 from tests.server_process import ServerProcess
 
 ADMIN: Final = {"Authorization": "Bearer admin-token"}
@@ -199,7 +199,7 @@ REFUSED: Final = [
 ]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 @pytest.mark.parametrize(("query", "says"), REFUSED)
 def test_a_combination_that_makes_no_sense_is_refused(
     api: Api, query: dict[str, str], says: str
@@ -209,7 +209,7 @@ def test_a_combination_that_makes_no_sense_is_refused(
         assert says in next(lines)["message"]
 
 
-@ON_ONE_STORE
+@ON_SQLITE
 def test_a_version_that_is_not_yet_there_is_told_with_a_hint_to_wait(api: Api) -> None:
     current = version_of(api.send("GET", api.path))
     future = str(int(current) + 1_000_000)
