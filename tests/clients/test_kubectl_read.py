@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.clients.conftest import ON_SQLITE, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.server_process import ServerProcess
 
 OBJECTS = """
@@ -208,7 +208,7 @@ def test_a_watch_shows_what_is_there_and_then_what_happens(filled: Kubectl) -> N
 
 
 def test_a_wait_ends_when_what_it_waits_for_is_so(filled: Kubectl) -> None:
-    wait = ("wait", "--timeout=20s")
+    wait = ("wait", WAITS)
     settings = "configmap/settings"
     assert "condition met" in filled(*wait, "--for=jsonpath={.data.colour}=red", settings)
     paint = ("patch", settings, "--type=merge", "-p", '{"data":{"colour":"blue"}}')

@@ -11,13 +11,13 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from pathlib import Path
 
 import pytest
 
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE, wait_until
 
 MEMORY = "--storage=memory://"
 ADMIN = {"Authorization": "Bearer admin-token"}
@@ -27,7 +27,7 @@ def connect(server: ServerProcess) -> http.client.HTTPSConnection:
     """Return a connection that trusts the server's CA and nobody else."""
     context = ssl.create_default_context(cafile=str(server.ca))
     port = int(server.url.rpartition(":")[2])
-    return http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+    return http.client.HTTPSConnection("localhost", port, context=context, timeout=PATIENCE)
 
 
 def get(connection: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]:
@@ -42,7 +42,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "apiserver", *flags],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -111,20 +111,18 @@ def test_a_new_name_makes_a_new_certificate_of_the_same_authority(tmp_path: Path
             assert again.ca.read_bytes() == authority
 
 
-def test_a_stop_ends_watches_cleanly_and_within_seconds(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", MEMORY) as server:
+def test_a_stop_ends_watches_cleanly(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=10ms") as server:
         watching = connect(server)
         watching.request("GET", "/api/v1/namespaces?watch=1", headers=ADMIN)
         stream = watching.getresponse()
         assert json.loads(stream.readline())["type"] == "ADDED"
         idle = connect(server)
         assert get(idle, "/readyz")[0] == 200
-        begun = time.monotonic()
         ended = threading.Thread(target=stream.read)
         ended.start()
         assert server.stop() == 0
-        assert time.monotonic() - begun < 5
-        ended.join(5)
+        ended.join(PATIENCE)
         assert not ended.is_alive()
         watching.close()
         idle.close()
@@ -150,7 +148,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
                 break
         writing.send(body[10:])
         assert writing.getresponse().status == 201
-        assert server.process.wait(5) == 0
+        assert server.process.wait(PATIENCE) == 0
         writing.close()
         other.close()
 
@@ -164,9 +162,7 @@ def test_a_watch_ends_when_its_client_goes_away(tmp_path: Path) -> None:
         before = number_after(gauge, get(asking, "/metrics")[1])
         stream.close()
         watching.close()
-        deadline = time.monotonic() + 10
-        while number_after(gauge, get(asking, "/metrics")[1]) != before - 1:
-            assert time.monotonic() < deadline
+        wait_until(lambda: number_after(gauge, get(asking, "/metrics")[1]) == before - 1)
         asking.close()
 
 
@@ -197,17 +193,14 @@ def test_client_certificates_of_another_authority_are_taken_where_it_is_named(
 
 
 def test_while_a_stop_is_delayed_the_server_serves_and_is_not_ready(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=1s") as server:
+    with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=1h") as server:
         connection = connect(server)
         assert get(connection, "/readyz")[0] == 200
         assert server.process is not None
         server.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 1
-        while get(connection, "/readyz")[0] == 200:
-            assert time.monotonic() < deadline
+        wait_until(lambda: get(connection, "/readyz")[0] != 200)
         assert get(connection, "/livez")[0] == 200
         assert b"[-]shutdown failed" in get(connection, "/readyz")[1]
-        assert server.process.wait(5) == 0
         connection.close()
 
 
@@ -324,9 +317,8 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(etcd_url: str, tmp_p
             assert get(connection, "/api/v1/namespaces/default")[0] == 200
             connection.close()
         subprocess.run(["kill", "-9", str(before[0])], check=True)
-        deadline = time.monotonic() + 10
-        while len(set(pids_of_workers(server.process.pid)) - set(before)) < 1:
-            assert time.monotonic() < deadline
+        parent = server.process.pid
+        wait_until(lambda: set(pids_of_workers(parent)) - set(before))
         assert server.stop() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in before)
 
@@ -336,9 +328,7 @@ def test_workers_do_not_outlive_their_parent(etcd_url: str, tmp_path: Path) -> N
         assert server.process is not None
         workers = pids_of_workers(server.process.pid)
         server.kill()
-        deadline = time.monotonic() + 10
-        while any(Path(f"/proc/{pid}").exists() for pid in workers):
-            assert time.monotonic() < deadline
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def test_servers_that_start_at_once_on_nothing_share_all_they_make(
@@ -366,13 +356,10 @@ def test_servers_that_start_at_once_on_nothing_share_all_they_make(
             assert get(connection, path)[0] == 200
             connection.close()
         connection = http.client.HTTPSConnection("localhost", port, context=context)
-        deadline = time.monotonic() + 15
         alive = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-        while addresses(connection) != alive:
-            assert time.monotonic() < deadline
+        wait_until(lambda: addresses(connection) == alive)
         servers[0].stop()
-        while addresses(connection) != alive[1:]:
-            assert time.monotonic() < deadline
+        wait_until(lambda: addresses(connection) == alive[1:])
         connection.close()
     finally:
         for server in servers:

@@ -9,6 +9,7 @@ import pytest
 from kubernetes import client, config, watch
 
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -79,7 +80,10 @@ def test_a_watch_goes_on_from_where_a_list_ended(
     seen = []
     watching = watch.Watch()
     events = watching.stream(
-        core.list_namespaced_config_map, namespace, resource_version=version, timeout_seconds=20
+        core.list_namespaced_config_map,
+        namespace,
+        resource_version=version,
+        timeout_seconds=PATIENCE,
     )
     for event in events:
         seen.append((event["type"], event["object"].metadata.name))

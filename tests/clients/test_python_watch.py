@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import queue
 import threading
-import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -20,8 +19,7 @@ from kubernetes.informer import ADDED, DELETED, MODIFIED, SharedInformer
 
 from tests.clients.conftest import forget_history
 from tests.server_process import ServerProcess
-
-PATIENCE = 20.0
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -43,14 +41,6 @@ def config_map(name: str, **labels: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "labels": labels}}
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def seen(events: Generator[Any], count: int) -> list[tuple[str, str]]:
     """Return type and name of the next events of a watch, which ends with them."""
     with closing(events):
@@ -65,16 +55,20 @@ def test_a_watch_resumes_where_it_was_and_after_a_restart(
     for name in "ab":
         core.create_namespaced_config_map(namespace, config_map(name))
     watching = watch.Watch()
-    events = watching.stream(follow, namespace, resource_version=version, timeout_seconds=20)
+    events = watching.stream(follow, namespace, resource_version=version, timeout_seconds=PATIENCE)
     assert seen(events, 1) == [("ADDED", "a")]
     middle = watching.resource_version
     own_server.kill()
     own_server.start()
     core.delete_namespaced_config_map("a", namespace)
-    events = watch.Watch().stream(follow, namespace, resource_version=middle, timeout_seconds=20)
+    events = watch.Watch().stream(
+        follow, namespace, resource_version=middle, timeout_seconds=PATIENCE
+    )
     assert seen(events, 2) == [("ADDED", "b"), ("DELETED", "a")]
     # All of what happened is still there for whoever comes later.
-    events = watch.Watch().stream(follow, namespace, resource_version=version, timeout_seconds=20)
+    events = watch.Watch().stream(
+        follow, namespace, resource_version=version, timeout_seconds=PATIENCE
+    )
     assert seen(events, 3) == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
 
 
@@ -92,7 +86,10 @@ def test_a_watch_of_what_is_forgotten_has_to_begin_anew(
     follow = core.list_namespaced_config_map
     with pytest.raises(ApiException) as expired:
         seen(
-            watch.Watch().stream(follow, namespace, resource_version=version, timeout_seconds=9), 1
+            watch.Watch().stream(
+                follow, namespace, resource_version=version, timeout_seconds=PATIENCE
+            ),
+            1,
         )
     assert expired.value.status == 410
     with pytest.raises(ApiException) as expired:
@@ -122,7 +119,7 @@ def test_a_selector_turns_changes_into_arrivals_and_departures(
         namespace,
         label_selector="colour=red",
         resource_version=version,
-        timeout_seconds=20,
+        timeout_seconds=PATIENCE,
     )
     kinds = [kind for kind, _ in seen(events, 5)]
     assert kinds == ["ADDED", "DELETED", "ADDED", "MODIFIED", "DELETED"]
@@ -142,7 +139,7 @@ def test_the_dynamic_client_is_told_where_the_initial_events_end(
         send_initial_events=True,
         allow_watch_bookmarks=True,
         resource_version_match="NotOlderThan",
-        timeout=20,
+        timeout=PATIENCE,
     )
     first = [next(events)["raw_object"] for _ in range(2)]
     assert sorted(each["metadata"]["name"] for each in first) == ["a", "b"]
@@ -226,4 +223,4 @@ def test_an_informer_lists_anew_where_its_version_is_forgotten(
     assert [informed.next() for _ in range(3)] == [(DELETED, "a"), (MODIFIED, "b"), (ADDED, "c")]
     core.patch_namespaced_config_map("c", namespace, {"data": {"k": "v"}})
     assert informed.next() == (MODIFIED, "c")
-    until(lambda: sorted(informed.cached()) == ["b", "c"])
+    wait_until(lambda: sorted(informed.cached()) == ["b", "c"])

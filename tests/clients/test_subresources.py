@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import uuid
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from tests.clients.conftest import ON_SQLITE, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE
 
 pytestmark = [ON_SQLITE, pytest.mark.usefixtures("store")]
 
@@ -89,12 +91,15 @@ def test_a_node_is_drained_of_what_no_budget_protects(kubectl: Kubectl) -> None:
     for name, app in (("free", "free"), ("kept", "kept")):
         kubectl("create", "-f", "-", stdin=POD % {"name": name, "app": app, "node": node})
         kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", RUNNING)
-    done = kubectl.run("drain", node, "--force", "--timeout=2s")
-    assert "evicting pod" in done.stderr
-    assert "would violate the pod's disruption budget" in done.stderr
-    assert kubectl("get", "pods", "-o", "name").split() == ["pod/kept"]
-    kubectl("delete", "pdb", "b")
-    kubectl("drain", node, "--force", "--timeout=20s")
+    with kubectl.follow("drain", node, "--force", WAITS, stderr=subprocess.STDOUT) as draining:
+        assert draining.stdout is not None
+        told = iter(draining.stdout.readline, "")
+        assert any("would violate the pod's disruption budget" in line for line in told)
+        kubectl("wait", "--for=delete", "pod/free", WAITS)
+        assert kubectl("get", "pods", "-o", "name").split() == ["pod/kept"]
+        kubectl("delete", "pdb", "b")
+        assert "pod/kept evicted\n" in told
+        assert draining.wait(PATIENCE) == 0
     assert kubectl("get", "pods", "-o", "name") == ""
     assert "SchedulingDisabled" in kubectl("get", "node", node)
 

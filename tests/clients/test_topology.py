@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ import yaml
 from tests.clients.conftest import Kubectl
 from tests.etcd_process import find_etcd, free_ports, fsync_flags, is_healthy
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +101,6 @@ def start(stack: ExitStack, command: list[str], output: Path) -> subprocess.Pope
     stack.callback(process.wait)
     stack.callback(process.kill)
     return process
-
-
-def wait_until(condition: object) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def eventually(kubectl: Kubectl, *arguments: str) -> None:

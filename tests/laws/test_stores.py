@@ -18,6 +18,7 @@ from storage.errors import Compacted, FutureRevision, RevisionConflict
 from storage.interface import ABSENT, LATEST, Delete, Event, Put, Record
 from storage.memory import MemoryStore
 from storage.sqlite.store import SQLiteStore
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 States = dict[str, Record[bytes]]
@@ -92,7 +93,7 @@ class Stores(RuleBasedStateMachine):
         self.directory.cleanup()
 
     def do(self, call: Awaitable[T]) -> T:
-        return self.loop.run_until_complete(asyncio.wait_for(call, 10))
+        return self.loop.run_until_complete(asyncio.wait_for(call, PATIENCE))
 
     def refused(self, call: Callable[[], Awaitable[Any]], error: type[Exception]) -> Any:
         try:

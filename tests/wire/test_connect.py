@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.wire.conftest import Answer, Api
 from tests.wire.kubelet import HOST, Kubelet, closed, serving_kubelet, serving_streams
 
@@ -203,7 +204,7 @@ async def test_any_protocol_is_passed_through_as_it_is(
         writer.write(head.encode())
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         writer.write(b"\x00GE\x01")
-        assert await asyncio.wait_for(reader.read(), 10) == b"\x80\x03\x01EG\x00"
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b"\x80\x03\x01EG\x00"
         await closed(writer)
     request = (await taken).decode()
     assert request.startswith(f"POST /exec/{namespace}/p/c?output=1&command=ls HTTP/1.1\r\n")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.wire.conftest import Api
 
-PATIENCE = 60.0
 HOLD = "example.com/hold"
 
 

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.waiting import PATIENCE
 from tests.wire.conftest import Answer, Api
-
-PATIENCE = 20.0
 
 
 def pod(name: str, **resources: dict[str, str]) -> dict[str, Any]:

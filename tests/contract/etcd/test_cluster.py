@@ -21,8 +21,7 @@ from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Batch, Record
 from storage.open import open_store
 from tests.etcd_process import EtcdProcess, etcd_cluster, etcd_process
-
-PATIENCE = 120.0
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Delete, Put, Record
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process, free_ports
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Line:
     ) -> asyncio.Task[T]:
         """Start a change, and break the line once ``when`` holds."""
         task = asyncio.create_task(change)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await when():
                 await asyncio.sleep(0.005)
         self.proxy.heal()

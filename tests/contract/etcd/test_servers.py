@@ -14,6 +14,7 @@ from storage.errors import Compacted, RevisionConflict
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT
 from tests.etcd_process import EtcdProcess, etcd_process
+from tests.waiting import PATIENCE
 
 ROOT = "/registry/"
 
@@ -53,7 +54,7 @@ async def test_reliable_what_one_writes_the_others_are_told(servers: Servers) ->
         written.append(record.revision)
     for watcher in watchers:
         seen: list[int] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(seen) < 30:
                 seen += [event.revision for event in (await watcher.next()).events]
         assert seen == written
@@ -82,11 +83,11 @@ async def test_one_of_them_compacts_and_all_go_on(servers: Servers) -> None:
         rounds.append(sum([await compactor.round() for compactor in compactors]))
         newest = await servers[1][0].revision()
         for _, cache in servers:
-            assert await cache.wait_for_revision(newest, timeout=5.0)
+            assert await cache.wait_for_revision(newest, timeout=PATIENCE)
             assert await cache.get(record.key) == record
     assert rounds == [0, 1, 1, 1]
     with pytest.raises(Compacted):
         await servers[1][1].get(made.key, revision=made.revision)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not all(store.compact_revision() >= made.revision for store, _ in servers):
             await asyncio.sleep(0.01)

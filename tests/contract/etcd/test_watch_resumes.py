@@ -15,6 +15,7 @@ from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Batch, Event
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process
+from tests.waiting import PATIENCE
 
 Batches = AsyncGenerator[Batch[bytes], None]
 
@@ -55,7 +56,7 @@ def watch(store: EtcdStore, prefix: str, after: int) -> aclosing[Batches]:
 
 async def collect(batches: Batches, until: int, events: list[Event[bytes]]) -> None:
     """Read a watch until it has reached a revision."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         async for batch in batches:
             events.extend(batch.events)
             if batch.revision >= until:
@@ -160,7 +161,7 @@ async def test_who_follows_sees_compactions_as_bookmarks(line: Line) -> None:
         marked = await line.sound.put(
             "compact_rev_key", b"1", expected=current.revision if current else ABSENT
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             batch = await anext(batches)
     assert (batch.revision, list(batch.events)) == (marked.revision, [])
     assert line.broken.compact_revision() == 1
@@ -175,7 +176,7 @@ async def test_a_cache_goes_on_after_etcd_was_killed_and_restarted(
         await asyncio.to_thread(etcd.kill)
         await asyncio.to_thread(etcd.start)
         changed = await line.sound.put(made.key, b"two", expected=made.revision)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert (await watcher.next()).revision == changed.revision
             assert await cache.get(made.key) == changed
         assert await cache.check() == []
@@ -193,7 +194,7 @@ async def test_a_cache_whose_history_was_forgotten_reads_everything_anew(line: L
         await line.sound.compact(other.revision)
         line.proxy.heal()
         line.proxy.cut()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while cache.cached_revision < other.revision:
                 await asyncio.sleep(0.01)
         # What happened to the key that is gone cannot be told any more, so the watch ends.

@@ -25,6 +25,7 @@ from storage.interface import Store
 from storage.memory import MemoryStore
 from storage.observed import ObservedStore
 from storage.sqlite.store import SQLiteStore
+from tests.waiting import PATIENCE
 
 _numbers = itertools.count()
 
@@ -125,7 +126,7 @@ class Stack:
     build: Build = _bare
     value: Callable[[str], Any] = _text
     can: frozenset[str] = field(default_factory=frozenset)
-    patience: float = 10.0
+    patience: float = PATIENCE
     memory: Callable[[Clock], MemoryStore] = MemoryStore
 
     @property

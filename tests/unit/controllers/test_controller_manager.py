@@ -13,6 +13,7 @@ from apiserver.controllers.controller_manager import (
     selected_controllers,
 )
 from tests.unit.cluster import registry_in_memory
+from tests.waiting import PATIENCE
 
 KNOWN = ["a", "b", "c"]
 
@@ -48,7 +49,7 @@ async def test_controllers_begin_when_the_server_is_ready_and_end_with_it() -> N
             await asyncio.sleep(0)
             assert registry.store.watchers == 0
             ready.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while not registry.store.watchers:
                     await asyncio.sleep(0)
         assert registry.store.watchers == 0

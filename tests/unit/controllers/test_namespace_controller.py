@@ -22,6 +22,7 @@ from apiserver.machinery.times import Clock
 from apiserver.registry.loopback import Loopback, controller_client
 from apiserver.registry.registry import Registry
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, create, named, pod, registry_in_memory
+from tests.waiting import PATIENCE
 
 HELD = ["example.com/hold"]
 
@@ -210,7 +211,7 @@ async def run_controllers(
 
 
 async def until_gone(client: Client) -> None:
-    async with asyncio.timeout(5), aclosing(client.watch(NAMESPACES)) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(client.watch(NAMESPACES)) as events:
         async for batch in events:
             if any(event.type == DELETED and name_of(event.object) == "n" for event in batch):
                 return
@@ -218,7 +219,7 @@ async def until_gone(client: Client) -> None:
 
 async def until(client: Client, resource: GroupVersionResource, name: str) -> None:
     """Requeue until an object is marked."""
-    async with asyncio.timeout(5), aclosing(client.watch(resource, "n")) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(client.watch(resource, "n")) as events:
         async for batch in events:
             for event in batch:
                 if "deletionTimestamp" in event.object["metadata"]:

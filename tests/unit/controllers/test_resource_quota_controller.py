@@ -25,6 +25,7 @@ from apiserver.machinery.times import Clock
 from apiserver.registry.loopback import Loopback, controller_client
 from apiserver.registry.registry import Registry
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, create, named, pod, registry_in_memory
+from tests.waiting import PATIENCE
 
 
 class Watch(Clock):
@@ -235,14 +236,14 @@ async def run_controllers(client: Client, monkeypatch: pytest.MonkeyPatch) -> As
 
 async def until(client: Client, reached: Callable[[Object], bool]) -> None:
     """Requeue until the status of a quota is as wanted."""
-    async with asyncio.timeout(5), aclosing(client.watch(QUOTAS, "n")) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(client.watch(QUOTAS, "n")) as events:
         async for batch in events:
             if any(reached(event.object.get("status") or {}) for event in batch):
                 return
 
 
 async def watched(registry: Registry, watches: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while registry.store.watchers != watches:
             await asyncio.sleep(0)
 
@@ -326,7 +327,7 @@ async def test_where_it_is_not_known_what_happened_something_has(
 
     forgetful = Forgetful(registry, client._user, "tests")
     task = asyncio.create_task(Controller("test", forgetful, Twice()).run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await looked.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from apiserver.endpoints.filters.request_deadline import DeadlineQueue
+from tests.waiting import PATIENCE
 
 
 async def endless(started: asyncio.Event) -> None:
@@ -51,9 +52,9 @@ async def test_the_same_timer_comes_back_for_those_who_came_later() -> None:
     first = await begun(queue)
     queue.seconds = 0.002
     second = await begun(queue)
-    await asyncio.wait([first, second], timeout=5)
+    await asyncio.wait([first, second], timeout=PATIENCE)
     assert first.cancelled()
     assert second.cancelled()
     third = await begun(queue)
-    await asyncio.wait([third], timeout=5)
+    await asyncio.wait([third], timeout=PATIENCE)
     assert third.cancelled()

@@ -16,6 +16,7 @@ from apiserver.machinery.options import DeleteOptions
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
+from tests.waiting import PATIENCE
 
 NOTHING = GroupVersionResource("example.com", "v1", "geese")
 
@@ -95,7 +96,7 @@ async def test_a_watch_shows_what_is_there_and_what_follows(
 ) -> None:
     await create(registry, CONFIG_MAPS, named("a", "n"))
     seen: list[tuple[str, str]] = []
-    async with asyncio.timeout(5), aclosing(client.watch(CONFIG_MAPS, "n")) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(client.watch(CONFIG_MAPS, "n")) as events:
         seen += told(await anext(events))
         read = await create(registry, CONFIG_MAPS, named("b", "n"))
         await client.update(CONFIG_MAPS, {**read, "data": {"k": "v"}})
@@ -110,12 +111,12 @@ async def test_a_watch_follows_a_list_without_a_gap(client: Client, registry: Re
     version = (await client.list(CONFIG_MAPS, "n")).resource_version
     await client.delete(CONFIG_MAPS, "n", "a", DeleteOptions())
     events = client.watch(CONFIG_MAPS, "n", resource_version=version)
-    async with asyncio.timeout(5), aclosing(events):
+    async with asyncio.timeout(PATIENCE), aclosing(events):
         assert told(await anext(events)) == [(DELETED, "a")]
 
 
 async def test_a_watch_that_is_closed_listens_no_more(client: Client, registry: Registry) -> None:
-    async with asyncio.timeout(5), aclosing(client.watch(CONFIG_MAPS, "n")) as events:
+    async with asyncio.timeout(PATIENCE), aclosing(client.watch(CONFIG_MAPS, "n")) as events:
         await create(registry, CONFIG_MAPS, named("a", "n"))
         await anext(events)
         assert registry.store.watchers == 1

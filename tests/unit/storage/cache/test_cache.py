@@ -14,6 +14,7 @@ from storage.errors import Compacted, Unavailable
 from storage.hub import Watcher
 from storage.interface import ABSENT, LATEST, Batch, Page, Record
 from storage.memory import MemoryStore
+from tests.waiting import PATIENCE
 
 ROOT = "/r/"
 Batches = AsyncGenerator[Batch[bytes], None]
@@ -299,7 +300,7 @@ async def test_a_watch_whose_history_is_empty_joins_too() -> None:
     await write(store, "/r/a", 10)
     async with cached(store) as cache:
         batches = cache.watch("/r/quiet/", after=start)
-        async with aclosing(batches), asyncio.timeout(2):
+        async with aclosing(batches), asyncio.timeout(PATIENCE):
             assert await anext(batches) == Batch(start)
             assert await anext(batches) == Batch(cache.oldest_revision, [])
             reading = asyncio.ensure_future(anext(batches))

@@ -15,6 +15,7 @@ from storage.etcd import rpc
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Batch
 from tests.unit.storage.etcd.fake import FakeEtcd, serving
+from tests.waiting import PATIENCE
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -156,7 +157,7 @@ async def test_an_etcd_that_was_set_back_is_forgotten_history(running: Running) 
         watcher = cache.subscribe("/r/", 20)
         etcd.revision = 12
         etcd.send(rpc.WatchResponse(canceled=True, cancel_reason="restored from a backup"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while cache.cached_revision == 20:
                 await asyncio.sleep(0.01)
         assert cache.cached_revision == 12
