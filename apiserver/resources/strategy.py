@@ -217,3 +217,17 @@ def keeping(document: Object, old: Object, *members: str) -> Object:
         if member in old:
             kept[member] = old[member]
     return kept
+
+
+def with_metadata_of(document: Object, old: Object) -> Object:
+    """Return ``document`` with the metadata that clients set as it is in ``old``.
+
+    For kinds whose status is written without it.
+    """
+    metadata, before = document["metadata"], old["metadata"]
+    kept = {key: value for key, value in metadata.items() if key not in _CLIENTS_METADATA}
+    kept.update({key: before[key] for key in _CLIENTS_METADATA if key in before})
+    return {**document, "metadata": kept}
+
+
+_CLIENTS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")

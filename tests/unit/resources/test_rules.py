@@ -74,7 +74,9 @@ def take(document: Any, path: str) -> None:
 
 def written(table: Any, row: Any) -> tuple[Written, list[FieldError]]:
     api_version, _, name = table["kind"].partition(" ")
-    kind, base = Kind(api_version, name), table["bases"][row["base"]]
+    kind, base = Kind(api_version, name), deepcopy(table["bases"][row["base"]])
+    if kind.strategy.definition.namespaced:
+        base["metadata"].setdefault("namespace", "default")
     document = deepcopy(base)
     for path, value in row.get("set", {}).items():
         put(document, path, value)

@@ -152,7 +152,10 @@ def _members(type_name: str) -> list[tuple[Field, str, Shape]]:
 
 def _shape(type_name: str, field: Field) -> Shape:
     if field.is_map:
-        return lambda value: None if value is None else dict(sorted(value.items()))
+        each = _value(field.value_type)
+        return lambda value: (
+            None if value is None else {key: each(value[key]) for key in sorted(value)}
+        )
     if field.repeated:
         one = _value(field.type)
         return lambda value: None if value is None else [one(item) for item in value]
@@ -163,6 +166,8 @@ def _shape(type_name: str, field: Field) -> Shape:
         zero = _ZEROS[field.type]
         return lambda value: zero if value is None else value
     one = _value(field.type)
+    if field.type in LEAVES:
+        return one
     return lambda value: one({} if value is None else value)
 
 

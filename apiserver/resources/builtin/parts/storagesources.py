@@ -209,11 +209,9 @@ def validate_git_repo(source: Source, path: str) -> list[FieldError]:
 
 def validate_driver_name(name: str, path: str) -> list[FieldError]:
     """Refuse what is no name of a CSI driver."""
-    errors: list[FieldError] = []
     if not name:
-        errors.append(required(path))
-    if len(name) > 63:
-        errors.append(too_long(path, 63))
+        return [required(path)]
+    errors = [too_long(path, 63)] if len(name.encode()) > 63 else []
     problems = dns1123_subdomain_problems(name.lower())
     return errors + [invalid(path, name, problem) for problem in problems]
 

@@ -7,8 +7,19 @@ from typing import Any
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.resources.builtin.resource.claimstatus import (
+    allocated_devices,
+    device_id,
+    validate_claim_status,
+)
+from apiserver.resources.builtin.resource.devicerequests import (
+    default_device_claim,
+    default_tolerations,
+    validate_device_claim,
+)
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, WHOLE, Strategy, with_metadata_of
 
 
 def _cells(document: Object) -> list[Any]:
@@ -29,6 +40,8 @@ class ResourceClaimStrategy(Strategy):
     """A claim asks for devices; what it asks for never changes."""
 
     returns_deleted_object = True
+    metadata_checks = (WHOLE, CHANGE)
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     printer = aged(
         (
             Column(
@@ -39,10 +52,34 @@ class ResourceClaimStrategy(Strategy):
         _cells,
     )
 
+    def default(self, document: Object) -> None:
+        default_device_claim(document["spec"]["devices"])
+        allocation = (document.get("status") or {}).get("allocation") or {}
+        for result in (allocation.get("devices") or {}).get("results") or ():
+            default_tolerations(result)
+
+    def validate(self, document: Object) -> list[FieldError]:
+        return validate_device_claim(document["spec"]["devices"], "spec.devices")
+
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        if deep_equal(document.get("spec"), old.get("spec")):
+        if deep_equal(document["spec"], old["spec"]):
             return []
-        return [invalid("spec", document.get("spec"), "field is immutable")]
+        shown = internal_form("resource.v1.ResourceClaimSpec", document["spec"])
+        return [invalid("spec", shown, "field is immutable")]
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        prepared = super().prepare_for_status_update(with_metadata_of(document, old), old)
+        status = prepared.get("status") or {}
+        # What is said of a device goes with the device.
+        gone = allocated_devices(old.get("status") or {}) - allocated_devices(status)
+        devices = [each for each in status.get("devices") or () if device_id(each) not in gone]
+        if len(devices) == len(status.get("devices") or ()):
+            return prepared
+        rest = {key: value for key, value in status.items() if key != "devices"}
+        return {**prepared, "status": {**rest, "devices": devices} if devices else rest}
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        return validate_claim_status(document, old)
 
 
 STRATEGY = ResourceClaimStrategy

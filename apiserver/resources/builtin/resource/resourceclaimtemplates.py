@@ -5,6 +5,13 @@ from __future__ import annotations
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
+from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.resources.builtin.parts.templatemetadata import validate_template_metadata
+from apiserver.resources.builtin.resource.devicerequests import (
+    default_device_claim,
+    validate_device_claim,
+)
 from apiserver.resources.printing import NAME_AND_AGE
 from apiserver.resources.strategy import Strategy
 
@@ -13,12 +20,30 @@ class ResourceClaimTemplateStrategy(Strategy):
     """A template makes claims for Pods; it never changes."""
 
     returns_deleted_object = True
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
     printer = NAME_AND_AGE
 
+    def default(self, document: Object) -> None:
+        default_device_claim(document["spec"]["spec"]["devices"])
+
+    def validate(self, document: Object) -> list[FieldError]:
+        spec = document["spec"]
+        return [
+            *validate_template_metadata(spec.get("metadata") or {}, "spec.metadata"),
+            *validate_device_claim(spec["spec"]["devices"], "spec.spec.devices"),
+        ]
+
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        if deep_equal(document.get("spec"), old.get("spec")):
-            return []
-        return [invalid("spec", document.get("spec"), "field is immutable")]
+        errors = [
+            *objectmeta.validate_whole(document, self),
+            *self.validate(document),
+            *objectmeta.validate_change(document, old, self),
+        ]
+        if not deep_equal(document["spec"], old["spec"]):
+            shown = internal_form("resource.v1.ResourceClaimTemplateSpec", document["spec"])
+            errors.append(invalid("spec", shown, "field is immutable"))
+        return errors
 
 
 STRATEGY = ResourceClaimTemplateStrategy

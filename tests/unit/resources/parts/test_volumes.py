@@ -59,10 +59,6 @@ SOURCES: list[tuple[str, dict[str, Any], list[str]]] = [
         '{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"']),
     ("csi", {"driver": "", "nodePublishSecretRef": {}}, [
         "v[0].csi.driver: Required value",
-        'v[0].csi.driver: Invalid value: "": a lowercase RFC 1123 subdomain must consist of lower '
-        "case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
-        "character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])"
-        "?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
         "v[0].csi.nodePublishSecretRef.name: Required value"]),
     ("image", {"pullPolicy": "Sometimes"}, [
         "v[0].image.reference: Required value",
