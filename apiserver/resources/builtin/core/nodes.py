@@ -8,6 +8,7 @@ from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, in
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.fields import flag
 from apiserver.resources.builtin.parts.addresses import is_dual_stack, validate_cidr
+from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.resources import (
     amount,
     default_quantities,
@@ -157,13 +158,11 @@ def _validate_cidrs(cidrs: list[str]) -> list[FieldError]:
 
 
 def _validate_addresses(addresses: list[dict[str, str]]) -> list[FieldError]:
-    errors, seen = [], []
-    for index, address in enumerate(addresses):
-        if address in seen:
-            shown = {"Type": address["type"], "Address": address["address"]}
-            errors.append(duplicate(f"status.addresses[{index}]", shown))
-        seen.append(address)
-    return errors
+    pairs = [(address["type"], address["address"]) for address in addresses]
+    return [
+        duplicate(f"status.addresses[{index}]", {"Type": type_, "Address": address})
+        for index, (type_, address) in repeats(pairs)
+    ]
 
 
 def _validate_change(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:

@@ -1,0 +1,353 @@
+"""What a write costs grows as the document does.
+
+Work is counted in calls, and in comparisons of texts, which no call shows. A list with twice the
+items may cost twice as much, not four times.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from types import FrameType
+from typing import Any
+
+import orjson
+import pytest
+
+from apiserver.endpoints.body import decode_object
+from apiserver.endpoints.headers import warning_headers
+from apiserver.fieldmanager.errors import FieldManagerError
+from apiserver.machinery.errors import Invalid
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.objects import Object
+from apiserver.patch import strategic_merge_patch
+from apiserver.registry import metadata
+from apiserver.registry.ownership import field_manager_of
+from apiserver.resources.builtin import builtin_definitions
+from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.strategy import Strategy
+from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.structtypes import LEAVES, Field, StructType, struct_of_kind, struct_type
+
+NOW = "2026-01-01T00:00:00Z"
+SIZES = (130, 260)
+LIMIT = 2.6
+#: So many calls are noise: caches that fill, limits that are reached.
+NOISE = 5000
+LEAF_VALUES: dict[str, Any] = {
+    "string": "x", "bytes": "eA==", "bool": True, "int32": 1, "int64": 1, "double": 1.0,
+    "intstr.IntOrString": 1, "resource.Quantity": "1", "meta.v1.Time": NOW,
+    "meta.v1.MicroTime": "2026-01-01T00:00:00.000000Z", "meta.v1.Duration": "1s",
+    "apiextensions.v1.JSONSchemaPropsOrBool": True, "apiextensions.v1.JSONSchemaPropsOrArray": {},
+}  # fmt: skip
+# Documents of many lists, all of them valid: warnings are given of nothing else.
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p", "namespace": "n", "labels": {"a": "b"}, "annotations": {"a": "b"}},
+    "spec": {
+        "containers": [
+            {
+                "name": "c",
+                "image": "i",
+                "ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "10.0.0.1"}],
+                "env": [{"name": "A", "value": "$(B)"}],
+                "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+            }
+        ],
+        "initContainers": [{"name": "i", "image": "i", "ports": [{"containerPort": 80}]}],
+        "imagePullSecrets": [{"name": "s"}],
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["h"]}],
+        "nodeSelector": {"beta.kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "k", "operator": "Exists"}],
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "k", "whenUnsatisfiable": "DoNotSchedule"}
+        ],
+        "volumes": [
+            {"name": "v", "configMap": {"name": "m", "items": [{"key": "k", "path": "a/b"}]}},
+        ],
+    },
+}
+# What every write looks into.
+NEEDED = ("metadata", "containers", "spec")
+VARIED = frozenset(
+    """
+    name key ip path mountPath devicePath topologyKey uid conditionType hostname host address
+    value containerPort hostPort port protocol driver
+    """.split()
+)
+
+
+class Text(str):
+    """A text that counts how often it is compared with others."""
+
+    __slots__ = ()
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Text.compared += 1
+        return str.__eq__(self, other)
+
+
+@dataclass
+class Growing:
+    """A list or map of a document, which is to grow."""
+
+    definition: ResourceDefinition
+    document: Object
+    path: tuple[str | int, ...]
+    field: Field
+    #: Whether the lists around it go.
+    alone: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.definition.kind} {'.'.join(map(str, self.path))}"
+
+    def with_items(self, count: int, *, distinct: bool) -> Object:
+        copy: Object = orjson.loads(orjson.dumps(self.document))
+        holder: Any = copy
+        for step in self.path[:-1]:
+            if self.alone and isinstance(holder, dict):
+                others = (name for name, value in holder.items() if isinstance(value, dict | list))
+                for name in [name for name in others if name not in (step, *NEEDED)]:
+                    del holder[name]
+            holder = holder[step]
+        first = holder[self.path[-1]]
+        if self.field.is_map:
+            value = first["k"] if self.alone else next(iter(first.values()))
+            holder[self.path[-1]] = {f"k{index}": value for index in range(count)}
+        else:
+            item = flat(first[0]) if self.alone else first[0]
+            items = [varied(item, index) if distinct else item for index in range(count)]
+            holder[self.path[-1]] = items
+        return copy
+
+
+def flat(item: Any) -> Any:
+    """Return an item with few structs and no lists in it: those are looked at by themselves."""
+    if not isinstance(item, dict):
+        return item
+    kept = {name: value for name, value in item.items() if not isinstance(value, dict | list)}
+    structs = ((name, flat(value)) for name, value in item.items() if isinstance(value, dict))
+    return {**kept, **dict(islice(structs, 3))}
+
+
+def varied(value: Any, index: int, name: str = "name") -> Any:
+    if isinstance(value, dict):
+        return {member: varied(item, index, member) for member, item in value.items()}
+    if isinstance(value, list):
+        return [varied(item, index, name) for item in value]
+    if name not in VARIED or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value + index
+    if value[:1] in "0123456789" and "." not in value:
+        return value
+    return f"10.0.0.{index}" if value.startswith("10.") else f"{value}-{index}"
+
+
+def sample(layout: StructType, around: tuple[str, ...] = ()) -> Object:
+    """Return a document of a type in which everything is there, each list with one item."""
+    return {
+        field.name: value
+        for field in layout.members()
+        if (value := sample_field(field, (*around, layout.name))) is not None
+    }
+
+
+def sample_field(field: Field, around: tuple[str, ...]) -> Any:
+    type_ = field.value_type if field.is_map else field.type
+    if type_ in LEAVES:
+        value = LEAF_VALUES.get(type_)
+    elif type_ in around or field.name == "managedFields":
+        return None
+    else:
+        value = sample(struct_type(type_), around)
+    if value is None:
+        return None
+    return {"k": value} if field.is_map else [value] if field.repeated else value
+
+
+def growing(definition: ResourceDefinition, document: Object) -> Iterator[Growing]:
+    layout = struct_of_kind(definition.api_version, definition.kind)
+    assert layout is not None
+    for path, field in lists(layout, document, ()):
+        yield Growing(definition, document, path, field)
+
+
+def lists(
+    layout: StructType, value: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Field]]:
+    for field in layout.members():
+        below, here = value.get(field.name), (*path, field.name)
+        if not below:
+            continue
+        if field.is_map:
+            yield here, field
+        elif field.repeated:
+            yield here, field
+            if field.type not in LEAVES:
+                yield from lists(struct_type(field.type), below[0], (*here, 0))
+        elif field.type not in LEAVES:
+            yield from lists(struct_type(field.type), below, here)
+
+
+def pod_definition() -> ResourceDefinition:
+    return next(found for found in builtin_definitions() if found.kind == "Pod")
+
+
+def everything() -> list[Growing]:
+    """Return every list of every type, in the first kind that has it."""
+    found: dict[tuple[str, ...], Growing] = {}
+    for definition in builtin_definitions():
+        layout = struct_of_kind(definition.api_version, definition.kind)
+        if layout is None or not definition.persisted:
+            continue
+        for place in growing(definition, sample(layout)):
+            place.alone = True
+            steps = [step for step in place.path if isinstance(step, str)]
+            of_kind = len(steps) < 3 and steps[0] != "metadata"
+            owner = definition.kind if of_kind else ""
+            found.setdefault((owner, place.field.type, steps[-1]), place)
+    return list(found.values())
+
+
+def counted(work: Callable[[], object]) -> int:
+    """Return how many calls and comparisons ``work`` makes."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = Text.compared
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls + Text.compared - before
+
+
+def texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: texts(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [texts(item) for item in value]
+    return Text(value) if isinstance(value, str) else value
+
+
+class Write:
+    """The steps of a write of one kind, each of which may be counted."""
+
+    def __init__(self, definition: ResourceDefinition) -> None:
+        self.kind = definition.gvk
+        self.strategy: Strategy = strategy_of(definition)
+        self.manager = field_manager_of(definition, self.strategy)
+
+    def costs(self, document: Object) -> dict[str, int]:
+        """Return what each step costs that depends on the kind."""
+        data = orjson.dumps(document)
+        read = self.read(data)
+        made = texts(read)
+        return {
+            "decode": counted(lambda: self.read(data)),
+            "validate": counted(lambda: self.validate(made)),
+            "change": counted(lambda: self.change(made)),
+        }
+
+    def all_costs(self, document: Object) -> dict[str, int]:
+        """Return what each step costs, of a document that is valid but that it may repeat items."""
+        data = orjson.dumps(document)
+        read = self.read(data)
+        schema = builtin_schema(self.kind.api_version, self.kind.kind)
+        return {
+            **self.costs(document),
+            "own": counted(lambda: self.own(read)),
+            "apply": counted(lambda: self.apply(document)),
+            "patch": counted(lambda: self.patch(read, data, schema)),
+            "warn": counted(lambda: warning_headers(self.strategy.warnings_on_create(read))),
+        }
+
+    def read(self, data: bytes) -> Object:
+        read = decode_object(data, "application/json", self.kind).document
+        self.strategy.default(read)
+        return read
+
+    def own(self, read: Object) -> None:
+        owned = self.manager.update(None, read, manager="a", now=NOW)
+        self.manager.update(owned, {**read, "extra": 1}, manager="b", now=NOW)
+
+    def apply(self, document: Object) -> None:
+        applied = {"apiVersion": self.kind.api_version, "kind": self.kind.kind, **document}
+        # Items of lists that are maps are the same, or a manager conflicts with another.
+        with suppress(FieldManagerError):
+            first = self.manager.apply(None, applied, manager="a", now=NOW)
+            turned = backwards(applied)
+            self.manager.apply(first, turned, manager="a", now=NOW)
+            self.manager.apply(first, turned, manager="b", force=True, now=NOW)
+            self.manager.apply(first, turned, manager="c", now=NOW)
+
+    def patch(self, read: Object, data: bytes, schema: Any) -> None:
+        for document in (data, orjson.dumps(backwards(orjson.loads(data)))):
+            patch = strategic_merge_patch.parse(document)
+            strategic_merge_patch.apply(read, patch, schema)
+
+    def validate(self, made: Object) -> None:
+        said: list[str] = []
+        made = metadata.distinct_owners(made, said.append, admitted=False)
+        errors = metadata.validate(made, self.strategy)
+        errors += self.strategy.validate(self.strategy.prepare_for_create(made))
+        str(Invalid.of(GroupVersionKind("", "v1", "K"), "n", errors))
+
+    def change(self, made: Object) -> None:
+        turned = backwards(made)
+        for update in self.strategy.updates.values():
+            for desired in (texts(made), turned):
+                metadata.validate_update(desired, made, self.strategy)
+                update.validate(update.prepare(desired, made), made)
+
+
+def backwards(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: backwards(member) for name, member in value.items()}
+    return [backwards(item) for item in reversed(value)] if isinstance(value, list) else value
+
+
+def excesses(
+    place: Growing, costs: Callable[[Object], dict[str, int]], *, distinct: bool
+) -> list[str]:
+    """Return the steps that cost too much of a list of twice the items."""
+    once, twice = (costs(place.with_items(count, distinct=distinct)) for count in SIZES)
+    return [
+        f"{place} ({step}): {once[step]} -> {twice[step]}"
+        for step in twice
+        if twice[step] > LIMIT * once[step] + NOISE
+    ]
+
+
+EVERYTHING = everything()
+
+
+@pytest.mark.parametrize("kind", sorted({place.definition.kind for place in EVERYTHING}))
+def test_a_list_of_twice_the_items_costs_twice_as_much(kind: str) -> None:
+    found: list[str] = []
+    for place in EVERYTHING:
+        if place.definition.kind == kind:
+            costs = Write(place.definition).costs
+            found += excesses(place, costs, distinct=True)
+            found += excesses(place, costs, distinct=False)
+    assert found == []
+
+
+@pytest.mark.parametrize("place", list(growing(pod_definition(), POD)), ids=str)
+@pytest.mark.parametrize("distinct", [True, False], ids=["distinct", "identical"])
+def test_a_pod_of_twice_the_items_costs_twice_as_much(place: Growing, distinct: bool) -> None:
+    costs = Write(place.definition).all_costs
+    costs(place.document)
+    assert excesses(place, costs, distinct=distinct) == []
