@@ -1,6 +1,8 @@
 """Why a text is not JSON, in the words of Go's encoding/json, which clients know.
 
-Only texts that a fast parser has refused come here, so this is written to be read.
+Only texts that a fast parser has refused come here, so this is written to be read. But a text may
+have megabytes before its mistake: what is simple and right is passed over a thousand members at a
+time, so that neither it takes long nor any one step of it, which nothing could interrupt.
 """
 
 from __future__ import annotations
@@ -12,7 +14,30 @@ _SPACE: Final = " \t\r\n"
 _END: Final = "unexpected end of JSON input"
 _DEEP: Final = "exceeded max depth"
 _MAX_DEPTH: Final = 10_000
-_STRING: Final = re.compile(r'[^"\\\x00-\x1f]*')
+_GAP: Final = rf"[{_SPACE}]*+"
+_IN_TEXT: Final = r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
+_TEXT: Final = f'"{_IN_TEXT}"'
+_SCALAR: Final = (
+    rf"(?:{_TEXT}|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|true|false|null)"
+)
+_MEMBER: Final = rf"{_TEXT}{_GAP}:{_GAP}"
+
+
+def _or_held(value: str) -> str:
+    """Return the pattern of a value, and of arrays and objects of a few such values."""
+    items, members = (
+        rf"{_GAP}(?:{item}{_GAP},{_GAP}){{0,100}}+{item}{_GAP}" for item in (value, _MEMBER + value)
+    )
+    return rf"(?:{value}|\[(?>{items}|{_GAP})\]|\{{(?>{members}|{_GAP})\}})"
+
+
+_SIMPLE: Final = _or_held(_or_held(_SCALAR))
+# What may be passed over in an array, and in an object: such members, with the comma behind them.
+_ITEMS: Final = re.compile(rf"(?>{_GAP}{_SIMPLE}{_GAP},){{0,1000}}+")
+_MEMBERS: Final = re.compile(rf"(?>{_GAP}{_MEMBER}{_SIMPLE}{_GAP},){{0,1000}}+")
+_STRING: Final = re.compile(_IN_TEXT)
+_RUN_OF_DIGITS: Final = re.compile("[0-9]*+")
+_RUN_OF_SPACE: Final = re.compile(_GAP)
 _LITERALS: Final = {"t": "true", "f": "false", "n": "null"}
 _DIGITS: Final = "0123456789"
 _HEX: Final = "0123456789abcdefABCDEF"
@@ -60,6 +85,7 @@ class _Scanner:
                 self._at += 1
                 open_.pop()
                 return False
+            self._pass_over_many(_ITEMS)
             return True
         if character == '"':
             self._string()
@@ -77,6 +103,7 @@ class _Scanner:
             self._at += 1
             open_.pop()
             return False
+        self._pass_over_many(_MEMBERS)
         self._key()
         return True
 
@@ -87,6 +114,7 @@ class _Scanner:
             inside = open_[-1]
             self._at += 1
             if character == ",":
+                self._pass_over_many(_MEMBERS if inside == "{" else _ITEMS)
                 if inside == "{":
                     self._key()
                 return True
@@ -115,9 +143,7 @@ class _Scanner:
     def _string(self) -> None:
         self._at += 1
         while True:
-            match = _STRING.match(self._text, self._at)
-            assert match is not None
-            self._at = match.end()
+            self._pass_over(_STRING)
             character = self._must()
             self._at += 1
             if character == '"':
@@ -168,8 +194,7 @@ class _Scanner:
             raise self._invalid(character, where)
 
     def _digits(self) -> None:
-        while self._peek() and self._peek() in _DIGITS:
-            self._at += 1
+        self._pass_over(_RUN_OF_DIGITS)
 
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]
@@ -181,9 +206,18 @@ class _Scanner:
         return character
 
     def _next_solid(self) -> str:
-        while self._peek() and self._peek() in _SPACE:
-            self._at += 1
+        self._pass_over(_RUN_OF_SPACE)
         return self._peek()
+
+    def _pass_over_many(self, members: re.Pattern[str]) -> None:
+        while self._pass_over(members):
+            pass
+
+    def _pass_over(self, run: re.Pattern[str]) -> bool:
+        match = run.match(self._text, self._at)
+        assert match is not None
+        self._at = match.end()
+        return bool(match[0])
 
     def _solid(self) -> str:
         self._next_solid()
