@@ -21,16 +21,15 @@ from apiserver.endpoints.body import decode_object
 from apiserver.endpoints.headers import warning_headers
 from apiserver.fieldmanager.errors import FieldManagerError
 from apiserver.machinery.errors import Invalid
-from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
+from apiserver.machinery.users import SYSTEM_USER
 from apiserver.patch import strategic_merge_patch
 from apiserver.registry import metadata
-from apiserver.registry.ownership import field_manager_of
+from apiserver.registry.fieldmanagers import field_manager_of
+from apiserver.registry.preparation import prepare_create, prepare_update
 from apiserver.resources.builtin import builtin_definitions
-from apiserver.resources.builtin.behaviour import strategy_of
+from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.resources.strategy import Strategy
-from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.structtypes import LEAVES, Field, StructType, struct_of_kind, struct_type
 
 NOW = "2026-01-01T00:00:00Z"
@@ -246,9 +245,9 @@ class Write:
     """The steps of a write of one kind, each of which may be counted."""
 
     def __init__(self, definition: ResourceDefinition) -> None:
-        self.kind = definition.gvk
-        self.strategy: Strategy = strategy_of(definition)
-        self.manager = field_manager_of(definition, self.strategy)
+        kind = builtin_kind(definition)
+        self.types, self.strategy = kind.types, kind.strategy
+        self.manager = field_manager_of(self.types, self.strategy)
 
     def costs(self, document: Object) -> dict[str, int]:
         """Return what each step costs that depends on the kind."""
@@ -265,17 +264,16 @@ class Write:
         """Return what each step costs, of a document that is valid but that it may repeat items."""
         data = orjson.dumps(document)
         read = self.read(data)
-        schema = builtin_schema(self.kind.api_version, self.kind.kind)
         return {
             **self.costs(document),
             "own": counted(lambda: self.own(read)),
             "apply": counted(lambda: self.apply(document)),
-            "patch": counted(lambda: self.patch(read, data, schema)),
+            "patch": counted(lambda: self.patch(read, data)),
             "warn": counted(lambda: warning_headers(self.strategy.warnings_on_create(read))),
         }
 
     def read(self, data: bytes) -> Object:
-        read = decode_object(data, "application/json", self.kind).document
+        read = decode_object(data, "application/json", self.types).document
         self.strategy.default(read)
         return read
 
@@ -284,7 +282,8 @@ class Write:
         self.manager.update(owned, {**read, "extra": 1}, manager="b", now=NOW)
 
     def apply(self, document: Object) -> None:
-        applied = {"apiVersion": self.kind.api_version, "kind": self.kind.kind, **document}
+        kind = self.types.kind
+        applied = {"apiVersion": kind.api_version, "kind": kind.kind, **document}
         # Items of lists that are maps are the same, or a manager conflicts with another.
         with suppress(FieldManagerError):
             first = self.manager.apply(None, applied, manager="a", now=NOW)
@@ -293,24 +292,22 @@ class Write:
             self.manager.apply(first, turned, manager="b", force=True, now=NOW)
             self.manager.apply(first, turned, manager="c", now=NOW)
 
-    def patch(self, read: Object, data: bytes, schema: Any) -> None:
+    def patch(self, read: Object, data: bytes) -> None:
         for document in (data, orjson.dumps(backwards(orjson.loads(data)))):
             patch = strategic_merge_patch.parse(document)
-            strategic_merge_patch.apply(read, patch, schema)
+            strategic_merge_patch.apply(read, patch, self.types.schema)
 
     def validate(self, made: Object) -> None:
         said: list[str] = []
         made = metadata.distinct_owners(made, said.append, admitted=False)
-        errors = metadata.validate(made, self.strategy)
-        errors += self.strategy.validate(self.strategy.prepare_for_create(made))
-        str(Invalid.of(GroupVersionKind("", "v1", "K"), "n", errors))
+        errors = prepare_create(self.strategy, made, SYSTEM_USER).errors
+        str(Invalid.of(self.types.kind, "n", errors))
 
     def change(self, made: Object) -> None:
         turned = backwards(made)
-        for update in self.strategy.updates.values():
+        for subresource in self.strategy.updates:
             for desired in (texts(made), turned):
-                metadata.validate_update(desired, made, self.strategy)
-                update.validate(update.prepare(desired, made), made)
+                prepare_update(self.strategy, desired, made, subresource)
 
 
 def backwards(value: Any) -> Any:
