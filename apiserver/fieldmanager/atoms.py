@@ -107,6 +107,15 @@ class Atom:
     list: ListShape | None = None
     exact: bool = False
 
+    def is_granular(self, value: Any) -> bool:
+        """Tell whether a value is owned part by part, and not as a whole."""
+        kind = type(value)
+        if kind is dict:
+            return self.object is not None and not self.object.atomic
+        if kind is list:
+            return self.list is not None and not self.list.atomic
+        return False
+
 
 def _set_item(item: Any) -> str:
     if isinstance(item, dict):

@@ -19,22 +19,13 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from apiserver.machinery.quoting import quote
+from apiserver.machinery.quoting import json_escaped, json_number, quote
 
 #: Stands in a set for the place itself, beside what is below it.
 SELF: Final = "."
 
 Order: TypeAlias = tuple[int, Any]
 
-_HTML: Final = str.maketrans(
-    {
-        "<": "\\u003c",
-        ">": "\\u003e",
-        "&": "\\u0026",
-        "\u2028": "\\u2028",
-        "\u2029": "\\u2029",
-    }
-)
 _CACHED: Final = 16384
 
 
@@ -60,8 +51,8 @@ def keyed_item(keys: Iterable[tuple[str, Any]]) -> str:
 @lru_cache(_CACHED, typed=True)
 def _scalar_text(value: Any) -> str:
     if isinstance(value, float):
-        return number_text(value)
-    return orjson.dumps(value).decode().translate(_HTML)
+        return json_number(value)
+    return json_escaped(orjson.dumps(value).decode())
 
 
 def json_text(value: Any) -> str:
@@ -72,17 +63,6 @@ def json_text(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(json_text, value)) + "]"
     return _scalar_text(value)
-
-
-def number_text(value: float) -> str:
-    """Write a number as Go does in JSON: whole ones without a point, an exponent from 1e21 on."""
-    if value == 0 or 1e-6 <= abs(value) < 1e21:
-        text = format(value, "f") if value.is_integer() else repr(value)
-        if "e" in text:
-            text = format(value, ".12f").rstrip("0")
-        return text.removesuffix(".000000").removesuffix(".0")
-    mantissa, _, exponent = repr(value).partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
 
 
 @lru_cache(_CACHED)
@@ -164,5 +144,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, float) and not math.isinf(value):
-        return number_text(value)
+        return json_number(value)
     return json_text(value)

@@ -24,7 +24,7 @@ def merge(live: Any, applied: Any, atom: Atom) -> Any:
     """Return a live value once another has been applied to it. Raises UntypedObject."""
     if applied is live:
         return live
-    if _has_parts(live, atom) and live:
+    if atom.is_granular(live) and live:
         if applied is None or (not applied and type(applied) is type(live)):
             return live
         if type(applied) is type(live) is dict:
@@ -32,14 +32,6 @@ def merge(live: Any, applied: Any, atom: Atom) -> Any:
         if type(applied) is type(live) is list:
             return _merge_items(live, applied, atom.list)  # type: ignore[arg-type]
     return live if same(live, applied) else applied
-
-
-def _has_parts(value: Any, atom: Atom) -> bool:
-    if type(value) is dict:
-        return atom.object is not None and not atom.object.atomic
-    if type(value) is list:
-        return atom.list is not None and not atom.list.atomic
-    return False
 
 
 def _merge_members(

@@ -62,7 +62,7 @@ def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
             return part.value
         return _ABSENT if part.is_held(node) else remove(part.value, node, part.atom)
 
-    if _has_parts(value, atom):
+    if atom.is_granular(value):
         return _rewrite(value, atom, decide)
     # What is owned as a whole has no fields in it that could stay.
     return type(value)() if isinstance(value, dict | list) else value
@@ -70,7 +70,7 @@ def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
 
 def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
     """Return a merged value without what is neither in ``left`` nor owned."""
-    if left is merged or not _has_parts(merged, atom):
+    if left is merged or not atom.is_granular(merged):
         return merged
     remains = _index(left, atom)
 
@@ -88,7 +88,7 @@ def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
 
 def forget(merged: Any, left: Any, last: FieldSet, atom: Atom) -> Any:
     """Return a merged value without what is not in ``left`` and was applied last time."""
-    if left is merged or not _has_parts(merged, atom):
+    if left is merged or not atom.is_granular(merged):
         return merged
     remains = _index(left, atom)
 
@@ -105,17 +105,11 @@ def forget(merged: Any, left: Any, last: FieldSet, atom: Atom) -> Any:
 
 
 def _object_shape(value: Any, atom: Atom) -> ObjectShape | None:
-    shape = atom.object if type(value) is dict else None
-    return shape if shape is not None and not shape.atomic else None
+    return atom.object if type(value) is dict and atom.is_granular(value) else None
 
 
 def _list_shape(value: Any, atom: Atom) -> ListShape | None:
-    shape = atom.list if type(value) is list else None
-    return shape if shape is not None and not shape.atomic else None
-
-
-def _has_parts(value: Any, atom: Atom) -> bool:
-    return _object_shape(value, atom) is not None or _list_shape(value, atom) is not None
+    return atom.list if type(value) is list and atom.is_granular(value) else None
 
 
 def _is_list_of_nothing(value: Any, atom: Atom) -> bool:

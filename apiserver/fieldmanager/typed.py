@@ -178,7 +178,8 @@ def compare(before: Any, after: Any, atom: Atom) -> Comparison:
 def _compare(before: Any, after: Any, atom: Atom) -> Changes:
     if before is after or (atom.exact and before == after):
         return _SAME
-    old, new = _parts(before, atom), _parts(after, atom)
+    old = before if atom.is_granular(before) else None
+    new = after if atom.is_granular(after) else None
     if old is None and new is None:
         return _SAME if same(before, after) else _MODIFIED
     # A null is of whatever shape the other value has.
@@ -193,16 +194,6 @@ def _compare(before: Any, after: Any, atom: Atom) -> Changes:
     if type(new) is dict:
         return _compare_members(old, new, atom.object)  # type: ignore[arg-type]
     return _compare_items(old, new, atom.list)  # type: ignore[arg-type]
-
-
-def _parts(value: Any, atom: Atom) -> dict[str, Any] | list[Any] | None:
-    """Return a value that is owned part by part, ``None`` for one that is owned as a whole."""
-    kind = type(value)
-    if kind is dict:
-        return value if atom.object is not None and not atom.object.atomic else None
-    if kind is list:
-        return value if atom.list is not None and not atom.list.atomic else None
-    return None
 
 
 def _inside(value: Any, atom: Atom) -> Node:

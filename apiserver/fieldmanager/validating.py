@@ -6,22 +6,12 @@ twice. The words are those of a Go program that prints its values, so values are
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from apiserver.fieldmanager import elements
 from apiserver.fieldmanager.atoms import BOOLEAN, NUMERIC, STRING, Atom, ListShape, ObjectShape
 from apiserver.fieldmanager.errors import Mismatch, UntypedObject
-from apiserver.machinery.quoting import quote
-
-_GO_TYPES: Final = {
-    bool: "bool",
-    dict: "map[string]interface {}",
-    float: "float64",
-    int: "float64",
-    list: "[]interface {}",
-    str: "string",
-}
+from apiserver.machinery.quoting import go_syntax, go_type, go_value
 
 
 def check(document: Any, atom: Atom) -> None:
@@ -57,7 +47,7 @@ def _scalar_complaint(value: Any, scalar: str) -> str:
             return f"expected string, got &value.valueUnstructured{{Value:{_syntax(value)}}}"
     elif scalar == NUMERIC:
         if kind is not int and kind is not float:
-            return f"expected numeric (int or float), got {_GO_TYPES[kind]}"
+            return f"expected numeric (int or float), got {go_type(_with_floats(value))}"
     elif scalar == BOOLEAN:
         if kind is not bool:
             return f"expected boolean, got &{{{_plain(value)}}}"
@@ -101,42 +91,17 @@ def _check_list(value: list[Any], shape: ListShape, path: str, found: list[Misma
 
 
 def _plain(value: Any) -> str:
-    """Print a value as Go's ``%v``."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_plain(value[key])}" for key in sorted(value)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(map(_plain, value)) + "]"
-    return value if isinstance(value, str) else _literal(value, "<nil>")
+    return go_value(_with_floats(value))
 
 
 def _syntax(value: Any) -> str:
-    """Print a value as Go's ``%#v``."""
+    return go_syntax(_with_floats(value))
+
+
+def _with_floats(value: Any) -> Any:
+    """Return a value with its numbers as they are in Go, where all those of YAML are floats."""
     if isinstance(value, dict):
-        members = ", ".join(f"{quote(key)}:{_syntax(value[key])}" for key in sorted(value))
-        return f"map[string]interface {{}}{{{members}}}"
+        return {key: _with_floats(member) for key, member in value.items()}
     if isinstance(value, list):
-        return "[]interface {}{" + ", ".join(map(_syntax, value)) + "}"
-    return quote(value) if isinstance(value, str) else _literal(value, "interface {}(nil)")
-
-
-def _literal(value: Any, null: str) -> str:
-    if value is None:
-        return null
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _number(float(value))
-
-
-def _number(value: float) -> str:
-    """Print a number as Go's ``%v``: with an exponent from a million on.
-
-    All numbers of an applied document are floats there.
-    """
-    shortest = Decimal(repr(value)).normalize()
-    sign, digits, exponent = shortest.as_tuple()
-    power = len(digits) + int(exponent) - 1
-    if -4 <= power < 6:
-        return format(shortest, "f")
-    fraction = "".join(map(str, digits[1:]))
-    mantissa = f"{digits[0]}.{fraction}" if fraction else str(digits[0])
-    return f"{'-' if sign else ''}{mantissa}e{power:+03d}"
+        return [_with_floats(item) for item in value]
+    return float(value) if type(value) is int else value

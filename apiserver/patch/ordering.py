@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from apiserver.machinery.quoting import go_type, go_value
 from apiserver.patch.errors import PatchFails
-from apiserver.patch.shown import go_type, go_value
 
 Items: TypeAlias = list[Any]
 

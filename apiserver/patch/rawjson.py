@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from typing import Any, Final
 
+from apiserver.machinery.quoting import json_number
 from apiserver.patch.shown import go_json_text
 
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -36,7 +36,7 @@ def read_raw(body: bytes) -> Any:
 def is_written_as(value: Any, raw: Any) -> bool:
     """Tell whether a value of a document has the text of ``raw``, which `read_raw` returned."""
     if isinstance(raw, Number):
-        return type(value) in (int, float) and _number_text(value) == raw
+        return type(value) in (int, float) and json_number(value) == raw
     if isinstance(raw, str):
         return isinstance(value, str) and go_json_text(value)[1:-1] == raw
     if isinstance(raw, list):
@@ -62,16 +62,3 @@ def _escaped_once_more(escape: re.Match[str]) -> str:
 def _key(raw: str) -> str:
     key: str = json.loads(f'"{raw}"') if "\\" in raw else raw
     return key
-
-
-def _number_text(value: float) -> str:
-    if isinstance(value, int):
-        return str(value)
-    number = Decimal(repr(value)).normalize()
-    if not value or 1e-6 <= abs(value) < 1e21:
-        return f"{number:f}"
-    sign, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int)
-    head, rest = str(digits[0]), "".join(map(str, digits[1:]))
-    mantissa = f"{head}.{rest}" if rest else head
-    return f"{'-' * sign}{mantissa}e{len(digits) + exponent - 1:+d}"

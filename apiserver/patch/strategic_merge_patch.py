@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from apiserver.machinery.quoting import quote
+from apiserver.machinery.quoting import go_string, go_value, quote
 from apiserver.patch.errors import MalformedPatch, PatchDoesNotApply, PatchFails
 from apiserver.patch.ordering import (
     Items,
@@ -33,7 +33,6 @@ from apiserver.patch.ordering import (
     wrong_type,
 )
 from apiserver.patch.reading import no_object, read
-from apiserver.patch.shown import go_text, go_value
 from apiserver.schema.structural import Schema
 
 Members: TypeAlias = dict[str, Any]
@@ -104,7 +103,7 @@ def _directed(patch: Members) -> Members:
 
 
 def _unknown_directive(directive: Any, patch: Members) -> PatchFails:
-    return PatchFails(f"unknown patch type: {go_text(directive)} in map: {go_value(patch)}")
+    return PatchFails(f"unknown patch type: {go_string(directive)} in map: {go_value(patch)}")
 
 
 def _retain(result: Members, patch: Members, keys: Any) -> None:

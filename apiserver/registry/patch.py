@@ -15,9 +15,10 @@ from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.quoting import go_value
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
-from apiserver.patch.shown import go_value, patched_json
+from apiserver.patch.shown import patched_json
 from apiserver.registry.apply import apply_object
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from apiserver.patch import json_patch, merge_patch
-from apiserver.patch.shown import go_text, go_type, go_value, patched_json
+from apiserver.patch.shown import patched_json
 from apiserver.schema.memberorder import in_order
 from apiserver.schema.structtypes import struct_of_kind
 
@@ -20,58 +18,6 @@ DOCUMENT: dict[str, Any] = {
         "containers": [{"imagePullPolicy": "Always", "image": "i", "name": "c"}],
     },
 }
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (None, "<nil>"),
-        (True, "true"),
-        (80, "80"),
-        ("text", "text"),
-        ({}, "map[]"),
-        ([], "[]"),
-        ({"b": [1, "x"], "a": {"c": None}}, "map[a:map[c:<nil>] b:[1 x]]"),
-        (1.0, "1"),
-        (0.25, "0.25"),
-        (-0.0, "-0"),
-        (1e-5, "1e-05"),
-        (0.0001, "0.0001"),
-        (1.5e20, "150000000000000000000"),
-        (1e21, "1e+21"),
-        (-1.25e300, "-1.25e+300"),
-    ],
-)
-def test_values_as_go_prints_them(value: Any, shown: str) -> None:
-    assert go_value(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("x", "x"),
-        (None, "%!s(<nil>)"),
-        (1, "%!s(int64=1)"),
-        (True, "%!s(bool=true)"),
-        (["x", 0.5], "[x %!s(float64=0.5)]"),
-        ({"a": "x"}, "map[a:x]"),
-    ],
-)
-def test_values_as_texts_that_they_are_not(value: Any, shown: str) -> None:
-    assert go_text(value) == shown
-
-
-def test_types_have_their_go_names() -> None:
-    values = [None, {}, [], "", 1, 1.0, True]
-    assert list(map(go_type, values)) == [
-        "%!s(<nil>)",
-        "map[string]interface {}",
-        "[]interface {}",
-        "string",
-        "int64",
-        "float64",
-        "bool",
-    ]
 
 
 def shown(after: Any) -> str:
