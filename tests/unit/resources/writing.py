@@ -9,13 +9,15 @@ from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
-from apiserver.registry import metadata
+from apiserver.machinery.users import UserInfo
+from apiserver.registry.preparation import prepare_create, prepare_update
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
 
+USER = UserInfo("")
 UID = "11111111-2222-3333-4444-555555555555"
 
 
@@ -57,33 +59,30 @@ class Kind:
         self.strategy.default(read)
         return read
 
-    def create(self, document: Object) -> Written:
-        """Create an object."""
+    def addressed(self, document: Object) -> Object:
+        """Return a document as it is read where the URL says the namespace."""
         read = self.read(document)
         if self.strategy.definition.namespaced:
             read["metadata"].setdefault("namespace", "default")
+        return read
+
+    def create(self, document: Object) -> Written:
+        """Create an object."""
+        read = self.addressed(document)
         begun = {**read, "metadata": {**read["metadata"], "uid": UID}}
         before = deepcopy(begun)
-        made = metadata.with_generation(
-            self.strategy.prepare_for_create(begun), None, self.strategy
-        )
-        errors = self.strategy.validate(made)
-        warnings = [] if errors else self.strategy.warnings_on_create(made)
+        prepared = prepare_create(self.strategy, begun, USER)
         assert begun == before
-        return Written(made, errors, warnings)
+        return Written(prepared.object, prepared.errors, prepared.warnings)
 
     def update(self, old: Written, document: Object, subresource: str = "") -> Written:
         """Change an object, or what a subresource of it covers."""
-        update = self.strategy.updates[subresource]
-        desired = metadata.carry_over(self.read(document), old.object)
+        assert subresource in self.strategy.updates
+        desired = self.addressed(document)
         before = deepcopy((desired, old.object))
-        made = metadata.with_generation(
-            update.prepare(desired, old.object), old.object, self.strategy
-        )
-        errors = update.validate(made, old.object)
-        warnings = [] if errors else update.warnings(made, old.object)
+        prepared = prepare_update(self.strategy, desired, old.object, subresource)
         assert (desired, old.object) == before
-        return Written(made, errors, warnings)
+        return Written(prepared.object, prepared.errors, prepared.warnings)
 
     def cells(self, written: Written, now: float = 0) -> list[Any]:
         """Return the object's row."""
