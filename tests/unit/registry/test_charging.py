@@ -174,3 +174,32 @@ async def test_two_servers_share_a_quota_to_the_last(store: Store[bytes], server
     assert {type(answer) for answer in refusals} == {Forbidden}
     assert len(refusals) == 20
     assert used(server) == {"configmaps": "60"}
+
+
+async def test_a_quota_is_not_full_because_memory_is_stale(cluster: Cluster) -> None:
+    await limit(cluster, configmaps="1")
+    await cluster.create(CONFIG_MAPS, config_map())
+    await cluster.resource(QUOTAS).store.wait_until_fresh()
+    cluster.plugin.seen.clear()
+    async with another_server(cluster) as other:
+        cluster.store.feeding.clear()
+        quota = other.get(QUOTAS, "q")
+        status = {**quota["status"], "used": {"configmaps": "0"}}
+        await other.update(QUOTAS, {**quota, "status": status}, "status")
+        creating = asyncio.create_task(cluster.create(CONFIG_MAPS, config_map("d")))
+        while not cluster.plugin.seen:
+            await asyncio.sleep(0)
+        cluster.store.feeding.set()
+        assert (await creating).created
+    assert cluster.plugin.seen == [""]
+    assert used(cluster) == {"configmaps": "1"}
+
+
+async def test_writes_of_one_server_do_not_conflict_at_a_quota(cluster: Cluster) -> None:
+    await limit(cluster, configmaps=str(BURST))
+    before = cluster.store.commits
+    # Every commit lets the others go on.
+    cluster.store.before = [lambda: asyncio.sleep(0)] * BURST
+    writes = [cluster.create(CONFIG_MAPS, config_map(f"c{number}")) for number in range(BURST)]
+    await asyncio.gather(*writes)
+    assert cluster.store.commits - before == BURST
