@@ -60,13 +60,6 @@ class PodStrategy(Strategy):
     }
     owned_fields = {  # noqa: RUF012
         "ephemeralcontainers": {"f:spec": {"f:ephemeralContainers": {"*": {}}}},
-        "resize": {
-            "f:spec": {
-                "f:containers": {"*": {"f:resources": {}, "f:resizePolicy": {}}},
-                "f:initContainers": {"*": {"f:resources": {}, "f:resizePolicy": {}}},
-                "f:resources": {},
-            }
-        },
     }
 
     def __init__(self, definition: ResourceDefinition, types: Types) -> None:
