@@ -1,14 +1,25 @@
-"""How tests wait for what must come."""
+"""How tests wait for what must come, where no event tells of it."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Final
 
 #: Seconds. What a test waits for comes in milliseconds, but not on a machine that others keep busy.
 PATIENCE: Final = 120
-_PAUSE: Final = 0.02
+#: Seconds. Where a test sees that nobody waits, this is what they would wait.
+FOR_EVER: Final = 3600
+_PAUSE: Final = 0.01
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    """Return when something holds, or an awaitable of it, that others bring about."""
+    async with asyncio.timeout(PATIENCE):
+        while not (await found if isawaitable(found := holds()) else found):
+            await asyncio.sleep(_PAUSE)
 
 
 def wait_until(holds: Callable[[], object]) -> None:

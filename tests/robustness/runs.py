@@ -17,6 +17,7 @@ from storage.interface import ABSENT, Batch, Store
 from tests.robustness.history import Change, History, told
 from tests.robustness.traffic import PREFIX, Client, WatchClient
 from tests.robustness.validation import Log, validate
+from tests.waiting import PATIENCE
 
 #: How long the traffic of one run lasts. The default is for every day; ask for minutes by night.
 SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "3"))
@@ -24,7 +25,6 @@ SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "3"))
 HISTORIES = os.environ.get("ROBUSTNESS_HISTORIES", "")
 #: Decides what is done, to what and when: the same in every run unless another is asked for.
 SEED = int(os.environ.get("ROBUSTNESS_SEED", "1"))
-CATCH_UP = 120.0
 
 Failure = Callable[[random.Random], Awaitable[None]]
 
@@ -106,7 +106,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
     over.set()
     for watcher in watchers:
         watcher.pause = 0.0
-    async with asyncio.timeout(CATCH_UP):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*clients)
         last = await _last_word(run, history)
         while any(watcher.reached < last for watcher in watchers):
@@ -115,7 +115,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
     for task in watching:
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
-    async with asyncio.timeout(CATCH_UP):
+    async with asyncio.timeout(PATIENCE):
         changes = await (followed.until(last) if followed else _read_log(run.judge, start, last))
     return Result(history, Log(changes, start), failures)
 

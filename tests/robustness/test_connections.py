@@ -20,7 +20,6 @@ from apiserver.server.listening import bind_socket
 from tests.robustness.servers import broken
 from tests.robustness.servers.crowd import (
     CONNECTIONS,
-    PATIENCE,
     crowd,
     files_of,
     gauge,
@@ -42,6 +41,7 @@ from tests.robustness.servers.http import (
 from tests.robustness.servers.probe import measured
 from tests.robustness.servers.runs import make_namespace
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE, eventually
 
 log = logging.getLogger(__name__)
 
@@ -231,14 +231,15 @@ async def test_a_server_that_has_no_file_left_goes_on_when_it_has_again(tmp_path
             for writer in crowding:
                 writer.transport.abort()
             late = Api.at(server.url)
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    try:
-                        answer = await late.send("GET", f"{place.path}/here-before")
-                        assert answer.status == 200
-                        break
-                    except (Broken, NotSent):
-                        await asyncio.sleep(0.05)
+
+            async def is_served() -> bool:
+                try:
+                    answer = await late.send("GET", f"{place.path}/here-before")
+                except (Broken, NotSent):
+                    return False
+                return answer.status == 200
+
+            await eventually(is_served)
             late.close()
         assert "Traceback" not in server.log, server.log
 
@@ -283,11 +284,12 @@ async def _gone(server: ServerProcess, writer: asyncio.StreamWriter) -> None:
     """Return when the server has dropped a connection, as the kernel tells."""
     port = writer.get_extra_info("sockname")[1]
     there = f":{port:04X}"
-    while any(
-        line.split()[2].endswith(there) and line.split()[3] == "01"
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
-    ):
-        await asyncio.sleep(0.05)
+
+    def is_there() -> bool:
+        lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        return any(line[2].endswith(there) and line[3] == "01" for line in lines)
+
+    await eventually(lambda: not is_there())
 
 
 @stalled_clients_are_dropped_soon
@@ -360,9 +362,12 @@ async def test_a_body_that_comes_a_byte_at_a_time_is_not_waited_for(place: Place
     async with raw_connection(place.server) as (reader, writer), asyncio.timeout(PATIENCE):
         writer.write(head.encode())
         answering = asyncio.create_task(read_answer(reader))
-        while not answering.done():
+
+        def is_answered() -> bool:
             writer.write(b" ")
-            await asyncio.sleep(0.05)
+            return answering.done()
+
+        await eventually(is_answered)
         assert (await answering).status == 504
     assert (await place.api.send("GET", "/version")).status == 200
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.contract.etcd.proxy import proxied
 from tests.robustness.history import History
-from tests.robustness.runs import CATCH_UP
 from tests.robustness.servers import broken
 from tests.robustness.servers.runs import FileJudge, Result, Run, carry_out
 from tests.robustness.servers.validation import validate
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.robustness
 
@@ -78,7 +78,7 @@ async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: s
 
 async def test_a_sound_server_is_not(servers: dict[str, Broken], tmp_path: Path) -> None:
     """One whose memory lags behind its store, and who knows."""
-    result = await outcome(servers[SOUND], patience=CATCH_UP)
+    result = await outcome(servers[SOUND], patience=PATIENCE)
     assert result.violations() == []
     assert len(result.log.changes) > 20, result.summary
     result.history.save(tmp_path / "history.json")

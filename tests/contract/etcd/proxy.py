@@ -21,6 +21,8 @@ class Proxy:
         self.loses_requests = False
         #: Lose what the server answers, from now on.
         self.loses_answers = False
+        #: What of that was lost.
+        self.lost = bytearray()
 
     @property
     def endpoint(self) -> str:
@@ -71,9 +73,11 @@ class Proxy:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
-                if not (self.loses_answers if answers else self.loses_requests):
-                    writer.write(data)
-                    await writer.drain()
+                if self.loses_answers if answers else self.loses_requests:
+                    self.lost += data
+                    continue
+                writer.write(data)
+                await writer.drain()
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Delete, Put, Record
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process, free_ports
-from tests.waiting import PATIENCE
+from tests.waiting import eventually
 
 T = TypeVar("T")
 
@@ -46,9 +46,7 @@ class Line:
     ) -> asyncio.Task[T]:
         """Start a change, and break the line once ``when`` holds."""
         task = asyncio.create_task(change)
-        async with asyncio.timeout(PATIENCE):
-            while not await when():
-                await asyncio.sleep(0.005)
+        await eventually(when)
         self.proxy.heal()
         self.proxy.cut()
         return task
@@ -70,12 +68,9 @@ class Line:
     ) -> T:
         """Make a change that does not get to etcd."""
         self.proxy.loses_requests = True
-        waited = 0
 
         async def sent() -> bool:
-            nonlocal waited
-            waited += 1
-            return waited > 10
+            return self.key.encode() in self.proxy.lost
 
         if meanwhile is not None:
             await meanwhile()

@@ -14,7 +14,7 @@ from storage.errors import Compacted, RevisionConflict
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT
 from tests.etcd_process import EtcdProcess, etcd_process
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 ROOT = "/registry/"
 
@@ -88,6 +88,4 @@ async def test_one_of_them_compacts_and_all_go_on(servers: Servers) -> None:
     assert rounds == [0, 1, 1, 1]
     with pytest.raises(Compacted):
         await servers[1][1].get(made.key, revision=made.revision)
-    async with asyncio.timeout(PATIENCE):
-        while not all(store.compact_revision() >= made.revision for store, _ in servers):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: all(each.compact_revision() >= made.revision for each, _ in servers))

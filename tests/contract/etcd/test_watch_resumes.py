@@ -15,7 +15,7 @@ from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Batch, Event
 from tests.contract.etcd.proxy import Proxy, proxied
 from tests.etcd_process import EtcdProcess, etcd_process
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 Batches = AsyncGenerator[Batch[bytes], None]
 
@@ -86,24 +86,15 @@ async def test_it_goes_on_while_the_connection_breaks_again_and_again(line: Line
     events: list[Event[bytes]] = []
     written: list[int] = []
 
-    async def write() -> int:
-        current = ABSENT
-        for _ in range(300):
-            current = (await line.sound.put(line.root, b"v" * 500, expected=current)).revision
-            written.append(current)
-        return current
-
-    async def cut() -> None:
-        while True:
-            await asyncio.sleep(0.03)
-            line.proxy.cut()
-
     async with watch(line.broken, line.root, start) as batches:
         await anext(batches)
-        cutting = asyncio.create_task(cut())
-        last = await write()
-        cutting.cancel()
-        await collect(batches, last, events)
+        current = ABSENT
+        for number in range(300):
+            current = (await line.sound.put(line.root, b"v" * 500, expected=current)).revision
+            written.append(current)
+            if number % 20 == 19:
+                line.proxy.cut()
+        await collect(batches, current, events)
     assert [event.revision for event in events] == written
     previous = [event.previous.revision if event.previous else ABSENT for event in events]
     assert previous == [ABSENT, *written[:-1]]
@@ -194,9 +185,7 @@ async def test_a_cache_whose_history_was_forgotten_reads_everything_anew(line: L
         await line.sound.compact(other.revision)
         line.proxy.heal()
         line.proxy.cut()
-        async with asyncio.timeout(PATIENCE):
-            while cache.cached_revision < other.revision:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: cache.cached_revision >= other.revision)
         # What happened to the key that is gone cannot be told any more, so the watch ends.
         assert not watcher.idle
         assert cache.get_cached(made.key) is None

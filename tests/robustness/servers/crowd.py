@@ -14,11 +14,10 @@ from typing import Final
 
 from tests.robustness.servers.http import Api, connect, read_head, request
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 
 #: How many connections of a kind there are; `make robustness` asks for more.
 CONNECTIONS: Final = int(os.environ.get("ROBUSTNESS_CONNECTIONS", "100"))
-#: How long to wait for what must come. It comes soon, but a busy machine may be slow.
-PATIENCE: Final = 120.0
 _AT_ONCE: Final = 50
 #: Closing sends a reset, so that whoever is there learns of it and nobody lingers.
 _RESET: Final = struct.pack("ii", 1, 0)

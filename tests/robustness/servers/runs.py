@@ -21,11 +21,12 @@ from storage.interface import Batch, Event, Record, Store
 from storage.sqlite.store import SQLiteStore
 from tests.robustness import runs
 from tests.robustness.history import OK, Change, History, State
-from tests.robustness.runs import CATCH_UP, HISTORIES, SEED, progress, raise_failed
+from tests.robustness.runs import HISTORIES, SEED, progress, raise_failed
 from tests.robustness.servers.http import Api, Broken, NotSent
 from tests.robustness.servers.traffic import Client, WatchClient, state_of
 from tests.robustness.servers.validation import validate
 from tests.robustness.validation import Log
+from tests.waiting import PATIENCE
 
 ROOT: Final = "/registry/"
 #: There are more runs here than with stores, so each is a little shorter unless it is asked for.
@@ -63,7 +64,7 @@ class Run:
     #: How many of them succeed between two failures.
     between: int = 10
     #: How long watches may take in the end to tell what is left to be told.
-    patience: float = CATCH_UP
+    patience: float = PATIENCE
 
 
 @dataclass
@@ -123,7 +124,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         over.set()
         for watcher in watchers:
             watcher.pause = 0.0
-        async with asyncio.timeout(CATCH_UP):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*clients)
             last = await _last_word(run.urls, collection, history)
         untold = await _told(watchers, watching, last, run.patience)
@@ -131,7 +132,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         for task in (*watching, *clients):
             task.cancel()
         await asyncio.gather(*watching, *clients, return_exceptions=True)
-    async with asyncio.timeout(CATCH_UP):
+    async with asyncio.timeout(PATIENCE):
         changes = await run.judge.until(last)
     return Result(history, Log(changes, start), failures, untold)
 

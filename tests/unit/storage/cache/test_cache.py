@@ -14,7 +14,7 @@ from storage.errors import Compacted, Unavailable
 from storage.hub import Watcher
 from storage.interface import ABSENT, LATEST, Batch, Page, Record
 from storage.memory import MemoryStore
-from tests.waiting import PATIENCE
+from tests.waiting import FOR_EVER, PATIENCE
 
 ROOT = "/r/"
 Batches = AsyncGenerator[Batch[bytes], None]
@@ -143,13 +143,16 @@ async def test_where_nobody_else_writes_nobody_is_asked() -> None:
 
 
 @pytest.mark.parametrize("reports_progress", [True, False])
-async def test_a_foreign_revision_does_not_stop_reads(reports_progress: bool) -> None:
+async def test_a_foreign_revision_does_not_stop_reads(
+    reports_progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.cache.cache.FRESHNESS_TIMEOUT", FOR_EVER)
     store = Shared()
     store.reports_progress = reports_progress
     made = await write(store, "/r/a")
     async with cached(store) as cache:
         foreign = await write(store, "/elsewhere")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             assert await cache.get("/r/a") == made
             assert (await cache.list(ROOT)).revision == foreign.revision
         assert (cache.cached_revision == foreign.revision) is reports_progress
@@ -167,7 +170,9 @@ async def test_a_feed_that_stands_still_is_waited_for_once(
         store.feeding.clear()
         changed = await write(store, "/r/a")
         assert await cache.get("/r/a") == changed
-        async with asyncio.timeout(0.04):
+        for pause in ("FRESHNESS_TIMEOUT", "_FEED_DELAY"):
+            monkeypatch.setattr(f"storage.cache.cache.{pause}", FOR_EVER)
+        async with asyncio.timeout(PATIENCE):
             assert await cache.get("/r/a") == changed
             assert (await cache.list(ROOT)).records == [changed]
         assert store.reads == 3

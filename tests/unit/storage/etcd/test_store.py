@@ -15,7 +15,7 @@ from storage.etcd import rpc
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Batch
 from tests.unit.storage.etcd.fake import FakeEtcd, serving
-from tests.waiting import PATIENCE
+from tests.waiting import FOR_EVER, PATIENCE, eventually
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -90,8 +90,8 @@ async def test_a_create_that_etcd_lost_sight_of_is_of_unknown_outcome(
 @pytest.mark.parametrize("running", [["3.5.21", "3.5.21"]], indirect=True)
 async def test_a_member_without_a_leader_is_left_for_another(running: Running) -> None:
     """It says so before it looks at the request, so the other one may be asked."""
-    while not all(member.ready for member in running.store._connection._members):
-        await asyncio.sleep(0.001)
+    members = running.store._connection._members
+    await eventually(lambda: all(member.ready for member in members))
     script: list[rpc.TxnResponse | tuple[grpc.StatusCode, str]] = []
     script += [(UNAVAILABLE, "etcdserver: no leader"), succeeded(11)]
     for etcd in running.etcds:
@@ -131,7 +131,7 @@ async def test_progress_is_asked_for_and_believed(running: Running) -> None:
 
 @pytest.mark.parametrize("running", [["3.5.1"]], indirect=True)
 async def test_progress_is_neither_asked_for_nor_believed_of_an_old_etcd(
-    running: Running,
+    running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     etcd, store = running.etcds[0], running.store
     async with WatchCache(store, "/r/") as cache:
@@ -141,7 +141,8 @@ async def test_progress_is_neither_asked_for_nor_believed_of_an_old_etcd(
         assert cache.cached_revision == 10
         assert etcd.progress_requests == 0
         # Where it is known that the feed does not get there, nobody waits for it again.
-        async with asyncio.timeout(0.05):
+        monkeypatch.setattr("storage.cache.cache._FEED_DELAY", FOR_EVER)
+        async with asyncio.timeout(PATIENCE):
             assert not await cache.wait_until_fresh()
         asked = etcd.asked.count("range")
         assert await cache.get("/r/a") is None
@@ -157,9 +158,7 @@ async def test_an_etcd_that_was_set_back_is_forgotten_history(running: Running) 
         watcher = cache.subscribe("/r/", 20)
         etcd.revision = 12
         etcd.send(rpc.WatchResponse(canceled=True, cancel_reason="restored from a backup"))
-        async with asyncio.timeout(PATIENCE):
-            while cache.cached_revision == 20:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: cache.cached_revision != 20)
         assert cache.cached_revision == 12
         with pytest.raises(Unavailable):
             watcher.take()
