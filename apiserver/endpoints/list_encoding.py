@@ -14,11 +14,13 @@ from typing import Any, Final
 
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.registry.codec import Stored
+from apiserver.registry.offload import offload
 from apiserver.registry.turns import Turn, few_at_a_time
 
 # Encoding an item takes much longer than filtering one, so fewer are done at a time.
 _FEW: Final = 10
 
+_size_of: Final = attrgetter("size")
 Render = Callable[[Sequence[Stored]], list[Any]]
 
 
@@ -64,10 +66,11 @@ async def encode_list(
     head, tail = form.frame({**document, member: []}, member)
     parts = [head]
     turn = Turn()
-    for some in few_at_a_time(items, _FEW):
+    for some in few_at_a_time(items, _FEW, _size_of):
         if len(parts) > 1:
             parts.append(form.between)
-        parts.append(form.inner(form.dump(show(some))))
+        data = await offload(sum(map(_size_of, some)), form.dump, show(some))
+        parts.append(form.inner(data))
         await turn.over()
     parts.append(tail)
     return parts
@@ -104,7 +107,7 @@ class SerializedList:
         commas = max(len(self._items) - 1, 0)
         total = len(self._head) + len(self._tail) + commas
         turn = Turn()
-        for some in few_at_a_time(self._items):
+        for some in few_at_a_time(self._items, size_of=_size_of):
             total += sum(map(self._size, some))
             await turn.over()
         return total

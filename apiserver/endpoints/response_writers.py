@@ -34,6 +34,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.options import first, parse_bool
 from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
+from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.resource import Resource
 from apiserver.registry.turns import FEW
 from apiserver.resources.definition import ResourceDefinition
@@ -52,7 +53,7 @@ def wants_indent(request: HTTPRequest) -> bool:
     return request.header("User-Agent").startswith(_BROWSERS)
 
 
-def send_object(
+async def send_object(
     request: HTTPRequest,
     representation: Representation,
     resource: Resource,
@@ -64,8 +65,8 @@ def send_object(
     if not transform:
         if representation.media_type == JSON and not wants_indent(request):
             return send_bytes(request, stored.body + b"\n", status)
-        return send_document(request, representation, stored.object, status)
-    if transform == TABLE:
+        document = stored.object
+    elif transform == TABLE:
         shown = _table_format(request, representation, resource.strategy.printer)
         document = shown.table([stored], table.object_metadata(stored))
     elif transform == PARTIAL:
@@ -76,10 +77,10 @@ def send_object(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list "
             f"(*{_go_package(definition)}.{definition.kind})"
         )
-    return send_document(request, representation, document, status)
+    return await offload(stored.size, send_document, request, representation, document, status)
 
 
-def send_unstored(
+async def send_unstored(
     request: HTTPRequest,
     representation: Representation,
     document: Object,
@@ -88,10 +89,10 @@ def send_unstored(
 ) -> web.StreamResponse:
     """Return an object that is not stored, such as a Scale or a review."""
     transform = representation.transform
-    if not transform:
-        return send_document(request, representation, document, status)
     stored = Stored.preview("", document, 0)
-    if transform == TABLE:
+    if not transform:
+        shown = document
+    elif transform == TABLE:
         as_table = _table_format(request, representation, printer)
         shown = as_table.table([stored], table.object_metadata(stored))
     elif transform == PARTIAL:
@@ -101,7 +102,7 @@ def send_unstored(
             f"you requested {PARTIAL_LIST}, but the requested object is not a list "
             f"(*v1.{document['kind']})"
         )
-    return send_document(request, representation, shown, status)
+    return await offload(stored.size, send_document, request, representation, shown, status)
 
 
 async def send_list(
@@ -109,21 +110,19 @@ async def send_list(
 ) -> web.StreamResponse:
     """Return a list in the negotiated representation."""
     metadata, transform, items = list_metadata(found), representation.transform, found.items
-    if not transform:
-        if representation.media_type == JSON and not wants_indent(request):
-            body = SerializedList(
-                _list_document(resource, metadata, ()),
-                items,
-                typed=resource.definition.typed_items,
-            )
-            size = await body.size()
-            return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
-        if len(items) <= FEW:
-            document = _list_document(resource, metadata, items)
-            return send_document(request, representation, document)
-    if len(items) > FEW:
+    if not transform and representation.media_type == JSON and not wants_indent(request):
+        body = SerializedList(
+            _list_document(resource, metadata, ()),
+            items,
+            typed=resource.definition.typed_items,
+        )
+        size = await body.size()
+        return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
+    if len(items) > FEW or sum(stored.size for stored in items) > SMALL:
         return await _send_long_list(request, representation, resource, found)
-    if transform == TABLE:
+    if not transform:
+        document = _list_document(resource, metadata, items)
+    elif transform == TABLE:
         shown = _table_format(request, representation, resource.strategy.printer)
         document = shown.table(items, metadata)
     elif transform == PARTIAL_LIST:

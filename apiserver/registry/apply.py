@@ -17,6 +17,7 @@ from apiserver.registry import namespaces
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
+from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
@@ -32,7 +33,7 @@ async def apply_object(
 
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
-    applied = read_applied(body)
+    applied = await offload(context.size, read_applied, body)
     request = WriteRequest(resource, context, options, owns=True, patches=True)
 
     async def rule(attempt: Attempt) -> Outcome:
@@ -40,8 +41,8 @@ async def apply_object(
         if current is None and context.subresource:
             raise resource.not_found(context.name)
         existing = None if current is None else current.value.object
-        merged = _merged(request, existing, applied)
-        check_duplicates(body, options, attempt.warn)
+        merged = await attempt.run(_merged, request, existing, applied)
+        await attempt.run(check_duplicates, body, options, attempt.warn)
         document = addressed(merged, context)
         if current is None or existing is None:
             return await _created(request, attempt, document)

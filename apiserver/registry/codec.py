@@ -130,6 +130,7 @@ class Stored:
         shown._raw = None
         shown._object = document
         shown._body = orjson.dumps(document)
+        shown.size = len(shown._body)
         shown._head = shown._body.find(_METADATA)
         return shown
 

@@ -17,6 +17,8 @@ class RequestContext:
     subresource: str = ""
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
+    #: How many bytes were sent to say what is wanted.
+    size: int = 0
 
     def warn(self, text: str) -> None:
         """Tell the client something besides the answer; what is said twice it is told once."""

@@ -9,6 +9,7 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.registry import metadata, namespaces
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
+from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.write import Write, Written, write
@@ -26,7 +27,7 @@ async def create_object(
     Invalid, NotFound (of the namespace)...
     """
     document = metadata.check_namespace(document, context.namespace)
-    resource.strategy.default(document)
+    await offload(context.size, resource.strategy.default, document)
     request = WriteRequest(resource, context, options)
     prefix = document["metadata"].get("generateName")
     if name_of(document) or not prefix:

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
+from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
 from storage.interface import Record
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 # Made for every write, so not frozen: a frozen class takes several times as long to fill.
@@ -36,6 +40,12 @@ class Attempt:
     warn: Callable[[str], None]
     requires: dict[str, int]
     charged: AdmissionAttributes | None = None
+    #: How many bytes the documents have that the decision is made of.
+    size: int = 0
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what pure work on the documents returns; the loop goes on where they are large."""
+        return await offload(self.size, work, *args, **kwargs)
 
 
 #: Decides. Raises StatusError to refuse.
@@ -55,16 +65,25 @@ class Decision:
 
 
 async def decide(
-    rule: Rule, existing: Record[Stored] | None, reader: TrackedReader
+    rule: Rule, existing: Record[Stored] | None, reader: TrackedReader, size: int = 0
 ) -> Decision:
-    """Return what a rule makes of an object; to save what is stored is no change."""
+    """Return what a rule makes of an object; to save what is stored is no change.
+
+    ``size`` is how many bytes were sent to say what is wanted.
+    """
     warnings: list[str] = []
-    attempt = Attempt(existing, reader, warnings.append, {})
+    if existing is not None:
+        size += existing.value.size
+    attempt = Attempt(existing, reader, warnings.append, {}, size=size)
     try:
         outcome = await rule(attempt)
     except StatusError as error:
         outcome = Refused(error)
-    if type(outcome) is Save and existing is not None and _same(outcome.document, existing.value):
+    if (
+        type(outcome) is Save
+        and existing is not None
+        and await attempt.run(_same, outcome.document, existing.value)
+    ):
         outcome = Unchanged()
     return Decision(outcome, existing, reader, warnings, attempt.requires, attempt.charged)
 

@@ -197,12 +197,16 @@ async def _chosen(
         return records
     found: list[Record[Stored]] = []
     turn = Turn()
-    for some in few_at_a_time(records):
+    for some in few_at_a_time(records, size_of=_size_of):
         found += selection.of(some)
         if 0 < enough < len(found):
             break
         await turn.over()
     return found
+
+
+def _size_of(record: Record[Stored]) -> int:
+    return record.value.size
 
 
 async def _values(records: Sequence[Record[Stored]]) -> list[Stored]:

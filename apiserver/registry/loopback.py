@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from operator import attrgetter
 from typing import Final
 
 from apiserver.client.client import APIResource, ListedObjects, ObjectEvent
@@ -63,7 +64,7 @@ class Loopback:
         listed = await list_objects(found, namespace, options)
         objects: list[Object] = []
         turn = Turn()
-        for some in few_at_a_time(listed.items):
+        for some in few_at_a_time(listed.items, size_of=attrgetter("size")):
             objects += _read(found, "list", some)
             await turn.over()
         return ListedObjects(objects, listed.resource_version)

@@ -75,9 +75,10 @@ async def patch_object(
         if attempt.existing is None:
             raise resource.not_found(context.name)
         existing = attempt.existing.value.object
-        document = addressed(patching.of(existing, attempt.warn), context)
+        patched = await attempt.run(patching.of, existing, attempt.warn)
+        document = addressed(patched, context)
         check_version(resource, document, attempt.existing)
-        resource.strategy.default(document)
+        await attempt.run(resource.strategy.default, document)
         return await request.update(attempt, document, existing)
 
     key = resource.key(context.namespace, context.name)

@@ -11,6 +11,7 @@ from apiserver.registry import freshness, metadata, namespaces
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
+from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.write import Write, Written, write
@@ -31,7 +32,7 @@ async def update_object(
     was made of another state of the object, NotFound, Invalid...
     """
     document = addressed(document, context)
-    resource.strategy.default(document)
+    await offload(context.size, resource.strategy.default, document)
     request = WriteRequest(resource, context, options)
 
     async def rule(attempt: Attempt) -> Outcome:

@@ -103,7 +103,8 @@ class _Writing:
     async def _decided(self) -> Decision:
         if self._decision is None:
             reader = TrackedReader(self._change.resource.find, self._told)
-            self._decision = await decide(self._rule, self._existing, reader)
+            size = self._change.context.size
+            self._decision = await decide(self._rule, self._existing, reader, size)
         return self._decision
 
     async def _stands(self, decision: Decision) -> bool:

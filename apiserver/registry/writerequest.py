@@ -42,9 +42,10 @@ class WriteRequest(AdmittedRequest):
         """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
         desired = metadata.wiped(document)
         desired = metadata.distinct_owners(desired, attempt.warn, admitted=self.patches)
-        desired = await self._admitted(attempt, CREATE, self._owned(None, desired), None)
-        prepared = prepare_create(
-            self.resource.strategy, metadata.begin(desired), self.context.user
+        desired = await attempt.run(self._owned, None, desired)
+        desired = await self._admitted(attempt, CREATE, desired, None)
+        prepared = await attempt.run(
+            prepare_create, self.resource.strategy, metadata.begin(desired), self.context.user
         )
         self._check(attempt, prepared)
         if self.admits:
@@ -55,10 +56,13 @@ class WriteRequest(AdmittedRequest):
         """Return what to make of ``old``. Raises Invalid, or what admission raises."""
         strategy = self.resource.strategy
         desired = metadata.distinct_owners(document, attempt.warn, admitted=self.patches)
-        desired = await self._admitted(attempt, UPDATE, self._owned(old, desired), old)
-        prepared = prepare_update(strategy, desired, old, self.context.subresource)
+        desired = await attempt.run(self._owned, old, desired)
+        desired = await self._admitted(attempt, UPDATE, desired, old)
+        prepared = await attempt.run(
+            prepare_update, strategy, desired, old, self.context.subresource
+        )
         self._check(attempt, prepared)
-        desired = _with_old_times(prepared.object, old)
+        desired = await attempt.run(_with_old_times, prepared.object, old)
         if self.admits:
             await self.validate(attempt, UPDATE, desired, old)
         return Remove(desired) if deletion.is_finished(desired, strategy) else Save(desired)

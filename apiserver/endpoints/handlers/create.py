@@ -22,10 +22,10 @@ async def create(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     )
     data = await read_body(request.http)
     options = write_options(request.query, "CreateOptions")
-    document = read_object(request, scope, data, media_type, options)
+    document = await read_object(request, scope, data, media_type, options)
     written = await create_object(
         scope.resource, scope.context(request), document, options
     )
-    return send_object(
+    return await send_object(
         request, representation, scope.resource, written.stored, status=201
     )

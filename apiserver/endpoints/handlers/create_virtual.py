@@ -29,12 +29,12 @@ def create_virtual(act: Operation) -> ResourceHandler:
         media_type = content_type(request.header("Content-Type"))
         data = await read_body(request.http)
         options = write_options(request.query, "CreateOptions")
-        document = read_object(request, scope, data, media_type, options)
+        document = await read_object(request, scope, data, media_type, options)
         context = scope.context(request)
         virtual = VirtualRequest(scope.resource, context, options)
         answer = await act(virtual, document)
         if answer["kind"] == "Status":
             return send_document(request, representation, answer, 201)
-        return send_unstored(request, representation, answer, 201)
+        return await send_unstored(request, representation, answer, 201)
 
     return submit

@@ -17,6 +17,7 @@ from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 from apiserver.registry.list import check_list
+from apiserver.registry.offload import offload
 from apiserver.registry.selection import check_fields
 
 
@@ -30,7 +31,7 @@ async def delete(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     written = await delete_object(resource, context, options)
     if not written.removed or resource.strategy.returns_deleted_object:
         code = 202 if not written.removed and options.orphan_dependents is False else 200
-        return send_object(request, representation, resource, written.stored, code)
+        return await send_object(request, representation, resource, written.stored, code)
     details = object_details(resource.group_resource, context.name)
     details["uid"] = written.stored.metadata.get("uid", "")
     return send_document(request, representation, status.success(details))
@@ -59,4 +60,5 @@ async def _options(request: HTTPRequest) -> DeleteOptions:
     data = await read_body(request.http)
     if not data:
         return delete_options(request.query)
-    return decode_delete_options(data, content_type(request.header("Content-Type")))
+    media_type = content_type(request.header("Content-Type"))
+    return await offload(len(data), decode_delete_options, data, media_type)

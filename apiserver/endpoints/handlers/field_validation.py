@@ -7,13 +7,14 @@ from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
+from apiserver.registry.offload import offload
 
 
-def read_object(
+async def read_object(
     request: HTTPRequest, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
     """Return the object. Unknown and duplicate fields are ignored, warned about or rejected."""
-    decoded = decode_object(data, media_type, scope.types)
+    decoded = await offload(len(data), decode_object, data, media_type, scope.types)
     if decoded.problems:
         if options.field_validation == "Strict":
             raise strict_decoding_error(decoded, scope.types.kind)

@@ -23,4 +23,4 @@ async def get(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     stored = await get_object(
         scope.resource, context.namespace, context.name, first(query, "resourceVersion")
     )
-    return send_object(request, representation, scope.resource, stored)
+    return await send_object(request, representation, scope.resource, stored)

@@ -25,4 +25,4 @@ async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         scope.resource, scope.context(request), Patch(media_type, data), options
     )
     status = 201 if written.created else 200
-    return send_object(request, representation, scope.resource, written.stored, status)
+    return await send_object(request, representation, scope.resource, written.stored, status)

@@ -34,4 +34,5 @@ class RequestScope:
             subresource=info.subresource,
             user_agent=request.header("User-Agent"),
             warnings=request.warnings,
+            size=request.http.content.total_bytes,
         )

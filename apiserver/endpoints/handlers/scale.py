@@ -23,7 +23,7 @@ async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         representation = negotiate(request.header("Accept"))
         version = first(request.query, "resourceVersion")
         document = await get_scale(resource, context.namespace, context.name, version)
-        return send_unstored(request, representation, document, printer=SCALE_PRINTER)
+        return await send_unstored(request, representation, document, printer=SCALE_PRINTER)
     if request.info.verb == "patch":
         media_type = patch_type(
             request.header("Content-Type"), strategic_merge=resource.types.strategic_merge
@@ -32,11 +32,11 @@ async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         data = await read_body(request.http)
         options = patch_options(request.query, apply=media_type == APPLY)
         document = await patch_scale(resource, context, Patch(media_type, data), options)
-        return send_unstored(request, representation, document, printer=SCALE_PRINTER)
+        return await send_unstored(request, representation, document, printer=SCALE_PRINTER)
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)
     options = write_options(request.query, "UpdateOptions")
     media_type = content_type(request.header("Content-Type"))
-    given = read_object(request, scope, data, media_type, options)
+    given = await read_object(request, scope, data, media_type, options)
     document = await update_scale(resource, context, given, options)
-    return send_unstored(request, representation, document, printer=SCALE_PRINTER)
+    return await send_unstored(request, representation, document, printer=SCALE_PRINTER)

@@ -22,11 +22,11 @@ async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     media_type = content_type(
         request.header("Content-Type"), protobuf=scope.types.protobuf
     )
-    document = read_object(request, scope, data, media_type, options)
+    document = await read_object(request, scope, data, media_type, options)
     written = await update_object(
         scope.resource, scope.context(request), document, options
     )
     status = 201 if written.created else 200
-    return send_object(
+    return await send_object(
         request, representation, scope.resource, written.stored, status
     )
