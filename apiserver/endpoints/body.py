@@ -14,6 +14,7 @@ from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.registry.errors import status_of_wrong_kind
 from apiserver.schema.kindtypes import DecodeError, MissingKind, Types, Undecodable, WrongKind
 from apiserver.schema.memberorder import by_name
 from apiserver.schema.wire import ProtobufError
@@ -79,7 +80,7 @@ def decode_object(data: bytes, media_type: str, types: Types) -> DecodedBody:
             document, duplicates = parse_document(data, media_type)
             decoded = types.decode(document)
     except WrongKind as error:
-        raise error.refusal() from error
+        raise status_of_wrong_kind(error) from error
     except MissingKind as error:
         cause = f"{error} in '{data.decode('utf-8', 'replace')}'"
         raise _unrecognised(kind, cause, data) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apiserver.fieldmanager.errors import Conflicts, FieldManagerError, MalformedApply
+from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import (
     BadRequest,
     Conflict,
@@ -22,6 +23,7 @@ from apiserver.patch.errors import (
     PatchError,
     TooManyOperations,
 )
+from apiserver.schema.kindtypes import WrongKind
 from storage.errors import (
     Compacted,
     Corrupt,
@@ -90,6 +92,12 @@ def status_of_ownership(error: FieldManagerError) -> StatusError:
             return BadRequest(str(error))
         case _:
             return UnknownError(str(error))
+
+
+def status_of_wrong_kind(error: WrongKind) -> StatusError:
+    """Return what a client is told whose document says that it is another kind."""
+    wrong = fielderrors.invalid("kind", error.kind.kind, str(error))
+    return Invalid.of(error.kind, error.name, [wrong])
 
 
 def future_revision(requested: int, current: int) -> Timeout:

@@ -22,7 +22,7 @@ from apiserver.patch.shown import patched_json
 from apiserver.registry.apply import apply_object
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
-from apiserver.registry.errors import status_of_patch
+from apiserver.registry.errors import status_of_patch, status_of_wrong_kind
 from apiserver.registry.outcome import Outcome
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
@@ -113,7 +113,7 @@ class Patching:
         try:
             read = self._decoded(patched)
         except WrongKind as error:
-            raise error.refusal() from error
+            raise status_of_wrong_kind(error) from error
         except DecodeError as error:
             raise _refused(patched, error.args[0]) from error
         problems = [*patched.problems, *read.problems]

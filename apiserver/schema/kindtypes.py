@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from apiserver.machinery import fielderrors
-from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.schema.structural import Schema
@@ -36,11 +34,6 @@ class WrongKind(DecodeError):
         super().__init__(f"must be {expected.kind}")
         self.kind = found
         self.name = name
-
-    def refusal(self) -> Invalid:
-        """Return the answer, which is that of validation."""
-        error = fielderrors.invalid("kind", self.kind.kind, str(self))
-        return Invalid.of(self.kind, self.name, [error])
 
 
 class Undecodable(DecodeError):
