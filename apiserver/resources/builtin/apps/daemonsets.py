@@ -13,7 +13,6 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
 from apiserver.machinery.quoting import quote
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_collisions,
     validate_counts,
@@ -27,6 +26,7 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_running,
     validate_same_selector,
 )
+from apiserver.resources.builtin.parts.internalform import internal_form, internal_selector
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -167,7 +167,7 @@ def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
         errors += validate_match(selector, template, path)
     if selector is not None and is_empty(selector):
         detail = "empty selector is invalid for daemonset"
-        errors.append(invalid("spec.selector", structs.selector(selector), detail))
+        errors.append(invalid("spec.selector", internal_selector(selector), detail))
     errors += validate_pod_template(template, path, old["template"] if old else None)
     errors += validate_running(template["spec"], f"{path}.spec", "DaemonSet")
     errors += validate_counts(spec, ("minReadySeconds",), "spec")
@@ -180,7 +180,7 @@ def _validate_strategy(strategy: Object, path: str) -> list[FieldError]:
     if type_ == ON_DELETE:
         return []
     if type_ != ROLLING_UPDATE:
-        shown = structs.struct("apps.v1.DaemonSetUpdateStrategy", strategy)
+        shown = internal_form("apps.v1.DaemonSetUpdateStrategy", strategy)
         return [not_supported(path, shown, (ROLLING_UPDATE, ON_DELETE))]
     where = f"{path}.rollingUpdate"
     if pace is None:

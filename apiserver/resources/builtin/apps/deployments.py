@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.objects import Object, with_metadata
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     MORE_THAN_READY,
     validate_at_most,
@@ -23,6 +22,7 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_replicated,
     validate_same_selector,
 )
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -141,7 +141,7 @@ def _validate_strategy(strategy: Object, path: str) -> list[FieldError]:
         detail = "may not be specified when strategy `type` is 'Recreate'"
         return [] if pace is None else [forbidden(where, detail)]
     if type_ != ROLLING_UPDATE:
-        shown = structs.struct("apps.v1.DeploymentStrategy", strategy)
+        shown = internal_form("apps.v1.DeploymentStrategy", strategy)
         return [not_supported(path, shown, (RECREATE, ROLLING_UPDATE))]
     if pace is None:
         return [required(where, "this should be defaulted and never be nil")]

@@ -9,7 +9,6 @@ from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quantity import parse_quantity
 from apiserver.machinery.quoting import quote
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_at_most,
     validate_collisions,
@@ -27,6 +26,7 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_selector,
 )
 from apiserver.resources.builtin.parts.claimspecs import validate_claim_spec
+from apiserver.resources.builtin.parts.internalform import internal_form, internal_selector
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -187,7 +187,7 @@ def _validate_spec(spec: Object, *, created: bool) -> tuple[list[FieldError], li
     selector = spec.get("selector")
     errors += validate_selector(selector, "spec.selector", "statefulset")
     if not is_readable(selector):
-        errors.append(invalid("spec.selector", structs.selector(selector)))
+        errors.append(invalid("spec.selector", internal_selector(selector)))
     return errors, validate_running(spec["template"]["spec"], "spec.template.spec", "StatefulSet")
 
 
@@ -216,11 +216,11 @@ def _validate_strategy(strategy: Object, path: str) -> list[FieldError]:
     if type_ == ON_DELETE:
         if pace is None:
             return []
-        shown = structs.struct("apps.v1.RollingUpdateStatefulSetStrategy", pace)
+        shown = internal_form("apps.v1.RollingUpdateStatefulSetStrategy", pace)
         detail = f"only allowed for updateStrategy '{ROLLING_UPDATE}'"
         return [invalid(f"{path}.rollingUpdate", shown, detail)]
     if type_ != ROLLING_UPDATE:
-        shown = structs.struct("apps.v1.StatefulSetUpdateStrategy", strategy)
+        shown = internal_form("apps.v1.StatefulSetUpdateStrategy", strategy)
         return [invalid(path, shown, f"must be '{ROLLING_UPDATE}' or '{ON_DELETE}'")]
     if pace is None:
         return []

@@ -14,8 +14,8 @@ from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, name_of
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import validate_same
+from apiserver.resources.builtin.parts.internalform import internal_labels, internal_selector
 from apiserver.resources.builtin.parts.labelselector import (
     compiled,
     format_selector,
@@ -117,7 +117,7 @@ def validate_selector(selector: Mapping[str, Any] | None, path: str, kind: str) 
     errors = validate_label_selector(selector, path)
     if is_empty(selector):
         detail = f"empty selector is invalid for {kind}"
-        errors.append(invalid(path, structs.selector(selector), detail))
+        errors.append(invalid(path, internal_selector(selector), detail))
     return errors
 
 
@@ -134,7 +134,7 @@ def validate_match(
     labels = member(template["metadata"], "labels")
     if conditions is not None and conditions.matches(labels or {}):
         return []
-    return [invalid(f"{path}.metadata.labels", structs.labels(labels), _MISMATCH)]
+    return [invalid(f"{path}.metadata.labels", internal_labels(labels), _MISMATCH)]
 
 
 def validate_running(pod: Object, path: str, kind: str) -> list[FieldError]:
@@ -154,7 +154,7 @@ def validate_replicated(spec: Object, old: Object | None, path: str = "spec") ->
     selector, template = spec.get("selector"), spec["template"]
     errors = validate_selector(selector, f"{path}.selector", "deployment")
     if not is_readable(selector):
-        shown = structs.selector(selector)
+        shown = internal_selector(selector)
         errors.append(invalid(f"{path}.selector", shown, "invalid label selector"))
         return errors
     where = f"{path}.template"
@@ -167,7 +167,7 @@ def validate_replicated(spec: Object, old: Object | None, path: str = "spec") ->
 def validate_same_selector(spec: Object, old: Object) -> list[FieldError]:
     """Refuse a change of the selector."""
     selector = spec.get("selector")
-    shown = structs.selector(selector)
+    shown = internal_selector(selector)
     return validate_same(selector, old.get("selector"), "spec.selector", shown)
 
 

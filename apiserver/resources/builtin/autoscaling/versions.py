@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from apiserver.machinery.objects import Object, with_metadata
-from apiserver.resources.builtin.apps import structs
+from apiserver.resources.builtin.parts.internalform import internal_form
 
 _METRICS: Final = "autoscaling.alpha.kubernetes.io/metrics"
 _BEHAVIOR: Final = "autoscaling.alpha.kubernetes.io/behavior"
@@ -146,7 +146,7 @@ def to_v1(scaler: Object) -> Object:
     others = [_to_v1(item, _SPECS) for item in metrics if _cpu(item, "target") is None]
     carried = {
         _METRICS: others,
-        _BEHAVIOR: structs.struct(_BEHAVIOR_TYPE, spec.pop("behavior", None)),
+        _BEHAVIOR: internal_form(_BEHAVIOR_TYPE, spec.pop("behavior", None)),
         _CURRENT_METRICS: [_to_v1(item, _STATUSES) for item in current],
         _CONDITIONS: [_condition(item) for item in status.pop("conditions", None) or ()],
     }

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object, name_of
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
@@ -19,6 +18,7 @@ from apiserver.resources.builtin.apps.workloads import (
 from apiserver.resources.builtin.batch.cron import ScheduleError, check_schedule, zone_exists
 from apiserver.resources.builtin.batch.jobs import default_failure_policy
 from apiserver.resources.builtin.batch.jobs.spec import validate_job_spec, warnings_for_job_spec
+from apiserver.resources.builtin.parts.internalform import internal_selector
 from apiserver.resources.builtin.parts.labelselector import format_selector
 from apiserver.resources.builtin.parts.podtemplate import containers_and_images
 from apiserver.resources.printing import AGE, NAME, NONE, UNSET, Column, Printer, age_of
@@ -148,7 +148,7 @@ def _validate_zone(zone: str, path: str) -> list[FieldError]:
 def _validate_job(spec: Object, old: Object | None, path: str) -> list[FieldError]:
     errors = validate_job_spec(spec, old, path)
     if "selector" in spec:
-        shown = structs.selector(spec["selector"])
+        shown = internal_selector(spec["selector"])
         detail = "`selector` will be auto-generated"
         errors.append(invalid(f"{path}.selector", shown, detail))
     if spec.get("manualSelector"):

@@ -62,6 +62,9 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
         "targetPortal", "iqn", "lun", "iscsiInterface", "fsType", "readOnly", "portals",
         "chapAuthDiscovery", "chapAuthSession", "secretRef", "initiatorName",
     ),
+    "autoscaling.v2.HPAScalingRules": (
+        "stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance",
+    ),
     "core.v1.PersistentVolumeClaimSpec": (
         "accessModes", "selector", "resources", "volumeName", "storageClassName", "volumeMode",
         "dataSource", "dataSourceRef", "volumeAttributesClassName",
@@ -95,6 +98,16 @@ Shape = Callable[[Any], Any]
 def internal_form(type_name: str, value: Mapping[str, Any] | None) -> Any:
     """Return a struct of the served type ``core.v1.Toleration``... as it looks inside."""
     return None if value is None else _struct(type_name)(value)
+
+
+def internal_selector(value: Mapping[str, Any] | None) -> Any:
+    """Return a label selector as it looks inside: like all metadata, as clients see it."""
+    return None if value is None else _value("meta.v1.LabelSelector")(value)
+
+
+def internal_labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return labels as messages show them: by name."""
+    return None if value is None else dict(sorted(value.items()))
 
 
 def show_internal(type_name: str, value: Mapping[str, Any] | None) -> str:

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.intorpercent import (
     validate_at_most_100_percent,
     validate_int_or_percent,
@@ -66,7 +66,7 @@ class PodDisruptionBudgetStrategy(Strategy):
 def _validate_spec(spec: Object, *, lenient: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     if all(name in spec for name in _LIMITS):
-        shown = structs.struct("policy.v1.PodDisruptionBudgetSpec", spec)
+        shown = internal_form("policy.v1.PodDisruptionBudgetSpec", spec)
         detail = "minAvailable and maxUnavailable cannot be both set"
         errors.append(invalid("spec", shown, detail))
     for name in _LIMITS:

@@ -13,7 +13,6 @@ from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import parse
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_same,
 )
@@ -42,6 +41,11 @@ from apiserver.resources.builtin.batch.jobs.status import (
     validate_status_update,
 )
 from apiserver.resources.builtin.fields import number
+from apiserver.resources.builtin.parts.internalform import (
+    internal_form,
+    internal_labels,
+    internal_selector,
+)
 from apiserver.resources.builtin.parts.labelselector import (
     compiled,
     format_selector,
@@ -161,7 +165,7 @@ class JobStrategy(WorkloadStrategy):
                 spec.get("selector"),
                 before.get("selector"),
                 "spec.selector",
-                structs.selector(spec.get("selector")),
+                internal_selector(spec.get("selector")),
             ),
             *validate_template_change(document, old),
             *_validate_fixed(spec, before),
@@ -242,11 +246,11 @@ def _validate_own_selector(document: Object, old: Object | None) -> list[FieldEr
         if key not in labels:
             errors.append(required(path, detail))
         elif labels[key] != value:
-            errors.append(invalid(path, structs.labels(labels), detail))
+            errors.append(invalid(path, internal_labels(labels), detail))
     if not validate_label_selector(selector, ""):
         conditions = compiled(selector)
         if conditions is None or not conditions.matches(expected):
-            shown = structs.selector(selector)
+            shown = internal_selector(selector)
             errors.append(invalid("spec.selector", shown, "`selector` not auto-generated"))
     return errors
 
@@ -277,7 +281,7 @@ def _validate_fixed(spec: Object, old: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     for name, type_name in _FIXED:
         value = spec.get(name)
-        shown = structs.struct(type_name, value) if type_name else value
+        shown = internal_form(type_name, value) if type_name else value
         errors += validate_same(value, old.get(name), f"spec.{name}", shown)
     return errors
 

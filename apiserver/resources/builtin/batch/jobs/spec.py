@@ -14,7 +14,6 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
@@ -22,6 +21,7 @@ from apiserver.resources.builtin.batch.jobs.policies import (
     validate_pod_failure_policy,
     validate_success_policy,
 )
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
 
 NON_INDEXED, INDEXED = "NonIndexed", "Indexed"
@@ -58,7 +58,7 @@ def validate_job_spec(spec: Object, old: Object | None, path: str) -> list[Field
         if spec.get("completionMode") == INDEXED:
             errors += validate_success_policy(spec, where)
         else:
-            shown = structs.struct("batch.v1.SuccessPolicy", spec["successPolicy"])
+            shown = internal_form("batch.v1.SuccessPolicy", spec["successPolicy"])
             errors.append(invalid(where, shown, "requires indexed completion mode"))
     errors += _validate_replacement(spec, f"{path}.podReplacementPolicy")
     before = old["template"] if old else None

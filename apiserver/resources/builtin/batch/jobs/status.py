@@ -13,13 +13,13 @@ from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, invalid, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.apps import structs
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
 from apiserver.resources.builtin.batch.jobs.indexes import common_index, count_indexes
 from apiserver.resources.builtin.batch.jobs.policies import wrong
 from apiserver.resources.builtin.batch.jobs.spec import INDEXED
+from apiserver.resources.builtin.parts.internalform import internal_form
 
 COMPLETE, FAILED, SUSPENDED = "Complete", "Failed", "Suspended"
 FAILURE_TARGET, SUCCESS_CRITERIA_MET = "FailureTarget", "SuccessCriteriaMet"
@@ -147,7 +147,7 @@ def _nothing_runs(change: _Change) -> list[FieldError]:
         errors.append(required("status.startTime", "startTime is required for finished job"))
     pods = status.get("uncountedTerminatedPods") or {}
     if (change.ended or change.moved("uncountedTerminatedPods")) and any(pods.values()):
-        shown = structs.struct("batch.v1.UncountedTerminatedPods", pods)
+        shown = internal_form("batch.v1.UncountedTerminatedPods", pods)
         detail = "must be empty for finished job"
         errors.append(invalid("status.uncountedTerminatedPods", shown, detail))
     return errors
