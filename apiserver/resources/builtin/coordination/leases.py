@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, forbidden
+from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.numbers import validate_nonnegative, validate_positive
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import CHANGE, Strategy
+
+_COORDINATION: Final = ("strategy", "preferredHolder")
 
 
 def _cells(document: Object) -> list[Any]:
@@ -34,10 +36,26 @@ class LeaseStrategy(Strategy):
             errors += validate_positive(seconds, "spec.leaseDurationSeconds")
         if transitions is not None:
             errors += validate_nonnegative(transitions, "spec.leaseTransitions")
-        if spec.get("preferredHolder") and not spec.get("strategy"):
-            detail = "may only be specified if `strategy` is defined"
-            errors.append(forbidden("spec.preferredHolder", detail))
         return errors
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return _without_coordination(document, {})
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        return _without_coordination(document, old.get("spec") or {})
+
+
+def _without_coordination(document: Object, before: dict[str, Any]) -> Object:
+    """Drop what only elections by strategy need, a feature that is off, unless it is in use."""
+    spec = document.get("spec") or {}
+    if not any(name in spec and name not in before for name in _COORDINATION):
+        return document
+    kept = {
+        name: value
+        for name, value in spec.items()
+        if name not in _COORDINATION or name in before
+    }
+    return {**document, "spec": kept}
 
 
 STRATEGY = LeaseStrategy

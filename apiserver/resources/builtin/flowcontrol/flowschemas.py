@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import (
     FieldError,
     forbidden,
@@ -11,21 +13,24 @@ from apiserver.machinery.fielderrors import (
     not_supported,
     required,
 )
+from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.builtin.flowcontrol.bootstrap import bootstrap_flow_schemas
+from apiserver.resources.builtin.flowcontrol.statuses import validate_status
+from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.resources.builtin.parts.names import validate_dns_label, validate_dns_subdomain
 from apiserver.resources.printing import AGE, NAME, NONE, Column, Printer, age_of
-from apiserver.resources.strategy import WHOLE, Strategy
+from apiserver.resources.strategy import WHOLE, Strategy, with_metadata_of
 
 _SPEC: Final = "api.flowcontrol.v1.FlowSchemaSpec"
 _DEFAULT_PRECEDENCE, _HIGHEST_PRECEDENCE = 1000, 10000
-_EXEMPT: Final = "exempt"
+_EXEMPT, _CATCH_ALL = "exempt", "catch-all"
 _METHODS: Final = ("ByNamespace", "ByUser")
-_VERBS: Final = frozenset(
-    [
-        "get", "list", "create", "update", "delete", "deletecollection", "patch", "watch", "proxy",
-        "head", "post", "put", "options", "*",
-    ]
+_VERBS: Final = (
+    "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch",
 )  # fmt: skip
+_ANY: Final = "*"
+_NAMESPACE: Final = "each member of this list must be '*' or a DNS-1123 label; "
 # The kinds of subjects, and the member that each must have, and no other.
 _SUBJECTS: Final = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
 
@@ -60,6 +65,7 @@ class FlowSchemaStrategy(Strategy):
     """A FlowSchema sorts requests into flows of a priority level."""
 
     metadata_checks = (WHOLE,)
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     generation_of = ("spec",)
     printer = Printer(COLUMNS, _cells)
 
@@ -73,14 +79,37 @@ class FlowSchemaStrategy(Strategy):
         errors = _validate_precedence(spec.get("matchingPrecedence", 0), name)
         method = spec.get("distinguisherMethod")
         if method is not None and method.get("type", "") not in _METHODS:
-            shown = method.get("type", "")
-            errors.append(not_supported("spec.distinguisherMethod", shown, _METHODS))
+            shown = {"Type": method.get("type", "")}
+            errors.append(not_supported("spec.distinguisherMethod.type", shown, _METHODS))
         level = (spec.get("priorityLevelConfiguration") or {}).get("name", "")
         path = "spec.priorityLevelConfiguration.name"
-        errors += validate_dns_subdomain(level, path) if level else [required(path)]
+        if level:
+            errors += validate_dns_subdomain(level, path)
+        else:
+            errors.append(required(path, "must reference a priority level"))
         for index, rule in enumerate(spec.get("rules") or ()):
             errors += _validate_rule(rule, f"spec.rules[{index}]")
-        return errors
+        mandatory = _mandatory().get(name)
+        if mandatory is not None and not deep_equal(spec, mandatory):
+            shown = internal_form("flowcontrol.v1.FlowSchemaSpec", spec)
+            errors.append(invalid("spec", shown, f"spec of '{name}' must equal the fixed value"))
+        return errors + validate_status(document)
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        return validate_status(document)
+
+
+@cache
+def _mandatory() -> dict[str, Object]:
+    """Return the specs of the schemas that every cluster has."""
+    return {
+        schema["metadata"]["name"]: schema["spec"]
+        for schema in bootstrap_flow_schemas()
+        if schema["metadata"]["name"] in (_EXEMPT, _CATCH_ALL)
+    }
 
 
 def _validate_precedence(precedence: int, name: str) -> list[FieldError]:
@@ -125,12 +154,11 @@ def _validate_subject(subject: dict[str, Any], path: str) -> list[FieldError]:
         detail = f"{member} is required when subject kind is '{kind}'"
         errors.append(required(f"{path}.{member}", detail))
     else:
-        names = ("namespace", "name") if kind == "ServiceAccount" else ("name",)
-        errors += [
-            required(f"{path}.{member}.{name}")
-            for name in names
-            if not subject[member].get(name)
-        ]
+        where = f"{path}.{member}"
+        if kind == "ServiceAccount":
+            errors += _validate_account(subject[member], where)
+        elif not subject[member].get("name"):
+            errors.append(required(f"{where}.name"))
     errors += [
         forbidden(f"{path}.{other}", f"{other} is forbidden when subject kind is not '{name}'")
         for name, other in _SUBJECTS.items()
@@ -139,14 +167,28 @@ def _validate_subject(subject: dict[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
+def _validate_account(account: dict[str, Any], path: str) -> list[FieldError]:
+    name, namespace = account.get("name", ""), account.get("namespace", "")
+    errors: list[FieldError] = []
+    if not name:
+        errors.append(required(f"{path}.name"))
+    elif name != _ANY:
+        errors += validate_dns_subdomain(name, f"{path}.name")
+    if namespace:
+        return errors + validate_dns_label(namespace, f"{path}.namespace")
+    detail = "must specify namespace for service account"
+    return [*errors, required(f"{path}.namespace", detail)]
+
+
 def _validate_verbs(verbs: list[str], path: str) -> list[FieldError]:
     if not verbs:
         return [required(f"{path}.verbs", "verbs must contain at least one value")]
-    if "*" in verbs and len(verbs) > 1:
+    if _ANY in verbs:
         detail = "if '*' is present, must not specify other verbs"
-        return [invalid(f"{path}.verbs", verbs, detail)]
-    unknown = [verb for verb in verbs if verb not in _VERBS]
-    return [not_supported(f"{path}.verbs", verbs, sorted(_VERBS - {"*"}))] if unknown else []
+        return [invalid(f"{path}.verbs", verbs, detail)] if len(verbs) > 1 else []
+    if all(verb in _VERBS for verb in verbs):
+        return []
+    return [not_supported(f"{path}.verbs", verbs, _VERBS)]
 
 
 def _validate_resource_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
@@ -160,9 +202,20 @@ def _validate_resource_rule(rule: dict[str, Any], path: str) -> list[FieldError]
             plural = "api groups" if member == "apiGroups" else "resources"
             detail = f"if '*' is present, must not specify other {plural}"
             errors.append(invalid(f"{path}.{member}", values, detail))
-    if not rule.get("namespaces") and not rule.get("clusterScope"):
+    namespaces, where = rule.get("namespaces") or [], f"{path}.namespaces"
+    if not namespaces and not rule.get("clusterScope"):
         detail = "resource rules that are not cluster scoped must supply at least one namespace"
-        errors.append(required(f"{path}.namespaces", detail))
+        errors.append(required(where, detail))
+    elif _ANY in namespaces:
+        if len(namespaces) > 1:
+            detail = "if '*' is present, must not specify other namespaces"
+            errors.append(invalid(where, namespaces, detail))
+    else:
+        errors += [
+            invalid(f"{where}[{index}]", namespace, f"{_NAMESPACE}{problem}")
+            for index, namespace in enumerate(namespaces)
+            for problem in dns1123_label_problems(namespace)
+        ]
     return errors
 
 
@@ -178,10 +231,24 @@ def _validate_other_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
             errors.append(invalid(where, urls, detail))
         return errors
     for index, url in enumerate(urls):
-        if not url.startswith("/"):
-            detail = "must start with slash"
-            errors.append(invalid(f"{where}[{index}]", url, detail))
+        problem = _url_problem(url)
+        if problem:
+            errors.append(invalid(f"{where}[{index}]", url, problem))
     return errors
+
+
+def _url_problem(url: str) -> str:
+    if not url:
+        return "must not be empty"
+    if not url.startswith("/"):
+        return "must start with slash"
+    if " " in url:
+        return "must not contain white-space"
+    if "//" in url:
+        return "must not contain double slash"
+    if _ANY in url.removesuffix("/*"):
+        return "wildcard can only do suffix matching"
+    return ""
 
 
 STRATEGY = FlowSchemaStrategy

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import (
     FieldError,
     forbidden,
@@ -12,13 +15,19 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.flowcontrol.bootstrap import bootstrap_priority_levels
+from apiserver.resources.builtin.flowcontrol.statuses import validate_status
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.printing import NONE, Column, aged
-from apiserver.resources.strategy import WHOLE, Strategy
+from apiserver.resources.strategy import WHOLE, Strategy, with_metadata_of
 
 EXEMPT, LIMITED = "Exempt", "Limited"
+_EXEMPT, _CATCH_ALL = "exempt", "catch-all"
 QUEUE, REJECT = "Queue", "Reject"
 _SHARES, _QUEUES, _HAND_SIZE, _QUEUE_LENGTH = 30, 64, 8, 50
 _MOST_QUEUES: Final = 10_000_000
+# A hash of 60 bits deals the hand.
+_MOST_ENTROPY: Final = 60
 _LEVEL: Final = "api.flowcontrol.v1"
 
 _COLUMNS: Final = (
@@ -48,6 +57,7 @@ class PriorityLevelConfigurationStrategy(Strategy):
     """A priority level has a share of what the server does at once, and queues for the rest."""
 
     metadata_checks = (WHOLE,)
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 
@@ -73,7 +83,7 @@ class PriorityLevelConfigurationStrategy(Strategy):
         spec, name = document["spec"], document["metadata"].get("name", "")
         type_, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
         errors = []
-        if (name == "exempt") != (type_ == EXEMPT) and type_ in (EXEMPT, LIMITED):
+        if (name == _EXEMPT) != (type_ == EXEMPT) and type_ in (EXEMPT, LIMITED):
             detail = "must be 'Exempt' if and only if `name` is 'exempt'"
             errors.append(invalid("spec.type", type_, detail))
         if type_ == EXEMPT:
@@ -86,11 +96,44 @@ class PriorityLevelConfigurationStrategy(Strategy):
                 detail = "must be nil if the type is Limited"
                 errors.append(forbidden("spec.exempt", detail))
             if limited is None:
-                return [*errors, required("spec.limited", "must not be empty when type is Limited")]
-            errors += _validate_limited(limited)
+                errors.append(required("spec.limited", "must not be empty when type is Limited"))
+            else:
+                errors += _validate_limited(limited)
         else:
             errors.append(not_supported("spec.type", type_, (EXEMPT, LIMITED)))
-        return errors
+        return errors + _validate_mandatory(spec, name) + validate_status(document)
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        return validate_status(document)
+
+
+def _validate_mandatory(spec: dict[str, Any], name: str) -> list[FieldError]:
+    mandatory = _mandatory().get(name)
+    if mandatory is None:
+        return []
+    ignored = ("exempt",) if name == _EXEMPT else ()
+    kept, wanted = (
+        {key: value for key, value in each.items() if key not in ignored}
+        for each in (spec, mandatory)
+    )
+    if deep_equal(kept, wanted):
+        return []
+    shown = internal_form("flowcontrol.v1.PriorityLevelConfigurationSpec", spec)
+    but = " except the 'spec.exempt' field" if ignored else ""
+    return [invalid("spec", shown, f"spec of '{name}'{but} must equal the fixed value")]
+
+
+@cache
+def _mandatory() -> dict[str, Object]:
+    """Return the specs of the levels that every cluster has."""
+    return {
+        level["metadata"]["name"]: level["spec"]
+        for level in bootstrap_priority_levels()
+        if level["metadata"]["name"] in (_EXEMPT, _CATCH_ALL)
+    }
 
 
 def _validate_shares(level: dict[str, Any], path: str, *, least: int) -> list[FieldError]:
@@ -144,6 +187,12 @@ def _validate_queuing(queuing: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(invalid(f"{path}.handSize", hand, "must be positive"))
     elif hand > queues:
         detail = f"should not be greater than queues ({queues})"
+        errors.append(invalid(f"{path}.handSize", hand, detail))
+    elif math.ceil(math.log2(queues) * hand) > _MOST_ENTROPY:
+        detail = (
+            f"required entropy bits of deckSize {queues} and handSize {hand} should not be "
+            f"greater than {_MOST_ENTROPY}"
+        )
         errors.append(invalid(f"{path}.handSize", hand, detail))
     return errors
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
 from apiserver.resources.builtin.parts.addresses import NOT_AN_IP
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
@@ -49,6 +50,8 @@ class IPAddressStrategy(Strategy):
     """An IPAddress, named by the address, says which object has it."""
 
     name_problems = staticmethod(address_name_problems)
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
     printer = Printer(COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:
@@ -67,9 +70,15 @@ class IPAddressStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         parent = _parent(document)
-        if parent == _parent(old):
-            return []
-        return [invalid(_PATH, parent and _inside(parent), "field is immutable")]
+        errors = [
+            *objectmeta.validate_whole(document, self),
+            *self.validate(document),
+            *objectmeta.validate_change(document, old, self),
+        ]
+        if parent != _parent(old):
+            shown = None if parent is None else _inside(parent)
+            errors.append(invalid(_PATH, shown, "field is immutable"))
+        return errors
 
 
 def _inside(parent: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
@@ -56,7 +57,8 @@ class ServiceCIDRStrategy(Strategy):
         if len(before) == 1 and len(new) == 2:
             changed = [] if new[0] == before[0] else [invalid(f"{_PATH}[0]", new[0], _IMMUTABLE)]
             return changed + self.validate(document)
-        return [invalid(_PATH, new or None, _IMMUTABLE)]
+        shown = member(document.get("spec") or {}, "cidrs")
+        return [invalid(_PATH, shown, _IMMUTABLE)]
 
 
 STRATEGY = ServiceCIDRStrategy

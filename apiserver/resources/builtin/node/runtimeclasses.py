@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver.machinery.fielderrors import FieldError, invalid
-from apiserver.machinery.names import dns1123_label_problems
+from apiserver.machinery.fielderrors import FieldError, duplicate, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.labelselector import validate_labels
+from apiserver.resources.builtin.parts.names import validate_dns_label
 from apiserver.resources.builtin.parts.resources import (
     default_quantities,
     validate_requirements,
 )
+from apiserver.resources.builtin.parts.tolerations import validate_tolerations
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.resources.strategy import Strategy
 
 
 def _cells(document: Object) -> list[Any]:
@@ -25,7 +28,8 @@ class RuntimeClassStrategy(Strategy):
 
     allow_create_on_update = True
     allow_unconditional_update = False
-    metadata_checks = (CHANGE,)
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
     printer = aged((Column("Handler", source="api.node.v1.RuntimeClass.handler"),), _cells)
 
     def default(self, document: Object) -> None:
@@ -33,19 +37,37 @@ class RuntimeClassStrategy(Strategy):
 
     def validate(self, document: Object) -> list[FieldError]:
         handler = document.get("handler", "")
-        problems = dns1123_label_problems(handler)
-        errors = [invalid("handler", handler, problem) for problem in problems]
+        errors = validate_dns_label(handler, "handler") if handler else [required("handler")]
         fixed = (document.get("overhead") or {}).get("podFixed")
         if fixed:
             errors += validate_requirements({"limits": fixed}, "overhead.podFixed")
         scheduling = document.get("scheduling") or {}
-        return errors + validate_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+        errors += validate_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+        return errors + _validate_tolerations(scheduling.get("tolerations") or [])
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        errors = [
+            *objectmeta.validate_whole(document, self),
+            *self.validate(document),
+            *objectmeta.validate_change(document, old, self),
+        ]
         handler = document.get("handler", "")
-        if handler == old.get("handler", ""):
-            return []
-        return [invalid("handler", handler, "field is immutable")]
+        if handler != old.get("handler", ""):
+            errors.append(invalid("handler", handler, "field is immutable"))
+        return errors
+
+
+def _validate_tolerations(tolerations: list[dict[str, Any]]) -> list[FieldError]:
+    path = "scheduling.tolerations"
+    errors = validate_tolerations(tolerations, path)
+    seen: set[frozenset[tuple[str, Any]]] = set()
+    for index, toleration in enumerate(tolerations):
+        identity = frozenset(toleration.items())
+        if identity in seen:
+            shown = internal_form("core.v1.Toleration", toleration)
+            errors.append(duplicate(f"{path}[{index}]", shown))
+        seen.add(identity)
+    return errors
 
 
 STRATEGY = RuntimeClassStrategy

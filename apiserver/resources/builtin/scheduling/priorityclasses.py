@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.strategy import CHANGE, Strategy
@@ -89,7 +89,9 @@ class PriorityClassStrategy(Strategy):
             )
             errors.append(forbidden("value", detail))
         policy = document.get("preemptionPolicy")
-        if policy is not None and policy not in _POLICIES:
+        if policy == "":
+            errors.append(required("preemptionPolicy"))
+        elif policy is not None and policy not in _POLICIES:
             errors.append(not_supported("preemptionPolicy", policy, _POLICIES))
         return errors
 

@@ -11,15 +11,14 @@ from apiserver.machinery.fielderrors import (
     not_supported,
     required,
 )
-from apiserver.machinery.names import path_segment_problems
 from apiserver.machinery.objects import Object, with_metadata
-from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import NONE, UNSET, Column, aged
 from apiserver.resources.strategy import CHANGE, Strategy
 
 _SPEC: Final = "api.storage.v1.CSIDriverSpec"
-_GROUP_POLICIES: Final = ("ReadWriteOnceWithFSType", "File", "None")
-_MODES: Final = ("Ephemeral", "Persistent")
+_GROUP_POLICIES: Final = ("File", "None", "ReadWriteOnceWithFSType")
+_MODES: Final = ("Persistent", "Ephemeral")
+_SHORTEST_PERIOD: Final = 10
 _SHORTEST_TOKEN, _LONGEST_TOKEN = 10 * 60, 1 << 32
 
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -57,7 +56,6 @@ def _cells(document: Object) -> list[Any]:
 class CSIDriverStrategy(Strategy):
     """A CSIDriver tells what a driver needs and can; its generation begins with a change."""
 
-    name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
     returns_deleted_object = True
     metadata_checks = (CHANGE,)
@@ -71,6 +69,7 @@ class CSIDriverStrategy(Strategy):
             spec["volumeLifecycleModes"] = ["Persistent"]
 
     def prepare_for_update(self, document: Object, old: Object) -> Object:
+        document = _without_scheduling(document, old["spec"])
         if document["spec"] == old["spec"]:
             return document
         generation = (old["metadata"].get("generation") or 0) + 1
@@ -78,17 +77,21 @@ class CSIDriverStrategy(Strategy):
 
     def validate(self, document: Object) -> list[FieldError]:
         spec = document["spec"]
-        errors = validate_driver_name(document["metadata"].get("name", ""), "name")
-        for member in ("attachRequired", "podInfoOnMount", "storageCapacity"):
-            if spec.get(member) is None:
-                errors.append(required(f"spec.{member}"))
+        errors = [
+            required(f"spec.{member}")
+            for member in ("attachRequired", "podInfoOnMount", "storageCapacity")
+            if spec.get(member) is None
+        ]
         errors += _validate_group_policy(spec) + _validate_tokens(spec.get("tokenRequests") or [])
         errors += [
             not_supported("spec.volumeLifecycleModes", mode, _MODES)
             for mode in spec.get("volumeLifecycleModes") or ()
             if mode not in _MODES
         ]
-        return errors
+        return errors + _validate_update_period(spec)
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return _without_scheduling(document, {})
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         new, before = document["spec"], old["spec"]
@@ -103,7 +106,24 @@ class CSIDriverStrategy(Strategy):
             *errors,
             *_validate_tokens(new.get("tokenRequests") or []),
             *_validate_group_policy(new),
+            *_validate_update_period(new),
         ]
+
+
+def _without_scheduling(document: Object, before: dict[str, Any]) -> Object:
+    """Drop what says how Pods wait for a driver, a feature that is off, unless it is in use."""
+    spec, name = document["spec"], "preventPodSchedulingIfMissing"
+    if name not in spec or name in before:
+        return document
+    return {**document, "spec": {key: value for key, value in spec.items() if key != name}}
+
+
+def _validate_update_period(spec: dict[str, Any]) -> list[FieldError]:
+    seconds = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if seconds is None or seconds >= _SHORTEST_PERIOD:
+        return []
+    detail = f"must be greater than or equal to {_SHORTEST_PERIOD} seconds"
+    return [invalid("spec.nodeAllocatableUpdatePeriodSeconds", seconds, detail)]
 
 
 def _validate_group_policy(spec: dict[str, Any]) -> list[FieldError]:

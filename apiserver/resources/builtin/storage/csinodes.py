@@ -82,12 +82,13 @@ def _validate_driver(driver: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(invalid(f"{path}.allocatable.count", count, detail))
     seen: set[str] = set()
     for key in keys:
+        # A key that is wrong is said of its driver.
         if not key:
-            errors.append(required(f"{path}.topologyKeys"))
+            errors.append(required(path))
         if key in seen:
-            errors.append(duplicate(f"{path}.topologyKeys", key))
+            errors.append(duplicate(path, key))
         seen.add(key)
-        errors += validate_qualified_name(key, f"{path}.topologyKeys")
+        errors += validate_qualified_name(key, path)
     return errors
 
 

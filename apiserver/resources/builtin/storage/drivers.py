@@ -16,7 +16,9 @@ def validate_provisioner(name: str, path: str) -> list[FieldError]:
     """Refuse what is no qualified name."""
     if not name:
         return [required(path)]
-    return [invalid(path, name, problem) for problem in label_key_problems(name.lower())]
+    # Kubernetes shows the name as it compares it.
+    lower = name.lower()
+    return [invalid(path, lower, problem) for problem in label_key_problems(lower)]
 
 
 def validate_parameters(parameters: Mapping[str, str], path: str) -> list[FieldError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import (
     FieldError,
     duplicate,
@@ -12,6 +13,7 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.machinery.objects import Object, metadata_of
+from apiserver.resources import objectmeta
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
@@ -23,6 +25,8 @@ _IS_DEFAULT_BETA: Final = "storageclass.beta.kubernetes.io/is-default-class"
 _RECLAIM_POLICIES: Final = ("Delete", "Retain")
 _BINDING_MODES: Final = ("Immediate", "WaitForFirstConsumer")
 _IMMUTABLE: Final = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+
+_MOST_COMPLAINTS: Final = 16
 
 _CLASS: Final = "api.storage.v1.StorageClass"
 COLUMNS: Final = (
@@ -58,6 +62,8 @@ class StorageClassStrategy(Strategy):
     """A StorageClass says how volumes for claims are made."""
 
     returns_deleted_object = True
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:
@@ -78,15 +84,22 @@ class StorageClassStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return [
-            invalid(member, document.get(member), "field is immutable")
-            for member in _IMMUTABLE
-            if (document.get(member) or None) != (old.get(member) or None)
+            *objectmeta.validate_whole(document, self),
+            *self.validate(document),
+            *objectmeta.validate_change(document, old, self),
+            *(
+                invalid(name, member(document, name), "field is immutable")
+                for name in _IMMUTABLE
+                if (document.get(name) or None) != (old.get(name) or None)
+            ),
         ]
 
 
 def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[frozenset[tuple[str, frozenset[str]]]] = set()
+    # Kubernetes compares a term without requirements with as many of the kind as there are terms.
+    empty = len(terms)
     for index, term in enumerate(terms):
         path = f"allowedTopologies[{index}].matchLabelExpressions"
         requirements: dict[str, frozenset[str]] = {}
@@ -97,7 +110,10 @@ def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
                 errors.append(duplicate(f"{path}[{at}].key", key))
             requirements[key] = frozenset(requirement.get("values") or ())
         identity = frozenset(requirements.items())
-        if identity in seen:
+        if not identity:
+            errors += [duplicate(path, "")] * min(empty, _MOST_COMPLAINTS)
+            empty += 1
+        elif identity in seen:
             errors.append(duplicate(path, ""))
         seen.add(identity)
     return errors

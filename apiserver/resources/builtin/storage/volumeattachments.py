@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
 from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import WHOLE, Strategy
+from apiserver.resources.strategy import Strategy, with_metadata_of
 
 _SPEC: Final = "api.storage.v1.VolumeAttachmentSpec"
+_LARGEST_METADATA: Final = 256 * 1024
+_LONGEST_MESSAGE: Final = 1024
 _ONE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 _COLUMNS: Final = (
@@ -36,7 +39,9 @@ def _cells(document: Object) -> list[Any]:
 class VolumeAttachmentStrategy(Strategy):
     """A VolumeAttachment wants a volume attached to a node, and is told what became of it."""
 
-    metadata_checks = (WHOLE, WHOLE)
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     allow_unconditional_update = False
     returns_deleted_object = True
     printer = aged(_COLUMNS, _cells)
@@ -44,22 +49,50 @@ class VolumeAttachmentStrategy(Strategy):
     def validate(self, document: Object) -> list[FieldError]:
         spec = document.get("spec") or {}
         name = (spec.get("source") or {}).get("persistentVolumeName")
-        errors = _validate_spec(spec)
-        errors += validate_driver_name(spec.get("attacher", ""), "spec.attacher")
+        errors = _validate(document)
+        if spec.get("attacher"):
+            errors += validate_driver_name(spec["attacher"], "spec.attacher")
         if name is not None:
             errors += validate_dns_subdomain(name, "spec.source.persistentVolumeName")
         return errors
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec = document.get("spec") or {}
-        errors = _validate_spec(spec)
+        # Kubernetes looks at the new object, then at the change, which begins with the new object.
+        errors = [*objectmeta.validate_whole(document, self), *_validate(document)] * 2
         if spec != (old.get("spec") or {}):
             shown = internal_form("storage.v1.VolumeAttachmentSpec", spec)
             errors.append(invalid("spec", shown, "field is immutable"))
         return errors
 
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
+
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return self.validate_update(document, old)
+
+
+def _validate(document: Object) -> list[FieldError]:
+    status = document.get("status") or {}
+    return [
+        *_validate_spec(document.get("spec") or {}),
+        *_validate_metadata(status.get("attachmentMetadata") or {}),
+        *_validate_error(status.get("attachError") or {}, "status.attachError"),
+        *_validate_error(status.get("detachError") or {}, "status.detachError"),
+    ]
+
+
+def _validate_metadata(metadata: dict[str, str]) -> list[FieldError]:
+    path = "status.attachmentMetadata"
+    errors = [invalid(path, key, "field can not be empty.") for key in metadata if not key]
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items())
+    return [*errors, too_long(path, _LARGEST_METADATA)] if size > _LARGEST_METADATA else errors
+
+
+def _validate_error(error: dict[str, Any], path: str) -> list[FieldError]:
+    if len(error.get("message", "").encode()) <= _LONGEST_MESSAGE:
+        return []
+    return [too_long(f"{path}.message", _LONGEST_MESSAGE)]
 
 
 def _validate_spec(spec: dict[str, Any]) -> list[FieldError]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, required
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy
@@ -19,6 +20,8 @@ class VolumeAttributesClassStrategy(Strategy):
     """A VolumeAttributesClass is a set of parameters that a volume can be changed to."""
 
     returns_deleted_object = True
+    # Metadata is looked at among the rules of the kind.
+    metadata_checks = ()
     printer = aged(
         (Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"),), _cells
     )
@@ -33,9 +36,14 @@ class VolumeAttributesClassStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return [
-            forbidden(member, f"updates to {member} are forbidden.")
-            for member in ("driverName", "parameters")
-            if (document.get(member) or None) != (old.get(member) or None)
+            *objectmeta.validate_change(document, old, self),
+            *(
+                forbidden(member, f"updates to {member} are forbidden.")
+                for member in ("driverName", "parameters")
+                if (document.get(member) or None) != (old.get(member) or None)
+            ),
+            *objectmeta.validate_whole(document, self),
+            *self.validate(document),
         ]
 
 

@@ -20,10 +20,6 @@ MISTAKES = [
             "spec.leaseTransitions: Invalid value: -1: must be greater than or equal to 0",
         ],
     ),
-    (
-        {"preferredHolder": "you"},
-        ["spec.preferredHolder: Forbidden: may only be specified if `strategy` is defined"],
-    ),
 ]
 
 

@@ -49,7 +49,9 @@ SCHEMA_MISTAKES = [
     ({}, []),
     (
         {"priorityLevelConfiguration": None},
-        ["spec.priorityLevelConfiguration.name: Required value"],
+        [
+            "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"
+        ],
     ),
     (
         {"matchingPrecedence": 10001},
@@ -65,7 +67,7 @@ SCHEMA_MISTAKES = [
     (
         {"distinguisherMethod": {"type": "Odd"}},
         [
-            'spec.distinguisherMethod: Unsupported value: "Odd": '
+            'spec.distinguisherMethod.type: Unsupported value: {"Type":"Odd"}: '
             'supported values: "ByNamespace", "ByUser"'
         ],
     ),
