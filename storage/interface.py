@@ -108,31 +108,8 @@ class Delete:
 Change: TypeAlias = Put[V] | Delete
 
 
-class Store(Protocol[V]):
-    """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`.
-
-    Implementations inherit from it: `put` and `delete` are short forms of `commit`.
-    """
-
-    async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
-        """Return the record of ``key``, now or as of ``revision``; ``None`` where there is none.
-
-        Raises `Compacted` or `FutureRevision` for a revision out of reach.
-        """
-        ...
-
-    async def list(
-        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
-    ) -> Page[V]:
-        """Return the records whose key begins with ``prefix``, in byte order of their keys.
-
-        ``start`` is the first key that may appear (an absolute key, not below ``prefix``),
-        ``limit`` the most records to return (0: all). ``Page.revision`` is the store's revision
-        when it was read, or the ``revision`` that was asked for.
-
-        Raises `Compacted` or `FutureRevision` for a revision out of reach.
-        """
-        ...
+class Committer(Protocol[V]):
+    """Where changes are committed. Implementations inherit from it for the short forms."""
 
     async def commit(
         self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
@@ -169,6 +146,30 @@ class Store(Protocol[V]):
         """Commit one `Delete`."""
         (record,) = await self.commit((Delete(key, expected),))
         return record
+
+
+class Store(Committer[V], Protocol[V]):
+    """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`."""
+
+    async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
+        """Return the record of ``key``, now or as of ``revision``; ``None`` where there is none.
+
+        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        """
+        ...
+
+    async def list(
+        self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
+    ) -> Page[V]:
+        """Return the records whose key begins with ``prefix``, in byte order of their keys.
+
+        ``start`` is the first key that may appear (an absolute key, not below ``prefix``),
+        ``limit`` the most records to return (0: all). ``Page.revision`` is the store's revision
+        when it was read, or the ``revision`` that was asked for.
+
+        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        """
+        ...
 
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.

@@ -29,7 +29,7 @@ from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.times import Clock
-from apiserver.registry.turns import Turn, few_at_a_time
+from apiserver.registry.yielding import Yielder, batches
 
 #: The maximum time between charging an object and storing or rejecting it.
 SETTLING_SECONDS: Final = 1.0
@@ -172,12 +172,12 @@ async def _total(
         number = 0 if requirements_of(quota) else len(objects)
         return {name: str(number) for name in _hard(quota)}
     tally = ResourceTotals()
-    turn = Turn()
-    for some in few_at_a_time(objects):
-        for document in some:
+    yielder = Yielder()
+    for batch in batches(objects):
+        for document in batch:
             if in_scopes(quota, evaluator, document):
                 tally.add(evaluator.usage(document, now))
-        await turn.over()
+        await yielder.yield_if_due()
     return tally.amounts()
 
 

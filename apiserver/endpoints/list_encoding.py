@@ -15,10 +15,10 @@ from typing import Any, Final
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.registry.codec import Stored
 from apiserver.registry.offload import offload
-from apiserver.registry.turns import Turn, few_at_a_time
+from apiserver.registry.yielding import Yielder, batches
 
 # Encoding an item takes much longer than filtering one, so fewer are done at a time.
-_FEW: Final = 10
+_BATCH_SIZE: Final = 10
 
 _size_of: Final = attrgetter("size")
 Render = Callable[[Sequence[Stored]], list[Any]]
@@ -65,13 +65,13 @@ async def encode_list(
     """Return a document in parts, with items as its ``member``. Raises Corrupt."""
     head, tail = form.frame({**document, member: []}, member)
     parts = [head]
-    turn = Turn()
-    for some in few_at_a_time(items, _FEW, _size_of):
+    yielder = Yielder()
+    for batch in batches(items, _BATCH_SIZE, _size_of):
         if len(parts) > 1:
             parts.append(form.between)
-        data = await offload(sum(map(_size_of, some)), form.dump, show(some))
+        data = await offload(sum(map(_size_of, batch)), form.dump, show(batch))
         parts.append(form.inner(data))
-        await turn.over()
+        await yielder.yield_if_due()
     parts.append(tail)
     return parts
 
@@ -106,10 +106,10 @@ class SerializedList:
         """Return the number of bytes. Raises Corrupt."""
         commas = max(len(self._items) - 1, 0)
         total = len(self._head) + len(self._tail) + commas
-        turn = Turn()
-        for some in few_at_a_time(self._items, size_of=_size_of):
-            total += sum(map(self._size, some))
-            await turn.over()
+        yielder = Yielder()
+        for batch in batches(self._items, size_of=_size_of):
+            total += sum(map(self._size, batch))
+            await yielder.yield_if_due()
         return total
 
 

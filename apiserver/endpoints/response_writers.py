@@ -36,7 +36,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
 from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.resource import Resource
-from apiserver.registry.turns import FEW
+from apiserver.registry.yielding import BATCH_SIZE
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import DEFAULT, Printer
 
@@ -118,7 +118,7 @@ async def send_list(
         )
         size = await body.size()
         return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
-    if len(items) > FEW or sum(stored.size for stored in items) > SMALL:
+    if len(items) > BATCH_SIZE or sum(stored.size for stored in items) > SMALL:
         return await _send_long_list(request, representation, resource, found)
     if not transform:
         document = _list_document(resource, metadata, items)

@@ -28,8 +28,8 @@ from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import Representation
 from apiserver.endpoints.watch_frames import FrameCache, Framer, status_frame
-from apiserver.registry.turns import FEW, Turn, few_at_a_time
 from apiserver.registry.watch import Part, Watch
+from apiserver.registry.yielding import BATCH_SIZE, Yielder, batches
 
 _SHORTEST, _LONGEST = 1800, 3600
 #: Nothing is written to a connection in which more bytes than these are buffered.
@@ -148,13 +148,13 @@ class _WatchStream:
 
     async def run(self, seconds: float) -> None:
         """Write the initial events, then events as they become due, until the watch ends."""
-        turn = Turn()
+        yielder = Yielder()
         try:
             async with aclosing(self._watch.opening()) as opening:
                 async for events in opening:
-                    for some in few_at_a_time(events):
-                        await self._channel.write(self._framer.events(some))
-                        await turn.over()
+                    for batch in batches(events):
+                        await self._channel.write(self._framer.events(batch))
+                        await yielder.yield_if_due()
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  # the stream has begun: it is told there
@@ -214,10 +214,10 @@ class _WatchStream:
             parts = self._watch.take_parts()
             if not parts:
                 return False
-            if sum(map(len, parts)) <= FEW:
+            if sum(map(len, parts)) <= BATCH_SIZE:
                 self._framed = self._framer.parts(parts)
                 return True
-            self._parts.extend(some for part in parts for some in few_at_a_time(part))
+            self._parts.extend(batch for part in parts for batch in batches(part))
         self._framed = self._framer.parts([self._parts.popleft()])
         return True
 

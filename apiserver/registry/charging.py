@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.machinery.builtin_resources import QUOTAS
@@ -33,7 +33,7 @@ _AGENT: Final = "kube-apiserver"
 @asynccontextmanager
 async def charged(
     resource: Resource, attributes: AdmissionAttributes, reader: TrackedReader
-) -> AsyncIterator[Sequence[Put[Any]]]:
+) -> AsyncIterator[Sequence[Put[Stored]]]:
     """Yield what changes with a write, while no other write of this process changes the same.
 
     Raises Forbidden where a quota does not allow the write, InternalError after waiting too long.
@@ -52,7 +52,7 @@ async def charged(
 
 async def _changes(
     quotas: Resource, charges: Sequence[Object], reader: TrackedReader
-) -> Sequence[Put[Any]]:
+) -> Sequence[Put[Stored]]:
     # The records are those that the charges were made of: nothing has been waited for since.
     records = [reader.record(quotas.store, _key(quotas, quota)) for quota in charges]
     return [
@@ -64,14 +64,14 @@ async def _changes(
 
 async def _change(
     quotas: Resource, quota: Object, record: Record[Stored], reader: TrackedReader
-) -> Put[Any]:
+) -> Put[Stored]:
     context = RequestContext(SYSTEM_USER, namespace_of(quota), name_of(quota), "status", _AGENT)
     attempt = Attempt(record, reader, context.warn, {})
     outcome = await WriteRequest(quotas, context, WriteOptions()).update(
         attempt, quota, record.value.object
     )
     assert isinstance(outcome, Save)
-    return Put(record.key, outcome.document, record.revision)
+    return Put(record.key, Stored.to_write(outcome.document), record.revision)
 
 
 def _key(quotas: Resource, quota: Object) -> str:

@@ -18,6 +18,7 @@ import orjson
 from apiserver.machinery.objects import Object
 from apiserver.schema.structtypes import StructType
 from storage.errors import Corrupt
+from storage.interface import Record
 
 _PROTOBUF_MAGIC = b"k8s\x00"
 _KIND = b'{"kind":"'
@@ -27,6 +28,11 @@ _METADATA = b',"metadata":{'
 StructOf: TypeAlias = Callable[[str, str], StructType | None]
 
 NO_LABELS: Final[Mapping[str, str]] = {}
+#: For how many other versions the form of an object is kept.
+MAX_CONVERTED: Final = 4
+
+#: Returns an object in another version.
+Convert: TypeAlias = Callable[[Object], Object]
 
 
 class _Decoded:
@@ -60,7 +66,8 @@ class Stored:
     """
 
     __slots__ = (
-        "_body", "_head", "_object", "_raw", "fields", "key", "labels", "revision", "size",
+        "_body", "_head", "_object", "_raw", "converted", "fields", "key", "labels", "revision",
+        "size",
     )  # fmt: skip
 
     def __init__(self, key: str, raw: bytes, revision: int) -> None:
@@ -73,6 +80,8 @@ class Stored:
         self.fields: Mapping[str, str] | None = None
         self.revision = revision
         self.size = len(raw)
+        #: Records of the same state in other versions, by the function that converts to them.
+        self.converted: Mapping[Convert, Record[Stored]] = NOT_CONVERTED
 
     @property
     def body(self) -> bytes:
@@ -123,6 +132,20 @@ class Stored:
         """Return the same object with the resourceVersion of another revision: its deletion's."""
         return Stored(self.key, orjson.dumps(arrange(self.object)), revision)
 
+    def keep_converted(self, convert: Convert, record: Record[Stored]) -> None:
+        """Keep the record of the same state in another version."""
+        # A version whose definition was replaced leaves its form behind: these do not add up.
+        known = self.converted if len(self.converted) < MAX_CONVERTED else NOT_CONVERTED
+        self.converted = {**known, convert: record}
+
+    @classmethod
+    def to_write(cls, document: Object) -> Stored:
+        """Return an object that is to be stored; it has no revision yet, and no body."""
+        value = cls("", b"", 0)
+        value._raw = None
+        value._object = document
+        return value
+
     @classmethod
     def preview(cls, key: str, document: Object, revision: int) -> Stored:
         """Return an object to answer with that is not stored as it is."""
@@ -163,23 +186,44 @@ class StoredProtobuf(Stored):
         super()._splice(orjson.dumps(arrange(document)))
 
 
+class ConvertedStored(Stored):
+    """A stored object in another version; it is converted when its bytes are asked for."""
+
+    __slots__ = ("_convert", "_has_version")
+
+    def __init__(self, source: Stored, convert: Convert) -> None:
+        raw = source._raw if type(source) is Stored else None
+        super().__init__(source.key, source.body if raw is None else raw, source.revision)
+        self._has_version = raw is None
+        self._convert = convert
+
+    def _splice(self, raw: bytes) -> None:
+        if not self._has_version:
+            super()._splice(raw)
+            raw = self._body
+        self._body = orjson.dumps(self._convert(_parse(self.key, raw)))
+        self._head = self._body.find(_METADATA)
+        self._raw = None
+
+
 class ObjectCodec:
     """`storage.codec.Codec` of objects; ``struct_of`` knows the types of built-in kinds."""
 
     def __init__(self, struct_of: StructOf) -> None:
         self._struct_of = struct_of
 
-    def encode(self, value: Stored | Object) -> bytes:
-        """Return the bytes to store; ``value`` is an object as `arrange` returns it."""
-        if isinstance(value, Stored):
-            value = value.object
-        return orjson.dumps(arrange(value))
+    def encode(self, value: Stored) -> bytes:
+        """Return the bytes to store."""
+        return orjson.dumps(arrange(value.object))
 
     def decode(self, key: str, data: bytes, revision: int) -> Stored:
         """Return what is stored; it fails when it is used if it cannot be understood."""
         if data.startswith(_PROTOBUF_MAGIC):
             return StoredProtobuf(key, data, revision, self._struct_of)
         return Stored(key, data, revision)
+
+
+NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
 
 
 def arrange(document: Object) -> Object:

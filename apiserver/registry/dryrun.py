@@ -6,40 +6,41 @@ The changes of one dry run see those before them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
-from apiserver.registry.converted import ObjectStore
+from apiserver.registry.view import ObjectView
 from storage.errors import RevisionConflict
-from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Put, Record
+from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Committer, Delete, Record
 
 
-class DryRun:
-    """What the write path needs of a store, for one write."""
+class DryRun(Committer[Stored]):
+    """Where one write commits its changes."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectView) -> None:
         self._store = store
         self._made: dict[str, Record[Stored]] = {}
 
     async def commit(
-        self,
-        changes: Sequence[Change[Any]],
-        *,
-        requires: Mapping[str, int] = NO_REQUIREMENTS,
+        self, changes: Sequence[Change[Stored]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
     ) -> Sequence[Record[Stored]]:
-        current = [await self._check(change.key, change.expected) for change in changes]
+        replaced = [await self._check_change(change) for change in changes]
         for key, revision in requires.items():
             await self._check(key, revision)
-        return [self._make(*pair) for pair in zip(changes, current, strict=True)]
+        return [self._make(*each) for each in zip(changes, replaced, strict=True)]
 
-    def _make(self, change: Change[Any], current: Record[Stored] | None) -> Record[Stored]:
-        if isinstance(change, Put):
-            made = preview(change.key, change.value, change.expected)
-            record = Record(change.key, made, change.expected, change.expected)
-            self._made[change.key] = record
-            return record
-        if current is None:
+    def _make(self, change: Change[Stored], current: Record[Stored] | None) -> Record[Stored]:
+        if isinstance(change, Delete):
+            assert current is not None
+            return current
+        key, expected = change.key, change.expected
+        made = Record(key, preview(key, change.value.object, expected), expected, expected)
+        self._made[key] = made
+        return made
+
+    async def _check_change(self, change: Change[Stored]) -> Record[Stored] | None:
+        current = await self._check(change.key, change.expected)
+        if current is None and isinstance(change, Delete):
             raise RevisionConflict(change.key, change.expected, None)
         return current
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.quoting import quote
-from apiserver.registry.converted import ObjectStore
 from apiserver.registry.errors import future_revision
+from apiserver.registry.view import ObjectView
 
 _MAX = (1 << 63) - 1
 
@@ -47,7 +47,7 @@ def parse_for_list(text: str) -> int:
     return int(text)
 
 
-async def not_older(store: ObjectStore, revision: int) -> None:
+async def not_older(store: ObjectView, revision: int) -> None:
     """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
     if not await store.wait_for_revision(revision):
         raise future_revision(revision, store.cached_revision)

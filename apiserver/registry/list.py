@@ -13,7 +13,7 @@ from apiserver.registry import continuation, freshness
 from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Resource, Selected
 from apiserver.registry.selection import Selection
-from apiserver.registry.turns import Turn, few_at_a_time
+from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record
 
@@ -196,12 +196,12 @@ async def _chosen(
     if not selection:
         return records
     found: list[Record[Stored]] = []
-    turn = Turn()
-    for some in few_at_a_time(records, size_of=_size_of):
-        found += selection.of(some)
+    yielder = Yielder()
+    for batch in batches(records, size_of=_size_of):
+        found += selection.of(batch)
         if 0 < enough < len(found):
             break
-        await turn.over()
+        await yielder.yield_if_due()
     return found
 
 
@@ -213,10 +213,10 @@ async def _values(records: Sequence[Record[Stored]]) -> list[Stored]:
     if len(records) <= _MANY:
         return [record.value for record in records]
     values: list[Stored] = []
-    turn = Turn()
-    for some in few_at_a_time(records):
-        values += [record.value for record in some]
-        await turn.over()
+    yielder = Yielder()
+    for batch in batches(records):
+        values += [record.value for record in batch]
+        await yielder.yield_if_due()
     return values
 
 

@@ -28,8 +28,8 @@ from apiserver.registry.get import get_object
 from apiserver.registry.list import list_objects
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
-from apiserver.registry.turns import Turn, few_at_a_time
 from apiserver.registry.update import update_object
+from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.catalog import Catalog
 from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
@@ -63,10 +63,10 @@ class Loopback:
         found = self._found(resource)
         listed = await list_objects(found, namespace, options)
         objects: list[Object] = []
-        turn = Turn()
-        for some in few_at_a_time(listed.items, size_of=attrgetter("size")):
-            objects += _read(found, "list", some)
-            await turn.over()
+        yielder = Yielder()
+        for batch in batches(listed.items, size_of=attrgetter("size")):
+            objects += _read(found, "list", batch)
+            await yielder.yield_if_due()
         return ListedObjects(objects, listed.resource_version)
 
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:

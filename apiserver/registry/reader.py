@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ObjectStore
 from apiserver.registry.resource import Find
+from apiserver.registry.view import ObjectView
 from storage.interface import ABSENT, Record
 
 
@@ -47,8 +47,8 @@ class TrackedReader:
     def __init__(self, find: Find, told: dict[str, Record[Stored] | None]) -> None:
         self._find = find
         self._told = told
-        self._records: dict[str, tuple[ObjectStore, int]] = {}
-        self._lists: dict[str, tuple[ObjectStore, int]] = {}
+        self._records: dict[str, tuple[ObjectView, int]] = {}
+        self._lists: dict[str, tuple[ObjectView, int]] = {}
 
     def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
         found = self._find(*resource)
@@ -65,7 +65,7 @@ class TrackedReader:
         self._lists[prefix] = store, store.last_change(prefix)
         return [record.value.object for record in store.list_cached(prefix).records]
 
-    def record(self, store: ObjectStore, key: str) -> Record[Stored] | None:
+    def record(self, store: ObjectView, key: str) -> Record[Stored] | None:
         """Return the newest record of a key that is known."""
         record = self._newest(store, key)
         self._records[key] = store, _revision(record)
@@ -89,7 +89,7 @@ class TrackedReader:
         for key, (store, _) in self._records.items():
             self._told[key] = await store.get(key)
 
-    def _newest(self, store: ObjectStore, key: str) -> Record[Stored] | None:
+    def _newest(self, store: ObjectView, key: str) -> Record[Stored] | None:
         record = store.get_newest_known(key)
         if key not in self._told:
             return record

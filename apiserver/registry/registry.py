@@ -8,11 +8,12 @@ from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ConvertedStore, ObjectStore
+from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource, SubresourceKind
+from apiserver.registry.view import ObjectView
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.kind import Kind
 from storage.cache.cache import WatchCache
@@ -63,9 +64,9 @@ class Registry:
 
     def _built(self, kind: Kind) -> Resource:
         definition, strategy, change = kind.definition, kind.strategy, kind.conversion
-        store: ObjectStore = self.store
+        store: ObjectView = self.store
         if change is not None:
-            store = ConvertedStore(self.store, change, collection_prefix(self._root, definition))
+            store = ConvertedView(self.store, change, collection_prefix(self._root, definition))
         return Resource(
             definition=definition,
             types=kind.types,

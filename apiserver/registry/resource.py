@@ -12,9 +12,9 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.codec import Stored
-from apiserver.registry.converted import ObjectStore
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
+from apiserver.registry.view import ObjectView
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
@@ -50,7 +50,7 @@ class Resource:
     definition: ResourceDefinition
     types: Types
     strategy: Strategy
-    store: ObjectStore
+    store: ObjectView
     root: str
     field_manager: FieldManager
     admission: AdmissionChain

@@ -35,9 +35,9 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.list import within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
-from apiserver.registry.turns import Turn, few_at_a_time
+from apiserver.registry.view import EventWatcher
+from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
-from storage.hub import Watcher
 from storage.interface import Event
 
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
@@ -139,7 +139,7 @@ class Watch:
         self._scope = scope
         self._selection = selection
         self._start = start
-        self._watcher: Watcher[Stored] | None = None
+        self._watcher: EventWatcher | None = None
         self._ended = False
         #: The revision up to which the client has been told everything.
         self._told = start.revision
@@ -225,13 +225,13 @@ class Watch:
         self._subscribe(page.revision)
         self._told = page.revision
         events: list[WatchEvent] = []
-        turn = Turn()
-        for some in few_at_a_time(page.records):
+        yielder = Yielder()
+        for batch in batches(page.records):
             if events:
                 yield events
-            records = self._selection.of(some) if self._selection else some
+            records = self._selection.of(batch) if self._selection else batch
             events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
-            await turn.over()
+            await yielder.yield_if_due()
         if self._start.bookmarks:
             events.append(self._bookmark(page.revision, {INITIAL_EVENTS_END: "true"}))
         yield events

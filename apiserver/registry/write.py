@@ -15,7 +15,7 @@ that has changed is charged anew, without another decision on the object.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import assert_never
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
@@ -173,10 +173,8 @@ class _Writing:
             return await self._put_whole(decision, {**document, "metadata": metadata})
 
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
-        # The codec takes objects, and what it gives back is `Stored`.
-        change: Put[Any] = Put(
-            self._change.key, document, _revision(decision.existing), self._change.resource.ttl
-        )
+        expected, ttl = _revision(decision.existing), self._change.resource.ttl
+        change = Put(self._change.key, Stored.to_write(document), expected, ttl)
         if decision.charged is None:
             (record,) = await self._store.commit((change,), requires=decision.requires)
             return record

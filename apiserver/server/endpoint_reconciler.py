@@ -88,7 +88,7 @@ class EndpointReconciler:
             lease = _lease(self.endpoint.address, generation)
             expected = ABSENT if record is None else record.revision
             try:
-                value = Stored.preview(key, lease, 0)
+                value = Stored.to_write(lease)
                 await store.put(key, value, expected=expected, ttl=LEASE_SECONDS)
             except RevisionConflict as conflict:
                 record = conflict.current

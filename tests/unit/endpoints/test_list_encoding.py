@@ -38,7 +38,9 @@ def objects(count: int) -> list[Stored]:
             "data": {"text": f"line\n  - another: {number}\n", "empty": "", "list": "[]"},
             "more": {"nested": [{"a": [], "b": [{"c": None}]}, number]},
         }
-        made.append(codec.decode(f"/a-{number}", codec.encode(document), number + 1))
+        made.append(
+            codec.decode(f"/a-{number}", codec.encode(Stored.to_write(document)), number + 1)
+        )
     return made
 
 

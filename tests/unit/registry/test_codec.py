@@ -7,7 +7,7 @@ import json
 import pytest
 
 from apiserver.registry import codec as coding
-from apiserver.registry.codec import ObjectCodec
+from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.schema.structtypes import struct_of_kind
 from storage.errors import Corrupt
 
@@ -56,7 +56,9 @@ def test_decoded_objects_are_kept_by_their_number_and_their_size(
     monkeypatch.setattr(coding, "_decoded", decoded)
     document = {**OBJECT, "data": {"text": "x" * 10_000}}
     codec = ObjectCodec(struct_of_kind)
-    made = [codec.decode("/a", codec.encode(document), number) for number in range(10)]
+    made = [
+        codec.decode("/a", codec.encode(Stored.to_write(document)), number) for number in range(10)
+    ]
     for stored in made:
         assert stored.object["data"] == document["data"]
     kept = [stored for stored in made if stored._object is not None]

@@ -9,6 +9,7 @@ import pytest
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.client.client import Reader
+from apiserver.registry.codec import Stored
 from storage.errors import OutcomeUnknown, Unavailable, ValueTooLarge
 from storage.interface import MAX_VALUE, Change, Put
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, named, pod
@@ -194,7 +195,8 @@ async def test_an_object_that_is_held_again_before_it_goes_stays(cluster: Cluste
         assert record is not None
         metadata = {**record.value.metadata, "finalizers": ["a.b/c"]}
         held = {**record.value.object, "metadata": metadata}
-        await pods.store.put(record.key, held, expected=record.revision)  # type: ignore[arg-type]
+        value = Stored.to_write(held)
+        await pods.store.put(record.key, value, expected=record.revision)
 
     async def nothing() -> None:
         pass
