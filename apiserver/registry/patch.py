@@ -28,7 +28,14 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, Written, write
 from apiserver.registry.writerequest import WriteRequest
-from apiserver.schema.kindtypes import Canonical, Decoded, DecodeError, Types, WrongKind
+from apiserver.schema.kindtypes import (
+    Canonical,
+    Decoded,
+    DecodeError,
+    MissingKind,
+    Types,
+    WrongKind,
+)
 
 APPLY: Final = "application/apply-patch+yaml"
 _NO_KIND: Final = GroupVersionKind("", "", "")
@@ -114,6 +121,8 @@ class Patching:
             read = self._decoded(patched)
         except WrongKind as error:
             raise status_of_wrong_kind(error) from error
+        except MissingKind as error:
+            raise _refused(patched, f"{error} in '{patched.shown()}'") from error
         except DecodeError as error:
             raise _refused(patched, error.args[0]) from error
         problems = [*patched.problems, *read.problems]

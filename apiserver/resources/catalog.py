@@ -51,19 +51,18 @@ class Catalog:
 
         Raises KeyError, and changes nothing, where something that is removed is not served.
         """
-        gone = [definition.gvr for definition in removed]
+        gone = {definition.gvr for definition in removed}
+        kinds = {kind.definition.gvr: kind for kind in added}
         for group, version, plural in gone:
             self._groups[group][version][plural]
-        changed = set(gone)
-        for gvr in gone:
-            self._remove(gvr)
-        for kind in added:
-            gvr = kind.definition.gvr
-            versions = self._groups.setdefault(gvr.group, {})
-            versions.setdefault(gvr.version, {})[gvr.resource] = kind
-            changed.add(gvr)
+        changed = gone | kinds.keys()
         if not changed:
             return
+        for gvr in gone:
+            self._remove(gvr)
+        for gvr, kind in kinds.items():
+            versions = self._groups.setdefault(gvr.group, {})
+            versions.setdefault(gvr.version, {})[gvr.resource] = kind
         self.generation += 1
         self._derived.pop((), None)
         for group, version in {(gvr.group, gvr.version) for gvr in changed}:

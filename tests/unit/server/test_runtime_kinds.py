@@ -127,6 +127,11 @@ async def test_three_kinds_of_patches_are_taken_and_strategic_ones_are_not(api: 
         "PATCH", f"{GEESE}/a", json.dumps(operations).encode(), "application/json-patch+json"
     )
     assert patched.body["spec"] == {"size": 5}
+    unnamed = await api.ask("PATCH", f"{GEESE}/a", {"kind": None}, MERGE)
+    assert unnamed.status == 422
+    assert "Object 'Kind' is missing in '{" in unnamed.message
+    renamed = await api.ask("PATCH", f"{GEESE}/a", {"kind": "Swan"}, MERGE)
+    assert renamed.message.endswith('kind: Invalid value: "Swan": must be Goose')
     strategic = "application/strategic-merge-patch+json"
     for path in ("a", "a/status", "a/scale", "nobody"):
         refused = await api.ask("PATCH", f"{GEESE}/{path}", {"spec": {"size": 6}}, strategic)
