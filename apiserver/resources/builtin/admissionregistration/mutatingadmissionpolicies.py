@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, not_supported, required
+from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.admissionregistration.policies import (
     PolicyStrategy,
@@ -84,10 +84,18 @@ def _validate_mutation(mutation: dict[str, Any], path: str) -> list[FieldError]:
     patch = mutation.get(member)
     if patch is None:
         detail = f"must be specified when patchType is {type_}"
-        return [required(f"{path}.{member}", detail)]
-    if not patch.get("expression", "").strip():
-        return [required(f"{path}.{member}.expression", "expression is not specified")]
-    return []
+        errors = [required(f"{path}.{member}", detail)]
+    elif not patch.get("expression", "").strip():
+        errors = [required(f"{path}.{member}.expression")]
+    else:
+        errors = []
+    return errors + [
+        invalid(
+            f"{path}.{other}", f"{{{other}}}", f"must not be specified when patchType is {type_}"
+        )
+        for other in _PATCHES.values()
+        if other != member and mutation.get(other) is not None
+    ]
 
 
 STRATEGY = MutatingAdmissionPolicyStrategy

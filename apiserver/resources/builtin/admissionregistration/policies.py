@@ -12,9 +12,10 @@ from apiserver.machinery.fielderrors import (
     invalid,
     not_supported,
     required,
+    too_many,
 )
 from apiserver.machinery.gvk import parse_api_version
-from apiserver.machinery.names import dns1123_subdomain_problems
+from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.admissionregistration.rules import default_match, default_rules
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
@@ -25,6 +26,7 @@ from apiserver.resources.strategy import WHOLE, Strategy
 
 _IDENTIFIER: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _NOT_FOUND_ACTIONS: Final = ("Deny", "Allow")
+_MOST_CONDITIONS: Final = 64
 _RULES: Final = ("resourceRules", "excludeResourceRules")
 
 
@@ -100,19 +102,29 @@ def validate_param_kind(kind: dict[str, Any] | None, path: str) -> list[FieldErr
         errors.append(required(f"{path}.apiVersion"))
     else:
         errors += _validate_api_version(version, f"{path}.apiVersion")
-    if not kind.get("kind"):
-        errors.append(required(f"{path}.kind"))
+    name, where = kind.get("kind", ""), f"{path}.kind"
+    if not name:
+        return [*errors, required(where)]
+    problems = dns1035_label_problems(name.lower())
+    if problems:
+        detail = f"may have mixed case, but should otherwise match: {','.join(problems)}"
+        errors.append(invalid(where, name, detail))
     return errors
 
 
 def _validate_api_version(text: str, path: str) -> list[FieldError]:
     try:
-        group, _ = parse_api_version(text)
+        group, version = parse_api_version(text)
     except ValueError as error:
         return [invalid(path, text, str(error))]
-    if not group:
-        return []
-    return [invalid(path, group, problem) for problem in dns1123_subdomain_problems(group)]
+    errors = []
+    problems = dns1123_subdomain_problems(group) if group else []
+    if problems:
+        errors.append(invalid(path, group, ",".join(problems)))
+    if not version:
+        return [*errors, required(path)]
+    problems = dns1035_label_problems(version)
+    return [*errors, invalid(path, version, ",".join(problems))] if problems else errors
 
 
 def validate_condition_names(
@@ -120,6 +132,8 @@ def validate_condition_names(
 ) -> list[FieldError]:
     """Return what is wrong with match conditions, but for their expressions."""
     errors: list[FieldError] = []
+    if len(conditions) > _MOST_CONDITIONS:
+        errors.append(too_many(path, len(conditions), _MOST_CONDITIONS))
     names: set[str] = set()
     for index, condition in enumerate(conditions):
         where, name = f"{path}[{index}]", condition.get("name", "")
@@ -129,7 +143,7 @@ def validate_condition_names(
             errors.append(required(f"{where}.name"))
         else:
             errors += validate_qualified_name(name, f"{where}.name")
-        if name in names:
+        if name and name in names:
             errors.append(duplicate(f"{where}.name", name))
         names.add(name)
     return errors

@@ -101,6 +101,7 @@ def _validate_resources(resources: list[str], path: str) -> list[FieldError]:
         where = f"{path}[{index}]"
         if not name:
             errors.append(required(where))
+            continue
         covering = _covering(name, before)
         before.add(name)
         errors += [
@@ -110,8 +111,9 @@ def _validate_resources(resources: list[str], path: str) -> list[FieldError]:
     if "*/*" in resources and len(resources) > 1:
         detail = "if '*/*' is present, must not specify other resources"
         errors.append(invalid(path, resources, detail))
-    whole = [name for name in resources if "/" not in name]
-    if WILDCARD in whole and len(whole) > 1:
+    whole = [name for name in resources if name and "/" not in name]
+    # Kubernetes remembers the last resource without a subresource only.
+    if WILDCARD in whole and whole[-1] != WILDCARD:
         detail = "if '*' is present, must not specify other resources without subresources"
         errors.append(invalid(path, resources, detail))
     return errors

@@ -10,6 +10,7 @@ from apiserver.machinery.fielderrors import (
     invalid,
     not_supported,
     required,
+    too_many,
 )
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.admissionregistration.policies import (
@@ -28,7 +29,9 @@ from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.printing import Column
 
 _NOTHING: Final = "validations or auditAnnotations must contain at least one item"
-_REASONS: Final = ("Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
+_MOST_AUDITS: Final = 20
+_LONGEST_VALUE: Final = 5 * 1024
+_REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 
 
 class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
@@ -62,7 +65,7 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
             errors.append(required("spec.auditAnnotations", _NOTHING))
         for index, validation in enumerate(validations):
             errors += _validate_rule(validation, f"spec.validations[{index}]")
-        return errors + _validate_audits(audits)
+        return errors + _validate_audits(audits, document["metadata"].get("name", ""))
 
 
 def _validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
@@ -82,20 +85,26 @@ def _validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_audits(audits: list[dict[str, Any]]) -> list[FieldError]:
+def _validate_audits(audits: list[dict[str, Any]], policy: str) -> list[FieldError]:
     errors: list[FieldError] = []
+    if len(audits) > _MOST_AUDITS:
+        errors.append(too_many("spec.auditAnnotations", len(audits), _MOST_AUDITS))
     keys: set[str] = set()
     for index, audit in enumerate(audits):
         path, key = f"spec.auditAnnotations[{index}]", audit.get("key", "")
-        if key:
-            errors += validate_qualified_name(key, f"{path}.key")
+        if policy:
+            errors += validate_qualified_name(f"{policy}/{key}", f"{path}.key")
         else:
-            errors.append(required(f"{path}.key"))
+            errors.append(invalid(f"{path}.key", key, "requires metadata.name be non-empty"))
         if key in keys:
             errors.append(duplicate(f"{path}.key", key))
         keys.add(key)
-        if not audit.get("valueExpression", "").strip():
-            errors.append(required(f"{path}.valueExpression"))
+        expression, where = audit.get("valueExpression", "").strip(), f"{path}.valueExpression"
+        if not expression:
+            errors.append(required(where, "valueExpression is not specified"))
+        elif len(expression.encode()) > _LONGEST_VALUE:
+            detail = f"must not exceed {_LONGEST_VALUE} bytes in length"
+            errors.append(required(where, detail))
     return errors
 
 

@@ -37,8 +37,7 @@ class ValidatingAdmissionPolicyBindingStrategy(PolicyBindingStrategy):
         errors += validate_param_reference(spec.get("paramRef"), "spec.paramRef")
         match = spec.get("matchResources")
         if match is not None:
-            # Kubernetes misspells this path.
-            errors += validate_match(match, "spec.matchResouces", rules_needed=False)
+            errors += validate_match(match, "spec.matchResources", rules_needed=False)
         return errors + _validate_actions(spec.get("validationActions") or [])
 
 

@@ -14,6 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.policies import validate_condition_names
 from apiserver.resources.builtin.admissionregistration.rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
@@ -105,7 +106,9 @@ def _validate_hook(hook: dict[str, Any], path: str) -> list[FieldError]:
     errors += validate_selectors(hook, path)
     policy = hook.get("reinvocationPolicy")
     errors += validate_choice(policy, REINVOCATION_POLICIES, f"{path}.reinvocationPolicy")
-    return errors + validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
+    errors += validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
+    conditions = hook.get("matchConditions") or []
+    return errors + validate_condition_names(conditions, f"{path}.matchConditions")
 
 
 def _validate_name(name: str, path: str) -> list[FieldError]:
@@ -129,7 +132,8 @@ def _validate_versions(versions: list[str], path: str) -> list[FieldError]:
     for index, version in enumerate(versions):
         where = f"{path}[{index}]"
         if version in seen:
-            errors.append(duplicate(where, version))
+            errors.append(invalid(where, version, "duplicate version"))
+            continue
         seen.add(version)
         errors += [invalid(where, version, problem) for problem in dns1035_label_problems(version)]
     if not set(versions) & set(_VERSIONS):
@@ -172,10 +176,10 @@ def _validate_url(url: str, path: str) -> list[FieldError]:
 
 
 def _validate_service(service: dict[str, Any], path: str) -> list[FieldError]:
+    # Kubernetes takes the one for the other.
+    members = (("name", "namespace"), ("namespace", "name"))
     errors = [
-        required(f"{path}.{member}", f"service {member} is required")
-        for member in ("name", "namespace")
-        if not service.get(member)
+        required(f"{path}.{called}") for called, member in members if not service.get(member)
     ]
     port, where = service.get("port", 0), service.get("path")
     problems = port_number_problems(port)

@@ -57,7 +57,7 @@ class ServiceCIDRStrategy(Strategy):
         if len(before) == 1 and len(new) == 2:
             changed = [] if new[0] == before[0] else [invalid(f"{_PATH}[0]", new[0], _IMMUTABLE)]
             return changed + self.validate(document)
-        shown = member(document.get("spec") or {}, "cidrs")
+        shown = member(document["spec"], "cidrs")
         return [invalid(_PATH, shown, _IMMUTABLE)]
 
 

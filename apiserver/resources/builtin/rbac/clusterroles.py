@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.machinery.fielderrors import FieldError, required
+from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.names import path_segment_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
@@ -30,7 +30,11 @@ class ClusterRoleStrategy(Strategy):
             detail = "at least one clusterRoleSelector required if aggregationRule is non-nil"
             errors.append(required(_SELECTORS, detail))
         for index, selector in enumerate(selectors):
-            errors += validate_label_selector(selector, f"{_SELECTORS}[{index}]")
+            where = f"{_SELECTORS}[{index}]"
+            problems = validate_label_selector(selector, where)
+            errors += problems
+            if problems:
+                errors.append(invalid(where, None, "invalid label selector."))
         return errors
 
 

@@ -83,8 +83,7 @@ HOOK_MISTAKES = [
     (
         {"clientConfig": {"url": None, "service": {"name": "s", "path": "/a//b"}}},
         [
-            "webhooks[0].clientConfig.service.namespace: Required value: "
-            "service namespace is required",
+            "webhooks[0].clientConfig.service.name: Required value",
             'webhooks[0].clientConfig.service.path: Invalid value: "/a//b": '
             "segment[1] may not be empty",
         ],
@@ -167,7 +166,7 @@ POLICY_MISTAKES = [
             'spec.validations[0].message: Invalid value: "a\\nb": '
             "message must not contain line breaks",
             'spec.validations[0].reason: Unsupported value: "Odd": supported values: '
-            '"Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge"',
+            '"Forbidden", "Invalid", "RequestEntityTooLarge"',
         ],
     ),
     (
