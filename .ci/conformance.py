@@ -31,7 +31,7 @@ from tests.etcd_process import etcd_process
 from tests.server_process import ServerProcess, running_server
 
 TOTALS: Final = Path(__file__).with_name("totals.toml")
-AT_ONCE: Final = 4
+STORES: Final = ("sqlite", "etcd")
 TIMEOUT: Final = 240.0
 #: How long areas may take that are not counted.
 PATIENCE: Final = 60.0
@@ -127,7 +127,7 @@ def replay_uncounted(conformance: Conformance, areas: list[str]) -> None:
 
 def replay_all(conformance: Conformance, store: str, least: dict[str, int]) -> list[str]:
     """Replay all areas on a store; return what is wrong with them."""
-    with conformance.server(store) as server, ThreadPoolExecutor(AT_ONCE) as threads:
+    with conformance.server(store) as server, ThreadPoolExecutor(len(least)) as threads:
         results = list(threads.map(lambda area: conformance.replay(server, area), least))
     # Some steps wait for what happens soon: one that was late on a busy machine is no difference.
     for index, result in enumerate(results):
@@ -153,9 +153,14 @@ def main(directory: str) -> int:
     conformance = Conformance(Path(directory).resolve())
     totals = tomllib.loads(TOTALS.read_text())
     wrong = judged("memory", [conformance.mutations()], totals)
-    replay_uncounted(conformance, totals["uncounted"])
-    for store in ("sqlite", "etcd"):
-        wrong += replay_all(conformance, store, totals["replay"])
+    # Replays wait more than they work, so all of them are made at once.
+    with ThreadPoolExecutor() as threads:
+        uncounted = threads.submit(replay_uncounted, conformance, totals["uncounted"])
+        stores = [
+            threads.submit(replay_all, conformance, store, totals["replay"]) for store in STORES
+        ]
+        uncounted.result()
+        wrong += [sentence for each in stores for sentence in each.result()]
     sys.stderr.writelines(f"{sentence}\n" for sentence in wrong)
     return 1 if wrong else 0
 
