@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +70,13 @@ async def _send_continue(request: web.BaseRequest) -> None:
         request.writer.output_size = 0
 
 
-def decode_object(data: bytes, media_type: str, types: Types) -> DecodedBody:
-    """Decode an object of the kind that the endpoint accepts. Raises BadRequest or Invalid."""
+def decode_object(
+    data: bytes, media_type: str, types: Types, accepts: Collection[str] = ()
+) -> DecodedBody:
+    """Decode an object of the kind that the endpoint accepts. Raises BadRequest or Invalid.
+
+    ``accepts``: other apiVersions of the kind, whose documents are the same.
+    """
     kind = types.kind
     duplicates: list[str] = []
     try:
@@ -88,7 +94,7 @@ def decode_object(data: bytes, media_type: str, types: Types) -> DecodedBody:
         raise _unhandled(error.kind, kind, str(error)) from error
     except (DecodeError, DocumentError, ProtobufError) as error:
         raise _unrecognised(kind, str(error), data) from error
-    if decoded.kind != kind:
+    if decoded.kind != kind and decoded.kind.api_version not in accepts:
         raise BadRequest(
             f"the API version in the data ({decoded.kind.api_version}) does not match the "
             f"expected API version ({kind.api_version})"

@@ -9,11 +9,15 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersio
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """A path below an object: ``status``, ``scale``; ``kind`` is what it reads and writes."""
+    """A path below an object: ``status``, ``scale``; ``kind`` is what it reads and writes.
+
+    ``accepts``: the apiVersions of the kind that a request may have beside that one.
+    """
 
     name: str
     kind: GroupVersionKind
     verbs: tuple[str, ...]
+    accepts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ async def test_two_budgets_are_one_too_many(api: Api, pods: str, budgets: str) -
     second = {**first, "metadata": {"name": "c"}}
     assert (await api.post(budgets, second)).status == 201
     answer = await api.post(f"{pods}/p/eviction", eviction("p"))
-    assert (answer.json["status"], answer.json["code"]) == ("Failure", 500)
+    assert (answer.status, answer.json["status"]) == (500, "Failure")
     assert answer.json["message"].startswith("This pod has more than one PodDisruptionBudget")
     assert (await api.get(f"{pods}/p")).status == 200
 

@@ -14,7 +14,8 @@ async def read_object(
     request: HTTPRequest, scope: RequestScope, data: bytes, media_type: str, options: WriteOptions
 ) -> Object:
     """Return the object. Unknown and duplicate fields are ignored, warned about or rejected."""
-    decoded = await offload(len(data), decode_object, data, media_type, scope.types)
+    accepts = () if scope.subresource is None else scope.subresource.accepts
+    decoded = await offload(len(data), decode_object, data, media_type, scope.types, accepts)
     if decoded.problems:
         if options.field_validation == "Strict":
             raise strict_decoding_error(decoded, scope.types.kind)

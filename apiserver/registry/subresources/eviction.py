@@ -86,7 +86,7 @@ class _Eviction:
         pod = await self._pod()
         protecting = await self._protecting(pod)
         if len(protecting) > 1:
-            return status.failure(_TOO_MANY, "", 500)
+            raise UnknownError(_TOO_MANY)
         if protecting and disruption.spares(protecting[0], pod):
             await self._delete_unchanged(pod, name_of(protecting[0]))
             return status.success(code=201)

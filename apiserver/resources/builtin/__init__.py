@@ -66,7 +66,7 @@ def _subresource(parent: GroupVersionKind, name: str, row: Row) -> Subresource:
     if "kind" in row:
         api_version, _, answered = row["kind"].partition(" ")
         kind = GroupVersionKind(*parse_api_version(api_version), answered)
-    return Subresource(name, kind, _words(row["verbs"]))
+    return Subresource(name, kind, _words(row["verbs"]), _words(row.get("accepts", "")))
 
 
 def _words(text: str) -> tuple[str, ...]:

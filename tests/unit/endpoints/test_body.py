@@ -112,6 +112,15 @@ def test_another_version_than_the_endpoint_is_refused(api_version: str) -> None:
     )
 
 
+def test_an_endpoint_may_accept_another_version_of_its_kind() -> None:
+    eviction = builtin_types(GroupVersionKind("policy", "v1", "Eviction"))
+    data = b'{"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": "a"}}'
+    decoded = decode_object(data, JSON, eviction, ("policy/v1beta1",))
+    assert decoded.document["apiVersion"] == "policy/v1"
+    with pytest.raises(BadRequest):
+        decode_object(data, JSON, eviction)
+
+
 def test_members_that_are_unknown_or_named_twice_are_told_and_may_be_refused() -> None:
     data = b'{"spec": {"replicas": 1, "replicas": 2, "template": {"spec": {"x": 1}}}, "y": {}}'
     decoded = decode_object(data, JSON, DEPLOYMENT)
