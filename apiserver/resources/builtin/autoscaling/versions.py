@@ -2,7 +2,8 @@
 
 What v1 cannot say it carries in annotations, as JSON: metrics and conditions in a form of v1's own,
 the behaviour in the internal form. Annotations that cannot be read are dropped, as Kubernetes drops
-them. A round trip loses nothing.
+them. A round trip loses nothing. What measures nothing has the default metric in either version, so
+that an applier who changes versions does not take it for given up.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _BEHAVIOR: Final = "autoscaling.alpha.kubernetes.io/behavior"
 _CURRENT_METRICS: Final = "autoscaling.alpha.kubernetes.io/current-metrics"
 _CONDITIONS: Final = "autoscaling.alpha.kubernetes.io/conditions"
 _CARRIED: Final = (_METRICS, _BEHAVIOR, _CURRENT_METRICS, _CONDITIONS)
+_DEFAULT_UTILIZATION: Final = 80
 _TARGET: Final = "targetCPUUtilizationPercentage"
 _CURRENT: Final = "currentCPUUtilizationPercentage"
 _BEHAVIOR_TYPE: Final = "autoscaling.v2.HorizontalPodAutoscalerBehavior"
@@ -96,9 +98,15 @@ def says_metrics(scaler: Object) -> bool:
     return _TARGET in scaler["spec"] or bool(_carried(annotations, _METRICS, list))
 
 
-def default_target(scaler: Object, percentage: int) -> None:
+def default_target(scaler: Object) -> None:
     """Fill in, in place, the share of CPU that is aimed at."""
-    scaler["spec"][_TARGET] = percentage
+    scaler["spec"][_TARGET] = _DEFAULT_UTILIZATION
+
+
+def default_metric() -> dict[str, Any]:
+    """Return the metric of an autoscaler of v2 that says none."""
+    target = {"type": "Utilization", "averageUtilization": _DEFAULT_UTILIZATION}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
 def to_v2(scaler: Object) -> Object:
@@ -109,8 +117,7 @@ def to_v2(scaler: Object) -> Object:
     if _TARGET in spec:
         target = {"type": "Utilization", "averageUtilization": spec.pop(_TARGET)}
         metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}, *metrics]
-    if metrics:
-        spec["metrics"] = metrics
+    spec["metrics"] = metrics or [default_metric()]
     behavior = _carried(annotations, _BEHAVIOR, dict)
     if behavior:
         spec["behavior"] = _lowered(behavior)
@@ -143,6 +150,8 @@ def to_v1(scaler: Object) -> Object:
         shares = [share for share in (_cpu(item, member) for item in items) if share is not None]
         if shares:
             part[name] = shares[0]
+    if not metrics:
+        spec[_TARGET] = _DEFAULT_UTILIZATION
     others = [_to_v1(item, _SPECS) for item in metrics if _cpu(item, "target") is None]
     carried = {
         _METRICS: others,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from apiserver.resources.builtin.autoscaling.versions import to_v1, to_v2
+from apiserver.resources.builtin.autoscaling.versions import default_metric, to_v1, to_v2
 
 PREFIX = "autoscaling.alpha.kubernetes.io"
 REFERENCE = {"kind": "Service", "name": "s", "apiVersion": "v1"}
@@ -127,4 +127,8 @@ def test_annotations_that_say_nothing_are_dropped() -> None:
     annotations = {f"{PREFIX}/metrics": "{", f"{PREFIX}/behavior": "5", "other": "x"}
     old = {"metadata": {"name": "a", "annotations": annotations}, "spec": {}, "status": {}}
     assert to_v2(old)["metadata"] == {"name": "a", "annotations": {"other": "x"}}
-    assert to_v2(old)["spec"] == {}
+    assert to_v2(old)["spec"] == {"metrics": [default_metric()]}
+
+
+def test_what_measures_nothing_has_the_default_in_either_version() -> None:
+    assert to_v1(scaler({}, {}))["spec"]["targetCPUUtilizationPercentage"] == 80

@@ -34,7 +34,6 @@ from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import CHANGE, Strategy
 from apiserver.schema.kindtypes import Types
 
-_UTILIZATION: Final = 80
 _NO_STATUS: Final = {"desiredReplicas": 0}
 
 
@@ -53,14 +52,12 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         spec.setdefault("minReplicas", 1)
         if self._is_old:
             if not versions.says_metrics(document):
-                versions.default_target(document, _UTILIZATION)
+                versions.default_target(document)
             # What annotations and members say of the same thing is brought together.
             document.update(versions.to_v1(versions.to_v2(document)))
             return
         if not spec.get("metrics"):
-            target = {"type": "Utilization", "averageUtilization": _UTILIZATION}
-            resource = {"name": "cpu", "target": target}
-            spec["metrics"] = [{"type": "Resource", "resource": resource}]
+            spec["metrics"] = [versions.default_metric()]
         if "behavior" in spec:
             default_behavior(spec["behavior"])
 
