@@ -106,13 +106,14 @@ def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
     """Parse JSON or YAML; return the document and its duplicate fields. Raises DocumentError."""
     if media_type == negotiation.YAML:
         # Upstream converts YAML to JSON with sorted members; problems come in that order.
-        return by_name(documents.parse_yaml(data)), documents.yaml_duplicates(data)
+        parsed, duplicates = documents.parse_yaml(data)
+        return by_name(parsed), duplicates
     try:
         document = documents.parse_json(data)
+        fields = documents.duplicate_fields(data, document)
     except DocumentError as error:
         message = f"couldn't get version/kind; json parse error: {error}"
         raise DocumentError(message) from error
-    fields = documents.duplicate_fields(data, document)
     return document, [f"duplicate field {quote(field)}" for field in fields]
 
 

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from apiserver.machinery import jsonsyntax
 
-#: The maximum nesting of arrays and objects; orjson writes at most 254 levels.
+#: The maximum nesting of arrays and objects.
 MAX_DEPTH: Final = 250
+#: How many levels orjson writes.
+_WRITABLE_DEPTH: Final = 254
+#: How many duplicate fields are reported, and how many characters of them.
+_MOST_DUPLICATES: Final = 100
+_MOST_REPORTED: Final = 1024 * 1024
 # Finds possible numbers with a fraction or an exponent; a match inside a string is harmless.
 _FRACTION: Final = re.compile(rb"[:,\[]\s*-?[0-9]+[.eE]")
 #: Integral floats below this limit are exact.
@@ -48,33 +54,34 @@ def dump_json_indented(document: Any) -> bytes:
 def duplicate_fields(data: bytes, document: Any) -> list[str]:
     """Return the paths of duplicate members of JSON objects: ``spec.ports[0].name``.
 
-    ``document`` is the result of parsing ``data``.
+    ``document`` is the result of parsing ``data``. Raises DocumentError when what a duplicate hides
+    is nested too deeply.
     """
     # An overwritten member removes a colon, so equal counts mean that there are no duplicates.
     if b"\\u003" not in data and data.count(b":") == orjson.dumps(document).count(b":"):
         return []
-    found: list[str] = []
-    _duplicates(json.loads(data, object_pairs_hook=_Pairs), "", found)
-    return list(dict.fromkeys(found))
+    try:
+        # A function of ours is called for every object, so that other threads get their turn.
+        pairs = json.loads(data, object_pairs_hook=lambda members: _Pairs(members))
+    except RecursionError as error:
+        raise DocumentError("exceeded max depth") from error
+    search = _DuplicateSearch()
+    search.look_into(pairs, None, 0)
+    return list(dict.fromkeys(search.found))
 
 
-def parse_yaml(data: bytes) -> Any:
-    """Parse the first YAML document. Raises DocumentError."""
+def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
+    """Parse the first YAML document; return also the error about duplicate keys, one or none.
+
+    Raises DocumentError.
+    """
     document = _json_as_yaml(data)
     if document is not None:
-        return document
+        return document, []
     from apiserver.machinery import yamldocuments
 
-    return yamldocuments.parse(data)
-
-
-def yaml_duplicates(data: bytes) -> list[str]:
-    """Return the error about duplicate keys, as a list of one string or none."""
-    if _json_as_yaml(data) is not None:
-        return []
-    from apiserver.machinery import yamldocuments
-
-    return yamldocuments.duplicates(data)
+    parsed = yamldocuments.parse(data)
+    return parsed.value, parsed.duplicates
 
 
 def _json_as_yaml(data: bytes) -> dict[str, Any] | None:
@@ -119,18 +126,17 @@ def check_depth(data: bytes, document: Any) -> None:
 
 
 def is_too_deep(document: Any, limit: int = MAX_DEPTH) -> bool:
-    """Return whether arrays and objects are nested more than ``limit`` levels deep."""
-    level = [document] if isinstance(document, dict | list) else []
-    for _ in range(limit):
-        level = [
-            member
-            for holder in level
-            for member in (holder.values() if isinstance(holder, dict) else holder)
-            if isinstance(member, dict | list)
-        ]
-        if not level:
-            return False
-    return bool(level)
+    """Return whether more than ``limit`` arrays and objects stand in one another."""
+    # The depth that orjson writes is fixed: a document is put that much deeper.
+    for _ in range(_WRITABLE_DEPTH - limit):
+        document = [document]
+    try:
+        orjson.dumps(document)
+    except orjson.JSONEncodeError as error:
+        if str(error) == "Recursion limit reached":
+            return True
+        raise
+    return False
 
 
 def _parse_slowly(data: bytes, refusal: str) -> Any:
@@ -151,15 +157,47 @@ class _Pairs(list[tuple[str, Any]]):
     """The members of an object, all of them."""
 
 
-def _duplicates(value: Any, path: str, found: list[str]) -> None:
-    if isinstance(value, _Pairs):
-        seen = set()
-        for name, member in value:
-            inner = f"{path}.{name}" if path else name
-            if name in seen:
-                found.append(inner)
-            seen.add(name)
-            _duplicates(member, inner, found)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _duplicates(item, f"{path}[{index}]", found)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands: a member or an item (``[0]``) of what stands at another place."""
+
+    around: _Place | None
+    step: str
+
+    def __str__(self) -> str:
+        steps: list[str] = []
+        place: _Place | None = self
+        while place is not None:
+            steps += [place.step, "" if place.step.startswith("[") else "."]
+            place = place.around
+        return "".join(reversed(steps)).removeprefix(".")
+
+
+class _DuplicateSearch:
+    """Looks for members that an object has twice; paths are made of those that are found."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._room = _MOST_REPORTED
+
+    def look_into(self, value: Any, place: _Place | None, depth: int) -> None:
+        """Look into a value that stands at ``place``. Raises DocumentError for one too deep."""
+        if depth > MAX_DEPTH:
+            raise DocumentError("exceeded max depth")
+        if isinstance(value, _Pairs):
+            seen = set()
+            for name, member in value:
+                if name in seen:
+                    self._report(_Place(place, name))
+                seen.add(name)
+                if isinstance(member, list):
+                    self.look_into(member, _Place(place, name), depth + 1)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, list):
+                    self.look_into(item, _Place(place, f"[{index}]"), depth + 1)
+
+    def _report(self, place: _Place) -> None:
+        if len(self.found) < _MOST_DUPLICATES and self._room > 0:
+            self.found.append(str(place))
+            self._room -= len(self.found[-1])

@@ -1,52 +1,59 @@
 """YAML 1.1 as Go's YAML library parses and writes it.
 
 Imported by the first request that uses YAML, through `apiserver.machinery.documents`.
+
+A document is built from the events of the parser in one pass. An alias stands for all that its
+anchor names, so a few bytes may make a document of any size: what aliases add is counted, and
+limited as Go's library limits it, and by its bytes. A merge key costs what it merges, and counts as
+that.
 """
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
-from collections.abc import Hashable
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 
-from apiserver.machinery.documents import MAX_DEPTH, DocumentError
+from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep
+from apiserver.machinery.quoting import quote
+from apiserver.machinery.yamlscalars import TAG, is_ambiguous, natural, resolve, tagged
 
-#: The maximum number of nodes after the expansion of aliases.
-_MAX_NODES: Final = 400_000
-
-_TRUE: Final = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
-_FALSE: Final = frozenset(
-    ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]
-)
-_NULL: Final = frozenset(["", "~", "null", "Null", "NULL"])
-_NOT_NUMBERS: Final = frozenset(
-    [".nan", ".NaN", ".NAN"]
-    + [f"{sign}.{name}" for sign in ("", "+", "-") for name in ("inf", "Inf", "INF")]
-)
-_INTEGER: Final = re.compile(
-    r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)", re.ASCII
-)
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
-_BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", re.ASCII)
-_TIMESTAMP: Final = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?", re.ASCII)
-
-_TAG: Final = "tag:yaml.org,2002:"
-_PLAIN: Final = "plain"
+#: So many nodes may all come of aliases; of so many, no more than a tenth.
+_FEW_NODES, _MANY_NODES = 400_000, 4_000_000
+_FEW_SHARE, _MANY_SHARE = 0.99, 0.10
+#: How many bytes of strings aliases may add.
+_MAX_ALIASED_BYTES: Final = 16 * 1024 * 1024
+#: How many duplicate keys are reported.
+_MOST_DUPLICATES: Final = 1000
+_MERGE: Final = "<<"
+_TOO_DEEP: Final = "exceeded max depth"
+_ALIASING: Final = "yaml: document contains excessive aliasing"
 
 
-def parse(data: bytes) -> Any:
+@dataclass(frozen=True, slots=True)
+class YAMLDocument:
+    """A document, and the keys that a mapping of it has twice, as Go's library reports them."""
+
+    value: Any
+    duplicates: list[str]
+
+
+def parse(data: bytes) -> YAMLDocument:
     """Parse the first document. Raises DocumentError."""
-    return _Builder().document(_compose(data))
-
-
-def duplicates(data: bytes) -> list[str]:
-    """Return the error about duplicate keys in a mapping, as a list of one string or none."""
-    found: list[str] = []
-    _find_duplicates(_compose(data), found)
-    return ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
+    text = data.decode("utf-8", "replace")
+    try:
+        loader = yaml.CSafeLoader(text)
+        try:
+            return _Parser(loader).document()
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise DocumentError(_complaint(error)) from error
+    except yaml.YAMLError as error:
+        raise DocumentError(f"yaml: {error}") from error
 
 
 def dump(document: Any) -> bytes:
@@ -55,34 +62,6 @@ def dump(document: Any) -> bytes:
         document, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False
     )
     return text.encode()
-
-
-def _compose(data: bytes) -> yaml.Node | None:
-    text = data.decode("utf-8", "replace")
-    try:
-        _check_depth(text)
-        loader = _Loader(text)
-        try:
-            return loader.get_node() if loader.check_node() else None
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        raise DocumentError(_complaint(error)) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise DocumentError(f"yaml: {error}") from error
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise DocumentError("exceeded max depth")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.DocumentEndEvent):
-            return
 
 
 def _complaint(error: yaml.MarkedYAMLError) -> str:
@@ -96,76 +75,167 @@ def _complaint(error: yaml.MarkedYAMLError) -> str:
     return f"yaml: {where}{error.problem or 'unknown problem parsing YAML content'}"
 
 
-class _Loader(yaml.CSafeLoader):
-    """Composes nodes only; scalars are resolved by this module instead of PyYAML."""
+@dataclass(slots=True)
+class _Anchored:
+    """What an anchor names, and how much that is; ``None`` while it is being read."""
 
-    # Every plain scalar without a tag gets a private tag.
-    yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}  # noqa: RUF012 - PyYAML's name
+    value: Any = None
+    nodes: int = 0
+    size: int = 0
+    open: bool = True
+    lines: dict[str, int] = field(default_factory=dict)
 
 
-class _Builder:
-    def __init__(self) -> None:
-        self._built: dict[int, Any] = {}
-        self._open: set[int] = set()
-        self._sizes: dict[int, int] = {}
+class _Parser:
+    """Builds one document from events."""
 
-    def document(self, node: yaml.Node | None) -> Any:
-        if node is None:
-            return None
-        if self._size(node) > _MAX_NODES:
-            raise DocumentError("yaml: document contains excessive aliasing")
-        return self._value(node)
+    def __init__(self, loader: yaml.CSafeLoader) -> None:
+        self._next: Callable[[], Any] = loader.get_event
+        self._anchors: dict[str, _Anchored] = {}
+        self._duplicates: list[str] = []
+        self._depth = 0
+        # Nodes and bytes of scalars, with all that aliases stand for; and what of it they add.
+        self._nodes = self._aliased = 0
+        self._size = self._aliased_size = 0
 
-    def _size(self, node: yaml.Node) -> int:
-        known = self._sizes.get(id(node))
-        if known is not None:
-            return known
-        if id(node) in self._open:
-            raise DocumentError("yaml: anchor value contains itself")
-        self._open.add(id(node))
-        size = 1
-        if isinstance(node, yaml.SequenceNode):
-            size += sum(map(self._size, node.value))
-        elif isinstance(node, yaml.MappingNode):
-            size += sum(self._size(key) + self._size(value) for key, value in node.value)
-        self._open.discard(id(node))
-        self._sizes[id(node)] = size
-        return size
+    def document(self) -> YAMLDocument:
+        """Return the first document. Raises DocumentError and YAMLError."""
+        self._next()
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            return YAMLDocument(None, [])
+        value = self._value(self._next())
+        # What is wrong up to the end of the document is found with it.
+        self._next()
+        if self._aliased and is_too_deep(value):
+            raise DocumentError(_TOO_DEEP)
+        found = self._duplicates
+        complaint = ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
+        return YAMLDocument(value, complaint)
 
-    def _value(self, node: yaml.Node) -> Any:
-        if id(node) not in self._built:
-            self._built[id(node)] = self._build(node)
-        return self._built[id(node)]
+    def _value(self, event: Any, lines: dict[str, int] | None = None) -> Any:
+        """Return the value that begins with an event; ``lines`` takes those of a mapping's keys."""
+        if type(event) is yaml.AliasEvent:
+            anchored = self._alias(event)
+            if lines is not None:
+                lines.update(anchored.lines)
+            return anchored.value
+        anchor = event.anchor
+        if anchor is None:
+            return self._node(event, lines)
+        anchored = self._anchors[anchor] = _Anchored()
+        nodes, size = self._nodes, self._size
+        anchored.value = self._node(event, anchored.lines)
+        anchored.nodes, anchored.size = self._nodes - nodes, self._size - size
+        anchored.open = False
+        if lines is not None:
+            lines.update(anchored.lines)
+        return anchored.value
 
-    def _build(self, node: yaml.Node) -> Any:
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item) for item in node.value]
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node)
-        assert isinstance(node, yaml.ScalarNode)
-        return _scalar(node)
+    def _node(self, event: yaml.Event, lines: dict[str, int] | None) -> Any:
+        self._nodes += 1
+        if type(event) is yaml.ScalarEvent:
+            text = event.value
+            self._size += len(text)
+            if event.tag is not None:
+                return tagged(text, event.tag)
+            return resolve(text) if event.implicit[0] else text
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise DocumentError(_TOO_DEEP)
+        value = self._mapping(lines) if type(event) is yaml.MappingStartEvent else self._sequence()
+        self._depth -= 1
+        return value
 
-    def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
-        merged: dict[str, Any] = {}
-        own: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if _is_merge(key_node):
-                for source in self._sources(value_node):
-                    merged = {**source, **merged}
+    def _sequence(self) -> list[Any]:
+        items = []
+        event = self._next()
+        while type(event) is not yaml.SequenceEndEvent:
+            items.append(self._value(event))
+            event = self._next()
+        return items
+
+    def _mapping(self, lines: dict[str, int] | None) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        event = self._next()
+        while type(event) is not yaml.MappingEndEvent:
+            if _is_merge(event):
+                self._merge(members, lines)
             else:
-                own[_key(self._value(key_node))] = self._value(value_node)
-        return {**merged, **own} if merged else own
+                key = self._value(event)
+                name = key if type(key) is str else _key(key)
+                event = self._next()
+                line = event.start_mark.line + 1
+                value = self._value(event)
+                if name in members:
+                    self._report(line, key)
+                members[name] = value
+                if lines is not None:
+                    lines[name] = line
+            event = self._next()
+        return members
 
-    def _sources(self, node: yaml.Node) -> list[dict[str, Any]]:
-        value = self._value(node)
-        sources = value if isinstance(value, list) else [value]
-        if not all(isinstance(source, dict) for source in sources):
+    def _merge(self, members: dict[str, Any], lines: dict[str, int] | None) -> None:
+        """Take over the members of a mapping, or of a sequence of them: the first ones count."""
+        event = self._next()
+        sources: list[tuple[Any, dict[str, int]]] = []
+        if type(event) is yaml.SequenceStartEvent and event.anchor is None:
+            self._nodes += 1
+            event = self._next()
+            while type(event) is not yaml.SequenceEndEvent:
+                sources.append(self._source(event))
+                event = self._next()
+        else:
+            sources.append(self._source(event))
+            value, _ = sources[0]
+            if type(value) is list:
+                sources = [(item, {}) for item in value]
+        if not all(type(source) is dict for source, _ in sources):
             raise DocumentError("yaml: map merge requires map or sequence of maps as the value")
-        return sources
+        for source, its_lines in reversed(sources):
+            for name in source.keys() & members.keys():
+                self._report(its_lines.get(name, event.start_mark.line + 1), name)
+            members.update(source)
+            if lines is not None:
+                lines.update(its_lines)
+
+    def _source(self, event: yaml.Event) -> tuple[Any, dict[str, int]]:
+        lines: dict[str, int] = {}
+        return self._value(event, lines), lines
+
+    def _alias(self, event: Any) -> _Anchored:
+        name = event.anchor
+        anchored = self._anchors.get(name)
+        if anchored is None:
+            raise DocumentError(f"yaml: unknown anchor '{name}' referenced")
+        if anchored.open:
+            raise DocumentError(f"yaml: anchor '{name}' value contains itself")
+        self._nodes += 1 + anchored.nodes
+        self._aliased += anchored.nodes
+        self._size += anchored.size
+        self._aliased_size += anchored.size
+        share = self._aliased / self._nodes
+        if self._aliased > 100 and self._nodes > 1000 and share > _allowed_share(self._nodes):
+            raise DocumentError(_ALIASING)
+        if self._aliased_size > _MAX_ALIASED_BYTES:
+            raise DocumentError(_ALIASING)
+        return anchored
+
+    def _report(self, line: int, key: Any) -> None:
+        if len(self._duplicates) < _MOST_DUPLICATES:
+            shown = quote(key) if isinstance(key, str) else _key(key)
+            self._duplicates.append(f"  line {line}: key {shown} already set in map")
 
 
-def _is_merge(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.value == "<<" and node.tag == _PLAIN
+def _allowed_share(nodes: int) -> float:
+    """Return which share of the nodes aliases may have added."""
+    part = (nodes - _FEW_NODES) / (_MANY_NODES - _FEW_NODES)
+    return _FEW_SHARE - (_FEW_SHARE - _MANY_SHARE) * min(max(part, 0.0), 1.0)
+
+
+def _is_merge(event: yaml.Event) -> bool:
+    if type(event) is not yaml.ScalarEvent or event.value != _MERGE:
+        return False
+    return bool(event.implicit[0]) or event.tag == TAG + "merge"
 
 
 def _key(value: Any) -> str:
@@ -181,56 +251,6 @@ def _key(value: Any) -> str:
     raise DocumentError(f"Unsupported map key of type: {kinds.get(type(value), 'nil')}")
 
 
-def _scalar(node: yaml.ScalarNode) -> Any:
-    text: str = node.value
-    if node.tag == _TAG + "binary":
-        return b64decode(text).decode("utf-8", "replace")
-    return text if node.tag == _TAG + "str" else resolve(text)
-
-
-def resolve(text: str) -> Any:
-    """Return the value of a plain scalar: a boolean, a number, null or a string."""
-    if text in _NULL:
-        return None
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    digits = text.replace("_", "")
-    if _INTEGER.fullmatch(digits):
-        value = _integer(digits)
-        return value if -(1 << 63) <= value < 1 << 64 else float(value)
-    if _FLOAT.fullmatch(digits):
-        return float(digits)
-    if text in _NOT_NUMBERS:
-        raise DocumentError(f"json: unsupported value: {text}")
-    return text
-
-
-def _integer(digits: str) -> int:
-    body = digits.lstrip("+-")
-    if len(body) > 1 and body[0] == "0" and body[1] in "01234567":
-        body = f"0o{body[1:]}"
-    value = int(body, 0)
-    return -value if digits[0] == "-" else value
-
-
-def _find_duplicates(node: yaml.Node | None, found: list[str]) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _find_duplicates(item, found)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[Hashable] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and not _is_merge(key):
-                name = key.value
-                if name in seen:
-                    line = key.start_mark.line + 1
-                    found.append(f'  line {line}: key "{name}" already set in map')
-                seen.add(name)
-            _find_duplicates(value, found)
-
-
 class _Dumper(yaml.CSafeDumper):
     """Quotes strings as Go's library does: those that would be parsed as another type."""
 
@@ -242,35 +262,18 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text:
         style = "|"
-    elif _ambiguous(text):
+    elif is_ambiguous(text):
         style = '"'
-    return dumper.represent_scalar(_TAG + "str", text, style=style)
+    return dumper.represent_scalar(TAG + "str", text, style=style)
 
 
 def _represent_mapping(dumper: _Dumper, mapping: dict[str, Any]) -> yaml.MappingNode:
     members = sorted(mapping.items(), key=lambda member: natural(member[0]))
-    return dumper.represent_mapping(_TAG + "map", members)
+    return dumper.represent_mapping(TAG + "map", members)
 
 
 def _represent_bytes(dumper: _Dumper, data: bytes) -> yaml.ScalarNode:
-    return dumper.represent_scalar(_TAG + "binary", b64encode(data).decode())
-
-
-def _ambiguous(text: str) -> bool:
-    if text in _NOT_NUMBERS or _BASE_60.fullmatch(text) or _TIMESTAMP.fullmatch(text):
-        return True
-    return text == "<<" or not isinstance(resolve(text), str)
-
-
-def natural(key: str) -> list[tuple[int, int, str]]:
-    """Return the sort key of Go's library: letters last, runs of digits as numbers."""
-    parts: list[tuple[int, int, str]] = []
-    for run in re.findall(r"[0-9]+|.", key, re.DOTALL):
-        if run[0] in "0123456789":
-            parts.append((0, int(run), run))
-        else:
-            parts.append((1 if run.isalpha() else 0, ord(run), ""))
-    return parts
+    return dumper.represent_scalar(TAG + "binary", b64encode(data).decode())
 
 
 _Dumper.add_representer(str, _represent_text)

@@ -9,7 +9,6 @@ from apiserver.machinery.documents import DocumentError, duplicate_fields, parse
 from apiserver.machinery.quoting import quote
 from apiserver.patch.errors import MalformedPatch
 
-_MAX_PROBLEMS = 100
 _KINDS = {
     bool: "bool", dict: "object", float: "number", int: "number", list: "array", str: "string",
 }  # fmt: skip
@@ -27,9 +26,9 @@ def read(body: bytes, prefix: str = "") -> Reading:
     """Read a patch. Raises MalformedPatch, its text behind ``prefix``."""
     try:
         document = parse_json(body)
+        fields = duplicate_fields(body, document)
     except DocumentError as error:
         raise MalformedPatch(f"{prefix}{error}") from error
-    fields = duplicate_fields(body, document)[:_MAX_PROBLEMS]
     return Reading(document, [f"duplicate field {quote(field)}" for field in fields])
 
 

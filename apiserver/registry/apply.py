@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from apiserver.fieldmanager.errors import FieldManagerError
-from apiserver.machinery.documents import DocumentError, parse_yaml, yaml_duplicates
+from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import BadRequest, Conflict, UnknownError
 from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.objects import Object, metadata_of
@@ -33,7 +32,7 @@ async def apply_object(
 
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
-    applied = await offload(context.size, read_applied, body)
+    applied, duplicates = await offload(context.size, read_applied, body)
     request = WriteRequest(resource, context, options, owns=True, patches=True)
 
     async def rule(attempt: Attempt) -> Outcome:
@@ -42,7 +41,7 @@ async def apply_object(
             raise resource.not_found(context.name)
         existing = None if current is None else current.value.object
         merged = await attempt.run(_merged, request, existing, applied)
-        await attempt.run(check_duplicates, body, options, attempt.warn)
+        check_duplicates(duplicates, options, attempt.warn)
         document = addressed(merged, context)
         if current is None or existing is None:
             return await _created(request, attempt, document)
@@ -53,23 +52,25 @@ async def apply_object(
     return await write(Write(resource, context, key, "patch", options.dry_run), rule)
 
 
-def read_applied(body: bytes) -> Object:
-    """Read what is applied. Raises BadRequest."""
+def read_applied(body: bytes) -> tuple[Object, list[str]]:
+    """Read what is applied, and the complaint about duplicate keys. Raises BadRequest."""
     try:
-        document: Any = parse_yaml(body)
+        document, duplicates = parse_yaml(body)
     except DocumentError as error:
         raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from error
     if document is None:
-        return {}
+        return {}, duplicates
     if not isinstance(document, dict):
         raise BadRequest(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
             + no_object(document)
         )
-    return document
+    return document, duplicates
 
 
-def check_duplicates(body: bytes, options: WriteOptions, warn: Callable[[str], None]) -> None:
+def check_duplicates(
+    duplicates: list[str], options: WriteOptions, warn: Callable[[str], None]
+) -> None:
     """Raise BadRequest for members that are there twice, or warn of them, as the options ask.
 
     Only what could be applied is looked at: a conflict, or a field that the schema does not know,
@@ -77,7 +78,6 @@ def check_duplicates(body: bytes, options: WriteOptions, warn: Callable[[str], N
     """
     if options.field_validation == "Ignore":
         return
-    duplicates = yaml_duplicates(body)
     if duplicates and options.field_validation == "Strict":
         raise BadRequest(
             f"error strict decoding YAML: error converting YAML to JSON: {duplicates[0]}"

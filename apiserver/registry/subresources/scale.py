@@ -27,6 +27,7 @@ from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
 from apiserver.registry.get import get_object
+from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome
 from apiserver.registry.patch import APPLY, Patch, Patching
 from apiserver.registry.resource import Resource
@@ -73,11 +74,11 @@ async def patch_scale(
     request = WriteRequest(resource, context, options, SCALE)
     scaling = _Scaling(request)
     if patch.media_type == APPLY:
-        applied = read_applied(patch.body)
+        applied, duplicates = await offload(context.size, read_applied, patch.body)
 
         def wanted(existing: Object, attempt: Attempt) -> Object:
             merged = scaling.merged(existing, applied)
-            check_duplicates(patch.body, options, attempt.warn)
+            check_duplicates(duplicates, options, attempt.warn)
             return addressed(merged, context)
 
         return await scaling.write(wanted)
