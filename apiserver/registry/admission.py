@@ -41,8 +41,8 @@ class AdmittedRequest:
         """Raise StatusError where admission refuses the write; note what it is charged for."""
         admission = self.resource.admission
         sort = operation, self.resource.definition.gvr, self.context.subresource
-        validates, charges = admission.validates(*sort), admission.charges(*sort)
-        if not validates and not charges:
+        charges = admission.charges(*sort)
+        if not charges and not admission.validates(*sort):
             return
         attributes = self._attributes(attempt, operation, desired, old)
         await admission.validate(attributes, attempt.reader)

@@ -32,21 +32,24 @@ _AGENT: Final = "kube-apiserver"
 
 @asynccontextmanager
 async def charged(
-    resource: Resource, attributes: AdmissionAttributes, reader: TrackedReader
+    resource: Resource,
+    attributes: AdmissionAttributes,
+    reader: TrackedReader,
+    expected: Sequence[Object],
 ) -> AsyncIterator[Sequence[Put[Stored]]]:
     """Yield what changes with a write, while no other write of this process changes the same.
 
-    Raises Forbidden where a quota does not allow the write, InternalError after waiting too long.
+    ``expected`` are the quotas to wait for. Raises Forbidden where a quota does not allow the
+    write, InternalError after waiting too long.
     """
     quotas = resource.find(*QUOTAS)
     assert quotas is not None
-    keys = [_key(quotas, quota) for quota in resource.admission.charge(attributes, reader)]
     async with AsyncExitStack() as turn:
-        if keys:
-            try:
-                await turn.enter_async_context(quotas.locks.hold(keys, WAIT_SECONDS))
-            except TimeoutError as error:
-                raise InternalError("resource quota evaluation timed out") from error
+        try:
+            keys = [_key(quotas, quota) for quota in expected]
+            await turn.enter_async_context(quotas.locks.hold(keys, WAIT_SECONDS))
+        except TimeoutError as error:
+            raise InternalError("resource quota evaluation timed out") from error
         yield await _changes(quotas, resource.admission.charge(attributes, reader), reader)
 
 

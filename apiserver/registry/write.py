@@ -14,6 +14,7 @@ that has changed is charged anew, without another decision on the object.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -79,7 +80,7 @@ class _Writing:
         # Records of other keys that the store has shown in a conflict.
         self._told: dict[str, Record[Stored] | None] = {}
         # What the quotas were when the write was last charged.
-        self._quotas = TrackedReader(change.resource.find, self._told)
+        self._quotas: TrackedReader | None = None
 
     async def settle(self) -> Written:
         """Decide and commit until the write is through. Raises StatusError to refuse it."""
@@ -118,12 +119,13 @@ class _Writing:
         else:
             existing = await store.get(key)
             await decision.reader.ask_store()
-            await self._quotas.ask_store()
+            if self._quotas is not None:
+                await self._quotas.ask_store()
         if _revision(existing) != _revision(self._existing) or not decision.reader.holds():
             self._existing, self._decision = existing, None
             return False
         # Quotas that have changed are asked again; what was decided stands.
-        if not self._quotas.holds():
+        if self._quotas is not None and not self._quotas.holds():
             return False
         self._confirmed = True
         return True
@@ -141,7 +143,7 @@ class _Writing:
         existing = decision.existing
         match decision.outcome:
             case Refused(error):
-                self._check_quotas(decision)
+                self._charge(decision)
                 raise error
             case Save(document):
                 record = await self._put(decision, document)
@@ -157,7 +159,7 @@ class _Writing:
                 return Written(shown, removed=True)
             case Unchanged():
                 assert existing is not None
-                self._check_quotas(decision)
+                self._charge(decision)
                 return Written(existing.value)
             case never:
                 assert_never(never)
@@ -175,11 +177,11 @@ class _Writing:
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
         expected, ttl = _revision(decision.existing), self._change.resource.ttl
         change = Put(self._change.key, Stored.to_write(document), expected, ttl)
-        if decision.charged is None:
+        quotas = self._charge(decision)
+        if decision.charged is None or self._quotas is None or not quotas:
             (record,) = await self._store.commit((change,), requires=decision.requires)
             return record
-        self._quotas = TrackedReader(self._change.resource.find, self._told)
-        turn = charging.charged(self._change.resource, decision.charged, self._quotas)
+        turn = charging.charged(self._change.resource, decision.charged, self._quotas, quotas)
         async with turn as charges:
             records = await self._store.commit((change, *charges), requires=decision.requires)
         return records[0]
@@ -188,11 +190,12 @@ class _Writing:
         (record,) = await self._store.commit((Delete(current.key, current.revision),))
         return record
 
-    def _check_quotas(self, decision: Decision) -> None:
-        """Raise Forbidden where a quota refuses what would not be committed either."""
-        if decision.charged is not None:
-            self._quotas = TrackedReader(self._change.resource.find, self._told)
-            self._change.resource.admission.charge(decision.charged, self._quotas)
+    def _charge(self, decision: Decision) -> Sequence[Object]:
+        """Return the quotas as the write leaves them. Raises Forbidden where one refuses it."""
+        if decision.charged is None:
+            return ()
+        self._quotas = TrackedReader(self._change.resource.find, self._told)
+        return self._change.resource.admission.charge(decision.charged, self._quotas)
 
     async def _remove_saved(self, saved: Record[Stored]) -> Written:
         """Remove an object that has been stored as it ends, unless something holds it again."""
