@@ -1,4 +1,4 @@
-"""Readers of objects in memory, for what cannot wait."""
+"""Readers of objects in the cache, for what cannot wait."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class CacheReader:
 class TrackedReader:
     """The same for one decision: it knows what was read, and so whether the decision still holds.
 
-    ``told`` are records by key that the store itself has shown since the decision began: memory may
-    not have them yet.
+    ``seen`` are records by key that the store itself has returned since the write began: the cache
+    may not have them yet.
     """
 
-    __slots__ = ("_find", "_lists", "_records", "_told")
+    __slots__ = ("_find", "_lists", "_records", "_seen")
 
-    def __init__(self, find: Find, told: dict[str, Record[Stored] | None]) -> None:
+    def __init__(self, find: Find, seen: dict[str, Record[Stored] | None]) -> None:
         self._find = find
-        self._told = told
+        self._seen = seen
         self._records: dict[str, tuple[ObjectView, int]] = {}
         self._lists: dict[str, tuple[ObjectView, int]] = {}
 
@@ -82,21 +82,21 @@ class TrackedReader:
         )
 
     async def ask_store(self) -> None:
-        """Read the records again from the store, where memory cannot be made current.
+        """Read the records again from the store, where the cache cannot be made current.
 
-        Lists stay those of memory.
+        Lists stay those of the cache.
         """
         for key, (store, _) in self._records.items():
-            self._told[key] = await store.get(key)
+            self._seen[key] = await store.get(key)
 
     def _newest(self, store: ObjectView, key: str) -> Record[Stored] | None:
         record = store.get_newest_known(key)
-        if key not in self._told:
+        if key not in self._seen:
             return record
-        told = self._told[key]
-        if told is None or record is None:
-            return told
-        return record if record.revision > told.revision else told
+        seen = self._seen[key]
+        if seen is None or record is None:
+            return seen
+        return record if record.revision > seen.revision else seen
 
 
 def _revision(record: Record[Stored] | None) -> int:

@@ -77,8 +77,8 @@ class _Writing:
         self._existing = store.get_newest_known(change.key)
         self._confirmed = False
         self._decision: Decision | None = None
-        # Records of other keys that the store has shown in a conflict.
-        self._told: dict[str, Record[Stored] | None] = {}
+        # Records of other keys that the store has returned in a conflict.
+        self._seen: dict[str, Record[Stored] | None] = {}
         # What the quotas were when the write was last charged.
         self._quotas: TrackedReader | None = None
 
@@ -103,7 +103,7 @@ class _Writing:
 
     async def _decided(self) -> Decision:
         if self._decision is None:
-            reader = TrackedReader(self._change.resource.find, self._told)
+            reader = TrackedReader(self._change.resource.find, self._seen)
             size = self._change.context.size
             self._decision = await decide(self._rule, self._existing, reader, size)
         return self._decision
@@ -131,11 +131,11 @@ class _Writing:
         return True
 
     def _learn(self, conflict: RevisionConflict, decision: Decision) -> None:
-        """Take over what the store has shown; a quota that has changed voids no decision."""
+        """Take over what the store returned; a quota that has changed voids no decision."""
         if conflict.key == self._change.key:
             self._existing, self._confirmed, self._decision = conflict.current, True, None
             return
-        self._told[conflict.key] = conflict.current
+        self._seen[conflict.key] = conflict.current
         if conflict.key in decision.requires:
             self._decision = None
 
@@ -194,7 +194,7 @@ class _Writing:
         """Return the quotas as the write leaves them. Raises Forbidden where one refuses it."""
         if decision.charged is None:
             return ()
-        self._quotas = TrackedReader(self._change.resource.find, self._told)
+        self._quotas = TrackedReader(self._change.resource.find, self._seen)
         return self._change.resource.admission.charge(decision.charged, self._quotas)
 
     async def _remove_saved(self, saved: Record[Stored]) -> Written:

@@ -4,6 +4,9 @@ A server that shares its store holds a master lease, as kube-apiserver does: the
 ``masterleases/ADDRESS``, with a TTL of 15 seconds, renewed every 10 seconds. Every server sets the
 endpoints to the addresses of all leases. All compute the same result, so no leader is needed. A
 server with a store of its own needs no lease.
+
+Master leases are written to the store directly: they are no objects of the API, so there is nothing
+to admit, validate or convert, and the compare-and-swap of their key is all that they need.
 """
 
 from __future__ import annotations
