@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
@@ -27,11 +26,11 @@ from apiserver.machinery.quoting import quote
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.subresources.destinations import is_kubelet_reachable, is_reachable
 
 _SCHEMES: Final = ("", "http", "https")
 _KUBELET_PORT: Final = 10250
 _NOT_ALLOWED: Final = "address not allowed"
-_BROADCAST: Final = ip_address("255.255.255.255")
 _ADDRESS_TYPES: Final = ("Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP")
 
 
@@ -75,7 +74,8 @@ class Locations:
         parts = [call, namespace_of(pod), name_of(pod), *([container] if container else [])]
         path = "/" + "/".join(url_quote(part) for part in parts)
         host, port = kubelet_address(found)
-        return Location("https", host, port, path, urlencode(query, doseq=True))
+        address = await _resolved(host, is_kubelet_reachable)
+        return Location("https", address, port, path, urlencode(query, doseq=True))
 
     async def pod(self, pods: Resource, namespace: str, given: str) -> Location:
         """Return where a Pod listens, on the port that ``[scheme:]name[:port]`` says."""
@@ -83,7 +83,8 @@ class Locations:
         pod = (await get_object(pods, namespace, name)).object
         port = port or str(_first_port(pod) or "")
         address = (pod.get("status") or {}).get("podIP", "")
-        _check_reachable(address)
+        if not is_reachable(address):
+            raise BadRequest(_NOT_ALLOWED)
         return Location(scheme or "http", address, _number(port))
 
     async def node(self, nodes: Resource, given: str) -> Location:
@@ -93,10 +94,8 @@ class Locations:
         host, kubelet_port = kubelet_address(node)
         if port in ("", str(kubelet_port)):
             # Whatever was asked for, the kubelet speaks TLS.
-            return Location("https", host, kubelet_port)
-        for address in await _resolved(host):
-            _check_reachable(address)
-        return Location(scheme or "http", host, _number(port))
+            return Location("https", await _resolved(host, is_kubelet_reachable), kubelet_port)
+        return Location(scheme or "http", await _resolved(host, is_reachable), _number(port))
 
     async def service(self, services: Resource, namespace: str, given: str) -> Location:
         """Return where one of the Pods behind a Service listens."""
@@ -121,7 +120,7 @@ class Locations:
         pod = self.registry.reader.get(PODS, namespace, target.get("name", ""))
         status = {} if pod is None else pod.get("status") or {}
         known = {status.get("podIP"), *(each.get("ip") for each in status.get("podIPs") or ())}
-        return address["ip"] in known and _problem(address["ip"]) == ""
+        return address["ip"] in known and is_reachable(address["ip"])
 
     async def _other(self, asked: Resource, plural: str, namespace: str, name: str) -> Object:
         resource = self.registry.resource("", "v1", plural)
@@ -230,24 +229,17 @@ def _shuffled(subsets: Sequence[Object], port: str) -> list[tuple[Object, int]]:
     return found
 
 
-async def _resolved(host: str) -> list[str]:
+async def _resolved(host: str, allows: Callable[[str], bool]) -> str:
+    """Return an address of a host. Raises BadRequest unless all of them are allowed.
+
+    The caller connects to this address, and does not look the name up again: it could have
+    another one by then.
+    """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise BadRequest(f"lookup {host}: no such host") from error
-    return list(dict.fromkeys(str(address[4][0]) for address in found))
-
-
-def _check_reachable(address: str) -> None:
-    problem = _problem(address)
-    if problem:
-        raise BadRequest(problem)
-
-
-def _problem(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return _NOT_ALLOWED
-    is_local = parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified
-    return _NOT_ALLOWED if is_local or parsed.is_multicast or parsed == _BROADCAST else ""
+    addresses = [str(address[4][0]) for address in found]
+    if not all(map(allows, addresses)):
+        raise BadRequest(_NOT_ALLOWED)
+    return addresses[0]
