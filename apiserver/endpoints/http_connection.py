@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import Any, Final
 
 from aiohttp import web
@@ -75,7 +76,8 @@ class HTTPConnection(web.RequestHandler):
         peer = transport.get_extra_info("peercert")
         if peer:
             der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            self._certificate = Certificate(peer["subject"], der)
+            not_after = ssl.cert_time_to_seconds(peer["notAfter"])
+            self._certificate = Certificate(peer["subject"], der, not_after)
 
     def data_received(self, data: bytes) -> None:
         if self._hijacked is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from apiserver.server.config import Config, ConfigError, load_config
-from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED
+from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED, UNSUPPORTED
 from apiserver.server.imports import without_system_ca
 from apiserver.version import GIT_VERSION
 
@@ -29,6 +29,8 @@ _SERVING: Final[Sequence[_Flag]] = (
     ("tls-cert-file", "FILE", "Serve with this certificate instead of a generated one."),
     ("tls-private-key-file", "FILE", "The key of --tls-cert-file."),
     ("tls-san", "NAMES", "More names and addresses for the generated serving certificate."),
+    ("tls-min-version", "NAME", "VersionTLS12 or VersionTLS13. (VersionTLS12)"),
+    ("tls-cipher-suites", "NAMES", "The cipher suites of TLS 1.2. (OpenSSL's secure ones)"),
     ("permit-port-sharing", None, "Let other servers listen on the same port. (false)"),
     ("shutdown-delay-duration", "TIME", "Keep serving for this long after SIGTERM. (0s)"),
     ("workers", "N", "The number of processes on one port; more than one needs etcd. (1)"),
@@ -81,7 +83,7 @@ _LISTS: Final = frozenset(
     [
         "api-audiences", "authorization-mode", "controllers", "disable-admission-plugins",
         "enable-admission-plugins", "etcd-servers", "service-account-issuer",
-        "service-account-key-file", "tls-san",
+        "service-account-key-file", "tls-cipher-suites", "tls-san",
     ]
 )  # fmt: skip
 
@@ -105,6 +107,21 @@ class _Ignored(argparse.Action):
         name = option_string.removeprefix("--")
         if (name, str(values)) not in DEFAULTS_IN_EFFECT:
             namespace.ignored.append(name)
+
+
+class _Unsupported(argparse.Action):
+    """Refuses a flag that would promise what this server does not do."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        # An empty value is how a command line says that it does not use the feature.
+        if values:
+            refuse(f"{option_string} is not supported yet, and ignoring it would not be safe")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,8 +180,8 @@ def _parser() -> argparse.ArgumentParser:
         usage="apiserver [--flag=value ...]",
         description="A durable Kubernetes API server. Without any flag it keeps its data in "
         "SQLite below .apiserver/, and writes .apiserver/admin.kubeconfig for kubectl.",
-        epilog="All other flags of kube-apiserver v1.36 are accepted and have no effect; "
-        "a warning says so.",
+        epilog="Most other flags of kube-apiserver v1.36 are accepted and have no effect; a "
+        "warning says so. Those that security rests on are refused until they work.",
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=38, width=100),
     )
@@ -183,6 +200,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--{name}", nargs="?", const="true", action=_Ignored, help=argparse.SUPPRESS
         )
+    for name in sorted(UNSUPPORTED):
+        parser.add_argument(f"--{name}", action=_Unsupported, help=argparse.SUPPRESS)
     return parser
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
 from apiserver.machinery.durations import DurationError, parse_duration
+from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
 
 _TRUE: Final = frozenset(["1", "t", "true"])
 _FALSE: Final = frozenset(["0", "f", "false"])
@@ -43,6 +44,8 @@ class Config:
     tls_cert_file: str
     tls_private_key_file: str
     tls_san: tuple[str, ...]
+    tls_min_version: str
+    tls_cipher_suites: tuple[str, ...]
     client_ca_file: str
     token_auth_file: str
     anonymous_auth: bool
@@ -214,6 +217,10 @@ def _count(default: int, least: int) -> fields.Integer:
     return fields.Integer(load_default=default, validate=bounds, error_messages=_NO_INTEGER)
 
 
+def _no_choice(known: Iterable[str]) -> str:
+    return f"must be one of {', '.join(known)}"
+
+
 _NO_INTEGER: Final[Any] = {"invalid": "must be a number"}
 
 
@@ -241,6 +248,10 @@ class ConfigSchema(Schema):
     tls_cert_file = _Text(load_default="")
     tls_private_key_file = _Text(load_default="")
     tls_san = _List(load_default=())
+    tls_min_version = fields.String(
+        load_default="", validate=validate.OneOf(["", *VERSIONS], error=_no_choice(VERSIONS))
+    )
+    tls_cipher_suites = _List(load_default=(), of=tuple(CIPHER_SUITES))
     client_ca_file = _Text(load_default="")
     token_auth_file = _Text(load_default="")
     anonymous_auth = _Boolean(load_default=True)
@@ -320,10 +331,12 @@ def _check_together(config: Config) -> None:
             "a store in memory or in SQLite belongs to one process"
         )
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
-                 "etcd_cafile", "etcd_certfile", "etcd_keyfile"):  # fmt: skip
-        path = getattr(config, flag)
-        if path and not Path(path).is_file():
-            raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')
+                 "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
+                 "service_account_signing_key_file"):  # fmt: skip
+        value = getattr(config, flag)
+        for path in [value] if isinstance(value, str) else value:
+            if path and not Path(path).is_file():
+                raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')
 
 
 def _check_plugins(config: Config) -> None:

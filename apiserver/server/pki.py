@@ -9,6 +9,7 @@ Keys are elliptic: they are fast to generate, and handshakes with them are cheap
 
 from __future__ import annotations
 
+import secrets
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from apiserver.server.files import exclusive, make_directory, write_private
 if TYPE_CHECKING:
     from apiserver.server.certificate_authority import CertificateAuthority, IssuedCertificate
 
+#: The prefix of the name of a CA, which gets a random suffix: among CAs of one name TLS libraries
+#: may try the wrong one first and give up.
 CA_NAME: Final = "kubernetes-ca"
 ADMIN_NAME: Final = "kubernetes-admin"
 ADMIN_GROUP: Final = "system:masters"
@@ -113,7 +116,7 @@ def _create_missing(found: Identity, names: CertificateNames, *, given: bool) ->
     for pair in (found.ca, found.serving, found.admin):
         pair.check_complete()
     if not found.ca.exists:
-        _write(found.ca, new_authority(CA_NAME))
+        _write(found.ca, new_authority(f"{CA_NAME}@{secrets.token_hex(4)}"))
     authority = _load(found.ca)
     if given and not found.serving.exists:
         raise IdentityError(f"{found.serving.certificate}: no such file")

@@ -13,10 +13,7 @@ import logging
 import resource
 import signal
 import socket
-import ssl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +40,7 @@ from apiserver.server.listening import (
     server_url,
 )
 from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
+from apiserver.server.tls import tls_context
 from storage.errors import StorageError
 from storage.open import UnknownStore
 
@@ -97,7 +95,9 @@ async def serve(config: Config) -> None:
 async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
     port = listener.getsockname()[1]
     identity = _identity(config)
-    tls = tls_context(identity, config.client_ca_file)
+    tls = tls_context(
+        identity, config.client_ca_file, config.tls_min_version, config.tls_cipher_suites
+    )
     endpoint = Endpoint(config.cluster_ip, advertised_address(config), port)
     etcd_tls = {
         "cafile": config.etcd_cafile,
@@ -153,35 +153,6 @@ async def _stop(
     tcp_server.close()
     server.router.streams.stop()
     await http_server.drain(_DRAIN_SECONDS)
-
-
-def tls_context(identity: Identity, client_ca: str) -> ssl.SSLContext:
-    """Return the TLS context of the server. Client certificates are requested, not required.
-
-    Raises IdentityError for files that are not certificates or do not match.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
-    context.verify_mode = ssl.CERT_OPTIONAL
-    # As in Go, every certificate of a CA file is a trust anchor, intermediate ones included.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    serving = identity.serving
-    with _naming_files(f"{serving.certificate}, {serving.key}"):
-        context.load_cert_chain(serving.certificate, serving.key)
-    for authority in filter(None, (str(identity.ca.certificate), client_ca)):
-        with _naming_files(authority):
-            context.load_verify_locations(authority)
-    return context
-
-
-@contextmanager
-def _naming_files(files: str) -> Iterator[None]:
-    try:
-        yield
-    except ssl.SSLError as error:
-        raise IdentityError(f"{files}: {error.reason or error}") from error
 
 
 def _stop_event(config: Config) -> asyncio.Event:

@@ -8,7 +8,8 @@ treated as anonymous, and the response does not say why they are invalid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
@@ -64,15 +65,20 @@ class RequestAuthenticator:
         *,
         anonymous: bool,
         audiences: Sequence[str] = (),
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
         self._audiences = audiences
+        self._now = now
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
         """Return the user of a request. Raises BadCredential."""
-        if credentials.certificate is not None:
-            user = _certified(credentials.certificate)
+        certificate = credentials.certificate
+        # A connection may stay open for longer than the certificate of its handshake is valid.
+        expired = certificate is not None and certificate.not_after < self._now()
+        if certificate is not None and not expired:
+            user = _certified(certificate)
             if user is not None:
                 return user
         token = bearer_token(credentials.authorization)
@@ -82,6 +88,8 @@ class RequestAuthenticator:
                 if user is not None:
                     return with_authenticated_group(user)
             raise BadCredential(UNKNOWN_TOKEN)
+        if expired:
+            raise BadCredential("the client certificate has expired")
         if self._anonymous:
             return ANONYMOUS
         raise BadCredential("no credentials, and anonymous requests are not allowed")

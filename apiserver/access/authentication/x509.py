@@ -21,10 +21,14 @@ Subject = Sequence[Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A verified client certificate: its subject and its DER encoding."""
+    """A client certificate that was valid in the handshake: its subject and its DER encoding.
+
+    ``not_after`` is when it expires, in seconds since 1970.
+    """
 
     subject: Subject
     der: bytes
+    not_after: float
 
 
 def certificate_user(certificate: Certificate) -> UserInfo | None:

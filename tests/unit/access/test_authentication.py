@@ -22,6 +22,7 @@ from apiserver.access.authentication.token_file import (
 from apiserver.access.authentication.x509 import CREDENTIAL_ID, Certificate, certificate_user
 from apiserver.machinery.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 
+NEVER = float("inf")
 ROWS = ['t1,alice,1,"dev,ops"', "t2,bob,2"]
 SUBJECT = (
     (("organizationName", "dev"),),
@@ -80,21 +81,21 @@ async def test_without_a_credential_one_is_anonymous_where_that_is_allowed(heade
 
 async def test_a_certificate_goes_before_a_token() -> None:
     user = await authenticator().authenticate(
-        Credentials("Bearer t1", Certificate(SUBJECT, b"der"))
+        Credentials("Bearer t1", Certificate(SUBJECT, b"der", NEVER))
     )
     assert user.name == "carol"
     assert user.groups == ("dev", "ops", AUTHENTICATED)
 
 
 async def test_a_certificate_without_a_name_leaves_it_to_the_token() -> None:
-    nameless = Certificate(((("organizationName", "dev"),),), b"der")
+    nameless = Certificate(((("organizationName", "dev"),),), b"der", NEVER)
     user = await authenticator().authenticate(Credentials("Bearer t2", nameless))
     assert user.name == "bob"
 
 
 def test_a_certificate_names_the_user_its_groups_and_its_uid() -> None:
     subject = (*SUBJECT, (("1.3.6.1.4.1.57683.2", "u-1"),))
-    user = certificate_user(Certificate(subject, b"der"))
+    user = certificate_user(Certificate(subject, b"der", NEVER))
     assert user is not None
     assert (user.name, user.uid, user.groups) == ("carol", "u-1", ("dev", "ops"))
     assert user.extra == {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(b'der').hexdigest()}",)}
@@ -128,3 +129,21 @@ def test_of_rows_with_the_same_token_the_last_one_counts() -> None:
 def test_a_row_without_a_uid_is_no_row(row: str) -> None:
     with pytest.raises(TokenFileError, match="line 2: expected at least 3 columns"):
         parse_token_rows(["a,b,c", row])
+
+
+@pytest.mark.parametrize(("now", "valid"), [(99.0, True), (100.5, False)])
+async def test_a_certificate_counts_until_it_expires(now: float, valid: bool) -> None:
+    checking = RequestAuthenticator([], anonymous=True, now=lambda: now)
+    credentials = Credentials("", Certificate(SUBJECT, b"der", 100.0))
+    if valid:
+        assert (await checking.authenticate(credentials)).name == "carol"
+    else:
+        with pytest.raises(BadCredential, match="expired"):
+            await checking.authenticate(credentials)
+
+
+async def test_a_token_counts_beside_an_expired_certificate() -> None:
+    tokens = StaticTokens(parse_token_rows(ROWS))
+    checking = RequestAuthenticator([tokens], anonymous=True, now=lambda: 101.0)
+    credentials = Credentials("Bearer t1", Certificate(SUBJECT, b"der", 100.0))
+    assert (await checking.authenticate(credentials)).name == "alice"

@@ -39,13 +39,6 @@ def test_a_file_without_a_key_is_refused_at_the_start(tmp_path: Path, flag: str,
         access_factory(config)
 
 
-def test_a_file_that_is_not_there_is_told_of(tmp_path: Path) -> None:
-    absent = str(tmp_path / "absent")
-    config = load_config({"data_dir": str(tmp_path), "service_account_signing_key_file": absent})
-    with pytest.raises(OSError, match="No such file"):
-        access_factory(config)
-
-
 def test_a_given_key_is_used_and_no_other_made(tmp_path: Path) -> None:
     path = tmp_path / "given.key"
     path.write_bytes(new_private_pem())

@@ -8,7 +8,7 @@ import pytest
 
 from apiserver.server.cli import parse_arguments
 from apiserver.server.config import Config, ConfigError, load_config
-from apiserver.server.flags import IGNORED
+from apiserver.server.flags import IGNORED, UNSUPPORTED
 
 
 def config(*arguments: str) -> Config:
@@ -105,7 +105,8 @@ def test_every_flag_of_kube_apiserver_without_effect_is_taken() -> None:
 
 
 def test_a_flag_that_says_what_is_true_anyway_draws_no_warning() -> None:
-    assert parse_arguments(["--watch-cache=true", "--enable-garbage-collector"])[1] == []
+    assert parse_arguments(["--watch-cache=true", "--logging-format=text"])[1] == []
+    assert parse_arguments(["--enable-garbage-collector"])[1] == ["enable-garbage-collector"]
     assert parse_arguments(["--watch-cache=false"])[1] == ["watch-cache"]
 
 
@@ -122,3 +123,37 @@ def test_an_unknown_flag_ends_with_two(flag: str, capsys: pytest.CaptureFixture[
     assert end.value.code == 2
     name = flag.partition("=")[0]
     assert capsys.readouterr().err == f"apiserver: unknown flag: {name} (see apiserver --help)\n"
+
+
+@pytest.mark.parametrize("flag", sorted(UNSUPPORTED))
+def test_a_flag_that_would_promise_security_is_refused(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse_arguments([f"--{flag}=x"])
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"apiserver: --{flag} is not supported yet")
+    assert parse_arguments([f"--{flag}="]) == (config(), [])
+
+
+def test_no_flag_is_both_ignored_and_refused() -> None:
+    assert not IGNORED & UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("flag", "problem"),
+    [
+        ("--tls-min-version=1.3", "must be one of VersionTLS10, VersionTLS11, VersionTLS12, "),
+        ("--tls-cipher-suites=AES", "AES is none of TLS_AES_128_GCM_SHA256, "),
+        ("--service-account-key-file=missing.pem", "missing.pem: no such file"),
+        ("--service-account-signing-key-file=missing.pem", "missing.pem: no such file"),
+        ("--client-ca-file=missing.pem", "missing.pem: no such file"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(
+    flag: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments([flag])
+    assert problem in capsys.readouterr().err
