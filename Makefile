@@ -1,7 +1,8 @@
 # make run   starts the server, make test   checks everything; both install what they need into .venv.
 VENV := .venv
 PYTHON ?= python3
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+# One more process than processors: some tests wait for other programs.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + os.cpu_count())')
 
 .PHONY: run test robustness lint helm bench
 run: $(VENV)/.run

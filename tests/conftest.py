@@ -16,7 +16,10 @@ from tests.robustness.runs import SEED
 
 TESTS: Final = Path(__file__).parent
 #: Slow tests first, so that many quick ones are left to keep every worker busy until the end.
-FOLDERS: Final = ("robustness", "clients", "wire", "contract", "laws", "unit", "architecture")
+ORDER: Final = (
+    "unit/resources/test_growth.py", "robustness", "clients", "wire", "contract", "laws", "unit",
+    "architecture",
+)  # fmt: skip
 
 # The same examples in every run. --hypothesis-profile=thorough takes more, chosen by a seed.
 settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
@@ -39,7 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests."""
-    items.sort(key=lambda item: FOLDERS.index(item.path.relative_to(TESTS).parts[0]))
+    items.sort(key=lambda item: place_of(item.path.relative_to(TESTS).as_posix()))
+
+
+def place_of(path: str) -> int:
+    """Return the place of a file in the order of the tests."""
+    return next(place for place, start in enumerate(ORDER) if path.startswith(start))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
