@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from storage.interface import FeedStore
@@ -9,6 +10,10 @@ from storage.interface import FeedStore
 _SQLITE = "sqlite:///"
 _MEMORY = "memory://"
 _ETCD = "etcd://"
+
+
+# What stands before the host of a URL.
+_CREDENTIALS = re.compile(r"(?<=//)[^/@,]*@|(?<=,)[^/@,]*@")
 
 
 class UnknownStore(ValueError):
@@ -35,6 +40,17 @@ async def open_store(
     if url.startswith(("http://", "https://", _ETCD)):
         from storage.etcd.store import EtcdStore
 
+        if _CREDENTIALS.search(url):
+            raise UnknownStore(
+                f"{without_credentials(url)}: a user name and a password in the URL of etcd are not"
+                " supported, use a client certificate"
+            )
         endpoints = url.removeprefix(_ETCD).split(",")
         return await EtcdStore.open(endpoints, cafile=cafile, certfile=certfile, keyfile=keyfile)
-    raise UnknownStore(f"{url}: expected memory://, sqlite:///PATH or http://HOST:PORT of etcd")
+    shown = without_credentials(url)
+    raise UnknownStore(f"{shown}: expected memory://, sqlite:///PATH or http://HOST:PORT of etcd")
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL, or several separated by commas, without user names and passwords."""
+    return _CREDENTIALS.sub("", url)

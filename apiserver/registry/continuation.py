@@ -10,7 +10,7 @@ import posixpath
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -18,8 +18,16 @@ from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import BadRequest
 
 _VERSION = "meta.k8s.io/v1"
+#: The revision of a token that goes on at the latest revision; any negative one means the same.
 INCONSISTENT = -1
+_MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
+_JSON_KINDS = {
+    bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object",
+}  # fmt: skip
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9_-]")
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +51,35 @@ def after(prefix: str, key: str, revision: int) -> str:
 def decode(token: str) -> Continuation:
     """Read a token. Raises BadRequest."""
     document = _document(token)
-    version, revision, start = (document.get(name) for name in ("v", "rv", "start"))
+    version, start = _member(document, "v", "string", ""), _member(document, "start", "string", "")
+    revision = _member(document, "rv", "int64", 0)
     if version != _VERSION:
         raise _refused(f"server does not recognize this encoded version {version or ''}")
-    if not isinstance(revision, int) or revision == 0:
+    if revision == 0:
         raise _refused(f"incorrect encoded start resourceVersion (version {_VERSION})")
-    if not isinstance(start, str) or not start:
+    if not start:
         raise _refused(f"encoded start key empty (version {_VERSION})")
     if posixpath.normpath("/" + start) != "/" + start.rstrip("/"):
         raise _refused(start)
-    return Continuation(start, revision)
+    return Continuation(start, max(revision, INCONSISTENT))
+
+
+def _member(document: dict[str, Any], name: str, go_type: str, default: T) -> T:
+    """Return a member of its default's type; a missing one and null are the default."""
+    value = document.get(name)
+    if value is None:
+        return default
+    if type(value) is type(default) and (
+        not isinstance(value, int) or _MIN_INT64 <= value <= _MAX_INT64
+    ):
+        return value
+    found = _JSON_KINDS[type(value)]
+    if found == "number" and go_type == "int64":
+        found += f" {value}"
+    raise _refused(
+        f"json: cannot unmarshal {found} into Go struct field continueToken.{name}"
+        f" of type {go_type}"
+    )
 
 
 def _document(token: str) -> dict[str, Any]:
@@ -65,7 +92,14 @@ def _document(token: str) -> dict[str, Any]:
         document = parse_json(data)
     except DocumentError as error:
         raise _refused(str(error)) from error
-    return document if isinstance(document, dict) else {}
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        kind = _JSON_KINDS[type(document)]
+        raise _refused(
+            f"json: cannot unmarshal {kind} into Go value of type storage.continueToken"
+        )
+    return document
 
 
 def _refused(why: str) -> BadRequest:

@@ -163,14 +163,17 @@ def _checks(cache: WatchCache[Stored], stopping: asyncio.Event) -> dict[str, dic
     async def ping() -> None:
         return
 
-    async def store() -> None:
+    async def store_revision() -> int:
         try:
-            await cache.revision()
+            return await cache.revision()
         except StorageError as error:
             raise Unhealthy(str(error)) from error
 
+    async def store() -> None:
+        await store_revision()
+
     async def informer() -> None:
-        if not await cache.wait_for_revision(await cache.revision()):
+        if not await cache.wait_for_revision(await store_revision()):
             raise Unhealthy("the cache does not follow the store")
 
     async def shutdown() -> None:

@@ -14,6 +14,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
+from storage.open import without_credentials
 
 _TRUE: Final = frozenset(["1", "t", "true"])
 _FALSE: Final = frozenset(["0", "f", "false"])
@@ -140,7 +141,8 @@ class _Urls(_List):
         for url in urls:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValidationError(f"{url} is not like http://127.0.0.1:2379")
+                shown = without_credentials(url)
+                raise ValidationError(f"{shown} is not like http://127.0.0.1:2379")
         return urls
 
 
