@@ -75,6 +75,10 @@ class Unavailable(StorageError):
     """The store cannot be reached or cannot serve; nothing was changed."""
 
 
+class OutOfSpace(Unavailable):
+    """There is no space for a change; nothing was changed. Deletions may still be possible."""
+
+
 class OutcomeUnknown(StorageError):
     """A change was sent and its answer was lost: it may have happened, or may happen yet."""
 

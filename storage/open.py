@@ -21,9 +21,14 @@ class UnknownStore(ValueError):
 
 
 async def open_store(
-    url: str, *, cafile: str = "", certfile: str = "", keyfile: str = ""
+    url: str,
+    *,
+    cafile: str = "",
+    certfile: str = "",
+    keyfile: str = "",
+    allow_empty: bool = False,
 ) -> FeedStore[bytes]:
-    """Open a store; the files are for the TLS of etcd.
+    """Open a store; the files are for the TLS of etcd, ``allow_empty`` is for SQLite.
 
     ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of
     etcd are separated by commas. Raises UnknownStore, or what the store raises.
@@ -36,7 +41,8 @@ async def open_store(
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         from storage.sqlite.store import SQLiteStore
 
-        return await SQLiteStore.open(unquote(url.removeprefix(_SQLITE)))
+        path = unquote(url.removeprefix(_SQLITE))
+        return await SQLiteStore.open(path, allow_empty=allow_empty)
     if url.startswith(("http://", "https://", _ETCD)):
         from storage.etcd.store import EtcdStore
 

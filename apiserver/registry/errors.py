@@ -29,6 +29,7 @@ from storage.errors import (
     Corrupt,
     FutureRevision,
     OutcomeUnknown,
+    OutOfSpace,
     StorageError,
     TooManyKeys,
     ValueTooLarge,
@@ -49,6 +50,9 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
             return RequestEntityTooLarge("etcdserver: request is too large")
         case TooManyKeys():
             return RequestEntityTooLarge("etcdserver: too many operations in txn request")
+        case OutOfSpace():
+            # What kube-apiserver answers where its etcd has no space left (the alarm NOSPACE).
+            return UnknownError("etcdserver: mvcc: database space exceeded")
         case Corrupt():
             return _unreadable(error)
         case OutcomeUnknown():

@@ -43,7 +43,8 @@ class StorageOptions:
     """The store of a server; ``root`` is the prefix of all keys.
 
     ``shared``: other servers use the same store. ``removes_lease``: the server is the only one of
-    its address, so its master lease is removed when it stops.
+    its address, so its master lease is removed when it stops. ``allow_empty``: a SQLite file of 0
+    bytes is a new store.
     """
 
     url: str
@@ -51,6 +52,7 @@ class StorageOptions:
     tls: Mapping[str, str]
     shared: bool = False
     removes_lease: bool = True
+    allow_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +104,12 @@ async def build_server(
     """
     metrics = Metrics()
     ready, stopping = asyncio.Event(), asyncio.Event()
-    raw = await open_store(storage.url, **storage.tls)
+    raw = await open_store(storage.url, allow_empty=storage.allow_empty, **storage.tls)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
         async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
-            registry = Registry(
-                builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl
-            )
+            registry = Registry(builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl)
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             dependencies = PluginDependencies(access.authorizer)
@@ -122,7 +122,7 @@ async def build_server(
                 streams=WatchStreams(),
                 non_resource=NonResourcePaths(
                     catalog=registry.catalog,
-                    health=Health(_checks(cache, stopping)),
+                    health=Health(_checks(observed, cache, stopping)),
                     metrics=metrics,
                     openapi=OpenAPIService(registry.catalog),
                     address=address,
@@ -159,13 +159,15 @@ async def _background_tasks(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _checks(cache: WatchCache[Stored], stopping: asyncio.Event) -> dict[str, dict[str, Check]]:
+def _checks(
+    source: Store[bytes], cache: WatchCache[Stored], stopping: asyncio.Event
+) -> dict[str, dict[str, Check]]:
     async def ping() -> None:
         return
 
     async def store_revision() -> int:
         try:
-            return await cache.revision()
+            return await source.revision()
         except StorageError as error:
             raise Unhealthy(str(error)) from error
 

@@ -41,6 +41,7 @@ _SERVING: Final[Sequence[_Flag]] = (
 _STORAGE: Final[Sequence[_Flag]] = (
     ("data-dir", "DIR", "The directory of all files of the server. (.apiserver)"),
     ("storage", "URL", "sqlite:///PATH or memory://. (sqlite, in DATA_DIR/state.db)"),
+    ("allow-empty-database", "BOOL", "Take a SQLite file of 0 bytes for a new store. (false)"),
     ("etcd-servers", "URLS", "Store in this etcd instead: http://HOST:PORT,..."),
     ("etcd-prefix", "PATH", "The prefix of all keys. (/registry)"),
     ("etcd-cafile", "FILE", "The CA of etcd's certificates."),

@@ -34,6 +34,7 @@ class Config:
     storage: str
     etcd_servers: tuple[str, ...]
     etcd_prefix: str
+    allow_empty_database: bool
     etcd_cafile: str
     etcd_certfile: str
     etcd_keyfile: str
@@ -236,6 +237,7 @@ class ConfigSchema(Schema):
 
     storage = _Text(load_default="")
     etcd_servers = _Urls(load_default=())
+    allow_empty_database = _Boolean(load_default=False)
     etcd_prefix = fields.String(
         load_default="/registry", validate=validate.Regexp(".*[^/]", error="must name something")
     )

@@ -110,6 +110,7 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         etcd_tls,
         shared=config.uses_etcd,
         removes_lease=not config.worker,
+        allow_empty=config.allow_empty_database,
     )
     POLICY.allow_privileged = config.allow_privileged
     options, build_access = options_from(config), access_factory(config)

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import grpc.aio  # type: ignore[import-untyped, unused-ignore]
 
-from storage.errors import Compacted, FutureRevision, StorageError, Unavailable
+from storage.errors import Compacted, FutureRevision, OutOfSpace, StorageError, Unavailable
 from storage.etcd import rpc
 
 R = TypeVar("R")
@@ -317,6 +317,8 @@ def refusal(error: Any, revision: int = 0) -> StorageError:
         return TooManyOperations(details)
     if "requested lease not found" in details:
         return LeaseNotFound(details)
+    if "database space exceeded" in details:
+        return OutOfSpace(details)
     kind = Refused if error.code() in _REFUSED_CODES else Unavailable
     return kind(f"etcd: {error.code().name}: {details}")
 

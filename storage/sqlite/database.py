@@ -1,16 +1,14 @@
-"""The file: opening it, its format, and that no other process has it open."""
+"""Connections to the file, its format, and what SQLite's errors mean."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from storage.errors import Corrupt, StorageError, Unavailable
+from storage.errors import Corrupt, OutOfSpace, StorageError, Unavailable
 from storage.interface import FIRST_REVISION
 
 FORMAT: Final = 2
@@ -43,25 +41,6 @@ _UPGRADES: Final = {1: "ALTER TABLE log ADD COLUMN following INTEGER NOT NULL DE
 _NO_FILE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class Lock:
-    """Keeps other processes from opening the file, through a lock on a file beside it."""
-
-    def __init__(self, path: Path) -> None:
-        descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise Unavailable(
-                f"{path} is in use by another process; only one at a time can open it"
-            ) from error
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Let others open the file."""
-        os.close(self._descriptor)
-
-
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite raises into what a store raises."""
@@ -77,19 +56,13 @@ def meaning(path: Path, error: Exception) -> StorageError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _NO_FILE:
         return Corrupt(str(path), str(error))
+    if code == sqlite3.SQLITE_FULL:
+        return OutOfSpace(f"{path}: {error}")
     return Unavailable(f"{path}: {error}")
 
 
 def prepare(path: Path) -> None:
-    """Make the file if it is not there. Raises Corrupt or Unavailable if it cannot be used."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}") from error
-    else:
-        _sync_directory(path.parent)
+    """Give a new file its tables, an old one its new format. Raises Corrupt or Unavailable."""
     with translated(path), contextlib.closing(_open(path)) as connection:
         _check_format(connection, path)
         # Finds out now that nothing can be written, and not at the first change.
@@ -136,11 +109,3 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     if version != FORMAT:
         found = f"has format {version}" if version else "was not made by this program"
         raise Corrupt(str(path), f"the file {found}; this version reads format {FORMAT}")
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

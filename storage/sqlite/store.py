@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.commits import check_keys, check_size, record_of
-from storage.errors import Compacted, FutureRevision, Unavailable
+from storage.errors import Compacted, FutureRevision
 from storage.expiry import Expiry
 from storage.hub import Hub
 from storage.interface import (
@@ -19,6 +19,7 @@ from storage.interface import (
     NO_REQUIREMENTS,
     Batch,
     Change,
+    Delete,
     Event,
     FeedStore,
     Page,
@@ -26,7 +27,8 @@ from storage.interface import (
     Record,
 )
 from storage.sqlite import log
-from storage.sqlite.database import Lock, connect, prepare, translated
+from storage.sqlite.database import connect, prepare, translated
+from storage.sqlite.file import DatabaseFile
 from storage.sqlite.writer import Writer
 
 _BACKLOG: Final = 10_000
@@ -49,32 +51,42 @@ class SQLiteStore(FeedStore[bytes]):
     slice at a time: each takes microseconds, and less than the way to a thread and back.
     """
 
-    def __init__(self, path: Path, lock: Lock, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, file: DatabaseFile, clock: Callable[[], float]) -> None:
         self._path = path
         self._clock = clock
-        self._lock = lock
+        self._file = file
         self._reader = connect(path)
         self._counter = connect(path)
         self._revision = log.revision(self._reader)
         self._compacted = log.compacted(self._reader)
         self._hub: Hub[bytes] = Hub(_BACKLOG)
         self._connection = connect(path)
-        self._writer = Writer(path, self._connection, self._published)
+        file.note_log()
+        self._writer = Writer(path, self._connection, self._published, file.check)
         self._expiry = Expiry(self.expire)
         # How many records follow the end of a page that was read: what the next page begins with.
         self._counts: OrderedDict[tuple[str, str, int], int] = OrderedDict()
 
     @classmethod
-    async def open(cls, path: str | Path, clock: Callable[[], float] = time.time) -> SQLiteStore:
-        """Open the file, made if it is not there. Raises Unavailable or Corrupt."""
+    async def open(
+        cls,
+        path: str | Path,
+        clock: Callable[[], float] = time.time,
+        *,
+        allow_empty: bool = False,
+    ) -> SQLiteStore:
+        """Open the file, made if it is not there. Raises Unavailable or Corrupt.
+
+        An existing file of 0 bytes is refused unless ``allow_empty``.
+        """
         path = Path(path)
-        lock = _locked(path)
+        file = DatabaseFile(path, allow_empty=allow_empty)
         try:
             prepare(path)
             with translated(path):
-                store = cls(path, lock, clock)
+                store = cls(path, file, clock)
         except BaseException:
-            lock.release()
+            file.release()
             raise
         store._expiry.within(0)
         return store
@@ -111,7 +123,9 @@ class SQLiteStore(FeedStore[bytes]):
             events = log.commit(connection, changes, requires, now)
             return [record_of(event) for event in events], events
 
-        records: list[Record[bytes]] = await self._writer.do(work, changes[0].key)
+        records: list[Record[bytes]] = await self._writer.do(
+            work, changes[0].key, frees=all(isinstance(change, Delete) for change in changes)
+        )
         for change in changes:
             if isinstance(change, Put) and change.ttl:
                 self._expiry.within(change.ttl)
@@ -140,6 +154,8 @@ class SQLiteStore(FeedStore[bytes]):
         return self.watch(prefix, after=after)
 
     async def revision(self) -> int:
+        """Return the revision of the last change. Raises Unavailable if no other can be made."""
+        self._writer.check()
         return self._revision
 
     async def compact(self, revision: int) -> None:
@@ -152,7 +168,7 @@ class SQLiteStore(FeedStore[bytes]):
         if revision <= self._compacted:
             raise Compacted(revision, self._compacted)
         self._compacted = revision
-        await self._writer.do(give_up, "", long=True)
+        await self._writer.do(give_up, "", long=True, frees=True)
         await self._repeat(lambda connection: log.forget(connection, _FORGOTTEN_AT_ONCE))
         await self._repeat(lambda connection: log.shrink(connection, _SHRUNK_AT_ONCE))
 
@@ -171,7 +187,7 @@ class SQLiteStore(FeedStore[bytes]):
         await self._writer.close()
         for connection in (self._counter, self._reader, self._connection):
             connection.close()
-        self._lock.release()
+        self._file.release()
 
     async def expire(self) -> float | None:
         """Delete what is due; return in how many seconds the next key is."""
@@ -181,7 +197,7 @@ class SQLiteStore(FeedStore[bytes]):
             events = log.expire(connection, now, _EXPIRED_AT_ONCE)
             return log.next_expiry(connection), events
 
-        following: float | None = await self._writer.do(work, "")
+        following: float | None = await self._writer.do(work, "", frees=True)
         return None if following is None else following - now
 
     def _published(self, events: Sequence[Event[bytes]]) -> None:
@@ -242,13 +258,5 @@ class SQLiteStore(FeedStore[bytes]):
         def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[Event[bytes]]]:
             return part(connection), ()
 
-        while await self._writer.do(work, "", long=True):
+        while await self._writer.do(work, "", long=True, frees=True):
             pass
-
-
-def _locked(path: Path) -> Lock:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Lock(path)
-    except OSError as error:
-        raise Unavailable(f"{path}: {error.strerror}") from error

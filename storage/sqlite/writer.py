@@ -7,31 +7,38 @@ one of them would mostly wait for each other.
 
 A change is checked before it writes anything, so a refused one leaves nothing in the transaction
 that it shares. Where a statement or the disk's space fails, the transaction is taken back and
-nothing in it happened. Where the disk fails while it commits, nobody knows what a restart will
-find: the changes are of unknown outcome, and no others are taken until the file is opened anew.
+nothing in it happened. Where the disk fails while it commits, it is unknown what a restart will
+find: the changes are of unknown outcome, and no others are taken until the file is opened anew. The
+same holds where the file was deleted or replaced.
+
+On a full disk a transaction is tried again with those changes alone that free space (`space`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-from storage.errors import OutcomeUnknown, StorageError, Unavailable
+from storage.errors import OutcomeUnknown, OutOfSpace, StorageError, Unavailable
 from storage.interface import Event
 from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.database import meaning
+from storage.sqlite.space import Space
 
 _MOST_AT_ONCE: Final = 128
 _TAKEN_BACK: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM}
 )
+
+log = logging.getLogger(__name__)
 
 #: Changes something and returns its result and what happened.
 Work = Callable[[sqlite3.Connection], tuple[Any, Sequence[Event[bytes]]]]
@@ -39,12 +46,17 @@ Work = Callable[[sqlite3.Connection], tuple[Any, Sequence[Event[bytes]]]]
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Work for the key ``key``; ``long`` work has a transaction of its own, in the thread."""
+    """Work for the key ``key``; ``long`` work has a transaction of its own, in the thread.
+
+    ``frees``: it frees space. ``retried``: it was tried before, on a disk that was full.
+    """
 
     work: Work
     key: str
     long: bool
+    frees: bool
     done: asyncio.Future[Any]
+    retried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,11 @@ class _Outcome:
     result: Any = None
     events: Sequence[Event[bytes]] = ()
     error: StorageError | None = None
+
+    @property
+    def retries(self) -> bool:
+        """Whether the work is to be tried again, now that the reserved space is free."""
+        return isinstance(self.error, OutOfSpace) and self.job.frees and not self.job.retried
 
 
 class Writer:
@@ -63,8 +80,11 @@ class Writer:
         path: Path,
         connection: sqlite3.Connection,
         published: Callable[[Sequence[Event[bytes]]], None],
+        check_file: Callable[[], None],
     ) -> None:
         self._path = path
+        self._check_file = check_file
+        self._space = Space(path)
         self._connection = connection
         self._published = published
         self._checkpoints = Checkpoints(path, connection)
@@ -78,12 +98,28 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sqlite-commit", daemon=True)
         self._thread.start()
 
-    async def do(self, work: Work, key: str, *, long: bool = False) -> Any:
-        """Run ``work`` and return its result once it is on disk."""
+    def check(self) -> None:
+        """Raise Unavailable if no change can be made now."""
+        if self._refusal is None:
+            try:
+                self._check_file()
+            except StorageError as error:
+                self._refuse(error)
         if self._refusal is not None:
             raise self._refusal
+        self._space.check()
+
+    async def do(self, work: Work, key: str, *, long: bool = False, frees: bool = False) -> Any:
+        """Run ``work`` and return its result once it is on disk.
+
+        ``frees``: it frees space, now or later, so it may use what is reserved on a full disk.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._space.full and not frees:
+            self._space.check()
         done: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append(_Job(work, key, long, done))
+        self._waiting.append(_Job(work, key, long, frees, done))
         if not self._busy:
             self._busy = True
             self._idle.clear()
@@ -99,6 +135,7 @@ class Writer:
         self._tasks.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._checkpoints.close)
+        self._space.close()
 
     def _begin(self) -> None:
         jobs = [self._waiting.popleft()]
@@ -156,12 +193,34 @@ class Writer:
 
     def _commit(self, outcomes: list[_Outcome]) -> None:
         try:
+            self._check_file()
             self._connection.execute("COMMIT")
+        except StorageError as error:
+            self._connection.execute("ROLLBACK")
+            outcomes = [_Outcome(outcome.job, error=error) for outcome in outcomes]
+            self._refuse(error)
         except (sqlite3.Error, MemoryError) as error:
             outcomes = self._failed_commit(outcomes, error)
         else:
-            self._checkpoints.after_commit()
+            outcomes = self._committed(outcomes)
         self._loop.call_soon_threadsafe(self._finish, outcomes)
+
+    def _committed(self, outcomes: list[_Outcome]) -> list[_Outcome]:
+        try:
+            self._check_file()
+        except StorageError as error:
+            # It is unknown which file has the changes.
+            self._refuse(error)
+            return [
+                _Outcome(outcome.job, error=OutcomeUnknown(outcome.job.key)) for outcome in outcomes
+            ]
+        self._checkpoints.after_commit()
+        return outcomes
+
+    def _refuse(self, error: StorageError) -> None:
+        if self._refusal is None:
+            log.error("%s", error)
+            self._refusal = error
 
     def _failed_commit(self, outcomes: Sequence[_Outcome], error: Exception) -> list[_Outcome]:
         jobs = [outcome.job for outcome in outcomes]
@@ -169,7 +228,7 @@ class Writer:
         taken_back = self._take_back(jobs, error)
         if code in _TAKEN_BACK:
             return taken_back
-        self._refusal = Unavailable(f"{self._path} must be opened anew, committing failed: {error}")
+        self._refuse(Unavailable(f"{self._path} must be opened anew, committing failed: {error}"))
         return [_Outcome(job, error=OutcomeUnknown(job.key)) for job in jobs]
 
     # What follows runs in the event loop.
@@ -178,8 +237,12 @@ class Writer:
         events = [event for outcome in outcomes for event in outcome.events]
         if events:
             self._published(events)
+        self._note_space(outcomes)
         for outcome in outcomes:
             done = outcome.job.done
+            if outcome.retries:
+                self._waiting.appendleft(replace(outcome.job, retried=True))
+                continue
             if done.cancelled():
                 continue
             if outcome.error is not None:
@@ -191,3 +254,10 @@ class Writer:
         else:
             self._busy = False
             self._idle.set()
+
+    def _note_space(self, outcomes: Sequence[_Outcome]) -> None:
+        full = [each.error for each in outcomes if isinstance(each.error, OutOfSpace)]
+        if full:
+            self._space.note_full(full[0])
+        elif any(outcome.events and not outcome.job.frees for outcome in outcomes):
+            self._space.note_written()

@@ -21,6 +21,7 @@ EXAMPLES = {
     errors.TooManyKeys: (errors.TooManyKeys(129, 128), 413, "RequestEntityTooLarge"),
     errors.Corrupt: (errors.Corrupt("k", "why"), 500, "StorageReadError"),
     errors.Unavailable: (errors.Unavailable("gone"), 500, "ServerTimeout"),
+    errors.OutOfSpace: (errors.OutOfSpace("full"), 500, ""),
     errors.OutcomeUnknown: (errors.OutcomeUnknown("k"), 504, "Timeout"),
 }
 

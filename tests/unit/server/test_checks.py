@@ -1,4 +1,4 @@
-"""Health checks of a store that refuses: the endpoint fails, with the reason, and is not an error."""
+"""Health checks of a store that refuses: the endpoint fails with the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_store_that_refuses_is_not_ready_for_a_reason(name: str) -> None
     store = Refusing()
     inner = CodecStore(store, ObjectCodec(struct_of_kind))
     async with WatchCache(inner, "/r/") as cache:
-        health = Health(_checks(cache, asyncio.Event()))
+        health = Health(_checks(store, cache, asyncio.Event()))
         assert (await health.single("readyz", name)).status == 200
         store.refuses = True
         found = await health.single("readyz", name)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,72 @@ async def test_a_second_process_is_refused(tmp_path: Path) -> None:
     await store.put("a", b"v", expected=ABSENT)
     await store.close()
     await (await SQLiteStore.open(path)).close()
+
+
+async def test_a_second_process_is_refused_by_whatever_name(tmp_path: Path) -> None:
+    """The lock is on the file itself, not on its name or on a file beside it."""
+    path, link = tmp_path / "store.db", tmp_path / "link.db"
+    store = await SQLiteStore.open(path)
+    link.symlink_to(path)
+    hard = tmp_path / "hard.db"
+    hard.hardlink_to(path)
+    for name in (link, hard):
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", OPEN, name, stderr=subprocess.PIPE
+        )
+        _, said = await second.communicate()
+        assert second.returncode
+        assert f"{name} is in use by another process" in said.decode()
+        with pytest.raises(Unavailable, match="in use by another process"):
+            await SQLiteStore.open(name)
+    assert not list(tmp_path.glob("*.lock"))
+    await store.close()
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def replace(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    copy.write_bytes(path.read_bytes())
+    copy.rename(path)
+
+
+def delete_log(path: Path) -> None:
+    Path(f"{path}-wal").unlink()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, truncate, replace, delete_log])
+async def test_a_file_that_is_deleted_or_replaced_takes_no_changes(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "store.db"
+    store = await SQLiteStore.open(path)
+    made = await store.put("a", b"v", expected=ABSENT)
+    assert await store.revision() == made.revision
+    damage(path)
+    for call in (
+        store.put("b", b"v", expected=ABSENT),
+        store.delete("a", expected=made.revision),
+        store.revision(),
+    ):
+        with pytest.raises(Unavailable, match=r"store\.db or its log was deleted or replaced"):
+            await call
+    assert store.current_revision() == made.revision
+    await store.close()
+
+
+async def test_a_file_of_no_bytes_is_refused_unless_it_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    await filled(path)
+    path.write_bytes(b"")
+    with pytest.raises(Corrupt, match=r"store\.db: the file is empty, so its data is lost"):
+        await SQLiteStore.open(path)
+    assert path.stat().st_size == 0
+    store = await SQLiteStore.open(path, allow_empty=True)
+    assert (await store.list("")).records == []
+    await store.close()
 
 
 async def test_the_file_carries_its_format(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from storage.errors import OutcomeUnknown, RevisionConflict, Unavailable
-from storage.interface import ABSENT, Event, Put
+from storage.errors import OutcomeUnknown, OutOfSpace, RevisionConflict, Unavailable
+from storage.interface import ABSENT, Delete, Event, Put
 from storage.sqlite import log
 from storage.sqlite.database import connect, prepare
+from storage.sqlite.space import RESERVE
 from storage.sqlite.writer import Writer
 
 
@@ -43,13 +44,17 @@ class Bench:
     """A writer on a disk that can fail."""
 
     def __init__(self, path: Path) -> None:
+        path.touch()
         prepare(path)
         self.disk = Disk(connect(path))
         self.published: list[int] = []
-        self.writer = Writer(path, cast("sqlite3.Connection", self.disk), self._note)
+        self.writer = Writer(path, cast("sqlite3.Connection", self.disk), self._note, self._check)
 
     def _note(self, events: Sequence[Event[bytes]]) -> None:
         self.published.extend(event.revision for event in events)
+
+    def _check(self) -> None:
+        pass
 
     async def put(self, key: str, expected: int = ABSENT) -> int:
         def work(connection: sqlite3.Connection) -> tuple[int, list[Event[bytes]]]:
@@ -145,3 +150,58 @@ async def test_a_change_whose_writer_has_gone_away_happens(writing: Bench) -> No
         await gone
     with pytest.raises(RevisionConflict):
         await writing.put("a")
+
+
+async def delete(bench: Bench, key: str, expected: int) -> int:
+    """Delete a key, as work that frees space."""
+
+    def work(connection: sqlite3.Connection) -> tuple[int, list[Event[bytes]]]:
+        events = log.commit(connection, [Delete(key, expected)], {}, 0)
+        return events[0].revision, events
+
+    revision: int = await bench.writer.do(work, key, frees=True)
+    return revision
+
+
+async def test_on_a_full_disk_deletions_use_what_was_reserved(
+    writing: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    free = 0
+    monkeypatch.setattr("storage.sqlite.space.Space.free", lambda self: free)
+    reserve = tmp_path / "store.db-reserve"
+    assert reserve.stat().st_size == RESERVE
+    a, b = await writing.put("a"), await writing.put("b")
+    commit = writing.disk.execute
+
+    def full(statement: str, *arguments: Any) -> sqlite3.Cursor:
+        """Commit only where the reserve has been given up."""
+        if statement == "COMMIT" and reserve.exists():
+            writing.disk.fails = {"COMMIT": sqlite3.SQLITE_FULL}
+        try:
+            return commit(statement, *arguments)
+        finally:
+            writing.disk.fails = {}
+
+    monkeypatch.setattr(writing.disk, "execute", full)
+    results = await asyncio.gather(
+        writing.put("c"), delete(writing, "a", a), return_exceptions=True
+    )
+    assert isinstance(results[0], OutOfSpace)
+    assert isinstance(results[1], int)
+    assert not reserve.exists()
+    for call in (writing.put("d"), writing.put("b", b)):
+        with pytest.raises(OutOfSpace):
+            await call
+    with pytest.raises(OutOfSpace):
+        writing.writer.check()
+    await delete(writing, "b", b)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    free = 10 * RESERVE
+    monkeypatch.setattr(writing.disk, "execute", commit)
+    writing.writer.check()
+    await writing.put("e")
+    assert reserve.stat().st_size == RESERVE
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
