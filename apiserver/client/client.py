@@ -92,6 +92,20 @@ class Client(Protocol):
         """
         ...
 
+    async def apply(
+        self,
+        resource: GroupVersionResource,
+        document: Object,
+        *,
+        manager: str,
+        subresource: str = "",
+    ) -> Object:
+        """Apply what a manager wants of an object, or of a subresource of it, by force.
+
+        Returns the object as stored.
+        """
+        ...
+
     async def delete(
         self, resource: GroupVersionResource, namespace: str, name: str, options: DeleteOptions
     ) -> None:

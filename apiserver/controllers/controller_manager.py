@@ -10,13 +10,15 @@ from typing import Final
 
 from apiserver.client.client import Client
 from apiserver.controllers.controller import Controller, Reconciler
+from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
-from apiserver.registry.loopback import controller_client
+from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
 
 _WORKERS: Final = 4
+_FLOW_SCHEMAS: Final = "flow-schema-status"
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "namespace-controller": NamespaceController,
     "resourcequota-controller": ResourceQuotaController,
@@ -42,13 +44,15 @@ def selected_controllers(given: Sequence[str], known: Sequence[str]) -> list[str
 
 
 def build_controllers(given: Sequence[str], registry: Registry) -> list[Controller]:
-    """Return the enabled controllers, each with a client of its own."""
+    """Return the enabled controllers, each with a client of its own, and those of the server."""
     clients = {
         name: controller_client(registry, name) for name in selected_controllers(given, list(_ALL))
     }
-    return [
+    controllers = [
         Controller(name, client, _ALL[name](client), _WORKERS) for name, client in clients.items()
     ]
+    system = system_client(registry)
+    return [*controllers, Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system))]
 
 
 @asynccontextmanager

@@ -104,8 +104,8 @@ class FieldManager:
     ) -> Object:
         """Return an object that is to be stored, with the managedFields that this write leaves.
 
-        ``existing`` is ``None`` for an object that is to be created. Never fails: of a document
-        that does not have its type, which will be refused for that, ownership stays as it is.
+        ``existing`` is ``None`` for an object that is to be created. Never fails: a
+        document that does not have its type, or in which an item has no key, loses its owners.
         """
         owners = _owners(existing, desired, subresource)
         if owners or existing is None:
@@ -121,7 +121,8 @@ class FieldManager:
         try:
             owners = ownership.update(scope, owners, change, me, now)
         except UntypedObject:
-            return owners
+            # Nobody is known to own anything of an object that cannot be taken apart.
+            return {}
         return managedfields.capped(owners)
 
     def apply(

@@ -17,6 +17,10 @@ QUOTAS: Final = GroupVersionResource("", "v1", "resourcequotas")
 SECRETS: Final = GroupVersionResource("", "v1", "secrets")
 SERVICES: Final = GroupVersionResource("", "v1", "services")
 SERVICE_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
+FLOW_SCHEMAS: Final = GroupVersionResource("flowcontrol.apiserver.k8s.io", "v1", "flowschemas")
+PRIORITY_LEVELS: Final = GroupVersionResource(
+    "flowcontrol.apiserver.k8s.io", "v1", "prioritylevelconfigurations"
+)
 REQUESTS: Final = GroupVersionResource("certificates.k8s.io", "v1", "certificatesigningrequests")
 INGRESSES: Final = GroupVersionResource("networking.k8s.io", "v1", "ingresses")
 INGRESS_CLASSES: Final = GroupVersionResource("networking.k8s.io", "v1", "ingressclasses")

@@ -12,13 +12,16 @@ from contextlib import aclosing
 from operator import attrgetter
 from typing import Final
 
+import orjson
+
 from apiserver.client.client import APIResource, ListedObjects, ObjectEvent
 from apiserver.machinery.errors import BadRequest, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
-from apiserver.machinery.users import AUTHENTICATED, UserInfo
+from apiserver.machinery.users import AUTHENTICATED, SYSTEM_USER, UserInfo
 from apiserver.registry import watch as watches
+from apiserver.registry.apply import apply_object
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
@@ -86,6 +89,20 @@ class Loopback:
         context = self._context(namespace_of(document), name_of(document), subresource)
         canonical = _canonical(found, document)
         written = await update_object(found, context, canonical, WriteOptions())
+        return written.stored.object
+
+    async def apply(
+        self,
+        resource: GroupVersionResource,
+        document: Object,
+        *,
+        manager: str,
+        subresource: str = "",
+    ) -> Object:
+        context = self._context(namespace_of(document), name_of(document), subresource)
+        options = WriteOptions(field_manager=manager, force=True)
+        body = orjson.dumps(document)
+        written = await apply_object(self._found(resource), context, body, options)
         return written.stored.object
 
     async def delete(
@@ -158,6 +175,11 @@ def controller_client(registry: Registry, name: str) -> Loopback:
     groups = (_ACCOUNTS, f"{_ACCOUNTS}:{_NAMESPACE}", AUTHENTICATED)
     user = UserInfo(f"system:serviceaccount:{_NAMESPACE}:{name}", groups=groups)
     return Loopback(registry, user, _MANAGER)
+
+
+def system_client(registry: Registry) -> Loopback:
+    """Return the API for what the server itself does."""
+    return Loopback(registry, SYSTEM_USER, "kube-apiserver")
 
 
 def _preferred(catalog: Catalog) -> Sequence[APIResource]:
