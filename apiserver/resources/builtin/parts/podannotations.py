@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
-from apiserver.resources.builtin.parts.podrules import PodRules, names_of_containers
+from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.podrules import (
+    PodRules,
+    annotations_of,
+    names_of_containers,
+)
 from apiserver.resources.builtin.parts.profiles import (
     APPARMOR_OF_CONTAINER,
     SECCOMP_OF_CONTAINER,
@@ -49,10 +54,9 @@ def validate_annotations(
     return errors
 
 
-def validate_annotation_changes(
-    new: Mapping[str, str], old: Mapping[str, str], path: str
-) -> list[FieldError]:
-    """Refuse changes of annotations that say what a Pod is."""
+def validate_annotation_changes(pod: Object, old_pod: Object, rules: PodRules) -> list[FieldError]:
+    """Refuse changes of annotations that say what a Pod is, and look at the new ones once more."""
+    new, old, path = annotations_of(pod), annotations_of(old_pod), "metadata.annotations"
     errors = []
     for key, value in old.items():
         if new.get(key) == value:
@@ -70,7 +74,7 @@ def validate_annotation_changes(
             errors.append(forbidden(f"{path}[{key}]", "may not add AppArmor annotations"))
         if key == MIRROR:
             errors.append(forbidden(f"{path}[{key}]", "may not add mirror pod annotation"))
-    return errors
+    return errors + validate_annotations(new, pod["spec"], path, rules)
 
 
 def validate_agreement(

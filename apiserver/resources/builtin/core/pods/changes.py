@@ -18,12 +18,11 @@ from apiserver.resources.builtin.core.pods.placement import (
     validate_selector_change,
     with_node_affinity,
 )
+from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
 from apiserver.resources.builtin.parts.containers import validate_image
 from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.numbers import MAX_INT32, range_problem
-from apiserver.resources.builtin.parts.podannotations import validate_annotation_changes
-from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.tolerations import validate_tolerations
 
 Spec = Mapping[str, Any]
@@ -38,9 +37,7 @@ _REFUSAL: Final = (
 
 def validate_changes(pod: Object, old: Object) -> list[FieldError]:
     """Return what is wrong with how a Pod differs from the one that it was."""
-    errors = validate_annotation_changes(
-        annotations_of(pod), annotations_of(old), "metadata.annotations"
-    )
+    errors = validate_annotations_of_update(pod, old)
     spec, before = pod["spec"], old["spec"]
     for part in ("containers", "initContainers"):
         found, comparable = _containers(spec.get(part) or [], before.get(part) or [], part)

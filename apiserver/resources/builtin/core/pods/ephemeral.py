@@ -5,13 +5,10 @@ from __future__ import annotations
 from apiserver.machinery.fielderrors import FieldError, forbidden
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.resources.builtin.core.pods.rules import validate_pod
+from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update, validate_pod
 from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.internalform import internal_form
-from apiserver.resources.builtin.parts.podannotations import (
-    MIRROR,
-    validate_annotation_changes,
-)
+from apiserver.resources.builtin.parts.podannotations import MIRROR
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 
@@ -33,8 +30,7 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
     if MIRROR in annotations:
         return [forbidden("", "static pods do not support ephemeral containers")]
     errors = validate_pod(pod, rules_for_update(old, is_pod=True))
-    path = "metadata.annotations"
-    errors += validate_annotation_changes(annotations_of(pod), annotations, path)
+    errors += validate_annotations_of_update(pod, old)
     there = {container["name"]: container for container in pod["spec"].get(_MEMBER) or ()}
     for container in old["spec"].get(_MEMBER) or ():
         name = container["name"]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from apiserver.machinery.fielderrors import FieldError, forbidden
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.parts.containers import validate_image
-from apiserver.resources.builtin.parts.podannotations import validate_annotations
+from apiserver.resources.builtin.parts.podannotations import (
+    validate_annotation_changes,
+    validate_annotations,
+)
 from apiserver.resources.builtin.parts.podrules import PodRules, annotations_of
 from apiserver.resources.builtin.parts.podspec import validate_pod_spec
+from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 
 
 def validate_pod(pod: Object, rules: PodRules) -> list[FieldError]:
@@ -32,3 +36,10 @@ def validate_pod(pod: Object, rules: PodRules) -> list[FieldError]:
             if image != image.strip():
                 errors += validate_image(container, f"spec.{part}[{index}]")
     return errors
+
+
+def validate_annotations_of_update(pod: Object, old: Object) -> list[FieldError]:
+    """Return what is wrong with a change of annotations, by whichever path."""
+    if not annotations_of(pod) and not annotations_of(old):
+        return []
+    return validate_annotation_changes(pod, old, rules_for_update(old, is_pod=True))

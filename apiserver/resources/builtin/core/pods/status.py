@@ -8,15 +8,14 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
 from apiserver.machinery.objects import Object, with_metadata
+from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
 from apiserver.resources.builtin.parts.ipforms import has_both_families, validate_new_ip
 from apiserver.resources.builtin.parts.names import (
     identity_problems,
     validate_dns_subdomain,
     validate_qualified_name,
 )
-from apiserver.resources.builtin.parts.podannotations import validate_annotation_changes
 from apiserver.resources.builtin.parts.podresources import is_restartable
-from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 
@@ -64,9 +63,7 @@ def prepare(pod: Object, old: Object) -> Object:
 def validate(pod: Object, old: Object) -> list[FieldError]:
     """Return what is wrong with a change of the status."""
     status, before, spec = pod["status"], old.get("status") or {}, old["spec"]
-    errors = validate_annotation_changes(
-        annotations_of(pod), annotations_of(old), "metadata.annotations"
-    )
+    errors = validate_annotations_of_update(pod, old)
     for index, condition in enumerate(status.get("conditions") or ()):
         if condition["type"] not in _SYSTEM_CONDITIONS:
             where = f"metadata.conditions[{index}].Type"

@@ -64,8 +64,12 @@ class PodStrategy(Strategy):
 
     def __init__(self, definition: ResourceDefinition, types: Types) -> None:
         super().__init__(definition, types)
-        self.updates["ephemeralcontainers"] = Update(ephemeral.prepare, ephemeral.validate)
-        self.updates["resize"] = Update(resize.prepare, resize.validate)
+        self.updates["ephemeralcontainers"] = Update(
+            ephemeral.prepare, ephemeral.validate, metadata_checks=self.metadata_checks
+        )
+        self.updates["resize"] = Update(
+            resize.prepare, resize.validate, metadata_checks=self.metadata_checks
+        )
 
     def default(self, document: Object) -> None:
         spec = document["spec"]
