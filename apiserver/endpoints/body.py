@@ -26,10 +26,14 @@ _EXCERPT_BYTES = 30
 
 @dataclass(frozen=True, slots=True)
 class DecodedBody:
-    """An object in the form of its kind, and the unknown and duplicate fields of its document."""
+    """An object in the form of its kind, and the unknown and duplicate fields of its document.
+
+    ``kind`` is what the document says that it is.
+    """
 
     document: Object
     problems: list[str]
+    kind: GroupVersionKind
 
 
 async def read_body(request: web.BaseRequest) -> bytes:
@@ -99,7 +103,7 @@ def decode_object(
             f"the API version in the data ({decoded.kind.api_version}) does not match the "
             f"expected API version ({kind.api_version})"
         )
-    return DecodedBody(decoded.object, [*duplicates, *decoded.problems])
+    return DecodedBody(decoded.object, [*duplicates, *decoded.problems], decoded.kind)
 
 
 def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
@@ -119,7 +123,7 @@ def parse_document(data: bytes, media_type: str) -> tuple[Any, list[str]]:
 
 def strict_decoding_error(decoded: DecodedBody, kind: GroupVersionKind) -> BadRequest:
     """Return the error for a document with unknown or duplicate fields."""
-    return _unhandled(kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
+    return _unhandled(decoded.kind, kind, "strict decoding error: " + ", ".join(decoded.problems))
 
 
 def _unhandled(found: GroupVersionKind, kind: GroupVersionKind, cause: str) -> BadRequest:

@@ -9,7 +9,7 @@ noted here, for the task that has read it, until it reads another document with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any, Final
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -25,6 +25,13 @@ def note(members: Iterable[tuple[dict[str, Any], str, Any]]) -> None:
     for part, name, value in members:
         noted.setdefault(id(part), (part, {}))[1][name] = value
     _NOTED.set(noted)
+
+
+def take_over(context: Context) -> None:
+    """Remember what was noted in another context: that of a thread which has read the document."""
+    noted = context.get(_NOTED)
+    if noted is not _NOTED.get():
+        _NOTED.set(noted)
 
 
 def empty_members(part: Mapping[str, Any]) -> Mapping[str, Any]:

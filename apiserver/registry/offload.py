@@ -18,8 +18,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from typing import Final, ParamSpec, TypeVar
+
+from apiserver.machinery import empties
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +38,13 @@ async def offload(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kw
     """Return what pure ``work`` on documents of ``size`` bytes returns, or raise what it raises."""
     if size <= SMALL:
         return work(*args, **kwargs)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_threads(), lambda: work(*args, **kwargs))
+    loop, context = asyncio.get_running_loop(), copy_context()
+    result = await loop.run_in_executor(
+        _threads(), lambda: context.run(work, *args, **kwargs)
+    )
+    # What the thread has noted of the document counts here too.
+    empties.take_over(context)
+    return result
 
 
 @cache

@@ -117,6 +117,9 @@ def test_an_endpoint_may_accept_another_version_of_its_kind() -> None:
     data = b'{"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": "a"}}'
     decoded = decode_object(data, JSON, eviction, ("policy/v1beta1",))
     assert decoded.document["apiVersion"] == "policy/v1"
+    assert strict_decoding_error(decoded, eviction.kind).message.startswith(
+        'Eviction in version "v1beta1" cannot be handled as a Eviction: strict decoding error'
+    )
     with pytest.raises(BadRequest):
         decode_object(data, JSON, eviction)
 

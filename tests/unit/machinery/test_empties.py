@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from apiserver.machinery.empties import copied, empty_members, member
+from contextvars import copy_context
+
+from apiserver.machinery.empties import copied, empty_members, member, take_over
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
 
@@ -32,3 +34,11 @@ def test_another_document_with_empty_members_is_another_matter() -> None:
     assert empty_members(first["spec"]) == {"volumes": []}
     decode_json(POD, {"spec": {"tolerations": []}})
     assert empty_members(first["spec"]) == {}
+
+
+def test_what_a_thread_notes_is_taken_over() -> None:
+    context = copy_context()
+    read = context.run(decode_json, POD, {"spec": {"volumes": []}}).object
+    assert empty_members(read["spec"]) == {}
+    take_over(context)
+    assert empty_members(read["spec"]) == {"volumes": []}
