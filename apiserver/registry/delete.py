@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from apiserver.access.admission.chain import DELETE
+from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry import deletion
 from apiserver.registry.admission import AdmittedRequest
@@ -22,6 +23,16 @@ async def delete_object(
 
     Raises NotFound, Conflict when a precondition does not hold, Forbidden...
     """
+    refusal = resource.strategy.deletion_refusal(context.name)
+    if refusal:
+        raise Forbidden.of(resource.group_resource, context.name, refusal)
+    return await delete_item(resource, context, options)
+
+
+async def delete_item(
+    resource: Resource, context: RequestContext, options: DeleteOptions
+) -> Written:
+    """Do the same to an object of a collection, even to one that cannot be deleted by name."""
     request = AdmittedRequest(resource, context, options)
 
     async def rule(attempt: Attempt) -> Outcome:

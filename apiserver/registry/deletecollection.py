@@ -9,7 +9,7 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.objects import name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, ListOptions
 from apiserver.registry.context import RequestContext
-from apiserver.registry.delete import delete_object
+from apiserver.registry.delete import delete_item
 from apiserver.registry.list import ObjectList, list_objects
 from apiserver.registry.resource import Resource
 
@@ -28,7 +28,7 @@ async def delete_collection(
         # A store in memory never waits, and others want their turn.
         await asyncio.sleep(0)
         try:
-            await delete_object(resource, one, options)
+            await delete_item(resource, one, options)
         except NotFound:
             continue
     return found

@@ -166,6 +166,10 @@ class Strategy:
 
     # Delete.
 
+    def deletion_refusal(self, name: str) -> str:
+        """Return why the object of a name must never be deleted, ``""`` where it may be."""
+        return ""
+
     def warnings_on_delete(self, options: DeleteOptions) -> list[str]:
         """Return what to tell a client that deletes with these options."""
         return []

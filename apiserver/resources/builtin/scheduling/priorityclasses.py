@@ -72,6 +72,11 @@ class PriorityClassStrategy(Strategy):
     def default(self, document: Object) -> None:
         document.setdefault("preemptionPolicy", PREEMPT_LOWER_PRIORITY)
 
+    def deletion_refusal(self, name: str) -> str:
+        if name in SYSTEM_CLASSES:
+            return "this is a system priority class and cannot be deleted"
+        return ""
+
     def validate(self, document: Object) -> list[FieldError]:
         name, value = document["metadata"].get("name", ""), document.get("value", 0)
         errors = []

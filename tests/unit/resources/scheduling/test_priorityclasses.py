@@ -72,3 +72,9 @@ def test_a_row_shows_value_and_policy() -> None:
     assert KIND.cells(KIND.create(CLASS)) == [
         "a", 1000, False, "<unknown>", "PreemptLowerPriority",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["system-node-critical", "system-cluster-critical", "mine"])
+def test_the_classes_of_the_system_stay(name: str) -> None:
+    refusal = "this is a system priority class and cannot be deleted"
+    assert KIND.strategy.deletion_refusal(name) == ("" if name == "mine" else refusal)
