@@ -70,7 +70,7 @@ def _validate_operations(match: dict[str, Any], path: str) -> list[FieldError]:
         not_supported(path, operation, _OPERATIONS)
         for rule in match.get("resourceRules") or ()
         for operation in rule.get("operations") or ()
-        if operation == "DELETE"
+        if operation not in _OPERATIONS
     ]
 
 
