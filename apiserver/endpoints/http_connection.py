@@ -30,18 +30,34 @@ STALLED_SECONDS: Final = 60.0
 
 # The maximum number of hijacked bytes that wait for their reader.
 _MOST_HIJACKED: Final = 64 * 1024
+_BAD_REQUEST: Final = b"400 Bad Request"
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
-_REFUSED_HEAD: Final = (
-    b"HTTP/1.1 %(text)b\r\nContent-Type: text/plain; charset=utf-8\r\n"
-    b"Connection: close\r\n\r\n%(text)b" % {b"text": _TOO_LARGE}
+_REFUSAL: Final = (
+    b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 )
+
+
+class DetachedResponse(web.StreamResponse):
+    """A response that was written to the connection directly."""
+
+    @property
+    def prepared(self) -> bool:
+        """Always true: the response is already written."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing: the response is already written."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: the response is already written."""
 
 
 class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
-        "_certificate", "_head", "_hijacked", "_request", "_stalled", "busy", "reader",
+        "_certificate", "_head", "_hijacked", "_request", "_stalled", "_without_body", "busy",
+        "reader",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -59,6 +75,8 @@ class HTTPConnection(web.RequestHandler):
         self._certificate: Certificate | None = None
         self._hijacked: asyncio.StreamWriter | None = None
         self._head = 0
+        # Whether the request that is being read has the method HEAD.
+        self._without_body = False
         self._request: web.BaseRequest | None = None
         self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request is in progress.
@@ -86,9 +104,11 @@ class HTTPConnection(web.RequestHandler):
             return
         request = self._request
         if not self.busy and (request is None or request.content.is_eof()):
+            if self._head == 0:
+                self._without_body = data.startswith(b"HEAD ")
             self._head += len(data)
             if self._head > MAX_HEAD:
-                self._refuse_head()
+                self.refuse(_TOO_LARGE)
                 return
         super().data_received(data)
 
@@ -154,18 +174,21 @@ class HTTPConnection(web.RequestHandler):
             log.error("request failed outside of the filters", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the response has already begun")
-        text = "400 Bad Request" if status < 500 else "500 Internal Server Error"
-        response = web.Response(status=status, text=text)
-        response.force_close()
-        return response
+        return self.refuse(_BAD_REQUEST if status < 500 else b"500 Internal Server Error")
+
+    def refuse(self, status: bytes = _BAD_REQUEST) -> web.StreamResponse:
+        """Respond in plain text, as Go's HTTP server does to what is not HTTP, and close.
+
+        ``status`` is the code and its phrase.
+        """
+        if self.transport is not None:
+            body = b"" if self._without_body else status
+            self.transport.write(_REFUSAL % status + body)
+        self.force_close()
+        return DetachedResponse()
 
     def _abort(self) -> None:
         # Otherwise the kernel keeps the connection as long as the client's machine answers.
         if self.transport is not None:
             log.info("closing connection: client does not read")
             self.transport.abort()
-
-    def _refuse_head(self) -> None:
-        if self.transport is not None:
-            self.transport.write(_REFUSED_HEAD)
-        self.force_close()

@@ -82,7 +82,7 @@ class HTTPServer:
         try:
             request = parse_request(http)
         except ValueError:
-            return web.Response(status=400, text="400 Bad Request")
+            return connection.refuse()
         if request.verb not in _READS:
             return await self._handler(request)
         connection.reader = http.task

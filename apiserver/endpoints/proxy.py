@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from apiserver.endpoints.headers import add_common_headers
-from apiserver.endpoints.http_connection import HTTPConnection
+from apiserver.endpoints.http_connection import DetachedResponse, HTTPConnection
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.registry.subresources.locations import Location
 
@@ -176,21 +176,6 @@ async def _copy_in_both_directions(
         connection.force_close()
         transport.close()
     return DetachedResponse()
-
-
-class DetachedResponse(web.StreamResponse):
-    """A response that was written to the connection directly."""
-
-    @property
-    def prepared(self) -> bool:
-        """Always true: the response is already written."""
-        return True
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Do nothing: the response is already written."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: the response is already written."""
 
 
 @cache

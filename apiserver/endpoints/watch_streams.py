@@ -13,27 +13,24 @@ the watch when there are too many. The frames encoded for it and not yet written
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from apiserver.endpoints.errors import status_error
-from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import Representation
+from apiserver.endpoints.watch_channels import HIGH_WATER, Channel, channel_for
 from apiserver.endpoints.watch_frames import FrameCache, Framer, status_frame
+from apiserver.endpoints.websocket_handshake import MalformedHandshake, refused_handshake
 from apiserver.registry.watch import Part, Watch
 from apiserver.registry.yielding import BATCH_SIZE, Yielder, batches
 
 _SHORTEST, _LONGEST = 1800, 3600
-#: Nothing is written to a connection in which more bytes than these are buffered.
-_HIGH_WATER: Final = 1024 * 1024
 #: Several frames are joined into writes of at most so many bytes.
 _SLICE: Final = 256 * 1024
 _RETRY: Final = 0.05
@@ -45,8 +42,6 @@ _LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
 _MOST_SENDING: Final = 100
-
-log = logging.getLogger(__name__)
 
 
 class WatchStreams:
@@ -78,8 +73,11 @@ class WatchStreams:
         """Send events until the timeout, until the client disconnects or until the server stops."""
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
         framer = self._frames.framer(request, representation, watch)
-        channel: _Channel = _Socket() if _is_upgrade(request) else _Chunks()
-        response = await channel.open(request)
+        channel = channel_for(request)
+        try:
+            response = await channel.open(request)
+        except MalformedHandshake as error:
+            return refused_handshake(error)
         stream = _WatchStream(self, watch, framer, channel)
         self._open.add(stream)
         try:
@@ -134,7 +132,7 @@ class _WatchStream:
     """One watch and its connection."""
 
     def __init__(
-        self, streams: WatchStreams, watch: Watch, framer: Framer, channel: _Channel
+        self, streams: WatchStreams, watch: Watch, framer: Framer, channel: Channel
     ) -> None:
         self._streams = streams
         self._watch = watch
@@ -194,13 +192,13 @@ class _WatchStream:
     def _write_due(self) -> None:
         written = 0
         while not self._ended.done():
-            if self._channel.waiting() > _HIGH_WATER:
+            if self._channel.waiting() > HIGH_WATER:
                 later = asyncio.get_running_loop().call_later(_RETRY, self._wake)
                 self._timers[2:] = [later]
                 return
             if not self._framed and not self._frame_some():
                 return
-            if written > _HIGH_WATER:
+            if written > HIGH_WATER:
                 self._wake()
                 return
             frames, size = self._some_framed()
@@ -245,111 +243,3 @@ class _WatchStream:
         mark = self._watch.bookmark()
         if mark is not None and not self._ended.done():
             self._channel.write_now(self._framer.events([mark]))
-
-
-class _Channel:
-    """The transport of a watch: writes wait for the client during the initial list, later not."""
-
-    async def open(self, request: HTTPRequest) -> web.StreamResponse:
-        """Send the response head."""
-        raise NotImplementedError
-
-    async def write(self, frames: Sequence[bytes]) -> None:
-        """Write frames, waiting until the client reads them."""
-        raise NotImplementedError
-
-    def write_now(self, frames: Sequence[bytes]) -> None:
-        """Write frames without waiting."""
-        raise NotImplementedError
-
-    def waiting(self) -> int:
-        """Return the number of bytes that are buffered."""
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """End the response."""
-        raise NotImplementedError
-
-
-class _Chunks(_Channel):
-    """A chunked response, one JSON document per line. With HTTP/1.0 it ends with the connection."""
-
-    async def open(self, request: HTTPRequest) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        self._chunked = request.http.version >= HttpVersion11
-        if self._chunked:
-            response.enable_chunked_encoding()
-        else:
-            response.force_close()
-        add_common_headers(request, response)
-        writer = await response.prepare(request.http)
-        assert writer is not None
-        # By default aiohttp sends the head with the first event, which may be hours away.
-        writer.send_headers()
-        self._response = response
-        self._transport: Any = request.http.transport
-        return response
-
-    async def write(self, frames: Sequence[bytes]) -> None:
-        await self._response.write(b"".join(frames))
-
-    def write_now(self, frames: Sequence[bytes]) -> None:
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-
-    def waiting(self) -> int:
-        transport = self._transport
-        return 0 if transport is None else int(transport.get_write_buffer_size())
-
-    async def close(self) -> None:
-        await self._response.write_eof()
-
-
-class _Socket(_Channel):
-    """A WebSocket with one JSON document per text frame. Frames from the client are ignored."""
-
-    async def open(self, request: HTTPRequest) -> web.StreamResponse:
-        self._socket = web.WebSocketResponse(heartbeat=None)
-        add_common_headers(request, self._socket)
-        await self._socket.prepare(request.http)
-        self._transport: Any = request.http.transport
-        self._sending: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()
-        self._reader = asyncio.create_task(self._read(asyncio.current_task()))
-        return self._socket
-
-    async def write(self, frames: Sequence[bytes]) -> None:
-        # asyncio.Lock is fair, so frames keep their order.
-        async with self._turn:
-            for frame in frames:
-                for line in frame.splitlines():
-                    await self._socket.send_str(line.decode())
-
-    def write_now(self, frames: Sequence[bytes]) -> None:
-        task = asyncio.create_task(self.write(frames))
-        self._sending.add(task)
-        task.add_done_callback(self._on_sent)
-
-    def waiting(self) -> int:
-        return _HIGH_WATER + 1 if len(self._sending) > _MOST_SENDING else 0
-
-    async def close(self) -> None:
-        self._reader.cancel()
-        await self._socket.close()
-
-    def _on_sent(self, task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.debug("WebSocket write failed: %s", task.exception())
-
-    async def _read(self, stream: asyncio.Task[Any] | None) -> None:
-        async for _ in self._socket:
-            continue
-        if stream is not None:
-            stream.cancel()
-
-
-def _is_upgrade(request: HTTPRequest) -> bool:
-    return "websocket" in request.header("Upgrade").lower()

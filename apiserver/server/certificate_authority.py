@@ -99,6 +99,14 @@ def load_authority(certificate: bytes, key: bytes) -> CertificateAuthority:
     return CertificateAuthority(x509.load_pem_x509_certificate(certificate), loaded)
 
 
+def shares_name_only(one: bytes, other: bytes) -> bool:
+    """Return whether two DER certificates have the same subject and different keys."""
+    first, second = x509.load_der_x509_certificate(one), x509.load_der_x509_certificate(other)
+    if first.subject != second.subject:
+        return False
+    return first.public_key() != second.public_key()
+
+
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 ) -> x509.CertificateBuilder:

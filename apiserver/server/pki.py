@@ -4,11 +4,15 @@ Missing files are created on the first start and kept in the certificate directo
 share the directory share the identity; a lock serialises its creation. A serving certificate from
 another CA is used as it is. One of this CA is reissued if it lacks a required name.
 
+OpenSSL selects the CA of a client certificate by its name, and tries no other if the signature is
+wrong. The CA is therefore replaced if another one of its name is to be trusted as well.
+
 Keys are elliptic: they are fast to generate, and handshakes with them are cheap.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import ssl
 from collections.abc import Sequence
@@ -22,8 +26,9 @@ from apiserver.server.files import exclusive, make_directory, write_private
 if TYPE_CHECKING:
     from apiserver.server.certificate_authority import CertificateAuthority, IssuedCertificate
 
-#: The prefix of the name of a CA, which gets a random suffix: among CAs of one name TLS libraries
-#: may try the wrong one first and give up.
+log = logging.getLogger(__name__)
+
+#: The prefix of the name of a CA, which gets a random suffix.
 CA_NAME: Final = "kubernetes-ca"
 ADMIN_NAME: Final = "kubernetes-admin"
 ADMIN_GROUP: Final = "system:masters"
@@ -79,20 +84,24 @@ class CertificateNames:
 
 
 def load_or_create_identity(
-    directory: Path, names: CertificateNames, serving: KeyPair | None
+    directory: Path, names: CertificateNames, serving: KeyPair | None, client_ca: str = ""
 ) -> Identity:
     """Return the identity in ``directory``; create missing files.
 
-    ``serving`` is a given serving certificate; without it one is issued for ``names``. Raises
-    IdentityError or OSError.
+    ``serving`` is a given serving certificate; without it one is issued for ``names``.
+    ``client_ca`` is a file of CAs that are trusted in addition. Raises IdentityError or OSError.
     """
     make_directory(directory)
     kept = KeyPair.named(directory, "apiserver")
     found = Identity(
         KeyPair.named(directory, "ca"), serving or kept, KeyPair.named(directory, "admin")
     )
-    if not _is_complete(found, names, given=serving is not None):
+    replaced = bool(client_ca) and shares_name(found.ca.certificate, Path(client_ca))
+    if replaced or not _is_complete(found, names, given=serving is not None):
         with exclusive(directory):
+            # Another server may have replaced it in the meantime.
+            if replaced and shares_name(found.ca.certificate, Path(client_ca)):
+                _retire(found, given=serving is not None)
             _create_missing(found, names, given=serving is not None)
     return found
 
@@ -101,6 +110,43 @@ def covers(certificate: Path, names: Sequence[str]) -> bool:
     """Return whether a certificate contains all ``names``."""
     der = ssl.PEM_cert_to_DER_cert(_first_certificate(certificate))
     return all(_encoded(name) in der for name in names)
+
+
+def shares_name(authority: Path, others: Path) -> bool:
+    """Return whether one of several CAs has the name of ``authority`` and another key."""
+    if not authority.is_file():
+        return False
+    names = {str(each["subject"]) for each in _authorities(authority).get_ca_certs()}
+    rivals = _authorities(others)
+    if not any(str(each["subject"]) in names for each in rivals.get_ca_certs()):
+        return False
+    from apiserver.server.certificate_authority import shares_name_only
+
+    own = ssl.PEM_cert_to_DER_cert(_first_certificate(authority))
+    return any(shares_name_only(own, each) for each in rivals.get_ca_certs(binary_form=True))
+
+
+def _authorities(path: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise IdentityError(f"{path}: {error.reason or error}") from error
+    return context
+
+
+def _retire(found: Identity, *, given: bool) -> None:
+    """Put the CA aside, and remove what it has issued here."""
+    log.warning(
+        "%s has the name of a CA of --client-ca-file; a new one replaces it", found.ca.certificate
+    )
+    authority = _load(found.ca)
+    for pair in (found.admin,) if given else (found.admin, found.serving):
+        if pair.exists and authority.is_issuer_of(pair.certificate.read_bytes()):
+            pair.certificate.unlink()
+            pair.key.unlink()
+    for path in (found.ca.certificate, found.ca.key):
+        path.rename(path.with_name(f"{path.name}.replaced"))
 
 
 def _is_complete(found: Identity, names: CertificateNames, *, given: bool) -> bool:

@@ -171,7 +171,9 @@ def _identity(config: Config) -> Identity:
     given = None
     if config.tls_cert_file:
         given = KeyPair(Path(config.tls_cert_file), Path(config.tls_private_key_file))
-    return load_or_create_identity(config.cert_dir, certificate_names(config), given)
+    return load_or_create_identity(
+        config.cert_dir, certificate_names(config), given, config.client_ca_file
+    )
 
 
 def _filters(config: Config, server: Server) -> Filters:

@@ -95,8 +95,46 @@ NOT_HTTP = {
 async def test_what_is_not_http_is_a_bad_request(wire: Wire, case: str) -> None:
     await wire.send(NOT_HTTP[case])
     assert await wire.status() == 400
-    answer = await wire.rest() if case != "a broken escape" else b"400 Bad Request"
-    assert answer.endswith(b"400 Bad Request")
+    assert (await wire.rest()) == (
+        b"Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+    )
+
+
+@pytest.mark.parametrize("rest", [b"/api/v1/%zz HTTP/1.1\r\nHost: a\r\n", b"/ HTTP/1.1\r\n: b\r\n"])
+async def test_a_head_that_is_not_http_is_answered_without_a_body(wire: Wire, rest: bytes) -> None:
+    await wire.send(b"HEAD " + rest + b"\r\n")
+    assert await wire.status() == 400
+    assert (await wire.rest()).endswith(b"Connection: close\r\n\r\n")
+
+
+KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+VERSION = "Sec-WebSocket-Version: 13\r\n"
+BAD_HANDSHAKES = {
+    "no key": (VERSION, "mismatch challenge/response"),
+    "a short key": (VERSION + "Sec-WebSocket-Key: abc\r\n", "mismatch challenge/response"),
+    "a key of no ASCII": (VERSION + "Sec-WebSocket-Key: \xff\r\n", "mismatch challenge/response"),
+    "no version": (KEY, "missing or bad WebSocket Version"),
+    "an old version": (KEY + "Sec-WebSocket-Version: 8\r\n", "missing or bad WebSocket Version"),
+    "two protocols": (
+        KEY + VERSION + "Sec-WebSocket-Protocol: a, b\r\n",
+        "missing or bad WebSocket-Protocol",
+    ),
+    "a protocol of no ASCII": (
+        KEY + VERSION + "Sec-WebSocket-Protocol: \xff\r\n",
+        "missing or bad WebSocket-Protocol",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_HANDSHAKES))
+async def test_a_watch_over_a_websocket_begins_with_a_handshake(wire: Wire, case: str) -> None:
+    headers, message = BAD_HANDSHAKES[case]
+    upgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nConnection: close\r\n"
+    await wire.send(head("GET", "/api/v1/namespaces?watch=1", upgrade + headers).encode("latin-1"))
+    assert await wire.status() == 400
+    answer = await wire.rest()
+    assert b"Sec-WebSocket-Version: 13\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n" + message.encode())
 
 
 async def test_a_thousand_headers_are_read(wire: Wire) -> None:

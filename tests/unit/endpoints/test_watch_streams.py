@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from apiserver.endpoints import watch_streams as streaming
-from apiserver.endpoints.watch_streams import WatchStreams, _Channel, _WatchStream
+from apiserver.endpoints.watch_channels import HIGH_WATER, Channel
+from apiserver.endpoints.watch_streams import WatchStreams, _WatchStream
 from apiserver.machinery.errors import Gone
 
 FRAME = 10_000
@@ -41,7 +42,7 @@ class Framer:
         return [b"%*d" % (FRAME, event) for part in parts for event in part]
 
 
-class Channel(_Channel):
+class Client(Channel):
     """A client that takes what it is told to take."""
 
     def __init__(self) -> None:
@@ -61,8 +62,8 @@ class Channel(_Channel):
         return [int(data[at : at + FRAME]) for at in range(0, len(data), FRAME)]
 
 
-def opened(watch: Watch) -> tuple[_WatchStream, Channel]:
-    channel = Channel()
+def opened(watch: Watch) -> tuple[_WatchStream, Client]:
+    channel = Client()
     return _WatchStream(WatchStreams(), watch, Framer(), channel), channel  # type: ignore[arg-type]
 
 
@@ -70,7 +71,7 @@ async def test_a_client_that_takes_nothing_is_written_no_more_than_its_connectio
     stream, channel = opened(Watch(range(5000)))
     for _ in range(10):
         stream.flush()
-    assert 0 < channel.untaken <= streaming._HIGH_WATER + 2 * streaming._SLICE
+    assert 0 < channel.untaken <= HIGH_WATER + 2 * streaming._SLICE
     stream.close()
 
 
@@ -103,7 +104,7 @@ async def test_a_long_flush_lets_others_in_and_forgets_nobody(monkeypatch: Any) 
     streams = WatchStreams()
     made = []
     for number in range(20):
-        channel = Channel()
+        channel = Client()
         stream = _WatchStream(streams, Watch([number]), Framer(), channel)  # type: ignore[arg-type]
         made.append((stream, channel))
         streams.schedule(stream)
@@ -121,7 +122,7 @@ async def test_what_cannot_be_framed_ends_one_watch_and_no_other() -> None:
         def parts(self, parts: Sequence[Sequence[int]]) -> list[bytes]:
             raise Gone("this one is not there any more")
 
-    streams, failing, sound = WatchStreams(), Channel(), Channel()
+    streams, failing, sound = WatchStreams(), Client(), Client()
     bad = _WatchStream(streams, Watch([1]), Fails(), failing)  # type: ignore[arg-type]
     good = _WatchStream(streams, Watch([2]), Framer(), sound)  # type: ignore[arg-type]
     for stream in (bad, good):

@@ -6,10 +6,15 @@ import os
 import ssl
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from apiserver.server.imports import without_system_ca
 from apiserver.server.kubeconfig import write_kubeconfig
@@ -21,6 +26,7 @@ from apiserver.server.pki import (
     covers,
     load_or_create_identity,
 )
+from apiserver.server.tls import tls_context
 
 NAMES = CertificateNames(
     ("localhost", "127.0.0.1", "::1", "a" * 60 + "." + "b" * 60 + ".example.com")
@@ -121,6 +127,60 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> Any:
             done.add(side)
     assert len(done) == 2
     return other.getpeercert()
+
+
+def old_fashioned_authority(directory: Path, subject: x509.Name) -> KeyPair:
+    """Make a CA of a given name, and a client's certificate, without identifiers of keys."""
+    now, made = datetime.now(UTC), KeyPair.named(directory, "client")
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    client = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")])
+    for name, owner, path in (
+        (subject, authority_key, directory / "clients.crt"),
+        (client, key, made.certificate),
+    ):
+        certificate = (
+            x509.CertificateBuilder(subject_name=name, issuer_name=subject)
+            .public_key(owner.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(name == subject, None), critical=True)
+            .sign(authority_key, hashes.SHA256())
+        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    made.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return made
+
+
+@pytest.mark.parametrize("named", ["kubernetes-ca", "exactly like ours"])
+def test_clients_of_an_authority_of_the_same_name_are_let_in(tmp_path: Path, named: str) -> None:
+    first = load_or_create_identity(tmp_path / "ours", NAMES, None)
+    subject = x509.load_pem_x509_certificate(first.ca.certificate.read_bytes()).subject
+    if named == "kubernetes-ca":
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, named)])
+    jane = old_fashioned_authority(tmp_path, subject)
+    made = load_or_create_identity(tmp_path / "ours", NAMES, None, str(tmp_path / "clients.crt"))
+    assert (tmp_path / "ours" / "ca.crt.replaced").exists() == (named != "kubernetes-ca")
+    server = tls_context(made, str(tmp_path / "clients.crt"))
+    admin = (made.admin, "kubernetes-admin")
+    for pair, name in (admin, (jane, "jane"), admin):
+        client = ssl.create_default_context(cafile=str(made.ca.certificate))
+        client.load_cert_chain(pair.certificate, pair.key)
+        peer = handshake(server, client)
+        assert peer["subject"][-1] == (("commonName", name),)
+
+
+def test_an_authority_that_is_trusted_twice_is_kept(tmp_path: Path) -> None:
+    made = load_or_create_identity(tmp_path, NAMES, None)
+    before = contents(made)
+    load_or_create_identity(tmp_path, NAMES, None, str(made.ca.certificate))
+    assert contents(made) == before
 
 
 def test_a_kubeconfig_holds_all_that_kubectl_needs(tmp_path: Path) -> None:
