@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Final
 
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
@@ -30,10 +31,12 @@ from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
 from storage.compaction import compact_periodically
-from storage.errors import StorageError
-from storage.interface import Store
+from storage.errors import StorageError, Unavailable
+from storage.interface import FeedStore, Store
 from storage.observed import ObservedStore
 from storage.open import open_store
+
+_OPEN_RETRY_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,18 @@ class Server:
         self.stopping.set()
 
 
+async def _open_store(storage: StorageOptions) -> FeedStore[bytes]:
+    """Open the store. One that other servers use, too, is waited for until it answers."""
+    while True:
+        try:
+            return await open_store(storage.url, allow_empty=storage.allow_empty, **storage.tls)
+        except Unavailable as error:
+            if not storage.shared:
+                raise
+            log.warning("the server starts when its store answers: %s", error)
+        await asyncio.sleep(_OPEN_RETRY_SECONDS)
+
+
 @asynccontextmanager
 async def build_server(
     storage: StorageOptions,
@@ -104,7 +119,7 @@ async def build_server(
     """
     metrics = Metrics()
     ready, stopping = asyncio.Event(), asyncio.Event()
-    raw = await open_store(storage.url, allow_empty=storage.allow_empty, **storage.tls)
+    raw = await _open_store(storage)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))

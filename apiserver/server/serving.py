@@ -84,7 +84,7 @@ async def serve(config: Config) -> None:
         make_directory(config.data_dir)
         _raise_file_limit()
         with bind_socket(config) as listener:
-            await _serve(config, listener, stop)
+            await _until_stopped(config, listener, stop)
     except _CAUSES as error:
         raise StartError(str(error)) from error
     except OSError as error:
@@ -92,7 +92,27 @@ async def serve(config: Config) -> None:
         raise StartError(f"{where}{error.strerror or error}") from error
 
 
-async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+async def _until_stopped(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set, also if that is before the server has started."""
+    started = asyncio.Event()
+    serving = asyncio.create_task(_serve(config, listener, started, stop), name="serve")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set() and not started.is_set():
+            log.info("stopped before the server had started")
+            serving.cancel()
+            await asyncio.wait([serving])
+        if not serving.cancelled():
+            await serving
+    finally:
+        stopping.cancel()
+        serving.cancel()
+
+
+async def _serve(
+    config: Config, listener: socket.socket, started: asyncio.Event, stop: asyncio.Event
+) -> None:
     port = listener.getsockname()[1]
     identity = _identity(config)
     tls = tls_context(
@@ -128,6 +148,7 @@ async def _serve(config: Config, listener: socket.socket, stop: asyncio.Event) -
         _announce(url, kubeconfig)
         _freeze_memory()
         server.become_ready()
+        started.set()
         await stop.wait()
         await _stop(config, server, tcp_server, http_server)
 

@@ -36,9 +36,15 @@ class Checkpoints:
         self._thread = threading.Thread(target=self._run, name="sqlite-checkpoint", daemon=True)
         self._thread.start()
 
-    def after_commit(self) -> None:
-        """See whether the log has grown; called in the thread that commits."""
+    def after_commit(self, *, full: bool = False) -> None:
+        """Keep the log short; called in the thread that commits.
+
+        Its space is given back at once where the disk is ``full``.
+        """
         try:
+            if full:
+                self._empty()
+                return
             size = os.stat(self._log).st_size
             if size > WAL_LIMIT:
                 self._empty()

@@ -214,7 +214,7 @@ class Writer:
             return [
                 _Outcome(outcome.job, error=OutcomeUnknown(outcome.job.key)) for outcome in outcomes
             ]
-        self._checkpoints.after_commit()
+        self._checkpoints.after_commit(full=self._space.full)
         return outcomes
 
     def _refuse(self, error: StorageError) -> None:

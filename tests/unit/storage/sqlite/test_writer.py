@@ -198,6 +198,7 @@ async def test_on_a_full_disk_deletions_use_what_was_reserved(
     with pytest.raises(OutOfSpace):
         writing.writer.check()
     await delete(writing, "b", b)
+    assert (tmp_path / "store.db-wal").stat().st_size == 0
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     free = 10 * RESERVE
     monkeypatch.setattr(writing.disk, "execute", commit)
