@@ -166,8 +166,8 @@ def closes_idle_connections_soon() -> None:
 
 
 def drops_stalled_clients_soon() -> None:
-    """Wait a second for a client that takes nothing. This breaks nothing but tests that wait."""
-    http_connection.STALLED_SECONDS = 1.0  # type: ignore[misc]
+    """Wait seconds for a client that takes nothing. This breaks nothing but tests that wait."""
+    http_connection.STALLED_SECONDS = 3.0  # type: ignore[misc]
 
 
 def tells_its_longest_turn() -> None:

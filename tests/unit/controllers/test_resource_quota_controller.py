@@ -58,6 +58,12 @@ def clock() -> Watch:
     return Watch()
 
 
+@pytest.fixture(autouse=True)
+def counts_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recalculation is followed by no longer a pause where the machine is busy."""
+    monkeypatch.setattr(resource_quota_controller, "_REST", 0)
+
+
 @pytest.fixture
 def controller(client: Client, clock: Watch) -> ResourceQuotaController:
     return ResourceQuotaController(client, clock)
