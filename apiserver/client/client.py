@@ -9,13 +9,16 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 
 ADDED: Final = "ADDED"
 MODIFIED: Final = "MODIFIED"
 DELETED: Final = "DELETED"
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class APIResource:
     name: GroupVersionResource
     namespaced: bool
     verbs: frozenset[str]
+    kind: str = ""
+    subresources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,14 @@ class Client(Protocol):
         """Return every served resource once, in the preferred version of its group."""
         ...
 
-    async def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object:
-        """Return the current object."""
+    async def resource_of(self, kind: GroupVersionKind) -> APIResource | None:
+        """Return the resource of a kind in any served version, ``None`` if it is not served."""
+        ...
+
+    async def get(
+        self, resource: GroupVersionResource, namespace: str, name: str, subresource: str = ""
+    ) -> Object:
+        """Return the current object, or its Scale as the subresource ``scale``."""
         ...
 
     async def list(
@@ -89,6 +100,21 @@ class Client(Protocol):
         """Replace an object, or a subresource of it; return it as stored.
 
         A resourceVersion or uid in ``document`` is a precondition.
+        """
+        ...
+
+    async def patch(
+        self,
+        resource: GroupVersionResource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        media_type: str = MERGE_PATCH,
+    ) -> Object:
+        """Patch an object; return it as stored.
+
+        A resourceVersion or uid in the patch is a precondition. Raises UnsupportedMediaType if the
+        kind does not support the type of patch.
         """
         ...
 

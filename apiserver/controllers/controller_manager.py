@@ -10,6 +10,7 @@ from typing import Final
 
 from apiserver.client.client import Client
 from apiserver.controllers.controller import Controller, Reconciler
+from apiserver.controllers.disruption.disruption_controller import DisruptionController
 from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
@@ -20,6 +21,7 @@ from apiserver.registry.registry import Registry
 _WORKERS: Final = 4
 _FLOW_SCHEMAS: Final = "flow-schema-status"
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
+    "disruption-controller": DisruptionController,
     "namespace-controller": NamespaceController,
     "resourcequota-controller": ResourceQuotaController,
     "serviceaccount-controller": ServiceAccountsController,

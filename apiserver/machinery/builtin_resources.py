@@ -17,6 +17,10 @@ QUOTAS: Final = GroupVersionResource("", "v1", "resourcequotas")
 SECRETS: Final = GroupVersionResource("", "v1", "secrets")
 SERVICES: Final = GroupVersionResource("", "v1", "services")
 SERVICE_ACCOUNTS: Final = GroupVersionResource("", "v1", "serviceaccounts")
+DISRUPTION_BUDGETS: Final = GroupVersionResource("policy", "v1", "poddisruptionbudgets")
+EVENTS: Final = GroupVersionResource("", "v1", "events")
+DEPLOYMENTS: Final = GroupVersionResource("apps", "v1", "deployments")
+REPLICA_SETS: Final = GroupVersionResource("apps", "v1", "replicasets")
 FLOW_SCHEMAS: Final = GroupVersionResource("flowcontrol.apiserver.k8s.io", "v1", "flowschemas")
 PRIORITY_LEVELS: Final = GroupVersionResource(
     "flowcontrol.apiserver.k8s.io", "v1", "prioritylevelconfigurations"

@@ -14,9 +14,9 @@ from typing import Final
 
 import orjson
 
-from apiserver.client.client import APIResource, ListedObjects, ObjectEvent
+from apiserver.client.client import MERGE_PATCH, APIResource, ListedObjects, ObjectEvent
 from apiserver.machinery.errors import BadRequest, NotFound
-from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
 from apiserver.machinery.users import AUTHENTICATED, SYSTEM_USER, UserInfo
@@ -29,17 +29,21 @@ from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 from apiserver.registry.get import get_object
 from apiserver.registry.list import list_objects
+from apiserver.registry.patch import Patch, patch_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.subresources.scale import get_scale
 from apiserver.registry.update import update_object
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.catalog import Catalog
+from apiserver.resources.definition import ResourceDefinition
 from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
 
 # Controllers are known by this name to whoever reads managedFields.
 _MANAGER: Final = "kube-controller-manager"
 _NAMESPACE: Final = "kube-system"
+_SCALE: Final = "scale"
 _ACCOUNTS: Final = "system:serviceaccounts"
 
 
@@ -55,8 +59,18 @@ class Loopback:
         catalog = self._registry.catalog
         return catalog.derived("preferred resources", lambda: _preferred(catalog))
 
-    async def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object:
+    async def resource_of(self, kind: GroupVersionKind) -> APIResource | None:
+        catalog = self._registry.catalog
+        return catalog.derived("resources of kinds", lambda: _of_kinds(catalog)).get(kind)
+
+    async def get(
+        self, resource: GroupVersionResource, namespace: str, name: str, subresource: str = ""
+    ) -> Object:
         found = self._found(resource)
+        if subresource and found.definition.subresource(subresource) is None:
+            raise NotFound.path()
+        if subresource == _SCALE:
+            return await get_scale(found, namespace, name)
         return _read(found, "get", [await get_object(found, namespace, name)])[0]
 
     async def list(
@@ -89,6 +103,19 @@ class Loopback:
         context = self._context(namespace_of(document), name_of(document), subresource)
         canonical = _canonical(found, document)
         written = await update_object(found, context, canonical, WriteOptions())
+        return written.stored.object
+
+    async def patch(
+        self,
+        resource: GroupVersionResource,
+        namespace: str,
+        name: str,
+        patch: Object,
+        media_type: str = MERGE_PATCH,
+    ) -> Object:
+        context = self._context(namespace, name)
+        sent = Patch(media_type, orjson.dumps(patch))
+        written = await patch_object(self._found(resource), context, sent, WriteOptions())
         return written.stored.object
 
     async def apply(
@@ -187,11 +214,22 @@ def _preferred(catalog: Catalog) -> Sequence[APIResource]:
     for group in catalog.groups():
         for version in catalog.versions(group):
             for definition in catalog.resources(group, version):
-                resource = APIResource(
-                    definition.gvr, definition.namespaced, frozenset(definition.verbs)
-                )
-                found.setdefault((group, definition.resource), resource)
+                found.setdefault((group, definition.resource), _api_resource(definition))
     return list(found.values())
+
+
+def _of_kinds(catalog: Catalog) -> dict[GroupVersionKind, APIResource]:
+    return {each.gvk: _api_resource(each) for each in catalog.definitions()}
+
+
+def _api_resource(definition: ResourceDefinition) -> APIResource:
+    return APIResource(
+        definition.gvr,
+        definition.namespaced,
+        frozenset(definition.verbs),
+        definition.kind,
+        frozenset(each.name for each in definition.subresources),
+    )
 
 
 def _shown(resource: Resource, events: Sequence[watches.WatchEvent]) -> list[ObjectEvent]:
