@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import parse_qs
 
@@ -11,6 +10,7 @@ from aiohttp import web
 
 from apiserver.endpoints.request_info import RequestInfo, parse
 from apiserver.machinery.options import parse_bool
+from apiserver.machinery.textcache import cache_by_text
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
 Query: TypeAlias = Mapping[str, list[str]]
@@ -20,7 +20,6 @@ _NO_QUERY: Final[Query] = {}
 _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log", "portforward"])
 # Query strings repeat: clients poll, and controllers list by the same selector.
 _REMEMBERED: Final = 1024
-_LONGEST_REMEMBERED: Final = 512
 
 
 class HTTPRequest:
@@ -49,6 +48,12 @@ class HTTPRequest:
         """The HTTP method."""
         return self.http.method
 
+    @property
+    def query_cost(self) -> int:
+        """How many bytes of a document take as long to parse as the query."""
+        # A selector becomes many small objects.
+        return 8 * len(self.http.raw_path)
+
     def header(self, name: str) -> str:
         """Return a request header, ``""`` if it is absent."""
         return self.http.headers.get(name, "")
@@ -75,8 +80,6 @@ def split_target(target: str) -> tuple[str, Query]:
 
 def parse_query(query: str) -> Query:
     """Return the values of each parameter. Raises ValueError when there are too many."""
-    if len(query) > _LONGEST_REMEMBERED:
-        return _parse(query)
     return _remembered(query)
 
 
@@ -84,4 +87,4 @@ def _parse(query: str) -> Query:
     return parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=_MAX_PARAMETERS)
 
 
-_remembered = lru_cache(maxsize=_REMEMBERED)(_parse)
+_remembered = cache_by_text(_REMEMBERED)(_parse)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
 
 from apiserver.endpoints.mediatype import media_type_of
 from apiserver.machinery.errors import NotAcceptable, UnsupportedMediaType
+from apiserver.machinery.textcache import cache_by_text
 
 JSON, YAML, PROTOBUF = (
     "application/json",
@@ -62,7 +62,7 @@ class _Clause:
 _PLAIN = Representation()
 
 
-@lru_cache(maxsize=1024)
+@cache_by_text(1024)
 def negotiate(accept: str, *, stream: bool = False) -> Representation:
     """Choose the representation of an object or a list, or (``stream``) of a watch.
 
@@ -79,7 +79,7 @@ def negotiate(accept: str, *, stream: bool = False) -> Representation:
     raise NotAcceptable(_NOT_ACCEPTABLE + (_STREAM_TYPES if stream else _MEDIA_TYPES))
 
 
-@lru_cache(maxsize=256)
+@cache_by_text(256)
 def negotiate_discovery(accept: str) -> Representation:
     """Choose the representation of the group lists, which may be aggregated."""
     for clause in _clauses(accept):

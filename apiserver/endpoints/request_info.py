@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
+
+from apiserver.machinery.textcache import cache_by_text
 
 _VERBS = {
     "POST": "create",
@@ -31,7 +32,6 @@ _COLLECTION_VERBS: Final = {"get": "list", "delete": "deletecollection"}
 
 # The cache is limited in entries and in size, because clients choose the paths.
 _REMEMBERED: Final = 4096
-_LONGEST_REMEMBERED: Final = 512
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -62,12 +62,10 @@ class RequestInfo:
 
 def parse(method: str, path: str) -> RequestInfo:
     """Parse a method and a percent-encoded path without its query. Raises ValueError."""
-    if len(path) > _LONGEST_REMEMBERED:
-        return _parse(method, path)
-    return _remembered(method, path)
+    return _remembered(path, method)
 
 
-def _parse(method: str, path: str) -> RequestInfo:
+def _parse(path: str, method: str) -> RequestInfo:
     decoded = path
     if "%" in path:
         if _BROKEN_ESCAPE.search(path):
@@ -106,7 +104,7 @@ def _parse(method: str, path: str) -> RequestInfo:
     )
 
 
-_remembered = lru_cache(maxsize=_REMEMBERED)(_parse)
+_remembered = cache_by_text(_REMEMBERED)(_parse)
 
 
 def _namespace(rest: list[str]) -> tuple[str, list[str]]:

@@ -29,6 +29,7 @@ from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
+from apiserver.registry.offload import offload
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 
@@ -102,7 +103,8 @@ class Router:
             return await deletecollection(request, scope)
         if request.verb == "watch":
             return await self._watch(request, scope)
-        return await list_(request, scope, list_options(request.query))
+        options = await offload(request.query_cost, list_options, request.query)
+        return await list_(request, scope, options)
 
     async def _watch(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         definition = scope.resource.definition
@@ -110,7 +112,7 @@ class Router:
             raise MethodNotSupported.of(definition.group_resource, "watch")
         if request.method != "GET":
             raise MethodNotSupported.on_path()
-        options = list_options(request.query)
+        options = await offload(request.query_cost, list_options, request.query)
         return await watch(request, scope, options, self.streams)
 
     async def _subresource(self, request: HTTPRequest, resource: Resource) -> web.StreamResponse:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import orjson
 
 from apiserver.machinery.quoting import json_escaped, json_number, quote
+from apiserver.machinery.textcache import cache_by_text
 
 #: Stands in a set for the place itself, beside what is below it.
 SELF: Final = "."
@@ -48,7 +48,7 @@ def keyed_item(keys: Iterable[tuple[str, Any]]) -> str:
     return "k:{" + ",".join(f"{json_text(name)}:{json_text(value)}" for name, value in keys) + "}"
 
 
-@lru_cache(_CACHED, typed=True)
+@cache_by_text(_CACHED, typed=True)
 def _scalar_text(value: Any) -> str:
     if isinstance(value, float):
         return json_number(value)
@@ -65,7 +65,7 @@ def json_text(value: Any) -> str:
     return _scalar_text(value)
 
 
-@lru_cache(_CACHED)
+@cache_by_text(_CACHED)
 def canonical(element: str) -> str | None:
     """Return the canonical spelling of an element, ``None`` where its kind is not known.
 
@@ -93,7 +93,7 @@ def canonical(element: str) -> str | None:
     return None
 
 
-@lru_cache(_CACHED)
+@cache_by_text(_CACHED)
 def text(element: str) -> str:
     """Write an element as paths that people read have it."""
     kind, rest = element[0], element[2:]
@@ -107,7 +107,7 @@ def text(element: str) -> str:
     return f"[{rest}]"
 
 
-@lru_cache(_CACHED)
+@cache_by_text(_CACHED)
 def order(element: str) -> Order:
     """Return the key by which elements are sorted: members, then keyed items, sets, places."""
     kind, rest = element[0], element[2:]

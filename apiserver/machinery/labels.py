@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from apiserver.machinery.names import label_key_problems, label_value_problems
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.textcache import cache_by_text
 
-_TOKEN = re.compile(r"\s*(==|!=|[=!(),><]|[^\s=!(),><]+)")
+_TOKEN = re.compile(r"==|!=|[=!(),><]|[^\s=!(),><]+")
 _SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", ">", "<"])
 _OPERATORS = {
     "=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", ">": ">", "<": "<",
@@ -84,10 +84,10 @@ class LabelSelector:
 EVERYTHING = LabelSelector()
 
 
-@lru_cache(maxsize=1024)
+@cache_by_text(512)
 def parse_label_selector(text: str) -> LabelSelector:
     """Parse a selector. Raises SelectorError."""
-    tokens = [match[1] for match in _TOKEN.finditer(text)]
+    tokens = _TOKEN.findall(text)
     if not tokens:
         return EVERYTHING
     parser = _Parser(tokens)

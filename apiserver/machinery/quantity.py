@@ -11,15 +11,17 @@ from __future__ import annotations
 import re
 from decimal import ROUND_UP, Context, Decimal
 from enum import Enum
-from functools import lru_cache
 from typing import Final
+
+from apiserver.machinery.integers import parse_integer
+from apiserver.machinery.textcache import cache_by_text
 
 REFUSAL: Final = (
     "quantities must match the regular expression "
     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 _PATTERN: Final = re.compile(
-    r"([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+|[numkMGTPE]|)", re.ASCII
+    r"([+-]?)(\d++\.?+\d*+|\.\d++)(Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?+\d++|[numkMGTPE]|)", re.ASCII
 )
 _BINARY: Final = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL: Final = {
@@ -54,7 +56,7 @@ def parse_quantity(text: str) -> tuple[Decimal, Format]:
     return (-number if sign == "-" else number), family
 
 
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def canonical(text: str) -> str:
     """Return a quantity in canonical form. Raises ValueError."""
     number, family = parse_quantity(text)
@@ -82,7 +84,7 @@ def _is_kept(text: str) -> bool:
     if suffix in _BINARY:
         precision = 14 - len(whole) - 3 * _BINARY[suffix]
         return not fraction and precision >= 0 and int(whole) % 8 != 0
-    exponent = _DECIMAL[suffix] if suffix in _DECIMAL else int(suffix[1:])
+    exponent = _DECIMAL[suffix] if suffix in _DECIMAL else parse_integer(suffix[1:])
     number, scale = whole + fraction, exponent - len(fraction)
     return (
         len(number) <= 18
@@ -98,7 +100,7 @@ def _scaled(number: Decimal, suffix: str) -> tuple[Decimal, Format]:
         return _EXACT.multiply(number, Decimal(1024 ** _BINARY[suffix])), Format.BINARY
     if suffix in _DECIMAL:
         return number.scaleb(_DECIMAL[suffix], _EXACT), Format.DECIMAL
-    exponent = max(-_MAX_EXPONENT, min(_MAX_EXPONENT, int(suffix[1:])))
+    exponent = max(-_MAX_EXPONENT, min(_MAX_EXPONENT, parse_integer(suffix[1:])))
     return number.scaleb(exponent, _EXACT), Format.EXPONENT
 
 

@@ -6,12 +6,12 @@ import binascii
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import times
 from apiserver.machinery.quantity import canonical
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.textcache import cache_by_text
 
 
 class Unknown(list[str]):
@@ -188,7 +188,7 @@ _RANGES: Final = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
+@cache_by_text(1024)
 def _moment(text: str, layout: tuple[tuple[str, str], ...]) -> str | None:
     _check_moment(text, layout)
     try:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from apiserver.machinery.quantity import Format, canonical, parse_quantity
+from apiserver.machinery.textcache import cache_by_text
 
 ResourceList = Mapping[str, str]
 
 
 #: Parses a quantity into number and format. Few distinct quantities occur.
-parse_cached = lru_cache(maxsize=4096)(parse_quantity)
+parse_cached = cache_by_text(4096)(parse_quantity)
 
 
 def quantity_value(quantity: str) -> Decimal:
@@ -22,7 +22,7 @@ def quantity_value(quantity: str) -> Decimal:
 
 
 # The Pods of one template have the same sums.
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def add_quantities(quantity: str, other: str) -> str:
     """Return the sum of two quantities, in the format of the first."""
     number, family = parse_cached(quantity)

@@ -42,7 +42,7 @@ async def deletecollection(request: HTTPRequest, scope: RequestScope) -> web.Str
     representation = negotiate(request.header("Accept"))
     resource, context = scope.resource, scope.context(request)
     # Errors in the selectors are reported before errors in the DeleteOptions.
-    selected = list_options(request.query)
+    selected = await offload(request.query_cost, list_options, request.query)
     check_list(selected)
     check_fields(selected.field_selector, resource.strategy)
     options = await _options(request)

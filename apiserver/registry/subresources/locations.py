@@ -21,6 +21,7 @@ from apiserver.machinery.errors import (
     ServiceUnavailable,
     UnknownError,
 )
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.registry.get import get_object
@@ -102,7 +103,7 @@ class Locations:
         scheme, name, port = _split(given, "service")
         if port.isascii() and port.isdigit():
             service = (await get_object(services, namespace, name)).object
-            port = _port_name(service, int(port))
+            port = _port_name(service, parse_integer(port))
         endpoints = await self._other(services, "endpoints", namespace, name)
         subsets = endpoints.get("subsets") or ()
         if not subsets:
@@ -199,7 +200,7 @@ def _first_port(pod: Object) -> int:
 def _number(port: str) -> int:
     if not port:
         return 0
-    if port.isascii() and port.isdigit() and int(port) < 1 << 16:
+    if port.isascii() and port.isdigit() and parse_integer(port) < 1 << 16:
         return int(port)
     why = f"dial tcp: lookup tcp/{port}: unknown port"
     raise ServiceUnavailable(f"error trying to reach service: {why}")

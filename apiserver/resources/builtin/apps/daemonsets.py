@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.apps.rules import (
@@ -108,7 +109,7 @@ class DaemonSetStrategy(WorkloadStrategy):
                 'DaemonSet in version "v1" cannot be handled as a DaemonSet: '
                 f"strconv.ParseInt: parsing {quote(number)}: invalid syntax"
             )
-        annotations[TEMPLATE_GENERATION] = str(int(number))
+        annotations[TEMPLATE_GENERATION] = str(parse_integer(number))
 
     def default_spec(self, document: Object) -> None:
         spec = document["spec"]
@@ -151,7 +152,7 @@ class DaemonSetStrategy(WorkloadStrategy):
 
 def _number_of(document: Object) -> int:
     number = (metadata_of(document).get("annotations") or {}).get(TEMPLATE_GENERATION, "0")
-    return int(number) if _INTEGER.fullmatch(number) else 0
+    return parse_integer(number) if _INTEGER.fullmatch(number) else 0
 
 
 def _numbered(document: Object, number: int) -> Object:

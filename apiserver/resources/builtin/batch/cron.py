@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -23,8 +24,8 @@ _EVERY: Final = "@every "
 _ZONES: Final = ("TZ=", "CRON_TZ=")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _MAX_INT64: Final = (1 << 63) - 1
-_DURATION_PART: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-_DURATION_NUMBER: Final = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)([^0-9.]*)")
+_DURATION_PART: Final = re.compile(r"([0-9]++\.?+[0-9]*+|\.[0-9]++)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_NUMBER: Final = re.compile(r"([0-9]++\.?+[0-9]*+|\.[0-9]++)([^0-9.]*)")
 
 
 class ScheduleError(ValueError):
@@ -136,13 +137,13 @@ def _number(text: str, names: Mapping[str, int]) -> int:
     problem = ""
     if not _INTEGER.fullmatch(text):
         problem = "invalid syntax"
-    elif not -_MAX_INT64 - 1 <= int(text) <= _MAX_INT64:
+    elif not -_MAX_INT64 - 1 <= parse_integer(text) <= _MAX_INT64:
         problem = "value out of range"
     if problem:
         raise ScheduleError(
             f"failed to parse int from {text}: strconv.Atoi: parsing {quote(text)}: {problem}"
         )
-    number = int(text)
+    number = parse_integer(text)
     if number < 0:
         raise ScheduleError(f"negative number ({number}) not allowed: {text}")
     return number
@@ -156,14 +157,15 @@ def _duration_complaint(text: str) -> str:
     shown = f'"{text}"'
     if not rest:
         return f"time: invalid duration {shown}"
-    while rest:
-        known = _DURATION_PART.match(rest)
-        number = _DURATION_NUMBER.match(rest)
+    at = 0
+    while at < len(rest):
+        known = _DURATION_PART.match(rest, at)
+        number = _DURATION_NUMBER.match(rest, at)
         if number is None:
             return f"time: invalid duration {shown}"
         if not number[2]:
             return f"time: missing unit in duration {shown}"
         if known is None or known[0] != number[0]:
             return f'time: unknown unit "{number[2]}" in duration {shown}'
-        rest = rest[number.end() :]
+        at = number.end()
     return ""

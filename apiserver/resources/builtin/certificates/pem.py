@@ -18,40 +18,67 @@ _BLANKS: Final = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: its type, whether it has headers, its content, and what comes after it."""
+    """One block: type, whether it has headers, content, and where the line after it begins."""
 
     type: bytes
     has_headers: bool
     content: bytes
-    rest: bytes
+    rest: int
 
 
-def decode(data: bytes) -> Block | None:
-    """Return the first block, ``None`` where there is none."""
-    at = 0
+def decode(data: bytes, at: int = 0) -> Block | None:
+    """Return the first block from the line ``at`` on, ``None`` where there is none."""
+    # A block begins behind a line break, or at the very beginning.
+    at = max(at - 1, 0)
+    boundaries = _Boundaries(data)
     while begin := _BEGIN.search(data, at):
         line, at = _line(data, begin.end())
         if not line.endswith(b"-----"):
             # The line break before a block may be the one that ends this line.
             at = max(at - 1, begin.end())
             continue
-        block = _block(data, at, line.removesuffix(b"-----"))
+        block = _block(boundaries, at, line.removesuffix(b"-----"))
         if block is not None:
             return block
         at = max(at - 1, begin.end())
     return None
 
 
-def _block(data: bytes, at: int, block_type: bytes) -> Block | None:
-    start = at
-    while header := _HEADER.match(data, at):
-        at = header.end()
+class _Boundaries:
+    """Where headers and blocks end; found once, however many beginnings come before."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._headers = (0, 0)
+        self._end = 0
+
+    def after_headers(self, at: int) -> int:
+        """Return where the headers end that begin with the line ``at``, if any do."""
+        start, end = self._headers
+        if start <= at < end:
+            return end
+        end = at
+        while header := _HEADER.match(self.data, end):
+            end = header.end()
+        self._headers = at, end
+        return end
+
+    def end(self, at: int) -> int:
+        """Return where the next line that ends a block is, from ``at`` on, -1 for none."""
+        if 0 <= self._end < at or self._end == 0:
+            self._end = self.data.find(b"\n-----END ", at)
+        return self._end
+
+
+def _block(boundaries: _Boundaries, at: int, block_type: bytes) -> Block | None:
+    start, data = at, boundaries.data
+    at = boundaries.after_headers(at)
     if at >= len(data):
         return None
     if start == at and data.startswith(b"-----END ", at):
         end = at
     else:
-        end = data.find(b"\n-----END ", at)
+        end = boundaries.end(at)
         if end < 0:
             return None
     trailer = data.index(b"-----END ", end) + len(b"-----END ")
@@ -61,12 +88,15 @@ def _block(data: bytes, at: int, block_type: bytes) -> Block | None:
     after, rest = _line(data, trailer + len(closing))
     if after:
         return None
+    if data.find(b"-", at, end) >= 0:
+        # Another block begins before; base64 has no such character.
+        return None
     body = data[at:end].translate(None, _BLANKS)
     try:
         content = binascii.a2b_base64(body, strict_mode=True) if body else b""
     except binascii.Error:
         return None
-    return Block(block_type, at > start, content, data[rest:])
+    return Block(block_type, at > start, content, rest)
 
 
 def _line(data: bytes, at: int) -> tuple[bytes, int]:

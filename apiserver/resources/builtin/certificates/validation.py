@@ -115,8 +115,8 @@ def _request_problem(data: bytes) -> str:
 def _certificate_problem(data: bytes) -> str:
     if not data:
         return ""
-    blocks = 0
-    while (block := pem.decode(data)) is not None:
+    blocks = at = 0
+    while (block := pem.decode(data, at)) is not None:
         if block.type != b"CERTIFICATE":
             shown = quote(block.type.decode("utf-8", "replace"))
             return f"only CERTIFICATE PEM blocks are allowed, found {shown}"
@@ -128,7 +128,7 @@ def _certificate_problem(data: bytes) -> str:
             return problem
         if not block.content:
             return "found CERTIFICATE PEM block containing 0 certificates"
-        data = block.rest
+        at = block.rest
     return "" if blocks else "must contain at least one CERTIFICATE PEM block"
 
 

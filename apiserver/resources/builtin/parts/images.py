@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
+
+from apiserver.machinery.textcache import cache_by_text
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
 PULL_POLICIES: Final = (ALWAYS, IF_NOT_PRESENT, NEVER)
@@ -24,7 +25,7 @@ _LONGEST_PATH: Final = 255
 _LIBRARY: Final = "library/"
 
 
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def default_pull_policy(image: str) -> str:
     """Return when to pull an image: always, where it is the latest one that is meant.
 

@@ -6,6 +6,7 @@ import re
 from typing import Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.integers import parse_integer
 from apiserver.resources.builtin.parts.numbers import validate_nonnegative
 
 IntOrPercent: TypeAlias = int | str
@@ -20,7 +21,7 @@ _NOT_A_PERCENTAGE: Final = (
 def percentage(value: IntOrPercent) -> int | None:
     """Return the number of hundredths, ``None`` where the value is no percentage."""
     if isinstance(value, str) and _PERCENT.fullmatch(value):
-        return int(value[:-1])
+        return parse_integer(value[:-1])
     return None
 
 

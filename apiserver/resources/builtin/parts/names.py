@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -13,6 +12,7 @@ from apiserver.machinery.names import (
     label_key_problems,
     label_value_problems,
 )
+from apiserver.machinery.textcache import cache_by_text
 from apiserver.resources.builtin.parts.numbers import MAX_INT32, range_problem
 
 _PORT_NAME: Final = re.compile(r"[-a-z0-9]+")
@@ -116,7 +116,7 @@ def validate_dns_subdomain(value: str, path: str) -> list[FieldError]:
     return [invalid(path, value, problem) for problem in dns1123_subdomain_problems(value)]
 
 
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def is_qualified_name(value: str) -> bool:
     """Tell whether a text is a qualified name, as keys of labels are."""
     return not label_key_problems(value)

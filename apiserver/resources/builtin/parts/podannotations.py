@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.podrules import (
     PodRules,
@@ -32,7 +33,7 @@ _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]*")
 
 def is_deletion_cost(text: str) -> bool:
     """Tell whether a text is a cost of deleting a Pod: an int32 in its usual form."""
-    return bool(_NUMBER.fullmatch(text)) and -(1 << 31) <= int(text) < 1 << 31
+    return bool(_NUMBER.fullmatch(text)) and -(1 << 31) <= parse_integer(text) < 1 << 31
 
 
 def validate_annotations(

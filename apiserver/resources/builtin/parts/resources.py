@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import ROUND_UP, Decimal
-from functools import lru_cache
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
@@ -22,6 +21,7 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.quantity import canonical, parse_quantity
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.textcache import cache_by_text
 from apiserver.resources.builtin.parts.names import validate_dns_label
 from apiserver.resources.builtin.parts.numbers import NEGATIVE
 
@@ -45,13 +45,13 @@ _STANDARD: Final = frozenset(
 _NOT_WHOLE: Final = "must be an integer"
 
 
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def amount(text: str) -> Decimal:
     """Return the number that a quantity stands for. Raises ValueError."""
     return parse_quantity(text)[0]
 
 
-@lru_cache(maxsize=4096)
+@cache_by_text(4096)
 def rounded(text: str) -> str:
     """Return a quantity rounded up to thousandths, the finest that resources have."""
     if text[-1:] not in ("n", "u") and "e-" not in text:

@@ -357,3 +357,13 @@ async def test_only_so_many_tokens_are_remembered(
     for _ in range(4):
         assert await tokens.authenticate(issued(tokens, cluster)) is not None
     assert len(tokens._known) == 2
+
+
+@pytest.mark.parametrize("deep", [0, 1], ids=["header", "claims"])
+async def test_what_is_nested_too_deeply_is_no_token(
+    tokens: ServiceAccountTokens, deep: int
+) -> None:
+    parts = [json.dumps({"alg": "RS256"}), json.dumps({"iss": ISSUER})]
+    parts[deep] = '{"iss": "' + ISSUER + '", "x": ' + "[" * 1000 + "]" * 1000 + "}"
+    encoded = [base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts]
+    assert await tokens.authenticate(".".join([*encoded, "x"])) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
@@ -64,7 +65,7 @@ def _intervals(text: str, completions: int) -> list[tuple[int, int]]:
 def _index(text: str, completions: int) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueError(f"cannot convert string to integer for index: {quote(text)}")
-    index = int(text)
+    index = parse_integer(text)
     if index >= completions:
         raise ValueError(f"too large index: {quote(text)}")
     return index

@@ -1,0 +1,24 @@
+"""Integers in text. Python makes none of thousands of digits, and takes long for many."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: More characters than an integer of 64 bits has, zeros in front of it aside.
+_MOST: Final = 30
+_BEYOND: Final = 1 << 80
+
+
+def parse_integer(text: str) -> int:
+    """Return the integer that a text of decimal digits, maybe signed, stands for.
+
+    One that is far beyond 64 bits is taken for another one that is. Raises ValueError.
+    """
+    if len(text) <= _MOST:
+        return int(text)
+    sign, digits = (text[0], text[1:]) if text[0] in "+-" else ("", text)
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f"{text[:_MOST]}... is no integer")
+    figures = digits.lstrip("0") or "0"
+    value = int(figures) if len(figures) <= _MOST else _BEYOND
+    return -value if sign == "-" else value
