@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from storage.errors import StorageError
@@ -11,6 +12,15 @@ from storage.errors import StorageError
 _RETRY_DELAY = 1.0
 
 log = logging.getLogger(__name__)
+
+
+def steady_clock() -> Callable[[], float]:
+    """Return a clock of seconds since 1970 that goes on steadily when the system's clock is set.
+
+    What expires is kept across restarts, so it needs a date; what was meant is a duration.
+    """
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
 
 
 class Expiry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
+from apiserver.access.authentication.token_file import StaticTokens
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
@@ -15,12 +16,14 @@ class Access:
     """What filters use for every request, and reviews for requests to other servers.
 
     ``key_set_url`` is the published URL of the token keys; empty: it is on this server.
+    ``static_tokens`` are those of the token file, if there is one.
     """
 
     authenticator: RequestAuthenticator
     authorizer: UnionAuthorizer
     tokens: ServiceAccountTokens
     key_set_url: str = ""
+    static_tokens: StaticTokens | None = None
 
     def issuer_documents(self, address: str) -> IssuerDocuments:
         """Return the discovery documents of the token issuer, for a server at ``address``."""

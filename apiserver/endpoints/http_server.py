@@ -48,6 +48,15 @@ class HTTPServer:
         cast("HTTPConnection", protocol).request_started(http)
         return http
 
+    def close_certified(self) -> None:
+        """Close the connections of clients with a certificate, those in use after the response.
+
+        They connect again, and their certificates are verified again.
+        """
+        for connection in self.server.connections:
+            if cast("HTTPConnection", connection).certificate is not None:
+                connection.close()
+
     async def drain(self, seconds: float) -> None:
         """Accept no more requests, and wait at most ``seconds`` for those in progress."""
         self._drained = self._loop.create_future()

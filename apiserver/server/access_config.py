@@ -34,9 +34,9 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
     Raises KeyFileError, TokenFileError and OSError.
     """
     keys = _key_ring(config)
-    authenticators: list[TokenAuthenticator] = []
-    if config.token_auth_file:
-        authenticators.append(read_token_file(Path(config.token_auth_file)))
+    path = config.token_auth_file
+    static_tokens = read_token_file(Path(path)) if path else None
+    authenticators: list[TokenAuthenticator] = [static_tokens] if static_tokens else []
     issuers = config.service_account_issuer
     policy = TokenPolicy(
         issuers,
@@ -53,7 +53,9 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
         authenticator = RequestAuthenticator(
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
-        return Access(authenticator, authorizer, tokens, config.service_account_jwks_uri)
+        return Access(
+            authenticator, authorizer, tokens, config.service_account_jwks_uri, static_tokens
+        )
 
     return build_access
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
@@ -127,6 +128,8 @@ class _Unsupported(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a server until it is stopped; return the exit code."""
+    # Until the server handles it: its files are read later than this anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     given = list(sys.argv[1:] if arguments is None else arguments)
     config, ignored = parse_arguments(given)
     logging.basicConfig(

@@ -39,7 +39,7 @@ _IP_ADDRESS: Final = 0x87
 _SHORT_FORM: Final = 127
 
 
-class IdentityError(Exception):
+class IdentityError(ValueError):
     """The existing files cannot be used."""
 
 

@@ -13,12 +13,15 @@ import logging
 import resource
 import signal
 import socket
+import ssl
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
+from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.endpoints.filters import Filters, with_filters
@@ -40,7 +43,8 @@ from apiserver.server.listening import (
     server_url,
 )
 from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
-from apiserver.server.tls import tls_context
+from apiserver.server.reloading import FileGroup, Reloader, reloading
+from apiserver.server.tls import ReloadableContext, tls_context
 from storage.errors import StorageError
 from storage.open import UnknownStore
 
@@ -115,9 +119,7 @@ async def _serve(
 ) -> None:
     port = listener.getsockname()[1]
     identity = _identity(config)
-    tls = tls_context(
-        identity, config.client_ca_file, config.tls_min_version, config.tls_cipher_suites
-    )
+    tls = ReloadableContext(_tls_context(config, identity))
     endpoint = Endpoint(config.cluster_ip, advertised_address(config), port)
     etcd_tls = {
         "cafile": config.etcd_cafile,
@@ -148,8 +150,10 @@ async def _serve(
         _announce(url, kubeconfig)
         _freeze_memory()
         server.become_ready()
-        started.set()
-        await stop.wait()
+        reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
+        async with reloading(reloader):
+            started.set()
+            await stop.wait()
         await _stop(config, server, tcp_server, http_server)
 
 
@@ -195,6 +199,34 @@ def _identity(config: Config) -> Identity:
     return load_or_create_identity(
         config.cert_dir, certificate_names(config), given, config.client_ca_file
     )
+
+
+def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:
+    return tls_context(
+        identity, config.client_ca_file, config.tls_min_version, config.tls_cipher_suites
+    )
+
+
+def _reloaded_files(
+    config: Config,
+    identity: Identity,
+    tls: ReloadableContext,
+    access: Access,
+    http_server: HTTPServer,
+) -> list[FileGroup]:
+    def load_tls() -> None:
+        tls.reload(lambda: _tls_context(config, identity), http_server.close_certified)
+
+    serving = identity.serving
+    certificates = [serving.certificate, serving.key, identity.ca.certificate]
+    if config.client_ca_file:
+        certificates.append(Path(config.client_ca_file))
+    groups = [FileGroup("the certificates", certificates, load_tls)]
+    if access.static_tokens is not None:
+        path = Path(config.token_auth_file)
+        load_tokens = partial(access.static_tokens.reload, path)
+        groups.append(FileGroup("the token file", [path], load_tokens))
+    return groups
 
 
 def _filters(config: Config, server: Server) -> Filters:

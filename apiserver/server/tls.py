@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Self
 
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
 from apiserver.server.pki import Identity, IdentityError
+
+
+class ReloadableContext(ssl.SSLContext):
+    """A context whose new handshakes follow another context, which can be exchanged."""
+
+    current: ssl.SSLContext
+
+    def __new__(cls, current: ssl.SSLContext) -> Self:
+        """Return a context that follows ``current``."""
+        context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        context.current = current
+        return context
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        return self.current.wrap_bio(*args, **kwargs)
+
+    def reload(
+        self, build: Callable[[], ssl.SSLContext], authorities_changed: Callable[[], None]
+    ) -> None:
+        """Follow a new context. Raises what ``build`` raises, and changes nothing then.
+
+        ``authorities_changed`` is called if other CAs are trusted from now on.
+        """
+        previous, self.current = self.current, build()
+        if _trusted(previous) != _trusted(self.current):
+            authorities_changed()
+
+
+def _trusted(context: ssl.SSLContext) -> set[bytes]:
+    return set(context.get_ca_certs(binary_form=True))
 
 
 def tls_context(

@@ -2,7 +2,7 @@
 
 Workers are new processes, not forks: gRPC does not support fork. The kernel distributes connections
 among them (SO_REUSEPORT). The supervisor holds the port, replaces workers that die, and forwards
-the stop signal. If it dies, the workers read end-of-file on standard input and stop.
+SIGHUP and the stop signal. If it dies, the workers read end-of-file on standard input and stop.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ class Supervisor:
         self._count = count
         self._stop = asyncio.Event()
         self._code = 0
+        self._running: set[Process] = set()
 
     async def run(self) -> int:
         """Run until stopped, or until a worker cannot start; return the exit code."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         async with asyncio.TaskGroup() as workers:
             for index in range(self._count):
                 workers.create_task(self._run_worker(index), name=f"worker-{index}")
@@ -69,7 +71,9 @@ class Supervisor:
         while not self._stop.is_set():
             started = loop.time()
             process = await self._start(index)
+            self._running.add(process)
             await self._wait(process)
+            self._running.discard(process)
             if self._stop.is_set():
                 return
             code = process.returncode
@@ -83,6 +87,11 @@ class Supervisor:
             if loop.time() - started < _PAUSE:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), _PAUSE)
+
+    def _reload(self) -> None:
+        for process in self._running:
+            if process.returncode is None:
+                process.send_signal(signal.SIGHUP)
 
     async def _start(self, index: int) -> Process:
         # All workers print the same address; only the first one's output is kept.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 
 from storage.commits import check_keys, check_size, record_of
 from storage.errors import Compacted, FutureRevision
-from storage.expiry import Expiry
+from storage.expiry import Expiry, steady_clock
 from storage.hub import Hub
 from storage.interface import (
     LATEST,
@@ -71,7 +70,7 @@ class SQLiteStore(FeedStore[bytes]):
     async def open(
         cls,
         path: str | Path,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         *,
         allow_empty: bool = False,
     ) -> SQLiteStore:
@@ -84,7 +83,7 @@ class SQLiteStore(FeedStore[bytes]):
         try:
             prepare(path)
             with translated(path):
-                store = cls(path, file, clock)
+                store = cls(path, file, clock or steady_clock())
         except BaseException:
             file.release()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import ssl
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from apiserver.server.pki import CertificateNames, Identity, load_or_create_identity
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE, wait_until
 
@@ -302,6 +304,58 @@ def etcd_flags(etcd_url: str) -> list[str]:
     return [f"--etcd-servers={etcd_url}", f"--etcd-prefix=/{uuid.uuid4()}"]
 
 
+def issuer(server: ServerProcess, identity: Identity) -> tuple[str, int]:
+    """Return who issued the certificate of a server, and its answer to a client of ``identity``."""
+    context = ssl.create_default_context(cafile=str(identity.ca.certificate))
+    context.load_cert_chain(identity.admin.certificate, identity.admin.key)
+    port = int(server.url.rpartition(":")[2])
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=PATIENCE)
+    connection.request("GET", "/api/v1/namespaces")
+    answer = connection.getresponse()
+    answer.read()
+    found = connection.sock.getpeercert()
+    connection.close()
+    return str(found["issuer"]), answer.status
+
+
+def test_a_running_server_takes_new_certificates_authorities_and_tokens(tmp_path: Path) -> None:
+    names = CertificateNames(["localhost"])
+    first, second = (load_or_create_identity(tmp_path / n, names, None) for n in ("1", "2"))
+    files = [tmp_path / name for name in ("tls.crt", "tls.key", "clients.crt")]
+
+    def install(identity: Identity) -> None:
+        serving = identity.serving
+        sources = (serving.certificate, serving.key, identity.ca.certificate)
+        for source, target in zip(sources, files, strict=True):
+            shutil.copy(source, target)
+
+    install(first)
+    flags = [
+        f"{flag}={file}"
+        for flag, file in zip(
+            ("--tls-cert-file", "--tls-private-key-file", "--client-ca-file"), files, strict=True
+        )
+    ]
+    with running_server(tmp_path / "data", MEMORY, *flags) as server:
+        assert server.process is not None
+        before, status = issuer(server, first)
+        assert status == 200
+        install(second)
+        (server.directory / "tokens.csv").write_text("admin-token,admin,1,nobody\n")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the token file reloaded" in server.log)
+        after, status = issuer(server, second)
+        assert (after != before, status) == (True, 200)
+        with pytest.raises(OSError):  # noqa: PT011 - an alert, or a reset before it is read
+            issuer(server, first)
+        context = ssl.create_default_context(cafile=str(second.ca.certificate))
+        port = int(server.url.rpartition(":")[2])
+        connection = http.client.HTTPSConnection("localhost", port, context=context)
+        assert get(connection, "/api/v1/namespaces")[0] == 403
+        connection.close()
+        assert "Traceback" not in server.log
+
+
 def pids_of_workers(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
     return [int(pid) for pid in children.split()]
@@ -310,17 +364,59 @@ def pids_of_workers(parent: int) -> list[int]:
 def test_workers_share_a_port_and_one_that_dies_is_replaced(etcd_url: str, tmp_path: Path) -> None:
     with running_server(tmp_path / "data", "--workers=2", *etcd_flags(etcd_url)) as server:
         assert server.process is not None
-        before = pids_of_workers(server.process.pid)
-        assert len(before) == 2
-        for _ in range(20):
-            connection = connect(server)
-            assert get(connection, "/api/v1/namespaces/default")[0] == 200
-            connection.close()
-        subprocess.run(["kill", "-9", str(before[0])], check=True)
         parent = server.process.pid
-        wait_until(lambda: set(pids_of_workers(parent)) - set(before))
+        before = pids_of_workers(parent)
+        assert len(before) == 2
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the token file reloaded" in server.log)
+        assert pids_of_workers(parent) == before
+        with Traffic(server) as traffic:
+            traffic.go_on()
+            subprocess.run(["kill", "-9", str(before[0])], check=True)
+            traffic.go_on()
+            wait_until(lambda: set(pids_of_workers(parent)) - set(before))
+            traffic.go_on()
+            # The request that the killed worker was answering.
+            assert traffic.failed <= 1
         assert server.stop() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+
+
+class Traffic:
+    """Requests one after the other, each on a connection of its own, in a thread."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.answered = self.failed = 0
+        self._server = server
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def go_on(self) -> None:
+        """Wait until some more requests have been answered."""
+        enough = self.answered + 20
+        wait_until(lambda: self.answered >= enough)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            connection = connect(self._server)
+            try:
+                status = get(connection, "/api/v1/namespaces/default")[0]
+            except OSError:
+                status = 0
+            finally:
+                connection.close()
+            if status == 200:
+                self.answered += 1
+            else:
+                self.failed += 1
 
 
 def test_workers_do_not_outlive_their_parent(etcd_url: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Static bearer tokens: a CSV file of ``token,user,uid[,"group,group"]``, read once at start."""
+"""Static bearer tokens: a CSV file of ``token,user,uid[,"group,group"]``, read at start."""
 
 from __future__ import annotations
 
@@ -29,12 +29,20 @@ class StaticTokens:
         """Return the token's user, ``None`` if it is not in the file."""
         return self._users.get(token)
 
+    def reload(self, path: Path) -> None:
+        """Read the file again. Raises TokenFileError or OSError, and changes nothing then."""
+        self._users = _read(path)
+
 
 def read_token_file(path: Path) -> StaticTokens:
     """Read a token file. Raises TokenFileError, or OSError."""
+    return StaticTokens(_read(path))
+
+
+def _read(path: Path) -> Mapping[str, UserInfo]:
     with path.open(newline="", encoding="utf-8") as file:
         try:
-            return StaticTokens(parse_token_rows(file))
+            return parse_token_rows(file)
         except (TokenFileError, csv.Error, UnicodeDecodeError) as error:
             raise TokenFileError(f"{path}: {error}") from error
 
