@@ -31,6 +31,10 @@ helm: $(VENV)/.test
 bench: $(VENV)/.test
 	$(VENV)/bin/python tests/bench/bench_start.py
 
+# A hundred thousand requests that are almost right; FUZZ_ARGS="--requests N --seed N" for others.
+fuzz: $(VENV)/.test
+	$(VENV)/bin/python -m tests.fuzz.running $(FUZZ_ARGS)
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 

@@ -17,8 +17,8 @@ from tests.robustness.runs import SEED
 TESTS: Final = Path(__file__).parent
 #: Slow tests first, so that many quick ones are left to keep every worker busy until the end.
 ORDER: Final = (
-    "unit/resources/test_growth.py", "robustness", "clients", "wire", "contract", "laws", "unit",
-    "architecture",
+    "unit/resources/test_growth.py", "fuzz", "robustness", "clients", "wire", "contract", "laws",
+    "unit", "architecture",
 )  # fmt: skip
 
 # The same examples in every run. --hypothesis-profile=thorough takes more, chosen by a seed.

@@ -31,18 +31,12 @@ from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.schema.structtypes import LEAVES, Field, StructType, struct_of_kind, struct_type
+from tests.samples import NOW, sample
 
-NOW = "2026-01-01T00:00:00Z"
 SIZES = (130, 260)
 LIMIT = 2.6
 #: So many calls are noise: caches that fill, limits that are reached.
 NOISE = 5000
-LEAF_VALUES: dict[str, Any] = {
-    "string": "x", "bytes": "eA==", "bool": True, "int32": 1, "int64": 1, "double": 1.0,
-    "intstr.IntOrString": 1, "resource.Quantity": "1", "meta.v1.Time": NOW,
-    "meta.v1.MicroTime": "2026-01-01T00:00:00.000000Z", "meta.v1.Duration": "1s",
-    "apiextensions.v1.JSONSchemaPropsOrBool": True, "apiextensions.v1.JSONSchemaPropsOrArray": {},
-}  # fmt: skip
 # Documents of many lists, all of them valid: warnings are given of nothing else.
 POD = {
     "apiVersion": "v1",
@@ -148,28 +142,6 @@ def varied(value: Any, index: int, name: str = "name") -> Any:
     if value[:1] in "0123456789" and "." not in value:
         return value
     return f"10.0.0.{index}" if value.startswith("10.") else f"{value}-{index}"
-
-
-def sample(layout: StructType, around: tuple[str, ...] = ()) -> Object:
-    """Return a document of a type in which everything is there, each list with one item."""
-    return {
-        field.name: value
-        for field in layout.members()
-        if (value := sample_field(field, (*around, layout.name))) is not None
-    }
-
-
-def sample_field(field: Field, around: tuple[str, ...]) -> Any:
-    type_ = field.value_type if field.is_map else field.type
-    if type_ in LEAVES:
-        value = LEAF_VALUES.get(type_)
-    elif type_ in around or field.name == "managedFields":
-        return None
-    else:
-        value = sample(struct_type(type_), around)
-    if value is None:
-        return None
-    return {"k": value} if field.is_map else [value] if field.repeated else value
 
 
 def growing(definition: ResourceDefinition, document: Object) -> Iterator[Growing]:
