@@ -2,8 +2,9 @@
 
 A `Rule` is given an `Attempt`: the object as it is, and a reader of the other objects that it
 depends on. It writes nothing and keeps nothing, so it may run any number of times. What it says
-besides its outcome (warnings, revisions that the write requires, what quotas are to be charged for)
-it notes in the attempt, which is empty at the start, and comes out as part of the `Decision`.
+besides its outcome (warnings, revisions that the write requires, what quotas are to be charged for,
+what is allocated) it notes in the attempt, which is empty at the start, and comes out as part of
+the `Decision`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from apiserver.registry.codec import Stored, arrange
 from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
+from apiserver.resources.allocation import NOTHING, Allocation
 from storage.interface import Record
 
 P = ParamSpec("P")
@@ -32,7 +34,8 @@ class Attempt:
     """What one decision is made on, and what it notes.
 
     ``requires`` are the revisions of other keys that the write depends on; ``charged`` is the write
-    as the quotas are to be charged for it.
+    as the quotas are to be charged for it, ``allocation`` what it takes and frees of what all
+    objects share.
     """
 
     existing: Record[Stored] | None
@@ -40,6 +43,7 @@ class Attempt:
     warn: Callable[[str], None]
     requires: dict[str, int]
     charged: AdmissionAttributes | None = None
+    allocation: Allocation = NOTHING
     #: How many bytes the documents have that the decision is made of.
     size: int = 0
 
@@ -62,6 +66,7 @@ class Decision:
     warnings: Sequence[str]
     requires: Mapping[str, int]
     charged: AdmissionAttributes | None
+    allocation: Allocation
 
 
 async def decide(
@@ -85,7 +90,15 @@ async def decide(
         and await attempt.run(_same, outcome.document, existing.value)
     ):
         outcome = Unchanged()
-    return Decision(outcome, existing, reader, warnings, attempt.requires, attempt.charged)
+    return Decision(
+        outcome,
+        existing,
+        reader,
+        warnings,
+        attempt.requires,
+        attempt.charged,
+        attempt.allocation,
+    )
 
 
 def _same(document: Object, stored: Stored) -> bool:

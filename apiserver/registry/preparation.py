@@ -39,8 +39,7 @@ def prepare_update(
     strategy: Strategy, document: Object, old: Object, subresource: str = ""
 ) -> Prepared:
     """Prepare a change of ``old``, or of what a subresource of it covers."""
-    # A subresource without rules of its own (scale) changes the object itself.
-    update = strategy.updates.get(subresource) or strategy.updates[""]
+    update = strategy.update_of(subresource)
     desired = update.prepare(metadata.carry_over(document, old), old)
     desired = metadata.with_generation(desired, old, strategy)
     errors = objectmeta.validate_update(desired, old, strategy, update)

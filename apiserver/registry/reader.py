@@ -71,6 +71,10 @@ class TrackedReader:
         self._records[key] = store, _revision(record)
         return record
 
+    def is_known(self, store: ObjectView, key: str) -> bool:
+        """Tell whether there is a record of a key; the decision does not depend on it."""
+        return self._newest(store, key) is not None
+
     def holds(self) -> bool:
         """Tell whether everything that was read would be read the same now."""
         return all(

@@ -14,6 +14,7 @@ from apiserver.registry.keys import collection_prefix
 from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource, SubresourceKind
 from apiserver.registry.view import ObjectView
+from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.kind import Kind
 from storage.cache.cache import WatchCache
@@ -22,7 +23,10 @@ _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io",
 
 
 class Registry:
-    """All resources of one server, over one store; ``event_ttl`` is in seconds."""
+    """All resources of one server, over one store; ``event_ttl`` is in seconds.
+
+    ``ranges`` are those that Services have their addresses and ports from.
+    """
 
     def __init__(
         self,
@@ -31,12 +35,14 @@ class Registry:
         root: str,
         *,
         event_ttl: int,
+        ranges: ServiceRanges | None = None,
     ) -> None:
         self.catalog = catalog
         self.store = store
         self.reader = CacheReader(self.resource)
         self._root = root
         self._event_ttl = event_ttl
+        self._ranges = ranges or ServiceRanges()
         self._admission = AdmissionChain(())
         self._resources: dict[tuple[str, str, str], Resource] = {}
         catalog.listen(self._forget)
@@ -77,6 +83,7 @@ class Registry:
             admission=self._admission,
             find=self.resource,
             conversion=change,
+            ranges=self._ranges,
             subresources={
                 name: SubresourceKind(types, FieldManager(types))
                 for name, types in kind.subresources.items()

@@ -15,6 +15,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.view import ObjectView
+from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
@@ -57,6 +58,8 @@ class Resource:
     #: Finds the other resources that are served.
     find: Find
     conversion: Conversion | None = None
+    #: What objects are given addresses and node ports from.
+    ranges: ServiceRanges = field(default_factory=ServiceRanges)
     subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
     ttl: int = 0
     #: What lists have selected lately, by prefix and conditions.

@@ -66,7 +66,8 @@ def addressed(document: Object, context: RequestContext) -> Object:
 
 async def _absent(request: WriteRequest, attempt: Attempt, document: Object) -> Outcome:
     resource, context = request.resource, request.context
-    if context.subresource or not resource.strategy.allow_create_on_update:
+    creates = resource.strategy.allow_create_on_update
+    if not creates or context.subresource not in ("", "status"):
         raise resource.not_found(context.name)
     return await _created(request, attempt, document)
 

@@ -9,7 +9,8 @@ it stands, and is not made again.
 
 An object in a namespace is created only while the namespace is there: the write requires the
 revision of the namespace that it saw. What it uses of quotas is charged in the same commit; a quota
-that has changed is charged anew, without another decision on the object.
+that has changed is charged anew, without another decision on the object. So is what it takes of
+what all objects share, addresses and ports, and what an object frees when it goes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import assert_never
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
-from apiserver.registry import charging, deletion
+from apiserver.registry import allocating, charging, deletion
+from apiserver.registry.allocating import AllocationLost
 from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Decision, Rule, decide
@@ -28,8 +30,9 @@ from apiserver.registry.dryrun import DryRun, preview
 from apiserver.registry.outcome import Refused, Remove, Save, SaveThenRemove, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
+from apiserver.resources.allocation import NOTHING
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
-from storage.interface import ABSENT, Delete, Put, Record
+from storage.interface import ABSENT, Change, Delete, Put, Record
 
 _MAX_ATTEMPTS = 1000
 
@@ -92,6 +95,8 @@ class _Writing:
                 written = await self._commit(decision)
             except RevisionConflict as conflict:
                 self._learn(conflict, decision)
+            except AllocationLost:
+                self._decision = None
             except StatusError:
                 if await self._stands(decision):
                     self._change.context.warnings.extend(decision.warnings)
@@ -179,16 +184,32 @@ class _Writing:
         change = Put(self._change.key, Stored.to_write(document), expected, ttl)
         quotas = self._charge(decision)
         if decision.charged is None or self._quotas is None or not quotas:
-            (record,) = await self._store.commit((change,), requires=decision.requires)
-            return record
+            return await self._commit_all((change,), decision)
         turn = charging.charged(self._change.resource, decision.charged, self._quotas, quotas)
         async with turn as charges:
-            records = await self._store.commit((change, *charges), requires=decision.requires)
-        return records[0]
+            return await self._commit_all((change, *charges), decision)
+
+    async def _commit_all(
+        self, changes: Sequence[Change[Stored]], decision: Decision
+    ) -> Record[Stored]:
+        resource, allocation = self._change.resource, decision.allocation
+        if allocation is NOTHING or self._change.dry_run:
+            return (await self._store.commit(changes, requires=decision.requires))[0]
+        reader = TrackedReader(resource.find, self._seen)
+        async with allocating.allocated(resource, allocation, reader) as allocated:
+            changes = (*changes, *allocated)
+            return (await self._store.commit(changes, requires=decision.requires))[0]
 
     async def _delete(self, current: Record[Stored]) -> Record[Stored]:
-        (record,) = await self._store.commit((Delete(current.key, current.revision),))
-        return record
+        resource = self._change.resource
+        change = Delete(current.key, current.revision)
+        if not resource.strategy.allocates:
+            return (await self._store.commit((change,)))[0]
+        reader = TrackedReader(resource.find, self._seen)
+        view = allocating.View(resource, reader, self._change.dry_run)
+        freed = resource.strategy.release(current.value.object, view)
+        async with allocating.allocated(resource, freed, reader) as changes:
+            return (await self._store.commit((change, *changes)))[0]
 
     def _charge(self, decision: Decision) -> Sequence[Object]:
         """Return the quotas as the write leaves them. Raises Forbidden where one refuses it."""

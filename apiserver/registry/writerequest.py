@@ -19,6 +19,7 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry import deletion, metadata
 from apiserver.registry.admission import AdmittedRequest
+from apiserver.registry.allocating import View
 from apiserver.registry.decision import Attempt
 from apiserver.registry.outcome import Outcome, Remove, Save
 from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
@@ -44,8 +45,12 @@ class WriteRequest(AdmittedRequest):
         desired = metadata.distinct_owners(desired, attempt.warn, admitted=self.patches)
         desired = await attempt.run(self._owned, None, desired)
         desired = await self._admitted(attempt, CREATE, desired, None)
+        desired = metadata.begin(desired)
+        if not self.context.subresource:
+            # What a status creates, where a kind allows that, is given nothing.
+            desired = self._allocated(attempt, desired, None)
         prepared = await attempt.run(
-            prepare_create, self.resource.strategy, metadata.begin(desired), self.context.user
+            prepare_create, self.resource.strategy, desired, self.context.user
         )
         self._check(attempt, prepared)
         if self.admits:
@@ -58,6 +63,8 @@ class WriteRequest(AdmittedRequest):
         desired = metadata.distinct_owners(document, attempt.warn, admitted=self.patches)
         desired = await attempt.run(self._owned, old, desired)
         desired = await self._admitted(attempt, UPDATE, desired, old)
+        if strategy.update_of(self.context.subresource).allocates:
+            desired = self._allocated(attempt, desired, old)
         prepared = await attempt.run(
             prepare_update, strategy, desired, old, self.context.subresource
         )
@@ -89,6 +96,14 @@ class WriteRequest(AdmittedRequest):
         if admitted is desired:
             return desired
         return metadata.distinct_owners(admitted, attempt.warn, admitted=True)
+
+    def _allocated(self, attempt: Attempt, desired: Object, old: Object | None) -> Object:
+        strategy = self.resource.strategy
+        if not strategy.allocates:
+            return desired
+        view = View(self.resource, attempt.reader, self.options.dry_run)
+        desired, attempt.allocation = strategy.allocate(desired, old, view)
+        return desired
 
     def _check(self, attempt: Attempt, prepared: Prepared) -> None:
         if prepared.errors:

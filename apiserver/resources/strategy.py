@@ -6,8 +6,9 @@ objects that others may share, so it returns a new one, copied along the path th
 
 A write calls them in this order::
 
-    create    default, (admission), prepare_for_create, validate, warnings_on_create
-    update    default, (admission), Update.prepare, Update.validate, Update.warnings
+    create    default, (admission), allocate, prepare_for_create, validate, warnings_on_create
+    update    default, (admission), Update.allocate, Update.prepare, Update.validate,
+              Update.warnings
 
 where the `Update` is that of the path: of the main resource, of ``status`` or of another
 subresource that takes and returns the whole object.
@@ -24,6 +25,7 @@ from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.users import UserInfo
+from apiserver.resources.allocation import NOTHING, Allocation, AllocationView
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.scaling import Scaling
@@ -52,6 +54,8 @@ class Update:
     warnings: Callable[[Object, Object], list[str]] = _no_warnings
     #: What the kind checks of the metadata beyond what is checked of every kind, in order.
     metadata_checks: tuple[str, ...] = (CHANGE,)
+    #: Whether a write to the path may take or free what the kind allocates.
+    allocates: bool = False
 
 
 class Strategy:
@@ -91,6 +95,8 @@ class Strategy:
     deprecation = ""
     #: How objects are scaled, where they have that subresource.
     scale: Scaling | None = None
+    #: Whether objects are given something of what all share, as `allocate` says.
+    allocates = False
     #: How ``kubectl get`` shows objects; ``None``: by name and age.
     printer: Printer | None = None
 
@@ -104,12 +110,20 @@ class Strategy:
                 self.validate_update,
                 self.warnings_on_update,
                 self.metadata_checks,
+                self.allocates,
             )
         }
         if self.has_status:
             self.updates["status"] = Update(
                 self.prepare_for_status_update, self.validate_status_update
             )
+
+    def update_of(self, subresource: str) -> Update:
+        """Return how a path changes an object.
+
+        A subresource without rules of its own (scale) changes the object itself.
+        """
+        return self.updates.get(subresource) or self.updates[""]
 
     # What happens to a document before anybody looks at it.
 
@@ -121,6 +135,20 @@ class Strategy:
     def with_requester(self, document: Object, user: UserInfo) -> Object:
         """Write down who asks, where the kind keeps that."""
         return document
+
+    def allocate(
+        self, document: Object, old: Object | None, view: AllocationView
+    ) -> tuple[Object, Allocation]:
+        """Give a new object, or the change of ``old``, what it needs of what all share.
+
+        Returns the object with that, and what the write takes and frees. Raises StatusError where
+        it cannot be had; that is said alone, before anything else that is wrong.
+        """
+        return document, NOTHING
+
+    def release(self, document: Object, view: AllocationView) -> Allocation:
+        """Return what an object frees when it goes."""
+        return NOTHING
 
     def prepare_for_create(self, document: Object) -> Object:
         """Take away what a client may not set on create."""

@@ -124,7 +124,13 @@ async def build_server(
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
         async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
-            registry = Registry(builtin_catalog(), cache, storage.root, event_ttl=options.event_ttl)
+            registry = Registry(
+                builtin_catalog(),
+                cache,
+                storage.root,
+                event_ttl=options.event_ttl,
+                ranges=endpoint.ranges,
+            )
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             dependencies = PluginDependencies(access.authorizer)

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from typing import Final
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.times import now
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import update_object
+from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.apiregistration.local import local_api_services
 from apiserver.resources.builtin.flowcontrol.bootstrap import (
     bootstrap_flow_schemas,
@@ -41,11 +44,15 @@ _FLOW_CONTROL: Final = "flowcontrol.apiserver.k8s.io"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The addresses of the API: the cluster IP of its Service, and the server's own."""
+    """The addresses of the API: the cluster IP of its Service, and the server's own.
+
+    ``ranges`` are those that Services have their addresses and ports from.
+    """
 
     cluster_ip: str
     address: str
     port: int
+    ranges: ServiceRanges = field(default_factory=ServiceRanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
     await _ensure_all(registry, _FLOW_CONTROL, "flowschemas", schemas)
     services = local_api_services(registry.catalog.definitions())
     await _ensure_all(registry, "apiregistration.k8s.io", "apiservices", services)
+    await _ensure_service_cidr(registry, endpoint)
     await _ensure_service(registry, endpoint)
 
 
@@ -125,6 +133,35 @@ async def replace(where: ObjectLocation, document: Object) -> None:
     metadata["labels"] = {**metadata.get("labels", {}), **document["metadata"].get("labels", {})}
     desired = {**document, "metadata": metadata}
     await update_object(where.resource, where.context(), desired, WriteOptions())
+
+
+async def _ensure_service_cidr(registry: Registry, endpoint: Endpoint) -> None:
+    where = locate(
+        registry,
+        GroupVersionResource("networking.k8s.io", "v1", "servicecidrs"),
+        "",
+        SERVICE_NAME,
+    )
+    document = {
+        "kind": "ServiceCIDR",
+        "apiVersion": "networking.k8s.io/v1",
+        "metadata": {"name": SERVICE_NAME},
+        "spec": {"cidrs": list(endpoint.ranges.cluster_ips)},
+    }
+    await ensure(where, document)
+    existing = where.resource.store.get_newest_known(where.resource.key("", SERVICE_NAME))
+    if existing is None or (existing.value.object.get("status") or {}).get("conditions"):
+        return
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": now(),
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+    }
+    desired = {**existing.value.object, "status": {"conditions": [ready]}}
+    context = replace_fields(where.context(), subresource="status")
+    await update_object(where.resource, context, desired, WriteOptions())
 
 
 async def _ensure_service(registry: Registry, endpoint: Endpoint) -> None:

@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, val
 
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
 from apiserver.machinery.durations import DurationError, parse_duration
+from apiserver.resources.allocation import ServiceRanges
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
 from storage.open import without_credentials
 
@@ -100,6 +101,14 @@ class Config:
     def cluster_ip(self) -> str:
         """The cluster IP of the API's Service: the first of the service range."""
         return str(_network(self.service_cluster_ip_range.partition(",")[0])[1])
+
+    @property
+    def service_ranges(self) -> ServiceRanges:
+        """The ranges that Services have their addresses and ports from."""
+        first, last = self.service_node_port_range
+        return ServiceRanges(
+            tuple(self.service_cluster_ip_range.split(",")), range(first, last + 1)
+        )
 
 
 class _Text(fields.String):

@@ -120,7 +120,7 @@ async def _serve(
     port = listener.getsockname()[1]
     identity = _identity(config)
     tls = ReloadableContext(_tls_context(config, identity))
-    endpoint = Endpoint(config.cluster_ip, advertised_address(config), port)
+    endpoint = Endpoint(config.cluster_ip, advertised_address(config), port, config.service_ranges)
     etcd_tls = {
         "cafile": config.etcd_cafile,
         "certfile": config.etcd_certfile,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from apiserver.machinery.errors import Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import UserInfo
@@ -16,6 +17,7 @@ from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
+from tests.unit.resources.allocations import Taken
 
 USER = UserInfo("")
 UID = "11111111-2222-3333-4444-555555555555"
@@ -43,9 +45,10 @@ class Written:
 
 
 class Kind:
-    """One kind, with the objects that it makes of documents."""
+    """One kind, with the objects that it makes of documents; ``taken`` cannot be allocated."""
 
-    def __init__(self, api_version: str, kind: str) -> None:
+    def __init__(self, api_version: str, kind: str, taken: Taken | None = None) -> None:
+        self.taken = taken or Taken()
         self._type = {"apiVersion": api_version, "kind": kind}
         self.strategy = _strategy(api_version, kind)
 
@@ -71,7 +74,11 @@ class Kind:
         read = self.addressed(document)
         begun = {**read, "metadata": {**read["metadata"], "uid": UID}}
         before = deepcopy(begun)
-        prepared = prepare_create(self.strategy, begun, USER)
+        try:
+            allocated, _ = self.strategy.allocate(begun, None, self.taken)
+        except Invalid as refusal:
+            return Written(begun, causes_of(refusal))
+        prepared = prepare_create(self.strategy, allocated, USER)
         assert begun == before
         return Written(prepared.object, prepared.errors, prepared.warnings)
 
@@ -80,7 +87,13 @@ class Kind:
         assert subresource in self.strategy.updates
         desired = self.addressed(document)
         before = deepcopy((desired, old.object))
-        prepared = prepare_update(self.strategy, desired, old.object, subresource)
+        allocated = desired
+        if self.strategy.updates[subresource].allocates:
+            try:
+                allocated, _ = self.strategy.allocate(desired, old.object, self.taken)
+            except Invalid as refusal:
+                return Written(desired, causes_of(refusal))
+        prepared = prepare_update(self.strategy, allocated, old.object, subresource)
         assert (desired, old.object) == before
         return Written(prepared.object, prepared.errors, prepared.warnings)
 
@@ -91,6 +104,13 @@ class Kind:
         cells = printer.cells(written.object, now)
         assert len(cells) == len(printer.columns)
         return cells
+
+
+def causes_of(refusal: Invalid) -> list[FieldError]:
+    """Return what an allocation was refused for."""
+    assert refusal.details is not None
+    causes: Any = refusal.details["causes"]
+    return [FieldError(each["reason"], each["field"], each["message"]) for each in causes]
 
 
 def merged(document: Object, **changes: Any) -> Object:

@@ -13,7 +13,12 @@ from typing import Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.quoting import quote
-from apiserver.resources.builtin.parts.addresses import NOT_AN_IP, parse_ip
+from apiserver.resources.builtin.parts.addresses import (
+    NOT_A_CIDR,
+    NOT_AN_IP,
+    parse_cidr,
+    parse_ip,
+)
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -31,6 +36,24 @@ def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[F
         return [invalid(path, text, "must not have leading 0s")]
     if is_mapped(text, address):
         return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
+    return []
+
+
+def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
+    """Refuse what is no CIDR in its usual form; ``known`` ones may have any form."""
+    network = parse_cidr(text)
+    if network is None:
+        return [invalid(path, text, NOT_A_CIDR)]
+    if text in known:
+        return []
+    shown, _, bits = text.partition("/")
+    if has_leading_zeros(shown) or (len(bits) > 1 and bits.startswith("0")):
+        return [invalid(path, text, "must not have leading 0s in IP or prefix length")]
+    address = parse_ip(shown)
+    if address is not None and is_mapped(shown, address):
+        return [invalid(path, text, "must not have an IPv4-mapped IPv6 address")]
+    if address != network.network_address:
+        return [invalid(path, text, "must not have bits set beyond the prefix length")]
     return []
 
 

@@ -1,4 +1,4 @@
-"""Services, but for the allocation of their addresses."""
+"""Services, but for the allocation of their addresses and ports."""
 
 from __future__ import annotations
 
@@ -143,6 +143,8 @@ MISTAKES = [
     ),
 ]
 
+INGRESS = [{"ip": "x"}, {"hostname": "192.0.2.1"}]
+
 WARNINGS = [
     ({}, []),
     (
@@ -164,12 +166,26 @@ WARNINGS = [
 ]
 
 ROWS = [
-    ({"selector": {"b": "c", "a": "b"}}, ["ClusterIP", "<none>", "<none>", "80/TCP", "a=b,b=c"]),
     (
-        {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080, "protocol": "UDP"}]},
-        ["NodePort", "<none>", "<none>", "80:30080/UDP", "<none>"],
+        {"selector": {"b": "c", "a": "b"}, "clusterIP": "10.0.0.9"},
+        ["ClusterIP", "10.0.0.9", "<none>", "80/TCP", "a=b,b=c"],
     ),
-    ({"type": "LoadBalancer"}, ["LoadBalancer", "<none>", "<pending>", "80/TCP", "<none>"]),
+    (
+        {
+            "type": "NodePort",
+            "clusterIP": "10.0.0.9",
+            "ports": [{"port": 80, "nodePort": 30080, "protocol": "UDP"}],
+        },
+        ["NodePort", "10.0.0.9", "<none>", "80:30080/UDP", "<none>"],
+    ),
+    (
+        {
+            "type": "LoadBalancer",
+            "clusterIP": "10.0.0.9",
+            "allocateLoadBalancerNodePorts": False,
+        },
+        ["LoadBalancer", "10.0.0.9", "<pending>", "80/TCP", "<none>"],
+    ),
     (
         {"type": "ExternalName", "externalName": "x", "ports": None},
         ["ExternalName", "<none>", "x", "<none>", "<none>"],
@@ -183,11 +199,16 @@ def test_mistakes_are_named(spec: Object, errors: list[str]) -> None:
 
 
 def test_a_service_gets_its_defaults() -> None:
-    assert KIND.create(SERVICE).spec == {
+    spec = KIND.create(SERVICE).spec
+    assert spec == {
         "ports": [{"port": 80, "targetPort": 80, "protocol": "TCP"}],
         "type": "ClusterIP",
         "sessionAffinity": "None",
         "internalTrafficPolicy": "Cluster",
+        "ipFamilyPolicy": "SingleStack",
+        "ipFamilies": ["IPv4"],
+        "clusterIPs": [spec["clusterIP"]],
+        "clusterIP": spec["clusterIP"],
     }
 
 
@@ -226,12 +247,19 @@ def test_a_row_shows_how_it_is_reached(spec: Object, cells: list[str]) -> None:
 
 def test_only_a_balancer_has_ingress() -> None:
     made = KIND.create(SERVICE)
-    status = {"loadBalancer": {"ingress": [{"ip": "x"}, {"hostname": "192.0.2.1"}]}}
+    status = {"loadBalancer": {"ingress": INGRESS}}
     path = "status.loadBalancer.ingress"
     assert KIND.update(made, merged(SERVICE, status=status), "status").errors == [
         f"{path}: Forbidden: may only be used when `spec.type` is 'LoadBalancer'",
+    ]
+
+
+def test_ingress_is_an_address_or_a_name() -> None:
+    made = KIND.create(merged(SERVICE, spec={"type": "LoadBalancer"}))
+    document = merged(made.object, status={"loadBalancer": {"ingress": INGRESS}})
+    path = "status.loadBalancer.ingress"
+    assert KIND.update(made, document, "status").errors == [
         f'{path}[0].ip: Invalid value: "x": '
         "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-        f"{path}[0].ipMode: Required value: must be specified when `ip` is set",
         f'{path}[1].hostname: Invalid value: "192.0.2.1": must be a DNS name, not an IP address',
     ]

@@ -12,7 +12,8 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.resources.builtin.core.services.defaults import HEADLESS, is_headless
-from apiserver.resources.builtin.parts.addresses import parse_ip, validate_ip
+from apiserver.resources.builtin.parts.addresses import parse_ip
+from apiserver.resources.builtin.parts.ipforms import validate_new_ip
 
 FAMILIES: Final = ("IPv4", "IPv6")
 SINGLE_STACK: Final = "SingleStack"
@@ -41,9 +42,15 @@ def normalized(spec: dict[str, Any], before: dict[str, Any] | None = None) -> di
     return spec
 
 
-def validate_cluster_addresses(spec: dict[str, Any]) -> list[FieldError]:
-    """Return what is wrong with the addresses and families of a Service that has some."""
+def validate_cluster_addresses(
+    spec: dict[str, Any], before: dict[str, Any] | None
+) -> list[FieldError]:
+    """Return what is wrong with the addresses and families of a Service that has some.
+
+    Those that it had ``before`` may be written as they were.
+    """
     first, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
+    known = (before or {}).get("clusterIPs") or []
     errors = []
     if not addresses:
         # Until they are allocated a Service has none; then it has one of each sort or none at all.
@@ -54,7 +61,7 @@ def validate_cluster_addresses(spec: dict[str, Any]) -> list[FieldError]:
         errors.append(invalid("spec.clusterIPs", addresses, detail))
     elif addresses[0] != first:
         errors.append(invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`"))
-    return [*errors, *_validate_families(spec), *_validate_addresses(spec, addresses)]
+    return [*errors, *_validate_families(spec), *_validate_addresses(spec, addresses, known)]
 
 
 def validate_same_addresses(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
@@ -111,7 +118,9 @@ def _validate_families(spec: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
-def _validate_addresses(spec: dict[str, Any], addresses: list[str]) -> list[FieldError]:
+def _validate_addresses(
+    spec: dict[str, Any], addresses: list[str], known: list[str]
+) -> list[FieldError]:
     path = "spec.clusterIPs"
     if HEADLESS in addresses and len(addresses) > 1:
         return [invalid(path, addresses, "'None' must be the first and only value")]
@@ -119,10 +128,10 @@ def _validate_addresses(spec: dict[str, Any], addresses: list[str]) -> list[Fiel
         return []
     errors: list[FieldError] = []
     for index, text in enumerate(addresses):
-        errors += validate_ip(text, f"{path}[{index}]")
+        errors += validate_new_ip(text, f"{path}[{index}]", known)
     if len(addresses) > 2:
         errors.append(invalid(path, addresses, "may only hold up to 2 values"))
-    families = [_family(text) for text in addresses]
+    families = [family_of(text) for text in addresses]
     if len(addresses) == 2 and families[0] == families[1]:
         detail = "may specify no more than one IP for each IP family"
         errors.append(invalid(path, addresses, detail))
@@ -134,6 +143,7 @@ def _validate_addresses(spec: dict[str, Any], addresses: list[str]) -> list[Fiel
     return errors
 
 
-def _family(text: str) -> str:
+def family_of(text: str) -> str:
+    """Return the IP family of an address, an empty text where it is none."""
     address = parse_ip(text)
     return f"IPv{address.version}" if address else ""

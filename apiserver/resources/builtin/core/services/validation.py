@@ -33,10 +33,9 @@ from apiserver.resources.builtin.core.services.defaults import (
 )
 from apiserver.resources.builtin.parts.addresses import (
     parse_ip,
-    validate_cidr,
     validate_endpoint_ip,
-    validate_ip,
 )
+from apiserver.resources.builtin.parts.ipforms import validate_new_cidr, validate_new_ip
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import (
     port_number_problems,
@@ -58,13 +57,13 @@ _KUBELET: Final = 10250
 _ONLY_BALANCED: Final = "may only be used when `type` is 'LoadBalancer'"
 
 
-def validate_service(document: Object) -> list[FieldError]:
-    """Return every rule that a Service breaks."""
-    spec = document["spec"]
+def validate_service(document: Object, old: Object | None) -> list[FieldError]:
+    """Return every rule that a Service breaks; addresses of ``old`` may be written as they are."""
+    spec, before = document["spec"], {} if old is None else old["spec"]
     errors = _validate_hints(metadata_of(document).get("annotations") or {})
     for rule in _RULES:
-        errors += rule(spec)
-    return errors + _validate_traffic(document, spec)
+        errors += rule(spec, before)
+    return errors + _validate_traffic(document, spec, before)
 
 
 def validate_change(document: Object, old: Object) -> list[FieldError]:
@@ -73,32 +72,39 @@ def validate_change(document: Object, old: Object) -> list[FieldError]:
     errors = []
     if spec.get("type") != EXTERNAL_NAME != before.get("type"):
         errors += validate_same_addresses(spec, before)
-    if spec.get("type") == before.get("type") == LOAD_BALANCER:
-        class_ = spec.get("loadBalancerClass")
-        if class_ != before.get("loadBalancerClass"):
-            errors.append(invalid("spec.loadBalancerClass", class_, "may not change once set"))
+    class_ = spec.get("loadBalancerClass")
+    balanced = spec.get("type") == before.get("type") == LOAD_BALANCER
+    if balanced and class_ != before.get("loadBalancerClass"):
+        errors.append(invalid("spec.loadBalancerClass", class_, "may not change once set"))
+    # Kubernetes says it twice of an update, here and of the Service as such.
+    errors += _validate_class(spec)
     checked = needs_health_check(spec) and needs_health_check(before)
     if checked and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
         errors.append(forbidden("spec.healthCheckNodePort", "field is immutable"))
     return errors
 
 
-def validate_load_balancer(document: Object) -> list[FieldError]:
+def validate_load_balancer(document: Object, old: Object) -> list[FieldError]:
     """Return what is wrong with what a load balancer says of a Service."""
-    ingress = ((document.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    ingress, before = _ingress(document), _ingress(old)
+    known = [entry["ip"] for entry in before if entry.get("ip")]
     path = "status.loadBalancer.ingress"
     errors: list[FieldError] = []
     if ingress and document["spec"].get("type") != LOAD_BALANCER:
         detail = "may only be used when `spec.type` is 'LoadBalancer'"
-        errors.append(forbidden(path, detail))
+        return [forbidden(path, detail)]
     for index, entry in enumerate(ingress):
-        errors += _validate_ingress(entry, f"{path}[{index}]")
+        errors += _validate_ingress(entry, f"{path}[{index}]", known)
     return errors
 
 
-def _validate_ingress(entry: dict[str, Any], path: str) -> list[FieldError]:
+def _ingress(document: Object) -> list[dict[str, Any]]:
+    return ((document.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+
+
+def _validate_ingress(entry: dict[str, Any], path: str, known: list[str]) -> list[FieldError]:
     ip, mode, host = entry.get("ip"), entry.get("ipMode"), entry.get("hostname")
-    errors = validate_ip(ip, f"{path}.ip") if ip else []
+    errors = validate_new_ip(ip, f"{path}.ip", known) if ip else []
     if ip and mode is None:
         errors.append(required(f"{path}.ipMode", "must be specified when `ip` is set"))
     elif mode is not None and not ip:
@@ -122,7 +128,7 @@ def _validate_hints(annotations: dict[str, str]) -> list[FieldError]:
     return [invalid(path, mode, detail)]
 
 
-def _validate_type_and_addresses(spec: Spec) -> list[FieldError]:
+def _validate_type_and_addresses(spec: Spec, _: Spec) -> list[FieldError]:
     type_, headless = spec.get("type"), is_headless(spec)
     errors = []
     if not spec.get("ports") and not headless and type_ != EXTERNAL_NAME:
@@ -156,7 +162,7 @@ def _validate_external_name(spec: Spec) -> list[FieldError]:
     return [*errors, *(invalid("spec.externalName", name, problem) for problem in problems)]
 
 
-def _validate_ports(spec: Spec) -> list[FieldError]:
+def _validate_ports(spec: Spec, _: Spec) -> list[FieldError]:
     ports = spec.get("ports") or []
     errors: list[FieldError] = []
     names: set[str] = set()
@@ -188,11 +194,11 @@ def _validate_port(
     return errors
 
 
-def _validate_selector(spec: Spec) -> list[FieldError]:
+def _validate_selector(spec: Spec, _: Spec) -> list[FieldError]:
     return validate_labels(spec.get("selector"), "spec.selector")
 
 
-def _validate_affinity(spec: Spec) -> list[FieldError]:
+def _validate_affinity(spec: Spec, _: Spec) -> list[FieldError]:
     affinity, config = spec.get("sessionAffinity", ""), spec.get("sessionAffinityConfig")
     path = "spec.sessionAffinityConfig"
     if affinity == CLIENT_IP:
@@ -212,26 +218,27 @@ def _validate_affinity(spec: Spec) -> list[FieldError]:
     return [not_supported("spec.sessionAffinity", affinity, (CLIENT_IP, NO_AFFINITY))]
 
 
-def _validate_cluster_addresses(spec: Spec) -> list[FieldError]:
-    return [] if spec.get("type") == EXTERNAL_NAME else validate_cluster_addresses(spec)
+def _validate_cluster_addresses(spec: Spec, before: Spec) -> list[FieldError]:
+    return [] if spec.get("type") == EXTERNAL_NAME else validate_cluster_addresses(spec, before)
 
 
-def _validate_external_ips(spec: Spec) -> list[FieldError]:
+def _validate_external_ips(spec: Spec, before: Spec) -> list[FieldError]:
+    known = before.get("externalIPs") or []
     errors: list[FieldError] = []
     for index, ip in enumerate(spec.get("externalIPs") or ()):
         path = f"spec.externalIPs[{index}]"
-        errors += validate_ip(ip, path) or validate_endpoint_ip(ip, path)
+        errors += validate_new_ip(ip, path, known) or validate_endpoint_ip(ip, path)
     return errors
 
 
-def _validate_type(spec: Spec) -> list[FieldError]:
+def _validate_type(spec: Spec, _: Spec) -> list[FieldError]:
     type_ = spec.get("type", "")
     if not type_:
         return [required("spec.type")]
     return [] if type_ in TYPES else [not_supported("spec.type", type_, TYPES)]
 
 
-def _validate_distinct_ports(spec: Spec) -> list[FieldError]:
+def _validate_distinct_ports(spec: Spec, _: Spec) -> list[FieldError]:
     ports = list(enumerate(spec.get("ports") or ()))
     with_nodes = [(index, port) for index, port in ports if port.get("nodePort")]
     errors: list[FieldError] = []
@@ -258,7 +265,7 @@ def _shown_port(protocol: str, number: int) -> dict[str, Any]:
     return {**shown, "TargetPort": 0, "NodePort": 0}
 
 
-_RULES: Final[tuple[Callable[[Spec], list[FieldError]], ...]] = (
+_RULES: Final[tuple[Callable[[Spec, Spec], list[FieldError]], ...]] = (
     _validate_type_and_addresses,
     _validate_ports,
     _validate_selector,
@@ -270,16 +277,16 @@ _RULES: Final[tuple[Callable[[Spec], list[FieldError]], ...]] = (
 )
 
 
-def _validate_traffic(document: Object, spec: Spec) -> list[FieldError]:
+def _validate_traffic(document: Object, spec: Spec, before: Spec) -> list[FieldError]:
     return [
-        *_validate_source_ranges(document, spec),
+        *_validate_source_ranges(document, spec, before),
         *_validate_balancer(spec),
         *_validate_external_policy(spec),
         *_validate_internal_policy(spec),
     ]
 
 
-def _validate_source_ranges(document: Object, spec: Spec) -> list[FieldError]:
+def _validate_source_ranges(document: Object, spec: Spec, before: Spec) -> list[FieldError]:
     ranges = spec.get("loadBalancerSourceRanges") or []
     annotation = (metadata_of(document).get("annotations") or {}).get(_SOURCE_RANGES)
     if ranges:
@@ -291,21 +298,31 @@ def _validate_source_ranges(document: Object, spec: Spec) -> list[FieldError]:
         checked = [(text.strip(), path) for text in texts]
     else:
         return []
+    known = [text.strip() for text in before.get("loadBalancerSourceRanges") or ()]
     errors = [] if spec.get("type") == LOAD_BALANCER else [forbidden(path, _ONLY_BALANCED)]
     for text, where in checked:
-        errors += validate_cidr(text.strip(), where)
+        errors += validate_new_cidr(text.strip(), where, known)
     return errors
 
 
 def _validate_balancer(spec: Spec) -> list[FieldError]:
-    class_, allocate = spec.get("loadBalancerClass"), spec.get("allocateLoadBalancerNodePorts")
+    allocate = spec.get("allocateLoadBalancerNodePorts")
+    errors = []
     if spec.get("type") == LOAD_BALANCER:
-        errors = [] if allocate is not None else [required("allocateLoadBalancerNodePorts")]
-        if class_ is not None:
-            errors += validate_qualified_name(class_, "spec.loadBalancerClass")
-        return errors
-    given = {"allocateLoadBalancerNodePorts": allocate, "loadBalancerClass": class_}
-    return [forbidden(f"spec.{k}", _ONLY_BALANCED) for k, v in given.items() if v is not None]
+        if allocate is None:
+            errors.append(required("allocateLoadBalancerNodePorts"))
+    elif allocate is not None:
+        errors.append(forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCED))
+    return errors + _validate_class(spec)
+
+
+def _validate_class(spec: Spec) -> list[FieldError]:
+    class_, path = spec.get("loadBalancerClass"), "spec.loadBalancerClass"
+    if class_ is None:
+        return []
+    if spec.get("type") != LOAD_BALANCER:
+        return [forbidden(path, _ONLY_BALANCED)]
+    return validate_qualified_name(class_, path)
 
 
 def _validate_external_policy(spec: Spec) -> list[FieldError]:

@@ -1,0 +1,159 @@
+"""What a write takes of what all objects share is stored in the commit of the write.
+
+New objects (an IPAddress) must not be there yet, so of two writes that take the same one only one
+gets it; the other one is decided anew. Node ports are bits of one object that is no object of the
+API, the RangeAllocation of kube-apiserver, which reads and repairs it too. Writes that change it
+take turns within the process; between processes its revision decides, and what loses is tried again
+without another decision, as long as its ports are free.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from apiserver.machinery.errors import ServerTimeout
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.registry.codec import Stored
+from apiserver.registry.reader import TrackedReader
+from apiserver.registry.resource import Resource
+from apiserver.resources.allocation import Allocation, ServiceRanges
+from storage.interface import ABSENT, Change, Delete, Put
+
+#: How long a write may wait for those before it that take the same.
+_WAIT_SECONDS: Final = 30.0
+
+
+class AllocationLost(Exception):
+    """Another write has taken what this one was to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`apiserver.resources.allocation.AllocationView` of one decision."""
+
+    resource: Resource
+    reader: TrackedReader
+    dry_run: bool
+
+    @property
+    def ranges(self) -> ServiceRanges:
+        return self.resource.ranges
+
+    def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+        return self.reader.get(resource, namespace, name)
+
+    def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
+        return self.reader.list(resource, namespace)
+
+    def probe(self, resource: GroupVersionResource, name: str) -> bool:
+        found = self.resource.find(*resource)
+        return found is not None and self.reader.is_known(found.store, found.key("", name))
+
+    def taken_ports(self) -> int:
+        record = self.reader.record(self.resource.store, _ports_key(self.resource))
+        ports = self.ranges.node_ports
+        return 0 if record is None else _bits(record.value.object, ports)
+
+
+@asynccontextmanager
+async def allocated(
+    resource: Resource, allocation: Allocation, reader: TrackedReader
+) -> AsyncIterator[Sequence[Change[Stored]]]:
+    """Yield what changes with a write, while no other write of this process takes the same.
+
+    Raises AllocationLost where another one has been faster.
+    """
+    if not allocation.created and not allocation.changes_ports:
+        yield list(_deletions(resource, allocation, reader))
+        return
+    keys = [_key(resource, kind, document) for kind, document in allocation.created]
+    if allocation.changes_ports:
+        keys.append(_ports_key(resource))
+    try:
+        turn = resource.locks.hold(keys, _WAIT_SECONDS)
+        async with turn:
+            yield _changes(resource, allocation, reader)
+    except TimeoutError as error:
+        raise ServerTimeout.of(resource.group_resource, "write") from error
+
+
+def _changes(
+    resource: Resource, allocation: Allocation, reader: TrackedReader
+) -> list[Change[Stored]]:
+    changes: list[Change[Stored]] = []
+    for kind, document in allocation.created:
+        key = _key(resource, kind, document)
+        if reader.record(resource.store, key) is not None:
+            raise AllocationLost
+        changes.append(Put(key, Stored.to_write(document), ABSENT))
+    changes += _deletions(resource, allocation, reader)
+    if allocation.changes_ports:
+        changes += _change_of_ports(resource, allocation, reader)
+    return changes
+
+
+def _deletions(
+    resource: Resource, allocation: Allocation, reader: TrackedReader
+) -> Iterator[Change[Stored]]:
+    for each in allocation.deleted:
+        found = resource.find(*each.resource)
+        if found is None:
+            continue
+        record = reader.record(found.store, found.key(each.namespace, each.name))
+        if record is not None:
+            yield Delete(record.key, record.revision)
+
+
+def _change_of_ports(
+    resource: Resource, allocation: Allocation, reader: TrackedReader
+) -> Iterator[Change[Stored]]:
+    key, ports = _ports_key(resource), resource.ranges.node_ports
+    record = reader.record(resource.store, key)
+    before = 0 if record is None else _bits(record.value.object, ports)
+    taken, freed = _mask(allocation.taken_ports, ports), _mask(allocation.freed_ports, ports)
+    if before & taken:
+        raise AllocationLost
+    after = (before | taken) & ~freed
+    if after != before:
+        expected = ABSENT if record is None else record.revision
+        yield Put(key, Stored.to_write(range_allocation(after, ports)), expected)
+
+
+def range_allocation(bits: int, ports: range) -> Object:
+    """Return the RangeAllocation in which the ports of ``bits`` are taken."""
+    data = bits.to_bytes((bits.bit_length() + 7) // 8)
+    return {
+        "kind": "RangeAllocation",
+        "apiVersion": "v1",
+        "metadata": {},
+        "range": f"{ports.start}-{ports.stop - 1}",
+        "data": b64encode(data).decode(),
+    }
+
+
+def _bits(document: Object, ports: range) -> int:
+    """Return the taken ports of ``ports``, whatever range they were noted for."""
+    bits = int.from_bytes(b64decode(document.get("data") or ""))
+    start = int(document.get("range", "").partition("-")[0] or ports.start)
+    moved = ports.start - start
+    bits = bits >> moved if moved > 0 else bits << -moved
+    return bits & ((1 << len(ports)) - 1)
+
+
+def _mask(numbers: Iterable[int], ports: range) -> int:
+    return sum(1 << (number - ports.start) for number in numbers if number in ports)
+
+
+def _key(resource: Resource, kind: GroupVersionResource, document: Object) -> str:
+    found = resource.find(*kind)
+    assert found is not None
+    return found.key(namespace_of(document), name_of(document))
+
+
+def _ports_key(resource: Resource) -> str:
+    return f"{resource.root}/ranges/servicenodeports"
