@@ -55,6 +55,8 @@ class BufferedResponse:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.write(b"".join(parts))
+        # An idle connection keeps its last response until the next request.
+        self.body = b""
         if transport.get_write_buffer_size() > _HIGH_WATER:
             await request.writer.drain()
 

@@ -48,6 +48,10 @@ class HTTPServer:
         cast("HTTPConnection", protocol).request_started(http)
         return http
 
+    def open_connections(self) -> int:
+        """Return the number of open connections, idle ones included."""
+        return len(self.server.connections)
+
     def close_certified(self) -> None:
         """Close the connections of clients with a certificate, those in use after the response.
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 class Channel:
     """The transport of a watch: writes wait for the client during the initial list, later not."""
 
+    __slots__ = ()
+
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         """Send the response head. Raises MalformedHandshake before anything is sent."""
         raise NotImplementedError
@@ -46,6 +48,8 @@ class Channel:
 
 class Chunks(Channel):
     """A chunked response, one JSON document per line. With HTTP/1.0 it ends with the connection."""
+
+    __slots__ = ("_chunked", "_response", "_transport")
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})

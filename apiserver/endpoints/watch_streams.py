@@ -15,8 +15,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 from aiohttp import web
@@ -91,7 +90,8 @@ class WatchStreams:
             self._open.discard(stream)
             self._due.pop(stream, None)
             stream.close()
-        await channel.close()
+        with suppress(ConnectionError):
+            await channel.close()
         return response
 
     def schedule(self, stream: _WatchStream) -> None:
@@ -131,6 +131,10 @@ class WatchStreams:
 class _WatchStream:
     """One watch and its connection."""
 
+    __slots__ = (
+        "_channel", "_ended", "_framed", "_framer", "_parts", "_streams", "_timers", "_watch",
+    )  # fmt: skip
+
     def __init__(
         self, streams: WatchStreams, watch: Watch, framer: Framer, channel: Channel
     ) -> None:
@@ -140,8 +144,8 @@ class _WatchStream:
         self._channel = channel
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._timers: list[asyncio.TimerHandle] = []
-        # Taken from the watch: parts not yet encoded, and frames not yet written.
-        self._parts: deque[Part] = deque()
+        # Taken from the watch: parts not yet encoded, in reverse order, and frames not yet written.
+        self._parts: list[Part] = []
         self._framed: list[bytes] = []
 
     async def run(self, seconds: float) -> None:
@@ -215,8 +219,9 @@ class _WatchStream:
             if sum(map(len, parts)) <= BATCH_SIZE:
                 self._framed = self._framer.parts(parts)
                 return True
-            self._parts.extend(batch for part in parts for batch in batches(part))
-        self._framed = self._framer.parts([self._parts.popleft()])
+            self._parts = [batch for part in parts for batch in batches(part)]
+            self._parts.reverse()
+        self._framed = self._framer.parts([self._parts.pop()])
         return True
 
     def _some_framed(self) -> tuple[list[bytes], int]:

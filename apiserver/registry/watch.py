@@ -132,6 +132,10 @@ class _Start:
 class Watch:
     """One open watch."""
 
+    __slots__ = (
+        "_ended", "_resource", "_scope", "_selection", "_start", "_told", "_watcher",
+    )  # fmt: skip
+
     def __init__(
         self, resource: Resource, scope: _Scope, selection: Selection, start: _Start
     ) -> None:

@@ -42,6 +42,7 @@ from apiserver.server.listening import (
     certificate_names,
     server_url,
 )
+from apiserver.server.malloc_trim import returning_memory
 from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
 from apiserver.server.reloading import FileGroup, Reloader, reloading
 from apiserver.server.tls import ReloadableContext, tls_context
@@ -140,7 +141,7 @@ async def _serve(
         http_server = HTTPServer(with_filters(server.router.handle, _filters(config, server)))
         server.metrics.gauges["apiserver_open_connections"] = (
             "Connections open, idle ones included.",
-            lambda: float(len(http_server.server.connections)),
+            lambda: float(http_server.open_connections()),
         )
         tcp_server = await asyncio.get_running_loop().create_server(
             http_server.connect, sock=listener, ssl=tls, backlog=BACKLOG
@@ -151,7 +152,7 @@ async def _serve(
         _freeze_memory()
         server.become_ready()
         reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
-        async with reloading(reloader):
+        async with reloading(reloader), returning_memory(http_server.open_connections):
             started.set()
             await stop.wait()
         await _stop(config, server, tcp_server, http_server)

@@ -16,7 +16,7 @@ def with_recovery(handler: Handler) -> Handler:
         try:
             response = await handler(request)
         except Exception as error:
-            if isinstance(error, ConnectionError) and request.http.transport is None:
+            if isinstance(error, ConnectionError) and _has_gone(request):
                 # The client has disconnected; there is nothing to send or to log.
                 raise
             response = error_response(status_error(error), request.header("Accept"))
@@ -25,3 +25,8 @@ def with_recovery(handler: Handler) -> Handler:
         return response
 
     return recovered
+
+
+def _has_gone(request: HTTPRequest) -> bool:
+    transport = request.http.transport
+    return transport is None or transport.is_closing()

@@ -31,7 +31,8 @@ CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
 
 
 def request(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> HTTPRequest:
-    http = SimpleNamespace(method=method, headers={}, transport=object(), task=None)
+    transport = SimpleNamespace(is_closing=lambda: False)
+    http = SimpleNamespace(method=method, headers={}, transport=transport, task=None)
     made = HTTPRequest(cast("Any", http), parse(method, path), parse_query(query))
     made.user = user
     return made
@@ -172,9 +173,10 @@ async def test_every_error_becomes_an_answer(handler: Handler, status: int) -> N
     assert b"a secret" not in bytes(cast("Any", answer).body or b"")
 
 
-async def test_a_client_that_has_gone_is_nobodys_error() -> None:
+@pytest.mark.parametrize("transport", [None, SimpleNamespace(is_closing=lambda: True)])
+async def test_a_client_that_has_gone_is_nobodys_error(transport: Any) -> None:
     gone = request("GET", CONFIG_MAP)
-    cast("Any", gone.http).transport = None
+    cast("Any", gone.http).transport = transport
     with pytest.raises(ConnectionResetError):
         await with_recovery(hanging_up)(gone)
     assert (await with_recovery(hanging_up)(request("GET", CONFIG_MAP))).status == 500
