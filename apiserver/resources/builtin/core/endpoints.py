@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
     FieldError,
-    forbidden,
     invalid,
     not_supported,
     required,
@@ -15,11 +14,15 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import validate_endpoint_ip, validate_ip
+from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
 from apiserver.resources.printing import NONE, Column, aged
 from apiserver.resources.strategy import Strategy
 
 PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 NOT_A_PORT: Final = "must be between 1 and 65535, inclusive"
+MANAGED_BY: Final = "endpoints.kubernetes.io/managed-by"
+_CONTROLLER: Final = "endpoint-controller"
+_ADDRESSES: Final = ("addresses", "notReadyAddresses")
 _MOST_SHOWN: Final = 3
 
 
@@ -62,40 +65,40 @@ class EndpointsStrategy(Strategy):
                 port.setdefault("protocol", "TCP")
 
     def validate(self, document: Object) -> list[FieldError]:
-        return _validate_subsets(document, {})
+        errors: list[FieldError] = []
+        for index, subset in enumerate(document.get("subsets") or ()):
+            errors += _validate_subset(subset, f"subsets[{index}]")
+        return errors
 
-    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        return _validate_subsets(document, _nodes(old))
+    def warnings_on_create(self, document: Object) -> list[str]:
+        labels = document["metadata"].get("labels") or {}
+        if labels.get(MANAGED_BY) == _CONTROLLER:
+            return []
+        return [
+            warning
+            for index, subset in enumerate(document.get("subsets") or ())
+            for member in _ADDRESSES
+            for at, address in enumerate(subset.get(member) or ())
+            for warning in warnings_for_ip(
+                address.get("ip", ""), f"subsets[{index}].{member}[{at}].ip"
+            )
+        ]
 
 
-def _nodes(document: Object) -> dict[str, str]:
-    return {
-        address.get("ip", ""): address["nodeName"]
-        for subset in document.get("subsets") or ()
-        for member in ("addresses", "notReadyAddresses")
-        for address in subset.get(member) or ()
-        if "nodeName" in address
-    }
-
-
-def _validate_subsets(document: Object, nodes: dict[str, str]) -> list[FieldError]:
+def _validate_subset(subset: dict[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for index, subset in enumerate(document.get("subsets") or ()):
-        path = f"subsets[{index}]"
-        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-            errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
-        for member in ("addresses", "notReadyAddresses"):
-            for at, address in enumerate(subset.get(member) or ()):
-                errors += _validate_address(address, f"{path}.{member}[{at}]", nodes)
-        ports = subset.get("ports") or ()
-        for at, port in enumerate(ports):
-            errors += _validate_port(port, f"{path}.ports[{at}]", named=len(ports) > 1)
+    if not any(subset.get(member) for member in _ADDRESSES):
+        errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
+    for member in _ADDRESSES:
+        for index, address in enumerate(subset.get(member) or ()):
+            errors += _validate_address(address, f"{path}.{member}[{index}]")
+    ports = subset.get("ports") or ()
+    for index, port in enumerate(ports):
+        errors += _validate_port(port, f"{path}.ports[{index}]", named=len(ports) > 1)
     return errors
 
 
-def _validate_address(
-    address: dict[str, Any], path: str, nodes: dict[str, str]
-) -> list[FieldError]:
+def _validate_address(address: dict[str, Any], path: str) -> list[FieldError]:
     ip, host, node = address.get("ip", ""), address.get("hostname"), address.get("nodeName")
     errors = validate_ip(ip, f"{path}.ip")
     if host:
@@ -103,10 +106,7 @@ def _validate_address(
     if node is not None:
         problems = dns1123_subdomain_problems(node)
         errors += [invalid(f"{path}.nodeName", node, text) for text in problems]
-        if nodes.get(ip, node) != node:
-            detail = f"Cannot change NodeName for {ip} to {node}"
-            errors.append(forbidden(f"{path}.nodeName", detail))
-    return errors or validate_endpoint_ip(ip, f"{path}.ip")
+    return errors + validate_endpoint_ip(ip, f"{path}.ip")
 
 
 def _validate_port(port: dict[str, Any], path: str, *, named: bool) -> list[FieldError]:

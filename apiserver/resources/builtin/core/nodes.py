@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
 from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.resources.builtin.core.nodeconfigs import validate_config
 from apiserver.resources.builtin.fields import flag
-from apiserver.resources.builtin.parts.addresses import is_dual_stack, validate_cidr
+from apiserver.resources.builtin.parts.addresses import is_dual_stack, parse_cidr, validate_cidr
+from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr
+from apiserver.resources.builtin.parts.numbers import NOT_POSITIVE
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.resources import (
     amount,
@@ -17,7 +22,7 @@ from apiserver.resources.builtin.parts.resources import (
 )
 from apiserver.resources.builtin.parts.taints import validate_taints
 from apiserver.resources.printing import AGE, NAME, NONE, UNKNOWN, Column, Printer, age_of
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import CHANGE, WHOLE, Strategy
 
 _ROLE_PREFIX: Final = "node-role.kubernetes.io/"
 _ROLE: Final = "kubernetes.io/role"
@@ -74,6 +79,12 @@ def _address(addresses: list[dict[str, str]], type_: str) -> str:
     return next((entry["address"] for entry in addresses if entry["type"] == type_), NONE)
 
 
+_LONGEST_FEATURE: Final = 253
+_FEATURE: Final = re.compile(r"[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*").fullmatch
+_NOT_A_FEATURE: Final = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., "
+    "MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
 _FIELDS: Final = {"spec.unschedulable": flag("spec.unschedulable")}
 
 
@@ -81,6 +92,7 @@ class NodeStrategy(Strategy):
     """A node tells about itself when it registers, and later through ``status``."""
 
     fields = _FIELDS
+    metadata_checks = (WHOLE, CHANGE)
     printer = Printer(COLUMNS, _cells)
 
     def default(self, document: Object) -> None:
@@ -92,28 +104,61 @@ class NodeStrategy(Strategy):
         _pair_cidrs(spec)
 
     def prepare_for_create(self, document: Object) -> Object:
-        return document
+        return _without_config(document, {})
+
+    def prepare_for_update(self, document: Object, old: Object) -> Object:
+        return _without_config(super().prepare_for_update(document, old), old)
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return _without_config(super().prepare_for_status_update(document, old), old)
 
     def validate(self, document: Object) -> list[FieldError]:
-        spec = document.get("spec") or {}
+        spec, status = document.get("spec") or {}, document.get("status") or {}
         return [
             *validate_taints(spec.get("taints") or (), "metadata.taints"),
             *_validate_resources(document),
+            *_validate_swap((status.get("nodeInfo") or {}).get("swap") or {}),
+            *_validate_features(status.get("declaredFeatures") or []),
             *_validate_cidrs(spec.get("podCIDRs") or []),
         ]
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return [*self.validate(document), *self.validate_status_update(document, old)]
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document.get("spec") or {}, old.get("spec") or {}
+        status = document.get("status") or {}
         errors = _validate_resources(document)
-        errors += _validate_addresses((document.get("status") or {}).get("addresses") or [])
+        errors += _validate_features(status.get("declaredFeatures") or [])
+        errors += _validate_addresses(status.get("addresses") or [])
         errors += _validate_change(spec, before)
+        errors += validate_config(status.get("config") or {}, "status.config")
         errors += validate_taints(spec.get("taints") or (), "metadata.taints")
         if spec.get("externalID", "") != before.get("externalID", ""):
             errors.append(forbidden("spec.externalID", "may not be updated"))
         return errors
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
-        return self.validate_update(document, old)
+    def warnings_on_create(self, document: Object) -> list[str]:
+        spec = document.get("spec") or {}
+        found = []
+        if spec.get("configSource") is not None:
+            found.append("spec.configSource: the feature is removed")
+        if spec.get("externalID"):
+            text = "this field is deprecated, and is unused by Kubernetes"
+            found.append(f"spec.externalID: {text}")
+        for index, cidr in enumerate(spec.get("podCIDRs") or ()):
+            found += warnings_for_cidr(cidr, f"spec.podCIDRs[{index}]")
+        return found
+
+
+def _without_config(document: Object, old: Object) -> Object:
+    """Return a node without the settings of a kubelet, a feature of old, unless it had them."""
+    for part, name in (("spec", "configSource"), ("status", "config")):
+        members = document.get(part) or {}
+        if members.get(name) is not None and (old.get(part) or {}).get(name) is None:
+            kept = {key: value for key, value in members.items() if key != name}
+            document = {**document, part: kept}
+    return document
 
 
 def _pair_cidrs(spec: dict[str, Any]) -> None:
@@ -146,12 +191,50 @@ def _validate_amounts(amounts: dict[str, str], path: str) -> list[FieldError]:
     return errors
 
 
+def _validate_swap(swap: dict[str, Any]) -> list[FieldError]:
+    capacity = swap.get("capacity")
+    if capacity is None or capacity > 0:
+        return []
+    return [invalid("metadata.nodeSwapStatus.capacity", capacity, NOT_POSITIVE)]
+
+
+def _validate_features(features: list[str]) -> list[FieldError]:
+    path = "status.declaredFeatures"
+    errors: list[FieldError] = []
+    for index, name in enumerate(features):
+        where, before = f"{path}[{index}]", features[index - 1] if index else None
+        if name == before:
+            errors.append(duplicate(where, name))
+        elif before is not None and name < before:
+            errors.append(invalid(where, name, "list must be sorted alphabetically"))
+        problem = _feature_problem(name)
+        if problem:
+            detail = f"invalid feature name {quote(name)}: {problem}"
+            errors.append(invalid(where, name, detail))
+    return errors
+
+
+def _feature_problem(name: str) -> str:
+    if len(name.encode()) > _LONGEST_FEATURE:
+        return f"must be no more than {_LONGEST_FEATURE} characters"
+    return "" if _FEATURE(name) else _NOT_A_FEATURE
+
+
 def _validate_cidrs(cidrs: list[str]) -> list[FieldError]:
     path = "spec.podCIDRs"
     errors: list[FieldError] = []
     for index, cidr in enumerate(cidrs):
         errors += validate_cidr(cidr, f"{path}[{index}]")
-    if len(cidrs) > 2 or (len(cidrs) == 2 and not is_dual_stack(cidrs)):
+    if len(cidrs) < 2:
+        return errors
+    wrong = next((at for at, cidr in enumerate(cidrs) if parse_cidr(cidr) is None), None)
+    if wrong is not None:
+        body = (
+            "Internal error: invalid PodCIDRs. failed to check with dual stack with error:invalid "
+            f"CIDR[{wrong}]: <nil> (invalid CIDR address: {cidrs[wrong]})"
+        )
+        errors.append(FieldError("InternalError", path, body))
+    if len(cidrs) > 2 or wrong is not None or not is_dual_stack(cidrs):
         detail = "may specify no more than one CIDR for each IP family"
         errors.append(invalid(path, cidrs, detail))
     return errors

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
+from apiserver.machinery.empties import copied
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.core.accessmodes import class_of, shown_modes
+from apiserver.resources.builtin.core.accessmodes import CLASS_ANNOTATION, class_of, shown_modes
 from apiserver.resources.builtin.parts.claimspecs import default_claim_spec, validate_claim_spec
 from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.internalform import internal_form
-from apiserver.resources.builtin.parts.resources import STORAGE, amount, validate_quantity_of
+from apiserver.resources.builtin.parts.labelselector import validate_label_selector
+from apiserver.resources.builtin.parts.podwarnings import warnings_for_claim_spec
+from apiserver.resources.builtin.parts.resources import (
+    STORAGE,
+    amount,
+    is_native,
+    validate_basic_quantity,
+)
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
 
 _SPEC: Final = "api.core.v1.PersistentVolumeClaimSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeClaimStatus"
+_ATTRIBUTES: Final = "volumeAttributesClassName"
+_SOURCES: Final = ("dataSource", "dataSourceRef")
+_GROWTH: Final = (
+    "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress",
+    "NodeResizeInfeasible", "NodeResizePending",
+)  # fmt: skip
 _REFERENCE: Final = ("apiGroup", "kind", "name")
 # What a claim could always name as its source; it may name anything in dataSourceRef.
 _OLD_SOURCES: Final = frozenset(
@@ -79,39 +99,80 @@ class PersistentVolumeClaimStrategy(Strategy):
     def validate(self, document: Object) -> list[FieldError]:
         return validate_claim_spec(document["spec"], "spec")
 
+    def warnings_on_create(self, document: Object) -> list[str]:
+        annotations, where = document["metadata"].get("annotations") or {}, "metadata.annotations"
+        found = []
+        if CLASS_ANNOTATION in annotations:
+            text = 'deprecated since v1.8; use "storageClassName" attribute instead'
+            found.append(f"{where}[{CLASS_ANNOTATION}]: {text}")
+        return found + warnings_for_claim_spec(document["spec"], "spec")
+
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        spec, before = document["spec"], old["spec"]
+        # What was let in once may stay.
+        errors = validate_claim_spec(
+            spec,
+            "spec",
+            lenient=bool(validate_label_selector(before.get("selector") or {}, "")),
+            any_group=any(
+                (before.get(name) or {}).get("apiGroup") is not None for name in _SOURCES
+            ),
+        )
         return [
-            *self.validate(document),
+            *errors,
             *_validate_spec_change(document, old),
             *_validate_size_change(document["spec"], old),
             *_validate_mode_and_class(document["spec"], old["spec"]),
         ]
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
-        errors = []
-        if not document["metadata"].get("resourceVersion"):
-            errors.append(required("resourceVersion"))
+        errors: list[FieldError] = []
         if not document["spec"].get("accessModes"):
             errors.append(required("Spec.accessModes"))
-        capacity = (document.get("status") or {}).get("capacity") or {}
-        for resource, quantity in capacity.items():
-            errors += validate_quantity_of(resource, quantity, f"status.capacity[{resource}]")
-        return errors
+        status = document.get("status") or {}
+        for resource, quantity in (status.get("capacity") or {}).items():
+            errors += validate_basic_quantity(quantity, f"status.capacity[{resource}]")
+        return errors + _validate_growth(status)
+
+
+def _validate_growth(status: dict[str, Any]) -> list[FieldError]:
+    path, errors = "status.allocatedResourceStatus", []
+    for resource, state in (status.get("allocatedResourceStatuses") or {}).items():
+        errors += _validate_resource(resource, path)
+        if state not in _GROWTH:
+            errors.append(not_supported(path, resource, _GROWTH))
+    path = "status.allocatedResources"
+    for resource, quantity in (status.get("allocatedResources") or {}).items():
+        where = f"{path}[{resource}]"
+        errors += _validate_resource(resource, path) or validate_basic_quantity(quantity, where)
+    return errors
+
+
+def _validate_resource(resource: str, path: str) -> list[FieldError]:
+    errors = [invalid(path, resource, problem) for problem in label_key_problems(resource)]
+    if not errors and is_native(resource) and resource != STORAGE:
+        errors.append(not_supported(path, resource, [STORAGE]))
+    return errors
 
 
 def _with_sources(spec: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
-    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    kept = before is not None and before.get("dataSource") is not None
-    if source is not None and not kept and not _is_old_source(source):
+    old = before or {}
+    spec = copied(spec)
+    reference = spec.get("dataSourceRef")
+    if reference and reference.get("namespace") and old.get("dataSourceRef") is None:
+        # A source in another namespace is not to be had without a feature that is off.
+        reference = None
+        del spec["dataSourceRef"]
+    source = spec.get("dataSource")
+    is_kept = any(old.get(name) is not None for name in _SOURCES)
+    if source is not None and reference is None and not is_kept and not _is_old_source(source):
         # Other sources were always dropped here without a word; dataSourceRef is for them.
         source = None
-        spec = {key: value for key, value in spec.items() if key != "dataSource"}
+        del spec["dataSource"]
     if source is not None and reference is None:
-        reference = {name: source[name] for name in _REFERENCE if name in source}
-        spec = {**spec, "dataSourceRef": reference}
+        spec["dataSourceRef"] = {name: source[name] for name in _REFERENCE if name in source}
     elif source is None and reference is not None and not reference.get("namespace"):
-        source = {name: reference[name] for name in _REFERENCE if name in reference}
-        spec = {**spec, "dataSource": source}
+        spec["dataSource"] = {name: reference[name] for name in _REFERENCE if name in reference}
     return spec
 
 
@@ -124,32 +185,51 @@ def _requests(spec: dict[str, Any]) -> dict[str, str]:
 
 
 def _validate_spec_change(document: Object, old: Object) -> list[FieldError]:
-    new, before = copy.deepcopy(document["spec"]), copy.deepcopy(old["spec"])
+    new, before = copied(document["spec"]), copied(old["spec"])
     # A volume is chosen once, and a class may be filled in where none was named.
     if not before.get("volumeName") and new.get("volumeName"):
         before["volumeName"] = new["volumeName"]
-    if before.get("storageClassName") is None and new.get("storageClassName") is not None:
-        before["storageClassName"] = new["storageClassName"]
+    errors = _settle_class(new, before, document, old)
     if (document.get("status") or {}).get("phase") == "Bound":
-        size = _requests(before).get(STORAGE)
-        if _requests(new) and size is not None:
-            new["resources"]["requests"][STORAGE] = size
-        if "volumeAttributesClassName" in new and "volumeAttributesClassName" in before:
-            new["volumeAttributesClassName"] = before["volumeAttributesClassName"]
-        elif "volumeAttributesClassName" in new:
-            del new["volumeAttributesClassName"]
+        if _requests(new):
+            requests = {**_requests(new), STORAGE: _requests(before).get(STORAGE, "0")}
+            new["resources"] = {**copied(new["resources"]), "requests": requests}
+        new.pop(_ATTRIBUTES, None)
+        if _ATTRIBUTES in before:
+            new[_ATTRIBUTES] = before[_ATTRIBUTES]
     if new == before:
-        return []
+        return errors
     shown = (internal_form("core.v1.PersistentVolumeClaimSpec", spec) for spec in (before, new))
-    return [forbidden("spec", _IMMUTABLE + difference(*shown))]
+    return [*errors, forbidden("spec", _IMMUTABLE + difference(*shown))]
+
+
+def _settle_class(
+    new: dict[str, Any], before: dict[str, Any], document: Object, old: Object
+) -> list[FieldError]:
+    """Make a change of class that is allowed none, in place; it may move out of the annotation."""
+    name, had = new.get("storageClassName"), before.get("storageClassName")
+    given, annotated = (
+        (each["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
+        for each in (document, old)
+    )
+    is_first = had is None and name is not None
+    if is_first and annotated == name and given in (None, annotated):
+        del new["storageClassName"]
+        return []
+    if is_first and annotated in (None, name):
+        before["storageClassName"] = name
+    if (given or "") == (annotated or ""):
+        return []
+    path = f"metadata.annotations.{CLASS_ANNOTATION}"
+    return [invalid(path, given or "", "field is immutable")]
 
 
 def _validate_size_change(spec: dict[str, Any], old: Object) -> list[FieldError]:
     new, before = _requests(spec).get(STORAGE, "0"), _requests(old["spec"]).get(STORAGE, "0")
     if amount(new) >= amount(before):
         return []
-    had = ((old.get("status") or {}).get("capacity") or {}).get(STORAGE)
-    if had is not None and amount(new) > amount(had):
+    had = ((old.get("status") or {}).get("capacity") or {}).get(STORAGE, "0")
+    if amount(new) > amount(had):
         return []
     detail = "field can not be less than status.capacity"
     return [forbidden("spec.resources.requests.storage", detail)]
@@ -162,6 +242,9 @@ def _validate_mode_and_class(spec: dict[str, Any], before: dict[str, Any]) -> li
     new, old = spec.get("volumeAttributesClassName"), before.get("volumeAttributesClassName")
     if old is not None and new is None:
         detail = "update from non-nil value to nil is forbidden"
+        errors.append(forbidden("spec.volumeAttributesClassName", detail))
+    if old is not None and new == "" != old:
+        detail = "update from non-nil value to an empty string is forbidden"
         errors.append(forbidden("spec.volumeAttributesClassName", detail))
     return errors
 

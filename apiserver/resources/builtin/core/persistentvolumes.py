@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from copy import deepcopy
+from posixpath import normpath
 from typing import Any, Final
 
+from apiserver.machinery.empties import copied, member
 from apiserver.machinery.fielderrors import (
     FieldError,
     forbidden,
@@ -14,7 +17,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now as time_now
-from apiserver.resources.builtin.core.accessmodes import class_of, shown_modes
+from apiserver.resources.builtin.core.accessmodes import CLASS_ANNOTATION, class_of, shown_modes
 from apiserver.resources.builtin.core.volumesources import (
     SOURCES,
     default_source,
@@ -25,19 +28,41 @@ from apiserver.resources.builtin.parts.claimspecs import VOLUME_MODES, validate_
 from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.builtin.parts.nodelabels import (
+    new_node_label,
+    warnings_for_node_selector_term,
+)
 from apiserver.resources.builtin.parts.numbers import NOT_POSITIVE
 from apiserver.resources.builtin.parts.resources import (
     STORAGE,
     amount,
     default_quantities,
-    validate_quantity_of,
+    validate_basic_quantity,
 )
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
 from apiserver.resources.strategy import WHOLE, Strategy
 
 _SPEC: Final = "api.core.v1.PersistentVolumeSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeStatus"
-_RECLAIM_POLICIES: Final = ("Delete", "Recycle", "Retain")
+RECYCLE: Final = "Recycle"
+_RECLAIM_POLICIES: Final = ("Delete", RECYCLE, "Retain")
+_CLASS: Final = "volumeAttributesClassName"
+_OLD_ANNOTATIONS: Final = (
+    (CLASS_ANNOTATION, "v1.8", "storageClassName"),
+    ("volume.beta.kubernetes.io/mount-options", "v1.31", "mountOptions"),
+)
+# What clients are told of, one source at most: how it is named, and what is said.
+_OLD_SOURCES: Final = {
+    "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
+    "photonPersistentDisk": (
+        "photonPersistentDisk",
+        "deprecated in v1.11, non-functional in v1.16+",
+    ),
+    "rbd": ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
+    "scaleIO": ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
+    "storageos": ("storageOS", "deprecated in v1.22, non-functional in v1.25+"),
+    "glusterfs": ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
+}
 
 COLUMNS: Final = (
     NAME,
@@ -102,17 +127,15 @@ class PersistentVolumeStrategy(Strategy):
         return {**prepared, "status": {**status, "lastPhaseTransitionTime": time_now()}}
 
     def validate(self, document: Object) -> list[FieldError]:
-        spec = document["spec"]
-        modes = spec.get("accessModes") or []
-        errors = [] if modes else [required("spec.accessModes")]
-        for rule in (_validate_modes, _validate_capacity, _validate_policy, _validate_affinity):
-            errors += rule(spec)
-        errors += validate_sources(spec)
-        return errors + _validate_rest(spec)
+        return _validate(document, any_value=False)
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document["spec"], old["spec"]
-        errors = self.validate(document)
+        # Values that were let in once may stay.
+        any_value = bool(_validate_affinity(before, any_value=False))
+        errors = _validate(document, any_value=any_value)
+        # The volume is looked at as such once more before its change is.
+        errors += errors
         new_source, old_source = _source(spec, before), _source(before, before)
         if new_source != old_source:
             shown = (internal_form(_SOURCE_TYPE, source) for source in (old_source, new_source))
@@ -120,45 +143,47 @@ class PersistentVolumeStrategy(Strategy):
             errors.append(forbidden("spec.persistentvolumesource", detail + difference(*shown)))
         if spec.get("volumeMode") != before.get("volumeMode"):
             errors.append(invalid("volumeMode", spec.get("volumeMode"), "field is immutable"))
-        if before.get("nodeAffinity") and spec.get("nodeAffinity") != before["nodeAffinity"]:
-            shown_affinity = internal_form("core.v1.VolumeNodeAffinity", spec.get("nodeAffinity"))
-            errors.append(invalid("nodeAffinity", shown_affinity, "field is immutable"))
-        return errors
+        return errors + _validate_affinity_change(spec, before) + _validate_class(spec, before)
 
-    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
-        version = document["metadata"].get("resourceVersion")
-        return [] if version else [required("resourceVersion")]
+    def warnings_on_create(self, document: Object) -> list[str]:
+        return [*_of_annotations(document), *_of_spec(document["spec"])]
 
 
 _SOURCE_TYPE: Final = "core.v1.PersistentVolumeSource"
-_LATE_SECRETS: Final = ("controllerExpandSecretRef", "nodeExpandSecretRef")
+_LATE_SECRET: Final = "controllerExpandSecretRef"
 
 
 def _source(spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     source = {name: spec[name] for name in SOURCES if spec.get(name) is not None}
-    csi, old = source.get("csi"), before.get("csi") or {}
-    if csi:
-        # Secrets for growing may be added to volumes that are older than growing is.
-        late = {name for name in _LATE_SECRETS if name not in old}
-        source["csi"] = {name: value for name, value in csi.items() if name not in late}
+    csi, old = source.get("csi"), before.get("csi")
+    if csi is not None and old is not None and _LATE_SECRET in csi and _LATE_SECRET not in old:
+        # The secret for growing may be added to volumes that are older than growing is.
+        source["csi"] = copied(csi)
+        del source["csi"][_LATE_SECRET]
     return source
 
 
-Rule = Callable[[dict[str, Any]], list[FieldError]]
-
-
-def _validate_modes(spec: dict[str, Any]) -> list[FieldError]:
-    return validate_access_modes(spec.get("accessModes") or [], "spec.accessModes")
+def _validate(document: Object, *, any_value: bool) -> list[FieldError]:
+    spec, modes = document["spec"], document["spec"].get("accessModes") or []
+    return [
+        *([] if modes else [required("spec.accessModes")]),
+        *validate_access_modes(modes, "spec.accessModes"),
+        *_validate_capacity(spec),
+        *_validate_policy(spec),
+        *_validate_affinity(spec, any_value=any_value),
+        *validate_sources(spec, document["metadata"].get("name", "")),
+        *_validate_rest(spec),
+    ]
 
 
 def _validate_capacity(spec: dict[str, Any]) -> list[FieldError]:
     capacity, path = spec.get("capacity") or {}, "spec.capacity"
     errors = [] if capacity else [required(path)]
     if STORAGE not in capacity or len(capacity) > 1:
-        errors.append(not_supported(path, capacity or None, [STORAGE]))
+        errors.append(not_supported(path, member(spec, "capacity"), [STORAGE]))
     for resource, quantity in capacity.items():
         where = f"{path}[{resource}]"
-        errors += validate_quantity_of(resource, quantity, where)
+        errors += validate_basic_quantity(quantity, where)
         if amount(quantity) <= 0:
             errors.append(invalid(where, quantity, NOT_POSITIVE))
     return errors
@@ -171,20 +196,21 @@ def _validate_policy(spec: dict[str, Any]) -> list[FieldError]:
     return [not_supported("spec.persistentVolumeReclaimPolicy", policy, _RECLAIM_POLICIES)]
 
 
-def _validate_affinity(spec: dict[str, Any]) -> list[FieldError]:
+def _validate_affinity(spec: dict[str, Any], *, any_value: bool) -> list[FieldError]:
     affinity = spec.get("nodeAffinity")
     if affinity is None:
         return []
-    needed = affinity.get("required")
+    needed, path = affinity.get("required"), "spec.nodeAffinity.required"
     if needed is None:
-        return [required("spec.nodeAffinity.required", "must specify required node constraints")]
-    return validate_node_selector(needed, "spec.nodeAffinity.required")
+        return [required(path, "must specify required node constraints")]
+    return validate_node_selector(needed, path, any_value=any_value)
 
 
 def _validate_rest(spec: dict[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
-    host = spec.get("hostPath") or {}
-    if host.get("path") == "/" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+    folder = (spec.get("hostPath") or {}).get("path", "")
+    recycles = spec.get("persistentVolumeReclaimPolicy") == RECYCLE
+    if recycles and folder.startswith("/") and not normpath(folder).strip("/"):
         detail = "may not be 'recycle' for a hostPath mount of '/'"
         errors.append(forbidden("spec.persistentVolumeReclaimPolicy", detail))
     if spec.get("storageClassName"):
@@ -192,7 +218,69 @@ def _validate_rest(spec: dict[str, Any]) -> list[FieldError]:
     mode = spec.get("volumeMode")
     if mode is not None and mode not in VOLUME_MODES:
         errors.append(not_supported("spec.volumeMode", mode, VOLUME_MODES))
+    name, where = spec.get(_CLASS), f"spec.{_CLASS}"
+    if name is None:
+        return errors
+    if not name:
+        errors.append(required(where, "an empty string is disallowed"))
+    else:
+        errors += validate_dns_subdomain(name, where)
+    if spec.get("csi") is None:
+        detail = f"has to be specified when using {_CLASS}"
+        errors.append(required("spec.csi", detail))
     return errors
+
+
+def _validate_affinity_change(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    new, old = spec.get("nodeAffinity"), before.get("nodeAffinity")
+    if old is None or new == old or new == _with_new_labels(old, new):
+        return []
+    detail = "field is immutable, except for updating from beta label to GA"
+    return [invalid("nodeAffinity", internal_form("core.v1.VolumeNodeAffinity", new), detail)]
+
+
+def _with_new_labels(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
+    """Return an affinity in which labels have their new names wherever ``new`` has them."""
+    renamed = deepcopy(old)
+    for term, other in zip(_terms(renamed), _terms(new), strict=False):
+        pairs = (each.get("matchExpressions") or () for each in (term, other))
+        for one, two in zip(*pairs, strict=False):
+            if two.get("key") and new_node_label(one.get("key", "")) == two["key"]:
+                one["key"] = two["key"]
+    return renamed
+
+
+def _terms(affinity: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return ((affinity or {}).get("required") or {}).get("nodeSelectorTerms") or []
+
+
+def _validate_class(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    if before.get(_CLASS) is None or spec.get(_CLASS) is not None:
+        return []
+    return [forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")]
+
+
+def _of_annotations(document: Object) -> Iterator[str]:
+    annotations = document["metadata"].get("annotations") or {}
+    for key, since, member_ in _OLD_ANNOTATIONS:
+        if key in annotations:
+            where = f"metadata.annotations[{key}]"
+            yield f'{where}: deprecated since {since}; use "{member_}" attribute instead'
+
+
+def _of_spec(spec: dict[str, Any]) -> Iterator[str]:
+    if spec.get("persistentVolumeReclaimPolicy") == RECYCLE:
+        yield (
+            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
+            "Instead, the recommended approach is to use dynamic provisioning."
+        )
+    for index, term in enumerate(_terms(spec.get("nodeAffinity"))):
+        path = f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]"
+        yield from warnings_for_node_selector_term(term, path)
+    for name, (shown, text) in _OLD_SOURCES.items():
+        if spec.get(name) is not None:
+            yield f"spec.{shown}: {text}"
+            return
 
 
 STRATEGY = PersistentVolumeStrategy

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, forbidden, required
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
+from apiserver.machinery.names import dns1123_label_problems
+from apiserver.resources.builtin.parts.names import validate_dns_label, validate_dns_subdomain
 from apiserver.resources.builtin.parts.paths import validate_no_backsteps
 from apiserver.resources.builtin.parts.storagesources import (
     STORAGE_SOURCES,
     Check,
     Source,
     validate_driver_name,
+    validate_iscsi,
 )
 from apiserver.resources.builtin.parts.volumes import default_volumes, validate_host_path
 
@@ -20,6 +24,11 @@ _SECRETS: Final = (
     "controllerExpandSecretRef",
     "nodePublishSecretRef",
     "nodeExpandSecretRef",
+)
+_LONGEST_INITIATOR: Final = 64
+_TOO_LONG: Final = (
+    "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if "
+    "iscsi.initiatorName is specified."
 )
 
 
@@ -36,26 +45,80 @@ def _validate_csi(source: Source, path: str) -> list[FieldError]:
     for member in _SECRETS:
         secret = source.get(member)
         if secret is not None:
-            missing = [name for name in ("name", "namespace") if not secret.get(name)]
-            errors += [required(f"{path}.{member}.{name}") for name in missing]
+            errors += _secret(secret, f"{path}.{member}")
     return errors
+
+
+def _secret(secret: Source, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for member, check in (("name", validate_dns_subdomain), ("namespace", validate_dns_label)):
+        where = f"{path}.{member}"
+        errors += check(secret[member], where) if secret.get(member) else [required(where)]
+    return errors
+
+
+def _with_secret_namespace(name: str, source: Source, path: str) -> list[FieldError]:
+    """Check a source as in a Pod, whose secret is in the namespace of the Pod."""
+    errors = STORAGE_SOURCES[name](source, path)
+    secret = source.get("secretRef")
+    if secret is not None and not secret.get("namespace"):
+        errors.append(required(f"{path}.secretRef.namespace"))
+    return errors
+
+
+def _validate_glusterfs(source: Source, path: str) -> list[FieldError]:
+    errors = STORAGE_SOURCES["glusterfs"](source, path)
+    namespace, where = source.get("endpointsNamespace"), f"{path}.endpointsNamespace"
+    if namespace == "":
+        detail = "if the endpointnamespace is set, it must be a valid namespace name"
+        errors.append(invalid(where, namespace, detail))
+    elif namespace is not None:
+        problems = dns1123_label_problems(namespace)
+        errors += [invalid(where, namespace, problem) for problem in problems]
+    return errors
+
+
+def _validate_azure_file(source: Source, path: str) -> list[FieldError]:
+    errors = STORAGE_SOURCES["azureFile"](source, path)
+    if source.get("secretNamespace") == "":
+        errors.append(required(f"{path}.secretNamespace"))
+    return errors
+
+
+def _validate_iscsi(source: Source, path: str, volume: str) -> list[FieldError]:
+    portal = source.get("targetPortal", "")
+    too_long = len(f"{volume}:{portal}".encode()) > _LONGEST_INITIATOR
+    extra = []
+    if source.get("initiatorName") is not None and too_long:
+        extra.append(invalid(f"{path}.targetportal", portal, _TOO_LONG))
+    return validate_iscsi(source, path, of_volume=extra)
 
 
 #: The sources, in the order in which they are looked for.
 SOURCES: Final[Mapping[str, Check]] = {
     "hostPath": validate_host_path,
+    "gcePersistentDisk": STORAGE_SOURCES["gcePersistentDisk"],
+    "awsElasticBlockStore": STORAGE_SOURCES["awsElasticBlockStore"],
+    "glusterfs": _validate_glusterfs,
+    **{name: STORAGE_SOURCES[name] for name in ("flocker", "nfs", "rbd", "quobyte", "cephfs")},
+    "iscsi": partial(_validate_iscsi, volume=""),
+    "cinder": partial(_with_secret_namespace, "cinder"),
+    "fc": STORAGE_SOURCES["fc"],
+    "flexVolume": STORAGE_SOURCES["flexVolume"],
+    "azureFile": _validate_azure_file,
     **{
         name: STORAGE_SOURCES[name]
         for name in (
-            "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd",
-            "quobyte", "cephfs", "iscsi", "cinder", "fc", "flexVolume", "azureFile",
             "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "scaleIO",
         )
     },
     "local": _validate_local,
-    "storageos": STORAGE_SOURCES["storageos"],
+    "storageos": partial(_with_secret_namespace, "storageos"),
     "csi": _validate_csi,
 }  # fmt: skip
+# How messages name sources that they name otherwise: as the second, and for what is in them.
+_SECOND_NAMES: Final = {"cephfs": "cephFS"}
+_INNER_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}
 
 
 def default_source(spec: dict[str, Any]) -> None:
@@ -65,17 +128,22 @@ def default_source(spec: dict[str, Any]) -> None:
         default_volumes([{"name": "", **present}])
 
 
-def validate_sources(spec: Mapping[str, Any]) -> list[FieldError]:
-    """Return what is wrong with the source of a volume; it has exactly one."""
+def validate_sources(spec: Mapping[str, Any], volume: str) -> list[FieldError]:
+    """Return what is wrong with the source of the volume of that name; it has exactly one."""
     errors: list[FieldError] = []
     present = [source for source in SOURCES if spec.get(source) is not None]
     for index, source in enumerate(present):
-        path = f"spec.{source}"
-        if index:
+        # A Flex volume may be the second source, too.
+        if index and source != "flexVolume":
+            path = f"spec.{_SECOND_NAMES.get(source, source)}"
             errors.append(forbidden(path, "may not specify more than 1 volume type"))
             continue
-        errors += SOURCES[source](spec[source], path)
-        if source == "local" and not spec.get("nodeAffinity"):
+        path = f"spec.{_INNER_NAMES.get(source, source)}"
+        if source == "iscsi":
+            errors += _validate_iscsi(spec[source], path, volume)
+        else:
+            errors += SOURCES[source](spec[source], path)
+        if source == "local" and spec.get("nodeAffinity") is None:
             detail = "Local volume requires node affinity"
             errors.append(required("spec.nodeAffinity", detail))
     return errors if present else [*errors, required("spec", "must specify a volume type")]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import (
     FieldError,
     duplicate,
@@ -13,6 +13,7 @@ from apiserver.machinery.fielderrors import (
     required,
     too_many,
 )
+from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object, metadata_of, with_metadata
 from apiserver.resources.builtin.parts.addresses import (
     parse_ip,
@@ -20,6 +21,7 @@ from apiserver.resources.builtin.parts.addresses import (
     validate_ip,
 )
 from apiserver.resources.builtin.parts.hosts import validate_domain_name
+from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
 from apiserver.resources.builtin.parts.names import (
     validate_dns_label,
     validate_dns_subdomain,
@@ -34,8 +36,15 @@ _TYPES: Final = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 _MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20000
 _MOST_TOPOLOGIES, _MOST_HINTS = 16, 8
+_HINTS: Final = {"forZones": validate_label_value, "forNodes": validate_dns_subdomain}
 _MOST_SHOWN: Final = 3
 _ZONE: Final = "topology.kubernetes.io/zone"
+_HOST: Final = "kubernetes.io/hostname"
+MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+_CONTROLLERS: Final = (
+    "endpointslice-controller.k8s.io",
+    "endpointslicemirroring-controller.k8s.io",
+)
 _SLICE: Final = "api.discovery.v1.EndpointSlice"
 
 
@@ -85,9 +94,17 @@ class EndpointSliceStrategy(Strategy):
                 if not topology:
                     del endpoint["deprecatedTopology"]
 
+    def prepare_for_create(self, document: Object) -> Object:
+        return _without_topology(document, frozenset())
+
     def prepare_for_update(self, document: Object, old: Object) -> Object:
         labels, before = (metadata_of(d).get("labels") or {} for d in (document, old))
-        if labels == before:
+        endpoints = (d.get("endpoints") or [] for d in (document, old))
+        is_same = deep_equal(*endpoints)
+        if not is_same:
+            # What is dropped here counts as a change all the same.
+            document = _without_topology(document, _hosts(old))
+        if is_same and labels == before:
             return document
         return with_metadata(document, generation=(metadata_of(old).get("generation") or 0) + 1)
 
@@ -105,6 +122,52 @@ class EndpointSliceStrategy(Strategy):
         if type_ != old.get("addressType"):
             errors.append(invalid("addressType", type_, "field is immutable"))
         return errors
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        found = []
+        if document.get("addressType") == "FQDN":
+            found.append("spec.addressType: FQDN endpoints are deprecated")
+        return found + _of_addresses(document)
+
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:
+        return _of_addresses(document)
+
+
+def _of_addresses(document: Object) -> list[str]:
+    # These controllers write addresses as they should be.
+    if (metadata_of(document).get("labels") or {}).get(MANAGED_BY) in _CONTROLLERS:
+        return []
+    return [
+        warning
+        for index, endpoint in enumerate(document.get("endpoints") or ())
+        for at, address in enumerate(endpoint.get("addresses") or ())
+        for warning in warnings_for_ip(address, f"endpoints[{index}].addresses[{at}]")
+    ]
+
+
+def _hosts(document: Object) -> frozenset[str]:
+    """Return the nodes that the endpoints of a slice still name in their topology."""
+    topologies = (e.get("deprecatedTopology") or {} for e in document.get("endpoints") or ())
+    return frozenset(topology[_HOST] for topology in topologies if topology.get(_HOST))
+
+
+def _without_topology(document: Object, hosts: frozenset[str]) -> Object:
+    """Return a slice whose endpoints have no topology, which nobody may write any more.
+
+    The node that it names becomes the endpoint's own where it is one of ``hosts``.
+    """
+    endpoints: list[dict[str, Any]] = document.get("endpoints") or []
+    if not any("deprecatedTopology" in endpoint for endpoint in endpoints):
+        return document
+    changed = []
+    for endpoint in endpoints:
+        kept = {key: value for key, value in endpoint.items() if key != "deprecatedTopology"}
+        host = (endpoint.get("deprecatedTopology") or {}).get(_HOST)
+        is_free = endpoint.get("nodeName") is None
+        if is_free and host in hosts and not dns1123_subdomain_problems(host):
+            kept["nodeName"] = host
+        changed.append(kept)
+    return {**document, "endpoints": changed}
 
 
 def _validate_type(type_: str) -> list[FieldError]:
@@ -180,21 +243,23 @@ def _validate_endpoint(endpoint: dict[str, Any], path: str) -> list[FieldError]:
     if endpoint.get("hostname") is not None:
         errors += validate_dns_label(endpoint["hostname"], f"{path}.hostname")
     hints = endpoint.get("hints") or {}
-    errors += _validate_hints(hints.get("forZones") or (), f"{path}.hints.forZones")
-    errors += _validate_hints(hints.get("forNodes") or (), f"{path}.hints.forNodes")
-    return errors
+    return errors + _validate_hints(hints, f"{path}.hints")
 
 
-def _validate_hints(hints: Iterable[dict[str, Any]], path: str) -> list[FieldError]:
-    names = [hint.get("name", "") for hint in hints]
-    if len(names) > _MOST_HINTS:
-        return [too_many(path, len(names), _MOST_HINTS)]
+def _validate_hints(hints: dict[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for index, name in enumerate(names):
-        where = f"{path}[{index}].name"
-        if name in names[:index]:
-            errors.append(duplicate(where, name))
-        errors += validate_qualified_name(name, where)
+    for member in _HINTS:
+        count = len(hints.get(member) or ())
+        if count > _MOST_HINTS:
+            return [too_many(f"{path}.{member}", count, _MOST_HINTS)]
+    for member, check in _HINTS.items():
+        names: set[str] = set()
+        for index, hint in enumerate(hints.get(member) or ()):
+            where, name = f"{path}.{member}[{index}].name", hint.get("name", "")
+            if name in names:
+                errors.append(duplicate(where, name))
+            names.add(name)
+            errors += check(name, where)
     return errors
 
 

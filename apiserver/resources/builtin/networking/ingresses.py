@@ -71,6 +71,17 @@ class IngressStrategy(Strategy):
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return _validate_spec(document.get("spec") or {})
 
+    def warnings_on_create(self, document: Object) -> list[str]:
+        annotations = metadata_of(document).get("annotations") or {}
+        class_ = (document.get("spec") or {}).get("ingressClassName")
+        if CLASS_ANNOTATION not in annotations or class_ is not None:
+            return []
+        instead = "please use 'spec.ingressClassName' instead"
+        return [f'annotation "{CLASS_ANNOTATION}" is deprecated, {instead}']
+
+    def warnings_on_update(self, document: Object, old: Object) -> list[str]:
+        return []
+
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         balancer = (document.get("status") or {}).get("loadBalancer") or {}
         errors: list[FieldError] = []

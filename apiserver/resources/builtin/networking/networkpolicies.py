@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
@@ -13,6 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
+from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr
 from apiserver.resources.builtin.parts.labelselector import (
     format_selector,
     validate_label_selector,
@@ -65,6 +67,24 @@ class NetworkPolicyStrategy(Strategy):
             if type_ not in _TYPES:
                 errors.append(not_supported(f"spec.policyTypes[{index}]", type_, _TYPES))
         return errors
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        spec = document.get("spec") or {}
+        return [
+            warning
+            for direction, peers in _DIRECTIONS
+            for index, rule in enumerate(spec.get(direction) or ())
+            for at, peer in enumerate(rule.get(peers) or ())
+            for warning in _of_block(
+                peer.get("ipBlock") or {}, f"spec.{direction}[{index}].{peers}[{at}].ipBlock"
+            )
+        ]
+
+
+def _of_block(block: dict[str, Any], path: str) -> Iterator[str]:
+    yield from warnings_for_cidr(block.get("cidr", ""), f"{path}.cidr")
+    for index, excepted in enumerate(block.get("except") or ()):
+        yield from warnings_for_cidr(excepted, f"{path}.except[{index}]")
 
 
 def _validate_rule(rule: dict[str, Any], peers: str, path: str) -> list[FieldError]:

@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
-from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.builtin.parts.names import validate_dns_label, validate_dns_subdomain
 from apiserver.resources.builtin.parts.numbers import NOT_POSITIVE
 from apiserver.resources.builtin.parts.resources import STORAGE, amount, default_quantities
 
@@ -33,9 +33,12 @@ def default_claim_spec(spec: dict[str, Any]) -> None:
 
 
 def validate_claim_spec(
-    spec: Mapping[str, Any], path: str, *, lenient: bool = False
+    spec: Mapping[str, Any], path: str, *, lenient: bool = False, any_group: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a claim; ``lenient``: its selector may have any value."""
+    """Return what is wrong with a claim.
+
+    ``lenient``: its selector may have any value; ``any_group``: the groups of its sources, too.
+    """
     errors: list[FieldError] = []
     modes = spec.get("accessModes") or ()
     if not modes:
@@ -49,7 +52,7 @@ def validate_claim_spec(
     mode = spec.get("volumeMode")
     if mode is not None and mode not in VOLUME_MODES:
         errors.append(not_supported(f"{path}.volumeMode", mode, VOLUME_MODES))
-    errors += _sources(spec, path)
+    errors += _sources(spec, path, any_group=any_group)
     if spec.get("volumeAttributesClassName"):
         name = spec["volumeAttributesClassName"]
         errors += validate_dns_subdomain(name, f"{path}.volumeAttributesClassName")
@@ -72,29 +75,34 @@ def _storage(spec: Mapping[str, Any], path: str) -> list[FieldError]:
     return [] if amount(text) > 0 else [invalid(path, text, NOT_POSITIVE)]
 
 
-def _sources(spec: Mapping[str, Any], path: str) -> list[FieldError]:
+def _sources(spec: Mapping[str, Any], path: str, *, any_group: bool) -> list[FieldError]:
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     errors: list[FieldError] = []
     if source is not None:
-        errors += _reference(source, f"{path}.dataSource")
+        errors += _reference(source, f"{path}.dataSource", any_group=any_group)
     if reference is not None:
-        errors += _reference(reference, f"{path}.dataSourceRef")
+        errors += _reference(reference, f"{path}.dataSourceRef", any_group=any_group)
+        if reference.get("namespace"):
+            where = f"{path}.dataSourceRef.namespace"
+            errors += validate_dns_label(reference["namespace"], where)
     if source is None or reference is None:
         return errors
+    # The path that messages are meant to show is a struct without public members.
     if reference.get("namespace"):
         detail = "may not be specified when dataSourceRef.namespace is specified"
-        errors.append(invalid(path, f"{path}.dataSource", detail))
+        errors.append(invalid(path, {}, detail))
     elif any(source.get(name) != reference.get(name) for name in ("apiGroup", "kind", "name")):
-        errors.append(invalid(path, f"{path}.dataSource", "must match dataSourceRef"))
+        errors.append(invalid(path, {}, "must match dataSourceRef"))
     return errors
 
 
-def _reference(reference: Mapping[str, Any], path: str) -> list[FieldError]:
+def _reference(reference: Mapping[str, Any], path: str, *, any_group: bool) -> list[FieldError]:
     errors = [required(f"{path}.{name}") for name in ("name", "kind") if not reference.get(name)]
     group, kind = reference.get("apiGroup") or "", reference.get("kind", "")
     if not group and kind != "PersistentVolumeClaim":
-        errors.append(invalid(path, kind))
-    if group:
+        detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        errors.append(invalid(path, kind, detail))
+    if group and not any_group:
         problems = dns1123_subdomain_problems(group)
         errors += [invalid(f"{path}.apiGroup", group, problem) for problem in problems]
     return errors

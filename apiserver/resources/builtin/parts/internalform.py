@@ -24,6 +24,10 @@ _CONTAINER: Final = (
     "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "terminationMessagePath",
     "terminationMessagePolicy", "imagePullPolicy", "securityContext", "stdin", "stdinOnce", "tty",
 )  # fmt: skip
+_ISCSI: Final = (
+    "targetPortal", "iqn", "lun", "iscsiInterface", "fsType", "readOnly", "portals",
+    "chapAuthDiscovery", "chapAuthSession", "secretRef", "initiatorName",
+)  # fmt: skip
 _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "core.v1.PodSpec": (
         "volumes", "initContainers", "containers", "ephemeralContainers", "restartPolicy",
@@ -58,10 +62,14 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
         "name", "readOnly", "recursiveReadOnly", "mountPath", "subPath", "mountPropagation",
         "subPathExpr",
     ),
-    "core.v1.ISCSIVolumeSource": (
-        "targetPortal", "iqn", "lun", "iscsiInterface", "fsType", "readOnly", "portals",
-        "chapAuthDiscovery", "chapAuthSession", "secretRef", "initiatorName",
+    "core.v1.ISCSIVolumeSource": _ISCSI,
+    "core.v1.PersistentVolumeSource": (
+        "gcePersistentDisk", "awsElasticBlockStore", "hostPath", "glusterfs", "nfs", "rbd",
+        "quobyte", "iscsi", "flexVolume", "cinder", "cephfs", "fc", "flocker", "azureFile",
+        "vsphereVolume", "azureDisk", "photonPersistentDisk", "portworxVolume", "scaleIO", "local",
+        "storageos", "csi",
     ),
+    "core.v1.ISCSIPersistentVolumeSource": _ISCSI,
     "autoscaling.v2.HPAScalingRules": (
         "stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -22,6 +22,7 @@ from apiserver.resources.builtin.parts.addresses import (
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
+_MAPPED_BITS: Final = 96
 _LEADING_ZEROS: Final = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
 
 
@@ -73,6 +74,39 @@ def warnings_for_ip(text: str, path: str) -> list[str]:
             f"({quote(str(address))})"
         ]
     return []
+
+
+def warnings_for_cidr(text: str, path: str) -> list[str]:
+    """Return what to say of a CIDR that is valid but not written as it should be."""
+    host, _, bits = text.partition("/")
+    address = parse_ip(host)
+    if address is None or parse_cidr(text) is None:
+        return []
+    mapped, length = is_mapped(host, address), int(bits)
+    if mapped:
+        length -= _MAPPED_BITS
+    if length < 0:
+        # It is wider than all addresses of IPv4: there is no other way to write it.
+        return []
+    network = ip_network(f"{address}/{length}", strict=False)
+    found = []
+    if address != network.network_address:
+        one = f"{address}/{network.max_prefixlen}"
+        found.append(
+            f"{path}: CIDR value {quote(text)} is ambiguous in this context (should be "
+            f"{quote(str(network))} or {quote(one)}?)"
+        )
+    if mapped or has_leading_zeros(host) or bits != str(int(bits)):
+        found.append(
+            f"{path}: non-standard CIDR value {quote(text)} will be considered invalid in a future "
+            f"Kubernetes release: use {quote(str(network))}"
+        )
+    if not found and network.version == 6 and str(network) != text:
+        found.append(
+            f"{path}: IPv6 CIDR value {quote(text)} should be in RFC 5952 canonical format "
+            f"({quote(str(network))})"
+        )
+    return found
 
 
 def has_leading_zeros(text: str) -> bool:

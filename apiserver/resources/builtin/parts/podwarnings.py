@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.machinery.names import label_value_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.parts.affinity import PREFERRED, REQUIRED
 from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
+from apiserver.resources.builtin.parts.nodelabels import (
+    node_label_warning,
+    warnings_for_node_selector_term,
+)
 from apiserver.resources.builtin.parts.pathoverlaps import warnings_for_overlaps
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.portwarnings import warnings_for_ports
@@ -23,13 +26,6 @@ from apiserver.resources.builtin.parts.windows import containers_with_paths
 
 Spec = Mapping[str, Any]
 
-_NODE_LABELS: Final = {
-    "beta.kubernetes.io/arch": ("v1.14", "kubernetes.io/arch"),
-    "beta.kubernetes.io/os": ("v1.14", "kubernetes.io/os"),
-    "failure-domain.beta.kubernetes.io/region": ("v1.17", "topology.kubernetes.io/region"),
-    "failure-domain.beta.kubernetes.io/zone": ("v1.17", "topology.kubernetes.io/zone"),
-    "beta.kubernetes.io/instance-type": ("v1.17", "node.kubernetes.io/instance-type"),
-}
 _ANNOTATIONS: Final = {
     "scheduler.alpha.kubernetes.io/critical-pod": ("v1.16", "priorityClassName"),
     "security.alpha.kubernetes.io/sysctls": ("v1.11", "sysctls"),
@@ -51,12 +47,6 @@ _VOLUME_ORDER: Final = (
     "ephemeral", "cephfs", "rbd",
 )  # fmt: skip
 _NULL_SELECTOR: Final = "labelSelector: a null labelSelector results in matching no pod"
-
-
-def node_label_warning(key: str) -> str:
-    """Return what to say of a label of nodes that has another name now, ``""`` of others."""
-    since, instead = _NODE_LABELS.get(key, ("", ""))
-    return f'deprecated since {since}; use "{instead}" instead' if since else ""
 
 
 def warnings_for_pod(owner: Object, path: str, *, is_template: bool) -> list[str]:
@@ -99,26 +89,17 @@ def _of_node_labels(spec: Spec, path: str) -> Iterator[str]:
     where = f"{path}.affinity.nodeAffinity"
     for index, term in enumerate((nodes.get(REQUIRED) or {}).get("nodeSelectorTerms") or ()):
         place = f"{where}.{REQUIRED}.nodeSelectorTerms[{index}]"
-        yield from _of_term(term, place, values=False)
+        yield from warnings_for_node_selector_term(term, place)
     for index, preferred in enumerate(nodes.get(PREFERRED) or ()):
         place = f"{where}.{PREFERRED}[{index}].preference"
-        yield from _of_term(preferred["preference"], place, values=True)
+        term = preferred["preference"]
+        yield from warnings_for_node_selector_term(term, place, values=True)
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         place, key = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey", "")
         if warning := node_label_warning(key):
             yield f"{place}.topologyKey: {key} is {warning}"
         if constraint.get("labelSelector") is None:
             yield f"{place}.{_NULL_SELECTOR}"
-
-
-def _of_term(term: Spec, path: str, *, values: bool) -> Iterator[str]:
-    for index, requirement in enumerate(term.get("matchExpressions") or ()):
-        place, key = f"{path}.matchExpressions[{index}]", requirement.get("key", "")
-        if warning := node_label_warning(key):
-            yield f"{place}.key: {key} is {warning}"
-        for number, value in enumerate(requirement.get("values") or () if values else ()):
-            for problem in label_value_problems(value):
-                yield f"{place}.values[{number}]: {value} is invalid, {problem}"
 
 
 def _of_volumes(volumes: list[dict[str, Any]], path: str) -> list[str]:
@@ -139,8 +120,12 @@ def _of_volumes(volumes: list[dict[str, Any]], path: str) -> list[str]:
 
 def warnings_for_claim_spec(spec: Spec, path: str) -> list[str]:
     """Return what to say of a claim that asks for a part of a byte."""
-    requests = (spec.get("resources") or {}).get("requests") or {}
-    return list(_fractions(requests, f"{path}.resources.requests", (STORAGE,)))
+    resources = spec.get("resources") or {}
+    return [
+        warning
+        for part in ("requests", "limits")
+        for warning in _fractions(resources.get(part) or {}, f"{path}.resources.{part}", (STORAGE,))
+    ]
 
 
 def _fractions(

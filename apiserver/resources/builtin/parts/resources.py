@@ -117,6 +117,15 @@ def validate_nonnegative_quantity(text: str, path: str) -> list[FieldError]:
     return [invalid(path, text, NEGATIVE)] if text.startswith("-") else []
 
 
+def validate_basic_quantity(text: str, path: str) -> list[FieldError]:
+    """Refuse a quantity below zero, shown as the number that it is, of whole units."""
+    number = amount(text)
+    if number >= 0:
+        return []
+    whole = int(number.to_integral_value(rounding=ROUND_UP))
+    return [invalid(path, whole, "must be a valid resource quantity")]
+
+
 def validate_quantity_of(name: str, text: str, path: str) -> list[FieldError]:
     """Return what is wrong with how much there shall be of a resource."""
     errors = validate_nonnegative_quantity(text, path)

@@ -65,28 +65,39 @@ def validate_nfs(source: Source, path: str) -> list[FieldError]:
     return errors
 
 
-def validate_iscsi(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with an iSCSI disk."""
-    errors = _requiring("targetPortal")(source, path)
-    name = source.get("iqn", "")
+def validate_iscsi(
+    source: Source, path: str, of_volume: list[FieldError] | None = None
+) -> list[FieldError]:
+    """Return what is wrong with an iSCSI disk, of a PersistentVolume where ``of_volume`` is given.
+
+    ``of_volume``: what is wrong with the portal and the name of that volume together.
+    """
+    errors = _requiring("targetPortal")(source, path) + (of_volume or [])
+    is_volume = of_volume is not None
+    name, secret = source.get("iqn", ""), source.get("secretRef")
     if not name:
         errors.append(required(f"{path}.iqn"))
     else:
-        errors += _initiator(name, f"{path}.iqn")
+        errors += _initiator(name, f"{path}.iqn", is_volume=is_volume)
     errors += _unit(source.get("lun", 0), f"{path}.lun")
     wants_secret = source.get("chapAuthDiscovery") or source.get("chapAuthSession")
-    if wants_secret and source.get("secretRef") is None:
+    if wants_secret and secret is None:
         errors.append(required(f"{path}.secretRef"))
+    if is_volume and secret is not None and not secret.get("name"):
+        errors.append(required(f"{path}.secretRef.name"))
     if source.get("initiatorName") is not None:
-        errors += _initiator(source["initiatorName"], f"{path}.initiatorname")
+        where = f"{path}.initiatorname"
+        errors += _initiator(source["initiatorName"], where, is_volume=is_volume)
     return errors
 
 
-def _initiator(name: str, path: str) -> list[FieldError]:
+def _initiator(name: str, path: str, *, is_volume: bool) -> list[FieldError]:
     pattern = _INITIATORS.get(name[:3])
-    if pattern is None:
+    if pattern is None and not is_volume:
         return [invalid(path, name, "must be valid format starting with iqn, eui, or naa")]
-    return [] if pattern.fullmatch(name) else [invalid(path, name, "must be valid format")]
+    if pattern is not None and pattern.fullmatch(name):
+        return []
+    return [invalid(path, name, "must be valid format")]
 
 
 def _unit(number: int, path: str) -> list[FieldError]:

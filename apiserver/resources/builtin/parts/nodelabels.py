@@ -1,0 +1,40 @@
+"""Well-known labels of nodes that have other names now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from apiserver.machinery.names import label_value_problems
+
+_NEW_NAMES: Final = {
+    "beta.kubernetes.io/arch": ("v1.14", "kubernetes.io/arch"),
+    "beta.kubernetes.io/os": ("v1.14", "kubernetes.io/os"),
+    "failure-domain.beta.kubernetes.io/region": ("v1.17", "topology.kubernetes.io/region"),
+    "failure-domain.beta.kubernetes.io/zone": ("v1.17", "topology.kubernetes.io/zone"),
+    "beta.kubernetes.io/instance-type": ("v1.17", "node.kubernetes.io/instance-type"),
+}
+
+
+def new_node_label(key: str) -> str:
+    """Return the name that a label of nodes has now, ``""`` where it has no other."""
+    return _NEW_NAMES.get(key, ("", ""))[1]
+
+
+def node_label_warning(key: str) -> str:
+    """Return what to say of a label of nodes that has another name now, ``""`` of others."""
+    since, instead = _NEW_NAMES.get(key, ("", ""))
+    return f'deprecated since {since}; use "{instead}" instead' if since else ""
+
+
+def warnings_for_node_selector_term(
+    term: Mapping[str, Any], path: str, *, values: bool = False
+) -> Iterator[str]:
+    """Yield what to say of an alternative of a choice of nodes; ``values``: of its values, too."""
+    for index, requirement in enumerate(term.get("matchExpressions") or ()):
+        place, key = f"{path}.matchExpressions[{index}]", requirement.get("key", "")
+        if warning := node_label_warning(key):
+            yield f"{place}.key: {key} is {warning}"
+        for number, value in enumerate(requirement.get("values") or () if values else ()):
+            for problem in label_value_problems(value):
+                yield f"{place}.values[{number}]: {value} is invalid, {problem}"
