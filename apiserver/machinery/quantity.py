@@ -3,7 +3,8 @@
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 
 A quantity is a decimal number with at most nine decimal places, rounded up, and a format: the
-family of its suffix. Its canonical form has no fraction and the largest possible suffix.
+family of its suffix. Only numbers with a binary suffix are capped, at the largest of 64 bits. Its
+canonical form has no fraction and the largest possible suffix.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ _DECIMAL: Final = {
 _DECIMAL_SUFFIX: Final = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY_SUFFIX: Final = {power: suffix for suffix, power in _BINARY.items()}
 _NANO: Final = Decimal("1e-9")
+_FINEST: Final = -9
 _LARGEST: Final = Decimal((1 << 63) - 1)
 _EXACT: Final = Context(prec=200)
+# Of numbers with more digits than these before the point, what comes after it is left alone.
+_MOST_DIGITS: Final = 180
 _MAX_EXPONENT: Final = 1000
 
 
@@ -50,10 +54,17 @@ def parse_quantity(text: str) -> tuple[Decimal, Format]:
         raise ValueError(REFUSAL)
     sign, digits, suffix = match.groups()
     number, family = _scaled(Decimal(digits), suffix)
-    number = min(number, _LARGEST)
-    # Rounded away from zero, so that a nonzero request never becomes zero.
-    number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
+    if family is Format.BINARY:
+        number = min(number, _LARGEST)
+    if number.adjusted() < _MOST_DIGITS:
+        # Rounded away from zero, so that a nonzero request never becomes zero.
+        number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
     return (-number if sign == "-" else number), family
+
+
+def has_no_fraction(number: Decimal) -> bool:
+    """Tell whether a number has no fraction, however large it is."""
+    return number == number.to_integral_value()
 
 
 @cache_by_text(4096)
@@ -113,9 +124,9 @@ def _binary(number: int) -> str:
 
 
 def _decimal(number: Decimal, family: Format) -> str:
-    exponent = -9
-    mantissa = int(number.scaleb(9, _EXACT))
-    while exponent < 18 and mantissa % 1000 == 0:
+    exponent, largest = _FINEST, 18 if family is Format.DECIMAL else _MAX_EXPONENT
+    mantissa = int(number.scaleb(-exponent, _EXACT))
+    while exponent < largest and mantissa % 1000 == 0:
         mantissa //= 1000
         exponent += 3
     if family is Format.DECIMAL:

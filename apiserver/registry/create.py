@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 from apiserver.machinery.errors import AlreadyExists
 from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object, name_of, with_metadata
@@ -30,6 +32,8 @@ async def create_object(
     await offload(context.size, resource.strategy.default, document)
     request = WriteRequest(resource, context, options)
     prefix = document["metadata"].get("generateName")
+    if resource.strategy.names_the_nameless and not name_of(document) and not prefix:
+        document = with_metadata(document, name=str(uuid4()))
     if name_of(document) or not prefix:
         return await _create(request, document)
     name = ""

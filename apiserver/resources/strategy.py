@@ -65,6 +65,8 @@ class Strategy:
     fields: Mapping[str, Callable[[Object], str]] = {}
     #: What keeps a text from being a name.
     name_problems: Callable[[str], list[str]] = staticmethod(dns1123_subdomain_problems)
+    #: Whether an object without a name, or the prefix of one, gets a UUID as its name.
+    names_the_nameless = False
     #: Whether PUT of an object that is not there creates it.
     allow_create_on_update = False
     #: Whether PUT without a resourceVersion overwrites whatever is there.

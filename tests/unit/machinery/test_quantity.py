@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.machinery.quantity import canonical
+from apiserver.machinery.quantity import canonical, has_no_fraction, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,14 @@ from apiserver.machinery.quantity import canonical
         ("1e3", "1e3"),
         ("12e2", "1200"),
         ("0.1n", "1n"),
+        ("9.5E", "9500P"),
+        ("20000P", "20E"),
+        ("10000000000000000000", "10E"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("1e20", "100e18"),
+        ("1e22", "10e21"),
+        ("1e-3", "1e-3"),
+        ("9Ei", "9223372036854775807"),
     ],
 )
 def test_a_quantity_has_no_fraction_and_the_largest_suffix(text: str, form: str) -> None:
@@ -42,3 +50,8 @@ def test_a_text_whose_digits_look_canonical_stays_as_it_is(text: str) -> None:
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="quantities must match the regular expression"):
         canonical(text)
+
+
+def test_a_number_of_any_size_tells_whether_it_is_whole() -> None:
+    assert has_no_fraction(parse_quantity("1e900")[0])
+    assert not has_no_fraction(parse_quantity("12345678901234567890.5")[0])

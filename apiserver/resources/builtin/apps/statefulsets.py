@@ -7,7 +7,7 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object
-from apiserver.machinery.quantity import parse_quantity
+from apiserver.machinery.quantity import has_no_fraction, parse_quantity
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.apps.rules import (
     validate_at_most,
@@ -275,7 +275,7 @@ def _warnings(spec: Object) -> list[str]:
     for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
         requests = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
         size = requests.get("storage")
-        if size is not None and parse_quantity(size)[0] % 1:
+        if size is not None and not has_no_fraction(parse_quantity(size)[0]):
             path = f"spec.volumeClaimTemplates[{index}].resources.requests[storage]"
             text = f"{path}: fractional byte value {quote(size)} is invalid, must be an integer"
             warnings.append(text)

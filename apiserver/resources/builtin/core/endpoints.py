@@ -15,6 +15,7 @@ from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import validate_endpoint_ip, validate_ip
 from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
+from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.printing import NONE, Column, aged
 from apiserver.resources.strategy import Strategy
 
@@ -122,6 +123,8 @@ def _validate_port(port: dict[str, Any], path: str, *, named: bool) -> list[Fiel
         errors.append(required(f"{path}.protocol"))
     elif protocol not in PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS))
+    if port.get("appProtocol") is not None:
+        errors += validate_qualified_name(port["appProtocol"], f"{path}.appProtocol")
     return errors
 
 

@@ -34,6 +34,7 @@ class LimitRangeStrategy(Strategy):
     """A LimitRange says what each container, Pod or claim gets by default, at most, at least."""
 
     metadata_checks = (WHOLE,)
+    names_the_nameless = True
     allow_create_on_update = True
     printer = DEFAULT
 

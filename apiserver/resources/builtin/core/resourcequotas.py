@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
+from apiserver.machinery.empties import member
+from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.resources import (
     default_quantities,
     is_huge_page,
@@ -37,24 +39,21 @@ _STANDARD: Final = _COMPUTE | frozenset(
         "services.loadbalancers",
     ]
 )  # fmt: skip
-_OF_PODS: Final = _COMPUTE | frozenset(
-    ["pods", "ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage"]
-)
-# What a scope can count; the other scopes count everything.
-_SCOPES: Final[Mapping[str, frozenset[str] | None]] = {
+_OF_PODS: Final = _COMPUTE | {"pods"}
+# What a scope can count.
+_SCOPES: Final[Mapping[str, frozenset[str]]] = {
     TERMINATING: _OF_PODS,
     NOT_TERMINATING: _OF_PODS,
     NOT_BEST_EFFORT: _OF_PODS,
     CROSS_NAMESPACE: _OF_PODS,
     BEST_EFFORT: frozenset(["pods"]),
-    PRIORITY_CLASS: None,
+    PRIORITY_CLASS: _OF_PODS,
     VOLUME_ATTRIBUTES_CLASS: frozenset(["persistentvolumeclaims", "requests.storage"]),
 }
 _CONFLICTS: Final = (
     frozenset([BEST_EFFORT, NOT_BEST_EFFORT]),
     frozenset([TERMINATING, NOT_TERMINATING]),
 )
-_OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
 _EXISTS_ONLY: Final = frozenset(
     [BEST_EFFORT, NOT_BEST_EFFORT, TERMINATING, NOT_TERMINATING, CROSS_NAMESPACE]
 )
@@ -104,16 +103,16 @@ class ResourceQuotaStrategy(Strategy):
         errors = self.validate(document)
         scopes = (document.get("spec") or {}).get("scopes") or []
         if set(scopes) != set((old.get("spec") or {}).get("scopes") or ()):
-            errors.append(invalid("spec.scopes", scopes or None, "field is immutable"))
+            shown = member(document.get("spec") or {}, "scopes")
+            errors.append(invalid("spec.scopes", shown, "field is immutable"))
         return errors
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         status = document.get("status") or {}
-        errors = []
-        if not document["metadata"].get("resourceVersion"):
-            errors.append(required("resourceVersion"))
-        errors += _validate_amounts(status.get("hard"), "status.hard")
-        return errors + _validate_amounts(status.get("used"), "status.used")
+        return [
+            *_validate_amounts(status.get("hard"), "status.hard"),
+            *_validate_amounts(status.get("used"), "status.used"),
+        ]
 
 
 def is_standard(resource: str) -> bool:
@@ -144,20 +143,17 @@ def _validate_scopes(spec: Mapping[str, Any]) -> list[FieldError]:
     errors += _conflicts(scopes, "spec.scopes", scopes)
     selector = spec.get("scopeSelector")
     if selector is not None:
-        errors += _validate_selector(selector.get("matchExpressions") or [], limited)
+        errors += _validate_selector(selector, limited, scopes)
     return errors
 
 
 def _validate_scope(scope: str, limited: list[str], path: str, shown: Any) -> list[FieldError]:
     if scope not in _SCOPES:
         return [invalid(path, shown, "unsupported scope")]
-    countable = _SCOPES[scope]
-    if countable is None:
-        return []
     return [
         invalid(path, shown, "unsupported scope applied to resource")
         for resource in limited
-        if is_standard(resource) and resource not in countable
+        if is_standard(resource) and resource not in _SCOPES[scope]
     ]
 
 
@@ -168,28 +164,22 @@ def _conflicts(scopes: list[str], path: str, shown: Any) -> list[FieldError]:
 
 
 def _validate_selector(
-    requirements: list[dict[str, Any]], limited: list[str]
+    selector: Mapping[str, Any], limited: list[str], scopes: list[str]
 ) -> list[FieldError]:
     path = "spec.scopeSelector.matchExpressions"
-    shown = [
-        {
-            "ScopeName": requirement.get("scopeName", ""),
-            "Operator": requirement.get("operator", ""),
-            "Values": requirement.get("values"),
-        }
-        for requirement in requirements
-    ]
+    requirements = selector.get("matchExpressions") or []
+    shown = internal_form("core.v1.ScopeSelector", selector)
     errors: list[FieldError] = []
     for requirement in requirements:
         scope, operator = requirement.get("scopeName", ""), requirement.get("operator", "")
-        known = scope in _SCOPES
-        if not known:
+        if scope not in _SCOPES:
             errors.append(invalid(f"{path}.scopeName", scope, "unsupported scope"))
         else:
             errors += _validate_scope(scope, limited, path, shown)
         errors += _validate_requirement(requirement, scope, operator, path)
     names = [requirement.get("scopeName", "") for requirement in requirements]
-    return errors + _conflicts(names, path, shown)
+    # Conflicts of a selector are shown by the scopes beside it.
+    return errors + _conflicts(names, path, scopes or None)
 
 
 def _validate_requirement(
@@ -213,11 +203,11 @@ def _validate_requirement(
     elif operator in ("Exists", "DoesNotExist"):
         if values:
             detail = (
-                "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"
+                "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
             )
             errors.append(invalid(f"{path}.values", values, detail))
     else:
-        errors.append(not_supported(f"{path}.operator", operator, _OPERATORS))
+        errors.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     return errors
 
 

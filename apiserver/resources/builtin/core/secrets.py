@@ -27,10 +27,10 @@ ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 _REDACTED: Final = "<secret contents redacted>"
 
 # What a type of Secret must hold; the values may be empty.
-_REQUIRED_KEYS: Final = {
-    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
-    "kubernetes.io/tls": ("tls.crt", "tls.key"),
-}
+_SSH_AUTH: Final = "kubernetes.io/ssh-auth"
+_SSH_KEY: Final = "ssh-privatekey"
+_TLS: Final = "kubernetes.io/tls"
+_TLS_KEYS: Final = ("tls.crt", "tls.key")
 _JSON_KEY: Final = {
     "kubernetes.io/dockercfg": ".dockercfg",
     "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
@@ -87,7 +87,12 @@ def _validate_type(document: Object, data: dict[str, str | None]) -> list[FieldE
         return [] if any(key in data for key in keys) else [required(f"data[{k}]") for k in keys]
     if type_ in _JSON_KEY:
         return _validate_json(data, _JSON_KEY[type_])
-    return [required(f"data[{key}]") for key in _REQUIRED_KEYS.get(type_, ()) if key not in data]
+    if type_ == _SSH_AUTH:
+        # Other keys may be empty, as long as they are there.
+        return [] if data.get(_SSH_KEY) else [required(f"data[{_SSH_KEY}]")]
+    if type_ == _TLS:
+        return [required(f"data[{key}]") for key in _TLS_KEYS if key not in data]
+    return []
 
 
 def _validate_json(data: dict[str, str | None], key: str) -> list[FieldError]:

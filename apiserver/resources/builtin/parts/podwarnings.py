@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.quantity import has_no_fraction
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.parts.affinity import PREFERRED, REQUIRED
 from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
@@ -133,7 +134,7 @@ def _fractions(
 ) -> Iterator[str]:
     for name in names:
         text = resources.get(name)
-        if text is not None and amount(text) % 1:
+        if text is not None and not has_no_fraction(amount(text)):
             yield (
                 f"{path}[{name}]: fractional byte value {quote(text)} is invalid, must be an "
                 "integer"

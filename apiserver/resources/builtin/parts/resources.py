@@ -19,7 +19,7 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.machinery.names import label_key_problems
-from apiserver.machinery.quantity import canonical, parse_quantity
+from apiserver.machinery.quantity import canonical, has_no_fraction, parse_quantity
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.textcache import cache_by_text
 from apiserver.resources.builtin.parts.names import validate_dns_label
@@ -42,6 +42,8 @@ _STANDARD: Final = frozenset(
         "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
     ]
 )  # fmt: skip
+#: Resources have so many decimal places.
+_FINEST: Final = 3
 _NOT_WHOLE: Final = "must be an integer"
 
 
@@ -54,10 +56,12 @@ def amount(text: str) -> Decimal:
 @cache_by_text(4096)
 def rounded(text: str) -> str:
     """Return a quantity rounded up to thousandths, the finest that resources have."""
-    if text[-1:] not in ("n", "u") and "e-" not in text:
+    _, e, exponent = text.lower().partition("e-")
+    is_fine = int(exponent) > _FINEST if e else text[-1:] in ("n", "u")
+    if not is_fine:
         return text
     thousandths = (amount(text) * 1000).to_integral_value(rounding=ROUND_UP)
-    return canonical(f"{thousandths}m")
+    return canonical(f"{thousandths}{'e-3' if e else 'm'}")
 
 
 def default_quantities(resources: dict[str, str]) -> None:
@@ -129,7 +133,7 @@ def validate_basic_quantity(text: str, path: str) -> list[FieldError]:
 def validate_quantity_of(name: str, text: str, path: str) -> list[FieldError]:
     """Return what is wrong with how much there shall be of a resource."""
     errors = validate_nonnegative_quantity(text, path)
-    if is_whole(name) and amount(text) % 1:
+    if is_whole(name) and not has_no_fraction(amount(text)):
         errors.append(invalid(path, text, _NOT_WHOLE))
     return errors
 
@@ -251,7 +255,10 @@ def is_divisible(name: str, text: str) -> bool:
         size = amount(name.removeprefix(HUGE_PAGES))
     except ValueError:
         return False
-    return size > 0 and size % 1 == 0 and amount(text) % size == 0
+    number = amount(text)
+    if size <= 0 or not has_no_fraction(size) or not has_no_fraction(number):
+        return False
+    return int(number) % int(size) == 0
 
 
 def _pages(name: str, text: str, path: str) -> list[FieldError]:

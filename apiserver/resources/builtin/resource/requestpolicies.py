@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid, required
@@ -101,7 +102,8 @@ def _steps(span: Mapping[str, Any], default: str, capacity: str, path: str) -> l
     return errors + [
         invalid(where, value, detail)
         for value in (default, high)
-        if value is not None and (_amount(value) - _amount(low)) % _amount(step)
+        if value is not None
+        and (Fraction(_amount(value)) - Fraction(_amount(low))) % Fraction(_amount(step))
     ]
 
 

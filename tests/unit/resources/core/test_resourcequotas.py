@@ -63,8 +63,7 @@ MISTAKES = [
         {"scopeSelector": {"matchExpressions": [
             {"scopeName": "PriorityClass", "operator": "Odd"}]}},
         [
-            f'{SELECTOR}.operator: Unsupported value: "Odd": supported values: "In", "NotIn", '
-            '"Exists", "DoesNotExist"'
+            f'{SELECTOR}.operator: Invalid value: "Odd": not a valid selector operator'
         ],
     ),
 ]  # fmt: skip
