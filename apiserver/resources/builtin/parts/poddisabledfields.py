@@ -62,7 +62,8 @@ def _uses_stop_signal(spec: Mapping[str, Any]) -> bool:
 def _without_stop_signals(spec: Spec) -> Spec:
     changed = dict(spec)
     for part in _PARTS:
-        if part in spec:
+        # Containers that are not there are shown as null.
+        if spec.get(part):
             changed[part] = [_without_stop_signal(container) for container in spec[part]]
     return changed
 

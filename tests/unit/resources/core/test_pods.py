@@ -625,3 +625,20 @@ def test_only_a_pod_that_runs_somewhere_has_a_grace_period(
         "status": {"phase": phase},
     }
     assert KIND.strategy.graceful_period(document, asked) == period
+
+
+@pytest.mark.parametrize(
+    ("annotations", "other"),
+    [
+        ({}, {}),
+        ({}, {"lifecycle": {"stopSignal": "SIGTERM"}}),
+        ({"container.apparmor.security.beta.kubernetes.io/i": "unconfined"}, {}),
+    ],
+    ids=["plain", "stop signal", "AppArmor"],
+)
+def test_a_pod_without_containers_is_refused(
+    annotations: dict[str, str], other: dict[str, Any]
+) -> None:
+    spec = {"containers": None, "initContainers": [{"name": "i", "image": "i", **other}]}
+    made = KIND.create(merged(POD, metadata={"annotations": annotations}) | {"spec": spec})
+    assert "spec.containers: Required value" in made.errors

@@ -115,7 +115,7 @@ def with_apparmor_fields(pod: Object) -> Object:
     of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
     changed = dict(spec)
     for part in _PARTS:
-        if part in spec:
+        if spec.get(part):
             changed[part] = [_with_profile(it, of_pod, annotations) for it in spec[part]]
     return {**pod, "spec": changed}
 
