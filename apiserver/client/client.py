@@ -154,6 +154,7 @@ class Client(Protocol):
     ) -> AsyncGenerator[Sequence[ObjectEvent], None]:
         """Yield events after a version; without one, ADDED for all objects and then their changes.
 
+        An empty sequence separates these two.
         The server may end a watch, which must then be restarted. Close it with ``aclose``.
         """
         ...

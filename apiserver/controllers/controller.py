@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
@@ -83,6 +83,15 @@ class Reconciler(Protocol):
         ...
 
 
+@runtime_checkable
+class QueueFeeder(Protocol):
+    """A reconciler that enqueues keys by itself, beside those of its sources."""
+
+    async def feed(self, queue: WorkQueue) -> None:
+        """Enqueue keys until cancelled."""
+        ...
+
+
 class Controller:
     """A reconciler with its event sources, queue and workers."""
 
@@ -101,6 +110,8 @@ class Controller:
                 async with asyncio.TaskGroup() as group:
                     for source in self._reconciler.sources:
                         group.create_task(self._watch_source(source, queue))
+                    if isinstance(self._reconciler, QueueFeeder):
+                        group.create_task(self._reconciler.feed(queue))
                     for _ in range(self._workers):
                         group.create_task(self._work(queue, group))
             except Exception:

@@ -12,6 +12,7 @@ from apiserver.client.client import Client
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.disruption.disruption_controller import DisruptionController
 from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
+from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
@@ -20,8 +21,10 @@ from apiserver.registry.registry import Registry
 
 _WORKERS: Final = 4
 _FLOW_SCHEMAS: Final = "flow-schema-status"
+GARBAGE_COLLECTOR: Final = "garbage-collector-controller"
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "disruption-controller": DisruptionController,
+    GARBAGE_COLLECTOR: GarbageCollector,
     "namespace-controller": NamespaceController,
     "resourcequota-controller": ResourceQuotaController,
     "serviceaccount-controller": ServiceAccountsController,

@@ -163,6 +163,8 @@ class Loopback:
             async with aclosing(watch.opening()) as opening:
                 async for events in opening:
                     yield _shown(found, events)
+            if not resource_version:
+                yield ()
             due = asyncio.Event()
             watch.subscribed(due.set)
             while await due.wait():

@@ -74,6 +74,7 @@ _CLUSTER: Final[Sequence[_Flag]] = (
     ("service-cluster-ip-range", "CIDR", "The range of cluster IPs. (10.0.0.0/24)"),
     ("service-node-port-range", "RANGE", "The range of node ports. (30000-32767)"),
     ("controllers", "NAMES", "The controllers to run; * is all of them. (*)"),
+    ("enable-garbage-collector", None, "Run the garbage collector, if it is among them. (true)"),
 )
 _GROUPS: Final = {
     "serving": _SERVING,

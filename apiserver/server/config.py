@@ -66,6 +66,7 @@ class Config:
     disable_admission_plugins: tuple[str, ...]
     allow_privileged: bool
     controllers: tuple[str, ...]
+    enable_garbage_collector: bool
     event_ttl: float
     etcd_compaction_interval: float
     request_timeout: float
@@ -282,6 +283,7 @@ class ConfigSchema(Schema):
     disable_admission_plugins = _List(load_default=())
     allow_privileged = _Boolean(load_default=False)
     controllers = _List(load_default=("*",))
+    enable_garbage_collector = _Boolean(load_default=True)
     event_ttl = _Duration(load_default=3600.0)
     etcd_compaction_interval = _Duration(load_default=300.0, least=0.0)
     request_timeout = _Duration(load_default=60.0)

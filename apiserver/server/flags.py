@@ -30,7 +30,7 @@ IGNORED: Final = frozenset(
     cors-allowed-origins debug-socket-path default-not-ready-toleration-seconds
     default-unreachable-toleration-seconds default-watch-cache-size delete-collection-workers
     disable-http2-serving disabled-metrics emulated-version emulation-forward-compatible
-    enable-aggregator-routing enable-bootstrap-token-auth enable-garbage-collector
+    enable-aggregator-routing enable-bootstrap-token-auth
     enable-priority-and-fairness encryption-provider-config-automatic-reload
     endpoint-reconciler-type etcd-count-metric-poll-period etcd-db-metric-poll-interval
     etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname

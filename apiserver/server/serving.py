@@ -24,6 +24,7 @@ import uvloop
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
+from apiserver.controllers.controller_manager import GARBAGE_COLLECTOR
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
@@ -158,6 +159,12 @@ async def _serve(
         await _stop(config, server, tcp_server, http_server)
 
 
+def _controllers(config: Config) -> tuple[str, ...]:
+    # The first mention of a name counts.
+    off = () if config.enable_garbage_collector else (f"-{GARBAGE_COLLECTOR}",)
+    return (*off, *config.controllers)
+
+
 def options_from(config: Config) -> ServerOptions:
     """Return the options that a configuration sets. Raises PluginFlagError."""
     return ServerOptions(
@@ -166,7 +173,7 @@ def options_from(config: Config) -> ServerOptions:
         plugins=enabled_plugins(
             config.enable_admission_plugins, config.disable_admission_plugins
         ),
-        controllers=config.controllers,
+        controllers=_controllers(config),
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from apiserver.server.cli import parse_arguments
 from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.flags import IGNORED, UNSUPPORTED
+from apiserver.server.serving import options_from
 
 
 def config(*arguments: str) -> Config:
@@ -106,7 +107,7 @@ def test_every_flag_of_kube_apiserver_without_effect_is_taken() -> None:
 
 def test_a_flag_that_says_what_is_true_anyway_draws_no_warning() -> None:
     assert parse_arguments(["--watch-cache=true", "--logging-format=text"])[1] == []
-    assert parse_arguments(["--enable-garbage-collector"])[1] == ["enable-garbage-collector"]
+    assert parse_arguments(["--contention-profiling"])[1] == ["contention-profiling"]
     assert parse_arguments(["--watch-cache=false"])[1] == ["watch-cache"]
 
 
@@ -157,3 +158,17 @@ def test_a_value_that_cannot_be_used_is_refused(
     with pytest.raises(SystemExit):
         parse_arguments([flag])
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], ("*",)),
+        (["--enable-garbage-collector"], ("*",)),
+        (["--enable-garbage-collector=false"], ("-garbage-collector-controller", "*")),
+    ],
+)
+def test_the_garbage_collector_has_a_flag_of_its_own(
+    flags: list[str], expected: tuple[str, ...]
+) -> None:
+    assert options_from(config(*flags)).controllers == expected

@@ -1,0 +1,1 @@
+"""Deletes objects whose owners are gone, and finishes foreground deletion and orphaning."""
