@@ -162,7 +162,8 @@ class Loopback:
         try:
             async with aclosing(watch.opening()) as opening:
                 async for events in opening:
-                    yield _shown(found, events)
+                    if events:
+                        yield _shown(found, events)
             if not resource_version:
                 yield ()
             due = asyncio.Event()

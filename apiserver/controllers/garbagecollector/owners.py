@@ -81,7 +81,7 @@ class OwnerFinder:
         except ValueError as error:
             raise UnknownOwnerKind(str(error)) from error
         resource = await self._client.resource_of(kind)
-        if resource is None:
+        if resource is None or "get" not in resource.verbs:
             raise UnknownOwnerKind(f"no matches for kind {kind.kind} in {kind.api_version}")
         if resource.namespaced and not namespace:
             raise NamespacedOwner

@@ -204,6 +204,7 @@ async def test_an_owner_in_another_namespace_is_absent_and_told_of(cluster: Clus
 async def test_what_cannot_be_told_is_left_alone(cluster: Cluster) -> None:
     a = await cluster.make("a")
     await cluster.make("unknown", owner(a, apiVersion="example.com/v1", kind="Robot"))
+    await cluster.make("unreadable", owner(a, apiVersion="v1", kind="Binding"))
     await create(cluster.registry, NODES, named("outside", ownerReferences=[owner(a)]))
     node = await create(cluster.registry, NODES, named("node"))
     await cluster.make("inside", owner(node, NODES))
@@ -211,6 +212,7 @@ async def test_what_cannot_be_told_is_left_alone(cluster: Cluster) -> None:
     await cluster.delete("a")
     await cluster.until_gone("garbage")
     assert await cluster.get("unknown") is not None
+    assert await cluster.get("unreadable") is not None
     assert await cluster.client.get(NODES, "", "outside")
     assert await cluster.get("inside") is not None
     await cluster.client.delete(NODES, "", "node", DeleteOptions())
