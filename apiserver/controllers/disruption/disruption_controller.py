@@ -2,6 +2,8 @@
 
 A budget is counted when it is created or changed, and when one of its Pods is. Evictions take from
 the disruptions that the last count allows.
+
+It also takes back the condition DisruptionTarget of Pods that were not deleted in time.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from apiserver.controllers.disruption.budget_status import (
     unexpired_disruptions,
 )
 from apiserver.controllers.disruption.pod_controllers import expected_scale
+from apiserver.controllers.disruption.stale_conditions import seconds_until_stale, without_target
 from apiserver.machinery.builtin_resources import DISRUPTION_BUDGETS, PODS
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.labels import LabelSelector
@@ -36,7 +39,7 @@ _MOST_REST: Final = 5.0
 
 
 class DisruptionController:
-    """Reconciles budgets; keys are their namespaces and names: ``default/web``."""
+    """Reconciles budgets and Pods; keys are ``default/web`` and ``/default/pod``."""
 
     sources: Sequence[EventSource]
 
@@ -46,12 +49,14 @@ class DisruptionController:
         self._budgets: dict[str, dict[str, _Budget]] = {}
         self.sources = (
             EventSource(DISRUPTION_BUDGETS, "", self._enqueue_budget),
-            EventSource(PODS, "", self._enqueue_budgets_of),
+            EventSource(PODS, "", self._enqueue_for_pod),
         )
 
     async def reconcile(self, key: str) -> Requeue | None:
         began = time.perf_counter()
         namespace, _, name = key.partition("/")
+        if not namespace:
+            return await self._reset_stale_target(name)
         try:
             budget = await self._client.get(DISRUPTION_BUDGETS, namespace, name)
         except NotFound:
@@ -63,6 +68,20 @@ class DisruptionController:
             known = self._budgets.get(namespace, {}).get(name)
             if known is not None:
                 known.rest = min(_REST * (time.perf_counter() - began), _MOST_REST)
+
+    async def _reset_stale_target(self, key: str) -> Requeue | None:
+        namespace, _, name = key.partition("/")
+        now = self._clock.time()
+        try:
+            pod = await self._client.get(PODS, namespace, name)
+            seconds = seconds_until_stale(pod, now)
+            if seconds is None or seconds > 0:
+                return None if seconds is None else Requeue(seconds)
+            await self._client.update(PODS, without_target(pod, now), "status")
+        except NotFound:
+            # The Pod has been deleted after all.
+            return None
+        return None
 
     async def _count(self, budget: Object) -> Requeue | None:
         now = self._clock.time()
@@ -113,12 +132,15 @@ class DisruptionController:
         known.selector = _selector_of(event.object)
         queue.add(f"{namespace}/{name}")
 
-    def _enqueue_budgets_of(self, queue: WorkQueue, event: ObjectEvent) -> None:
+    def _enqueue_for_pod(self, queue: WorkQueue, event: ObjectEvent) -> None:
         namespace, pod = namespace_of(event.object), name_of(event.object)
         labels = _labels_of(event.object)
         for name, budget in self._budgets.get(namespace, {}).items():
             if pod in budget.pods or budget.selects(labels):
                 queue.add_after(f"{namespace}/{name}", budget.rest)
+        seconds = seconds_until_stale(event.object, self._clock.time())
+        if event.type != DELETED and seconds is not None:
+            queue.add_after(f"/{namespace}/{pod}", seconds)
 
     def _forget(self, namespace: str, name: str) -> None:
         budgets = self._budgets.get(namespace, {})

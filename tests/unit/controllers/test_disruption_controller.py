@@ -11,6 +11,7 @@ import pytest
 from apiserver.controllers.controller import Controller
 from apiserver.controllers.disruption.budget_status import DELETION_TIMEOUT
 from apiserver.controllers.disruption.disruption_controller import DisruptionController
+from apiserver.controllers.disruption.stale_conditions import STALE_TIMEOUT
 from apiserver.machinery.builtin_resources import (
     DEPLOYMENTS,
     DISRUPTION_BUDGETS,
@@ -290,6 +291,66 @@ async def test_nothing_is_written_where_nothing_has_changed(
     clock.now += 5
     await controller.reconcile("n/b")
     assert await client.get(DISRUPTION_BUDGETS, "n", "b") == before
+
+
+async def target(client: Loopback, made: Object, since: float, **changes: Any) -> None:
+    """Make a Pod the target of a disruption."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "m",
+        "lastTransitionTime": format_seconds(int(since)),
+        **changes.pop("condition", {}),
+    }
+    status = {**made["status"], "conditions": [condition], **changes}
+    await client.update(PODS, {**made, "status": status}, "status")
+
+
+async def conditions(client: Loopback) -> list[Object]:
+    found: list[Object] = (await client.get(PODS, "n", "a"))["status"]["conditions"]
+    return found
+
+
+async def test_a_pod_that_is_not_deleted_is_no_target_after_two_minutes(
+    registry: Registry, client: Loopback, controller: DisruptionController, clock: Watch
+) -> None:
+    await target(client, await run(registry, "a"), clock.now)
+    requeue = await controller.reconcile("/n/a")
+    assert requeue is not None
+    assert requeue.seconds == STALE_TIMEOUT
+    assert [each["status"] for each in await conditions(client)] == ["True"]
+    clock.now += STALE_TIMEOUT
+    assert await controller.reconcile("/n/a") is None
+    (condition,) = await conditions(client)
+    assert condition == {
+        "type": "DisruptionTarget",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": format_seconds(int(clock.now)),
+    }
+    assert await controller.reconcile("/n/gone") is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"phase": "Failed"},
+        {"condition": {"reason": "TerminationByKubelet"}},
+        {"condition": {"status": "False"}},
+    ],
+)
+async def test_other_conditions_of_pods_stay(
+    registry: Registry,
+    client: Loopback,
+    controller: DisruptionController,
+    clock: Watch,
+    changes: Object,
+) -> None:
+    await target(client, await run(registry, "a"), clock.now - 2 * STALE_TIMEOUT, **changes)
+    before = await conditions(client)
+    assert await controller.reconcile("/n/a") is None
+    assert await conditions(client) == before
 
 
 async def test_a_budget_follows_its_pods(registry: Registry, client: Loopback) -> None:
