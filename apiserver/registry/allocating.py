@@ -55,28 +55,24 @@ class View:
         return found is not None and self.reader.is_known(found.store, found.key("", name))
 
     def taken_ports(self) -> int:
-        record = self.reader.record(self.resource.store, _ports_key(self.resource))
+        record = self.reader.record(self.resource.store, ports_key(self.resource))
         ports = self.ranges.node_ports
-        return 0 if record is None else _bits(record.value.object, ports)
+        return 0 if record is None else bits_of(record.value.object, ports)
 
 
 @asynccontextmanager
 async def allocated(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> AsyncIterator[Sequence[Change[Stored]]]:
-    """Yield what changes with a write, while no other write of this process takes the same.
+    """Yield what changes with a write, while no other write of this process changes node ports.
 
     Raises AllocationLost where another one has been faster.
     """
-    if not allocation.created and not allocation.changes_ports:
-        yield list(_deletions(resource, allocation, reader))
+    if not allocation.changes_ports:
+        yield _changes(resource, allocation, reader)
         return
-    keys = [_key(resource, kind, document) for kind, document in allocation.created]
-    if allocation.changes_ports:
-        keys.append(_ports_key(resource))
     try:
-        turn = resource.locks.hold(keys, _WAIT_SECONDS)
-        async with turn:
+        async with resource.locks.hold([ports_key(resource)], _WAIT_SECONDS):
             yield _changes(resource, allocation, reader)
     except TimeoutError as error:
         raise ServerTimeout.of(resource.group_resource, "write") from error
@@ -112,10 +108,10 @@ def _deletions(
 def _change_of_ports(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> Iterator[Change[Stored]]:
-    key, ports = _ports_key(resource), resource.ranges.node_ports
+    key, ports = ports_key(resource), resource.ranges.node_ports
     record = reader.record(resource.store, key)
-    before = 0 if record is None else _bits(record.value.object, ports)
-    taken, freed = _mask(allocation.taken_ports, ports), _mask(allocation.freed_ports, ports)
+    before = 0 if record is None else bits_of(record.value.object, ports)
+    taken, freed = mask_of(allocation.taken_ports, ports), mask_of(allocation.freed_ports, ports)
     if before & taken:
         raise AllocationLost
     after = (before | taken) & ~freed
@@ -136,7 +132,7 @@ def range_allocation(bits: int, ports: range) -> Object:
     }
 
 
-def _bits(document: Object, ports: range) -> int:
+def bits_of(document: Object, ports: range) -> int:
     """Return the taken ports of ``ports``, whatever range they were noted for."""
     bits = int.from_bytes(b64decode(document.get("data") or ""))
     start = int(document.get("range", "").partition("-")[0] or ports.start)
@@ -145,7 +141,8 @@ def _bits(document: Object, ports: range) -> int:
     return bits & ((1 << len(ports)) - 1)
 
 
-def _mask(numbers: Iterable[int], ports: range) -> int:
+def mask_of(numbers: Iterable[int], ports: range) -> int:
+    """Return the bits of those numbers that are ports of the range."""
     return sum(1 << (number - ports.start) for number in numbers if number in ports)
 
 
@@ -155,5 +152,6 @@ def _key(resource: Resource, kind: GroupVersionResource, document: Object) -> st
     return found.key(namespace_of(document), name_of(document))
 
 
-def _ports_key(resource: Resource) -> str:
+def ports_key(resource: Resource) -> str:
+    """Return where the taken node ports are stored, as kube-apiserver has it."""
     return f"{resource.root}/ranges/servicenodeports"

@@ -14,6 +14,7 @@ from typing import Final
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.controllers.controller_manager import build_controllers, run_controllers
+from apiserver.controllers.service_allocations import repairing_allocations
 from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
@@ -154,6 +155,7 @@ async def build_server(
             async with (
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 run_controllers(build_controllers(options.controllers, registry), ready),
+                repairing_allocations(registry, ready),
                 _background_tasks(raw, cache, options),
             ):
                 yield Server(registry, access, router, metrics, ready, stopping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -23,6 +24,8 @@ NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::
 _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F:.])0+(?=\d)|(?<=\.)0+(?=\d)")
 
 
+# One write looks at the same address many times.
+@lru_cache(maxsize=1024)
 def parse_ip(text: str) -> Address | None:
     """Return an address, ``None`` where the text is none; one of IPv4 in IPv6 is one of IPv4."""
     if "." in text:

@@ -96,7 +96,7 @@ def release_service(document: Object, view: AllocationView) -> Allocation:
     """Return what a Service frees when it goes: addresses, ports, and the Endpoints of its name."""
     spec = document["spec"]
     endpoints = ObjectReference(ENDPOINTS, namespace_of(document), name_of(document))
-    deleted = [endpoints, *_owned_addresses(document, _addresses(spec), view)]
+    deleted = [endpoints, *_owned_addresses(document, cluster_ips_of(spec), view)]
     return Allocation(deleted=deleted, freed_ports=ports_of(spec))
 
 
@@ -209,12 +209,13 @@ def _freed_addresses(
     old: Object, spec: Spec, before: Spec, view: AllocationView
 ) -> list[ObjectReference]:
     if spec.get("type") == EXTERNAL_NAME:
-        return _owned_addresses(old, _addresses(before), view)
-    kept = set(_addresses(spec))
-    return _owned_addresses(old, [ip for ip in _addresses(before) if ip not in kept], view)
+        return _owned_addresses(old, cluster_ips_of(before), view)
+    kept = set(cluster_ips_of(spec))
+    return _owned_addresses(old, [ip for ip in cluster_ips_of(before) if ip not in kept], view)
 
 
-def _addresses(spec: Spec) -> list[str]:
+def cluster_ips_of(spec: Spec) -> list[str]:
+    """Return the addresses of a Service within the cluster."""
     addresses = spec.get("clusterIPs") or [spec.get("clusterIP") or HEADLESS]
     return [address for address in addresses if address != HEADLESS]
 

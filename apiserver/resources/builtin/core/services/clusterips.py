@@ -8,6 +8,7 @@ the last one of IPv4.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from secrets import randbelow
 from typing import Final, TypeAlias
@@ -29,9 +30,15 @@ _MOST_STATIC: Final = 256
 _PROBES: Final = 32
 
 
+@lru_cache(maxsize=64)
+def network_of(cidr: str) -> Network:
+    """Return a range."""
+    return ip_network(cidr)
+
+
 def family_of_range(cidr: str) -> str:
     """Return the IP family of a range."""
-    return f"IPv{ip_network(cidr).version}"
+    return f"IPv{network_of(cidr).version}"
 
 
 def ranges_of(view: AllocationView, family: str) -> list[Network]:
@@ -39,7 +46,7 @@ def ranges_of(view: AllocationView, family: str) -> list[Network]:
     found = [cidr for each in view.list(SERVICE_CIDRS) if _is_ready(each) for cidr in _cidrs(each)]
     # Until the first ServiceCIDR is there, and the Service of the API needs an address before.
     given = found or view.ranges.cluster_ips
-    networks = [ip_network(cidr) for cidr in dict.fromkeys(given)]
+    networks = [network_of(cidr) for cidr in dict.fromkeys(given)]
     return [network for network in networks if f"IPv{network.version}" == family]
 
 
@@ -56,6 +63,7 @@ def _is_ready(document: Object) -> bool:
     return ready in ([], ["True"])
 
 
+@lru_cache(maxsize=64)
 def bounds(network: Network) -> tuple[int, int]:
     """Return the first and the last address of a range, as numbers."""
     last = int(network.broadcast_address) - (1 if network.version == 4 else 0)

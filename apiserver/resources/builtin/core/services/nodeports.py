@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final
 
 from apiserver.machinery.errors import InternalError, UnknownError
@@ -30,7 +31,7 @@ class PortOperation:
 
     def __init__(self, view: AllocationView) -> None:
         self._range = view.ranges.node_ports
-        self._bits = view.taken_ports()
+        self._view = view
         self._dry_run = view.dry_run
         self.taken: set[int] = set()
         self.freed: set[int] = set()
@@ -66,6 +67,10 @@ class PortOperation:
                 self.taken.add(port)
                 return port
         return None
+
+    @cached_property
+    def _bits(self) -> int:
+        return self._view.taken_ports()
 
     def _is_taken(self, port: int) -> bool:
         return port in self.taken or bool(self._bits >> (port - self._range.start) & 1)
