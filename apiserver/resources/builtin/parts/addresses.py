@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -15,6 +14,7 @@ from ipaddress import (
 from typing import Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.textcache import cache_by_text
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -25,7 +25,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F:.])0+(?=\d)|(?<=\.)0+(?=\d)"
 
 
 # One write looks at the same address many times.
-@lru_cache(maxsize=1024)
+@cache_by_text(1024)
 def parse_ip(text: str) -> Address | None:
     """Return an address, ``None`` where the text is none; one of IPv4 in IPv6 is one of IPv4."""
     if "." in text:

@@ -8,13 +8,13 @@ the last one of IPv4.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from secrets import randbelow
 from typing import Final, TypeAlias
 
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.textcache import cache_by_text
 from apiserver.resources.allocation import AllocationView
 
 SERVICE_CIDRS: Final = GroupVersionResource("networking.k8s.io", "v1", "servicecidrs")
@@ -30,7 +30,7 @@ _MOST_STATIC: Final = 256
 _PROBES: Final = 32
 
 
-@lru_cache(maxsize=64)
+@cache_by_text(64)
 def network_of(cidr: str) -> Network:
     """Return a range."""
     return ip_network(cidr)
@@ -63,7 +63,6 @@ def _is_ready(document: Object) -> bool:
     return ready in ([], ["True"])
 
 
-@lru_cache(maxsize=64)
 def bounds(network: Network) -> tuple[int, int]:
     """Return the first and the last address of a range, as numbers."""
     last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
