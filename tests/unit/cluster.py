@@ -14,6 +14,7 @@ from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
+from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from storage.cache.cache import WatchCache
@@ -37,11 +38,13 @@ async def registry_in_memory() -> AsyncIterator[Registry]:
 
 
 @asynccontextmanager
-async def registry_over(raw: Store[bytes]) -> AsyncIterator[Registry]:
+async def registry_over(
+    raw: Store[bytes], ranges: ServiceRanges | None = None
+) -> AsyncIterator[Registry]:
     """Yield the registry of one server over a store that may have several."""
     inner: CodecStore[Stored] = CodecStore(raw, ObjectCodec(struct_of_kind))
     async with WatchCache(inner, ROOT + "/") as cache:
-        yield Registry(builtin_catalog(), cache, ROOT, event_ttl=3600)
+        yield Registry(builtin_catalog(), cache, ROOT, event_ttl=3600, ranges=ranges)
 
 
 async def create(registry: Registry, resource: GroupVersionResource, document: Object) -> Object:

@@ -15,6 +15,8 @@ from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_object
 from apiserver.registry.registry import Registry
+from apiserver.resources.allocation import ServiceRanges
+from storage.interface import ABSENT
 from storage.open import open_store
 from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory, registry_over
 
@@ -71,6 +73,24 @@ async def test_what_is_refused_takes_nothing() -> None:
                 continue
             raise AssertionError(name)
         assert await taken(registry) == before
+
+
+def message(*fields: tuple[int, bytes]) -> bytes:
+    """Return a protobuf message of fields that are shorter than 128 bytes."""
+    return b"".join(bytes([number << 3 | 2, len(data)]) + data for number, data in fields)
+
+
+async def test_ports_that_kube_apiserver_has_noted_as_protobuf_are_taken() -> None:
+    raw = await open_store("memory://")
+    noted = message((1, b""), (2, b"30000-30002"), (3, b"\x05"))
+    kind = message((1, b"v1"), (2, b"RangeAllocation"))
+    await raw.put(PORTS_KEY, b"k8s\x00" + message((1, kind), (2, noted)), expected=ABSENT)
+    async with registry_over(raw, ServiceRanges(node_ports=range(30000, 30003))) as registry:
+        await create(registry, NAMESPACES, named("default"))
+        made = await create(registry, SERVICES, service("a", type="NodePort"))
+        assert made["spec"]["ports"][0]["nodePort"] == 30001
+        assert (await taken(registry))[1] == 3
+    await raw.close()
 
 
 async def test_of_two_that_want_the_same_one_gets_it() -> None:
