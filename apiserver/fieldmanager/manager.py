@@ -30,6 +30,7 @@ from apiserver.fieldmanager.fieldset import FieldSet
 from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.ownership import Applied, Owners, Scope, Versions
 from apiserver.fieldmanager.validating import check
+from apiserver.machinery.empties import with_empty_members
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.schema.kindtypes import Types
 from apiserver.schema.structural import Schema
@@ -109,9 +110,14 @@ class FieldManager:
         """
         owners = _owners(existing, desired, subresource)
         if owners or existing is None:
-            before = self._blank if existing is None else existing
+            # The manager that creates an object owns the empty lists that it sent, though null is
+            # shown for them; in an update they are no change.
+            change = (
+                (self._blank, with_empty_members(desired)) if existing is None
+                else (existing, desired)
+            )
             me = Manager.updater(manager, self._api_version, subresource)
-            owners = self._updated(owners, (before, desired), me, now)
+            owners = self._updated(owners, change, me, now)
         return managedfields.with_owners(desired, owners)
 
     def _updated(

@@ -51,7 +51,30 @@ def member(part: Mapping[str, Any], name: str) -> Any:
 
 def copied(part: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a part of an object, with the same members left out."""
-    copy, members, noted = dict(part), empty_members(part), _NOTED.get()
-    if members and noted is not None:
-        noted[id(copy)] = copy, dict(members)
+    return made_of(part, dict(part))
+
+
+def made_of(part: Mapping[str, Any], copy: dict[str, Any]) -> dict[str, Any]:
+    """Return ``copy``, which has the members of ``part`` and others, with the same left out."""
+    noted = _NOTED.get()
+    if noted is not None:
+        members = empty_members(part)
+        if members:
+            noted[id(copy)] = copy, dict(members)
     return copy
+
+
+def with_empty_members(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with the empty lists and maps that were given where it shows null."""
+    if not _NOTED.get():
+        return document
+    shown: dict[str, Any] = _shown(document)
+    return shown
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(member(value, name)) for name in value}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return value

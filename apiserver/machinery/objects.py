@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from apiserver.machinery.empties import copied
+from apiserver.machinery.empties import copied, made_of
 
 Object: TypeAlias = dict[str, Any]
 
@@ -39,12 +39,8 @@ def annotations_of(document: Object) -> dict[str, str]:
 def with_metadata(document: Object, **changes: Any) -> Object:
     """Return a copy with members of its metadata replaced; ``None`` removes a member."""
     metadata = {**metadata_of(document), **changes}
-    return {
-        **document,
-        "metadata": {
-            key: value for key, value in metadata.items() if value is not None
-        },
-    }
+    kept = {key: value for key, value in metadata.items() if value is not None}
+    return made_of(document, {**document, "metadata": kept})
 
 
 def with_spec(document: Object, **changes: Any) -> Object:

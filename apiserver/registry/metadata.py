@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from apiserver.machinery.empties import made_of
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.objects import Object, with_metadata
@@ -40,12 +41,13 @@ def check_namespace(document: Object, namespace: str) -> Object:
         return document
     if not namespace:
         rest = {key: value for key, value in metadata.items() if key != "namespace"}
-        return {**document, "metadata": rest}
+        return made_of(document, {**document, "metadata": rest})
     if named:
         raise BadRequest(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
-    return {**document, "metadata": {**metadata, "namespace": namespace}}
+    placed = {**metadata, "namespace": namespace}
+    return made_of(document, {**document, "metadata": placed})
 
 
 def wiped(document: Object) -> Object:
@@ -56,10 +58,8 @@ def wiped(document: Object) -> Object:
     metadata = document["metadata"]
     if metadata.get("resourceVersion", "0").lstrip("0").isdigit():
         raise UnknownError("resourceVersion should not be set on objects to be created")
-    return {
-        **document,
-        "metadata": {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS},
-    }
+    kept = {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS}
+    return made_of(document, {**document, "metadata": kept})
 
 
 def begin(document: Object) -> Object:
@@ -81,7 +81,7 @@ def carry_over(document: Object, old: Object) -> Object:
     if "deletionGracePeriodSeconds" in before:
         metadata.setdefault("deletionGracePeriodSeconds", before["deletionGracePeriodSeconds"])
     metadata.pop("selfLink", None)
-    return {**document, "metadata": metadata}
+    return made_of(document, {**document, "metadata": metadata})
 
 
 def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: bool) -> Object:

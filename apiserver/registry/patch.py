@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery import fielderrors
+from apiserver.machinery.empties import made_of
 from apiserver.machinery.errors import Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
@@ -131,7 +132,8 @@ class Patching:
         if problems and options.field_validation == "Warn":
             for problem in problems:
                 warn(problem)
-        return {"kind": kind.kind, "apiVersion": kind.api_version, **read.object}
+        head = {"kind": kind.kind, "apiVersion": kind.api_version}
+        return made_of(read.object, {**head, **read.object})
 
     def _decoded(self, patched: Patched) -> Canonical | Decoded:
         if patched.typed:

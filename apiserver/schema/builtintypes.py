@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from apiserver.machinery.empties import made_of
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
@@ -107,4 +108,5 @@ class BuiltinTypes:
         return Decoded(self._whole(canonical.object), canonical.problems, found)
 
     def _whole(self, members: Object) -> Object:
-        return {"kind": self.kind.kind, "apiVersion": self.kind.api_version, **members}
+        head = {"kind": self.kind.kind, "apiVersion": self.kind.api_version}
+        return made_of(members, {**head, **members})

@@ -17,6 +17,7 @@ from apiserver.fieldmanager.errors import (
 )
 from apiserver.fieldmanager.lastapplied import ANNOTATION
 from apiserver.fieldmanager.manager import FieldManager, Never, Only
+from apiserver.machinery import empties
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.resources.builtin.kinds import builtin_types
 
@@ -375,3 +376,15 @@ class TestClientSideApply:
         live = self.live({"a": "1"}, {"a": "1"})
         applied = MAPS.apply(live, config_map({"a": "x" * 262144}), manager="kubectl", now=LATER)
         assert applied["metadata"]["annotations"] == {}
+
+
+def test_an_empty_list_is_owned_by_the_manager_that_creates_the_object_with_it() -> None:
+    slices = manager_of("discovery.k8s.io/v1", "EndpointSlice")
+    sent = {"addressType": "IPv4", "endpoints": None, "ports": None, "metadata": {"name": "a"}}
+    document = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", **sent}
+    empties.note([(document, "endpoints", [])])
+    made = slices.update(None, document, manager="m", now=NOW)
+    owned = made["metadata"]["managedFields"][0]["fieldsV1"]
+    assert owned == {"f:addressType": {}, "f:endpoints": {}}
+    updated = slices.update(made, {**made}, manager="n", now=LATER)
+    assert [each["manager"] for each in updated["metadata"]["managedFields"]] == ["m"]
