@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object, metadata_of
@@ -9,8 +10,9 @@ from apiserver.resources.builtin.core.services.defaults import (
     CLIENT_IP,
     CLUSTER_IP,
     EXTERNAL_NAME,
-    is_headless,
+    HEADLESS,
 )
+from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr, warnings_for_ip
 
 AWARE_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
 
@@ -18,21 +20,43 @@ AWARE_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
 def warnings_for(document: Object) -> list[str]:
     """Return what to say of a Service."""
     spec = document["spec"]
+    headless = spec.get("type") == CLUSTER_IP and spec.get("clusterIP") == HEADLESS
     warnings = []
     if AWARE_HINTS in (metadata_of(document).get("annotations") or {}):
         warnings.append(
             f"annotation {AWARE_HINTS} is deprecated, "
             "please use service.kubernetes.io/topology-mode instead"
         )
-    if spec.get("type") == CLUSTER_IP and is_headless(spec):
+    addresses = spec.get("clusterIPs") or []
+    if addresses != [HEADLESS]:
+        warnings += _forms(warnings_for_ip, "clusterIPs", addresses)
+    if headless:
         warnings += _ignored_without_address(spec)
-    if spec.get("externalIPs"):
-        if spec.get("type") == EXTERNAL_NAME:
-            warnings.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
-        else:
-            warnings.append(
-                "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
-            )
+    external = spec.get("externalIPs") or []
+    warnings += _forms(warnings_for_ip, "externalIPs", external)
+    if external and not headless and spec.get("type") != EXTERNAL_NAME:
+        warnings.append(
+            "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+        )
+    if spec.get("loadBalancerIP"):
+        warnings += warnings_for_ip(spec["loadBalancerIP"], "spec.loadBalancerIP")
+    ranges = spec.get("loadBalancerSourceRanges") or []
+    warnings += _forms(warnings_for_cidr, "loadBalancerSourceRanges", ranges)
+    return warnings + _ignored_by_type(spec)
+
+
+def _forms(warn: Callable[[str, str], list[str]], member: str, texts: list[str]) -> list[str]:
+    return [
+        warning
+        for index, text in enumerate(texts)
+        for warning in warn(text, f"spec.{member}[{index}]")
+    ]
+
+
+def _ignored_by_type(spec: dict[str, Any]) -> list[str]:
+    warnings = []
+    if spec.get("type") == EXTERNAL_NAME and spec.get("externalIPs"):
+        warnings.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
     if spec.get("type") != EXTERNAL_NAME and spec.get("externalName"):
         warnings.append('spec.externalName is ignored when spec.type is not "ExternalName"')
     if spec.get("trafficDistribution") == "PreferClose":
