@@ -1,4 +1,6 @@
-"""Who owns which field. Pure: no I/O, no clock; each module stands only on those before it.
+"""Field ownership: which manager owns which field of an object.
+
+Pure: no I/O and no clock. Each module imports only modules before it in this order:
 
 elements -> fieldset -> managers -> atoms -> typed, validating -> merging, pruning -> ownership
 -> managedfields, lastapplied, scale -> manager

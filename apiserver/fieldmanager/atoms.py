@@ -1,12 +1,13 @@
-"""Atoms: what owning needs to know of a type, compiled from its `Schema`.
+"""Atoms: what field ownership needs to know about a type, compiled from its `Schema`.
 
-An atom says which of three shapes a value may have. A *scalar* is a field. An object is a field
-for each member, unless the type is atomic: then it is one field. So it is with a list, whose items
-are fields if they can be told apart: by their value (a set), or by some of their members (a keyed
-list). A keyed item that leaves a key out has the key's default.
+An atom describes the three shapes that a value of the type may have. A *scalar* is one field. An
+*object* has one field for each member, unless the type is atomic: then the object is one field. A
+*list* has one field for each item if its items can be identified, either by their value (a set) or
+by some of their members (a keyed list); otherwise the list is one field. A keyed item that omits a
+key has the default of the key.
 
-Where a schema says nothing, the type is deduced from the value: objects are owned member by member,
-lists as a whole.
+Where a schema declares no type, the type is deduced from the value: objects are owned member by
+member, lists as a whole.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ UNTYPED: Final = "untyped"
 _SCALARS: Final = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN, "string": STRING}
 _TYPED_FORMATS: Final = ("", "byte")
 
-#: Members of metadata that nobody owns: they name the object, or the server keeps them.
+#: Members of metadata without an owner: they identify the object, or the server sets them.
 UNTRACKED: Final = frozenset(
     (
         "clusterName",
@@ -55,7 +56,7 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class ObjectShape:
-    """An object: its declared members, and what others may be, ``None`` if there are none."""
+    """An object: its declared members, and the atom of all others, ``None`` if none are allowed."""
 
     members: dict[str, Member] = field(default_factory=dict)
     values: Atom | None = None
@@ -73,9 +74,9 @@ class ObjectShape:
 
 @dataclass(slots=True, eq=False)
 class ListShape:
-    """A list: what its items are and, unless it is atomic, how they are told apart.
+    """A list: the atom of its items and, unless it is atomic, how the items are identified.
 
-    ``keys`` are sorted, each with its default, `MISSING` for none; a set has no keys.
+    ``keys`` are sorted, each with its default, or `MISSING` if it has none. A set has no keys.
     """
 
     items: Atom
@@ -84,7 +85,7 @@ class ListShape:
     declared_keys: tuple[str, ...] = ()
 
     def element(self, item: Any) -> str:
-        """Return the path element of an item. Raises ValueError with the reference's words."""
+        """Return the path element of an item. Raises ValueError with the message of Kubernetes."""
         if not self.keys:
             return _set_item(item)
         if len(self.keys) == 1 and type(item) is dict:
@@ -99,7 +100,7 @@ class ListShape:
 class Atom:
     """A type: the shapes that its values may have.
 
-    ``exact``: its values are equal in Go if they are in Python, where 1 equals True.
+    ``exact``: values that are equal in Python are equal in Go, too (in Python, 1 equals True).
     """
 
     scalar: str = ""
@@ -108,7 +109,7 @@ class Atom:
     exact: bool = False
 
     def is_granular(self, value: Any) -> bool:
-        """Tell whether a value is owned part by part, and not as a whole."""
+        """Return whether the parts of a value are owned separately, not the value as a whole."""
         kind = type(value)
         if kind is dict:
             return self.object is not None and not self.object.atomic
@@ -153,16 +154,16 @@ def _deduced() -> Atom:
     return atom
 
 
-#: The type of a value of which no schema says anything.
+#: The type of values that no schema describes.
 DEDUCED: Final = _deduced()
-# What fieldsV1 holds is deduced too, but has nothing in it that could be equal by mistake.
+# The type of fieldsV1 is deduced as well, but no values in it can compare equal by mistake.
 _FIELDS: Final = Atom(object=ObjectShape(values=DEDUCED), exact=True)
 
 
 class Atoms:
-    """Schemas compiled to atoms, each once: kinds share what their schemas share.
+    """Compiles schemas to atoms, each once: kinds that share a schema share its atom.
 
-    An atom is forgotten with its schema, so kinds may come and go.
+    An atom is dropped with its schema, so kinds may be added and removed at any time.
     """
 
     def __init__(self) -> None:
@@ -171,7 +172,7 @@ class Atoms:
         self._metadata: WeakKeyDictionary[Atom, Atom] = WeakKeyDictionary()
 
     def document(self, schema: Schema) -> Atom:
-        """Return the atom of whole objects: of some members of theirs ownership is not tracked."""
+        """Return the atom of whole objects, in which some members of metadata are not tracked."""
         atom = self.atom(schema)
         shape = atom.object or ObjectShape(values=DEDUCED)
         text = Atom(STRING, exact=True)
@@ -199,13 +200,13 @@ class Atoms:
         return tracked
 
     def atom(self, schema: Schema, *, preserving: bool = False) -> Atom:
-        """Return the atom of a type; below one that preserves unknown fields all types do."""
+        """Return the atom of a type; below one that preserves unknown fields, all do."""
         preserving = preserving or schema.preserve_unknown_fields
         atoms = self._preserving if preserving else self._atoms
         known = atoms.get(schema)
         if known is not None:
             return known
-        # A type may hold itself, so its atom is there before it is complete.
+        # A type may contain itself, so its atom is registered before it is complete.
         atom = atoms[schema] = Atom()
         if schema.type in ("", "object"):
             atom.object = self._object(schema, preserving=preserving)
@@ -226,7 +227,7 @@ class Atoms:
             parts += [atom.object.values] if atom.object.values else []
         if atom.list is not None:
             parts.append(atom.list.items)
-        # What is not complete yet is on a cycle, and counts as not exact.
+        # An atom that is still incomplete here is part of a cycle, and counts as not exact.
         return all(part.exact for part in parts)
 
     def _object(self, schema: Schema, *, preserving: bool) -> ObjectShape:
@@ -262,5 +263,5 @@ class Atoms:
         )
 
 
-#: The atoms of all kinds: a Pod's template is compiled once for all workloads.
+#: The atoms of all kinds: a Pod template is compiled once for all workloads.
 ATOMS: Final = Atoms()

@@ -1,11 +1,11 @@
-"""Path elements: one step into a document, spelled as FieldsV1 spells it.
+"""Path elements: one step into a document, spelled as in FieldsV1.
 
-``f:image`` is a member of an object. ``k:{"name":"web"}`` is the item of a list whose keys have
-these values, ``v:"x"`` the item of a set that is this value, ``i:0`` the item at this place. The
-spelling is canonical: no spaces, keys sorted, strings escaped as Go's encoder does it. So elements
-are equal if and only if their strings are, and nothing needs to be parsed to compare paths.
+``f:image`` is a member of an object, ``k:{"name":"web"}`` the item of a keyed list with these key
+values, ``v:"x"`` the item of a set with this value, ``i:0`` the list item at this index. The
+spelling is canonical: no spaces, keys sorted, strings escaped as Go's encoder escapes them. Two
+elements are equal if and only if their strings are equal, so paths are compared without parsing.
 
-In a path that people read, ``f:containers`` then ``k:{"name":"web"}`` is
+In the paths of messages, ``f:containers`` followed by ``k:{"name":"web"}`` is
 ``.containers[name="web"]``.
 """
 
@@ -21,7 +21,7 @@ import orjson
 from apiserver.machinery.quoting import json_escaped, json_number, quote
 from apiserver.machinery.textcache import cache_by_text
 
-#: Stands in a set for the place itself, beside what is below it.
+#: In a set, stands for the place itself, in addition to what is below it.
 SELF: Final = "."
 
 Order: TypeAlias = tuple[int, Any]
@@ -30,7 +30,7 @@ _CACHED: Final = 16384
 
 
 class MalformedElement(ValueError):
-    """A key of a FieldsV1 document is no path element."""
+    """A key of a FieldsV1 document is not a path element."""
 
 
 def member(name: str) -> str:
@@ -44,7 +44,7 @@ def set_item(value: Any) -> str:
 
 
 def keyed_item(keys: Iterable[tuple[str, Any]]) -> str:
-    """Return the element of an item of a keyed list; the keys come sorted by name."""
+    """Return the element of an item of a keyed list; ``keys`` must be sorted by name."""
     return "k:{" + ",".join(f"{json_text(name)}:{json_text(value)}" for name, value in keys) + "}"
 
 
@@ -56,7 +56,7 @@ def _scalar_text(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Write a value as Go's encoder writes it into an element."""
+    """Return the JSON of a value as Go's encoder writes it into an element."""
     if isinstance(value, dict):
         members = (f"{json_text(name)}:{json_text(value[name])}" for name in sorted(value))
         return "{" + ",".join(members) + "}"
@@ -67,7 +67,7 @@ def json_text(value: Any) -> str:
 
 @cache_by_text(_CACHED)
 def canonical(element: str) -> str | None:
-    """Return the canonical spelling of an element, ``None`` where its kind is not known.
+    """Return the canonical spelling of an element, ``None`` if its kind is unknown.
 
     Raises MalformedElement.
     """
@@ -95,7 +95,7 @@ def canonical(element: str) -> str | None:
 
 @cache_by_text(_CACHED)
 def text(element: str) -> str:
-    """Write an element as paths that people read have it."""
+    """Return an element as the paths of messages show it."""
     kind, rest = element[0], element[2:]
     if kind == "f":
         return "." + rest
@@ -109,7 +109,7 @@ def text(element: str) -> str:
 
 @cache_by_text(_CACHED)
 def order(element: str) -> Order:
-    """Return the key by which elements are sorted: members, then keyed items, sets, places."""
+    """Return the sort key of an element: members first, then keyed items, set items, indices."""
     kind, rest = element[0], element[2:]
     if kind == "f":
         return 1, rest

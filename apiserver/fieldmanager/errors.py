@@ -1,7 +1,8 @@
-"""What the field manager refuses, in its own words.
+"""Errors of the field manager.
 
-Whoever calls decides on the HTTP code. The reference answers `MalformedApply` with 400, `Conflicts`
-with 409, and, though the client is to blame, `UntypedObject` and `MalformedManagedFields` with 500.
+The caller chooses the HTTP code. Kubernetes answers `MalformedApply` with 400 and `Conflicts` with
+409. It answers `UntypedObject` and `MalformedManagedFields` with 500, although they are errors of
+the client.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from apiserver.fieldmanager.managers import Manager
 
 
 class FieldManagerError(Exception):
-    """The ownership of an object cannot be worked out as asked."""
+    """The ownership of an object cannot be determined as requested."""
 
 
 class MalformedApply(FieldManagerError):
-    """An applied document is not one that can be applied here at all."""
+    """An applied document is not a document that can be applied."""
 
 
 class MalformedManagedFields(FieldManagerError):
-    """``metadata.managedFields`` says something that it cannot mean."""
+    """``metadata.managedFields`` is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One place where a document does not have its type; ``path`` is empty for the document."""
+    """One place where a document does not match its type; ``path`` is empty for the root."""
 
     path: str
     text: str
@@ -38,7 +39,7 @@ class Mismatch:
 
 
 class UntypedObject(FieldManagerError):
-    """A document does not have the type that its kind has."""
+    """A document does not match the type of its kind."""
 
     def __init__(self, mismatches: Sequence[Mismatch], prefix: str = "") -> None:
         if len(mismatches) == 1:
@@ -49,14 +50,14 @@ class UntypedObject(FieldManagerError):
         self.mismatches = tuple(mismatches)
 
     def of(self, described: str) -> UntypedObject:
-        """Return the error with the words that say which document it is about."""
+        """Return the error with a description of the document that it is about."""
         return UntypedObject(self.mismatches, f"failed to create typed {described}: ")
 
 
 class Conflicts(FieldManagerError):
-    """Other managers own what an apply request would change.
+    """An apply request would change fields that other managers own.
 
-    ``owners``: who they are, and which of the fields at stake are theirs.
+    ``owners``: the other managers, and the fields in conflict that each of them owns.
     """
 
     def __init__(self, owners: Mapping[Manager, FieldSet]) -> None:

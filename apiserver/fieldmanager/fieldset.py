@@ -1,16 +1,15 @@
-"""Field sets: which fields of an object somebody owns.
+"""Field sets: sets of fields of an object, such as those that a manager owns.
 
-A set *is* its FieldsV1 document: nested dicts, whose keys are path elements. An element that leads
-to an empty dict is in the set; one that leads to elements is a way to them, and in the set as well
-only if ``.`` is among them::
+A set is represented by its FieldsV1 document: nested dicts whose keys are path elements. An element
+that leads to an empty dict is in the set. An element that leads to a non-empty dict is a prefix of
+other paths; the element itself is in the set only if that dict contains ``.``::
 
     {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}, "f:data": {}}
 
-holds ``.metadata.labels``, ``.metadata.labels.app`` and ``.data``, but not ``.metadata``. The empty
-set is the empty dict; below the root an empty dict is a leaf. Equal sets are equal dicts.
+contains ``.metadata.labels``, ``.metadata.labels.app`` and ``.data``, but not ``.metadata``. The
+empty set is the empty dict; below the root an empty dict is a leaf. Equal sets are equal dicts.
 
-Sets are never changed, and share what they have in common: an operation that has no effect returns
-its first operand itself.
+Sets are immutable and share common parts: an operation without an effect returns its first operand.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from apiserver.fieldmanager.elements import SELF, MalformedElement, canonical, o
 FieldSet: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
 
-#: What an element leads to that is in the set and has nothing below it. Shared, so never changed.
+#: The node of an element that is in the set and has nothing below it. Shared; never mutated.
 LEAF: Final[FieldSet] = {}
 EMPTY: Final[FieldSet] = {}
 
@@ -40,7 +39,7 @@ def of(*paths: Path) -> FieldSet:
 
 
 def owns(node: FieldSet | None) -> bool:
-    """Return whether what an element leads to makes it a member, given ``None`` for nothing."""
+    """Return whether an element is in the set, given its node; ``None`` stands for no node."""
     return node is not None and (not node or SELF in node)
 
 
@@ -55,7 +54,7 @@ def has(fields: FieldSet, path: Path) -> bool:
 
 
 def union(one: FieldSet, other: FieldSet) -> FieldSet:
-    """Return what is in one set or the other."""
+    """Return the fields that are in either set."""
     if not one or not other:
         return one or other
     return _union(one, other)
@@ -80,7 +79,7 @@ def _union(one: FieldSet, other: FieldSet) -> FieldSet:
 
 
 def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
-    """Return what is in both sets."""
+    """Return the fields that are in both sets."""
     if not one or not other:
         return EMPTY
     return _intersection(one, other) or EMPTY
@@ -100,7 +99,7 @@ def _intersection(one: FieldSet, other: FieldSet) -> FieldSet | None:
 
 
 def difference(one: FieldSet, other: FieldSet) -> FieldSet:
-    """Return what is in the first set and not in the second."""
+    """Return the fields that are in the first set and not in the second."""
     if not one or not other:
         return one
     return _difference(one, other) or EMPTY
@@ -128,7 +127,7 @@ def _difference(one: FieldSet, other: FieldSet) -> FieldSet | None:
 
 
 def without(one: FieldSet, other: FieldSet) -> FieldSet:
-    """Return what is in the first set and neither in the second nor below what is in it."""
+    """Return the fields of the first set that are neither in the second nor below one of its."""
     if not one or not other:
         return one
     left = one
@@ -148,7 +147,7 @@ def without(one: FieldSet, other: FieldSet) -> FieldSet:
 
 
 def only(fields: FieldSet, pattern: FieldSet) -> FieldSet:
-    """Return what is on a pattern's paths, and all below its ends; ``*`` fits every element."""
+    """Return the fields on the paths of a pattern or below them; ``*`` matches every element."""
     if not pattern:
         return fields
     kept: FieldSet = {}
@@ -175,7 +174,7 @@ def leaves(fields: FieldSet) -> FieldSet:
 
 
 def paths(fields: FieldSet) -> Iterator[Path]:
-    """Yield every path, in the reference's order: at each place its members, then what is below."""
+    """Yield all paths in the order of Kubernetes: at each level first the members, then below."""
     elements = sorted((element for element in fields if element != SELF), key=order)
     for element in elements:
         if owns(fields[element]):
@@ -186,15 +185,15 @@ def paths(fields: FieldSet) -> Iterator[Path]:
 
 
 def path_text(path: Path) -> str:
-    """Write a path for people: ``.spec.containers[name="web"].image``."""
+    """Return a path as messages show it: ``.spec.containers[name="web"].image``."""
     return "".join(map(text, path))
 
 
 def ordered(fields: FieldSet) -> FieldSet:
-    """Return the same set with its elements in the order in which they are written."""
+    """Return the same set with its elements in the order of serialization."""
     if len(fields) > 1:
         elements = sorted(fields)
-        # Only lists have elements that are not sorted as the strings that they are.
+        # Only elements of lists may sort differently from their strings.
         if elements[-1][0] != "f":
             elements.sort(key=order)
         return {e: ordered(node) if (node := fields[e]) else node for e in elements}
@@ -202,7 +201,7 @@ def ordered(fields: FieldSet) -> FieldSet:
 
 
 def parse(document: Any) -> FieldSet:
-    """Read a FieldsV1 document of a client; elements of unknown kinds are left out.
+    """Parse a FieldsV1 document of a client; elements of unknown kinds are skipped.
 
     Raises MalformedElement.
     """
@@ -226,7 +225,7 @@ def _parse(document: Any) -> FieldSet:
 
 
 def _node(elements: FieldSet) -> FieldSet | None:
-    """Return what an element leads to that has these below it, ``None`` where that is nothing."""
+    """Return the node with these elements below it, ``None`` if there are no elements."""
     if not elements:
         return None
     return LEAF if len(elements) == 1 and SELF in elements else elements

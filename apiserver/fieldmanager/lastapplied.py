@@ -1,9 +1,10 @@
-"""The last-applied annotation: where ``kubectl apply`` kept what it applied, before the server did.
+"""The last-applied annotation, in which client-side ``kubectl apply`` stores the configuration.
 
-An object that was managed so has all its fields owned by an updater, ``kubectl-client-side-apply``.
-When ``kubectl`` applies it on the server, what still is as the annotation says it was applied is no
-conflict: kubectl owned it all along. Other managers get no such favour. And as long as the object
-has the annotation kubectl's applies keep it up to date, so that one may return to the old way.
+In an object that was managed by client-side apply, an updater, ``kubectl-client-side-apply``, owns
+all fields. When ``kubectl`` then uses server-side apply, fields that still have the value in the
+annotation are not in conflict: kubectl already owned them. This applies to no other manager. While
+the object has the annotation, kubectl's apply requests keep it up to date, so that a client can
+return to client-side apply.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from apiserver.machinery.objects import Object, metadata_of
 
 ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
-#: The one manager who is taken for the one that wrote the annotation.
+#: The only manager that is assumed to have written the annotation.
 KUBECTL: Final = "kubectl"
 _MAX_ANNOTATIONS: Final = 256 * 1024
 
 
 def remaining(conflicts: Conflicts, live: Object, api_version: str, atom: Atom) -> Conflicts | None:
-    """Return the conflicts about fields that were not applied by the annotation's writer."""
+    """Return the conflicts without the fields that the annotation accounts for, if any remain."""
     allowed = _still_as_applied(live, api_version, atom)
     if not allowed:
         return conflicts
@@ -42,7 +43,7 @@ def remaining(conflicts: Conflicts, live: Object, api_version: str, atom: Atom) 
 
 
 def _still_as_applied(live: Object, api_version: str, atom: Atom) -> FieldSet:
-    """Return the fields of the annotation that have the same value in the object."""
+    """Return the fields that have the same value in the annotation and in the object."""
     try:
         applied = orjson.loads(_annotation(live))
     except orjson.JSONDecodeError:
@@ -58,7 +59,7 @@ def _still_as_applied(live: Object, api_version: str, atom: Atom) -> FieldSet:
 
 
 def synchronised(document: Object, applied: Object) -> Object:
-    """Return an object whose annotation, if it has one, says what was applied just now."""
+    """Return an object whose annotation, if present, is updated to the applied configuration."""
     if not _annotation(document):
         return document
     annotations = dict(metadata_of(document)["annotations"])
@@ -76,7 +77,7 @@ def _annotation(document: Object) -> str:
 
 
 def _configuration(applied: Object) -> str:
-    """Write what was applied, but for the annotation itself, with the line end of Go's encoder."""
+    """Return the JSON of ``applied`` without the annotation, with the newline of Go's encoder."""
     metadata = metadata_of(applied)
     annotations = metadata.get("annotations")
     if isinstance(annotations, dict) and ANNOTATION in annotations:

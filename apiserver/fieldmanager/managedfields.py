@@ -1,10 +1,10 @@
-"""``metadata.managedFields``: the list of entries in an object <-> who owns what.
+"""``metadata.managedFields``: conversion between the entries of an object and its owners.
 
-Entries stay as they are in the object: an entry that a write does not touch is written back itself.
-Their order is appliers first, then older before newer, then by name.
+An entry that a write does not change is written back unmodified. Entries are sorted: appliers
+first, then older before newer, then by name.
 
-Of updaters an object keeps no more than ten. When there are more, the oldest of each version become
-one, called ``ancient-changes``: that they wrote is known, who they were is not.
+An object keeps at most ten updaters. If there are more, the oldest ones of each version are merged
+into one named ``ancient-changes``: the fields remain owned, the names of the managers are lost.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _FIELDS_TYPE: Final = "FieldsV1"
 
 
 def of(document: Object | None) -> list[Entry]:
-    """Return the managedFields of an object, none of no object."""
+    """Return the managedFields of an object, an empty list for ``None``."""
     return metadata_of(document).get("managedFields") or [] if document is not None else []
 
 
 def decode(entries: list[Entry]) -> Owners:
-    """Return who owns what by the entries of a stored object. Raises MalformedManagedFields."""
+    """Return the owners in the entries of a stored object. Raises MalformedManagedFields."""
     owners: Owners = {}
     for place, held in enumerate(entries):
         operation = held.get("operation")
@@ -50,7 +50,7 @@ def decode(entries: list[Entry]) -> Owners:
 
 
 def parse(entries: Any) -> Owners:
-    """Return who owns what by entries that a client wrote. Raises MalformedManagedFields."""
+    """Return the owners in entries that a client sent. Raises MalformedManagedFields."""
     if not isinstance(entries, list) or not all(isinstance(held, dict) for held in entries):
         raise MalformedManagedFields("expected a list of entries")
     owners = decode(entries)
@@ -76,7 +76,7 @@ def _fields_type_complaint(held: Entry, place: int) -> str:
 
 
 def is_reset(entries: Any) -> bool:
-    """Return whether a client asks for ownership to be forgotten: ``[]`` or ``[{}]``."""
+    """Return whether a client requests that ownership is reset, by ``[]`` or ``[{}]``."""
     return isinstance(entries, list) and (not entries or entries == [{}])
 
 
@@ -90,7 +90,7 @@ def with_owners(document: Object, owners: Owners) -> Object:
 
 
 def encode(owners: Owners) -> list[Entry]:
-    """Return the entries of managedFields, in their order."""
+    """Return the sorted entries of managedFields."""
     entries = list(owners.values())
     if len(entries) > 1:
         entries.sort(key=_order)
@@ -108,7 +108,7 @@ def _order(held: Entry) -> tuple[str, str, str, str, str]:
 
 
 def capped(owners: Owners) -> Owners:
-    """Return owners with the oldest updaters merged until there are no more than ten."""
+    """Return the owners with the oldest updaters merged so that at most ten remain."""
     updaters = [manager for manager in owners if manager.operation == UPDATE]
     excess = len(updaters) - MAX_UPDATERS
     if excess <= 0:
@@ -133,9 +133,9 @@ def capped(owners: Owners) -> Owners:
 
 
 def keep_times(existing: Object, desired: Object) -> Object:
-    """Return an object that is to be stored, with the stored times if nothing else differs.
+    """Return the object to store, with the existing times if nothing else differs.
 
-    A write that changes nothing must not become one because it came later.
+    A write that changes nothing must not become a change because its time is later.
     """
     before, after = of(existing), of(desired)
     if before == after or len(before) != len(after):

@@ -1,15 +1,15 @@
-"""The field manager of a kind: the policy of ownership, in the order in which it is decided.
+"""The field manager of a kind: the policy of ownership, in the order of evaluation.
 
-*Whose word counts.* A client may rewrite managedFields, except through a subresource; what cannot
-be read is as if it had not been written. ``[]`` and ``[{}]`` mean that all is to be forgotten.
+1. *Whose managedFields are used.* A client may overwrite managedFields, except through a
+   subresource; entries that cannot be parsed are ignored. ``[]`` and ``[{}]`` reset ownership.
+2. *Whether ownership is tracked.* An object without owners stays untracked until the first apply.
+   Then the manager ``before-first-apply`` owns all its fields, so that the applier gets a conflict
+   for each of them that it changes.
+3. *The change itself*: see `ownership`.
+4. *The limits*: see `managedfields`.
 
-*Whether to track.* What has nobody as its owner is left alone, until somebody applies it. Then all
-that is in it belongs to ``before-first-apply``, so that the applier is told of what it changes.
-
-*The change itself*, which is `ownership`; then *the limits*, which are `managedfields`.
-
-Documents come as they are served, with their defaults; `update` must see what the client wants
-before anybody else changes it. Nothing that is passed in is changed.
+Documents are passed as they are served, with their defaults. `update` must get the object as the
+client sent it, before admission or the strategy change it. Arguments are never mutated.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from apiserver.schema.structural import Schema
 
 _BEFORE_FIRST_APPLY: Final = "before-first-apply"
 
-#: The schema of a kind of which no schema is known.
+#: The schema of a kind that has none.
 DEDUCED_SCHEMA: Final = Schema("object", preserve_unknown_fields=True)
 
 
 class Never:
-    """What a subresource never owns, nor anything below it; ``fields`` is a FieldsV1 document."""
+    """Fields that a subresource never owns, and all below; ``fields`` is a FieldsV1 document."""
 
     def __init__(self, fields: FieldSet) -> None:
         self.fields = fields
@@ -53,7 +53,7 @@ class Never:
 
 
 class Only:
-    """What a subresource can own: the fields on a pattern, in which ``*`` fits every element."""
+    """Fields that a subresource can own: those on a pattern; ``*`` matches every element."""
 
     def __init__(self, pattern: FieldSet) -> None:
         self.pattern = pattern
@@ -68,11 +68,11 @@ ResetFields = Mapping[str, Mapping[str, Never | Only]]
 
 
 class FieldManager:
-    """Keeps the ownership of objects of one kind, as one of its versions sees them.
+    """Tracks the ownership of objects of one kind, in one version of the kind.
 
-    ``types`` are those of the version; they know the other versions of the kind. ``reset_fields``
-    says what cannot be owned by writing the object or one of its subresources, since such a write
-    does not change it.
+    ``types`` are the types of the version; they give access to the other versions of the kind.
+    ``reset_fields`` lists the fields that a write of the object, or of one of its subresources,
+    cannot own, because such a write does not change them.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class FieldManager:
 
     @cached_property
     def _blank(self) -> Object:
-        """The object that is there before there is one."""
+        """The object that an apply which creates an object starts from."""
         return {"apiVersion": self._api_version, "kind": self._kind, **self._types.empty()}
 
     def update(
@@ -103,15 +103,15 @@ class FieldManager:
         subresource: str = "",
         now: str,
     ) -> Object:
-        """Return an object that is to be stored, with the managedFields that this write leaves.
+        """Return the object to store, with managedFields updated for this write.
 
-        ``existing`` is ``None`` for an object that is to be created. Never fails: a
-        document that does not have its type, or in which an item has no key, loses its owners.
+        ``existing`` is ``None`` for a create. Never fails: a document that does not match its
+        type, or in which an item has no key, loses its owners.
         """
         owners = _owners(existing, desired, subresource)
         if owners or existing is None:
-            # The manager that creates an object owns the empty lists that it sent, though null is
-            # shown for them; in an update they are no change.
+            # The manager that creates an object owns the empty lists that it sent, although the
+            # server returns them as null; in an update they are not a change.
             change = (
                 (self._blank, with_empty_members(desired)) if existing is None
                 else (existing, desired)
@@ -127,7 +127,7 @@ class FieldManager:
         try:
             owners = ownership.update(scope, owners, change, me, now)
         except UntypedObject:
-            # Nobody is known to own anything of an object that cannot be taken apart.
+            # The fields of an object that does not match its type have no known owners.
             return {}
         return managedfields.capped(owners)
 
@@ -141,10 +141,10 @@ class FieldManager:
         subresource: str = "",
         now: str,
     ) -> Object:
-        """Return an object as it is once a document is applied to it, with its managedFields.
+        """Return an object after applying a document to it, with its managedFields.
 
-        The object is yet to be made canonical and to get its defaults; it is ``existing`` itself if
-        nothing changes, not even an owner. Raises Conflicts, MalformedApply, UntypedObject and
+        The result is not yet canonical and has no defaults. It is ``existing`` itself if nothing
+        changes, including the owners. Raises Conflicts, MalformedApply, UntypedObject and
         MalformedManagedFields.
         """
         stored = owners = self._decoded(existing)
@@ -211,7 +211,7 @@ class FieldManager:
 
 
 def _owners(existing: Object | None, desired: Object, subresource: str) -> Owners:
-    """Return who owns what before a write: by the client's word, or by what is stored."""
+    """Return the owners before a write: those that the client sent, or the stored ones."""
     stored = managedfields.of(existing)
     given = None if subresource else metadata_of(desired).get("managedFields")
     if given is not None and given != stored:
@@ -220,7 +220,7 @@ def _owners(existing: Object | None, desired: Object, subresource: str) -> Owner
         try:
             return managedfields.parse(given)
         except MalformedManagedFields:
-            # It is taken for the word of somebody who does not know of managedFields.
+            # The client is assumed not to know managedFields.
             pass
     try:
         return managedfields.decode(stored)

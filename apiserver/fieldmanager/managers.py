@@ -1,7 +1,8 @@
-"""Managers: who wrote, and how. Two entries of managedFields with the same manager are one.
+"""Managers: the name and the operation of a writer. Each manager has one entry in managedFields.
 
-Appliers stay the same when they change versions; updaters do not, since what they own was never
-said by them, only seen in the version that they used. So an applier has no version here.
+An applier is the same manager in every version. An updater is a different one for each version,
+since its fields were computed in the version that it used. So the manager of an applier has no
+version here.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from apiserver.machinery.quoting import quote
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
 
-#: The name of a manager of which nothing is known.
+#: The name of an unknown manager.
 UNKNOWN: Final = "unknown"
 _MAX_NAME: Final = 128
 
 
 class Manager(NamedTuple):
-    """Who wrote (``name``), by which operation, in which version and through which subresource."""
+    """A writer: its name, operation, version and subresource."""
 
     name: str
     operation: str
@@ -29,17 +30,17 @@ class Manager(NamedTuple):
 
     @classmethod
     def applier(cls, name: str, subresource: str = "") -> Manager:
-        """Return the manager that apply requests of ``name`` are."""
+        """Return the manager of the apply requests of ``name``."""
         return cls(name or UNKNOWN, APPLY, "", subresource)
 
     @classmethod
     def updater(cls, name: str, api_version: str, subresource: str = "") -> Manager:
-        """Return the manager that other writes of ``name`` are."""
+        """Return the manager of the other writes of ``name``."""
         return cls(name or UNKNOWN, UPDATE, api_version, subresource)
 
     @property
     def sort_key(self) -> str:
-        """The order in which managers are named, and in which equally old ones are merged."""
+        """The order of managers in messages, and of equally old managers when they are merged."""
         members = {
             "manager": self.name,
             "operation": self.operation,
@@ -58,10 +59,10 @@ class Manager(NamedTuple):
 
 
 def manager_name(field_manager: str, user_agent: str) -> str:
-    """Return the name that a request gives its manager: what it asks for, or its client's.
+    """Return the manager name of a request: its fieldManager, or the name of its client.
 
-    A client is called what its User-Agent says before the first slash, as far as it can be printed
-    and in no more than 128 bytes.
+    The name of a client is its User-Agent up to the first slash, without characters that are not
+    printable, truncated to 128 bytes.
     """
     if field_manager:
         return field_manager

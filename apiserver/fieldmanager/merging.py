@@ -1,13 +1,14 @@
-"""Merging: a document as it is once another has been applied to it.
+"""Merging: the result of applying a document to another one.
 
-What is applied wins, field by field; what it does not mention stays. An explicit null is a value,
-except for what is owned in parts, which has other parts than those that are applied.
+An applied field replaces the live one; fields that the applied document omits stay. An explicit
+null is a value, except for a list or an object whose parts are owned separately: there it stands
+for no parts.
 
-Lists whose items can be told apart are woven together. The items of the applied list keep their
-order; each item that only the live list has stays where it is, relative to those that both have.
-Applying ``[d, b, x]`` to ``[a, b, c, d]`` makes ``[a, c, d, b, x]``: ``b`` comes after ``d`` now.
+Lists whose items can be identified are merged. The items of the applied list keep their order; an
+item that is only in the live list keeps its position relative to the items that are in both.
+Applying ``[d, b, x]`` to ``[a, b, c, d]`` results in ``[a, c, d, b, x]``: ``b`` now follows ``d``.
 
-Whatever does not change is not copied: a merge without effect returns the live document itself.
+Unchanged parts are not copied: a merge without an effect returns the live document itself.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ABSENT: Final[Any] = object()
 
 
 def merge(live: Any, applied: Any, atom: Atom) -> Any:
-    """Return a live value once another has been applied to it. Raises UntypedObject."""
+    """Return the result of applying a value to a live value. Raises UntypedObject."""
     if applied is live:
         return live
     if atom.is_granular(live) and live:
@@ -67,9 +68,9 @@ def _merge_items(live: list[Any], applied: list[Any], shape: ListShape) -> list[
 
 
 def _weave(live: list[str], applied: list[str]) -> list[int | str]:
-    """Return the order of a merged list: elements of applied items, places of other live ones."""
+    """Return the order of a merged list: elements of applied items, indices of other live items."""
     wanted, there = set(applied), set(live)
-    # What both lists have, in the order in which it must come; the last is the next.
+    # Elements in both lists, in the order required by the applied list, reversed for pop().
     shared = [element for element in reversed(applied) if element in there]
     woven: list[int | str] = []
     place = turn = 0
@@ -86,7 +87,7 @@ def _weave(live: list[str], applied: list[str]) -> list[int | str]:
             if element == applied[turn] or not shared:
                 place += 1
             elif element != shared[-1]:
-                # It comes in its turn among the applied items.
+                # It is added at its position among the applied items.
                 place += 1
                 continue
         woven.append(applied[turn])

@@ -1,16 +1,18 @@
-"""Ownership: what becomes of everybody's fields when somebody writes.
+"""Ownership: the effect of a write on the fields of all managers.
 
-An *update* has one rule. Whatever it changed is now its own: nobody else owns what has a new value,
-and nobody owns what is gone. Alice creates a config map with ``data: {a: "1"}``; Bob updates ``a``
-to ``"2"`` and adds ``b``. Bob now owns ``.data.a`` and ``.data.b``, Alice only ``.data``.
+An *update* has one rule. Its manager owns what it changed; other managers lose the fields whose
+value has changed, and all managers lose fields that were removed. For example, Alice creates a
+ConfigMap with ``data: {a: "1"}``; Bob updates ``a`` to ``"2"`` and adds ``b``. Bob now owns
+``.data.a`` and ``.data.b``, Alice owns only ``.data``.
 
-An *apply* says all that its manager wants. It owns what it says, whether that is news or not, so a
-field may have several owners as long as they agree. What it said last time and does not say now it
-gives up; what nobody owns then is taken out of the object. Where it would change the value of a
-field of somebody else, that is a conflict, unless it is forced: then they lose the field.
+An *apply* states the complete intent of its manager. The manager owns all applied fields, whether
+their values change or not, so a field has several owners while they agree on its value. The manager
+gives up the fields that it applied last time and omits now; those left without an owner are removed
+from the object. Changing the value of a field of another manager is a conflict, unless the request
+is forced: then the other manager loses the field.
 
-Others are asked about their fields in the version of the kind that they used. Those whose version
-is no longer known own nothing.
+The fields of other managers are compared in the version of the kind that each of them used. A
+manager whose version no longer exists owns nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
 from apiserver.machinery.objects import Object
 from apiserver.schema.kindtypes import KindVersions
 
-#: An entry of managedFields, as it is in objects.
+#: An entry of managedFields, as stored in objects.
 Entry: TypeAlias = dict[str, Any]
 Owners: TypeAlias = dict[Manager, Entry]
 Filter: TypeAlias = Callable[[FieldSet], FieldSet]
@@ -38,7 +40,7 @@ _NAMED = {"f:metadata": {"f:name": LEAF}}
 
 
 class Versions:
-    """The versions of one kind: the type of each, and the way from one to another."""
+    """The versions of one kind: the type of each, and conversion between them."""
 
     def __init__(self, versions: KindVersions, atoms: Atoms) -> None:
         self._types = versions.types
@@ -57,7 +59,7 @@ class Versions:
         return known
 
     def at(self, document: Object, api_version: str) -> Object:
-        """Return a document in a version of its kind that is known."""
+        """Return a document converted to a version of its kind, which must exist."""
         if document.get("apiVersion", api_version) == api_version or self._convert is None:
             return document
         return self._convert(document, api_version)
@@ -65,9 +67,9 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """From where a write sees the kind: in which version, and which fields it can own at all.
+    """How a write sees the kind: in which version, and which fields it can own.
 
-    ``filters`` keep of a set, in each version, what may be owned.
+    ``filters`` reduce a set, in each version, to the fields that can be owned.
     """
 
     versions: Versions
@@ -76,28 +78,28 @@ class Scope:
 
     @property
     def atom(self) -> Atom:
-        """The type of what is written."""
+        """The type of the written object."""
         atom = self.versions.atom(self.api_version)
         if atom is None:
             raise LookupError(f"no schema of {self.api_version}")
         return atom
 
     def compare(self, before: Object, after: Object, api_version: str, atom: Atom) -> Comparison:
-        """Compare two documents in a version, as far as the write can own fields."""
+        """Compare two documents in a version, limited to the fields that the write can own."""
         at = self.versions.at
         comparison = compare(at(before, api_version), at(after, api_version), atom)
         keep = self.filters.get(api_version)
         return comparison if keep is None else comparison.filtered(keep)
 
     def owned(self, fields: FieldSet) -> FieldSet:
-        """Return which of some fields the write can own."""
+        """Return the fields that the write can own."""
         keep = self.filters.get(self.api_version)
         return fields if keep is None else keep(fields)
 
 
 @dataclass(slots=True)
 class _Change:
-    """One change of an object, compared once in each version that somebody asks for."""
+    """One change of an object, compared at most once in each version."""
 
     scope: Scope
     before: Object
@@ -119,7 +121,7 @@ class _Change:
 def update(
     scope: Scope, owners: Owners, change: tuple[Object, Object], me: Manager, now: str
 ) -> Owners:
-    """Return who owns what after an object was changed. Raises UntypedObject."""
+    """Return the owners after an object was changed. Raises UntypedObject."""
     seen = _Change(scope, *change)
     own = seen.seen_in(scope.api_version)
     assert own is not None
@@ -135,9 +137,9 @@ def update(
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an apply request makes of an object, and who owns what then.
+    """The result of an apply request: the object, and its owners.
 
-    ``document`` is the live one itself if nothing in it changes.
+    ``document`` is the live document itself if nothing in it changes.
     """
 
     document: Object
@@ -160,8 +162,8 @@ def apply(
     merged = merge(live, config, scope.atom)
     claimed = scope.owned(to_set(config, scope.atom))
     if last is not None:
-        # A document that has metadata has a name in it, which is nobody's and stays. Who gives up
-        # all of the metadata that he owned gives up the name with it, as upstream has it.
+        # A document with metadata has a name, which has no owner and stays. A manager that gives up
+        # all of its metadata gives up the name as well, as in Kubernetes.
         kept = _NAMED if config.get("metadata") is not None else EMPTY
         mine = entry(me, scope.api_version, None, fieldset.union(claimed, kept))
         merged = _prune(scope, merged, last, {**others, me: mine})
@@ -200,7 +202,7 @@ def _check_conflicts(change: _Change, others: Owners) -> None:
 
 
 def _lose(change: _Change, owners: Owners) -> Owners:
-    """Return what owners are left with: they lose what was written, and what is gone."""
+    """Return the remaining owners: other managers lose the fields that were written or removed."""
     left: Owners = {}
     for manager, owned in owners.items():
         seen = change.seen_in(owned["apiVersion"])
@@ -213,7 +215,7 @@ def _lose(change: _Change, owners: Owners) -> Owners:
 
 
 def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
-    """Return a merged document without what its applier has given up and nobody owns."""
+    """Return a merged document without the fields that were given up and have no other owner."""
     versions, version = scope.versions, last["apiVersion"]
     atom, given_up = versions.atom(version), last["fieldsV1"]
     owned: dict[str, FieldSet] = {version: EMPTY}
@@ -239,9 +241,9 @@ def _prune(scope: Scope, merged: Object, last: Entry, owners: Owners) -> Object:
 
 
 def reconciled(versions: Versions, owners: Owners) -> Owners:
-    """Return owners whose fields fit the types as they are now.
+    """Return owners whose fields match the current types.
 
-    What was owned part by part and is atomic now is owned as a whole.
+    A value whose parts were owned separately and that is atomic now is owned as a whole.
     """
     left: Owners = {}
     for manager, owned in owners.items():

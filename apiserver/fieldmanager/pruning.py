@@ -1,20 +1,20 @@
-"""Pruning: a merged document without what an applier has given up.
+"""Pruning: removal from a merged document of the fields that an applier has given up.
 
-What an applier applied last time and does not apply now goes, unless somebody owns it. With it goes
-what is inside: an item that nobody owns any more goes with all its members, and so does a member of
-a struct in which the applier owned something and nobody owns anything now. But a field that the
-applier never applied goes only so, never by itself.
+A field that was in the last applied configuration and is not in the current one is removed, unless
+another manager owns it. Its contents are removed with it: an item without an owner is removed with
+all its members. So is a member of a struct in which the applier owned a field and no manager owns
+one now. A field that the applier never applied is removed only in this way, never by itself.
 
-Three walks over the merged document say exactly that, in the order in which owners may have to be
-asked in several versions of the kind::
+This takes three passes over the merged document, because owned fields may have to be restored in
+several versions of the kind::
 
-    remove(merged, last)               what would be left without all that was applied last time
-    restore(merged, left, owned)       and what of the rest is owned, asked once for each version
-    forget(merged, left, last)         the merged document without what is still missing *and* was
-                                       applied last time
+    remove(merged, last)               the document without all fields that were applied last time
+    restore(merged, left, owned)       with the owned fields among them; once for each version
+    forget(merged, left, last)         the merged document without the fields that are still
+                                       missing *and* were applied last time
 
-A declared member counts as owned if anything in it is: it cannot be taken apart from what it holds.
-What has lost all its parts but stays itself is empty, not null.
+A declared member counts as owned if any field in it is owned: it cannot be separated from its
+contents. A value that has lost all its parts but is kept becomes empty, not null.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ABSENT: Final[Any] = object()
 
 
 class _Part(NamedTuple):
-    """A member or an item, as it stands in what holds it."""
+    """A member of an object, or an item of a list."""
 
     value: Any
     element: str
@@ -40,16 +40,16 @@ class _Part(NamedTuple):
     repeated: bool = False
 
     def is_held(self, node: FieldSet) -> bool:
-        """Return whether the part is in a set, given what its element leads to there."""
+        """Return whether the part is in a set, given the node of its element."""
         return self.declared or owns(node)
 
     @property
     def is_no_field(self) -> bool:
-        """Whether it is a declared list without items, which is in no set by itself."""
+        """Whether it is a declared list without items, which no set contains by itself."""
         return self.declared and _is_list_of_nothing(self.value, self.atom)
 
 
-#: Returns what becomes of a part, `_ABSENT` for nothing.
+#: Returns the new value of a part, `_ABSENT` to remove it.
 _Decide: TypeAlias = Callable[[_Part], Any]
 
 
@@ -64,12 +64,12 @@ def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
 
     if atom.is_granular(value):
         return _rewrite(value, atom, decide)
-    # What is owned as a whole has no fields in it that could stay.
+    # A value that is owned as a whole contains no separate fields that could stay.
     return type(value)() if isinstance(value, dict | list) else value
 
 
 def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
-    """Return a merged value without what is neither in ``left`` nor owned."""
+    """Return a merged value without the parts that are neither in ``left`` nor owned."""
     if left is merged or not atom.is_granular(merged):
         return merged
     remains = _index(left, atom)
@@ -87,7 +87,7 @@ def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
 
 
 def forget(merged: Any, left: Any, last: FieldSet, atom: Atom) -> Any:
-    """Return a merged value without what is not in ``left`` and was applied last time."""
+    """Return a merged value without the parts missing in ``left`` that were applied last time."""
     if left is merged or not atom.is_granular(merged):
         return merged
     remains = _index(left, atom)
@@ -117,7 +117,7 @@ def _is_list_of_nothing(value: Any, atom: Atom) -> bool:
 
 
 def _index(value: Any, atom: Atom) -> dict[str, Any]:
-    """Return the parts of a value that are fields, by their elements."""
+    """Return the parts of a value that are fields, by element."""
     members = _object_shape(value, atom)
     if members is not None:
         found = {name: members.find(name) for name in value}
@@ -127,12 +127,12 @@ def _index(value: Any, atom: Atom) -> dict[str, Any]:
             if name not in members.members or not _is_list_of_nothing(value[name], below)
         }
     items = _list_shape(value, atom)
-    # Of an item that has lost its keys nothing is left to tell it by.
+    # An item that has lost its keys cannot be identified.
     return indexed([item for item in value if item != {}], items) if items is not None else {}
 
 
 def _rewrite(value: Any, atom: Atom, decide: _Decide) -> Any:
-    """Return a value with its parts as they were decided, itself if nothing was."""
+    """Return a value with its parts replaced by ``decide``, itself if none of them changes."""
     members = _object_shape(value, atom)
     if members is not None:
         return _rewrite_members(value, members, decide)

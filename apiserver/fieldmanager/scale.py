@@ -1,11 +1,11 @@
-"""The scale subresource: one field of an object, written as an object of its own.
+"""The scale subresource: one field of an object, written as a separate object.
 
-Whoever owns ``.spec.replicas`` of a Deployment owns ``.spec.replicas`` of its Scale. So the entries
-of the object are shown to the write of the Scale as far as they own that field, and what the write
-makes of them is carried back. Who is new there appears in the object as an owner through ``scale``
-of that one field; who has lost it there loses it here.
+An owner of ``.spec.replicas`` of a Deployment owns ``.spec.replicas`` of its Scale. The Scale gets
+the entries of the object, reduced to that field; the entries after the write of the Scale are
+merged back. A new manager of the Scale becomes an owner of the field in the object through the
+subresource ``scale``; a manager that loses the field in the Scale loses it in the object.
 
-``paths`` says for each version of the parent's kind where its replicas are, ``()`` for nowhere.
+``paths`` gives the path of the replicas in each version of the parent's kind, ``()`` for none.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from apiserver.fieldmanager.ownership import Entry, Owners, entry
 API_VERSION: Final = "autoscaling/v1"
 _REPLICAS: Final = (member("spec"), member("replicas"))
 
-#: Where most kinds have their replicas.
+#: The path of the replicas in most kinds.
 SPEC_REPLICAS: Final[Path] = _REPLICAS
 
 
 def path_of(specification: str) -> Path:
-    """Return the path that a specReplicasPath names: ``.spec.replicas``."""
+    """Return the path for a specReplicasPath such as ``.spec.replicas``."""
     return tuple(member(name) for name in specification.split(".") if name)
 
 
@@ -47,7 +47,7 @@ def to_parent(
 ) -> list[Entry]:
     """Return the managedFields of the object, given its own and those of its written Scale.
 
-    New owners own the field in ``api_version``. Raises MalformedManagedFields.
+    New managers own the field in ``api_version``. Raises MalformedManagedFields.
     """
     owners, scalers = decode(entries), decode(scale)
     left: Owners = {}

@@ -1,15 +1,16 @@
-"""Typed documents: which fields a document has, and in which fields two documents differ.
+"""Typed documents: the fields of a document, and the differences between two documents.
 
-`to_set` says what a manager claims who applies a document: its leaves, and those inner places that
-exist by themselves, the items of lists and the members of maps. An inner member of a struct is not
-among them, since it is there anyway::
+`to_set` returns the fields that a manager owns by applying a document: the leaves, and those inner
+nodes that exist by themselves, which are items of lists and members of maps. Inner members of a
+struct are not included, since they always exist::
 
     metadata: {labels: {app: web}}    ->  {"f:metadata": {"f:labels": {"f:app": {}}}}
 
-`compare` says what changed between two documents. What was not there before is added with all that
-is in it, inner places too; so whoever first writes a label owns ``.metadata.labels`` as well.
+`compare` returns the changes between two documents. A value that did not exist before is added with
+all its contents, including inner nodes; so the first writer of a label owns ``.metadata.labels`` as
+well.
 
-Parts that are the same object, or equal, are not looked into.
+Parts that are identical or equal are not descended into.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
 
 _ABSENT: Final[Any] = object()
 
-#: The set below a place, or ``None`` where nothing is.
+#: The set below a place, ``None`` if it is empty.
 Node: TypeAlias = FieldSet | None
 Changes: TypeAlias = tuple[Node, Node, Node]
 _SAME: Final[Changes] = (None, None, None)
@@ -35,7 +36,7 @@ _MODIFIED: Final[Changes] = (None, LEAF, None)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What became of the fields of a document."""
+    """The changes of the fields of a document."""
 
     added: FieldSet
     modified: FieldSet
@@ -43,21 +44,21 @@ class Comparison:
 
     @property
     def written(self) -> FieldSet:
-        """The fields that have a new value."""
+        """The fields with a new value."""
         return fieldset.union(self.added, self.modified)
 
     @property
     def touched(self) -> FieldSet:
-        """The fields that have a new value or are gone."""
+        """The fields with a new value and the removed fields."""
         return fieldset.union(self.written, self.removed)
 
     def filtered(self, keep: Callable[[FieldSet], FieldSet]) -> Comparison:
-        """Return the comparison of only those fields that ``keep`` keeps of a set."""
+        """Return the comparison with each of its sets reduced by ``keep``."""
         return Comparison(keep(self.added), keep(self.modified), keep(self.removed))
 
 
 class Repeated(list[Any]):
-    """Items of a list that cannot be told apart; they are one field."""
+    """List items that cannot be told apart; they are one field."""
 
 
 def same(one: Any, other: Any) -> bool:
@@ -77,7 +78,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def indexed(items: list[Any], shape: ListShape) -> dict[str, Any]:
-    """Return the items of a list by their path elements. Raises UntypedObject."""
+    """Return the items of a list by path element. Raises UntypedObject."""
     found: dict[str, Any] = {}
     for place, item in enumerate(items):
         try:
@@ -95,12 +96,12 @@ def indexed(items: list[Any], shape: ListShape) -> dict[str, Any]:
 
 
 def to_set(document: Any, atom: Atom) -> FieldSet:
-    """Return the fields that a document claims. Raises UntypedObject."""
+    """Return the fields that applying a document claims. Raises UntypedObject."""
     return _tracked(_claimed(document, atom) or EMPTY)
 
 
 def _tracked(fields: FieldSet) -> FieldSet:
-    """Leave out ``.metadata`` itself: every object has that."""
+    """Remove ``.metadata`` itself: every object has it."""
     metadata = fields.get("f:metadata")
     if metadata is None or (metadata and SELF not in metadata):
         return fields
@@ -120,7 +121,7 @@ def _claimed(value: Any, atom: Atom) -> Node:
 
 
 def _claimed_item(value: Any, atom: Atom) -> FieldSet:
-    """Claim what exists by itself."""
+    """Return the claimed fields of a value that exists by itself."""
     if type(value) is Repeated:
         return LEAF
     node = _claimed(value, atom)
@@ -146,7 +147,7 @@ def _claimed_members(value: dict[str, Any], shape: ObjectShape) -> Node:
 
 
 def _everything(value: Any, atom: Atom) -> FieldSet:
-    """Return all that is in a value, inner places too, and its own place."""
+    """Return all fields in a value, including inner nodes, and the value itself."""
     kind = type(value)
     if kind is dict and value and atom.object is not None and not atom.object.atomic:
         found: FieldSet = {SELF: LEAF}
@@ -170,7 +171,7 @@ def _everything(value: Any, atom: Atom) -> FieldSet:
 
 
 def compare(before: Any, after: Any, atom: Atom) -> Comparison:
-    """Return in which fields two documents differ. Raises UntypedObject."""
+    """Return the fields in which two documents differ. Raises UntypedObject."""
     added, modified, removed = _compare(before, after, atom)
     return Comparison(*(_tracked(node or EMPTY) for node in (added, modified, removed)))
 
@@ -182,7 +183,7 @@ def _compare(before: Any, after: Any, atom: Atom) -> Changes:
     new = after if atom.is_granular(after) else None
     if old is None and new is None:
         return _SAME if same(before, after) else _MODIFIED
-    # A null is of whatever shape the other value has.
+    # A null takes the shape of the other value.
     if old is None and before is None:
         old = {} if type(new) is dict else []
     elif new is None and after is None:
@@ -197,7 +198,7 @@ def _compare(before: Any, after: Any, atom: Atom) -> Changes:
 
 
 def _inside(value: Any, atom: Atom) -> Node:
-    """Return all that is in a value but its own place."""
+    """Return all fields in a value, without the value itself."""
     return {e: node for e, node in _everything(value, atom).items() if e != SELF} or None
 
 
@@ -251,7 +252,7 @@ def _compare_items(old: list[Any], new: list[Any], shape: ListShape) -> Changes:
 
 
 class _Changes:
-    """The changes below one place, as they are found."""
+    """Collects the changes below one place."""
 
     __slots__ = ("added", "modified", "removed")
 

@@ -1,7 +1,7 @@
-"""Does a document have its type? Every place where it does not, in the reference's words.
+"""Type checking: every place where a document does not match its type, with Kubernetes' messages.
 
-What is applied must say nothing that the type of its kind does not know, and name no item of a list
-twice. The words are those of a Go program that prints its values, so values are printed as Go does.
+An applied document must not contain fields that its type does not declare, nor the same list item
+twice. The messages quote values as Go prints them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apiserver.machinery.quoting import go_syntax, go_type, go_value
 
 
 def check(document: Any, atom: Atom) -> None:
-    """Raise UntypedObject if a document does not have its type."""
+    """Raise UntypedObject if a document does not match its type."""
     found: list[Mismatch] = []
     _check(document, atom, "", found)
     if found:
@@ -99,7 +99,7 @@ def _syntax(value: Any) -> str:
 
 
 def _with_floats(value: Any) -> Any:
-    """Return a value with its numbers as they are in Go, where all those of YAML are floats."""
+    """Return a value with all numbers as floats, which is how Go represents those of YAML."""
     if isinstance(value, dict):
         return {key: _with_floats(member) for key, member in value.items()}
     if isinstance(value, list):
