@@ -1,4 +1,4 @@
-"""What each verb means. No HTTP above this door, no bytes below it.
+"""The semantics of each verb. No HTTP below this layer, no bytes of the store above it.
 
-`create`, `update` and `delete` are ways of wanting a change; `write` is the only way of making one.
+`create`, `update` and `delete` express a change; only `write` commits one.
 """

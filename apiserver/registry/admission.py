@@ -1,4 +1,4 @@
-"""AdmittedRequest: the one place where admission is told of a request, whatever its verb."""
+"""AdmittedRequest: the only place that calls admission, for all verbs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from apiserver.registry.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class AdmittedRequest:
-    """A verb on a resource: on which resource, by whom, with which options.
+    """A verb on a resource, with its user and its options.
 
-    ``kind``: what admission is shown, where that is not the resource's own kind but a Scale, say.
+    ``kind``: the kind that admission sees, where it is not the resource's own kind but, for
+    example, Scale.
     """
 
     resource: Resource
@@ -28,7 +29,7 @@ class AdmittedRequest:
     async def mutated(
         self, attempt: Attempt, operation: str, desired: Object, old: Object | None
     ) -> Object:
-        """Return ``desired`` as admission wants it. Raises what admission raises."""
+        """Return ``desired`` after mutating admission. Raises the errors of admission."""
         resource, subresource = self.resource, self.context.subresource
         if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
             return desired
@@ -38,7 +39,7 @@ class AdmittedRequest:
     async def validate(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
     ) -> None:
-        """Raise StatusError where admission refuses the write; note what it is charged for."""
+        """Raise StatusError if admission denies the write; record its charge to quotas."""
         admission = self.resource.admission
         sort = operation, self.resource.definition.gvr, self.context.subresource
         charges = admission.charges(*sort)

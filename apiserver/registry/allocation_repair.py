@@ -1,10 +1,10 @@
-"""Service allocations: the addresses and node ports that are taken are those of the Services.
+"""Repair of Service allocations: the allocated addresses and node ports must match the Services.
 
-This server stores them in the commit of their Service, so nothing is left over when it stops. But
-another server of the same store may take them in steps, or have stored Services before there were
-IPAddresses, and clients may delete an IPAddress. What a Service has and nobody has noted is noted;
-what is noted and no Service has is freed, after a grace for a Service that is still to come. A pass
-reads one state of the cache, and none is made while nothing has changed.
+This server allocates in the commit that stores the Service, so a crash leaves nothing to repair.
+But another server on the same store may allocate in separate steps, or may have stored Services
+before IPAddresses existed, and clients may delete an IPAddress. A missing allocation of a Service
+is added. An allocation without a Service is released after a grace period, since its Service may
+still be created. A pass reads one state of the cache, and is skipped while nothing has changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from apiserver.resources.builtin.core.services.allocation import (
 from storage.errors import RevisionConflict, StorageError
 from storage.interface import ABSENT, Delete, Put, Record
 
-#: How long what no Service has stays taken.
+#: How long an allocation without a Service is kept.
 GRACE_SECONDS: Final = 60.0
 _SERVICES: Final = GroupVersionResource("", "v1", "services")
 
@@ -42,14 +42,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Owned:
-    """What the Services have: addresses, each with the record of its Service, and node ports."""
+    """Allocations of all Services: addresses, each with its Service's record, and node ports."""
 
     addresses: dict[str, Record[Stored]] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
 
 
 class ServiceAllocations:
-    """Compares what is taken with what the Services have."""
+    """Compares the allocations with the Services."""
 
     def __init__(self, registry: Registry, clock: Clock | None = None) -> None:
         services, addresses = registry.resource(*_SERVICES), registry.resource(*IP_ADDRESSES)
@@ -59,7 +59,7 @@ class ServiceAllocations:
         self._addresses: Resource = addresses
         self._clock = clock or Clock()
         self._seen = -1
-        # What no Service has, and since when that is known.
+        # Allocations without a Service, and the time when each was first seen.
         self._unowned: dict[object, float] = {}
 
     async def repair(self) -> None:
@@ -68,7 +68,7 @@ class ServiceAllocations:
         if state == self._seen and not self._unowned:
             return
         store, ports_key = self._services.store, allocating.ports_key(self._services)
-        # All of one revision: nothing is waited for between these.
+        # All reads are of one revision: there is no await between them.
         services = store.list_cached(self._services.prefix()).records
         addresses = store.list_cached(self._addresses.prefix()).records
         ports = store.get_cached(ports_key)
@@ -127,7 +127,7 @@ class ServiceAllocations:
         try:
             await self._services.store.commit((change,), requires=requires)
         except RevisionConflict as conflict:
-            # It has changed since: the next pass sees what is right.
+            # A conflict: the next pass sees the current state.
             log.debug("not repaired: %s", conflict)
         except StorageError as error:
             raise self._services.failed(error, "update") from error

@@ -1,4 +1,4 @@
-"""apply_object: server-side apply, KEP-555. What its manager wants becomes part of the object."""
+"""apply_object: server-side apply (KEP-555). The manager's intent is merged into the object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from apiserver.schema.kindtypes import DecodeError
 async def apply_object(
     resource: Resource, context: RequestContext, body: bytes, options: WriteOptions
 ) -> Written:
-    """Apply the document in ``body``, YAML or JSON; the object is created if it is not there.
+    """Apply the document in ``body``, YAML or JSON; the object is created if it does not exist.
 
     Raises BadRequest, Conflict, Invalid, NotFound (of the namespace, or through a subresource)...
     """
@@ -53,7 +53,7 @@ async def apply_object(
 
 
 def read_applied(body: bytes) -> tuple[Object, list[str]]:
-    """Read what is applied, and the complaint about duplicate keys. Raises BadRequest."""
+    """Parse an applied document; return the duplicate keys, too. Raises BadRequest."""
     try:
         document, duplicates = parse_yaml(body)
     except DocumentError as error:
@@ -71,10 +71,10 @@ def read_applied(body: bytes) -> tuple[Object, list[str]]:
 def check_duplicates(
     duplicates: list[str], options: WriteOptions, warn: Callable[[str], None]
 ) -> None:
-    """Raise BadRequest for members that are there twice, or warn of them, as the options ask.
+    """Raise BadRequest for duplicate members, or warn about them, according to ``fieldValidation``.
 
-    Only what could be applied is looked at: a conflict, or a field that the schema does not know,
-    is reported first and alone.
+    Only documents that can be applied are checked: a conflict, or a field that is not in the
+    schema, is reported first and alone.
     """
     if options.field_validation == "Ignore":
         return

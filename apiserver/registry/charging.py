@@ -1,7 +1,7 @@
-"""What a write uses is charged to the quotas of its namespace in the commit of the write.
+"""A write is charged to the quotas of its namespace in the same commit.
 
-Writes that change the same quota take turns within the process; between processes the revision of
-the quota decides, and what loses is charged again on the quota as it is then.
+Writes that change the same quota are serialized within the process. Between processes the revision
+of the quota detects the conflict, and the charge is retried with the current quota.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.writerequest import WriteRequest
 from storage.interface import Put, Record
 
-#: How long a write may wait for those before it that change the same quotas.
+#: How long a write may wait for earlier writes that change the same quotas.
 WAIT_SECONDS: Final = 10.0
 _AGENT: Final = "kube-apiserver"
 
@@ -37,10 +37,10 @@ async def charged(
     reader: TrackedReader,
     expected: Sequence[Object],
 ) -> AsyncIterator[Sequence[Put[Stored]]]:
-    """Yield what changes with a write, while no other write of this process changes the same.
+    """Yield the changed quotas of a write, and hold their locks meanwhile.
 
-    ``expected`` are the quotas to wait for. Raises Forbidden where a quota does not allow the
-    write, InternalError after waiting too long.
+    ``expected`` are the quotas to lock. Raises Forbidden if a quota does not allow the write,
+    InternalError if the locks are not available in time.
     """
     quotas = resource.find(*QUOTAS)
     assert quotas is not None
@@ -56,7 +56,7 @@ async def charged(
 async def _changes(
     quotas: Resource, charges: Sequence[Object], reader: TrackedReader
 ) -> Sequence[Put[Stored]]:
-    # The records are those that the charges were made of: nothing has been waited for since.
+    # These are the records that the charges were computed from: there was no await in between.
     records = [reader.record(quotas.store, _key(quotas, quota)) for quota in charges]
     return [
         await _change(quotas, quota, record, reader)

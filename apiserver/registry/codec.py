@@ -1,9 +1,9 @@
-"""Objects and the bytes that they are stored and sent as; here alone revision is resourceVersion.
+"""The stored and the sent form of objects; only this module maps revisions to resourceVersions.
 
-What is stored is the object's JSON without its resourceVersion, beginning with ``kind``,
-``apiVersion`` and ``metadata`` in this order. So the bytes that are sent are those that are stored
-with the revision spliced in, and an item of a list is those without their head: nothing is decoded
-to be sent. Values that somebody else wrote in another shape, or as protobuf, are brought into it
+The stored form is the object's JSON without its resourceVersion, beginning with ``kind``,
+``apiVersion`` and ``metadata`` in this order. The sent form is the stored bytes with the revision
+inserted, and an item of a list is the same without kind and apiVersion: sending an object does not
+decode it. Values that another server stored in a different order, or as protobuf, are converted
 when they are read.
 """
 
@@ -24,19 +24,19 @@ _PROTOBUF_MAGIC = b"k8s\x00"
 _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
-#: Finds the type of a kind by apiVersion and kind, ``None`` where that is not built in.
+#: Returns the type of a kind by apiVersion and kind, ``None`` if it is not built in.
 StructOf: TypeAlias = Callable[[str, str], StructType | None]
 
 NO_LABELS: Final[Mapping[str, str]] = {}
-#: For how many other versions the form of an object is kept.
+#: How many other versions of an object are cached.
 MAX_CONVERTED: Final = 4
 
-#: Returns an object in another version.
+#: Converts an object to another version.
 Convert: TypeAlias = Callable[[Object], Object]
 
 
 class _Decoded:
-    """The objects that were decoded lately: the oldest are let go when there are too many."""
+    """A cache of recently decoded objects; the oldest are evicted when there are too many."""
 
     MOST: Final = 1000
     MOST_BYTES: Final = 32 * 1024 * 1024
@@ -59,10 +59,10 @@ _decoded = _Decoded()
 
 
 class Stored:
-    """One stored object: the bytes that are sent, and the object when it is asked for.
+    """One stored object: the bytes to send, and the object, decoded on demand.
 
-    ``labels`` and ``fields`` are what selectors look at; they are read with the first selector that
-    meets the object, and kept. ``size`` is how many bytes the store has of it.
+    ``labels`` and ``fields`` are what selectors match; they are computed for the first selector
+    that is evaluated on the object, and cached. ``size`` is the size in the store, in bytes.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Stored:
         self.fields: Mapping[str, str] | None = None
         self.revision = revision
         self.size = len(raw)
-        #: Records of the same state in other versions, by the function that converts to them.
+        #: Records of the same state in other versions, by conversion function.
         self.converted: Mapping[Convert, Record[Stored]] = NOT_CONVERTED
 
     @property
@@ -92,19 +92,19 @@ class Stored:
 
     @property
     def item(self) -> bytes:
-        """The same without apiVersion and kind, as lists of built-in kinds hold it."""
+        """The same without apiVersion and kind, as in lists of built-in kinds."""
         body = self.body
         return b"{" + body[self._head + 1 :]
 
     @property
     def item_size(self) -> int:
-        """How many bytes the item of a list has. Raises Corrupt."""
+        """The size of the object as an item of a list, in bytes. Raises Corrupt."""
         body = self.body
         return len(body) - self._head
 
     @property
     def object(self) -> Object:
-        """The object with its resourceVersion; shared, so never to be changed. Raises Corrupt."""
+        """The object with its resourceVersion; shared, never to be mutated. Raises Corrupt."""
         known = self._object
         if known is None:
             known = self._object = _parse(self.key, self.body)
@@ -118,29 +118,29 @@ class Stored:
         return metadata
 
     def read_labels(self) -> Mapping[str, str]:
-        """Return the labels, and keep them."""
+        """Return the labels, and cache them."""
         document = self._object or _parse(self.key, self.body)
         self.labels = document["metadata"].get("labels") or NO_LABELS
         return self.labels
 
     def read_fields(self, read: Callable[[Object], Mapping[str, str]]) -> Mapping[str, str]:
-        """Return the selectable fields as ``read`` finds them, and keep them."""
+        """Return the selectable fields as computed by ``read``, and cache them."""
         self.fields = read(self._object or _parse(self.key, self.body))
         return self.fields
 
     def at(self, revision: int) -> Stored:
-        """Return the same object with the resourceVersion of another revision: its deletion's."""
+        """Return the same object with another resourceVersion, such as that of its deletion."""
         return Stored(self.key, orjson.dumps(arrange(self.object)), revision)
 
     def keep_converted(self, convert: Convert, record: Record[Stored]) -> None:
-        """Keep the record of the same state in another version."""
-        # A version whose definition was replaced leaves its form behind: these do not add up.
+        """Cache the record of the same state in another version."""
+        # Replaced definitions leave stale entries behind; the bound keeps them from adding up.
         known = self.converted if len(self.converted) < MAX_CONVERTED else NOT_CONVERTED
         self.converted = {**known, convert: record}
 
     @classmethod
     def to_write(cls, document: Object) -> Stored:
-        """Return an object that is to be stored; it has no revision yet, and no body."""
+        """Return an object to be stored; it has no revision yet, and no body."""
         value = cls("", b"", 0)
         value._raw = None
         value._object = document
@@ -148,7 +148,7 @@ class Stored:
 
     @classmethod
     def preview(cls, key: str, document: Object, revision: int) -> Stored:
-        """Return an object to answer with that is not stored as it is."""
+        """Return an object for a response that differs from the stored one."""
         shown = cls(key, b"", revision)
         shown._raw = None
         shown._object = document
@@ -173,7 +173,7 @@ class Stored:
 
 
 class StoredProtobuf(Stored):
-    """An object that another server has stored as protobuf; it becomes JSON when it is used."""
+    """An object that another server stored as protobuf; it is converted to JSON on first use."""
 
     __slots__ = ("_struct_of",)
 
@@ -187,7 +187,7 @@ class StoredProtobuf(Stored):
 
 
 class ConvertedStored(Stored):
-    """A stored object in another version; it is converted when its bytes are asked for."""
+    """A stored object in another version; it is converted when its bytes are requested."""
 
     __slots__ = ("_convert", "_has_version")
 
@@ -217,7 +217,7 @@ class ObjectCodec:
         return orjson.dumps(arrange(value.object))
 
     def decode(self, key: str, data: bytes, revision: int) -> Stored:
-        """Return what is stored; it fails when it is used if it cannot be understood."""
+        """Return a stored object; invalid data raises an error only when the object is used."""
         if data.startswith(_PROTOBUF_MAGIC):
             return StoredProtobuf(key, data, revision, self._struct_of)
         return Stored(key, data, revision)
@@ -227,7 +227,7 @@ NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
 
 
 def arrange(document: Object) -> Object:
-    """Return ``document`` as it is stored: members in order, without a resourceVersion."""
+    """Return ``document`` in its stored form: members in order, without a resourceVersion."""
     metadata = document.get("metadata") or {}
     if "resourceVersion" in metadata:
         metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
@@ -236,7 +236,7 @@ def arrange(document: Object) -> Object:
 
 
 def _metadata_after_kind_and_version(raw: bytes) -> int:
-    """Return where the metadata begin, -1 where they do not stand where they ought to."""
+    """Return the offset of the metadata, -1 if they are not in the expected place."""
     if not raw.startswith(_KIND):
         return -1
     end = raw.find(b'"', len(_KIND))

@@ -1,4 +1,4 @@
-"""Who asks for what, and what they are told besides the answer."""
+"""The context of a request: its user, its target, and the warnings of its response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apiserver.machinery.users import UserInfo
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request on one resource: the user, where, and the warnings gathered on the way."""
+    """One request on one resource: the user, the target, and the warnings collected so far."""
 
     user: UserInfo
     namespace: str = ""
@@ -17,9 +17,9 @@ class RequestContext:
     subresource: str = ""
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
-    #: How many bytes were sent to say what is wanted.
+    #: The size of the request's body, in bytes.
     size: int = 0
 
     def warn(self, text: str) -> None:
-        """Tell the client something besides the answer; what is said twice it is told once."""
+        """Add a warning to the response; a repeated warning is sent once."""
         self.warnings.append(text)

@@ -1,7 +1,7 @@
-"""Continue tokens: where a list stopped and at which revision. Pure.
+"""Continue tokens: the key after which a list stopped, and its revision. Pure.
 
-The form is Kubernetes' own, base64 of ``{"v": "meta.k8s.io/v1", "rv": N, "start": "name\\0"}``, so
-that a list begun on one server goes on at another.
+The format is that of Kubernetes, base64 of ``{"v": "meta.k8s.io/v1", "rv": N, "start":
+"name\\0"}``, so a list that began on one server can be continued on another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import BadRequest
 
 _VERSION = "meta.k8s.io/v1"
-#: The revision of a token that goes on at the latest revision; any negative one means the same.
+#: The revision in a token that continues at the latest revision; any negative one does so.
 INCONSISTENT = -1
 _MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 _JSON_KINDS = {
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Go on at ``start`` (relative to the list's prefix), at ``revision``."""
+    """Continue at ``start`` (relative to the list's prefix), at ``revision``."""
 
     start: str
     revision: int
@@ -49,7 +49,7 @@ def after(prefix: str, key: str, revision: int) -> str:
 
 
 def decode(token: str) -> Continuation:
-    """Read a token. Raises BadRequest."""
+    """Decode a token. Raises BadRequest."""
     document = _document(token)
     version, start = _member(document, "v", "string", ""), _member(document, "start", "string", "")
     revision = _member(document, "rv", "int64", 0)
@@ -65,7 +65,7 @@ def decode(token: str) -> Continuation:
 
 
 def _member(document: dict[str, Any], name: str, go_type: str, default: T) -> T:
-    """Return a member of its default's type; a missing one and null are the default."""
+    """Return a member of the type of ``default``, which replaces null and a missing member."""
     value = document.get(name)
     if value is None:
         return default

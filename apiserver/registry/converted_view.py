@@ -1,8 +1,8 @@
-"""ConvertedView: the objects of a resource in another version than the stored one.
+"""ConvertedView: the objects of a resource in a version other than the stored one.
 
-An object's form in the other version is made when it is first needed and kept with its record, so
-it is made once, and lives as long as the record does. What is kept are bytes, not objects: of a
-record that was listed in two versions memory holds about twice its size.
+An object is converted when it is first needed. The result is cached with its record, so it is
+computed once and lives as long as the record. The cache holds bytes, not objects: a record that was
+listed in two versions takes about twice its size in memory.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from storage.interface import (
     Record,
 )
 
-# Converting a record that has been converted before takes next to nothing.
+# The cost of a record that was converted before is negligible.
 _BATCH_SIZE: Final = 1000
 
 
 class ConvertedView(ObjectView):
-    """A view of another one: values below ``prefix`` are converted on their way in and out.
+    """A view over another view: values below ``prefix`` are converted when read and written.
 
-    Values of other keys (a namespace, say) are shown as they are.
+    Values of other keys (a namespace, for example) are passed through.
     """
 
     def __init__(self, inner: ObjectView, conversion: Conversion, prefix: str) -> None:
@@ -118,7 +118,7 @@ class ConvertedView(ObjectView):
         )
 
     def _records(self, records: Sequence[Record[Stored]]) -> Sequence[Record[Stored]]:
-        # Usually all of them have been converted before.
+        # Usually all of them were converted before.
         convert = self._conversion.to_served
         known = [record.value.converted.get(convert) for record in records]
         converted = [record for record in known if record]
@@ -143,7 +143,7 @@ class ConvertedView(ObjectView):
 
 
 class _ConvertedWatcher:
-    """A watcher whose events are converted when they are taken."""
+    """A watcher that converts its events when they are taken."""
 
     __slots__ = ("_convert", "_watcher")
 

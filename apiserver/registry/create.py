@@ -23,7 +23,7 @@ _NAME_ATTEMPTS = 8
 async def create_object(
     resource: Resource, context: RequestContext, document: Object, options: WriteOptions
 ) -> Written:
-    """Create an object, under a generated name if it has none.
+    """Create an object, with a generated name if it has none.
 
     ``document`` is canonical, of the resource's kind, and the caller's own. Raises AlreadyExists,
     Invalid, NotFound (of the namespace)...

@@ -1,8 +1,8 @@
-"""What is created and never stored: a Binding, an Eviction, a request for a token, a review.
+"""Creation of objects that are never stored: Binding, Eviction, TokenRequest, reviews.
 
-It goes the way of everything that is created, up to the store: it must belong where it is sent, it
-has a manager, admission may change it and may refuse it. What it asks for is done then, and what is
-answered is itself, or a Status. As nothing is stored, nothing is retried: it is decided on once.
+The request is processed like every create, except for the store: the object must match the URL, it
+gets a manager, admission may change or deny it. Then the requested action is performed, and the
+response is the object itself, or a Status. As nothing is stored, there is no conflict and no retry.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SYSTEM_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class VirtualRequest:
-    """One such request: to which resource or subresource, and by whom."""
+    """One such request: its resource or subresource, and its user."""
 
     resource: Resource
     context: RequestContext
@@ -46,10 +46,10 @@ class VirtualRequest:
         return self.resource.types_at(self.context.subresource).kind
 
     async def prepared(self, document: Object, *, keeps_identity: bool = False) -> Object:
-        """Return the document as it is to be obeyed.
+        """Return the document with its manager, after mutating admission.
 
-        ``keeps_identity``: its uid is not its own but that of what it is about. Raises BadRequest
-        for one that belongs elsewhere, and what admission raises.
+        ``keeps_identity``: its uid is that of the object it refers to, so it is kept. Raises
+        BadRequest if the document does not match the URL, and the errors of admission.
         """
         context = self.context
         if not keeps_identity:
@@ -67,7 +67,7 @@ class VirtualRequest:
         return metadata.distinct_owners(admitted, context.warn, admitted=True)
 
     async def validate(self, document: Object) -> None:
-        """Raise StatusError where admission refuses the document."""
+        """Raise StatusError if admission denies the document."""
         await self._request().validate(self._attempt(), CREATE, document, None)
 
     def _request(self) -> AdmittedRequest:

@@ -1,10 +1,9 @@
-"""A decision: what a request makes of an object as it is. Making one has no effect.
+"""Decisions: what a request changes in the current object. Making a decision has no side effects.
 
-A `Rule` is given an `Attempt`: the object as it is, and a reader of the other objects that it
-depends on. It writes nothing and keeps nothing, so it may run any number of times. What it says
-besides its outcome (warnings, revisions that the write requires, what quotas are to be charged for,
-what is allocated) it notes in the attempt, which is empty at the start, and comes out as part of
-the `Decision`.
+A `Rule` gets an `Attempt`: the current object, and a reader of the other objects that the decision
+depends on. A rule writes nothing and keeps no state, so it may run any number of times. In addition
+to its outcome it records in the attempt, which starts out empty, its warnings, the revisions that
+the write requires, the charges to quotas and the allocations. They become part of the `Decision`.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-# Made for every write, so not frozen: a frozen class takes several times as long to fill.
+# Created for every write, so not frozen: frozen classes take several times as long to create.
 @dataclass(slots=True)
 class Attempt:
-    """What one decision is made on, and what it notes.
+    """The input of one decision, and what the rule records.
 
     ``requires`` are the revisions of other keys that the write depends on; ``charged`` is the write
-    as the quotas are to be charged for it, ``allocation`` what it takes and frees of what all
-    objects share.
+    to charge to the quotas; ``allocation`` is what the write allocates and releases of the
+    resources that all objects share.
     """
 
     existing: Record[Stored] | None
@@ -44,21 +43,21 @@ class Attempt:
     requires: dict[str, int]
     charged: AdmissionAttributes | None = None
     allocation: Allocation = NOTHING
-    #: How many bytes the documents have that the decision is made of.
+    #: The total size of the documents of the decision, in bytes.
     size: int = 0
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what pure work on the documents returns; the loop goes on where they are large."""
+        """Return the result of pure work on the documents, in a thread if they are large."""
         return await offload(self.size, work, *args, **kwargs)
 
 
-#: Decides. Raises StatusError to refuse.
+#: Makes a decision. Raises StatusError to reject the request.
 Rule: TypeAlias = Callable[[Attempt], Awaitable[Outcome]]
 
 
 @dataclass(slots=True)
 class Decision:
-    """What a request makes of ``existing``, given what ``reader`` has read."""
+    """The outcome of a request for ``existing``, given what ``reader`` has read."""
 
     outcome: Outcome
     existing: Record[Stored] | None
@@ -72,9 +71,9 @@ class Decision:
 async def decide(
     rule: Rule, existing: Record[Stored] | None, reader: TrackedReader, size: int = 0
 ) -> Decision:
-    """Return what a rule makes of an object; to save what is stored is no change.
+    """Return the decision of a rule; an outcome that saves the stored state becomes `Unchanged`.
 
-    ``size`` is how many bytes were sent to say what is wanted.
+    ``size`` is the size of the request's body, in bytes.
     """
     warnings: list[str] = []
     if existing is not None:

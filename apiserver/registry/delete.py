@@ -19,9 +19,9 @@ from apiserver.registry.write import Write, Written, write
 async def delete_object(
     resource: Resource, context: RequestContext, options: DeleteOptions
 ) -> Written:
-    """Remove an object, or mark it as being deleted while something holds it.
+    """Remove an object, or mark it as being deleted while a finalizer or grace period holds it.
 
-    Raises NotFound, Conflict when a precondition does not hold, Forbidden...
+    Raises NotFound, Conflict if a precondition does not hold, Forbidden...
     """
     refusal = resource.strategy.deletion_refusal(context.name)
     if refusal:
@@ -32,7 +32,7 @@ async def delete_object(
 async def delete_item(
     resource: Resource, context: RequestContext, options: DeleteOptions
 ) -> Written:
-    """Do the same to an object of a collection, even to one that cannot be deleted by name."""
+    """Delete an object of a collection, even one that cannot be deleted by name."""
     request = AdmittedRequest(resource, context, options)
 
     async def rule(attempt: Attempt) -> Outcome:

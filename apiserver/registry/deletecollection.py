@@ -1,4 +1,4 @@
-"""delete_collection: a list, then deletes."""
+"""delete_collection: a list, followed by deletes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ async def delete_collection(
 ) -> ObjectList:
     """Delete every object that a list would return, and return that list.
 
-    What goes away by itself meanwhile is no error; the first other refusal ends it.
+    An object that is removed concurrently is not an error; the first other error ends the request.
     """
     found = await list_objects(resource, context.namespace, selected)
     for stored in found.items:
         document = stored.object
         one = replace(context, namespace=namespace_of(document), name=name_of(document))
-        # A store in memory never waits, and others want their turn.
+        # A store in memory never waits, so other requests need a chance to run.
         await asyncio.sleep(0)
         try:
             await delete_item(resource, one, options)

@@ -1,13 +1,13 @@
-"""What a request to delete makes of an object: keep it, mark it or remove it. Pure.
+"""The effect of a delete on an object: keep it, mark it or remove it. Pure.
 
-An object goes at once unless something holds it: a finalizer, or a grace period of its kind. Then
-it is marked (``deletionTimestamp``) and goes when the last finalizer and the grace are gone. How
-the dependents fare is written down as a finalizer too, ``orphan`` or ``foregroundDeletion``, which
-whoever collects garbage takes away when it has done its part.
+An object is removed at once unless a finalizer or a grace period of its kind holds it. Then it is
+marked (``deletionTimestamp``) and removed once the last finalizer is gone and the grace period is
+over. The propagation policy is stored as a finalizer, too, ``orphan`` or ``foregroundDeletion``,
+which the garbage collector removes when it has processed the dependents.
 
-Some kinds mark in any case, in a way of their own, and may be held by something of their own
-besides: a namespace by the finalizers in its spec. Such an object goes by an update that leaves
-nothing to hold it, or by a later DELETE.
+Some kinds are always marked, in a way of their own, and may be held by a condition of their own: a
+namespace by the finalizers in its spec. Such an object is removed by an update that leaves nothing
+to hold it, or by a later DELETE.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from apiserver.resources.strategy import (
     Strategy,
 )
 
-# What a precondition can be about: its name in metadata, and what must have happened.
+# The preconditions: the name in metadata, and the reason of a mismatch in the message.
 _MEMBERS: Final = {
     "UID": ("uid", "deleted and then recreated"),
     "ResourceVersion": ("resourceVersion", "modified"),
@@ -36,7 +36,7 @@ _MEMBERS: Final = {
 
 
 def check_preconditions(strategy: Strategy, existing: Object, options: DeleteOptions) -> None:
-    """Raise Conflict when ``existing`` is not the object that was meant."""
+    """Raise Conflict if ``existing`` does not match the preconditions of the request."""
     metadata = existing["metadata"]
     uid, version = options.uid, options.resource_version
     if uid is not None and uid != metadata.get("uid"):
@@ -49,7 +49,7 @@ def _unmet(strategy: Strategy, existing: Object, member: str, wanted: str) -> Co
     metadata, definition = existing["metadata"], strategy.definition
     found = metadata.get(_MEMBERS[member][0])
     if strategy.marks_before_deletion:
-        # A mark is an update, and refused in the words of one.
+        # Marking is an update, so a failure has the message of an update.
         text = (
             f"Precondition failed: {member} in precondition: {wanted}, "
             f"{member} in object meta: {found}"
@@ -65,9 +65,10 @@ def _unmet(strategy: Strategy, existing: Object, member: str, wanted: str) -> Co
 def decide(
     existing: Object, options: DeleteOptions, strategy: Strategy, now: int
 ) -> Save | Remove | SaveThenRemove | Unchanged:
-    """Return what becomes of ``existing``; ``now`` is in seconds since 1970.
+    """Return the outcome for ``existing``; ``now`` is in seconds since 1970.
 
-    An object whose grace is over is stored as such before it goes, so that watches show why.
+    An object whose grace period is over is stored in this state before its removal, so that watches
+    show the reason.
     """
     if strategy.marks_before_deletion and "deletionTimestamp" not in existing["metadata"]:
         marked = strategy.mark_for_deletion(existing, options)
@@ -86,7 +87,7 @@ def decide(
 
 
 def with_finalizers(existing: Object, options: DeleteOptions, strategy: Strategy) -> Object:
-    """Return ``existing`` with the finalizers that say what its dependents are to become."""
+    """Return ``existing`` with the finalizers of the propagation policy."""
     before = existing["metadata"].get("finalizers") or []
     if strategy.default_garbage_collection_policy == UNSUPPORTED:
         return existing
@@ -101,7 +102,7 @@ def with_finalizers(existing: Object, options: DeleteOptions, strategy: Strategy
 
 
 def is_finished(document: Object, strategy: Strategy) -> bool:
-    """Tell whether an object that is being deleted has nothing left to wait for."""
+    """Return whether an object that is being deleted has nothing left to wait for."""
     metadata = document["metadata"]
     return (
         "deletionTimestamp" in metadata
@@ -148,9 +149,9 @@ def _marked(existing: Object, now: int) -> Object:
 def _graceful(
     existing: Object, options: DeleteOptions, strategy: Strategy, now: int
 ) -> Object | None:
-    """Return ``existing`` with its grace begun or cut short, itself where nothing changes.
+    """Return ``existing`` with its grace period begun or shortened, itself if nothing changes.
 
-    ``None``: there is no grace (any more), and the object is deleted like others.
+    ``None``: there is no grace period (any more), and the object is deleted like others.
     """
     asked = options.grace_period_seconds
     if asked is not None and asked < 0:

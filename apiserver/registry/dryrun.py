@@ -1,6 +1,6 @@
-"""DryRun: a store that accepts or refuses changes as the one behind it would, and makes none.
+"""DryRun: a store that accepts or rejects changes like the store behind it, but makes none.
 
-The changes of one dry run see those before them.
+A change in a dry run sees the earlier changes of the same dry run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Committer, Delete
 
 
 class DryRun(Committer[Stored]):
-    """Where one write commits its changes."""
+    """Commits the changes of one write."""
 
     def __init__(self, store: ObjectView) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class DryRun(Committer[Stored]):
 
 
 def preview(key: str, document: Object, revision: int) -> Stored:
-    """Return an object to answer with that is not stored as it is; ``revision`` 0 is none."""
+    """Return an object for a response that differs from the stored one; ``revision`` 0 is none."""
     arranged = arrange(document)
     if revision:
         arranged["metadata"] = {**arranged["metadata"], "resourceVersion": str(revision)}

@@ -1,4 +1,4 @@
-"""Errors of the store, of patches, of ownership -> StatusError. The second of the three doors."""
+"""Errors of the store, of patches and of ownership -> StatusError."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TOO_LARGE_CAUSE = {"reason": "ResourceVersionTooLarge", "message": "Too large r
 
 
 def status_of(error: StorageError, resource: GroupResource, verb: str) -> StatusError:
-    """Return what a client is told when ``verb`` on ``resource`` failed with ``error``."""
+    """Return the Status for a storage error in ``verb`` on ``resource``."""
     match error:
         case Compacted():
             return Expired(LIST_EXPIRED)
@@ -51,7 +51,7 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
         case TooManyKeys():
             return RequestEntityTooLarge("etcdserver: too many operations in txn request")
         case OutOfSpace():
-            # What kube-apiserver answers where its etcd has no space left (the alarm NOSPACE).
+            # The answer of kube-apiserver when its etcd has run out of space (the alarm NOSPACE).
             return UnknownError("etcdserver: mvcc: database space exceeded")
         case Corrupt():
             return _unreadable(error)
@@ -62,9 +62,9 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
 
 
 def status_of_unreadable(error: Exception) -> StatusError | None:
-    """Return what a client is told who cannot be shown what is stored, ``None`` for other errors.
+    """Return the Status for a stored object that cannot be decoded, ``None`` for other errors.
 
-    What is stored is looked at when it is sent, or shown to a selector, and not before.
+    A stored object is decoded when it is sent or matched by a selector, not earlier.
     """
     return _unreadable(error) if isinstance(error, Corrupt) else None
 
@@ -74,12 +74,12 @@ def _unreadable(error: Corrupt) -> StatusError:
 
 
 def status_of_patch(error: PatchError) -> StatusError:
-    """Return what a client is told whose patch was refused."""
+    """Return the Status for a rejected patch."""
     match error:
         case MalformedPatch():
             return BadRequest(str(error))
         case PatchDoesNotApply():
-            # Kubernetes keeps to itself what exactly does not apply.
+            # Kubernetes does not reveal which part of the patch failed.
             return Invalid("the server rejected our request due to an error in our request", {})
         case TooManyOperations():
             return RequestEntityTooLarge(str(error))
@@ -88,7 +88,7 @@ def status_of_patch(error: PatchError) -> StatusError:
 
 
 def status_of_ownership(error: FieldManagerError) -> StatusError:
-    """Return what a client is told whose apply was refused."""
+    """Return the Status for a rejected apply."""
     match error:
         case Conflicts():
             return Conflict(str(error), {"causes": error.causes()})
@@ -99,12 +99,12 @@ def status_of_ownership(error: FieldManagerError) -> StatusError:
 
 
 def status_of_wrong_kind(error: WrongKind) -> StatusError:
-    """Return what a client is told whose document says that it is another kind."""
+    """Return the Status for a document whose kind is not the expected one."""
     wrong = fielderrors.invalid("kind", error.kind.kind, str(error))
     return Invalid.of(error.kind, error.name, [wrong])
 
 
 def future_revision(requested: int, current: int) -> Timeout:
-    """Return the answer to a read at a revision that has not come yet."""
+    """Return the Status for a read at a revision that does not exist yet."""
     details: dict[str, object] = {"causes": [_TOO_LARGE_CAUSE], "retryAfterSeconds": 1}
     return Timeout(f"Too large resource version: {requested}, current: {current}", details)

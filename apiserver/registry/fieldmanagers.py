@@ -1,4 +1,4 @@
-"""The field manager of a resource: its types, and what each path to an object cannot own."""
+"""The field manager of a resource: its types, and the fields that each endpoint cannot own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from apiserver.schema.kindtypes import Types
 
 
 def field_manager_of(types: Types, strategy: Strategy) -> FieldManager:
-    """Return what keeps the ownership of a resource's objects."""
+    """Return the field manager for the objects of a resource."""
     return FieldManager(
         types,
         reset_fields={

@@ -1,4 +1,4 @@
-"""resourceVersion as a bound on how old an answer may be."""
+"""resourceVersion as a bound on the staleness of a response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _field_problem(text: str) -> str | None:
 
 
 def parse_precondition(text: str) -> int:
-    """Read the resourceVersion in an object. A bad one is a 500, as Kubernetes has it."""
+    """Parse the resourceVersion of an object. A malformed one is a 500, as in Kubernetes."""
     problem = _problem(text)
     if problem:
         raise UnknownError(problem)
@@ -32,7 +32,7 @@ def parse_precondition(text: str) -> int:
 
 
 def parse_for_get(text: str) -> int:
-    """Read the resourceVersion of a get or a watch. A bad one is a 500, as Kubernetes has it."""
+    """Parse the resourceVersion of a get or a watch. A malformed one is a 500, as in Kubernetes."""
     problem = _field_problem(text)
     if problem:
         raise UnknownError(problem)
@@ -40,7 +40,7 @@ def parse_for_get(text: str) -> int:
 
 
 def parse_for_list(text: str) -> int:
-    """Read the resourceVersion of a list. Raises BadRequest."""
+    """Parse the resourceVersion of a list. Raises BadRequest."""
     problem = _field_problem(text)
     if problem:
         raise BadRequest(f"invalid resource version: {problem}")
@@ -48,6 +48,6 @@ def parse_for_list(text: str) -> int:
 
 
 async def not_older(store: ObjectView, revision: int) -> None:
-    """Wait until the state in memory is at least as new as ``revision``. Raises Timeout."""
+    """Wait until the cache is at least as new as ``revision``. Raises Timeout."""
     if not await store.wait_for_revision(revision):
         raise future_revision(revision, store.cached_revision)

@@ -14,9 +14,9 @@ from storage.errors import StorageError
 async def get_object(
     resource: Resource, namespace: str, name: str, resource_version: str = ""
 ) -> Stored:
-    """Return one object: the latest, or one not older than ``resource_version``.
+    """Return one object: the latest state, or one not older than ``resource_version``.
 
-    Raises NotFound, BadRequest for a name that cannot be one, Timeout for a version to come.
+    Raises NotFound, BadRequest for an invalid name, Timeout for a future resourceVersion.
     """
     problems = path_segment_problems(name)
     if problems:

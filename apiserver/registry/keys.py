@@ -1,4 +1,4 @@
-"""Where objects are stored: ``/registry/<prefix>/<namespace>/<name>``, as kube-apiserver does."""
+"""The keys of objects: ``/registry/<prefix>/<namespace>/<name>``, as in kube-apiserver."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def collection_prefix(root: str, definition: ResourceDefinition, namespace: str 
 
 
 def object_key(root: str, definition: ResourceDefinition, namespace: str, name: str) -> str:
-    """Return the key of one object; ``namespace`` is empty where the resource has none."""
+    """Return the key of one object; ``namespace`` is empty for a cluster-scoped resource."""
     return collection_prefix(root, definition, namespace) + name

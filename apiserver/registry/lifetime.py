@@ -1,4 +1,4 @@
-"""Lifetime: a kind may vanish, and open watches of its objects end with it."""
+"""Lifetime: when a kind is removed, open watches of its objects end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Lifetime:
-    """How long a resource is served, and what to call when it is served no longer."""
+    """The lifetime of a served resource, with callbacks for its end."""
 
     __slots__ = ("_callbacks", "_ended")
 
@@ -15,18 +15,18 @@ class Lifetime:
         self._callbacks: set[Callable[[], None]] = set()
 
     def on_end(self, callback: Callable[[], None]) -> None:
-        """Have ``callback`` called once at the end, or now if that has come."""
+        """Register ``callback`` to be called once at the end, or call it now if ended already."""
         if self._ended:
             callback()
         else:
             self._callbacks.add(callback)
 
     def forget(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` no more."""
+        """Unregister ``callback``."""
         self._callbacks.discard(callback)
 
     def end(self) -> None:
-        """Say that the resource is served no longer, or differently."""
+        """End the lifetime: the resource was removed, or its definition was replaced."""
         self._ended = True
         callbacks, self._callbacks = self._callbacks, set()
         for callback in callbacks:

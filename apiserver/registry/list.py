@@ -33,7 +33,7 @@ _CONTINUE_EXPIRED = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectList:
-    """One page; ``remaining`` is ``None`` where Kubernetes does not count what is left."""
+    """One page; ``remaining`` is ``None`` where Kubernetes omits remainingItemCount."""
 
     items: Sequence[Stored]
     resource_version: str
@@ -43,9 +43,9 @@ class ObjectList:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """What to read: from where on, at which revision, of how old a memory.
+    """The range to read: its start, its revision, and the required freshness of the cache.
 
-    ``within`` is the part below ``prefix`` that the selection leaves.
+    ``within`` is the part below ``prefix`` that the selection allows.
     """
 
     prefix: str
@@ -57,9 +57,9 @@ class _Range:
 
 
 async def list_objects(resource: Resource, namespace: str, options: ListOptions) -> ObjectList:
-    """Return the objects that a request selects, or a page of them.
+    """Return the objects that match a request, or a page of them.
 
-    Raises Invalid, BadRequest, Expired or Timeout for options that cannot be met.
+    Raises Invalid, BadRequest, Expired or Timeout for options that cannot be satisfied.
     """
     check_list(options)
     selection = Selection(options, resource.strategy)
@@ -74,7 +74,7 @@ async def list_objects(resource: Resource, namespace: str, options: ListOptions)
 
 
 def check_list(options: ListOptions) -> None:
-    """Raise Invalid for options that contradict each other."""
+    """Raise Invalid for contradictory options."""
     match, version = options.resource_version_match, options.resource_version
     path = "resourceVersionMatch"
     errors = []
@@ -98,7 +98,7 @@ def check_list(options: ListOptions) -> None:
 
 
 def within(resource: Resource, namespace: str, selection: Selection) -> str:
-    """Return the prefix of all keys that a selection can hold, the narrowest that is known."""
+    """Return the narrowest known prefix of all keys that can match a selection."""
     namespace = namespace or selection.namespace or ""
     if not resource.definition.namespaced:
         namespace = ""
@@ -137,7 +137,7 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
     while span.limit and page.remaining and len(records) < span.limit:
         following = page.records[-1].key + "\0"
         if resource.store.cached_revision == revision:
-            # All that is left, since memory goes on while it is looked through.
+            # The whole rest is read at once, since the cache changes while it is scanned.
             page = resource.store.list_cached(span.within, start=following)
         else:
             pinned = _Range(span.prefix, span.within, following, revision)
@@ -166,7 +166,7 @@ async def _is_in_memory(resource: Resource, span: _Range) -> bool:
 
 
 async def _from_memory(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
-    # Clients poll: while nothing changes below the prefix, the same selection has the same result.
+    # Clients poll: while nothing below the prefix changes, a selection has the same result.
     store, revision = resource.store, str(resource.store.cached_revision)
     key = (span.within, selection.conditions)
     known = resource.selected.get(key)
@@ -192,7 +192,7 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
 async def _chosen(
     records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
 ) -> Sequence[Record[Stored]]:
-    """Return the records that are selected; ``enough`` and a few more of them where it is given."""
+    """Return the matching records; if ``enough`` is given, that many and a few more."""
     if not selection:
         return records
     found: list[Record[Stored]] = []

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 
 class Locks:
-    """One lock for each key that somebody holds or waits for; they are served in turn."""
+    """One lock for each key that is held or waited for; waiters are served in order."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -19,7 +19,7 @@ class Locks:
         """Hold the locks of some keys. Raises TimeoutError after waiting for ``seconds``."""
         async with AsyncExitStack() as held:
             async with asyncio.timeout(seconds):
-                # In order, so that two who want the same ones never wait for each other.
+                # Sorted, so that two tasks with common keys cannot deadlock.
                 for key in sorted(keys):
                     lock = self._locks.setdefault(key, asyncio.Lock())
                     await held.enter_async_context(lock)

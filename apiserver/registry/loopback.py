@@ -1,7 +1,7 @@
-"""Loopback: the API in process, for parts of the server that act as its clients.
+"""Loopback: an in-process client of the API, for parts of the server itself.
 
-They come in by the same door as requests: the verbs of the registry, with admission, validation and
-ownership, as a user with a name. Authorization alone is left out, for they are the server's own.
+Its requests use the verbs of the registry like all others, with admission, validation and
+ownership, as a named user. Only authorization is skipped, since the server is trusted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from apiserver.resources.definition import ResourceDefinition
 from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
 
-# Controllers are known by this name to whoever reads managedFields.
+# The name of controllers in managedFields.
 _MANAGER: Final = "kube-controller-manager"
 _NAMESPACE: Final = "kube-system"
 _SCALE: Final = "scale"
@@ -201,14 +201,14 @@ def _canonical(resource: Resource, document: Object) -> Object:
 
 
 def controller_client(registry: Registry, name: str) -> Loopback:
-    """Return the API for a controller: as the service account that it has in other clusters too."""
+    """Return a client for a controller, with the service account that it has in Kubernetes."""
     groups = (_ACCOUNTS, f"{_ACCOUNTS}:{_NAMESPACE}", AUTHENTICATED)
     user = UserInfo(f"system:serviceaccount:{_NAMESPACE}:{name}", groups=groups)
     return Loopback(registry, user, _MANAGER)
 
 
 def system_client(registry: Registry) -> Loopback:
-    """Return the API for what the server itself does."""
+    """Return a client for the server itself."""
     return Loopback(registry, SYSTEM_USER, "kube-apiserver")
 
 

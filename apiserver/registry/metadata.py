@@ -1,4 +1,4 @@
-"""The fields of metadata that the system owns. Pure."""
+"""The fields of metadata that the server manages. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DUPLICATE_OWNERS_ADMITTED = (
 
 
 def check_namespace(document: Object, namespace: str) -> Object:
-    """Return ``document`` in ``namespace``. Raises BadRequest when it names another one."""
+    """Return ``document`` in ``namespace``. Raises BadRequest if it names another one."""
     metadata = document["metadata"]
     named = metadata.get("namespace", "")
     if named == namespace:
@@ -51,9 +51,9 @@ def check_namespace(document: Object, namespace: str) -> Object:
 
 
 def wiped(document: Object) -> Object:
-    """Return ``document`` without what only the system sets. Raises UnknownError.
+    """Return ``document`` without the fields that only the server sets. Raises UnknownError.
 
-    A resourceVersion makes no sense in what is to be created; one that is no number goes unseen.
+    A new object must not have a resourceVersion; one that is not a number is ignored.
     """
     metadata = document["metadata"]
     if metadata.get("resourceVersion", "0").lstrip("0").isdigit():
@@ -63,12 +63,12 @@ def wiped(document: Object) -> Object:
 
 
 def begin(document: Object) -> Object:
-    """Return ``document`` as a new object: with a uid and a time of creation."""
+    """Return ``document`` as a new object, with a uid and a creationTimestamp."""
     return with_metadata(document, uid=str(uuid.uuid4()), creationTimestamp=now())
 
 
 def carry_over(document: Object, old: Object) -> Object:
-    """Return an update with what a client may leave out, or may not change, taken from ``old``."""
+    """Return an update with the fields that a client may omit or must not change from ``old``."""
     metadata, before = dict(document["metadata"]), old["metadata"]
     if not metadata.get("uid") and "uid" in before:
         metadata["uid"] = before["uid"]
@@ -85,7 +85,7 @@ def carry_over(document: Object, old: Object) -> Object:
 
 
 def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: bool) -> Object:
-    """Return ``document`` with owners that it names twice named once, and a warning."""
+    """Return ``document`` without duplicate owner references, and warn about them."""
     owners = document["metadata"].get("ownerReferences")
     if not owners or len(owners) == 1:
         return document
@@ -107,7 +107,7 @@ def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: 
 
 
 def with_generation(document: Object, old: Object | None, strategy: Strategy) -> Object:
-    """Return ``document`` with the generation that its change of intent gives it."""
+    """Return ``document`` with its generation, incremented if its intent has changed."""
     if not strategy.generation_of:
         return document
     if old is None:

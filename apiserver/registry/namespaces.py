@@ -1,4 +1,4 @@
-"""A new object needs a namespace that is there and stays.
+"""A new object requires a namespace that exists and is not being deleted.
 
 The rules are those of the admission plugin NamespaceLifecycle.
 """
@@ -14,14 +14,14 @@ _NAMESPACES = GroupResource("", "namespaces")
 
 
 def key(resource: Resource, namespace: str) -> str:
-    """Return where a namespace is stored."""
+    """Return the key of a namespace."""
     return f"{resource.root}/namespaces/{namespace}"
 
 
 def require(attempt: Attempt, resource: Resource, namespace: str, name: str) -> None:
-    """Have the creation of ``name`` require its namespace as it is now.
+    """Make the creation of ``name`` require the current revision of its namespace.
 
-    Raises NotFound when the namespace is not there, Forbidden when it is on its way out.
+    Raises NotFound if the namespace does not exist, Forbidden if it is being deleted.
     """
     if not namespace or not resource.definition.namespaced:
         return

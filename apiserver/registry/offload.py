@@ -1,15 +1,15 @@
-"""Work on large documents, done in threads beside the event loop.
+"""Offloading: work on large documents runs in threads, not in the event loop.
 
-The loop serves one thing at a time, and what is done with a document takes as long as the document
-is: three mebibytes of YAML take seconds to read. All of it (decoding, patching, ownership,
-validation, encoding) is pure: it neither waits nor changes what others see. So above `SMALL` bytes
-it is handed to a thread. Below, the loop does it at once, in much less than 50 ms.
+The loop runs one task at a time, and the work on a document takes time in proportion to its size:
+parsing three MiB of YAML takes seconds. All of this work (decoding, patching, ownership,
+validation, encoding) is pure: it neither waits nor changes shared state. So for documents above
+`SMALL` bytes it runs in a thread. For smaller ones it runs in the loop, in far less than 50 ms.
 
-Python runs one thread at a time and changes between them every `SWITCH` seconds, but only between
-two instructions of its own. A single call into a library cannot be interrupted; those that are
-given a whole document (to parse, write or compare JSON) do some hundred mebibytes a second. So with
-bodies of the allowed size the loop never stands still for long. No more than `THREADS` requests are
-worked on like that at a time; the others wait, and their deadlines go on.
+Python runs one thread at a time and switches between them every `SWITCH` seconds, but only between
+two of its own instructions. A single call into a library cannot be interrupted; calls on a whole
+document (parsing, writing or comparing JSON) process some hundred MiB per second. So with bodies of
+the allowed size the loop is never blocked for long. At most `THREADS` requests run like this at a
+time; others wait, and their timeouts continue to run.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from apiserver.machinery import empties
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Documents of so many bytes are worked on at once.
+#: Documents up to this size, in bytes, are processed in the event loop.
 SMALL: Final = 48 * 1024
-#: How often Python changes between threads that all have work, in seconds.
+#: Python's switch interval between threads, in seconds; set when work is first offloaded.
 SWITCH: Final = 0.001
 THREADS: Final = 2
 
 
 async def offload(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return what pure ``work`` on documents of ``size`` bytes returns, or raise what it raises."""
+    """Run pure ``work`` on documents of ``size`` bytes; return its result, or raise its error."""
     if size <= SMALL:
         return work(*args, **kwargs)
     loop, context = asyncio.get_running_loop(), copy_context()
     result = await loop.run_in_executor(
         _threads(), lambda: context.run(work, *args, **kwargs)
     )
-    # What the thread has noted of the document counts here too.
+    # Context variables that the thread has set are copied back.
     empties.take_over(context)
     return result
 

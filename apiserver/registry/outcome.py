@@ -1,4 +1,4 @@
-"""What a request makes of an object: the closed union of the outcomes of a decision."""
+"""The closed union of the outcomes of a decision."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from apiserver.machinery.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """The object is to be this, whether it is there already or not."""
+    """Store this object, whether it exists already or not."""
 
     document: Object
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The object goes; ``document`` is the state to answer with, where it is not the stored one."""
+    """Remove the object; ``document`` is the state for the response, if not the stored one."""
 
     document: Object | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SaveThenRemove:
-    """The object goes after it has been stored once more, so that watches show how it ended."""
+    """Store the object once more, then remove it, so that watches show its final state."""
 
     document: Object
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The object stays as it is."""
+    """Leave the object as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request is answered with an error."""
+    """Reject the request with an error."""
 
     error: StatusError
 

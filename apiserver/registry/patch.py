@@ -1,7 +1,7 @@
-"""patch_object: a patch document, by its media type, becomes a change of the object.
+"""patch_object: a patch document, interpreted by its media type, changes the object.
 
-The patch is applied to the object as clients see it, in the version that the request speaks; what
-comes out is read like a body, so it may be refused for its types, its unknown fields, its name...
+The patch is applied to the object as clients see it, in the version of the request. The result is
+decoded like the body of an update, so the same errors are possible (types, unknown fields, name...)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NO_KIND: Final = GroupVersionKind("", "", "")
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A patch as it was sent."""
+    """A patch as sent by the client."""
 
     media_type: str
     body: bytes
@@ -52,9 +52,9 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """What a patch makes of an object; ``shown`` is how messages show it.
+    """The result of a patch; ``shown`` is its form in error messages.
 
-    ``typed``: the document says itself of which kind it is; else that is the endpoint's.
+    ``typed``: the document states its kind; otherwise the kind is that of the endpoint.
     """
 
     document: Any
@@ -70,9 +70,9 @@ Mutation = Callable[[Object], Patched]
 async def patch_object(
     resource: Resource, context: RequestContext, patch: Patch, options: WriteOptions
 ) -> Written:
-    """Change an object, or what a subresource of it covers; an apply may create it.
+    """Change an object, or the part that a subresource covers; an apply may create the object.
 
-    Raises NotFound, BadRequest, Invalid, Conflict where the patch names a resourceVersion...
+    Raises NotFound, BadRequest, Invalid, Conflict if the patch contains a stale resourceVersion...
     """
     if patch.media_type == APPLY:
         return await apply_object(resource, context, patch.body, options)
@@ -104,10 +104,10 @@ class Patching:
         self._mutation: Mutation | None = None
 
     def of(self, existing: Object, warn: Callable[[str], None]) -> Object:
-        """Return what the patch makes of ``existing``, read as its kind. Raises StatusError."""
+        """Return ``existing`` after the patch, decoded as its kind. Raises StatusError."""
         try:
             if self._mutation is None:
-                # Only once the object is known to be there, and then once for all attempts.
+                # The patch is parsed after the object was found, and once for all retries.
                 validated = self._request.options.field_validation != "Ignore"
                 parse = _MUTATIONS[self._patch.media_type]
                 self._mutation = parse(self._types, self._patch.body, validated)

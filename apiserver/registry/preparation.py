@@ -1,7 +1,7 @@
-"""What a kind makes of a document on its way into the store, and what it finds wrong. Pure.
+"""Preparation and validation of a document by the strategy of its kind, before storing. Pure.
 
-The order is Kubernetes': the kind takes back what the client may not set, the generation follows,
-everything that is wrong is gathered, and of what is not wrong the client is warned.
+The order is that of Kubernetes: the strategy resets the fields that the client may not set, the
+generation is updated, all errors are collected, and a valid object yields warnings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apiserver.resources.strategy import Strategy
 
 @dataclass(slots=True)
 class Prepared:
-    """An object as its kind wants it; there are no warnings where there are errors."""
+    """A prepared object; there are no warnings if there are errors."""
 
     object: Object
     errors: list[FieldError]
@@ -26,7 +26,7 @@ class Prepared:
 
 
 def prepare_create(strategy: Strategy, document: Object, user: UserInfo) -> Prepared:
-    """Prepare a new object, which has a uid and a time of creation; ``user`` asks for it."""
+    """Prepare a new object with a uid and a creationTimestamp; ``user`` is the requesting user."""
     desired = strategy.with_requester(document, user)
     desired = strategy.prepare_for_create(desired)
     desired = metadata.with_generation(desired, None, strategy)
@@ -38,7 +38,7 @@ def prepare_create(strategy: Strategy, document: Object, user: UserInfo) -> Prep
 def prepare_update(
     strategy: Strategy, document: Object, old: Object, subresource: str = ""
 ) -> Prepared:
-    """Prepare a change of ``old``, or of what a subresource of it covers."""
+    """Prepare a change of ``old``, or of the part of it that a subresource covers."""
     update = strategy.update_of(subresource)
     desired = update.prepare(metadata.carry_over(document, old), old)
     desired = metadata.with_generation(desired, old, strategy)

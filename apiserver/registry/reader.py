@@ -1,4 +1,4 @@
-"""Readers of objects in the cache, for what cannot wait."""
+"""Readers of objects in the cache, for code that cannot wait."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CacheReader:
 
 
 class TrackedReader:
-    """The same for one decision: it knows what was read, and so whether the decision still holds.
+    """A reader for one decision; it records what was read, so that the decision can be verified.
 
     ``seen`` are records by key that the store itself has returned since the write began: the cache
     may not have them yet.
@@ -66,17 +66,17 @@ class TrackedReader:
         return [record.value.object for record in store.list_cached(prefix).records]
 
     def record(self, store: ObjectView, key: str) -> Record[Stored] | None:
-        """Return the newest record of a key that is known."""
+        """Return the newest known record of a key."""
         record = self._newest(store, key)
         self._records[key] = store, _revision(record)
         return record
 
     def is_known(self, store: ObjectView, key: str) -> bool:
-        """Tell whether there is a record of a key; the decision does not depend on it."""
+        """Return whether a key has a record, without making the decision depend on the record."""
         return self._newest(store, key) is not None
 
     def holds(self) -> bool:
-        """Tell whether everything that was read would be read the same now."""
+        """Return whether everything that was read is still unchanged."""
         return all(
             _revision(self._newest(store, key)) == revision
             for key, (store, revision) in self._records.items()
@@ -86,9 +86,9 @@ class TrackedReader:
         )
 
     async def ask_store(self) -> None:
-        """Read the records again from the store, where the cache cannot be made current.
+        """Read the records again from the store, for when the cache cannot be made current.
 
-        Lists stay those of the cache.
+        Lists are still those of the cache.
         """
         for key, (store, _) in self._records.items():
             self._seen[key] = await store.get(key)

@@ -1,4 +1,4 @@
-"""Registry: what a URL names -> the Resource that answers, kept in step with the catalogue."""
+"""Registry: the resource that a URL names, kept in sync with the catalogue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io",
 class Registry:
     """All resources of one server, over one store; ``event_ttl`` is in seconds.
 
-    ``ranges`` are those that Services have their addresses and ports from.
+    ``ranges`` are the addresses and ports that can be allocated to Services.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Registry:
         catalog.listen(self._forget)
 
     def admit(self, plugins: Sequence[Plugin]) -> None:
-        """Have every write from now on pass the plugins of admission, in this order."""
+        """Apply the admission plugins to all writes from now on, in this order."""
         self._admission = AdmissionChain(plugins)
         self._resources.clear()
 
     def resource(self, group: str, version: str, plural: str) -> Resource | None:
-        """Return a resource, ``None`` where there is none of that name."""
+        """Return a resource by name, ``None`` if it does not exist."""
         known = self._resources.get((group, version, plural))
         if known is None:
             kind = self.catalog.kind(group, version, plural)

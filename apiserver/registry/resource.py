@@ -1,4 +1,4 @@
-"""Resource: one served resource's definition, behaviour, ownership, admission and store."""
+"""Resource: the definition, strategy, field manager, admission and store of a served resource."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from storage.errors import StorageError
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a selection found in memory as of a revision."""
+    """The objects in the cache that matched a selection, as of a revision."""
 
     revision: int
     items: Sequence[Stored]
@@ -33,7 +33,7 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class SubresourceKind:
-    """What a subresource reads and writes that is no object of the resource: Scale, Binding."""
+    """The kind that a subresource reads and writes, if not the resource's own: Scale, Binding."""
 
     types: Types
     field_manager: FieldManager
@@ -41,11 +41,11 @@ class SubresourceKind:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Everything that the verbs need to know of one resource.
+    """Everything that the verbs need to know about one resource.
 
-    ``subresources`` are those that read and write another kind, by name.
-    ``conversion`` is the way to the version that is stored, where another one is served. ``ttl``
-    is how long its objects live, in seconds; 0 is for ever.
+    ``subresources`` are those that read and write another kind, by name. ``conversion`` converts
+    to and from the stored version, if another version is served. ``ttl`` is the lifetime of
+    objects, in seconds; 0 means that they do not expire.
     """
 
     definition: ResourceDefinition
@@ -55,50 +55,50 @@ class Resource:
     root: str
     field_manager: FieldManager
     admission: AdmissionChain
-    #: Finds the other resources that are served.
+    #: Finds other served resources.
     find: Find
     conversion: Conversion | None = None
-    #: What objects are given addresses and node ports from.
+    #: The ranges from which addresses and node ports are allocated.
     ranges: ServiceRanges = field(default_factory=ServiceRanges)
     subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
     ttl: int = 0
-    #: What lists have selected lately, by prefix and conditions.
+    #: A cache of recent list results, by prefix and conditions.
     selected: dict[Hashable, Selected] = field(default_factory=dict)
     lifetime: Lifetime = field(default_factory=Lifetime)
-    #: Whose turn it is to change an object that many writes change, by key.
+    #: Serializes the writers of objects that many writes change, by key.
     locks: Locks = field(default_factory=Locks)
 
     @property
     def group_resource(self) -> GroupResource:
-        """The resource as messages name it."""
+        """The resource as named in messages."""
         return self.definition.group_resource
 
     def types_at(self, subresource: str) -> Types:
-        """Return the types of what a path reads and writes: of objects, or of a subresource."""
+        """Return the types of an endpoint: those of the objects, or of a subresource."""
         other = self.subresources.get(subresource)
         return self.types if other is None else other.types
 
     def field_manager_at(self, subresource: str) -> FieldManager:
-        """Return what keeps the ownership of what a path writes."""
+        """Return the field manager for the writes of an endpoint."""
         other = self.subresources.get(subresource)
         return self.field_manager if other is None else other.field_manager
 
     def key(self, namespace: str, name: str) -> str:
-        """Return where an object is stored."""
+        """Return the key of an object."""
         return keys.object_key(self.root, self.definition, namespace, name)
 
     def prefix(self, namespace: str = "") -> str:
-        """Return where the objects are stored, all or those of one namespace."""
+        """Return the prefix of the keys of all objects, or of those in one namespace."""
         return keys.collection_prefix(self.root, self.definition, namespace)
 
     def not_found(self, name: str) -> NotFound:
-        """Return the answer for an object that is not there."""
+        """Return the error for an object that does not exist."""
         return NotFound.of(self.group_resource, name)
 
     def failed(self, error: StorageError, verb: str) -> StatusError:
-        """Return what a client is told when the store refused."""
+        """Return the Status for an error of the store."""
         return errors.status_of(error, self.group_resource, verb)
 
 
-#: Finds a resource by group, version and name, ``None`` where there is none.
+#: Finds a resource by group, version and name; ``None`` if it does not exist.
 Find: TypeAlias = Callable[[str, str, str], Resource | None]

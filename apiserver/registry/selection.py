@@ -1,4 +1,4 @@
-"""Which objects a request selects. Pure."""
+"""Selection of objects by labels and fields. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.interface import Record
 
 
 class Selection:
-    """The label and field conditions of one request on one resource."""
+    """The label selector and field selector of one request on one resource."""
 
     __slots__ = ("_fields", "_labels", "_strategy")
 
@@ -29,17 +29,17 @@ class Selection:
 
     @property
     def conditions(self) -> Hashable:
-        """What makes two selections on one resource the same."""
+        """A key that is equal for selections on a resource with the same conditions."""
         return self._labels, self._fields
 
     @property
     def name(self) -> str | None:
-        """The only name that can be selected, ``None`` where there may be several."""
+        """The only name that can match, ``None`` if several can."""
         return self._fields.required("metadata.name")
 
     @property
     def namespace(self) -> str | None:
-        """The only namespace that can be selected, ``None`` where there may be several."""
+        """The only namespace that can match, ``None`` if several can."""
         return self._fields.required("metadata.namespace")
 
     def __contains__(self, stored: Stored) -> bool:
@@ -55,11 +55,11 @@ class Selection:
         return self._fields.matches(fields.__getitem__)
 
     def of(self, records: Sequence[Record[Stored]]) -> list[Record[Stored]]:
-        """Return the records that are selected, in their order."""
+        """Return the matching records, in their order."""
         only = self._labels.only_equality() if not self._fields else None
         if only is None:
             return [record for record in records if record.value in self]
-        # Most selectors ask for one label: this is a list of thousands of objects in one pass.
+        # Most selectors require one label: this filters thousands of objects in one pass.
         key, value = only
         return [
             record
@@ -81,7 +81,7 @@ class Selection:
 
 
 def check_fields(selector: FieldSelector, strategy: Strategy) -> None:
-    """Raise BadRequest for a field that the resource does not select by."""
+    """Raise BadRequest for a field that the resource does not support in selectors."""
     for term in selector.terms:
         if not strategy.selects_by(term.field):
             raise BadRequest(strategy.unknown_field(term.field))

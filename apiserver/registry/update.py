@@ -26,10 +26,10 @@ _MODIFIED = (
 async def update_object(
     resource: Resource, context: RequestContext, document: Object, options: WriteOptions
 ) -> Written:
-    """Replace an object, or what a subresource of it covers.
+    """Replace an object, or the part that a subresource covers.
 
-    ``document`` is canonical, of the resource's kind, and the caller's own. Raises Conflict when it
-    was made of another state of the object, NotFound, Invalid...
+    ``document`` is canonical, of the resource's kind, and the caller's own. Raises Conflict if it
+    is based on a stale state of the object, NotFound, Invalid...
     """
     document = addressed(document, context)
     await offload(context.size, resource.strategy.default, document)
@@ -49,7 +49,7 @@ async def update_object(
 
 
 def addressed(document: Object, context: RequestContext) -> Object:
-    """Return a document that is what the URL names. Raises BadRequest where it is another."""
+    """Return the document if it matches the URL. Raises BadRequest if it does not."""
     document = metadata.check_namespace(document, context.namespace)
     name = document["metadata"].get("name", "")
     if not name:
@@ -85,7 +85,7 @@ async def _created(request: WriteRequest, attempt: Attempt, document: Object) ->
 
 
 def check_identity(resource: Resource, document: Object, current: Record[Stored]) -> None:
-    """Raise Conflict when a document is of another object of the same name."""
+    """Raise Conflict if a document has the uid of another object with the same name."""
     given = document["metadata"]
     uid = current.value.metadata.get("uid")
     if given.get("uid", uid) != uid:
@@ -93,7 +93,7 @@ def check_identity(resource: Resource, document: Object, current: Record[Stored]
 
 
 def check_version(resource: Resource, document: Object, current: Record[Stored]) -> None:
-    """Raise Conflict for a document of another state, Invalid for one that must say of which."""
+    """Raise Conflict for a stale resourceVersion, Invalid for a missing one that is required."""
     given, name = document["metadata"], document["metadata"]["name"]
     version = freshness.parse_precondition(given.get("resourceVersion") or "0")
     if version == 0:

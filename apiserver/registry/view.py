@@ -1,7 +1,7 @@
-"""ObjectView: the objects of the store as one served version shows them.
+"""ObjectView: the objects of the store in one served version.
 
-The watch cache is the view of what is stored. `apiserver.registry.converted_view` shows another
-version of it.
+The watch cache is the view in the stored version. `apiserver.registry.converted_view` is the view
+in another version.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from storage.interface import LATEST, Batch, Committer, Event, Page, Record
 
 
 class EventWatcher(Protocol):
-    """One reader of the events below a prefix, as `storage.hub.Watcher` is."""
+    """One reader of the events below a prefix, such as `storage.hub.Watcher`."""
 
     wake: Callable[[], None] | None
 
     @property
     def idle(self) -> bool:
-        """Whether everything that happened has been read."""
+        """Whether all events so far have been taken."""
         ...
 
     def take_parts(self) -> Sequence[Sequence[Event[Stored]]]:
-        """Return all that is due, in parts that may be shared. Raises what ended the watch."""
+        """Return all pending events, in parts that may be shared. Raises the error of the watch."""
         ...
 
     def close(self) -> None:
-        """Stop listening."""
+        """End the subscription."""
         ...
 
 
 class ObjectView(Committer[Stored], Protocol):
-    """What the verbs need of the store; the methods are those of `storage.cache.cache.WatchCache`.
+    """The interface of the store to the verbs; see `storage.cache.cache.WatchCache`.
 
-    Values to commit are made with `Stored.to_write`.
+    Values to commit are created by `Stored.to_write`.
     """
 
     @property
     def cached_revision(self) -> int:
-        """The revision of the state in memory."""
+        """The revision of the cache."""
         ...
 
     def get_cached(self, key: str) -> Record[Stored] | None:
@@ -49,7 +49,7 @@ class ObjectView(Committer[Stored], Protocol):
         ...
 
     def get_newest_known(self, key: str) -> Record[Stored] | None:
-        """Return the newest record of ``key`` that is known to this process."""
+        """Return the newest record of ``key`` that this process knows."""
         ...
 
     def list_cached(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
@@ -57,23 +57,23 @@ class ObjectView(Committer[Stored], Protocol):
         ...
 
     def last_change(self, prefix: str) -> int:
-        """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
+        """Return a revision since which no key below ``prefix``, up to a slash, has changed."""
         ...
 
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
-        """Return a watcher of what follows ``after``. Raises Compacted where memory lacks it."""
+        """Return a watcher of events after ``after``. Raises Compacted if the cache lacks them."""
         ...
 
     def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
-        """Yield the store's history after ``after``, until memory has what follows."""
+        """Yield the store's history after ``after``, until the cache has the events that follow."""
         ...
 
     async def wait_for_revision(self, revision: int, timeout: float = FRESHNESS_TIMEOUT) -> bool:
-        """Wait until the state in memory is at least as new as ``revision``."""
+        """Wait until the cache is at least as new as ``revision``."""
         ...
 
     async def wait_until_fresh(self) -> bool:
-        """Wait until the state in memory has all that was acknowledged before the call."""
+        """Wait until the cache contains all changes acknowledged before the call."""
         ...
 
     async def revision(self) -> int:

@@ -1,6 +1,7 @@
 """watch_objects: initial events, events, bookmarks.
 
-What a change looks like depends on whether the object was selected before it and is after it:
+The type of an event depends on whether the object matched the selection before the change and
+matches it afterwards:
 
 =======  =====  =========================================================
 before   after  event
@@ -11,12 +12,12 @@ yes      no     DELETED, the old object with the revision of the change
 no       no     none
 =======  =====  =========================================================
 
-An object that is gone is one that is not selected any more.
+A deleted object no longer matches.
 
-A watch has two parts. `Watch.opening` is what was there, or has happened, before: it may be long
-and is read at the client's pace. Then the watch is subscribed: ``wake`` is called when something is
-due and `Watch.take_parts` returns it, so that an idle watch costs nothing and a thousand of them
-share what happened.
+A watch has two phases. `Watch.opening` yields the existing objects or past events: these may be
+many, and are read at the client's pace. Then the watch is subscribed: ``wake`` is called when
+events are pending, and `Watch.take_parts` returns them. An idle watch costs nothing, and thousands
+of watches share the same events.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _NOT_OLDER: Final = "NotOlderThan"
 
 
-#: Consecutive changes under one prefix, shared by everybody who watches it.
+#: Consecutive changes under one prefix, shared by all its watches.
 Part: TypeAlias = Sequence[Event[Stored]]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One event: its type, and the object as of it; ``revision`` is that of the change."""
+    """One event: its type, and the object in its state; ``revision`` is that of the change."""
 
     type: str
     stored: Stored
@@ -59,9 +60,9 @@ class WatchEvent:
 
 
 async def watch_objects(resource: Resource, namespace: str, options: ListOptions) -> Watch:
-    """Open a watch; close it in the end. Raises Invalid, BadRequest... for its options.
+    """Open a watch, which the caller must close. Raises Invalid, BadRequest... for its options.
 
-    What goes wrong later is raised by the watch, as StatusError.
+    Later errors are raised by the watch, as StatusError.
     """
     check_watch(options)
     selection = Selection(options, resource.strategy)
@@ -77,7 +78,7 @@ async def watch_objects(resource: Resource, namespace: str, options: ListOptions
 
 
 def check_watch(options: ListOptions) -> None:
-    """Raise Invalid for options that contradict each other."""
+    """Raise Invalid for contradictory options."""
     match, initial = options.resource_version_match, options.send_initial_events
     path = "resourceVersionMatch"
     errors = []
@@ -108,18 +109,18 @@ async def _refresh(resource: Resource) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The prefix that is watched, or the key where only one object can be selected."""
+    """The watched prefix, or the key if only one object can match."""
 
     prefix: str
 
     @property
     def is_key(self) -> bool:
-        """Whether it is the key of one object. A name alone is not: namespaces share names."""
+        """Whether it is the key of one object. A name is not enough: namespaces share names."""
         return not self.prefix.endswith("/")
 
 
 class _Start:
-    """From where on a watch shows what happens."""
+    """The revision and the phase in which a watch begins."""
 
     __slots__ = ("bookmarks", "initial", "revision")
 
@@ -145,21 +146,21 @@ class Watch:
         self._start = start
         self._watcher: EventWatcher | None = None
         self._ended = False
-        #: The revision up to which the client has been told everything.
+        #: The client has received all events up to this revision.
         self._told = start.revision
 
     @property
     def plain(self) -> bool:
-        """Whether every event of the watched prefix is shown, and as it is."""
+        """Whether every event of the watched prefix is sent, and unchanged."""
         return not self._selection and self._resource.conversion is None
 
     @property
     def resource(self) -> Resource:
-        """What is watched."""
+        """The watched resource."""
         return self._resource
 
     async def opening(self) -> AsyncGenerator[Sequence[WatchEvent], None]:
-        """Yield what the client is told first; when it ends, the watch is subscribed."""
+        """Yield the initial events; after the last one, the watch is subscribed."""
         if self._start.initial:
             async for events in self._state():
                 yield events
@@ -173,16 +174,16 @@ class Watch:
                 yield events
 
     def subscribed(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called, once, when something becomes due where nothing was."""
+        """Set ``wake``, which is called once each time that events become pending."""
         assert self._watcher is not None
         self._watcher.wake = wake
         if self._ended or not self._watcher.idle:
             wake()
 
     def take_parts(self) -> Sequence[Part]:
-        """Return what is due as it happened; parts are shared among watches of the same prefix.
+        """Return the pending events; parts are shared among watches of the same prefix.
 
-        Raises StatusError when the watch must end with one, EOFError when it just ends.
+        Raises StatusError if the watch ends with an error, EOFError if it ends without one.
         """
         assert self._watcher is not None
         try:
@@ -196,17 +197,17 @@ class Watch:
         return parts
 
     def _end(self) -> None:
-        """Let the watch end once everything that is due has been taken."""
+        """End the watch after all pending events have been taken."""
         self._ended = True
         if self._watcher is not None and self._watcher.wake is not None:
             self._watcher.wake()
 
     def select(self, events: Part) -> list[WatchEvent]:
-        """Return what a client is shown of what happened."""
+        """Return the events for the client."""
         return [shown for shown in map(self._select, events) if shown is not None]
 
     def bookmark(self) -> WatchEvent | None:
-        """Return how far the client has been told everything, ``None`` if that is nothing new."""
+        """Return a bookmark at the client's revision, ``None`` if it has not advanced."""
         seen = self._resource.store.cached_revision
         if not self._start.bookmarks or self._watcher is None or not self._watcher.idle:
             return None
@@ -216,7 +217,7 @@ class Watch:
         return self._bookmark(seen)
 
     def close(self) -> None:
-        """Listen no more."""
+        """End the subscription."""
         if self._watcher is not None:
             self._resource.lifetime.forget(self._end)
             self._watcher.close()

@@ -1,16 +1,17 @@
-"""The one path of every write: decided, then committed.
+"""The write path of all verbs: decide, then commit.
 
-A write begins with the record in memory and asks a rule what to make of it. The compare-and-swap
-of the store protects what is written; what is *not* written (a refusal, a change that changes
-nothing) is answered only if the record that it was decided on, and whatever else was read for it,
-is confirmed by a read that began after the request came. A conflict is decided anew, on the record
-that the store says is there. As long as what a decision was made on is confirmed to be unchanged,
-it stands, and is not made again.
+A write starts with the cached record and asks a rule for a decision. The compare-and-swap of the
+store protects what is written. What is *not* written (an error, or an update that changes nothing)
+is answered only if the record of the decision, and everything else that was read for it, has been
+confirmed by a read that began after the request arrived. On a conflict the decision is made again,
+with the record that the store returned. A decision whose inputs are confirmed to be unchanged is
+reused.
 
-An object in a namespace is created only while the namespace is there: the write requires the
-revision of the namespace that it saw. What it uses of quotas is charged in the same commit; a quota
-that has changed is charged anew, without another decision on the object. So is what it takes of
-what all objects share, addresses and ports, and what an object frees when it goes.
+An object is created in a namespace only while the namespace exists: the write requires the
+namespace's revision that it has seen. Charges to quotas are part of the same commit; if a quota has
+changed, the charge is retried without another decision. The same applies to allocations of
+resources that all objects share, addresses and ports, and to their release when an object is
+removed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _MAX_ATTEMPTS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write: the object now, or as it last was."""
+    """The result of a write: the object in its current, or its last, state."""
 
     stored: Stored
     created: bool = False
@@ -59,9 +60,9 @@ class Write:
 
 
 async def write(change: Write, rule: Rule) -> Written:
-    """Make of an object what a rule wants, however many others are writing it.
+    """Apply the decision of a rule to an object, and retry after conflicts with other writes.
 
-    Raises StatusError: the refusal of a confirmed record, or what the store refused.
+    Raises StatusError: the error of the rule for a confirmed record, or an error of the store.
     """
     try:
         return await _Writing(change, rule).settle()
@@ -70,7 +71,7 @@ async def write(change: Write, rule: Rule) -> Written:
 
 
 class _Writing:
-    """One write under way: the newest known record, and the decision on it while that stands."""
+    """One write in progress: the newest known record, and the decision while it is valid."""
 
     def __init__(self, change: Write, rule: Rule) -> None:
         self._change = change
@@ -80,13 +81,13 @@ class _Writing:
         self._existing = store.get_newest_known(change.key)
         self._confirmed = False
         self._decision: Decision | None = None
-        # Records of other keys that the store has returned in a conflict.
+        # Records of other keys that the store has returned after a conflict.
         self._seen: dict[str, Record[Stored] | None] = {}
-        # What the quotas were when the write was last charged.
+        # The quotas with which the write was last charged.
         self._quotas: TrackedReader | None = None
 
     async def settle(self) -> Written:
-        """Decide and commit until the write is through. Raises StatusError to refuse it."""
+        """Decide and commit until the write succeeds. Raises StatusError to reject it."""
         for _ in range(_MAX_ATTEMPTS):
             decision = await self._decided()
             if isinstance(decision.outcome, Unchanged) and not await self._stands(decision):
@@ -114,7 +115,7 @@ class _Writing:
         return self._decision
 
     async def _stands(self, decision: Decision) -> bool:
-        """Tell whether the store confirms what a decision was made on; else forget it."""
+        """Return whether the store confirms the inputs of a decision; if not, discard it."""
         if self._confirmed:
             return True
         store, key = self._change.resource.store, self._change.key
@@ -129,14 +130,14 @@ class _Writing:
         if _revision(existing) != _revision(self._existing) or not decision.reader.holds():
             self._existing, self._decision = existing, None
             return False
-        # Quotas that have changed are asked again; what was decided stands.
+        # Quotas that have changed are charged again; the decision stays valid.
         if self._quotas is not None and not self._quotas.holds():
             return False
         self._confirmed = True
         return True
 
     def _learn(self, conflict: RevisionConflict, decision: Decision) -> None:
-        """Take over what the store returned; a quota that has changed voids no decision."""
+        """Record what the store returned; a changed quota does not invalidate the decision."""
         if conflict.key == self._change.key:
             self._existing, self._confirmed, self._decision = conflict.current, True, None
             return
@@ -175,7 +176,7 @@ class _Writing:
         except ValueTooLarge:
             if not self._change.droppable or "managedFields" not in document["metadata"]:
                 raise
-            # Better an object without owners than no object: KEP-555, "Managed fields size".
+            # An object without owners is better than an error: KEP-555, "Managed fields size".
             metadata = {k: v for k, v in document["metadata"].items() if k != "managedFields"}
             return await self._put_whole(decision, {**document, "metadata": metadata})
 
@@ -212,14 +213,14 @@ class _Writing:
             return (await self._store.commit((change, *changes)))[0]
 
     def _charge(self, decision: Decision) -> Sequence[Object]:
-        """Return the quotas as the write leaves them. Raises Forbidden where one refuses it."""
+        """Return the quotas after the write. Raises Forbidden if one does not allow it."""
         if decision.charged is None:
             return ()
         self._quotas = TrackedReader(self._change.resource.find, self._seen)
         return self._change.resource.admission.charge(decision.charged, self._quotas)
 
     async def _remove_saved(self, saved: Record[Stored]) -> Written:
-        """Remove an object that has been stored as it ends, unless something holds it again."""
+        """Remove an object that was stored in its final state, unless it is held again."""
         current, strategy = saved, self._change.resource.strategy
         while current.value.metadata["uid"] == saved.value.metadata["uid"]:
             if not deletion.is_finished(current.value.object, strategy):
@@ -232,7 +233,7 @@ class _Writing:
                 current = conflict.current
             else:
                 return Written(record.value, removed=True)
-        # It was removed by another request, which comes to the same.
+        # Another request has removed it, with the same result.
         return Written(saved.value, removed=True)
 
 

@@ -1,8 +1,8 @@
-"""WriteRequest: a create, an update or a patch, and what it makes of an object.
+"""WriteRequest: a create, an update or a patch, and the resulting object.
 
-In this order, as Kubernetes has it: ownership is recorded, admission may change the object, its
-kind prepares and checks it, admission may refuse it. Where an update changes nothing but the times
-of ownership, the old ones stay.
+The order is that of Kubernetes: ownership is recorded, mutating admission may change the object,
+its strategy prepares and validates it, validating admission may deny it. An update that changes
+nothing but the times of ownership keeps the old times.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from apiserver.registry.preparation import Prepared, prepare_create, prepare_upd
 class WriteRequest(AdmittedRequest):
     """A create, an update or a patch.
 
-    ``owns``: the desired object already says who owns what, as an apply leaves it. ``admits`` is
-    false where admission is shown something else, a Scale, by the one that makes the object of it.
-    ``patches``: owners that are named twice are found, and warned of, after admission only.
+    ``owns``: the desired object already has its final managedFields, as after an apply. ``admits``
+    is false if the caller passes another object, such as a Scale, to admission. ``patches``:
+    duplicate owner references are removed, with a warning, only after admission.
     """
 
     options: WriteOptions
@@ -40,14 +40,14 @@ class WriteRequest(AdmittedRequest):
     patches: bool = False
 
     async def create(self, attempt: Attempt, document: Object) -> Object:
-        """Return a new object as it is to be stored. Raises Invalid, or what admission raises."""
+        """Return the new object to store. Raises Invalid, or the errors of admission."""
         desired = metadata.wiped(document)
         desired = metadata.distinct_owners(desired, attempt.warn, admitted=self.patches)
         desired = await attempt.run(self._owned, None, desired)
         desired = await self._admitted(attempt, CREATE, desired, None)
         desired = metadata.begin(desired)
         if not self.context.subresource:
-            # What a status creates, where a kind allows that, is given nothing.
+            # A create through the status subresource, where a kind allows it, allocates nothing.
             desired = self._allocated(attempt, desired, None)
         prepared = await attempt.run(
             prepare_create, self.resource.strategy, desired, self.context.user
@@ -58,7 +58,7 @@ class WriteRequest(AdmittedRequest):
         return prepared.object
 
     async def update(self, attempt: Attempt, document: Object, old: Object) -> Outcome:
-        """Return what to make of ``old``. Raises Invalid, or what admission raises."""
+        """Return the outcome for ``old``. Raises Invalid, or the errors of admission."""
         strategy = self.resource.strategy
         desired = metadata.distinct_owners(document, attempt.warn, admitted=self.patches)
         desired = await attempt.run(self._owned, old, desired)
@@ -75,7 +75,7 @@ class WriteRequest(AdmittedRequest):
         return Remove(desired) if deletion.is_finished(desired, strategy) else Save(desired)
 
     def _owned(self, existing: Object | None, desired: Object) -> Object:
-        """Return ``desired`` with the fields that it sets owned by the request's manager."""
+        """Return ``desired`` with the request's manager as the owner of the fields that it sets."""
         if self.owns:
             return desired
         context = self.context
@@ -107,7 +107,7 @@ class WriteRequest(AdmittedRequest):
 
     def _check(self, attempt: Attempt, prepared: Prepared) -> None:
         if prepared.errors:
-            # What is wrong is said of the kind that is stored, whichever was asked for.
+            # Errors name the stored kind and version, whichever version was requested.
             kind, name = self.resource.definition.storage_kind, name_of(prepared.object)
             raise Invalid.of(kind, name, prepared.errors)
         for text in prepared.warnings:

@@ -1,7 +1,7 @@
-"""Cooperative yielding: long work on many objects gives other requests the event loop in between.
+"""Cooperative yielding: long work on many objects lets other tasks run in between.
 
-Work that goes through a hundred thousand objects looks at the clock after every batch of them, and
-yields to the event loop when it has had it for a time slice.
+Work on a hundred thousand objects checks the clock after every batch of them, and yields to the
+event loop when its time slice is used up.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-#: How many objects are worked on between two looks at the clock.
+#: How many objects are processed between two checks of the clock.
 BATCH_SIZE: Final = 100
-#: How many bytes are worked on between two looks at the clock.
+#: How many bytes are processed between two checks of the clock.
 BATCH_BYTES: Final = 1024 * 1024
-#: How long work may have the event loop before it yields, in seconds.
+#: How long work may occupy the event loop before it yields, in seconds.
 TIME_SLICE: Final = 0.002
 
 
 class Yielder:
-    """Yields to the event loop when the work that calls it has had it for a time slice."""
+    """Yields to the event loop when the calling work has used up its time slice."""
 
     __slots__ = ("_until",)
 
@@ -39,9 +39,9 @@ class Yielder:
 def batches(
     items: Sequence[T], count: int = BATCH_SIZE, size_of: Callable[[T], int] | None = None
 ) -> Iterator[Sequence[T]]:
-    """Yield slices of a sequence, of ``count`` items at most; a short one as it is.
+    """Yield slices of a sequence, of at most ``count`` items; a short sequence is one slice.
 
-    If ``size_of`` returns how many bytes an item has, slices of more than `BATCH_BYTES` are split
+    If ``size_of`` returns the size of an item in bytes, slices of more than `BATCH_BYTES` are split
     into single items.
     """
     for start in range(0, max(len(items), 1), count):

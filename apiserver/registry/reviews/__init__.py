@@ -1,1 +1,1 @@
-"""Reviews: questions about who somebody is and what they may do, answered and forgotten."""
+"""Reviews: requests about the identity and the permissions of users. They are not stored."""

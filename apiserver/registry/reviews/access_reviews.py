@@ -1,4 +1,4 @@
-"""May they do that: SubjectAccessReview, its two sisters, and SelfSubjectRulesReview."""
+"""Authorization reviews: Subject-, LocalSubject- and SelfSubjectAccessReview, and the rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.schema.memberorder import in_order
 from apiserver.schema.structtypes import struct_type
 
-# What is wrong with a review is said of no kind in particular.
+# The errors of reviews name no kind.
 _KIND: Final = GroupVersionKind("authorization.k8s.io", "", "")
 _METADATA: Final = "meta.v1.ObjectMeta"
 _ONE_OF: Final = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
@@ -28,24 +28,24 @@ _BOTH: Final = "cannot be specified in combination with resourceAttributes"
 
 
 class Authority(Authorizer, RuleResolver, Protocol):
-    """Decides, and can tell what it would decide."""
+    """Decides on requests, and lists the rules for a user."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessReviews:
-    """Answers reviews as ``authorizer`` decides requests."""
+    """Answers reviews with the decisions of ``authorizer``."""
 
     authorizer: Authority
 
     async def review(self, request: VirtualRequest, document: Object) -> Object:
-        """Answer a SubjectAccessReview: about anybody. Raises Invalid."""
+        """Answer a SubjectAccessReview, about any user. Raises Invalid."""
         review = await request.prepared(document)
         spec = review["spec"]
         _refuse([*_validate(spec), *_validate_subject(spec), *_validate_metadata(review)])
         return await self._answered(request, review, _subject(spec))
 
     async def review_local(self, request: VirtualRequest, document: Object) -> Object:
-        """Answer a LocalSubjectAccessReview: about anybody in one namespace. Raises Invalid."""
+        """Answer a LocalSubjectAccessReview, about any user in one namespace. Raises Invalid."""
         review = await request.prepared(document)
         spec = review["spec"]
         metadata = {key: value for key, value in review["metadata"].items() if key != "namespace"}
@@ -63,13 +63,13 @@ class AccessReviews:
         return await self._answered(request, review, _subject(spec))
 
     async def review_self(self, request: VirtualRequest, document: Object) -> Object:
-        """Answer a SelfSubjectAccessReview: about who asks. Raises Invalid."""
+        """Answer a SelfSubjectAccessReview, about the requesting user. Raises Invalid."""
         review = await request.prepared(document)
         _refuse([*_validate(review["spec"]), *_validate_metadata(review)])
         return await self._answered(request, review, request.context.user)
 
     async def review_rules(self, request: VirtualRequest, document: Object) -> Object:
-        """Answer a SelfSubjectRulesReview: all that who asks may do. Raises BadRequest."""
+        """Answer a SelfSubjectRulesReview: all rules for the requesting user. Raises BadRequest."""
         review = await request.prepared(document)
         namespace = review["spec"].get("namespace")
         if not namespace:
@@ -159,7 +159,7 @@ def _validate_metadata(review: Object, metadata: dict[str, Any] | None = None) -
 
 
 def _go_value(attributes: dict[str, Any]) -> dict[str, Any]:
-    # Messages show these as the server's own type has them.
+    # Messages show attributes in the form of the server's Go type.
     return {"Path": attributes.get("path", ""), "Verb": attributes.get("verb", "")}
 
 

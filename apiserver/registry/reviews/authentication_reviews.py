@@ -1,4 +1,4 @@
-"""Who is asking, and whose token is this: SelfSubjectReview and TokenReview."""
+"""Authentication reviews: SelfSubjectReview and TokenReview."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from apiserver.registry.create_virtual import VirtualRequest
 
 
 async def review_self(request: VirtualRequest, document: Object) -> Object:
-    """Answer a SelfSubjectReview: the user as authentication found it."""
+    """Answer a SelfSubjectReview: the user as authenticated."""
     await request.validate(await request.prepared(document))
     kind = request.kind
     return {
@@ -31,12 +31,12 @@ async def review_self(request: VirtualRequest, document: Object) -> Object:
 
 @dataclass(frozen=True, slots=True)
 class TokenReviews:
-    """Tells others whose tokens they were sent."""
+    """Tells clients which user a token belongs to."""
 
     authenticator: RequestAuthenticator
 
     async def review(self, request: VirtualRequest, document: Object) -> Object:
-        """Answer a TokenReview; a token that is good for nothing is an answer too."""
+        """Answer a TokenReview; for an invalid token, too, the response is a TokenReview."""
         review = await request.prepared(document)
         spec = review["spec"]
         token = spec.get("token")
@@ -67,6 +67,6 @@ def user_document(user: UserInfo) -> dict[str, Any]:
 
 
 def _shown(error: BadCredential) -> str:
-    # Two authenticators refuse every bad token: the server's own, and the one whose token it is.
+    # A bad token has two errors: that of the server's own tokens, and that of its issuer.
     cause = str(error)
     return cause if cause == UNKNOWN_TOKEN else f"[{UNKNOWN_TOKEN}, {cause}]"

@@ -1,1 +1,1 @@
-"""Verbs on what is below an object and is not the object itself."""
+"""Verbs on subresources, which are below an object but not the object itself."""

@@ -1,7 +1,7 @@
-"""binding: a scheduler gives a Pod its node, once and for all.
+"""binding: a scheduler assigns a Pod to a node, permanently.
 
-Admission is shown the Binding and not the Pod, as upstream has it; so the Pod is written without
-the checks of an update.
+As in Kubernetes, admission sees the Binding, not the Pod; so the Pod is written without the checks
+of an update.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _OF_BINDING: Final = GroupResource("", "pods/binding")
 
 
 async def bind_pod(pods: Resource, request: VirtualRequest, binding: Object) -> Object:
-    """Assign a Pod to the node of a Binding. Raises Conflict for one that cannot take it."""
+    """Assign a Pod to the node of a Binding. Raises Conflict if the Pod cannot be assigned."""
     binding = await request.prepared(binding, keeps_identity=True)
     name = name_of(binding)
     if request.context.name and request.context.name != name:
         raise BadRequest("name in URL does not match name in Binding object")
     errors = _validate(binding)
     if errors:
-        # As upstream has it: these are not put into a Status of their own.
+        # As in Kubernetes, these errors do not become an Invalid status.
         raise UnknownError(aggregate(errors))
     await request.validate(binding)
     context = replace(request.context, name=name)
@@ -53,7 +53,7 @@ async def bind_pod(pods: Resource, request: VirtualRequest, binding: Object) -> 
 
 
 def bound(pod: Object, binding: Object, now: str) -> Object:
-    """Return a Pod on the node of a Binding. Raises Conflict."""
+    """Return a Pod with the node of a Binding. Raises Conflict."""
     spec, name = pod["spec"], name_of(pod)
     if "deletionTimestamp" in pod["metadata"]:
         raise _refusal(name, f"pod {name} is being deleted, cannot be assigned to a host")

@@ -1,9 +1,9 @@
-"""Which addresses requests may be forwarded to. Pure.
+"""Which addresses the server may forward requests to. Pure.
 
-A client that may write Nodes, Pods or Endpoints chooses where the server connects. It must not
-reach what only the server's own machine can: loopback and link-local addresses (the metadata
-services of clouds). IPv6 has several forms that carry an IPv4 address, and sockets follow them:
-mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052, RFC 8215), Teredo (RFC 4380). A zone may
+A client that can write Nodes, Pods or Endpoints chooses where the server connects. It must not
+reach addresses that only the server's own machine can reach: loopback and link-local addresses (the
+metadata services of clouds). IPv6 has several forms that embed an IPv4 address, and sockets accept
+them: mapped (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052, RFC 8215), Teredo (RFC 4380). A zone may
 follow any of them.
 """
 
@@ -24,15 +24,15 @@ _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
 def is_reachable(address: str) -> bool:
-    """Tell whether requests may be forwarded to an IP address, whatever form it has."""
+    """Return whether requests may be forwarded to an IP address, in any of its forms."""
     parsed = _parsed(address)
     return parsed is not None and all(map(_is_public, (parsed, *_embedded(parsed))))
 
 
 def is_kubelet_reachable(address: str) -> bool:
-    """Tell whether a kubelet may be at an IP address.
+    """Return whether a kubelet may be at an IP address.
 
-    It may share the server's machine, so loopback is allowed where it is written as such.
+    A kubelet may run on the server's machine, so loopback is allowed in its plain form.
     """
     parsed = _parsed(address)
     if parsed is None:

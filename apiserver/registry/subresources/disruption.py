@@ -1,8 +1,9 @@
-"""What a PodDisruptionBudget says to an eviction. Pure.
+"""The effect of a PodDisruptionBudget on an eviction. Pure.
 
-A budget counts the disruptions that it still allows; an eviction takes one of them, and leaves the
-name of the Pod so that whoever recounts knows that it is on its way out. A Pod that is not ready is
-no part of what a budget protects, and may go without taking anything while enough others are.
+A budget has a number of allowed disruptions. An eviction decrements it and records the name of the
+Pod, so that the disruption controller knows that the Pod is being evicted. A Pod that is not ready
+does not count as healthy; it may be evicted without using a disruption while enough others are
+healthy.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ _ENDED: Final = ("Failed", "Succeeded")
 
 
 def is_disrupted_already(pod: Object) -> bool:
-    """Tell whether evicting a Pod disrupts nothing: it has not begun, has ended, or is leaving."""
+    """Return whether evicting a Pod disrupts nothing: it is pending, finished, or terminating."""
     phase = (pod.get("status") or {}).get("phase")
     return phase == "Pending" or has_ended(pod)
 
 
 def has_ended(pod: Object) -> bool:
-    """Tell whether a Pod does nothing any more, or soon will not."""
+    """Return whether a Pod has stopped running, or soon will."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in _ENDED or "deletionTimestamp" in pod["metadata"]
 
 
 def budgets_of(pod: Object, budgets: Iterable[Object]) -> list[Object]:
-    """Return which budgets protect a Pod; one without a selector protects nothing."""
+    """Return the budgets that protect a Pod; one without a selector protects none."""
     labels = pod["metadata"].get("labels")
     return [budget for budget in budgets if _protects(budget, labels)]
 
@@ -52,7 +53,7 @@ def _protects(budget: Object, labels: dict[str, str] | None) -> bool:
 
 
 def spares(budget: Object, pod: Object) -> bool:
-    """Tell whether a Pod may go without a disruption being counted."""
+    """Return whether a Pod may be evicted without using a disruption."""
     if is_ready(pod):
         return False
     if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
@@ -64,7 +65,7 @@ def spares(budget: Object, pod: Object) -> bool:
 
 
 def check(budget: Object) -> None:
-    """Raise TooManyRequests, or Forbidden, where a budget allows no disruption."""
+    """Raise TooManyRequests, or Forbidden, if a budget allows no disruption."""
     name, status = name_of(budget), budget["status"]
     if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
         raise still_processed(name)
@@ -79,13 +80,13 @@ def check(budget: Object) -> None:
 
 
 def still_processed(name: str) -> StatusError:
-    """Return the refusal of a budget that has not been counted since it, or a Pod, changed."""
+    """Return the error for a budget whose status is stale, since it or a Pod has changed."""
     text = f"The disruption budget {name} is still being processed by the server."
     return _refusal(text, _RETRY_SECONDS)
 
 
 def disrupted(budget: Object, pod: str, now: str) -> Object:
-    """Return a budget with one disruption less, that of ``pod``."""
+    """Return a budget with one allowed disruption less, used for ``pod``."""
     status = dict(budget["status"])
     status["disruptionsAllowed"] = allowed = status.get("disruptionsAllowed", 0) - 1
     status["disruptedPods"] = {**(status.get("disruptedPods") or {}), pod: now}
@@ -122,7 +123,7 @@ def _why_not(name: str, status: dict[str, Any]) -> str:
     message = condition.get("message") if condition.get("status") == "False" else ""
     reason = condition.get("reason", "")
     desired, current = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-    # Where the count failed, its numbers say nothing.
+    # If the count has failed, its numbers are meaningless.
     if message and reason == _SYNC_FAILED:
         return (
             f"The disruption budget {name} does not allow evicting pods currently because it "

@@ -1,8 +1,8 @@
 """eviction: a Pod is deleted unless its disruption budget forbids it.
 
-The budget is asked and counted down first, by a write of its own that may meet conflicts, and
-the Pod deleted after, as upstream has it. Where nothing was counted, because the Pod was not ready
-or had not begun, it must still be the same Pod when it is deleted: else it may have become ready.
+As in Kubernetes, the budget is checked and decremented first, by a separate write that may have
+conflicts; then the Pod is deleted. If no disruption was used, because the Pod was not ready or had
+not started, it must be unchanged when it is deleted: otherwise it may have become ready.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ _EVICTED: Final[dict[str, Any]] = {
 
 
 async def evict_pod(budgets: Resource, request: VirtualRequest, eviction: Object) -> Object:
-    """Delete a Pod as an Eviction says, and return a Status.
+    """Delete a Pod according to an Eviction, and return a Status.
 
-    ``budgets`` is the resource of PodDisruptionBudgets. Raises TooManyRequests where one of them
-    is against it, NotFound, Conflict...
+    ``budgets`` is the resource of PodDisruptionBudgets. Raises TooManyRequests if one of them
+    forbids it, NotFound, Conflict...
     """
     eviction = await request.prepared(eviction)
     name = name_of(eviction)
@@ -80,7 +80,7 @@ class _Eviction:
     options: DeleteOptions
 
     async def carry_out(self) -> Object:
-        """Delete the Pod, if it may be."""
+        """Delete the Pod, if its budget allows it."""
         if await self._deleted_without_asking():
             return status.success(code=201)
         pod = await self._pod()
@@ -96,7 +96,7 @@ class _Eviction:
         return status.success(code=201)
 
     async def _deleted_without_asking(self) -> bool:
-        """Delete the Pod if that disrupts nothing; tell whether it did not."""
+        """Delete the Pod if that disrupts nothing; return whether it was deleted."""
         chosen = self.options.resource_version is not None
         for attempt in range(_ATTEMPTS):
             pod = await self._pod()
@@ -127,12 +127,12 @@ class _Eviction:
         return stored.object
 
     async def _protecting(self, pod: Object) -> list[Object]:
-        # The Pod was read just now, and all that is older is in memory since.
+        # The Pod was just read from the store, so the cache contains all older changes.
         page = self.budgets.store.list_cached(self.budgets.prefix(self.context.namespace))
         return disruption.budgets_of(pod, (record.value.object for record in page.records))
 
     async def _take_from(self, budget: Object) -> None:
-        """Take one disruption from a budget, as it is when it is written."""
+        """Use one disruption of a budget, in the budget's state at the time of the write."""
         name = name_of(budget)
         context = RequestContext(
             user=SYSTEM_USER,
@@ -166,7 +166,7 @@ class _Eviction:
         await delete_object(self.pods, self.context, options)
 
     async def _mark(self, options: DeleteOptions) -> Written:
-        """Write down in the Pod why it is about to go."""
+        """Set the condition of the Pod that gives the reason for its deletion."""
         pods, context = self.pods, self.context
 
         async def rule(attempt: Attempt) -> Outcome:

@@ -1,7 +1,7 @@
-"""Where requests go that somebody else answers: kubelets, Pods, and what is behind Services.
+"""The targets of requests that are forwarded: kubelets, Pods, and the Pods behind Services.
 
-Names are looked up in what is stored. What cannot be found is said to be missing from the resource
-that the request is about, whatever was looked for.
+Names are looked up in the store. A NotFound names the resource of the request, whichever object is
+missing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _ADDRESS_TYPES: Final = ("Hostname", "InternalDNS", "InternalIP", "ExternalDNS",
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A URL in its parts; ``path`` begins with a slash or is empty, ``port`` 0 is the scheme's."""
+    """The parts of a URL; ``path`` is empty or starts with a slash, ``port`` 0 is the default."""
 
     scheme: str
     host: str
@@ -60,14 +60,14 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """Looks up where requests go."""
+    """Looks up the targets of requests."""
 
     registry: Registry
 
     async def kubelet(
         self, pods: Resource, pod: Object, container: str, call: str, query: Mapping[str, Any]
     ) -> Location | None:
-        """Return where the kubelet of a Pod answers ``call``; ``None`` while it has no node."""
+        """Return the kubelet's URL for ``call`` on a Pod; ``None`` while it has no node."""
         node = pod["spec"].get("nodeName")
         if not node:
             return None
@@ -79,7 +79,7 @@ class Locations:
         return Location("https", address, port, path, urlencode(query, doseq=True))
 
     async def pod(self, pods: Resource, namespace: str, given: str) -> Location:
-        """Return where a Pod listens, on the port that ``[scheme:]name[:port]`` says."""
+        """Return the address of a Pod, with the port in ``[scheme:]name[:port]``."""
         scheme, name, port = _split(given, "pod")
         pod = (await get_object(pods, namespace, name)).object
         port = port or str(_first_port(pod) or "")
@@ -89,17 +89,17 @@ class Locations:
         return Location(scheme or "http", address, _number(port))
 
     async def node(self, nodes: Resource, given: str) -> Location:
-        """Return where a node listens: its kubelet, or a port of its own."""
+        """Return the address of a node: its kubelet, or another port of the node."""
         scheme, name, port = _split(given, "node")
         node = (await get_object(nodes, "", name)).object
         host, kubelet_port = kubelet_address(node)
         if port in ("", str(kubelet_port)):
-            # Whatever was asked for, the kubelet speaks TLS.
+            # The kubelet speaks TLS, whichever scheme was requested.
             return Location("https", await _resolved(host, is_kubelet_reachable), kubelet_port)
         return Location(scheme or "http", await _resolved(host, is_reachable), _number(port))
 
     async def service(self, services: Resource, namespace: str, given: str) -> Location:
-        """Return where one of the Pods behind a Service listens."""
+        """Return the address of one of the Pods behind a Service."""
         scheme, name, port = _split(given, "service")
         if port.isascii() and port.isdigit():
             service = (await get_object(services, namespace, name)).object
@@ -114,7 +114,7 @@ class Locations:
         raise _no_endpoints(given)
 
     def _is_of_a_pod(self, namespace: str, address: dict[str, Any]) -> bool:
-        # Else whoever may write endpoints could send the server anywhere.
+        # Otherwise clients with write access to Endpoints could choose any target.
         target = address.get("targetRef") or {}
         if target.get("kind") != "Pod" or target.get("namespace", namespace) != namespace:
             return False
@@ -133,9 +133,9 @@ class Locations:
 
 
 def kubelet_address(node: Object) -> tuple[str, int]:
-    """Return where the kubelet of a node listens.
+    """Return the address of the kubelet of a node.
 
-    Raises UnknownError for a node that has no address.
+    Raises UnknownError for a node without an address.
     """
     status = node.get("status") or {}
     endpoints = status.get("daemonEndpoints") or {}
@@ -150,7 +150,7 @@ def kubelet_address(node: Object) -> tuple[str, int]:
 
 
 def chosen_container(pod: Object, container: str) -> str:
-    """Return the container that is meant, the only one where none is named. Raises BadRequest."""
+    """Return the named container, or the only one if none is named. Raises BadRequest."""
     spec, name = pod["spec"], name_of(pod)
     names = _names(spec, "containers")
     if container:
@@ -231,10 +231,10 @@ def _shuffled(subsets: Sequence[Object], port: str) -> list[tuple[Object, int]]:
 
 
 async def _resolved(host: str, allows: Callable[[str], bool]) -> str:
-    """Return an address of a host. Raises BadRequest unless all of them are allowed.
+    """Return an address of a host. Raises BadRequest unless all its addresses are allowed.
 
-    The caller connects to this address, and does not look the name up again: it could have
-    another one by then.
+    The caller must connect to this address instead of resolving the name again, which could return
+    a different one.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)

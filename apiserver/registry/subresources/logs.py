@@ -1,4 +1,4 @@
-"""What of a container's log is wanted: PodLogOptions."""
+"""The options of requests for the log of a container: PodLogOptions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NUMBERS: Final = ("sinceSeconds", "tailLines", "limitBytes")
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """Which container's log, and how a kubelet is asked for it."""
+    """The container of a log request, and the query for the kubelet."""
 
     container: str
     query: Mapping[str, Any]
 
 
 def log_options(name: str, query: Mapping[str, Sequence[str]]) -> LogOptions:
-    """Read the options for the log of the Pod ``name``. Raises BadRequest and Invalid."""
+    """Parse the options for the log of the Pod ``name``. Raises BadRequest and Invalid."""
     wanted: dict[str, Any] = {
         flag: "true" for flag in _FLAGS if query.get(flag) and parse_bool(query[flag][0])
     }

@@ -1,4 +1,4 @@
-"""Conditions of a Pod, as the server itself sets them."""
+"""Conditions of a Pod that the server itself sets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from apiserver.machinery.objects import Object
 
 
 def with_condition(pod: Object, condition: dict[str, Any], now: str) -> Object:
-    """Return a Pod with a condition in the place of the one of its type, or behind all others.
+    """Return a Pod with a condition, which replaces the one of its type or is appended.
 
-    The time of its last transition is that of the one before, where the status is the same.
+    If the status is unchanged, the condition keeps its lastTransitionTime.
     """
     status = pod.get("status") or {}
     conditions = list(status.get("conditions") or ())
@@ -27,6 +27,6 @@ def with_condition(pod: Object, condition: dict[str, Any], now: str) -> Object:
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether a Pod says of itself that it is ready."""
+    """Return whether the status of a Pod reports that it is ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -1,8 +1,8 @@
-"""scale: an object read and written as the number of its replicas.
+"""scale: reading and writing the number of replicas of an object.
 
-A write sees a Scale where others see the object: the patch, the rules of ownership and admission
-are applied to that view. What comes of it is one number, and who owns it, carried over into the
-object, which then goes the way of every update.
+Patches, ownership and admission are applied to a Scale, which is a view of the object. The
+resulting number of replicas and its owners are copied into the object, which is then processed like
+every update.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from apiserver.resources.scaling import (
 from apiserver.schema.kindtypes import DecodeError
 from storage.interface import Record
 
-#: Returns the Scale that is wanted, with its owners, given the one that is there.
+#: Returns the desired Scale, with its owners, given the existing one.
 Wanted = Callable[[Object, Attempt], Object]
 
 
@@ -57,7 +57,7 @@ async def get_scale(resource: Resource, namespace: str, name: str, version: str 
 async def update_scale(
     resource: Resource, context: RequestContext, scale: Object, options: WriteOptions
 ) -> Object:
-    """Give an object the replicas that a Scale says. Raises Conflict, Invalid, NotFound..."""
+    """Set the replicas of an object to those of a Scale. Raises Conflict, Invalid, NotFound..."""
     scale = addressed(scale, context)
     scaling = _Scaling(WriteRequest(resource, context, options, SCALE))
 
@@ -70,7 +70,7 @@ async def update_scale(
 async def patch_scale(
     resource: Resource, context: RequestContext, patch: Patch, options: WriteOptions
 ) -> Object:
-    """Give an object the replicas that a patch makes of its Scale."""
+    """Set the replicas of an object to those of its Scale after a patch."""
     request = WriteRequest(resource, context, options, SCALE)
     scaling = _Scaling(request)
     if patch.media_type == APPLY:
@@ -97,7 +97,7 @@ class _Scaling:
     request: WriteRequest
 
     def owned(self, existing: Object, desired: Object) -> Object:
-        """Return a Scale that an update or a patch wants, owned by its manager."""
+        """Return the Scale of an update or a patch, with its manager as an owner."""
         context, options = self.request.context, self.request.options
         return self.request.resource.field_manager_at(context.subresource).update(
             existing,
@@ -108,7 +108,7 @@ class _Scaling:
         )
 
     def merged(self, existing: Object, applied: Object) -> Object:
-        """Return a Scale with another one applied to it. Raises StatusError."""
+        """Return the result of applying a Scale to another one. Raises StatusError."""
         context, options = self.request.context, self.request.options
         resource = self.request.resource
         try:
@@ -128,7 +128,7 @@ class _Scaling:
         return {"kind": SCALE.kind, "apiVersion": SCALE.api_version, **canonical.object}
 
     async def write(self, wanted: Wanted) -> Object:
-        """Make an object have the replicas of the Scale that is wanted, and return its Scale."""
+        """Set the replicas of an object to those of the desired Scale, and return its Scale."""
         request = self.request
         resource, context = request.resource, request.context
 
@@ -167,7 +167,7 @@ def _view(resource: Resource, existing: Object) -> Object:
     try:
         owners = ownership.to_scale(managedfields.of(existing), _paths(resource))
     except MalformedManagedFields:
-        # Nobody owns what nobody can read.
+        # A Scale has no owners if those of the object cannot be parsed.
         return scale
     return with_metadata(scale, managedFields=owners or None)
 

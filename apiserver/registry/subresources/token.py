@@ -1,4 +1,4 @@
-"""token: a new token for a ServiceAccount, perhaps bound to an object whose end is its end."""
+"""token: a new token for a ServiceAccount, optionally bound to the lifetime of an object."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ KIND: Final = GroupVersionKind("authentication.k8s.io", "v1", "TokenRequest")
 _DEFAULT_SECONDS: Final = 3600
 _LEAST_SECONDS: Final = 600
 _MOST_SECONDS: Final = 1 << 32
-# What a kubelet asks for when the Pod does not care. Programs that never read their token again
-# would lose it after an hour, so for the API it lives on, and is known to be stale.
+# A kubelet requests this lifetime if the Pod specifies none. Programs that never reload their token
+# would fail after an hour, so the API accepts the token for longer, and can tell that it is stale.
 _CARELESS_SECONDS: Final = 3607
 _EXTENDED_SECONDS: Final = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequests:
-    """Answers TokenRequests with tokens."""
+    """Answers TokenRequests by issuing tokens."""
 
     registry: Registry
     tokens: ServiceAccountTokens
@@ -144,7 +144,7 @@ class TokenRequests:
         try:
             return await self._get("nodes", "", name)
         except NotFound:
-            # Its name says something all the same.
+            # The token names the node even if it does not exist.
             return {"metadata": {"name": name}}
 
     async def _get(self, plural: str, namespace: str, name: str) -> Object:
