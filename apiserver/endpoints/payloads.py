@@ -65,8 +65,11 @@ class GzipPayload(Payload):
         return b"".join(self._value).decode(encoding, errors)
 
 
-def slices(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join parts into slices of about the same size, and split larger parts."""
+def slices(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Join parts into slices of about the same size, and split larger parts.
+
+    A slice of a large part is a view of it: a client that reads slowly costs no copy.
+    """
     pending: list[bytes] = []
     size = 0
     for part in parts:
@@ -74,8 +77,9 @@ def slices(parts: Iterable[bytes]) -> Iterator[bytes]:
             if pending:
                 yield b"".join(pending)
                 pending, size = [], 0
+            whole = memoryview(part)
             for start in range(0, len(part), SLICE):
-                yield part[start : start + SLICE]
+                yield whole[start : start + SLICE]
             continue
         pending.append(part)
         size += len(part)
