@@ -1,1 +1,1 @@
-"""Patch documents -> objects. Pure: what is given is never changed, and nothing is read or kept."""
+"""Applying patch documents to objects. Pure: arguments are never mutated, no state is kept."""

@@ -1,6 +1,6 @@
-"""What a patch may be refused for, in the words of patches.
+"""The errors of patches.
 
-Each class is one sort of answer; the registry makes the Status of it:
+Each class corresponds to one kind of response; the registry creates its Status:
 
 =====================  ====  =================================================================
 `MalformedPatch`       400   reason BadRequest, the text as it is
@@ -9,9 +9,9 @@ Each class is one sort of answer; the registry makes the Status of it:
 `PatchFails`           500   no reason and no details, the text as it is
 =====================  ====  =================================================================
 
-The last is no accident of ours: a real API server answers some mistakes of its clients so. A
-patched document that its kind cannot hold is not refused here but where it is decoded, as the
-invalid field ``patch`` of an object without kind and name; `apiserver.patch.shown` has the texts.
+The 500 is intended: kube-apiserver answers some client errors so. A patched document that does not
+match its kind is not rejected here but when it is decoded, as the invalid field ``patch`` of an
+object without kind and name; `apiserver.patch.shown` has the texts.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ MAX_OPERATIONS = 10_000
 
 
 class PatchError(Exception):
-    """A patch that cannot be read or applied; nothing has changed."""
+    """A patch that cannot be parsed or applied; nothing has changed."""
 
 
 class MalformedPatch(PatchError):
-    """The document is no patch of its sort."""
+    """The document is not a patch of its type."""
 
 
 class PatchDoesNotApply(PatchError):
-    """The patch is one, but not of this document: a test fails, a path leads nowhere."""
+    """The patch is valid, but does not apply: a test fails, or a path does not exist."""
 
 
 class PatchFails(PatchError):
-    """The merge breaks down, in upstream's words."""
+    """The merge fails; the message is that of Kubernetes."""
 
 
 class TooManyOperations(PatchError):
-    """A JSON patch of more operations than are allowed; ``count`` says how many."""
+    """A JSON patch has more operations than are allowed; ``count`` is their number."""
 
     def __init__(self, count: int) -> None:
         super().__init__(

@@ -1,14 +1,13 @@
-"""JSON patches: RFC 6902 over the ``jsonpatch`` package, its operations as Kubernetes' library has
-them.
+"""JSON patches: RFC 6902 with the ``jsonpatch`` package, as Kubernetes' library implements it.
 
-Where that differs: replacing a member that is missing adds it, what is before the first slash of a
-path is not looked at, indices may count from the end, a missing value is null, a ``test`` compares
-JSON as it is written (`apiserver.patch.rawjson`) and takes a missing member for null, copies of a
-member that is missing are null, and what copies make is limited.
+The differences from the package: replacing a missing member adds it, the part of a path before its
+first slash is ignored, indices may count from the end, a missing value is null, a ``test`` compares
+the JSON text of scalars (`apiserver.patch.rawjson`) and treats a missing member as null, a copy of
+a missing member is null, and the total size of copies is limited.
 
-Nothing that was given is changed: a container is copied when an operation first changes it, so a
-patch costs what it touches. One that has been copied may be changed again in place, until a
-``copy`` makes it appear twice.
+Arguments are never mutated: a container is copied when an operation first changes it, so the cost
+of a patch is that of the parts it changes. A container that has been copied is then changed in
+place, until a ``copy`` makes it appear twice.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from apiserver.patch.errors import (
 from apiserver.patch.rawjson import is_written_as, read_raw
 from apiserver.patch.reading import json_kind, read
 
-#: How many bytes of JSON the copies of one patch may make.
+#: The limit for the JSON of all copies of one patch, in bytes.
 MAX_COPIED: Final = 3 * 1024 * 1024
 
 _DECODING: Final = "error decoding patch: "
@@ -44,16 +43,16 @@ _INDEX: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """The operations of a JSON patch, and what is wrong with them if fields are validated."""
+    """The operations of a JSON patch, and its field validation errors."""
 
     items: list[dict[str, Any]]
     problems: list[str] = field(default_factory=list)
-    #: Whether no path and value in them could together exceed the depth of a document.
+    #: Whether no combination of a path and a value can exceed the allowed depth of a document.
     shallow: bool = True
 
 
 def parse(body: bytes, *, validated: bool = True) -> Operations:
-    """Read a JSON patch; ``validated`` unless fieldValidation is Ignore.
+    """Parse a JSON patch; ``validated`` is false if fieldValidation is Ignore.
 
     Raises MalformedPatch, or TooManyOperations.
     """
@@ -83,7 +82,7 @@ def parse(body: bytes, *, validated: bool = True) -> Operations:
 
 
 def _problems(index: int, item: dict[str, Any]) -> list[str]:
-    """Return the unknown fields of an operation. Raises MalformedPatch."""
+    """Return errors for the unknown fields of an operation. Raises MalformedPatch."""
     problems = []
     for name, value in item.items():
         if name not in _MEMBERS:
@@ -97,7 +96,7 @@ def _problems(index: int, item: dict[str, Any]) -> list[str]:
 
 
 def _with_raw_values(items: list[dict[str, Any]], body: bytes) -> list[dict[str, Any]]:
-    """Return the operations with the values of tests as they are written."""
+    """Return the operations with the values of tests as JSON text."""
     return [
         {**item, "value": raw.get("value")} if item.get("op") == "test" else item
         for item, raw in zip(items, read_raw(body), strict=True)
@@ -105,7 +104,7 @@ def _with_raw_values(items: list[dict[str, Any]], body: bytes) -> list[dict[str,
 
 
 def apply(document: dict[str, Any], operations: Operations) -> Any:
-    """Return ``document`` as the operations leave it. Raises PatchDoesNotApply."""
+    """Return ``document`` after all operations. Raises PatchDoesNotApply."""
     patched = _Document(document)
     try:
         _Patch(operations.items).apply(patched, in_place=True)
@@ -117,18 +116,18 @@ def apply(document: dict[str, Any], operations: Operations) -> Any:
 
 
 class _Document:
-    """A document that is being patched."""
+    """A document while it is being patched."""
 
     def __init__(self, root: Any) -> None:
         self.root = root
-        #: Whether a container has been put somewhere else.
+        #: Whether a container has been put in another place.
         self.moved = False
         self._left = MAX_COPIED
-        # Containers that are this patch's own, by identity; holding them keeps identities unique.
+        # Containers copied by this patch, by id; the references keep the ids unique.
         self._own: dict[int, Any] = {}
 
     def holder(self, parts: tuple[str, ...]) -> Any:
-        """Return the container that ``parts`` lead to, to be read only."""
+        """Return the container at ``parts``, for reading only."""
         holder = self.root
         for part in parts:
             holder = _member(holder, part)
@@ -137,8 +136,8 @@ class _Document:
         return holder
 
     def opened(self, parts: tuple[str, ...]) -> Any:
-        """Return the same, to be changed."""
-        # What is copied on the way to a path that leads nowhere is not used.
+        """Return the container at ``parts``, for changing."""
+        # If the path does not exist, the copies made on the way are discarded.
         if id(self.root) not in self._own:
             self.root = self._copied(self.root)
         holder = self.root
@@ -153,12 +152,12 @@ class _Document:
         return holder
 
     def share(self, value: Any) -> None:
-        """Note that ``value`` will stand in the document once more."""
+        """Note that ``value`` will appear in the document once more."""
         if value is not None:
             self._left -= len(orjson.dumps(value))
         if self._left < 0:
             raise PatchDoesNotApply(f"the copies exceed {MAX_COPIED} bytes")
-        # A container is this patch's own only if all around it are, so that what is not holds none.
+        # All ancestors of an own container are own, so a container that is not own contains none.
         if id(value) in self._own:
             self._own.clear()
 
@@ -169,7 +168,7 @@ class _Document:
 
 
 def _index(items: list[Any], part: str, room: int = 0) -> int:
-    """Return the position that ``part`` means in a list that may have ``room`` more items."""
+    """Return the index for ``part`` in a list that may have ``room`` more items."""
     length = len(items) + room
     if not _INDEX.fullmatch(part):
         raise PatchDoesNotApply(f"{part} is no index")
@@ -201,21 +200,21 @@ def _take(holder: Any, part: str) -> Any:
 
 
 class _Operation(jsonpatch.PatchOperation):
-    """An operation with its paths split; ``value`` is null where there is none."""
+    """An operation with split paths; ``value`` is null if it is missing."""
 
     def __init__(self, operation: Mapping[str, Any], pointer_cls: Any = None) -> None:
         self.operation = dict(operation)
         self.value = operation.get("value")
 
     def parts(self, name: str = "path") -> tuple[tuple[str, ...], str]:
-        """Return where a path leads: the way to the container, and the last part."""
+        """Return a path, split into the path of the container and the last part."""
         path = self.operation.get(name)
         _, slash, rest = path.partition("/") if isinstance(path, str) else ("", "", "")
         if not slash:
             raise PatchDoesNotApply(f"the {name} {quote(str(path))} leads to nothing")
         parts = rest.split("/")
         if "~" in rest:
-            # One pass for both escapes would read ~01 as they do, and so does this order.
+            # This order decodes ~01 as ~1, as a single pass for both escapes would.
             parts = [part.replace("~1", "/").replace("~0", "~") for part in parts]
         return tuple(parts[:-1]), parts[-1]
 

@@ -1,7 +1,7 @@
-"""Merge patches: RFC 7396, with what Kubernetes' library makes of it.
+"""Merge patches: RFC 7396, with the differences of Kubernetes' library.
 
-A null in the patch removes a member. In what is new it is left out, also from objects in lists, but
-a null that is an item of a list stays. A list that takes the place of an object is left as it is.
+A null in the patch removes a member. Nulls are left out of new values, also in objects in lists,
+but a null that is an item of a list is kept. A list that replaces an object is used unchanged.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _NO_PATCH: Final = "Invalid JSON Patch"
 
 @dataclass(frozen=True, slots=True)
 class MergePatch:
-    """A merge patch, and what is wrong with it if its fields are validated.
+    """A merge patch, and its field validation errors.
 
-    ``document`` is an object, or a list if fields are not validated; a list takes the place of all.
+    ``document`` is an object, or, without field validation, a list, which replaces everything.
     """
 
     document: Any
@@ -46,7 +46,7 @@ def parse(body: bytes, *, validated: bool = True) -> MergePatch:
 
 
 def apply(document: dict[str, Any], patch: MergePatch) -> Any:
-    """Return ``document`` as the patch has it; it shares what has not changed."""
+    """Return ``document`` after the patch; unchanged parts are shared."""
     if isinstance(patch.document, dict):
         return _merged(document, patch.document)
     return _pruned(patch.document)

@@ -1,8 +1,8 @@
-"""The order of lists that have been merged.
+"""The order of merged lists.
 
-The items that a patch names stand in the patch's order, the others in the order that they had. Both
-are joined into one list: an item that the patch does not name comes before the next one that it
-does if both were there before and it stood in front; otherwise the patch's comes first.
+The items in the patch have the order of the patch, the other items keep their order. Both are
+merged into one list: an item that is not in the patch precedes the next item of the patch if both
+existed before the patch in this order; otherwise the item of the patch comes first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Items: TypeAlias = list[Any]
 
 
 def identity(value: Any) -> Any:
-    """Return what tells a scalar from all others: 1 is neither true nor 1.0. Raises PatchFails."""
+    """Return a key that identifies a scalar: 1 is neither true nor 1.0. Raises PatchFails."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict | list):
@@ -25,9 +25,9 @@ def identity(value: Any) -> Any:
 
 
 def arranged(merged: Items, named: Items, before: Items, key: str) -> Items:
-    """Return ``merged`` in order: ``named`` are the patch's items, ``before`` those there before.
+    """Return ``merged`` in order; ``named`` are the patch's items, ``before`` the original ones.
 
-    Items are told apart by their member ``key``, or by what they are where it is empty.
+    Items are identified by their member ``key``, or by their value if ``key`` is empty.
     """
     if not merged:
         return merged
@@ -53,7 +53,7 @@ def arranged(merged: Items, named: Items, before: Items, key: str) -> Items:
 
 
 def check_order(patch: Items, order: Items, key: str) -> None:
-    """Raise PatchFails unless the items of ``patch`` stand in ``order``, and no others do."""
+    """Raise PatchFails unless ``order`` lists all items of ``patch``, in the same order."""
     if not patch or not order:
         return
     items = [item for item in patch if not key or _directive(item) != "delete"]
@@ -73,12 +73,12 @@ def check_order(patch: Items, order: Items, key: str) -> None:
 
 
 def wrong_type(expected: Any, actual: Any) -> PatchFails:
-    """Return the complaint about a value of another type than ``expected``."""
+    """Return the error for a value whose type is not that of ``expected``."""
     return PatchFails(f"expected a {go_type(expected)}, but received a {go_type(actual)}")
 
 
 def no_merge_key(item: dict[str, Any], key: str) -> PatchFails:
-    """Return the complaint about an item of a keyed list that has no key."""
+    """Return the error for an item of a keyed list without a key."""
     return PatchFails(f"map: {go_value(item)} does not contain declared merge key: {key}")
 
 

@@ -1,8 +1,8 @@
-r"""JSON values with their scalars as they are written, and how they compare with documents.
+r"""JSON values with the text of their scalars, and their comparison with documents.
 
-The ``test`` of a JSON patch compares what was sent with the document as a Go server writes it, and
-scalars by their text: ``2.0`` is not 2, ``"\u0061"`` is not ``"a"``, and a ``<`` in a document is
-only equal to the ``\u003c`` that Go writes for it.
+The ``test`` of a JSON patch compares the sent value with the document as a Go server writes it, and
+compares scalars by their text: ``2.0`` is not 2, ``"\u0061"`` is not ``"a"``, and a ``<`` in a
+document equals only ``\u003c``, which is how Go writes it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class Number(str):
 
 
 def read_raw(body: bytes) -> Any:
-    r"""Read valid JSON: strings are the text between their quotes, numbers are `Number`.
+    r"""Parse valid JSON: strings are the text between their quotes, numbers are `Number`.
 
-    The keys of objects are escaped as they were written, too.
+    The keys of objects keep their escapes, too.
     """
-    # An escaped backslash for every one makes each string read as its own text.
+    # With each backslash escaped, the parser returns each string in its original text.
     text = _ESCAPE.sub(_escaped_once_more, body.decode("utf-8", "replace"))
     return json.loads(text, parse_int=Number, parse_float=Number, strict=False)
 
 
 def is_written_as(value: Any, raw: Any) -> bool:
-    """Tell whether a value of a document has the text of ``raw``, which `read_raw` returned."""
+    """Return whether a value of a document has the text of ``raw``, a result of `read_raw`."""
     if isinstance(raw, Number):
         return type(value) in (int, float) and json_number(value) == raw
     if isinstance(raw, str):

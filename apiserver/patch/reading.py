@@ -1,4 +1,4 @@
-"""Bytes -> patch documents, and what is wrong with them if fields are validated."""
+"""Parsing of patch documents, and their field validation errors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A patch document, and the members that it names twice."""
+    """A patch document, and its duplicate members."""
 
     document: Any
     duplicates: list[str]
 
 
 def read(body: bytes, prefix: str = "") -> Reading:
-    """Read a patch. Raises MalformedPatch, its text behind ``prefix``."""
+    """Parse a patch. Raises MalformedPatch, with ``prefix`` before its text."""
     try:
         document = parse_json(body)
         fields = duplicate_fields(body, document)
@@ -33,11 +33,11 @@ def read(body: bytes, prefix: str = "") -> Reading:
 
 
 def json_kind(value: Any) -> str:
-    """Name a value as Go's decoder does where it expected another."""
+    """Return the name of a value's type in the errors of Go's decoder."""
     return _KINDS[type(value)]
 
 
 def no_object(value: Any) -> str:
-    """Return the complaint about a patch that is no object."""
+    """Return the error for a patch that is not an object."""
     into = "Go value of type map[string]interface {}"
     return f"json: cannot unmarshal {json_kind(value)} into {into}"

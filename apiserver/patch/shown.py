@@ -1,4 +1,4 @@
-"""Patched documents as messages about patches show them: the JSON of Go's patch library."""
+"""Patched documents as shown in error messages: the JSON of Go's patch library."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from apiserver.machinery.quoting import json_escaped
 
 
 def patched_json(before: Any, after: Any, in_order: Callable[[Any], Any]) -> str:
-    """Return the JSON of a patched document: what the patch has touched is sorted by name.
+    """Return the JSON of a patched document: objects that the patch has changed are sorted by name.
 
-    The document itself always is. The objects in ``after`` that are still those of ``before``,
-    which was patched, stand in the order of their type, which ``in_order`` gives to a copy.
+    The document itself is always sorted. Objects in ``after`` that are identical to objects in
+    ``before``, the original, have the member order of their type; ``in_order`` returns a copy of a
+    document in that order.
     """
-    # The order is found for the whole document; its parts are known by what they were made of.
+    # The whole document is ordered at once; its parts are found by the identity of the originals.
     ordered: dict[int, Any] = {}
     _pair(before, in_order(before), ordered)
     del ordered[id(before)]
@@ -24,7 +25,7 @@ def patched_json(before: Any, after: Any, in_order: Callable[[Any], Any]) -> str
 
 
 def go_json_text(value: Any) -> str:
-    """Return the JSON of a value with the characters escaped that Go escapes for HTML's sake."""
+    """Return the JSON of a value with the characters escaped that Go escapes for HTML."""
     return json_escaped(orjson.dumps(value).decode())
 
 

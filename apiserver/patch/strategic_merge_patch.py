@@ -1,20 +1,21 @@
-"""Strategic merge patches: merge patches that know which lists are keyed, and take directives.
+"""Strategic merge patches: merge patches that use the keys of lists, and have directives.
 
-Objects merge member by member, and a null removes one. A list replaces another unless its patch
-strategy is ``merge``; then items of the same merge key merge, or, where there is no key, the items
-of both lists are one set. The directives, members of the patch:
+Objects are merged member by member, and a null removes a member. A list replaces another unless its
+patch strategy is ``merge``; then items with the same merge key are merged, or, if there is no merge
+key, the union of both lists is formed. The directives, which are members of the patch:
 
 ``$patch: replace | delete``
-    on an object: what is given takes the place of all of it, or nothing does; as an item of a keyed
-    list: the other items of the patch take the place of all, or the item of the same key goes.
+    in an object: the patch replaces the whole object, or deletes its contents; in an item of a
+    keyed list: the other items of the patch replace the list, or the item with the same key is
+    deleted.
 ``$retainKeys: [...]``
-    members of the object that are not named go; the patch may hold no others.
+    members of the object that are not listed are removed; the patch may contain no others.
 ``$deleteFromPrimitiveList/name: [...]``
-    these items of the list ``name`` go.
+    these items of the list ``name`` are removed.
 ``$setElementOrder/name: [...]``
-    the items of the list ``name`` stand in this order (see `apiserver.patch.ordering`).
+    the order of the items of the list ``name`` (see `apiserver.patch.ordering`).
 
-Nothing that was given is changed; what is returned shares with both what has not changed.
+Arguments are never mutated; the result shares unchanged parts with both.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ _UNSCHEMED: Final = Schema(type="object")
 
 @dataclass(frozen=True, slots=True)
 class StrategicMergePatch:
-    """A strategic merge patch, and what is wrong with it if its fields are validated."""
+    """A strategic merge patch, and its field validation errors."""
 
     document: Members
     problems: list[str] = field(default_factory=list)
 
 
 def parse(body: bytes, *, validated: bool = True) -> StrategicMergePatch:
-    """Read a strategic merge patch; ``validated`` unless fieldValidation is Ignore.
+    """Parse a strategic merge patch; ``validated`` is false if fieldValidation is Ignore.
 
     Raises MalformedPatch.
     """
@@ -65,7 +66,7 @@ def parse(body: bytes, *, validated: bool = True) -> StrategicMergePatch:
 
 
 def apply(document: Members, patch: StrategicMergePatch, schema: Schema) -> Members:
-    """Return ``document``, of the type ``schema``, as the patch has it.
+    """Return ``document``, which has the type ``schema``, after the patch.
 
     Raises MalformedPatch, PatchDoesNotApply, PatchFails.
     """
@@ -120,7 +121,7 @@ def _retain(result: Members, patch: Members, keys: Any) -> None:
 
 
 def _listed(name: str, prefix: str, what: str) -> str:
-    """Return the name of the list that a directive is about."""
+    """Return the name of the list that a directive refers to."""
     directive, slash, listed = name.partition("/")
     if directive != prefix or not slash:
         raise MalformedPatch(f"invalid patch format of {what}")
@@ -156,7 +157,7 @@ def _merge_member(
 
 
 def _plain(value: Any) -> tuple[Any, bool]:
-    """Return what is new without nulls and what has directives, and whether any of it stays."""
+    """Return a new value without nulls and directives, and whether any of the value is kept."""
     if isinstance(value, dict):
         if value.get(_DIRECTIVE) is not None:
             return None, False
@@ -177,7 +178,7 @@ def _member_schema(schema: Schema, name: str) -> Schema:
         raise PatchFails("merging an object in json but data type is not struct, instead is: map")
     member = schema.properties.get(name)
     if member is None:
-        # Only raw documents hold members that their type does not have.
+        # Only raw documents contain members that their type does not declare.
         raise PatchFails(
             f"unable to find api field in struct RawExtension for the json field {quote(name)}"
         )
@@ -185,7 +186,7 @@ def _member_schema(schema: Schema, name: str) -> Schema:
 
 
 def _merge_ordered(result: Members, patch: Members, directive: str, schema: Schema) -> Members:
-    """Merge and order one list; return what of the patch is left to do."""
+    """Merge and order one list; return the remaining patch."""
     order = patch[directive]
     patch = {name: value for name, value in patch.items() if name != directive}
     if not isinstance(order, list):
@@ -213,7 +214,7 @@ def _merge_ordered(result: Members, patch: Members, directive: str, schema: Sche
 
 
 def _without_directives(value: Any) -> tuple[Any, bool]:
-    """Return the same without what has directives, nulls and all."""
+    """Return a value without objects that have directives (nulls stay), and whether it stays."""
     if isinstance(value, dict):
         if _DIRECTIVE in value:
             return None, False
@@ -231,7 +232,7 @@ def _without_directives(value: Any) -> tuple[Any, bool]:
 def _merge_lists(
     original: Items, patch: Items, schema: Schema, *, deleting: bool = False
 ) -> tuple[Items, Items]:
-    """Return two lists as one, and the order of the items before, for whoever orders them again."""
+    """Return the merged list, and the original order of its items, which sorting needs."""
     if "merge" not in schema.patch_strategy:
         return patch, original
     if not original and not patch:
@@ -246,14 +247,14 @@ def _merge_lists(
     if replaced:
         return arranged(additions, [], additions, key), original
     merged, appended = _merge_items(remaining, additions, key, schema.items or _UNSCHEMED)
-    # Upstream appends to the list that it deletes from: the order before, which is not longer than
-    # it was, then holds the first of the new items in the place of those deleted.
+    # Kubernetes appends to the list from which it deletes, so the original order, which never
+    # grows, then contains the first of the new items in the places of the deleted ones.
     before = [*remaining, *appended][: len(original)]
     return arranged(merged, additions, remaining, key), before
 
 
 def _check_items(*lists: Items) -> type:
-    """Return the type of all items."""
+    """Return the common type of all items."""
     types = {type(item) for items in lists for item in items}
     if not types:
         raise PatchFails("no elements in any of the given slices")
@@ -273,9 +274,9 @@ def _merge_sets(original: Items, patch: Items, *, deleting: bool) -> Items:
 
 
 def _take_directives(original: Items, patch: Items, key: str) -> tuple[Items, Items, bool]:
-    """Do what items with directives say.
+    """Process items with directives.
 
-    Return the items that remain, those to be merged, and whether they take the place of all.
+    Return the remaining items, the items to merge, and whether the latter replace the list.
     """
     additions, deleted, replacing = [], set(), False
     for item in patch:
@@ -303,7 +304,7 @@ def _take_directives(original: Items, patch: Items, key: str) -> tuple[Items, It
 def _merge_items(
     original: Items, additions: Items, key: str, schema: Schema
 ) -> tuple[Items, Items]:
-    """Return the items merged by their key, and those that are new."""
+    """Return the items merged by their key, and the new items."""
     merged = list(original)
     places: dict[Any, int] = {}
     for place, item in enumerate(merged):

@@ -1,1 +1,1 @@
-"""What a document may look like."""
+"""Types and schemas of documents, and decoding by them."""

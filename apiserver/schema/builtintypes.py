@@ -1,4 +1,4 @@
-"""The types of a built-in kind: its struct, its published schema, its order of members."""
+"""The types of a built-in kind: its struct, its published schema, the order of its members."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from apiserver.schema.wire import ProtobufError
 class BuiltinTypes:
     """`apiserver.schema.kindtypes.Types` of a built-in kind.
 
-    ``scheme`` knows what else a document may say that it is, ``versions`` the other versions of the
-    kind where there are any.
+    ``scheme`` contains the other kinds that a document may have; ``versions`` are the versions of
+    the kind, if it has more than one.
     """
 
     protobuf = True
@@ -45,7 +45,7 @@ class BuiltinTypes:
 
     @cached_property
     def schema(self) -> Schema:
-        """The schema that is published for the kind."""
+        """The published schema of the kind."""
         schema = builtin_schema(self.kind.api_version, self.kind.kind)
         if schema is None:
             raise LookupError(f"no schema of {self.kind.kind} in {self.kind.api_version}")
@@ -71,8 +71,8 @@ class BuiltinTypes:
     def decode_patched(self, document: Any) -> Decoded:
         if not isinstance(document, dict) or document.get("apiVersion"):
             return self.decode(document)
-        # What a patch leaves without an apiVersion is read as the internal version, whose members
-        # have other names: none of these is known.
+        # A patched document without an apiVersion is decoded as the internal version, in which the
+        # members have other names, so all of them are unknown.
         unknown = [name for name in document if name not in ("apiVersion", "kind")]
         problems = [f"unknown field {quote(name)}" for name in unknown]
         return Decoded(self._whole({"metadata": {}}), problems, self.kind)

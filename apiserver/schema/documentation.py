@@ -1,6 +1,6 @@
-"""What the API documentation says of a member of a type: the texts of the OpenAPI definitions.
+"""The API documentation of the members of types: the descriptions in the OpenAPI definitions.
 
-They come from the package ``kubernetes-validate`` and are read when the first text is asked for.
+The package ``kubernetes-validate`` contains them; they are read on first use.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _PREFIX: Final = "io.k8s."
 
 
 def description_of(member: str) -> str:
-    """Return what is said of a member: ``api.core.v1.ServiceSpec.type``. Raises KeyError."""
+    """Return the description of a member: ``api.core.v1.ServiceSpec.type``. Raises KeyError."""
     return _texts()[member]
 
 
 @cache
 def _texts() -> dict[str, str]:
-    # Only the texts are kept: the whole of the definitions takes five times the memory.
+    # Only the descriptions are kept: all definitions would take five times the memory.
     data = files("kubernetes_validate").joinpath(_DEFINITIONS).read_bytes()
     return {
         f"{type_.removeprefix(_PREFIX)}.{name}": member["description"]

@@ -1,16 +1,16 @@
-"""Documents -> canonical documents: what is left of one when it has been a typed Go object.
+"""Decoding of documents to canonical documents: the result of a round trip through a Go struct.
 
-Types are checked, members that the type does not have are dropped and reported, empty members that
-JSON leaves out are left out, members that it always shows are there, quantities and times have
-their canonical form. A canonical document is what clients of a built-in kind see. It shares nothing
-that can change with what it was read from, but for raw documents inside.
+Types are checked, unknown members are dropped and reported, empty members are omitted where JSON
+omits them, members that are always serialized are added, quantities and times get their canonical
+form. A canonical document is what clients of a built-in kind see. It shares no mutable values with
+its input, except for raw documents in it.
 
 A type is compiled once into readers: functions from a JSON value to a canonical one. A member whose
-canonical form is itself costs one look at its type. Where something is wrong the readers add to its
-path on the way out, so that nothing is spent on paths otherwise.
+value is canonical already costs only a check of its type. If a value is invalid, the readers add
+to its path while the exception propagates, so valid values cost nothing for paths.
 
-There are two vocabularies: documents are read as JSON, or, after a strategic merge patch, restored
-from Go's maps; these differ in what they complain of and how.
+There are two modes: documents are decoded from JSON, or, after a strategic merge patch, converted
+from Go's maps. The modes differ in which errors they find and in the messages.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 _MAX_PROBLEMS: Final = 100
 _TYPE_META: Final = ("apiVersion", "kind")
 
-# Types of which every value of a Python type is canonical.
+# Types for which every value of a Python type is canonical.
 _PLAIN: Final[Mapping[str, type]] = {"string": str, "bool": bool}
 
 
 def decode_json(struct: StructType, document: Any) -> Canonical:
-    """Read a JSON document as its type. Raises DecodeError."""
+    """Decode a JSON document as its type. Raises DecodeError."""
     canonical, unknown = _read(_struct(struct.name), document)
     return Canonical(canonical, _problems(unknown[:_MAX_PROBLEMS]) if unknown else unknown)
 
 
 def from_unstructured(struct: StructType, document: Object) -> Canonical:
-    """Read what a strategic merge patch has made as its type. Raises DecodeError."""
+    """Convert the result of a strategic merge patch to its type. Raises DecodeError."""
     canonical, unknown = _read(_struct(struct.name, restored=True), document)
     return Canonical(canonical, _problems(sorted(unknown)))
 
 
 def decode_with_unknown(struct: StructType, document: Any) -> tuple[Object, list[str]]:
-    """Read a JSON document as its type; return the paths of unknown members, too.
+    """Decode a JSON document as its type; return the paths of unknown members, too.
 
     Raises DecodeError.
     """
@@ -74,19 +74,19 @@ def _problems(unknown: list[str]) -> list[str]:
 
 
 class _Struct:
-    """Reads objects of one type; compiled when the first of them comes."""
+    """Reads objects of one type; compiled on first use."""
 
     __slots__ = ("_always", "_members", "_paths", "_restored", "_type")
 
     def __init__(self, struct: StructType, *, restored: bool) -> None:
         self._type = struct
         self._restored = restored
-        # For each member: the type of values to take as they are, whether it is shown when empty,
-        # how other values are read.
+        # For each member: the Python type of values to copy as they are, whether an empty value is
+        # kept, and the reader of other values.
         self._members: dict[str, tuple[type | None, bool, Reader]] = {}
-        # Where members of embedded types stand in Go.
+        # The Go paths of members of embedded types.
         self._paths: dict[str, str] = {}
-        # What is shown when it is not there: a constant, or what a reader makes of null.
+        # The values of absent members that are always shown: a constant, or a reader of null.
         self._always: tuple[tuple[str, Any, Reader | None], ...] = ()
 
     def read(self, value: Any, unknown: Unknown) -> Any:  # noqa: C901 - every call costs
@@ -145,9 +145,9 @@ class _Struct:
 
 def _keeps_empty(field: Field) -> bool:
     if field.name == "managedFields":
-        # No owners at all are a wish, not an omission; whoever keeps owners takes it away.
+        # An empty list is a request to reset ownership; the field manager removes it.
         return True
-    # What is stored as protobuf cannot tell a list without items from none, which is null.
+    # Protobuf cannot distinguish an empty list from an absent one, which is null.
     return field.keeps_empty and not field.repeated and not field.is_map
 
 
@@ -173,7 +173,7 @@ def _leaves(*, restored: bool) -> Mapping[str, Reader]:
 
 def _reader(field: Field, *, restored: bool) -> Reader:
     if field.is_map:
-        # What a named map type is a map of goes by the names of its own.
+        # The value type of a named map type is named, too.
         _, _, named = field.named.removeprefix("map[").partition("]")
         read = _value_reader(field.value_type, named, restored=restored)
         go_type = field.named or f"map[string]{_go_name(field.value_type)}"
@@ -236,7 +236,7 @@ def _map_reader(read: Reader, go_type: str, plain: type | None, *, restored: boo
 
 
 def _prefix(unknown: Unknown, start: int, name: str) -> None:
-    """Note that the unknown members from ``start`` on stand in the member ``name``."""
+    """Prefix the unknown members from ``start`` on with the member ``name`` that contains them."""
     unknown[start:] = [
         name + path if path.startswith("[") else f"{name}.{path}" for path in unknown[start:]
     ]
@@ -287,7 +287,7 @@ def _schema_or_texts(value: Any, unknown: Unknown) -> Any:
     return read(value, unknown)
 
 
-# Types whose JSON is not that of their members; both vocabularies read them as JSON.
+# Types whose JSON is not that of their members; in both modes they are read as JSON.
 _SPECIAL: Final[Mapping[str, Reader]] = {
     "runtime.RawExtension": _anything,
     "meta.v1.FieldsV1": _anything,

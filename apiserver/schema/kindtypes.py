@@ -1,7 +1,7 @@
-"""Types: what one version of a kind knows about its documents. It is carried by its kind.
+"""Types: the interface of one version of a kind to its documents. Each kind has one.
 
-Two things implement it: `apiserver.schema.builtintypes` for the kinds that are built in, and
-`apiserver.schema.structuraltypes` for those of which no more than a structural schema is known.
+There are two implementations: `apiserver.schema.builtintypes` for built-in kinds, and
+`apiserver.schema.structuraltypes` for kinds that have only a structural schema.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from apiserver.schema.structural import Schema
 
 
 class DecodeError(ValueError):
-    """A document does not have the type of its kind; the text is that of Go's decoder."""
+    """A document does not match the type of its kind; the text is that of Go's decoder."""
 
 
 class Unidentified(DecodeError):
-    """A document does not say what it is, or not so that it can be understood."""
+    """A document does not state its kind and version, or states them in an invalid form."""
 
 
 class MissingKind(DecodeError):
-    """A document of a kind that is not built in must say what it is, and does not."""
+    """A document of a kind that is not built in does not state its kind, as it must."""
 
 
 class WrongKind(DecodeError):
-    """A document of a kind that is not built in says that it is another; ``name`` is its name."""
+    """A document for a kind that is not built in states another kind; ``name`` is its name."""
 
     def __init__(self, found: GroupVersionKind, expected: GroupVersionKind, name: str) -> None:
         super().__init__(f"must be {expected.kind}")
@@ -37,7 +37,7 @@ class WrongKind(DecodeError):
 
 
 class Undecodable(DecodeError):
-    """A document is not of the kind that is expected; ``kind`` is what it says that it is."""
+    """A document is not of the expected kind; ``kind`` is the kind that it states."""
 
     def __init__(self, kind: GroupVersionKind, cause: str) -> None:
         super().__init__(cause)
@@ -46,7 +46,7 @@ class Undecodable(DecodeError):
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """The members of an object but apiVersion and kind, and the complaints about the document."""
+    """The members of an object except apiVersion and kind, and the errors in the document."""
 
     object: Object
     problems: list[str]
@@ -54,10 +54,10 @@ class Canonical:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An object as its kind has it, the complaints about its document, and what that says it is.
+    """A decoded object, the errors in its document, and the kind that the document states.
 
-    ``kind`` may be another version of what was expected. The document is read as that version
-    then, or, where that is not served, as the version that was expected.
+    ``kind`` may be another version of the expected kind. Then the document is decoded in that
+    version, or, if that version is not served, in the expected one.
     """
 
     object: Object
@@ -66,7 +66,7 @@ class Decoded:
 
 
 class Types(Protocol):
-    """One version of a kind. Documents are JSON values; none that is passed in is changed."""
+    """One version of a kind. Documents are JSON values; arguments are never mutated."""
 
     @property
     def kind(self) -> GroupVersionKind:
@@ -74,51 +74,51 @@ class Types(Protocol):
 
     @property
     def schema(self) -> Schema:
-        """The schema of whole objects, by which they are merged and owned."""
+        """The schema of whole objects, used for merging and ownership."""
 
     @property
     def versions(self) -> KindVersions:
-        """All versions of the kind, this one among them."""
+        """All versions of the kind, including this one."""
 
     @property
     def protobuf(self) -> bool:
-        """Whether objects may be sent as protobuf."""
+        """Whether the kind supports protobuf."""
 
     @property
     def strategic_merge(self) -> bool:
-        """Whether objects may be changed by strategic merge patches."""
+        """Whether the kind supports strategic merge patches."""
 
     def decode(self, document: Any) -> Decoded:
-        """Read a request's document. Raises Undecodable, or Unidentified."""
+        """Decode the JSON document of a request. Raises Undecodable, or Unidentified."""
 
     def decode_protobuf(self, data: bytes) -> Decoded:
-        """Read a request's protobuf. Raises Undecodable, Unidentified, or ProtobufError."""
+        """Decode the protobuf of a request. Raises Undecodable, Unidentified, or ProtobufError."""
 
     def decode_patched(self, document: Any) -> Decoded:
-        """Read what a JSON patch or a merge patch has made. Raises Undecodable, or Unidentified."""
+        """Decode the result of a JSON or merge patch. Raises Undecodable, or Unidentified."""
 
     def decode_json(self, document: Any) -> Canonical:
-        """Read a document as this version, whatever it says that it is. Raises DecodeError."""
+        """Decode a document in this version, ignoring the kind it states. Raises DecodeError."""
 
     def from_unstructured(self, document: Object) -> Canonical:
-        """Read what a strategic merge patch has made. Raises DecodeError."""
+        """Decode the result of a strategic merge patch. Raises DecodeError."""
 
     def empty(self) -> Object:
-        """Return an object with nothing set, but for what the kind always shows."""
+        """Return an object with only the members that the kind always shows."""
 
     def in_order(self, document: Any) -> Any:
-        """Return a copy of a document with its members in the order in which messages have them."""
+        """Return a copy of a document with its members in the order of error messages."""
 
 
-#: Makes the document of one version of a kind that of another, which is named by its apiVersion.
+#: Converts a document to another version of its kind, given by its apiVersion.
 Convert: TypeAlias = Callable[[Object, str], Object]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KindVersions:
-    """The versions of one kind: the types of each, by apiVersion, and the way between them.
+    """The versions of one kind: the types of each, by apiVersion, and conversion between them.
 
-    ``convert`` is ``None`` where there is only one.
+    ``convert`` is ``None`` if there is only one version.
     """
 
     types: dict[str, Types]

@@ -1,8 +1,8 @@
-"""The order in which types declare their members, which is how a Go server writes their JSON.
+"""The order in which types declare their members, which is the order of a Go server's JSON.
 
-Order means nothing to clients, but some messages quote whole documents. Types declare most members
-in the order of their protobuf numbers; what they do not is in a table. Maps, and documents of no
-built-in type, are sorted by name.
+The order has no meaning for clients, but some error messages quote whole documents. Most members
+are declared in the order of their protobuf numbers; a table lists the exceptions. Maps, and
+documents without a built-in type, are sorted by name.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _CONTAINER: Final = {
 }
 _CONDITION: Final = {"lastUpdateTime": "status", "lastTransitionTime": "lastUpdateTime"}
 
-# For each type the members that are declared elsewhere than their number says, and after which;
-# those after "" come first.
+# For each type, the members that are not declared in the order of their numbers, by the member that
+# they follow; those after "" come first.
 _AFTER: Final[Mapping[str, Mapping[str, str]]] = {
     "apps.v1.DeploymentCondition": _CONDITION,
     "apps.v1.DeploymentStatus": {

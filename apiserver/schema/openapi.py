@@ -1,13 +1,13 @@
-"""The published OpenAPI definitions -> schemas of the built-in kinds.
+"""Conversion of the published OpenAPI definitions to schemas of the built-in kinds.
 
-The definitions are data of the ``kubernetes-validate`` package: one JSON file for each minor
-version, in the words of OpenAPI v3 but for most of its ``default``s. What those say where merging
-needs them, the keys of lists, is put back here: what is always written has its type's zero value,
-and a few members have a default of their own.
+The definitions are data of the package ``kubernetes-validate``: one JSON file for each minor
+version, in the form of OpenAPI v3 but without most of its ``default``s. The defaults that merging
+needs, those of the keys of lists, are added here: a member that is always serialized has the zero
+value of its type, and a few members have other defaults.
 
-The file is read when the first schema is asked for, and no more of it kept than each definition's
-own few facts, as bytes. A definition becomes a schema once, when a kind first needs it; kinds share
-what they have in common.
+The file is read when the first schema is requested. Only the facts of each definition that are
+needed are kept, as bytes. A definition is converted once, when a kind first needs it; kinds share
+common parts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REFERENCE: Final = "#/$defs/"
 _GVK: Final = "x-kubernetes-group-version-kind"
 _ZERO: Final[Mapping[str, Any]] = {"string": "", "integer": 0, "number": 0, "boolean": False}
 
-# Keys of lists that may be left out, by definition and member.
+# Keys of lists that may be omitted, by definition and member.
 _DEFAULTS: Final = {
     ("io.k8s.api.core.v1.ContainerPort", "protocol"): "TCP",
     ("io.k8s.api.core.v1.LocalObjectReference", "name"): "",
@@ -61,7 +61,7 @@ _SPECIAL: Final[Mapping[str, Schema]] = {
 
 
 def builtin_schema(api_version: str, kind: str) -> Schema | None:
-    """Return the schema of a built-in kind, ``None`` where the definitions have none."""
+    """Return the schema of a built-in kind, ``None`` if the definitions have none."""
     definitions = _definitions()
     name = definitions.kinds.get((api_version, kind))
     return definitions.schema(name) if name else None
@@ -82,7 +82,7 @@ def _definitions() -> _Definitions:
 
 
 class _Definitions:
-    """The definitions of one version, each turned into a schema when it is needed."""
+    """The definitions of one version, each converted to a schema on first use."""
 
     def __init__(self, data: bytes) -> None:
         definitions: dict[str, dict[str, Any]] = orjson.loads(data)["$defs"]
@@ -101,7 +101,7 @@ class _Definitions:
         if found is not None:
             return found
         spec: dict[str, Any] = orjson.loads(self._raw.pop(name))
-        # A type may hold itself, so its node is there before its members are.
+        # A type may contain itself, so its node is registered before its members exist.
         schema = self._schemas[name] = Schema(_type(spec), format=spec.get("format", ""))
         schema.map_type = spec.get("x-kubernetes-map-type", "")
         required = spec.get("required", ())
@@ -133,7 +133,7 @@ class _Definitions:
 
 
 def _facts(spec: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only readers need."""
+    """Return a definition without the parts that are only documentation."""
     facts = {key: value for key, value in spec.items() if key not in ("description", _GVK)}
     if "properties" in facts:
         facts["properties"] = {
@@ -147,7 +147,7 @@ _FOR_READERS: Final = ("description", "enum")
 
 
 def _type(spec: Mapping[str, Any]) -> str:
-    """Return the type without the ``null`` that the definitions grant to what is not required."""
+    """Return the type without the ``null`` that the definitions allow for optional members."""
     declared = spec.get("type", "")
     if isinstance(declared, list):
         declared = next(name for name in declared if name != "null")
@@ -155,7 +155,7 @@ def _type(spec: Mapping[str, Any]) -> str:
 
 
 def _merging(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said of the member rather than of its type."""
+    """Return the properties of the member, as opposed to those of its type."""
     found: dict[str, Any] = {}
     if "x-kubernetes-map-type" in spec:
         found["map_type"] = spec["x-kubernetes-map-type"]
@@ -166,7 +166,7 @@ def _merging(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list_type(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a list is owned; one without a list type is owned as it is merged."""
+    """Return the ownership of a list; without a list type it follows from the patch strategy."""
     list_type = spec.get("x-kubernetes-list-type", "")
     keys = tuple(spec.get("x-kubernetes-list-map-keys", ()))
     if not list_type and "merge" in spec.get("x-kubernetes-patch-strategy", "").split(","):

@@ -1,8 +1,8 @@
-"""Protobuf bodies -> canonical documents, by the numbers of `apiserver.schema.structtypes`.
+"""Decoding of protobuf bodies to canonical documents, with `apiserver.schema.structtypes`.
 
-What comes out is what `apiserver.schema.jsondecoder` makes of the same object's JSON. A type is
-compiled once, when its first message comes: what to do with each tag, so that tags of known numbers
-and right wire types cost one look each. Nesting is bounded, by how deep the document becomes.
+The result equals that of `apiserver.schema.jsondecoder` for the JSON of the same object. A type is
+compiled when its first message is decoded, to a table of tags, so that a tag with a known number
+and the right wire type costs one lookup. Nesting is limited by the depth of the resulting document.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WIRE_TYPES: Final = {"bool": VARINT, "int32": VARINT, "int64": VARINT, "double"
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the object says that it is, and its message."""
+    """The kind and version of an object, and its encoded message."""
 
     api_version: str
     kind: str
@@ -48,7 +48,7 @@ class Envelope:
 
 
 def decode_envelope(data: bytes) -> Envelope:
-    """Read the envelope of an object. Raises ProtobufError."""
+    """Decode the envelope of an object. Raises ProtobufError."""
     if not data:
         raise ProtobufError("empty data")
     if not data.startswith(MAGIC):
@@ -66,24 +66,24 @@ def decode_envelope(data: bytes) -> Envelope:
             assert isinstance(value, bytes)
             identity.update(fields(value, "TypeMeta", _TYPE_META))
     api_version = text(identity[1])
-    # What cannot be a version is none.
+    # An invalid apiVersion counts as missing.
     return Envelope("" if api_version.count("/") > 1 else api_version, text(identity[2]), found[2])
 
 
 def decode_message(struct: StructType, raw: bytes) -> dict[str, Any]:
-    """Read a message as a canonical document, without apiVersion and kind. Raises ProtobufError."""
+    """Decode a message to a canonical document, without apiVersion/kind. Raises ProtobufError."""
     return _message(struct.name).decode(raw, 1)
 
 
-# What is done with a field when it comes: the last one counts; one that comes twice is one, as if
-# its bytes were joined; the same, its members being the parent's; and three ways of having many.
+# How a field is decoded: the last value is used; messages are merged, as if their bytes were
+# concatenated; the same, into the parent's members; and three kinds of repeated fields.
 _VALUE, _MERGED, _EMBEDDED, _REPEATED, _PACKED, _ENTRY = range(6)
 
 _Tags: TypeAlias = dict[int, tuple[int, str, Convert, bool]]
 
 
 class _Message:
-    """Reads messages of one type."""
+    """Decodes messages of one type."""
 
     __slots__ = ("_always", "_labels", "_tags", "_type")
 
@@ -91,7 +91,7 @@ class _Message:
         self._type = struct
         self._tags: _Tags = {}
         self._labels: dict[int, str] = {}
-        # What is shown when it is not there: a constant, or what is made of an empty message.
+        # The values of absent members that are always shown: a constant, or from an empty message.
         self._always: tuple[tuple[str, Any, Convert | None], ...] = ()
 
     def decode(self, data: bytes, depth: int) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class _Message:
 
 
 def _payload(data: bytes, at: int, wire: int) -> tuple[Any, int]:
-    """Return the number or the bytes of a field, and where it ends."""
+    """Return the number or the bytes of a field, and the offset of its end."""
     if wire == BYTES:
         start = at + 1
         size = data[at] if at < len(data) else 0x80
@@ -181,7 +181,7 @@ def _collect(result: dict[str, Any], mode: int, name: str, value: Any) -> None:
 
 
 def _handling(field: Field) -> list[tuple[int, int, Convert]]:
-    """Return what is done with a field by the wire types that it may have."""
+    """Return how a field is decoded, for each wire type that it may have."""
     if field.is_map:
         return [(BYTES, _ENTRY, _entry(field))]
     convert = _convert(field.type)

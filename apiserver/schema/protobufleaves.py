@@ -1,4 +1,4 @@
-"""The leaves of protobuf messages: numbers, texts, and messages that are no objects in JSON."""
+"""The leaves of protobuf messages: numbers, strings, and messages that are scalars in JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apiserver.machinery.quantity import REFUSAL, canonical
 from apiserver.schema.scalars import YEAR_ONE
 from apiserver.schema.wire import BYTES, VARINT, Expected, ProtobufError, fields, text
 
-#: Makes a JSON value of a number, or of bytes; the second argument is the depth that it has.
+#: Converts a number or bytes to a JSON value; the second argument is its depth.
 Convert: TypeAlias = Callable[[Any, int], Any]
 
 _INT_OR_STRING: Final[Expected] = {

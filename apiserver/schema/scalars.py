@@ -1,4 +1,4 @@
-"""The leaves of documents: JSON values -> canonical ones, with Go's complaints about wrong ones."""
+"""The leaves of documents: JSON values -> canonical values, with the error messages of Go."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from apiserver.machinery.textcache import cache_by_text
 
 
 class Unknown(list[str]):
-    """Paths of members that are not known, each relative to the value that a reader has read.
+    """Paths of unknown members, relative to the value that a reader has read.
 
-    ``empties``: the empty lists and maps that were left out, with the object and their name in it.
+    ``empties``: the empty lists and maps that were omitted, with their object and their name in it.
     """
 
     def __init__(self) -> None:
@@ -27,12 +27,12 @@ class Unknown(list[str]):
 
 Reader: TypeAlias = Callable[[Any, Unknown], Any]
 
-#: When Go's zero time is: in the first second of the year 1, counted from 1970.
+#: Go's zero time: the first second of the year 1, in seconds since 1970.
 YEAR_ONE: Final = -62135596800
 
 
 class Mismatch(Exception):
-    """A JSON value does not fit its type; the path to it is found on the way out."""
+    """A JSON value does not match its type; its path is added while the exception propagates."""
 
     def __init__(self, value: Any, go_type: str, *, literal: bool = False) -> None:
         super().__init__(go_type)
@@ -42,12 +42,12 @@ class Mismatch(Exception):
         self._struct = ""
 
     def enter(self, name: str, struct: str) -> None:
-        """Note that the value stands in the member ``name`` of ``struct``."""
+        """Prepend the member ``name`` of ``struct`` to the path."""
         self._path.insert(0, name)
         self._struct = self._struct or struct
 
     def complaint(self) -> str:
-        """Return the text of Go's decoder."""
+        """Return the error message of Go's decoder."""
         where = "value"
         if self._struct:
             where = f"struct field {self._struct}.{'.'.join(self._path)}"
@@ -64,7 +64,7 @@ def _literal(value: Any) -> str:
 
 
 def text_reader(go_type: str) -> Reader:
-    """Return a reader of texts that complains by the name of their type in Go."""
+    """Return a reader of strings whose errors name the type ``go_type``."""
 
     def read(value: Any, _: Unknown) -> str:
         if value is None:
@@ -128,7 +128,7 @@ def _bytes(value: Any, _: Unknown) -> str | None:
 def _first_wrong(text: str) -> int:
     match = _NOT_BASE64.search(text)
     if match is None:
-        # A last group that is too short is refused as a whole.
+        # An incomplete last group is reported at its start.
         return len(text) - len(text) % 4
     at = match.start()
     if text[at] != "=" or at % 4 < 2:
@@ -206,7 +206,7 @@ def _check_moment(text: str, layout: tuple[tuple[str, str], ...]) -> None:
     rest = text
     for element, pattern in layout:
         if element == _ZONE[0] and layout is _SECONDS:
-            # Go takes a fraction after the seconds where the layout has none.
+            # Go accepts a fraction after the seconds, even if the layout has none.
             fraction = _FRACTION.match(rest)
             rest = rest[fraction.end() :] if fraction else rest
         match = re.compile(pattern, re.ASCII).match(rest)

@@ -1,8 +1,8 @@
-"""What a document says that it is, and whether a built-in kind of that name is known.
+"""The kind that a document states, and whether a built-in kind of that name is known.
 
-Where a document does not say what it is, it is what the endpoint expects. A document of a built-in
-kind is read as what it says, so what does not fit its own type is complained of before that it is
-the wrong one.
+A document that does not state its kind is of the kind that the endpoint expects. A document of
+another built-in kind is decoded as that kind, so errors of its own type are reported before the
+error that the kind is wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KINDS: Final = {
     bool: "bool", dict: "object", float: "number", int: "number", list: "array", str: "string",
 }  # fmt: skip
 
-# Versions that are served no more, and that upstream still knows.
+# Versions that are no longer served, but still known to kube-apiserver.
 _FORMER: Final = {
     "admissionregistration.k8s.io/v1beta1": (
         "MutatingWebhookConfiguration ValidatingWebhookConfiguration"
@@ -63,16 +63,15 @@ _FORMER: Final = {
 
 
 class Scheme:
-    """Every built-in kind that a document can say that it is: kube-apiserver's ``legacyscheme``.
+    """All built-in kinds that a document may state: kube-apiserver's ``legacyscheme``.
 
-    Custom kinds are in no scheme; their documents are never read as anything else.
+    Custom kinds are in no scheme; their documents are never decoded as another kind.
     """
 
     def struct(self, found: GroupVersionKind, expected: StructType) -> StructType:
-        """Return the type as which a document of the kind ``found`` is read.
+        """Return the type with which a document of the kind ``found`` is decoded.
 
-        That is the one that is ``expected`` where the kind is known, but not served any more.
-        Raises Undecodable.
+        That is ``expected`` for a kind that is known but no longer served. Raises Undecodable.
         """
         struct = struct_of_kind(found.api_version, found.kind)
         if struct is not None:
@@ -97,7 +96,7 @@ def expect_object(document: Any) -> Object:
 
 
 def identify(api_version: Any, kind: Any, expected: GroupVersionKind) -> GroupVersionKind:
-    """Return what a document is that says ``api_version`` and ``kind``. Raises Unidentified."""
+    """Return the kind of a document with ``api_version`` and ``kind``. Raises Unidentified."""
     if (api_version, kind) == (expected.api_version, expected.kind):
         return expected
     for name, value in (("apiVersion", api_version), ("kind", kind)):

@@ -1,9 +1,9 @@
 """StructType: the members of the built-in types, with their JSON names and protobuf numbers.
 
-The tables are data, ``structtypes.json``: ``kinds`` names the type of each kind, ``messages`` lists
-the fields of each type as ``[number, name, type, flags]`` and, where it differs, the name that
-error messages use. They are read when the first document is. ``named.toml`` has the names that
-types have in Go alone.
+The tables are in ``structtypes.json``: ``kinds`` gives the type of each kind, ``messages`` lists
+the fields of each type as ``[number, name, type, flags]`` and, if it is different, the name in
+error messages. The file is read for the first document. ``named.toml`` contains the names that
+types have only in Go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import orjson
 
 SCALARS: Final = frozenset(["string", "bytes", "bool", "int32", "int64", "double"])
 
-#: Types whose JSON is not an object of their members.
+#: Types whose JSON is not an object with their members.
 LEAVES: Final = SCALARS | {
     "apiextensions.v1.JSON",
     "apiextensions.v1.JSONSchemaPropsOrArray",
@@ -44,8 +44,8 @@ _MAP: Final = "map<string,"
 class Field:
     """One member of a type.
 
-    ``embedded``: its own members stand in the parent's JSON object. ``pointer``: absent and zero
-    differ. ``optional``: JSON leaves its empty value out.
+    ``embedded``: its members are part of the parent's JSON object. ``pointer``: absent and zero are
+    different values. ``optional``: JSON omits its empty value.
     """
 
     number: int
@@ -56,7 +56,7 @@ class Field:
     embedded: bool
     pointer: bool
     optional: bool
-    #: The name of the type in Go, ``v1.PodPhase``, where that of a scalar or a map has one.
+    #: The Go name of the type, such as ``v1.PodPhase``, if a scalar or a map has a named type.
     named: str = ""
 
     @property
@@ -71,23 +71,23 @@ class Field:
 
     @property
     def is_struct(self) -> bool:
-        """Whether the field is an object with members of its own."""
+        """Whether the field is an object with members."""
         return not (self.repeated or self.is_map or self.type in LEAVES)
 
     @property
     def keeps_empty(self) -> bool:
-        """Whether JSON shows the field when it is there and empty."""
+        """Whether JSON shows the field when it is present and empty."""
         return self.pointer or self.is_struct or not self.optional
 
     @property
     def is_null_when_absent(self) -> bool:
-        """Whether JSON shows null where the field, one that it always shows, is not there."""
+        """Whether the field is always in the JSON, as null if it is absent."""
         return self.pointer or self.repeated or self.is_map or self.type == "bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class StructType:
-    """One type, named as in ``core.v1.Pod``; ``is_kind`` if its objects may say what they are."""
+    """One type, with a name like ``core.v1.Pod``; ``is_kind`` if it has apiVersion and kind."""
 
     name: str
     fields: tuple[Field, ...]
@@ -95,21 +95,21 @@ class StructType:
 
     @property
     def short_name(self) -> str:
-        """``Pod``."""
+        """The name without its package: ``Pod``."""
         return self.name.rpartition(".")[2]
 
     @property
     def go_name(self) -> str:
-        """``v1.Pod``, as error messages name the type."""
+        """The name of the type in error messages: ``v1.Pod``."""
         return ".".join(self.name.split(".")[-2:])
 
     def members(self) -> Iterator[Field]:
-        """Yield the fields as they stand in the JSON object, those of embedded types among them."""
+        """Yield the fields in the order of the JSON object, including those of embedded types."""
         for field, _ in self.placed_members():
             yield field
 
     def placed_members(self) -> Iterator[tuple[Field, str]]:
-        """Yield the members and, of each, its path in Go: ``VolumeSource.secret``."""
+        """Yield the members, each with its path in Go: ``VolumeSource.secret``."""
         for field in self.fields:
             if field.embedded:
                 inner = struct_type(field.type)
@@ -120,7 +120,7 @@ class StructType:
 
 
 def struct_of_kind(api_version: str, kind: str) -> StructType | None:
-    """Return the type of a kind's objects, ``None`` where it is not built in."""
+    """Return the type of a kind's objects, ``None`` if the kind is not built in."""
     kinds = _tables()["kinds"]
     name = kinds.get(f"{api_version}/{kind}") or kinds.get(f"*/{kind}")
     return struct_type(name) if name else None

@@ -1,7 +1,7 @@
-"""Schema: a type as merging, owning, defaulting and pruning need to know it.
+"""Schema: the properties of a type that merging, ownership, defaulting and pruning need.
 
-A tree of nodes, or rather a graph: a type may hold itself. It is built once for a kind, whatever it
-was read from, and never changed afterwards.
+Schemas are nodes of a graph, since a type may contain itself. The graph of a kind is built once,
+from any source, and immutable afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class _Missing:
         return "MISSING"
 
 
-#: Stands for a default that is not declared; ``None`` may be one.
+#: Stands for a missing default; ``None`` may be a default.
 MISSING: Final[Any] = _Missing()
 
 
@@ -23,14 +23,14 @@ MISSING: Final[Any] = _Missing()
 class Schema:
     """One node.
 
-    ``type`` and ``format`` are those of OpenAPI; ``type`` is ``""`` where anything goes. An object
-    has ``properties``, or ``values`` (the schema of every member) when it is a map; an array has
-    ``items``.
+    ``type`` and ``format`` are those of OpenAPI; ``type`` is ``""`` if any value is allowed. An
+    object has ``properties``, or ``values`` (the schema of every member) if it is a map; an array
+    has ``items``.
 
-    ``list_type`` is ``atomic``, ``set`` or ``map`` (then ``list_map_keys`` name the keys),
-    ``map_type`` is ``granular`` or ``atomic``; both are empty where nothing is declared, which is
-    atomic for a list and granular for an object. ``patch_strategy`` (``merge``, ``replace``,
-    ``retainKeys``) and ``patch_merge_key`` are those of strategic merge patch.
+    ``list_type`` is ``atomic``, ``set`` or ``map`` (with keys in ``list_map_keys``), ``map_type``
+    is ``granular`` or ``atomic``; an empty string means that none is declared, which is atomic for
+    a list and granular for an object. ``patch_strategy`` (``merge``, ``replace``, ``retainKeys``)
+    and ``patch_merge_key`` are those of strategic merge patch.
     """
 
     type: str = ""
@@ -49,5 +49,5 @@ class Schema:
     embedded_resource: bool = False
 
     def member(self, name: str) -> Schema | None:
-        """Return the schema of a member of an object, ``None`` where nothing is known of it."""
+        """Return the schema of a member of an object, ``None`` if it is not specified."""
         return self.properties.get(name) or self.values

@@ -1,9 +1,9 @@
-"""Pruning: what a structural schema does not specify is taken out of a document, and reported.
+"""Pruning: fields that a structural schema does not specify are removed and reported.
 
 The rules are those of KEP-2332 and of the API documentation of CustomResourceDefinition: a type
-that preserves unknown fields keeps them, yet what it specifies is pruned inside; ``apiVersion``,
-``kind`` and ``metadata`` of whole objects are no business of the schema. What comes out shares
-nothing that can change with the document, and has its numbers as Go writes them.
+that preserves unknown fields keeps them, but the fields that it specifies are pruned inside;
+``apiVersion``, ``kind`` and ``metadata`` of whole objects are not subject to the schema. The result
+shares no mutable values with the document, and has its numbers in the form that Go writes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _EXACT: Final = 1e21
 
 
 def prune(document: Object, schema: Schema) -> tuple[Object, list[str]]:
-    """Return a whole object as its schema has it, and the paths of what is left out, in order.
+    """Return a whole object after pruning, and the paths of the removed fields, in order.
 
-    Raises DecodeError where metadata, at the top or embedded, are none.
+    Raises DecodeError for invalid metadata, at the top or in embedded objects.
     """
     unknown: list[str] = []
     pruned = _object(document, schema, "", unknown, whole=True)
@@ -67,7 +67,7 @@ def _object(
 
 
 def _kept(value: Any) -> Any:
-    """Return a copy of a value of which nothing is left out."""
+    """Return a copy of a value without pruning it."""
     if isinstance(value, dict):
         return {name: _kept(member) for name, member in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The types of a kind of which no more is known than a structural schema: a custom kind's.
+"""The types of a kind that has only a structural schema: a custom kind.
 
-Its documents are JSON values without types in the program: members are kept as the schema specifies
-them and stand in no order of their own. They must say what they are.
+Its documents are JSON values without Go types: members are kept as the schema specifies, and have
+no order of their own. Documents must state their apiVersion and kind.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _IDENTITY = ("apiVersion", "kind")
 
 
 class StructuralTypes:
-    """`apiserver.schema.kindtypes.Types` made from a schema.
+    """`apiserver.schema.kindtypes.Types` based on a schema.
 
-    ``schema`` describes the members of objects but apiVersion, kind and metadata, which all objects
-    have; ``versions`` are all versions of the kind, where it has more than one.
+    ``schema`` describes the members of objects except apiVersion, kind and metadata, which all
+    objects have; ``versions`` are all versions of the kind, if it has more than one.
     """
 
     protobuf = False
@@ -44,7 +44,7 @@ class StructuralTypes:
         self, kind: GroupVersionKind, schema: Schema, versions: KindVersions | None = None
     ) -> None:
         self.kind = kind
-        #: Whole objects: their metadata are those of every object.
+        #: The schema of whole objects, with the metadata of all kinds.
         self.schema = replace(schema, embedded_resource=True)
         self.versions = versions or KindVersions({kind.api_version: self})
 

@@ -1,8 +1,8 @@
-"""The leaves of documents that are restored from Go's maps, as strategic merge patches leave them.
+"""The leaves of documents that are converted from Go's maps, after a strategic merge patch.
 
-Upstream makes typed objects of such maps without JSON in between: it forgives a whole float where
-an integer is meant, keeps the low bits of a large one, and names neither member nor path where a
-value does not fit. Types that read JSON themselves complain as they do there.
+Kubernetes converts such maps to typed objects without JSON: it accepts a whole float for an
+integer, keeps the low bits of a large one, and its errors contain neither the member nor the path
+of an invalid value. Types with their own JSON decoder have the same errors as in JSON.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown
 _KINDS: Final = {
     bool: "bool", dict: "map", float: "float64", int: "int64", list: "slice", str: "string",
 }  # fmt: skip
-# From here on Go writes floats with an exponent.
+# Go writes floats from this value on with an exponent.
 _EXPONENT: Final = 1e21
 
 
 def cannot_restore(go_kind: str, value: Any) -> ValueError:
-    """Return the complaint about a value that is no struct, map or slice."""
+    """Return the error for a value that is not a struct, map or slice."""
     colon = ":" if go_kind == "struct" else ""
     return ValueError(f"cannot restore {go_kind} from{colon} {_KINDS[type(value)]}")
 
@@ -74,11 +74,11 @@ def _bytes(value: Any, unknown: Unknown) -> Any:
 
 
 def _as_json(type_: str) -> Reader:
-    """Return the reader of a type that reads JSON itself, and knows not where it stands."""
+    """Return the reader of a type with its own JSON decoder, whose errors have no path."""
     read_json = SCALAR_READERS[type_]
 
     def read(value: Any, unknown: Unknown) -> Any:
-        # As JSON again, a whole float has no point.
+        # In JSON a whole float is written without a decimal point.
         if isinstance(value, float) and value.is_integer() and abs(value) < _EXPONENT:
             value = int(value)
         try:

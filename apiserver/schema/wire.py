@@ -1,7 +1,7 @@
-"""The protobuf wire format: tags, varints, lengths, and what to skip.
+"""The protobuf wire format: tags, varints, lengths, and skipping of unknown fields.
 
-Lengths are checked against what is there before anything is made of them. The complaints are those
-of Kubernetes' decoder. https://protobuf.dev/programming-guides/encoding/
+Lengths are checked against the available bytes before they are used. The errors are those of
+Kubernetes' decoder. https://protobuf.dev/programming-guides/encoding/
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _EOF: Final = "unexpected EOF"
 _MASK: Final = (1 << 64) - 1
 _INVALID: Final = "protobuf-text"
 
-#: The fields that a message may have: the wire type and the name of each number.
+#: The fields that a message may have: the wire type and the name for each number.
 Expected: TypeAlias = dict[int, tuple[int, str]]
 
 
 class ProtobufError(ValueError):
-    """The bytes are no message of their type; the text is that of Kubernetes' decoder."""
+    """The bytes are not a message of their type; the text is that of Kubernetes' decoder."""
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at ``at``, and where it ends."""
+    """Return the number that begins at ``at``, and the offset of its end."""
     value = shift = 0
     end = len(data)
     while True:
@@ -41,7 +41,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def length(data: bytes, at: int) -> tuple[int, int]:
-    """Return where what begins with its length at ``at`` begins and ends."""
+    """Return the offsets of the start and the end of the data whose length is at ``at``."""
     size, at = varint(data, at)
     if size >= 1 << 63:
         raise ProtobufError("proto: negative length found during unmarshaling")
@@ -51,14 +51,14 @@ def length(data: bytes, at: int) -> tuple[int, int]:
 
 
 def fixed(data: bytes, at: int, size: int) -> int:
-    """Return where ``size`` bytes that begin at ``at`` end."""
+    """Return the offset of the end of ``size`` bytes that begin at ``at``."""
     if size > len(data) - at:
         raise ProtobufError(_EOF)
     return at + size
 
 
 def check_tag(tag: int, message: str) -> tuple[int, int]:
-    """Return the number and the wire type that a tag in ``message`` stands for."""
+    """Return the field number and the wire type of a tag in ``message``."""
     number, wire = tag >> 3 & 0xFFFFFFFF, tag & 7
     if wire == _END_GROUP:
         raise ProtobufError(f"proto: {message}: wiretype end group for non-group")
@@ -68,7 +68,7 @@ def check_tag(tag: int, message: str) -> tuple[int, int]:
 
 
 def skip(data: bytes, at: int, wire: int) -> int:
-    """Return where a field of an unknown number ends, its tag being read."""
+    """Return the offset of the end of an unknown field, whose tag has been read."""
     depth = 0
     while True:
         match wire:
@@ -93,7 +93,7 @@ def skip(data: bytes, at: int, wire: int) -> int:
 
 
 def fields(data: bytes, message: str, expected: Expected) -> list[tuple[int, int | bytes]]:
-    """Return the known fields of a small message as they come."""
+    """Return the known fields of a small message, in their order."""
     found: list[tuple[int, int | bytes]] = []
     at = 0
     while at < len(data):
@@ -115,12 +115,12 @@ def fields(data: bytes, message: str, expected: Expected) -> list[tuple[int, int
 
 
 def wrong_wire_type(wire: int, field: str) -> ProtobufError:
-    """Return the complaint about a known field of another wire type."""
+    """Return the error for a known field with another wire type."""
     return ProtobufError(f"proto: wrong wireType = {wire} for field {field}")
 
 
 def text(data: bytes) -> str:
-    """Return a string; every invalid byte of it becomes U+FFFD, as in Go."""
+    """Decode a string; every invalid byte becomes U+FFFD, as in Go."""
     return data.decode("utf-8", _INVALID)
 
 

@@ -18,7 +18,10 @@ GENERATED = re.compile(r"_pb2\.py$|/rpc\.py$")
 LONGEST = 600
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
 # The packages whose prose is held to this; the words that have a plain equivalent.
-PLAIN = {"access", "client", "controllers", "endpoints", "fieldmanager", "machinery", "server"}
+PLAIN = {
+    *("access", "client", "controllers", "endpoints", "fieldmanager", "machinery", "patch"),
+    *("schema", "server"),
+}
 QUAINT = re.compile(
     r"\b(some|any|every|no)body\b|\bwho(ever| asks)\b|\bby and by\b|\bcome what may\b|\banew\b",
     re.IGNORECASE,
