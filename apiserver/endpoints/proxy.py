@@ -189,6 +189,11 @@ def _cause(location: Location, error: BaseException) -> str:
     dialled = f"dial tcp {location.authority}"
     if isinstance(error, TimeoutError):
         return f"{dialled}: i/o timeout"
+    secure = getattr(error, "os_error", error)
+    if isinstance(secure, ssl.SSLError):
+        # Its errno is no number of the system's.
+        plain = secure.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+        return "http: server gave HTTP response to HTTPS client" if plain else str(secure)
     number = getattr(error, "errno", None)
     if number:
         return f"{dialled}: connect: {os.strerror(number).lower()}"

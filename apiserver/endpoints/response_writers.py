@@ -209,7 +209,8 @@ def send_bytes(
 
 def list_metadata(found: ObjectList) -> dict[str, Any]:
     """Return the metadata of a list."""
-    metadata: dict[str, Any] = {"resourceVersion": found.resource_version}
+    version = found.resource_version
+    metadata: dict[str, Any] = {"resourceVersion": version} if version else {}
     if found.continue_token:
         metadata["continue"] = found.continue_token
     if found.remaining is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from apiserver.endpoints.errors import plain_not_found
+from apiserver.endpoints.handlers.component_health import ComponentStatusHandlers
 from apiserver.endpoints.handlers.create import create
 from apiserver.endpoints.handlers.create_virtual import ResourceHandler
 from apiserver.endpoints.handlers.delete import delete, deletecollection
@@ -42,18 +43,21 @@ _OBJECT: Mapping[str, ResourceHandler] = {
 # Handlers of subresources that read and write the whole object, such as status.
 _WHOLE: Mapping[str, ResourceHandler] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
+_COMPONENT_STATUSES = GroupResource("", "componentstatuses")
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
     """The handlers of a server.
 
-    ``subresources`` have handlers of their own; ``virtual_resources`` are created and never stored.
+    ``subresources`` have handlers of their own; ``virtual_resources`` are created and never stored,
+    ``component_statuses`` are read and never stored.
     """
 
     registry: Registry
     subresources: Mapping[str, SubresourceHandler]
     virtual_resources: Mapping[GroupResource, ResourceHandler]
+    component_statuses: ComponentStatusHandlers
     streams: WatchStreams
     non_resource: NonResourcePaths
 
@@ -84,6 +88,8 @@ class Router:
         handle = _OBJECT.get(verb)
         if handle is None or verb not in resource.definition.verbs or request.method == "HEAD":
             raise MethodNotSupported.on_path()
+        if resource.group_resource == _COMPONENT_STATUSES:
+            handle = self.component_statuses.get
         return await handle(request, scope)
 
     async def _collection(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
@@ -104,6 +110,8 @@ class Router:
         if request.verb == "watch":
             return await self._watch(request, scope)
         options = await offload(request.query_cost, list_options, request.query)
+        if definition.group_resource == _COMPONENT_STATUSES:
+            return await self.component_statuses.list(request, scope, options)
         return await list_(request, scope, options)
 
     async def _watch(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:

@@ -33,7 +33,10 @@ _CONTINUE_EXPIRED = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectList:
-    """One page; ``remaining`` is ``None`` where Kubernetes omits remainingItemCount."""
+    """One page; ``remaining`` is ``None`` where Kubernetes omits remainingItemCount.
+
+    ``resource_version`` is empty where the objects are not stored.
+    """
 
     items: Sequence[Stored]
     resource_version: str

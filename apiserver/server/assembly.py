@@ -15,6 +15,10 @@ from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.controllers.controller_manager import build_controllers, run_controllers
 from apiserver.controllers.service_allocations import repairing_allocations
+from apiserver.endpoints.handlers.component_health import (
+    ComponentStatusHandlers,
+    healthz_probe,
+)
 from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
 from apiserver.endpoints.metrics import Metrics
@@ -23,6 +27,7 @@ from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
@@ -38,6 +43,8 @@ from storage.observed import ObservedStore
 from storage.open import open_store
 
 _OPEN_RETRY_SECONDS: Final = 1.0
+_STORE_PROBE_SECONDS: Final = 5.0
+_CONTROLLER_MANAGER_PORT, _SCHEDULER_PORT = 10257, 10259
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +148,7 @@ async def build_server(
                 registry=registry,
                 subresources=subresources(registry, access),
                 virtual_resources=virtual_resources(registry, access),
+                component_statuses=ComponentStatusHandlers(ComponentStatuses(_probes(observed))),
                 streams=WatchStreams(),
                 non_resource=NonResourcePaths(
                     catalog=registry.catalog,
@@ -213,6 +221,26 @@ def _checks(
         "shutdown": shutdown,
     }
     return {name: ready if name == "readyz" else common for name in ENDPOINTS}
+
+
+def _probes(source: Store[bytes]) -> dict[str, Probe]:
+    """Return the probes of ComponentStatuses; the store, whichever it is, is ``etcd-0``."""
+
+    async def store() -> ComponentHealth:
+        try:
+            async with asyncio.timeout(_STORE_PROBE_SECONDS):
+                await source.revision()
+        except TimeoutError:
+            return ComponentHealth(healthy=False, error="context deadline exceeded")
+        except StorageError as error:
+            return ComponentHealth(healthy=False, error=str(error))
+        return ComponentHealth(healthy=True, message="ok")
+
+    return {
+        "controller-manager": healthz_probe(_CONTROLLER_MANAGER_PORT),
+        "etcd-0": store,
+        "scheduler": healthz_probe(_SCHEDULER_PORT),
+    }
 
 
 def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, Callable[[], float]]]:
