@@ -1,6 +1,6 @@
 """Atoms: what field ownership needs to know about a type, compiled from its `Schema`.
 
-An atom describes the three shapes that a value of the type may have. A *scalar* is one field. An
+An atom states which of three shapes the values of the type may have. A *scalar* is one field. An
 *object* has one field for each member, unless the type is atomic: then the object is one field. A
 *list* has one field for each item if its items can be identified, either by their value (a set) or
 by some of their members (a keyed list); otherwise the list is one field. A keyed item that omits a

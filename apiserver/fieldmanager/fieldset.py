@@ -127,7 +127,7 @@ def _difference(one: FieldSet, other: FieldSet) -> FieldSet | None:
 
 
 def without(one: FieldSet, other: FieldSet) -> FieldSet:
-    """Return the fields of the first set that are neither in the second nor below one of its."""
+    """Return the fields of the first set that are neither in the second nor below its fields."""
     if not one or not other:
         return one
     left = one

@@ -48,7 +48,7 @@ class Never:
         self.fields = fields
 
     def __call__(self, fields: FieldSet) -> FieldSet:
-        """Return which of some fields can be owned."""
+        """Return those of the fields that can be owned."""
         return fieldset.without(fields, self.fields)
 
 
@@ -59,7 +59,7 @@ class Only:
         self.pattern = pattern
 
     def __call__(self, fields: FieldSet) -> FieldSet:
-        """Return which of some fields can be owned."""
+        """Return those of the fields that can be owned."""
         return fieldset.only(fields, self.pattern)
 
 

@@ -9,7 +9,8 @@ This takes three passes over the merged document, because owned fields may have 
 several versions of the kind::
 
     remove(merged, last)               the document without all fields that were applied last time
-    restore(merged, left, owned)       with the owned fields among them; once for each version
+    restore(merged, left, owned)       the same, plus those fields among them that are owned; once
+                                       for each version
     forget(merged, left, last)         the merged document without the fields that are still
                                        missing *and* were applied last time
 

@@ -53,7 +53,7 @@ async def apply_object(
 
 
 def read_applied(body: bytes) -> tuple[Object, list[str]]:
-    """Parse an applied document; return the duplicate keys, too. Raises BadRequest."""
+    """Parse an applied document; return its duplicate keys as well. Raises BadRequest."""
     try:
         document, duplicates = parse_yaml(body)
     except DocumentError as error:

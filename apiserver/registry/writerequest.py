@@ -1,8 +1,8 @@
 """WriteRequest: a create, an update or a patch, and the resulting object.
 
 The order is that of Kubernetes: ownership is recorded, mutating admission may change the object,
-its strategy prepares and validates it, validating admission may deny it. An update that changes
-nothing but the times of ownership keeps the old times.
+the strategy of its kind prepares and validates it, validating admission may deny it. An update that
+changes nothing but the times of ownership keeps the old times.
 """
 
 from __future__ import annotations

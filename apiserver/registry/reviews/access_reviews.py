@@ -1,4 +1,4 @@
-"""Authorization reviews: Subject-, LocalSubject- and SelfSubjectAccessReview, and the rules."""
+"""Authorization reviews: the three access reviews, and SelfSubjectRulesReview."""
 
 from __future__ import annotations
 

@@ -67,6 +67,6 @@ def user_document(user: UserInfo) -> dict[str, Any]:
 
 
 def _shown(error: BadCredential) -> str:
-    # A bad token has two errors: that of the server's own tokens, and that of its issuer.
+    # Two authenticators reject every bad token: the server's own, and that of its issuer.
     cause = str(error)
     return cause if cause == UNKNOWN_TOKEN else f"[{UNKNOWN_TOKEN}, {cause}]"
