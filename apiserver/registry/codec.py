@@ -201,7 +201,10 @@ class ConvertedStored(Stored):
         if not self._has_version:
             super()._splice(raw)
             raw = self._body
-        self._body = orjson.dumps(self._convert(_parse(self.key, raw)))
+        converted = self._convert(_parse(self.key, raw))
+        # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
+        head = {name: converted[name] for name in ("kind", "apiVersion", "metadata")}
+        self._body = orjson.dumps(head | converted)
         self._head = self._body.find(_METADATA)
         self._raw = None
 

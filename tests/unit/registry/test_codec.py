@@ -7,7 +7,7 @@ import json
 import pytest
 
 from apiserver.registry import codec as coding
-from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.codec import ConvertedStored, ObjectCodec, Stored
 from apiserver.schema.structtypes import struct_of_kind
 from storage.errors import Corrupt
 
@@ -63,3 +63,13 @@ def test_decoded_objects_are_kept_by_their_number_and_their_size(
         assert stored.object["data"] == document["data"]
     kept = [stored for stored in made if stored._object is not None]
     assert kept == made[-4:]
+
+
+def test_an_item_of_a_converted_object_has_all_its_members() -> None:
+    # A conversion may put members of its own in front.
+    stored = Stored("/a", json.dumps(OBJECT).encode(), 7)
+    converted = ConvertedStored(stored, lambda document: {"first": 1, **document})
+    item = json.loads(converted.item)
+    assert item["first"] == 1
+    assert item["metadata"]["resourceVersion"] == "7"
+    assert not {"kind", "apiVersion"} & item.keys()
