@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from apiserver.access.admission.chain import AdmissionAttributes, Plugin
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
-from apiserver.machinery.options import DeleteOptions, WriteOptions
+from apiserver.machinery.options import DeleteOptions, ListOptions, WriteOptions, list_options
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
@@ -173,10 +174,15 @@ def config_map(name: str = "c", **data: str) -> Object:
     return {**named(name, "ns"), "data": data}
 
 
-async def refusal(write: Awaitable[Written]) -> tuple[int, str]:
-    """Return code and message of the refusal of a write."""
+async def refusal(request: Awaitable[object]) -> tuple[int, str]:
+    """Return code and message of the refusal of a request."""
     try:
-        await write
+        await request
     except StatusError as error:
         return error.code, error.message
     raise AssertionError("it was not refused")
+
+
+def asked(query: str = "") -> ListOptions:
+    """Return the options of a list or watch with such a query."""
+    return list_options(parse_qs(query, keep_blank_values=True))

@@ -1,0 +1,438 @@
+"""What a list and a get show: of which revision, how much of it, and what they refuse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from apiserver.machinery.errors import Expired, Timeout
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.registry.codec import Stored
+from apiserver.registry.continuation import INCONSISTENT, Continuation, decode
+from apiserver.registry.get import get_object
+from apiserver.registry.list import ObjectList, list_objects, within
+from apiserver.registry.selection import Selection
+from apiserver.registry.yielding import BATCH_SIZE
+from storage.cache.cache import WatchCache
+from storage.errors import Unavailable
+from storage.interface import ABSENT, Put
+from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, named, pod
+from tests.unit.registry.watched import (
+    Cluster,
+    another_server,
+    asked,
+    refusal,
+    watched_cluster,
+)
+
+CLUSTER_ROLES = GroupVersionResource("rbac.authorization.k8s.io", "v1", "clusterroles")
+CORE_EVENTS = GroupVersionResource("", "v1", "events")
+EVENTS = GroupVersionResource("events.k8s.io", "v1", "events")
+TOO_LARGE = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with watched_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the wait for a revision that has not come end at once."""
+    monkeypatch.setattr(WatchCache.wait_for_revision, "__defaults__", (0.0,))
+
+
+def labelled(name: str, namespace: str = "ns", **labels: str) -> Object:
+    return {**named(name, namespace, labels=labels), "data": {}}
+
+
+async def make(cluster: Cluster, *names: str, **labels: str) -> list[str]:
+    """Create ConfigMaps; return their resourceVersions."""
+    made = [await cluster.create(CONFIG_MAPS, labelled(name, **labels)) for name in names]
+    return [str(written.stored.revision) for written in made]
+
+
+async def listed(
+    cluster: Cluster, query: str = "", namespace: str = "ns", of: GroupVersionResource = CONFIG_MAPS
+) -> ObjectList:
+    return await list_objects(cluster.resource(of), namespace, asked(query))
+
+
+def names(found: ObjectList) -> list[str]:
+    return [stored.metadata["name"] for stored in found.items]
+
+
+async def pages(cluster: Cluster, query: str) -> AsyncIterator[ObjectList]:
+    page = await listed(cluster, query)
+    yield page
+    while page.continue_token:
+        page = await listed(cluster, f"{query}&continue={page.continue_token}")
+        yield page
+
+
+# Pages.
+
+
+@pytest.mark.parametrize("selector", ["", "&labelSelector=a=b", "&labelSelector=a in (b)"])
+async def test_pages_show_one_snapshot_while_objects_change(
+    cluster: Cluster, selector: str
+) -> None:
+    *_, version = await make(cluster, "a", "c", "e", "g", "i", a="b")
+    found = []
+    async for page in pages(cluster, "limit=2" + selector):
+        found.append((names(page), page.resource_version))
+        if len(found) == 1:
+            await make(cluster, "d", "z", a="b")
+            await cluster.delete(CONFIG_MAPS, "e")
+            await cluster.patch(CONFIG_MAPS, "g", b'{"metadata":{"labels":null}}')
+            await cluster.registry.store.wait_until_fresh()
+    assert found == [(["a", "c"], version), (["e", "g"], version), (["i"], version)]
+    assert names(await listed(cluster)) == ["a", "c", "d", "g", "i", "z"]
+
+
+async def test_what_remains_is_counted_only_where_all_is_selected(cluster: Cluster) -> None:
+    await make(cluster, "a", "b", "c", "d", x="y")
+    assert [page.remaining async for page in pages(cluster, "limit=2")] == [2, None]
+    selected = [page async for page in pages(cluster, "limit=2&labelSelector=x=y")]
+    assert selected[0].continue_token
+    assert selected[0].remaining is None
+
+
+async def test_a_page_that_holds_the_last_object_is_the_last(cluster: Cluster) -> None:
+    await make(cluster, "a", "b")
+    for query in ("limit=2", "limit=3", "limit=0", "limit=-1", "limit=2&fieldSelector="):
+        page = await listed(cluster, query)
+        assert (names(page), page.continue_token, page.remaining) == (["a", "b"], "", None)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 9])
+async def test_a_page_is_filled_from_as_far_as_it_takes(
+    cluster: Cluster, limit: int, changed: bool
+) -> None:
+    config_maps = cluster.resource(CONFIG_MAPS)
+    changes = []
+    for index in range(BATCH_SIZE + 20):
+        document = labelled(f"n{index:03}", pick="yes" if index % 30 == 29 else "no")
+        value = Stored.to_write(cluster.read(CONFIG_MAPS, document))
+        changes.append(Put(config_maps.key("ns", f"n{index:03}"), value, ABSENT))
+    await config_maps.store.commit(changes)
+    found = []
+    async for page in pages(cluster, f"limit={limit}&labelSelector=pick=yes"):
+        found.append(names(page))
+        if changed:
+            await cluster.patch(CONFIG_MAPS, "n119", b'{"metadata":{"labels":null}}')
+            await cluster.registry.store.wait_until_fresh()
+    selected = ["n029", "n059", "n089", "n119"]
+    assert found == [selected[start : start + limit] for start in range(0, 4, limit)]
+
+
+async def test_a_token_of_another_server_goes_on_here(cluster: Cluster) -> None:
+    await make(cluster, "a", "b")
+    first = await listed(cluster, "limit=1")
+    async with another_server(cluster) as other:
+        assert names(await listed(other, f"continue={first.continue_token}")) == ["b"]
+
+
+async def test_a_token_too_old_comes_with_one_that_goes_on_as_it_is_now(cluster: Cluster) -> None:
+    await make(cluster, "a", "b", "d")
+    first = await listed(cluster, "limit=2")
+    *_, version = await make(cluster, "c", "e")
+    await cluster.store.compact(int(version))
+    with pytest.raises(Expired, match="continue parameter is too old") as refused:
+        await listed(cluster, f"limit=2&continue={first.continue_token}")
+    assert refused.value.code == 410
+    token = refused.value.list_metadata["continue"]
+    assert decode(token) == Continuation("b\0", INCONSISTENT)
+    rest = await listed(cluster, f"limit=2&continue={token}")
+    assert (names(rest), rest.resource_version) == (["c", "d"], version)
+    assert decode(rest.continue_token) == Continuation("d\0", int(version))
+
+
+async def test_a_revision_too_old_is_refused_without_a_token(cluster: Cluster) -> None:
+    versions = await make(cluster, "a", "b", "c")
+    await cluster.store.compact(int(versions[2]))
+    with pytest.raises(Expired, match="for the provided list is too old") as refused:
+        await listed(cluster, f"resourceVersion={versions[0]}&resourceVersionMatch=Exact")
+    assert not refused.value.list_metadata
+
+
+# Of which revision.
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "exact"),
+    [
+        ("", "abc", False),
+        ("resourceVersion=0", "abc", False),
+        ("resourceVersion=0&limit=1", "abc", False),
+        ("resourceVersion=0&resourceVersionMatch=NotOlderThan", "abc", False),
+        ("resourceVersion={b}", "abc", False),
+        ("resourceVersion={b}&limit=0", "abc", False),
+        ("resourceVersion={b}&resourceVersionMatch=NotOlderThan", "abc", False),
+        ("resourceVersion={b}&resourceVersionMatch=NotOlderThan&limit=1", "a", False),
+        ("resourceVersion={b}&resourceVersionMatch=Exact", "ab", True),
+        ("resourceVersion={b}&resourceVersionMatch=Exact&limit=1", "a", True),
+        ("resourceVersion={b}&limit=1", "a", True),
+        ("resourceVersion={b}&limit=7", "ab", True),
+    ],
+)
+@pytest.mark.parametrize("selector", ["", "&labelSelector=x=y"])
+async def test_the_revision_that_is_shown_is_the_one_asked_for(
+    cluster: Cluster, query: str, shown: str, exact: bool, selector: str
+) -> None:
+    _, b, c = await make(cluster, "a", "b", "c", x="y")
+    await cluster.registry.store.wait_until_fresh()
+    found = await listed(cluster, query.format(b=b) + selector)
+    assert ("".join(names(found)), found.resource_version) == (shown, b if exact else c)
+
+
+@pytest.mark.parametrize("selector", ["", "labelSelector=x=y", "limit=9"])
+async def test_a_list_sees_what_was_acknowledged_before_it(cluster: Cluster, selector: str) -> None:
+    async with another_server(cluster) as other:
+        cluster.store.feeding.clear()
+        (version,) = await make(other, "a", x="y")
+        bounded = f"resourceVersion={version}&resourceVersionMatch=NotOlderThan&{selector}"
+        listing = [
+            asyncio.create_task(listed(cluster, query)) for query in (selector, bounded)
+        ]
+        await asyncio.sleep(0)
+        assert names(await listed(cluster, f"resourceVersion=0&{selector}")) == []
+        assert not any(task.done() for task in listing)
+        cluster.store.feeding.set()
+        assert [names(await task) for task in listing] == [["a"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("resourceVersionMatch=Exact", 422, "forbidden unless resourceVersion is provided"),
+        ("resourceVersion=1&resourceVersionMatch=Newest", 422, 'Unsupported value: "Newest"'),
+        ("resourceVersion=0&resourceVersionMatch=Exact", 422, '"exact" is forbidden for'),
+        (
+            "resourceVersion=1&resourceVersionMatch=Exact&continue={token}",
+            422,
+            "forbidden when continue is provided",
+        ),
+        ("sendInitialEvents=true", 422, "sendInitialEvents is forbidden for list"),
+        ("sendInitialEvents=false", 422, "sendInitialEvents is forbidden for list"),
+        ("resourceVersion=x", 400, 'parsing "x": invalid syntax'),
+        ("resourceVersion=-1", 400, 'parsing "-1": invalid syntax'),
+        ("resourceVersion=9223372036854775808", 400, "value out of range"),
+        ("resourceVersion=1&continue={token}", 400, "not allowed when using continue"),
+        ("continue=x", 400, "continue key is not valid"),
+        ("fieldSelector=data.a=b", 400, '"data.a" is not a known field selector'),
+    ],
+)
+async def test_options_that_cannot_be_met_are_refused(
+    cluster: Cluster, query: str, code: int, message: str
+) -> None:
+    token = Continuation("a\0", 1).encode()
+    found = await refusal(listed(cluster, query.format(token=token)))
+    assert found[0] == code
+    assert message in found[1]
+
+
+async def test_all_that_contradicts_is_told_at_once(cluster: Cluster) -> None:
+    query = "resourceVersionMatch=Newest&continue=x&sendInitialEvents=true"
+    _, message = await refusal(listed(cluster, query))
+    assert message.count("resourceVersionMatch: ") == 3
+    assert message.count("sendInitialEvents: ") == 1
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "query", ["", "&resourceVersionMatch=NotOlderThan", "&resourceVersionMatch=Exact", "&limit=1"]
+)
+@pytest.mark.parametrize("selector", ["", "&labelSelector=x=y"])
+async def test_a_revision_that_has_not_come_times_out(
+    cluster: Cluster, query: str, selector: str
+) -> None:
+    (version,) = await make(cluster, "a")
+    with pytest.raises(Timeout, match=f"version: 999, current: {version}") as refused:
+        await listed(cluster, f"resourceVersion=999{query}{selector}")
+    assert refused.value.code == 504
+    assert refused.value.details == {"causes": TOO_LARGE, "retryAfterSeconds": 1}
+
+
+async def test_a_store_that_is_away_is_told_as_such(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise Unavailable("away")
+
+    (version,) = await make(cluster, "a")
+    await make(cluster, "b")
+    monkeypatch.setattr(cluster.store, "list", fail)
+    query = f"resourceVersion={version}&resourceVersionMatch=Exact"
+    assert (await refusal(listed(cluster, query)))[0] == 500
+
+
+# What is selected.
+
+
+@pytest.mark.parametrize(
+    ("of", "namespace", "selector", "prefix"),
+    [
+        (PODS, "", "", "pods/"),
+        (PODS, "ns", "", "pods/ns/"),
+        (PODS, "ns", "metadata.name=a", "pods/ns/a"),
+        (PODS, "", "metadata.name=a", "pods/"),
+        (PODS, "", "metadata.namespace=ns", "pods/ns/"),
+        (PODS, "", "metadata.namespace=ns,metadata.name=a", "pods/ns/a"),
+        (PODS, "", "metadata.namespace!=ns,metadata.name!=a", "pods/"),
+        (PODS, "ns", "metadata.namespace=other", "pods/ns/"),
+        (PODS, "ns", "spec.nodeName=a", "pods/ns/"),
+        (NAMESPACES, "", "metadata.name=a", "namespaces/a"),
+        (CLUSTER_ROLES, "", "metadata.namespace=ns", "clusterroles/"),
+        (EVENTS, "ns", "metadata.name=a", "events/ns/a"),
+    ],
+)
+async def test_a_name_or_namespace_narrows_what_is_read(
+    cluster: Cluster, of: GroupVersionResource, namespace: str, selector: str, prefix: str
+) -> None:
+    resource = cluster.resource(of)
+    selection = Selection(asked(f"fieldSelector={selector}"), resource.strategy)
+    assert within(resource, namespace, selection) == f"/registry/{prefix}"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "query", "shown"),
+    [
+        ("ns", "fieldSelector=metadata.name=a", "ns/a"),
+        ("", "fieldSelector=metadata.name=a", "ns/a other/a"),
+        ("", "fieldSelector=metadata.namespace=other", "other/a other/b"),
+        ("ns", "fieldSelector=metadata.namespace=other", ""),
+        ("", "fieldSelector=spec.nodeName=n1", "ns/a other/b"),
+        ("", "fieldSelector=spec.nodeName!=n1,metadata.name=a", "other/a"),
+        ("", "fieldSelector=spec.nodeName=n1&labelSelector=l=other", "other/b"),
+        ("", "labelSelector=l=ns", "ns/a ns/aa"),
+        ("", "labelSelector=l!=ns,l", "other/a other/b"),
+        ("", "labelSelector=none", ""),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "&limit=9", "&resourceVersion=0"])
+async def test_only_what_is_selected_is_shown(
+    cluster: Cluster, namespace: str, query: str, shown: str, more: str
+) -> None:
+    await cluster.create(NAMESPACES, named("other"))
+    for where, name, node in (
+        ("ns", "a", "n1"), ("ns", "aa", "n2"), ("other", "a", "n2"), ("other", "b", "n1")
+    ):  # fmt: skip
+        document = pod(name, where, nodeName=node)
+        document["metadata"]["labels"] = {"l": where}
+        await cluster.create(PODS, document)
+    await cluster.registry.store.wait_until_fresh()
+    found = await listed(cluster, query + more, namespace, PODS)
+    keys = [f"{item.metadata['namespace']}/{item.metadata['name']}" for item in found.items]
+    assert " ".join(keys) == shown
+
+
+async def test_what_was_selected_is_remembered_until_something_changes_there(
+    cluster: Cluster,
+) -> None:
+    await cluster.create(NAMESPACES, named("other"))
+    await make(cluster, "a", "b", x="y")
+    first = await listed(cluster, "labelSelector=x=y")
+    made = await cluster.create(CONFIG_MAPS, labelled("c", "other", x="y"))
+    again = await listed(cluster, "labelSelector=x=y")
+    assert again.items is first.items
+    assert again.resource_version == str(made.stored.revision) != first.resource_version
+    assert names(await listed(cluster, "labelSelector=x=y", "")) == ["a", "b", "c"]
+    assert names(await listed(cluster, "labelSelector=x=y", "other")) == ["c"]
+    assert names(await listed(cluster, "labelSelector=x!=y")) == []
+    assert names(await listed(cluster, "labelSelector=x=y&fieldSelector=metadata.name!=a")) == ["b"]
+    await cluster.patch(CONFIG_MAPS, "b", b'{"metadata":{"labels":null}}')
+    assert names(await listed(cluster, "labelSelector=x=y")) == ["a"]
+    await cluster.delete(CONFIG_MAPS, "a")
+    assert names(await listed(cluster, "labelSelector=x=y")) == []
+
+
+async def test_only_some_selections_are_remembered(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apiserver.registry.list._MOST_REMEMBERED", 3)
+    monkeypatch.setattr("apiserver.registry.list._MOST_REMEMBERED_ITEMS", 2)
+    await make(cluster, "a", "b", "c", x="y")
+    assert len((await listed(cluster, "labelSelector=x")).items) == 3
+    remembered = cluster.resource(CONFIG_MAPS).selected
+    assert not remembered
+    for index in range(5):
+        await listed(cluster, f"labelSelector=x=v{index}")
+    assert len(remembered) == 3
+
+
+# Another version than the stored one.
+
+
+def event(name: str, **members: object) -> Object:
+    regarding = {"kind": "Pod", "namespace": "ns", "name": "p"}
+    return {**named(name, "ns", labels={"x": "y"}), "involvedObject": regarding, **members}
+
+
+async def test_a_converted_kind_is_listed_in_its_version_and_converted_once(
+    cluster: Cluster,
+) -> None:
+    await cluster.create(CORE_EVENTS, event("a", message="m"))
+    (shown,) = (await listed(cluster, of=EVENTS)).items
+    assert shown.object["apiVersion"] == "events.k8s.io/v1"
+    assert (shown.object["note"], shown.object["regarding"]["name"]) == ("m", "p")
+    for query in ("labelSelector=x=y", "limit=1", "resourceVersion=0", "fieldSelector=reason="):
+        assert [item is shown for item in (await listed(cluster, query, of=EVENTS)).items] == [True]
+    assert await get_object(cluster.resource(EVENTS), "ns", "a") is shown
+    (stored,) = (await listed(cluster, of=CORE_EVENTS)).items
+    assert (stored.object["apiVersion"], stored.object["message"]) == ("v1", "m")
+
+
+async def test_fields_of_a_converted_kind_are_those_of_its_version(cluster: Cluster) -> None:
+    await cluster.create(CORE_EVENTS, event("a"))
+    for of, field in ((EVENTS, "regarding"), (CORE_EVENTS, "involvedObject")):
+        for name, shown in (("p", ["a"]), ("q", [])):
+            query = f"fieldSelector={field}.name={name}"
+            assert names(await listed(cluster, query, of=of)) == shown
+    code, _ = await refusal(listed(cluster, "fieldSelector=involvedObject.name=p", of=EVENTS))
+    assert code == 400
+
+
+# Get.
+
+
+async def test_a_get_sees_what_was_acknowledged_unless_it_asks_for_less(cluster: Cluster) -> None:
+    config_maps = cluster.resource(CONFIG_MAPS)
+    async with another_server(cluster) as other:
+        cluster.store.feeding.clear()
+        (version,) = await make(other, "a")
+        getting = [
+            asyncio.create_task(get_object(config_maps, "ns", "a", bound))
+            for bound in ("", version)
+        ]
+        await asyncio.sleep(0)
+        assert (await refusal(get_object(config_maps, "ns", "a", "0")))[0] == 404
+        assert not any(task.done() for task in getting)
+        cluster.store.feeding.set()
+        assert [str((await task).revision) for task in getting] == [version, version]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("name", "version", "code", "message"),
+    [
+        ("b", "", 404, 'configmaps "b" not found'),
+        ("b", "0", 404, 'configmaps "b" not found'),
+        ("..", "", 400, "Name parameter invalid: \"..\": may not be '..'"),
+        ("a%", "", 400, "Name parameter invalid: \"a%\": may not contain '%'"),
+        ("a", "x", 500, 'parsing "x": invalid syntax'),
+        ("a", "999", 504, "Too large resource version: 999"),
+    ],
+)
+async def test_what_cannot_be_got_is_refused(
+    cluster: Cluster, name: str, version: str, code: int, message: str
+) -> None:
+    await make(cluster, "a")
+    found = await refusal(get_object(cluster.resource(CONFIG_MAPS), "ns", name, version))
+    assert found[0] == code
+    assert message in found[1]

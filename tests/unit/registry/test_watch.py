@@ -1,0 +1,502 @@
+"""What a watch shows: the state it begins with, every event after it, bookmarks, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from apiserver.machinery.errors import Expired, Timeout
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.registry.list import list_objects
+from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Watch, WatchEvent, watch_objects
+from storage.cache.cache import WatchCache
+from storage.errors import Unavailable
+from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, named, pod
+from tests.unit.registry.watched import (
+    Cluster,
+    another_server,
+    asked,
+    refusal,
+    watched_cluster,
+)
+
+CORE_EVENTS = GroupVersionResource("", "v1", "events")
+EVENTS = GroupVersionResource("events.k8s.io", "v1", "events")
+BOOKMARKS = "allowWatchBookmarks=true"
+INITIAL = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+NO_INITIAL = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with watched_cluster() as cluster:
+        yield cluster
+
+
+class Client:
+    """Reads a watch of one server; every event is shown as its type, name and revision."""
+
+    def __init__(self, cluster: Cluster, watch: Watch) -> None:
+        self.cluster = cluster
+        self.watch = watch
+        self.wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    async def opening(self) -> list[tuple[str, str, int]]:
+        """Return what the watch begins with."""
+        found = [shown(event) async for events in self.watch.opening() for event in events]
+        self.watch.subscribed(self.wake)
+        return found
+
+    async def events(self) -> list[WatchEvent]:
+        """Return everything that has happened since."""
+        await self.cluster.registry.store.wait_until_fresh()
+        return [event for part in self.watch.take_parts() for event in self.watch.select(part)]
+
+    async def due(self) -> list[tuple[str, str, int]]:
+        return list(map(shown, await self.events()))
+
+
+def shown(event: WatchEvent) -> tuple[str, str, int]:
+    return event.type, event.stored.metadata.get("name", ""), event.revision
+
+
+@asynccontextmanager
+async def watching(
+    cluster: Cluster, query: str = "", namespace: str = "ns", of: GroupVersionResource = CONFIG_MAPS
+) -> AsyncIterator[Client]:
+    watch = await watch_objects(cluster.resource(of), namespace, asked(query))
+    with closing(watch):
+        yield Client(cluster, watch)
+
+
+async def make(
+    cluster: Cluster, *names: str, namespace: str = "ns", **labels: str
+) -> Sequence[int]:
+    """Create ConfigMaps; return their revisions."""
+    documents = [named(name, namespace, labels=labels) for name in names]
+    made = [await cluster.create(CONFIG_MAPS, document) for document in documents]
+    return [written.stored.revision for written in made]
+
+
+async def label(cluster: Cluster, name: str, value: str) -> int:
+    body = b'{"metadata":{"labels":{"x":"%b"}}}' % value.encode()
+    return (await cluster.patch(CONFIG_MAPS, name, body)).stored.revision
+
+
+# Where it begins.
+
+
+@pytest.mark.parametrize(
+    ("query", "state", "since"),
+    [
+        ("", "ab", ""),
+        ("resourceVersion=0", "ab", ""),
+        (INITIAL, "ab", ""),
+        (INITIAL + "&resourceVersion=0", "ab", ""),
+        (INITIAL + "&resourceVersion={a}", "ab", ""),
+        (NO_INITIAL, "", ""),
+        (NO_INITIAL + "&resourceVersion=0", "", ""),
+        (NO_INITIAL + "&resourceVersion={a}", "", "b"),
+        ("resourceVersion={a}", "", "b"),
+        ("resourceVersion={b}", "", ""),
+        ("resourceVersion=1&limit=1", "", "ab"),
+    ],
+)
+async def test_a_watch_begins_with_the_state_or_after_a_revision(
+    cluster: Cluster, query: str, state: str, since: str
+) -> None:
+    a, b = await make(cluster, "a", "b")
+    await cluster.registry.store.wait_until_fresh()
+    made = {"a": ("ADDED", "a", a), "b": ("ADDED", "b", b)}
+    async with watching(cluster, query.format(a=a, b=b)) as client:
+        assert await client.opening() == [made[name] for name in state]
+        assert await client.due() == [made[name] for name in since]
+        (c,) = await make(cluster, "c")
+        assert await client.due() == [("ADDED", "c", c)]
+
+
+async def test_a_watch_from_a_revision_to_come_leaves_out_what_comes_before(
+    cluster: Cluster,
+) -> None:
+    (a,) = await make(cluster, "a")
+    async with watching(cluster, f"resourceVersion={a + 2}") as client:
+        assert await client.opening() == []
+        _, _, d = await make(cluster, "b", "c", "d")
+        assert await client.due() == [("ADDED", "d", d)]
+
+
+async def test_the_state_is_as_new_as_what_was_acknowledged_unless_it_may_be_older(
+    cluster: Cluster,
+) -> None:
+    async with another_server(cluster) as other:
+        cluster.store.feeding.clear()
+        (a,) = await make(other, "a")
+        async with watching(cluster, "resourceVersion=0") as stale:
+            assert await stale.opening() == []
+            cluster.store.feeding.set()
+            async with watching(cluster) as fresh:
+                assert await fresh.opening() == [("ADDED", "a", a)]
+            assert await stale.due() == [("ADDED", "a", a)]
+
+
+async def test_the_state_waits_for_the_revision_it_must_have(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchCache.wait_for_revision, "__defaults__", (0.0,))
+    async with watching(cluster, f"{INITIAL}&resourceVersion=999") as client:
+        with pytest.raises(Timeout, match="Too large resource version: 999") as refused:
+            await client.opening()
+    assert refused.value.code == 504
+    assert refused.value.details["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+@pytest.mark.parametrize("query", ["", INITIAL, "resourceVersion=0"])
+async def test_the_end_of_the_state_is_marked_where_bookmarks_are_taken(
+    cluster: Cluster, query: str
+) -> None:
+    (a,) = await make(cluster, "a")
+    await cluster.create(NAMESPACES, named("other"))
+    revision = await cluster.store.revision()
+    await cluster.registry.store.wait_until_fresh()
+    async with watching(cluster, f"{query}&{BOOKMARKS}") as client:
+        found = [event async for events in client.watch.opening() for event in events]
+        assert list(map(shown, found)) == [("ADDED", "a", a), (BOOKMARK, "", revision)]
+        assert found[1].stored.object == {
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "metadata": {
+                "resourceVersion": str(revision),
+                "annotations": {INITIAL_EVENTS_END: "true"},
+            },
+        }
+        assert client.watch.bookmark() is None
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("sendInitialEvents=true", 422, "requires setting resourceVersionMatch to NotOlderThan"),
+        ("sendInitialEvents=false", 422, "requires setting resourceVersionMatch to NotOlderThan"),
+        (
+            "resourceVersionMatch=NotOlderThan",
+            422,
+            "forbidden for watch unless sendInitialEvents is provided",
+        ),
+        (
+            "sendInitialEvents=true&resourceVersionMatch=Exact&resourceVersion=1",
+            422,
+            'Unsupported value: "Exact": supported values: "NotOlderThan"',
+        ),
+        (INITIAL + "&continue=x", 422, "forbidden when continue is provided"),
+        ("resourceVersion=x", 500, 'parsing "x": invalid syntax'),
+        ("fieldSelector=data.a=b", 400, '"data.a" is not a known field selector'),
+    ],
+)
+async def test_options_that_cannot_be_met_are_refused(
+    cluster: Cluster, query: str, code: int, message: str
+) -> None:
+    found = await refusal(watch_objects(cluster.resource(CONFIG_MAPS), "ns", asked(query)))
+    assert found[0] == code
+    assert message in found[1]
+
+
+# What happens.
+
+
+async def test_every_change_is_shown_with_the_object_as_of_it(cluster: Cluster) -> None:
+    async with watching(cluster) as client:
+        await client.opening()
+        (made,) = await make(cluster, "c")
+        changed = await label(cluster, "c", "1")
+        gone = await cluster.delete(CONFIG_MAPS, "c")
+        events = await client.events()
+    assert list(map(shown, events)) == [
+        ("ADDED", "c", made), ("MODIFIED", "c", changed), ("DELETED", "c", changed + 1),
+    ]  # fmt: skip
+    versions = [event.stored.metadata["resourceVersion"] for event in events]
+    assert versions == [str(made), str(changed), str(changed + 1)]
+    assert events[2].stored.object == {
+        **events[1].stored.object,
+        "metadata": {**gone.stored.metadata, "resourceVersion": versions[2]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "seen"),
+    [
+        (None, "1", "ADDED", "1"),
+        (None, "2", None, None),
+        ("1", "1", "MODIFIED", "1"),
+        ("1", "2", "DELETED", "1"),
+        ("1", None, "DELETED", "1"),
+        ("2", "1", "ADDED", "1"),
+        ("2", "2", None, None),
+        ("2", None, None, None),
+    ],
+)
+async def test_an_object_comes_and_goes_with_its_selection(
+    cluster: Cluster, before: str | None, after: str | None, kind: str | None, seen: str | None
+) -> None:
+    if before:
+        await make(cluster, "c", x=before)
+        await cluster.registry.store.wait_until_fresh()
+    async with watching(cluster, "labelSelector=x=1") as client:
+        assert len(await client.opening()) == (before == "1")
+        if after is None:
+            await cluster.delete(CONFIG_MAPS, "c")
+        elif before is None:
+            await make(cluster, "c", x=after)
+        else:
+            await cluster.patch(CONFIG_MAPS, "c", b'{"data":{"changed":"yes"},"metadata":'
+                                b'{"labels":{"x":"%b"}}}' % after.encode())
+        revision = str(await cluster.store.revision())
+        found = [
+            (event.type, event.stored.metadata["labels"]["x"], event.stored.revision, event.stored)
+            for event in await client.events()
+        ]
+    assert [each[:3] for each in found] == ([(kind, seen, int(revision))] if kind else [])
+    for *_, stored in found:
+        assert stored.metadata["resourceVersion"] == revision
+        assert ("data" in stored.object) is (kind != "DELETED" and before is not None)
+
+
+async def test_a_field_is_selected_by_as_it_changes(cluster: Cluster) -> None:
+    async with watching(cluster, "fieldSelector=spec.nodeName=n", of=PODS) as client:
+        await client.opening()
+        for name, node in (("p", "n"), ("q", "m")):
+            await cluster.create(PODS, pod(name, "ns", nodeName=node))
+        await cluster.delete(PODS, "p", grace_period_seconds=0)
+        kinds = [(kind, name) for kind, name, _ in await client.due()]
+    assert kinds == [("ADDED", "p"), ("MODIFIED", "p"), ("DELETED", "p")]
+
+
+@pytest.mark.parametrize("since", ["", "&resourceVersion=1"])
+async def test_a_watch_of_one_name_sees_that_object_alone(cluster: Cluster, since: str) -> None:
+    _, c = await make(cluster, "cc", "c")
+    async with watching(cluster, f"fieldSelector=metadata.name=c{since}") as client:
+        assert [*await client.opening(), *await client.due()] == [("ADDED", "c", c)]
+        client.wakes = 0
+        await make(cluster, "c-2")
+        await cluster.registry.store.wait_until_fresh()
+        assert client.wakes == 0
+        changed = await label(cluster, "c", "1")
+        assert await client.due() == [("MODIFIED", "c", changed)]
+        assert client.wakes == 1
+
+
+async def test_a_watch_of_one_name_sees_every_namespace(cluster: Cluster) -> None:
+    await cluster.create(NAMESPACES, named("other"))
+    (here,) = await make(cluster, "c")
+    async with watching(cluster, "fieldSelector=metadata.name=c", "") as client:
+        assert await client.opening() == [("ADDED", "c", here)]
+        await make(cluster, "d", namespace="other")
+        (there,) = await make(cluster, "c", namespace="other")
+        assert await client.due() == [("ADDED", "c", there)]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "query"), [("ns", ""), ("", "fieldSelector=metadata.namespace=ns")]
+)
+async def test_a_watch_of_one_namespace_is_not_woken_by_another(
+    cluster: Cluster, namespace: str, query: str
+) -> None:
+    await cluster.create(NAMESPACES, named("other"))
+    async with watching(cluster, query, namespace) as client:
+        await client.opening()
+        await make(cluster, "a", namespace="other")
+        await cluster.registry.store.wait_until_fresh()
+        assert client.wakes == 0
+        (a,) = await make(cluster, "a")
+        assert await client.due() == [("ADDED", "a", a)]
+
+
+async def test_what_was_due_before_the_subscription_wakes_at_once(cluster: Cluster) -> None:
+    async with watching(cluster, "resourceVersion=1") as client:
+        (a,) = await make(cluster, "a")
+        await client.opening()
+        await cluster.registry.store.wait_until_fresh()
+        assert client.wakes == 1
+        assert await client.due() == [("ADDED", "a", a)]
+
+
+# Another version than the stored one.
+
+
+async def test_a_converted_kind_is_watched_in_its_version_and_converted_once(
+    cluster: Cluster,
+) -> None:
+    def event(name: str) -> Object:
+        regarding = {"kind": "Pod", "namespace": "ns", "name": "p"}
+        return {**named(name, "ns"), "involvedObject": regarding, "message": "m"}
+
+    await cluster.create(CORE_EVENTS, event("a"))
+    events = cluster.resource(EVENTS)
+    async with watching(cluster, of=EVENTS) as client:
+        assert not client.watch.plain
+        initial = [event async for some in client.watch.opening() for event in some]
+        await cluster.create(CORE_EVENTS, event("b"))
+        found = [*initial, *await client.events()]
+        listed = (await list_objects(events, "ns", asked())).items
+        assert [event.stored is stored for event, stored in zip(found, listed, strict=True)] == [
+            True, True,
+        ]  # fmt: skip
+        await cluster.delete(CORE_EVENTS, "a")
+        (gone,) = await client.events()
+    assert [event.stored.object["note"] for event in (*found, gone)] == ["m"] * 3
+    assert gone.stored.object["apiVersion"] == "events.k8s.io/v1"
+    assert gone.stored.metadata["resourceVersion"] == str(gone.revision)
+
+
+# Bookmarks.
+
+
+async def test_a_bookmark_never_overtakes_what_is_due(cluster: Cluster) -> None:
+    async with watching(cluster, f"{BOOKMARKS}&resourceVersion=1") as client:
+        assert client.watch.bookmark() is None
+        await client.opening()
+        await client.due()
+        (a,) = await make(cluster, "a")
+        await cluster.registry.store.wait_until_fresh()
+        assert client.watch.bookmark() is None
+        assert await client.due() == [("ADDED", "a", a)]
+        cluster.store.feeding.clear()
+        await make(cluster, "b")
+        mark = client.watch.bookmark()
+        assert mark is not None
+        assert shown(mark) == (BOOKMARK, "", a)
+        assert mark.stored.object == {
+            "kind": "ConfigMap", "apiVersion": "v1", "metadata": {"resourceVersion": str(a)},
+        }  # fmt: skip
+        assert client.watch.bookmark() is None
+        cluster.store.feeding.set()
+
+
+async def test_a_bookmark_tells_of_what_happened_elsewhere_once(cluster: Cluster) -> None:
+    async with watching(cluster, BOOKMARKS) as client:
+        await client.opening()
+        assert client.watch.bookmark() is None
+        await cluster.create(NAMESPACES, named("other"))
+        await cluster.registry.store.wait_until_fresh()
+        mark = client.watch.bookmark()
+        assert mark is not None
+        assert mark.revision == await cluster.store.revision()
+        assert client.watch.bookmark() is None
+
+
+async def test_a_watch_that_takes_no_bookmarks_gets_none(cluster: Cluster) -> None:
+    async with watching(cluster) as client:
+        assert await client.opening() == []
+        await make(cluster, "a")
+        await client.due()
+        assert client.watch.bookmark() is None
+
+
+# What memory does not have.
+
+
+async def test_history_is_joined_with_what_follows(cluster: Cluster) -> None:
+    first, *_ = await make(cluster, "a", "b", "c", x="1")
+    await make(cluster, "d", x="2")
+    await cluster.delete(CONFIG_MAPS, "b")
+    revision = await cluster.store.revision()
+    async with (
+        another_server(cluster) as other,
+        watching(other, f"resourceVersion={first}&labelSelector=x=1&{BOOKMARKS}") as client,
+    ):
+        opening = client.watch.opening()
+        found = []
+        async for events in opening:
+            found += map(shown, events)
+            if events:
+                (e,) = await make(cluster, "e", x="1")
+        client.watch.subscribed(client.wake)
+        found += await client.due()
+        (f,) = await make(cluster, "f", x="1")
+        found += await client.due()
+        assert client.watch.bookmark() is not None
+    assert found == [
+        ("ADDED", "b", first + 1), ("ADDED", "c", first + 2), ("DELETED", "b", revision),
+        ("ADDED", "e", e), ("ADDED", "f", f),
+    ]  # fmt: skip
+
+
+async def test_a_watch_from_a_compacted_revision_has_expired(cluster: Cluster) -> None:
+    first, second, third = await make(cluster, "a", "b", "c")
+    await cluster.store.compact(second)
+    async with another_server(cluster) as other:
+        async with watching(other, f"resourceVersion={first}") as client:
+            with pytest.raises(Expired) as refused:
+                await client.opening()
+        assert refused.value.code == 410
+        assert refused.value.message == f"too old resource version: {first} ({second - 1})"
+        async with watching(other, f"resourceVersion={second}") as client:
+            assert await client.opening() == [("ADDED", "c", third)]
+
+
+# Its end.
+
+
+async def test_a_watch_that_reads_too_slowly_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.cache.cache.BACKLOG", 2)
+    async with watched_cluster() as cluster, watching(cluster) as client:
+        await client.opening()
+        await make(cluster, "a", "b")
+        assert len(await client.due()) == 2
+        for name in ("c", "d", "e"):
+            await make(cluster, name)
+            await cluster.registry.store.wait_until_fresh()
+        assert [name for _, name, _ in await client.due()] == ["c", "d"]
+        with pytest.raises(EOFError):
+            client.watch.take_parts()
+
+
+async def test_a_watch_ends_with_its_kind_once_all_is_told(cluster: Cluster) -> None:
+    async with watching(cluster) as client:
+        await client.opening()
+        (a,) = await make(cluster, "a")
+        await cluster.registry.store.wait_until_fresh()
+        before = client.wakes
+        cluster.resource(CONFIG_MAPS).lifetime.end()
+        assert client.wakes == before + 1
+        assert await client.due() == [("ADDED", "a", a)]
+        with pytest.raises(EOFError):
+            client.watch.take_parts()
+
+
+async def test_a_watch_of_a_kind_that_is_gone_ends_at_once(cluster: Cluster) -> None:
+    config_maps = cluster.resource(CONFIG_MAPS)
+    watch = await watch_objects(config_maps, "ns", asked())
+    config_maps.lifetime.end()
+    with closing(watch):
+        client = Client(cluster, watch)
+        assert await client.opening() == []
+        assert client.wakes == 1
+        with pytest.raises(EOFError):
+            watch.take_parts()
+
+
+async def test_a_watch_ends_with_the_store(cluster: Cluster) -> None:
+    async with another_server(cluster) as other, watching(other) as client:
+        await client.opening()
+        await other.registry.store.__aexit__()
+        with pytest.raises(EOFError) as ended:
+            client.watch.take_parts()
+    assert isinstance(ended.value.__cause__, Unavailable)
+    assert client.wakes == 1
+
+
+async def test_a_watch_that_is_closed_leaves_nothing_behind(cluster: Cluster) -> None:
+    async with watching(cluster) as client:
+        await client.opening()
+        assert cluster.registry.store.watchers == 1
+    assert cluster.registry.store.watchers == 0
+    await make(cluster, "a")
+    await cluster.registry.store.wait_until_fresh()
+    cluster.resource(CONFIG_MAPS).lifetime.end()
+    assert client.wakes == 0
