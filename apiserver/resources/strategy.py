@@ -117,7 +117,9 @@ class Strategy:
         }
         if self.has_status:
             self.updates["status"] = Update(
-                self.prepare_for_status_update, self.validate_status_update
+                self.prepare_for_status_update,
+                self.validate_status_update,
+                self.warnings_on_status_update,
             )
 
     def update_of(self, subresource: str) -> Update:
@@ -192,6 +194,10 @@ class Strategy:
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         """Return every rule of the kind that a change of the status breaks."""
+        return []
+
+    def warnings_on_status_update(self, document: Object, old: Object) -> list[str]:
+        """Return what to tell a client that is not wrong enough to be refused."""
         return []
 
     # Delete.

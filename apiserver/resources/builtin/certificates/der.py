@@ -53,6 +53,12 @@ def certificate_problem(data: bytes) -> str:
     return ""
 
 
+def single_certificate_problem(data: bytes) -> str:
+    """Return what is wrong with data that should be one certificate, ``""`` for nothing."""
+    problem, rest = _first_certificate(data)
+    return problem or ("x509: trailing data" if rest else "")
+
+
 def request_problem(data: bytes) -> str:
     """Return what is wrong with a certificate request (RFC 2986), its signature included."""
     problem = _request_frame(data)

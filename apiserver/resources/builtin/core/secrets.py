@@ -75,6 +75,15 @@ class SecretStrategy(Strategy):
         errors += validate_sealed(document, old, "data")
         return [*errors, *self.validate(document)]
 
+    def warnings_on_create(self, document: Object) -> list[str]:
+        if document.get("type") != _TLS:
+            return []
+        from apiserver.resources.builtin.core.keypairs import key_pair_problem
+
+        data = document.get("data") or {}
+        problem = key_pair_problem(*(b64decode(data.get(key) or "") for key in _TLS_KEYS))
+        return [problem] if problem else []
+
 
 def _validate_type(document: Object, data: dict[str, str | None]) -> list[FieldError]:
     type_ = document.get("type", "")

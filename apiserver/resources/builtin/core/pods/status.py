@@ -9,7 +9,11 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
-from apiserver.resources.builtin.parts.ipforms import has_both_families, validate_new_ip
+from apiserver.resources.builtin.parts.ipforms import (
+    has_both_families,
+    validate_new_ip,
+    warnings_for_ip,
+)
 from apiserver.resources.builtin.parts.names import (
     identity_problems,
     validate_dns_subdomain,
@@ -79,6 +83,17 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
     for part in _STATUSES:
         errors += _users(status.get(part) or [], spec, f"status.{part}")
     return errors
+
+
+def warnings(pod: Object) -> list[str]:
+    """Return what to say of the addresses of a Pod and of its node."""
+    status = pod.get("status") or {}
+    return [
+        warning
+        for member in ("podIPs", "hostIPs")
+        for index, entry in enumerate(status.get(member) or ())
+        for warning in warnings_for_ip(entry.get("ip") or "", f"status.{member}[{index}].ip")
+    ]
 
 
 def _transitions(

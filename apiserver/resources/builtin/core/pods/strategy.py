@@ -130,6 +130,9 @@ class PodStrategy(Strategy):
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return status.validate(document, old)
 
+    def warnings_on_status_update(self, document: Object, old: Object) -> list[str]:
+        return status.warnings(document)
+
     def graceful_period(self, existing: Object, asked: int | None) -> int | None:
         spec: dict[str, Any] = existing["spec"]
         period = spec.get("terminationGracePeriodSeconds", 0) if asked is None else asked

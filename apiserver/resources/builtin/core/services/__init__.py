@@ -21,7 +21,7 @@ from apiserver.resources.builtin.core.services.validation import (
     validate_load_balancer,
     validate_service,
 )
-from apiserver.resources.builtin.core.services.warnings import warnings_for
+from apiserver.resources.builtin.core.services.warnings import warnings_for, warnings_for_status
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.strategy import CHANGE, Strategy
 
@@ -72,6 +72,9 @@ class ServiceStrategy(Strategy):
 
     def warnings_on_create(self, document: Object) -> list[str]:
         return warnings_for(document)
+
+    def warnings_on_status_update(self, document: Object, old: Object) -> list[str]:
+        return warnings_for_status(document)
 
 
 def _without_policy(spec: dict[str, Any]) -> dict[str, Any]:

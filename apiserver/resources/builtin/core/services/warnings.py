@@ -45,6 +45,17 @@ def warnings_for(document: Object) -> list[str]:
     return warnings + _ignored_by_type(spec)
 
 
+def warnings_for_status(document: Object) -> list[str]:
+    """Return what to say of the addresses of a load balancer."""
+    balancer = (document.get("status") or {}).get("loadBalancer") or {}
+    path = "status.loadBalancer.ingress"
+    return [
+        warning
+        for index, point in enumerate(balancer.get("ingress") or ())
+        for warning in warnings_for_ip(point.get("ip") or "", f"{path}[{index}]")
+    ]
+
+
 def _forms(warn: Callable[[str, str], list[str]], member: str, texts: list[str]) -> list[str]:
     return [
         warning
