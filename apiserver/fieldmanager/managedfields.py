@@ -17,6 +17,7 @@ from apiserver.fieldmanager.errors import MalformedManagedFields
 from apiserver.fieldmanager.managers import APPLY, UPDATE, Manager
 from apiserver.fieldmanager.ownership import Entry, Owners, entry
 from apiserver.fieldmanager.typed import same
+from apiserver.machinery.empties import made_of
 from apiserver.machinery.objects import Object, metadata_of
 
 MAX_UPDATERS: Final = 10
@@ -86,7 +87,7 @@ def with_owners(document: Object, owners: Owners) -> Object:
     metadata.pop("managedFields", None)
     if owners:
         metadata["managedFields"] = encode(owners)
-    return {**document, "metadata": metadata}
+    return made_of(document, {**document, "metadata": metadata})
 
 
 def encode(owners: Owners) -> list[Entry]:

@@ -10,6 +10,7 @@ from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager.errors import MalformedManagedFields
 from apiserver.fieldmanager.managers import Manager, manager_name
 from apiserver.fieldmanager.ownership import Owners, entry
+from apiserver.machinery.empties import member, note
 
 
 def at(second: int) -> str:
@@ -168,3 +169,9 @@ def test_a_manager_is_called_as_it_asks_or_as_its_client(
     field_manager: str, user_agent: str, name: str
 ) -> None:
     assert manager_name(field_manager, user_agent) == name
+
+
+def test_an_object_with_owners_is_known_to_have_been_sent_with_an_empty_map() -> None:
+    document = {"metadata": {"name": "a"}}
+    note([(document, "parameters", {})])
+    assert member(managedfields.with_owners(document, {}), "parameters") == {}
