@@ -1,1 +1,1 @@
-"""Revisioned keys and values. Knows nothing of Kubernetes and nothing of HTTP."""
+"""Revisioned keys and values. This package depends on neither Kubernetes nor HTTP."""

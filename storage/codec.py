@@ -1,4 +1,4 @@
-"""CodecStore: a store of values over a store of bytes, by the encode and decode it is given."""
+"""CodecStore: a store of values on top of a store of bytes, converted by a given codec."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ V = TypeVar("V")
 
 
 class Codec(Protocol[V]):
-    """How values become bytes and back."""
+    """Converts values to bytes and back."""
 
     def encode(self, value: V) -> bytes:
-        """Return the bytes to keep."""
+        """Return the bytes to store."""
         ...
 
     def decode(self, key: str, data: bytes, revision: int) -> V:
-        """Return the value that ``data`` stands for; it must not fail, but may fail when used."""
+        """Return the value for ``data``. Must not raise; using the value may raise instead."""
         ...
 
 
 class CodecStore(FeedStore[V]):
-    """Store[V] over Store[bytes]."""
+    """Store[V] on top of Store[bytes]."""
 
     def __init__(self, inner: FeedStore[bytes], codec: Codec[V]) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""What every store checks of a commit, and how its changes and events read. Pure."""
+"""Checks that every store makes on a commit, and the records of its events. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 def check_keys(changes: Sequence[Change[V]], requires: Mapping[str, int]) -> None:
-    """Raise ValueError or `TooManyKeys` for changes and requirements that no store takes."""
+    """Raise ValueError or `TooManyKeys` for changes and requirements that no store accepts."""
     if len(changes) == 1 and not requires:
         return
     expected = {change.key: change.expected for change in changes}
@@ -29,20 +29,20 @@ def check_keys(changes: Sequence[Change[V]], requires: Mapping[str, int]) -> Non
 
 
 def check_size(changes: Sequence[Change[bytes]]) -> None:
-    """Raise `ValueTooLarge` if the values have more than `MAX_VALUE` bytes together."""
+    """Raise `ValueTooLarge` if the values together exceed `MAX_VALUE` bytes."""
     size = sum([len(change.value) for change in changes if isinstance(change, Put)])
     if size > MAX_VALUE:
         raise too_large(changes)
 
 
 def too_large(changes: Sequence[Change[bytes]]) -> ValueTooLarge:
-    """Return the error about the size of the values of these changes."""
+    """Return the error for changes whose values are too large."""
     sizes = {change.key: len(change.value) for change in changes if isinstance(change, Put)}
     return ValueTooLarge(max(sizes, key=sizes.__getitem__), sum(sizes.values()), MAX_VALUE)
 
 
 def record_of(event: Event[V]) -> Record[V]:
-    """Return what `Store.commit` returns for the change that had this event."""
+    """Return the record that `Store.commit` returns for the change that caused this event."""
     if event.record is not None:
         return event.record
     assert event.previous is not None

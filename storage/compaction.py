@@ -1,10 +1,10 @@
-"""Compaction: by and by the history is forgotten.
+"""Compaction: removes old history at a regular interval.
 
-The key ``compact_rev_key`` holds the revision that the last compaction aimed at, and is there to
-choose who compacts: every process tries to write it once in an interval, against the revision that
-it knew, and who succeeds compacts to what was the newest revision an interval ago. So history is
-kept for one to two intervals, however many processes there are; a kube-apiserver on the same etcd
-plays by the same rule.
+The key ``compact_rev_key`` holds the target revision of the last compaction and elects the process
+that compacts: every process tries to write the key once per interval, with a compare-and-swap on
+the revision it last saw. The process that succeeds compacts to the revision that was the newest one
+an interval ago. History is therefore kept for one to two intervals, however many processes there
+are. A kube-apiserver that uses the same etcd follows the same protocol.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Compactor:
-    """Compacts a store at every call of `round`, to where it was at the call before."""
+    """Compacts a store at each call of `round`, to its revision at the previous call."""
 
     def __init__(self, store: Store[bytes]) -> None:
         self._store = store
@@ -32,13 +32,13 @@ class Compactor:
         self._aim = 0
 
     async def round(self) -> bool:
-        """Take part in one round; return whether this process was the one that compacted."""
+        """Take part in one round; return whether this process compacted the store."""
         try:
             written = await self._store.put(
                 COMPACT_REV_KEY, str(self._aim).encode(), expected=self._known
             )
         except RevisionConflict as conflict:
-            # Another process had this round, or this one has just started.
+            # Another process won this round, or this process has just started.
             self._known = conflict.current.revision if conflict.current is not None else ABSENT
             self._aim = await self._store.revision()
             return False
@@ -57,7 +57,7 @@ async def compact_periodically(
     interval: float = INTERVAL,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Take part in a round every ``interval`` seconds, for ever; cancel it to end."""
+    """Take part in a round every ``interval`` seconds, until cancelled."""
     compactor = Compactor(store)
     while True:
         await sleep(interval)

@@ -1,4 +1,4 @@
-"""What a store may refuse, in words of keys and revisions."""
+"""The errors of a store, in terms of keys and revisions."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class StorageError(Exception):
-    """Anything a store refuses or fails at. Never raised itself."""
+    """Base class of all errors of a store. Only subclasses are raised."""
 
 
 class RevisionConflict(StorageError):
-    """A key is not at the revision that a commit expected of it.
+    """A key does not have the revision that the commit expects.
 
-    ``current`` is its record now, ``None`` when there is none; ``key`` may be one of the keys that
-    the commit only required.
+    ``current`` is the current record, ``None`` if the key does not exist. ``key`` may also be a key
+    that the commit requires but does not change.
     """
 
     def __init__(self, key: str, expected: int, current: Any | None) -> None:
@@ -25,7 +25,7 @@ class RevisionConflict(StorageError):
 
 
 class Compacted(StorageError):
-    """The history that was asked for is forgotten; ``oldest`` is kept (0: unknown)."""
+    """The requested history has been compacted; ``oldest`` is still available (0: unknown)."""
 
     def __init__(self, requested: int, oldest: int) -> None:
         super().__init__(f"revision {requested} is compacted, the oldest is {oldest}")
@@ -34,7 +34,7 @@ class Compacted(StorageError):
 
 
 class FutureRevision(StorageError):
-    """A read asked for a revision that does not exist yet."""
+    """The requested revision does not exist yet."""
 
     def __init__(self, requested: int, current: int) -> None:
         super().__init__(f"revision {requested} is in the future, the current is {current}")
@@ -43,7 +43,7 @@ class FutureRevision(StorageError):
 
 
 class ValueTooLarge(StorageError):
-    """The values of a commit, of which ``key`` has the largest, exceed the limit; in bytes."""
+    """The values of a commit exceed the limit, in bytes. ``key`` has the largest value."""
 
     def __init__(self, key: str, size: int, limit: int) -> None:
         super().__init__(f"{key}: {size} bytes, the limit is {limit}")
@@ -53,7 +53,7 @@ class ValueTooLarge(StorageError):
 
 
 class TooManyKeys(StorageError):
-    """A commit changes and requires more keys than the store takes (``limit`` 0: unknown)."""
+    """A commit changes and requires more keys than the store accepts (``limit`` 0: unknown)."""
 
     def __init__(self, count: int, limit: int) -> None:
         known = f", the limit is {limit}" if limit else ""
@@ -63,7 +63,7 @@ class TooManyKeys(StorageError):
 
 
 class Corrupt(StorageError):
-    """What is stored under ``key`` cannot be understood."""
+    """The data stored under ``key`` cannot be decoded."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key}: {reason}")
@@ -72,15 +72,15 @@ class Corrupt(StorageError):
 
 
 class Unavailable(StorageError):
-    """The store cannot be reached or cannot serve; nothing was changed."""
+    """The store cannot be reached or cannot serve the request; nothing was changed."""
 
 
 class OutOfSpace(Unavailable):
-    """There is no space for a change; nothing was changed. Deletions may still be possible."""
+    """The disk is full; nothing was changed. Deletions may still be possible."""
 
 
 class OutcomeUnknown(StorageError):
-    """A change was sent and its answer was lost: it may have happened, or may happen yet."""
+    """A change was sent and its response was lost: it may be committed now or later, or never."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key}: the outcome of the change is unknown")
@@ -88,4 +88,4 @@ class OutcomeUnknown(StorageError):
 
 
 class SlowWatcher(StorageError):
-    """A watch was ended because its reader did not keep up."""
+    """A watch was ended because its reader did not keep up with the events."""

@@ -1,4 +1,4 @@
-"""Expiry: calls a store back when the next of its keys is due to end."""
+"""Expiry: a timer that calls a store when its next key expires."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ log = logging.getLogger(__name__)
 
 
 def steady_clock() -> Callable[[], float]:
-    """Return a clock of seconds since 1970 that goes on steadily when the system's clock is set.
+    """Return a clock of seconds since 1970 that is not affected by changes of the system clock.
 
-    What expires is kept across restarts, so it needs a date; what was meant is a duration.
+    A deadline must survive restarts, so it is stored as a date. A time to live is a duration, so
+    within a process the clock must be monotonic.
     """
     offset = time.time() - time.monotonic()
     return lambda: offset + time.monotonic()
 
 
 class Expiry:
-    """A timer for the earliest of many moments.
+    """A timer for the earliest of many deadlines.
 
-    ``expire`` deletes what is due and returns in how many seconds the next key is, ``None`` where
-    no key is waiting.
+    ``expire`` deletes the keys that are due and returns the number of seconds until the next
+    deadline, ``None`` if there is none.
     """
 
     def __init__(self, expire: Callable[[], Awaitable[float | None]]) -> None:
@@ -36,7 +37,7 @@ class Expiry:
         self._task: asyncio.Task[None] | None = None
 
     def within(self, seconds: float) -> None:
-        """See to it that ``expire`` is called in ``seconds`` at the latest."""
+        """Schedule a call of ``expire`` in at most ``seconds``."""
         loop = asyncio.get_running_loop()
         due = loop.time() + max(seconds, 0.0)
         if self._timer is not None:
@@ -46,7 +47,7 @@ class Expiry:
         self._timer = loop.call_at(due, self._start)
 
     async def close(self) -> None:
-        """Call nothing any more."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:

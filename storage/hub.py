@@ -1,9 +1,8 @@
-"""One feed fanned out to many watchers; a slow watcher is dropped, not waited for.
+"""Distributes one feed to many watchers. The watch of a slow reader is ended.
 
-What happened is sorted by the prefixes that somebody watches, once, and the same sequence of events
-is then handed to everybody who watches that prefix: a watcher costs an append. It is read either by
-awaiting `Watcher.next` or, without a task of its own, by a callback (``Watcher.wake``) that says
-when something is due and `Watcher.take`, which returns it.
+Events are grouped once by watched prefix, and all watchers of a prefix share the same sequence of
+events, so publishing to a watcher costs one append. A reader either awaits `Watcher.next` or, to
+avoid a task per watcher, sets the callback ``Watcher.wake`` and then calls `Watcher.take`.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ V = TypeVar("V")
 
 
 class Watcher(Generic[V]):
-    """One reader of the events below a prefix, and what waits for it.
+    """One reader of the events below a prefix, with its unread events.
 
-    ``wake`` is called when something becomes due where nothing was: events, a bookmark, or the end.
-    It must not raise.
+    ``wake`` is called when the first unread item arrives: events, a bookmark, or the end of the
+    watch. It must not raise.
     """
 
     __slots__ = (
@@ -49,24 +48,24 @@ class Watcher(Generic[V]):
         self._failure: StorageError | None = None
         self.prefix = prefix
         self.exact = exact
-        #: What happened up to here is not for this reader, or is out already.
+        #: Events up to this revision are not for this reader, or have been read.
         self.after = after
         self.wake: Callable[[], None] | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether everything that happened has been read."""
+        """Whether there are no unread items."""
         return not self._due and self._failure is None
 
     def begin(self, missed: Sequence[Event[V]]) -> None:
-        """Put up what happened before the watch, however much it is."""
+        """Queue the events from before the watch was opened, regardless of their number."""
         if missed:
             self._due.append(missed)
 
     def offer(self, events: Sequence[Event[V]]) -> None:
-        """Put events up for reading; too many unread ones end the watch.
+        """Queue events. Too many unread events end the watch.
 
-        The sequence is kept as it is, so it must not be changed any more.
+        The sequence is not copied, so the caller must not change it afterwards.
         """
         if self._failure is not None:
             return
@@ -83,23 +82,26 @@ class Watcher(Generic[V]):
             self._call()
 
     def mark(self, revision: int) -> None:
-        """Say that all that happened up to ``revision`` has been offered."""
+        """Record that every event up to ``revision`` has been offered."""
         if revision > self.after:
             self._marked = revision
             if not self._due:
                 self._call()
 
     def fail(self, failure: StorageError) -> None:
-        """End the watch: the reader gets what is left, then ``failure``."""
+        """End the watch. The reader gets the remaining events, then ``failure``."""
         if self._failure is None:
             self._failure = failure
             self._call()
 
     def take(self) -> Batch[V] | None:
-        """Return all that is due as one batch, without waiting. Raises what ended the watch."""
+        """Return all unread events as one batch, without waiting.
+
+        Raises the error that ended the watch.
+        """
         due = self._due
         if due:
-            # The sequences are shared with other watchers.
+            # The sequences are shared with other watchers: copy them.
             events = due[0] if len(due) == 1 else [event for part in due for event in part]
             self._due = []
             self._unread = 0
@@ -113,9 +115,9 @@ class Watcher(Generic[V]):
         return None
 
     def take_parts(self) -> Sequence[Sequence[Event[V]]]:
-        """Return all that is due, as it was published: each part is shared with other watchers.
+        """Return all unread events as they were published; other watchers share these sequences.
 
-        Raises what ended the watch once nothing is due any more.
+        If there are none, raises the error that ended the watch.
         """
         due = self._due
         if due:
@@ -129,7 +131,10 @@ class Watcher(Generic[V]):
         return due
 
     async def next(self) -> Batch[V]:
-        """Wait for what is due; all of it comes as one batch. Raises what ended the watch."""
+        """Wait for events and return all of them as one batch.
+
+        Raises the error that ended the watch.
+        """
         while (batch := self.take()) is None:
             self._waiting = asyncio.get_running_loop().create_future()
             try:
@@ -139,7 +144,7 @@ class Watcher(Generic[V]):
         return batch
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the watch."""
         self._hub.leave(self)
 
     def _call(self) -> None:
@@ -150,23 +155,23 @@ class Watcher(Generic[V]):
 
 
 class Hub(Generic[V]):
-    """All watchers of a feed, found by the prefix that they watch."""
+    """The watchers of a feed, indexed by watched prefix."""
 
     def __init__(self, backlog: int) -> None:
         self.backlog = backlog
-        # Dicts for sets that keep their order: who came first is served first.
+        # Dicts serve as ordered sets: watchers are served in the order in which they joined.
         self._watchers: dict[str, dict[Watcher[V], None]] = {}
         self._of_keys: dict[str, dict[Watcher[V], None]] = {}
-        # The prefixes that do not end with a slash, which no look-up finds.
+        # Prefixes that do not end with a slash; looking up the parents of a key misses them.
         self._odd: set[str] = set()
 
     def __len__(self) -> int:
         return sum(map(len, (*self._watchers.values(), *self._of_keys.values())))
 
     def join(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
-        """Return a new watcher of what happens below ``prefix`` after revision ``after``.
+        """Return a new watcher of the events below ``prefix`` after revision ``after``.
 
-        With ``exact``, of what happens to the key ``prefix`` alone.
+        With ``exact`` it watches only the key ``prefix``.
         """
         watcher = Watcher(self, prefix, after, exact=exact)
         self._index(exact=exact).setdefault(prefix, {})[watcher] = None
@@ -175,7 +180,7 @@ class Hub(Generic[V]):
         return watcher
 
     def leave(self, watcher: Watcher[V]) -> None:
-        """Forget a watcher; a second time does nothing."""
+        """Remove a watcher. Removing it again has no effect."""
         index = self._index(exact=watcher.exact)
         watchers = index.get(watcher.prefix)
         if watchers is None:
@@ -187,7 +192,7 @@ class Hub(Generic[V]):
                 self._odd.discard(watcher.prefix)
 
     def publish(self, batch: Batch[V]) -> None:
-        """Offer a batch to whoever watches a prefix of its keys."""
+        """Offer the events of a batch to the watchers of their keys."""
         events = batch.events
         if len(events) == 1:
             for group in self._concerned(events[0].key):
@@ -201,7 +206,7 @@ class Hub(Generic[V]):
             _offer(group, found)
 
     def mark(self, revision: int) -> None:
-        """Say to every watcher that all that happened up to ``revision`` has been published."""
+        """Tell every watcher that every event up to ``revision`` has been published."""
         for watcher in self._all():
             watcher.mark(revision)
 
@@ -234,6 +239,6 @@ class Hub(Generic[V]):
 
 
 def _offer(group: dict[Watcher[V], None], events: Sequence[Event[V]]) -> None:
-    # A callback may close its watcher, or open another.
+    # A callback may close its watcher or open another one, so iterate over a copy.
     for watcher in list(group):
         watcher.offer(events)

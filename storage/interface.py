@@ -1,11 +1,11 @@
-"""The contract of every store.
+"""The interface of every store.
 
 A store is a map from keys to values with one counter, the revision, that grows by at least one
-with every change. Its laws, each of which has a test by its name in ``tests/contract/store``:
+with every change. It gives these guarantees, each tested by name in ``tests/contract/store``:
 
-``Acknowledged``  what ``commit`` returned is there afterwards, whatever dies.
+``Acknowledged``  a commit that has returned is durable, whichever process is killed.
 ``Atomic``        the changes of a commit happen at one revision, or none of them does.
-``Monotonic``     revisions never go back and are never given twice, across restarts too.
+``Monotonic``     revisions never decrease and are never reused, not even after a restart.
 ``Snapshot``      pages listed at one revision agree with each other.
 ``Linearizable``  ``get``, ``list`` and ``revision`` without a revision see every change that was
                   acknowledged before the call began.
@@ -13,10 +13,10 @@ with every change. Its laws, each of which has a test by its name in ``tests/con
 ``Unique``        none of them twice,
 ``Reliable``      and leaves none out;
 ``Resumable``     a watch after revision N yields exactly what follows N, or raises `Compacted`;
-``Bookmarkable``  once a batch with revision N is out, nothing at or below N follows.
+``Bookmarkable``  after a batch with revision N, no event at or below N follows.
 
-What a value is is the business of whoever stacks a store on another; the stores that keep data
-keep ``bytes``.
+The type of the values is a parameter: the stores that keep data keep ``bytes``, and wrappers such
+as `CodecStore` convert them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ V = TypeVar("V")
 LATEST: Final = 0
 ABSENT: Final = 0
 NO_REQUIREMENTS: Final[Mapping[str, int]] = {}
-#: The most bytes that the values of one commit may have together: what etcd takes in one request
-#: unless it is configured otherwise (``--max-request-bytes``).
+#: The maximum total size in bytes of the values of one commit: etcd's default limit for a request
+#: (``--max-request-bytes``).
 MAX_VALUE: Final = 1536 * 1024
-#: The most keys that one commit may change and require: what etcd takes in one transaction unless
-#: it is configured otherwise (``--max-txn-ops``).
+#: The maximum number of keys that one commit may change and require: etcd's default limit for a
+#: transaction (``--max-txn-ops``).
 MAX_KEYS: Final = 128
-#: The revision of a store that was never written to; the first change gets the next one.
+#: The revision of an empty store; the first change gets the next revision.
 FIRST_REVISION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Record(Generic[V]):
-    """One key as it was left by its last change at ``revision``; made at ``created``."""
+    """One key and its value, created at ``created`` and last changed at ``revision``."""
 
     key: str
     value: V
@@ -52,7 +52,7 @@ class Record(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[V]):
-    """Consecutive records of one prefix as of ``revision``; ``remaining`` more keys follow them."""
+    """Consecutive records of one prefix as of ``revision``, followed by ``remaining`` more."""
 
     records: Sequence[Record[V]]
     revision: int
@@ -63,7 +63,7 @@ class Page(Generic[V]):
 class Event(Generic[V]):
     """One change of one key. ``record`` is ``None`` when the key was deleted.
 
-    ``previous`` is the record that this change replaced or deleted, ``None`` when it made the key.
+    ``previous`` is the record that this change replaced or deleted, ``None`` if the key is new.
     """
 
     key: str
@@ -74,10 +74,10 @@ class Event(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[V]):
-    """All that happened under a watched prefix since the batch before, up to ``revision``.
+    """All events below a watched prefix after the previous batch, up to ``revision``.
 
-    Changes that share a revision are never spread over two batches. A batch without events is a
-    bookmark: nothing happened up to ``revision``.
+    Changes that share a revision are never split over two batches. A batch without events is a
+    bookmark: nothing changed up to ``revision``.
     """
 
     revision: int
@@ -88,7 +88,8 @@ class Batch(Generic[V]):
 class Put(Generic[V]):
     """Write ``value`` to ``key`` if its record still has revision ``expected``.
 
-    ``expected`` is `ABSENT` for a key that must not exist; ``ttl`` is in seconds, 0 means for ever.
+    ``expected`` is `ABSENT` for a key that must not exist. ``ttl`` is the lifetime in seconds; 0
+    means that the key does not expire.
     """
 
     key: str
@@ -109,23 +110,24 @@ Change: TypeAlias = Put[V] | Delete
 
 
 class Committer(Protocol[V]):
-    """Where changes are committed. Implementations inherit from it for the short forms."""
+    """Commits changes. Implementations inherit `put` and `delete` from it."""
 
     async def commit(
         self, changes: Sequence[Change[V]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
     ) -> Sequence[Record[V]]:
         """Make all ``changes`` at one revision, or none of them.
 
-        They happen only if every key in ``requires`` has the revision named there. Returns, in the
-        order of the changes, the records written; for a deletion the deleted record with the
-        revision of its deletion. A watch gets the events of one commit in one batch.
+        The commit succeeds only if every key in ``requires`` has the revision given there. Returns
+        the records written, in the order of the changes; for a deletion, the deleted record with
+        the revision of the deletion. A watch gets the events of one commit in one batch.
 
-        Raises `RevisionConflict` with the first key, of the changes and then of ``requires``, that
-        has another revision, and its current record (``None`` when there is none; so does a
-        deletion of a key that is not there). Raises `ValueTooLarge` for more than `MAX_VALUE` bytes
-        of values, `TooManyKeys` for more than `MAX_KEYS` changes and requirements, and
-        `OutcomeUnknown`. Raises ValueError if there are no changes, if two change the same key, or
-        if a changed key is required at a revision that its change does not expect.
+        Raises `RevisionConflict` for the first key, of the changes and then of ``requires``, that
+        has another revision. The error carries the current record, ``None`` if the key does not
+        exist. Deleting a key that does not exist also conflicts. Raises `ValueTooLarge` for more
+        than `MAX_VALUE` bytes of values, `TooManyKeys` for more than `MAX_KEYS` changes and
+        requirements, and `OutcomeUnknown`. Raises ValueError if there are no changes, if two
+        change the same key, or if ``requires`` has a changed key with another revision than the
+        change expects.
         """
         ...
 
@@ -152,9 +154,9 @@ class Store(Committer[V], Protocol[V]):
     """Revisioned keys and values. Every method may raise `storage.errors.Unavailable`."""
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
-        """Return the record of ``key``, now or as of ``revision``; ``None`` where there is none.
+        """Return the record of ``key``, now or as of ``revision``; ``None`` if it does not exist.
 
-        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        Raises `Compacted` or `FutureRevision` for a revision that is not available.
         """
         ...
 
@@ -163,22 +165,22 @@ class Store(Committer[V], Protocol[V]):
     ) -> Page[V]:
         """Return the records whose key begins with ``prefix``, in byte order of their keys.
 
-        ``start`` is the first key that may appear (an absolute key, not below ``prefix``),
-        ``limit`` the most records to return (0: all). ``Page.revision`` is the store's revision
-        when it was read, or the ``revision`` that was asked for.
+        ``start`` is the first key to return: a full key, not relative to ``prefix``. ``limit`` is
+        the maximum number of records (0: no limit). ``Page.revision`` is the requested
+        ``revision``, or the store's revision when the records were read.
 
-        Raises `Compacted` or `FutureRevision` for a revision out of reach.
+        Raises `Compacted` or `FutureRevision` for a revision that is not available.
         """
         ...
 
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        """Yield what happens under ``prefix`` after revision ``after``, for as long as it is read.
+        """Yield the events below ``prefix`` after revision ``after``, until the iterator is closed.
 
-        The first batch is a bookmark at ``after``: from then on the store listens, and what is
-        changed comes without delay. An ``after`` in the future is no error: changes up to it are
-        left out. Close the iterator (``aclose``) to end the watch.
+        The first batch is a bookmark at ``after``. It shows that the watch is established; later
+        changes are delivered without delay. ``after`` may be in the future: changes up to it are
+        skipped. Close the iterator (``aclose``) to end the watch.
 
-        Raises `Compacted` when the history after ``after`` is not kept any more.
+        Raises `Compacted` if the history after ``after`` is no longer available.
         """
         ...
 
@@ -187,11 +189,11 @@ class Store(Committer[V], Protocol[V]):
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget the history before ``revision``; records keep their latest values."""
+        """Remove the history before ``revision``. Current records are not affected."""
         ...
 
     async def close(self) -> None:
-        """Release what the store holds open. Nothing else may be called afterwards."""
+        """Release all resources. No other method may be called afterwards."""
         ...
 
 
@@ -199,26 +201,26 @@ class FeedStore(Store[V], Protocol[V]):
     """A store that can feed a watch cache."""
 
     def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        """Yield what `watch` does, for a reader that keeps the state itself.
+        """Yield the same events as `watch`, for a reader that keeps the state itself.
 
-        Its events may lack what they replaced, and every compaction by `storage.compaction` shows
+        Events may lack the previous record, and every compaction by `storage.compaction` appears
         as a bookmark.
         """
         ...
 
     def current_revision(self) -> int | None:
-        """Return what `revision` would, if that is known without asking; else ``None``.
+        """Return the result of `revision` if it is known without a request, else ``None``.
 
-        It is known where no other process writes.
+        It is known if no other process writes to the store.
         """
         ...
 
     def compact_revision(self) -> int:
-        """Return the revision before which history is known to be compacted; 0 for none."""
+        """Return the revision before which history is known to be compacted, 0 if none is."""
         ...
 
     def request_progress(self) -> bool:
-        """Have open watches report their progress; return whether the store can.
+        """Request a progress report on open watches; return whether the store supports it.
 
         A watch that has no event up to the newest revision then yields a bookmark.
         """

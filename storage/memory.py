@@ -1,4 +1,4 @@
-"""MemoryStore: a store in this process, gone with it; the readable reference of the contract."""
+"""MemoryStore: a store in the memory of this process; the reference implementation of `Store`."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from storage.interface import (
 )
 
 _BACKLOG = 10_000
-# Greater than every character that a key may hold: the end of a prefix.
+# Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A key from ``revision`` on: its record, or ``None`` from its deletion on."""
+    """The state of a key from ``revision`` on: its record, or ``None`` if it was deleted."""
 
     revision: int
     record: Record[bytes] | None
@@ -45,7 +45,7 @@ _revision_of = attrgetter("revision")
 
 
 class MemoryStore(FeedStore[bytes]):
-    """A store of bytes. ``clock`` tells the seconds by which keys expire."""
+    """A store of bytes. ``clock`` returns the time in seconds that expiry is based on."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -118,7 +118,7 @@ class MemoryStore(FeedStore[bytes]):
         self._compacted = revision
         del self._log[: bisect_right(self._log, revision, key=_revision_of)]
         for key, versions in list(self._versions.items()):
-            # The version that was in force at the revision stays, unless it is a deletion.
+            # Keep the version that was current at the revision, unless it is a deletion.
             kept = max(bisect_right(versions, revision, key=_revision_of) - 1, 0)
             if versions[kept].record is None and versions[kept].revision <= revision:
                 kept += 1
@@ -141,12 +141,12 @@ class MemoryStore(FeedStore[bytes]):
         await self._expiry.close()
 
     async def expire(self) -> float | None:
-        """Delete what is due; return in how many seconds the next key is."""
+        """Delete the keys that are due; return the number of seconds until the next one."""
         now = self._clock()
         while self._due and self._due[0][0] <= now:
             deadline, key = heappop(self._due)
             current = self._at(key, self._revision)
-            # Where the key was changed since, another deadline holds, or none.
+            # If the key was changed since, it has another deadline or none.
             if self._deadlines.get(key) == deadline and current is not None:
                 del self._deadlines[key]
                 self._publish([Event(key, self._revision + 1, None, current)])

@@ -1,4 +1,4 @@
-"""ObservedStore: reports every call: which one, how long it took, whether it failed.
+"""ObservedStore: reports the operation, duration and result of every call.
 
 A commit of one change is reported as ``put`` or ``delete``.
 """
@@ -15,12 +15,12 @@ from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, FeedStore,
 V = TypeVar("V")
 T = TypeVar("T")
 
-#: Is given the name of the operation, its seconds and whether it failed.
+#: Called with the name of the operation, its duration in seconds, and whether it failed.
 Observe = Callable[[str, float, bool], None]
 
 
 class ObservedStore(FeedStore[V]):
-    """Store[V] over Store[V]. A conflict is an answer, not a failure."""
+    """Store[V] on top of Store[V]. A conflict does not count as a failure."""
 
     def __init__(self, inner: FeedStore[V], observe: Observe) -> None:
         self._inner = inner

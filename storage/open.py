@@ -12,12 +12,12 @@ _MEMORY = "memory://"
 _ETCD = "etcd://"
 
 
-# What stands before the host of a URL.
+# The user name and password in front of the host of a URL.
 _CREDENTIALS = re.compile(r"(?<=//)[^/@,]*@|(?<=,)[^/@,]*@")
 
 
 class UnknownStore(ValueError):
-    """A URL names no store."""
+    """The URL has no supported scheme."""
 
 
 async def open_store(
@@ -28,12 +28,12 @@ async def open_store(
     keyfile: str = "",
     allow_empty: bool = False,
 ) -> FeedStore[bytes]:
-    """Open a store; the files are for the TLS of etcd, ``allow_empty`` is for SQLite.
+    """Open a store. The TLS files apply to etcd, ``allow_empty`` to SQLite.
 
     ``sqlite:///relative/path`` and ``sqlite:////absolute/path`` are files; several endpoints of
-    etcd are separated by commas. Raises UnknownStore, or what the store raises.
+    etcd are separated by commas. Raises UnknownStore, or the errors of the store itself.
     """
-    # Each kind of store is loaded only where it is used: gRPC alone takes a tenth of a second.
+    # Import only the store that is used: importing gRPC alone takes a tenth of a second.
     if url == _MEMORY:
         from storage.memory import MemoryStore
 
@@ -58,5 +58,5 @@ async def open_store(
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL, or several separated by commas, without user names and passwords."""
+    """Return one or several comma-separated URLs without user names and passwords."""
     return _CREDENTIALS.sub("", url)

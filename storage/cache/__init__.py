@@ -1,12 +1,12 @@
-"""A store served from memory, fed by one watch on the store behind it.
+"""A cache that serves a store from memory and is fed by one watch on that store.
 
-What is bounded, and what happens at the bound:
+Its queues, their bounds, and what happens at the bound:
 
 =====================  =======================  ==============================================
 queue                  bound                    when it is full
 =====================  =======================  ==============================================
-recent events          as many as records,      the oldest go; a watch from before them reads
-                       ``WINDOW`` at most       the history of the store behind and joins
+recent events          the number of records,   the oldest are dropped; a watch that starts before
+                       ``WINDOW`` at most       them first reads the store's own history
 one watcher's batches  ``BACKLOG`` events       that watch ends with `SlowWatcher`
 =====================  =======================  ==============================================
 """

@@ -1,18 +1,24 @@
-"""WatchCache: which reads are answered from memory and which go to the store behind.
+"""WatchCache: which reads are answered from memory and which go to the store.
 
-The cache is fed by one watch of everything below its root, so it has one revision: the state in
-memory is exactly the store's at that revision. A read that must see every acknowledged write needs
-a revision of the store that was current after the read began. Where no other process writes, the
-store knows it without asking; else concurrent reads share one request for it. Then the read waits
-until the feed has reached that revision and is answered from memory.
+One watch of everything below the root feeds the cache, so the cache has one revision: the state in
+memory is exactly the store's state at that revision. A read that must see every acknowledged write
+needs a revision of the store that was current after the read began. A store with a single writing
+process knows this revision locally; otherwise concurrent reads share one request for it. The read
+then waits until the feed has reached that revision and is answered from memory.
 
-The feed may not get there: the revision can belong to a key outside of the root. Then the store is
-requested to report the watch's progress. If it cannot, or does not in a short time, the feed counts
-as stalled: reads go to the store itself until the feed moves again.
+The feed may not reach the revision, because the last change can be to a key outside the root. In
+that case the cache requests a progress report from the store. If the store does not support
+progress reports, or does not send one in a short time, the feed is considered stalled: reads go to
+the store until the feed advances again.
 
-The parts: `window` the state in memory and recent events, `feed` what brings them up to date,
-`ownwrites` what this process wrote and the feed has not brought yet, `stalledreads` what was read
-past a stalled feed, `revisionreads` the shared request, `progress` waiting for a revision.
+The modules:
+
+- `window`: the state in memory and the recent events
+- `feed`: the watch that keeps them up to date
+- `ownwrites`: writes of this process that the feed has not delivered yet
+- `stalledreads`: records read from the store while the feed is stalled
+- `revisionreads`: the shared request for the store's revision
+- `progress`: waiting for a revision
 """
 
 from __future__ import annotations
@@ -47,16 +53,17 @@ V = TypeVar("V")
 WINDOW: Final = 20_000
 BACKLOG: Final = 10_000
 FRESHNESS_TIMEOUT: Final = 3.0
-#: How long the feed is waited for before the store is requested to report progress.
+#: Seconds to wait for the feed before requesting a progress report from the store.
 _FEED_DELAY: Final = 0.01
-#: The time between two such requests; and how long the feed is waited for without them.
+#: Seconds between two such requests; also the wait for a store that does not support them.
 _PROGRESS_INTERVAL: Final = 0.1
 
 
 class WatchCache(Store[V]):
     """Store[V] served from memory. Enter it (``async with``) before use.
 
-    ``window`` is how many events it remembers at most, ``size_of`` how many bytes a value has.
+    ``window`` is the maximum number of events kept. ``size_of`` returns the size of a value in
+    bytes.
     """
 
     def __init__(
@@ -73,7 +80,7 @@ class WatchCache(Store[V]):
         self._progress = Progress()
         self._own_writes: OwnWrites[V] = OwnWrites()
         self._stalled_reads: StalledReads[V] = StalledReads()
-        # The revision of the state in memory when the feed was last waited for in vain.
+        # The revision of the state in memory when the last wait for the feed timed out.
         self._stalled_at = -1
         self._revision_reads = RevisionReads(source.revision)
         self._feed: Feed[V] = Feed(source, root, self._load, self._apply)
@@ -87,7 +94,7 @@ class WatchCache(Store[V]):
         await self._revision_reads.stop()
         self._hub.fail(Unavailable("the store is closing"))
 
-    # What only a cache has: the state in memory, without waiting.
+    # Methods that only a cache has: they read the state in memory without waiting.
 
     @property
     def cached_revision(self) -> int:
@@ -96,12 +103,12 @@ class WatchCache(Store[V]):
 
     @property
     def oldest_revision(self) -> int:
-        """The revision after which memory has all events."""
+        """The revision after which all events are in memory."""
         return self._window.oldest
 
     @property
     def watchers(self) -> int:
-        """How many watches are open."""
+        """The number of open watches."""
         return len(self._hub)
 
     def __len__(self) -> int:
@@ -114,8 +121,9 @@ class WatchCache(Store[V]):
     def get_newest_known(self, key: str) -> Record[V] | None:
         """Return the newest record of ``key`` that is known to this process.
 
-        It may be newer than the state in memory: written by this process, or read while the feed
-        was stalled. It is for a writer, who is told by a conflict if it is stale.
+        The record may be newer than the state in memory if this process wrote it, or read it while
+        the feed was stalled. It may also be stale: use it only as the start of a write, which then
+        fails with a conflict.
         """
         if key in self._stalled_reads:
             return self._stalled_reads.get(key)
@@ -130,9 +138,10 @@ class WatchCache(Store[V]):
         return self._window.last_change(prefix)
 
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
-        """Return a watcher of what follows ``after``. Raises Compacted where memory lacks it.
+        """Return a watcher of the events after revision ``after``.
 
-        With ``exact`` it watches the key ``prefix`` alone.
+        With ``exact`` it watches only the key ``prefix``. Raises `Compacted` if memory does not
+        have all events after ``after``.
         """
         if after < self._window.oldest:
             raise Compacted(after, self._window.oldest)
@@ -144,11 +153,11 @@ class WatchCache(Store[V]):
         return watcher
 
     async def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[V], None]:
-        """Yield the store's history after ``after``, until memory has what follows.
+        """Yield the store's history after ``after``, up to where the events in memory begin.
 
-        Then `subscribe` after the last batch's revision goes on where it ends.
+        `subscribe` with the revision of the last batch then continues without a gap.
         """
-        # Where history has nothing below the prefix, only a bookmark tells that it is at its end.
+        # If the history has no event below the prefix, only a bookmark shows that it has ended.
         requests = asyncio.create_task(self._request_progress(), name="watch-cache-history")
         try:
             async with aclosing(self._source.watch(prefix, after=after)) as batches:
@@ -160,9 +169,9 @@ class WatchCache(Store[V]):
             requests.cancel()
 
     async def wait_for_revision(self, revision: int, timeout: float = FRESHNESS_TIMEOUT) -> bool:
-        """Wait until the state in memory is at least as new as ``revision``; return whether it is.
+        """Wait until the state in memory is at least as new as ``revision``.
 
-        Waits ``timeout`` seconds at most.
+        Waits at most ``timeout`` seconds. Returns False if the revision was not reached.
         """
         if revision <= self._window.revision:
             return True
@@ -176,19 +185,19 @@ class WatchCache(Store[V]):
         return False
 
     async def wait_until_fresh(self) -> bool:
-        """Wait until the state in memory has all that was acknowledged before the call.
+        """Wait until the state in memory has every write acknowledged before the call.
 
-        Returns whether it has; if not, the store itself must be read.
+        Returns False if it still lacks some; the caller must then read from the store.
         """
         return self._is_current() or await self._catch_up(await self.revision())
 
     def request_progress(self) -> bool:
-        """Report progress to open watches, and request it from the store, as `FeedStore` does."""
+        """Send a bookmark to open watches, and request a progress report from the store."""
         self._hub.mark(self._window.revision)
         return self._source.request_progress()
 
     async def check(self) -> Sequence[str]:
-        """Compare memory with the store; return the keys in which they differ."""
+        """Compare memory with the store; return the keys whose revisions differ."""
         at, here = self._window.revision, self._window.revisions()
         there: dict[str, int] = {}
         start, more = "", 1
@@ -200,7 +209,7 @@ class WatchCache(Store[V]):
         keys = here.keys() | there.keys()
         return sorted(key for key in keys if here.get(key) != there.get(key))
 
-    # The contract of a store.
+    # The `Store` interface.
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
         if revision == LATEST and (self._is_current() or await self.wait_until_fresh()):
@@ -262,10 +271,10 @@ class WatchCache(Store[V]):
     async def close(self) -> None:
         await self._source.close()
 
-    # What the feed brings.
+    # Callbacks of the feed.
 
     def _load(self, page: Page[V]) -> None:
-        # The events between the state before and this one are lost.
+        # The events between the old state and this one are unknown.
         self._hub.fail(Unavailable("the watch lost its place"))
         self._window.load(page)
         self._own_writes.clear()
@@ -281,14 +290,14 @@ class WatchCache(Store[V]):
             self._hub.publish(batch)
         self._progress.advance(batch.revision)
 
-    # How old memory is.
+    # Freshness of the state in memory.
 
     def _is_current(self) -> bool:
         known = self._source.current_revision()
         return known is not None and known <= self._window.revision
 
     def _is_unchanged(self, prefix: str, revision: int) -> bool:
-        # What lists see page by page has mostly not changed since their first page.
+        # Usually nothing has changed since the first page of a list: answer from memory then.
         window = self._window
         oldest = max(window.last_change(prefix), self._source.compact_revision())
         if not oldest <= revision <= window.revision:
@@ -319,7 +328,7 @@ class WatchCache(Store[V]):
             self._source.request_progress()
             pause = min(2 * pause, FRESHNESS_TIMEOUT)
 
-    # What is known beside the state in memory.
+    # Records that are newer than the state in memory.
 
     def _note_write(self, record: Record[V]) -> Record[V]:
         self._stalled_reads.discard(record.key)
@@ -333,7 +342,7 @@ class WatchCache(Store[V]):
             self._stalled_reads.add(key, record)
 
     def _shared(self, record: Record[V] | None) -> Record[V] | None:
-        # One record for one state: what was worked out of it before is not worked out again.
+        # Reuse the cached record of the same revision, with the results already computed from it.
         if record is None:
             return None
         known = self._window.get(record.key)

@@ -1,7 +1,7 @@
-"""Feed: everything below a root of a store, and then every change of it, for as long as it runs.
+"""Feed: reads everything below a root of a store, then watches it until stopped.
 
-Where the watch breaks it is begun again after the last revision that came. Where the history after
-that revision is compacted, everything is read anew.
+If the watch breaks, it resumes after the last revision received. If the history after that revision
+has been compacted, the feed reads everything again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Feed(Generic[V]):
-    """Calls ``load`` with all records as of one revision, and ``apply`` with what follows it."""
+    """Calls ``load`` with all records as of one revision, then ``apply`` with each later batch."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Feed(Generic[V]):
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float) -> None:
-        """Load everything, and wait until changes come; at most ``timeout`` seconds for that."""
+        """Load everything and wait, at most ``timeout`` seconds, until the watch is established."""
         await self._load_all()
         self._task = asyncio.create_task(self._run(), name="watch-cache-feed")
         with suppress(TimeoutError):
@@ -49,7 +49,7 @@ class Feed(Generic[V]):
                 await self._listening.wait()
 
     async def stop(self) -> None:
-        """Call nothing any more."""
+        """Stop the watch; neither callback is called afterwards."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -59,7 +59,7 @@ class Feed(Generic[V]):
             try:
                 await self._watch()
             except Compacted:
-                log.warning("the watch fell behind the store's history; reading everything anew")
+                log.warning("the watch fell behind the store's history; reading everything again")
                 await self._load_again()
             except StorageError as error:
                 log.warning("the watch on the store broke: %s", error)

@@ -1,8 +1,8 @@
-"""What this process has written and its feed has not brought yet.
+"""Writes of this process that its feed has not delivered yet.
 
-A writer need not wait for its last change to come back with the feed before it makes the next one.
-And when the feed does bring it, the record that the writer was given takes the place of the feed's:
-what was worked out of that record is not worked out again.
+A writer can make its next change before the feed has delivered the previous one. When the feed
+delivers a write of this process, the record that the writer already has replaces the feed's, so
+results computed from that record (such as its encoding) are reused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class OwnWrites(Generic[V]):
         return len(self._records)
 
     def add(self, record: Record[V]) -> None:
-        """Remember a record until the feed brings it, or a later one of its key."""
+        """Keep a record until the feed delivers this record or a later one of its key."""
         known = self._records.setdefault(record.key, [])
         if known and record.revision < known[-1].revision:
             insort(known, record, key=_revision_of)
@@ -42,11 +42,11 @@ class OwnWrites(Generic[V]):
         return known[-1] if known else None
 
     def replace(self, events: Iterable[Event[V]]) -> list[Event[V]]:
-        """Return the feed's next events, with the records of this process in them."""
+        """Return the feed's next events, with this process's own records substituted."""
         return [self._replace(event) for event in events]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all records."""
         self._records.clear()
 
     def _replace(self, event: Event[V]) -> Event[V]:

@@ -19,7 +19,7 @@ class Progress:
         return len(self._waiting)
 
     def advance(self, revision: int) -> None:
-        """Note that everything up to ``revision`` has been seen."""
+        """Record that everything up to ``revision`` has been seen."""
         self.revision = max(self.revision, revision)
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.revision:
@@ -28,12 +28,12 @@ class Progress:
                 reached.set_result(None)
 
     def restart(self, revision: int) -> None:
-        """Begin again from ``revision``, which may be earlier than what was seen before."""
+        """Restart from ``revision``, which may be lower than the revision already reached."""
         self.revision = revision
         self.advance(revision)
 
     async def wait_for(self, revision: int, timeout: float) -> bool:
-        """Wait for ``revision``, at most ``timeout`` seconds; return whether it was reached."""
+        """Wait at most ``timeout`` seconds for ``revision``; return whether it was reached."""
         if revision <= self.revision:
             return True
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -43,7 +43,7 @@ class Progress:
             done, _ = await asyncio.wait([reached], timeout=timeout)
         finally:
             if not reached.done():
-                # It may never be reached: it must not stay for ever.
+                # Timed out or cancelled: the revision may never be reached, so drop the entry.
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
         return bool(done)

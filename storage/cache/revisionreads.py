@@ -1,7 +1,7 @@
 """RevisionReads: concurrent reads of the store's revision share one request.
 
-A caller needs a revision that was read after its call. So it cannot share a request that is already
-on its way, but all that come meanwhile can share the next one.
+A caller needs a revision that was read after its call. It therefore cannot share a request that is
+already in flight, but all callers that arrive in the meantime share the next one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 
 class RevisionReads:
-    """The reads of one store's revision; ``read`` asks the store."""
+    """Reads the revision of one store; ``read`` sends the request."""
 
     def __init__(self, read: Callable[[], Awaitable[int]]) -> None:
         self._read = read
@@ -19,16 +19,16 @@ class RevisionReads:
         self._next: asyncio.Task[int] | None = None
 
     async def revision(self) -> int:
-        """Return a revision that the store had after this call. Raises what ``read`` raises."""
+        """Return a revision that was read after this call. Raises what ``read`` raises."""
         if self._next is None:
             reading = self._read_after(self._running)
             self._next = asyncio.create_task(reading, name="watch-cache-revision")
             self._next.add_done_callback(_retrieve_exception)
-        # A caller that is cancelled must not cancel the others.
+        # A cancelled caller must not cancel the request for the others.
         return await asyncio.shield(self._next)
 
     async def stop(self) -> None:
-        """Cancel the reads that have not ended."""
+        """Cancel all pending reads."""
         tasks = [task for task in (self._running, self._next) if task is not None]
         for task in tasks:
             task.cancel()

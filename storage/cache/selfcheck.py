@@ -1,6 +1,6 @@
-"""A consistency check of the cache against the store behind it, at an interval.
+"""A periodic consistency check of the cache against the store.
 
-It reads everything, so a server does it only if it is configured to.
+The check reads the whole store, so a server runs it only if configured to.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def check_periodically(
     interval: float = INTERVAL,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Compare memory with the store every ``interval`` seconds, for ever; log what differs."""
+    """Compare memory with the store every ``interval`` seconds and log the keys that differ."""
     while True:
         await sleep(interval)
         try:

@@ -1,7 +1,7 @@
-"""What was read from the store while the feed was stalled, for as long as it is.
+"""Records read from the store while the feed is stalled; kept until the feed advances.
 
-It is newer than the state in memory. A writer starts from it, for the state in memory would make
-every one of its attempts conflict.
+They are newer than the state in memory. A writer starts from them, because every attempt that
+starts from the stale state in memory would conflict.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from storage.interface import Record
 
 V = TypeVar("V")
 
-#: The most keys that are remembered; with one more, all are forgotten.
+#: The maximum number of keys kept; one more drops them all.
 MAX_KEYS: Final = 1_000
 
 
 class StalledReads(Generic[V]):
-    """The records of some keys, ``None`` for a key that was not there."""
+    """Records by key; ``None`` for a key that does not exist."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record[V] | None] = {}
@@ -26,19 +26,19 @@ class StalledReads(Generic[V]):
         return key in self._records
 
     def add(self, key: str, record: Record[V] | None) -> None:
-        """Remember what was read of ``key``."""
+        """Keep the record read for ``key``, or None if the key does not exist."""
         if len(self._records) >= MAX_KEYS:
             self._records.clear()
         self._records[key] = record
 
     def get(self, key: str) -> Record[V] | None:
-        """Return what was read of ``key``, which must be known."""
+        """Return the record read for ``key``. The key must have been added."""
         return self._records[key]
 
     def discard(self, key: str) -> None:
-        """Forget a key: it has been written since."""
+        """Drop a key that has been written since."""
         self._records.pop(key, None)
 
     def clear(self) -> None:
-        """Forget everything: the feed goes on."""
+        """Drop all keys, because the feed has advanced."""
         self._records.clear()

@@ -1,13 +1,14 @@
 """The live records, in the order of their keys, and the recent events. Pure.
 
-The records are a dict and, beside it, the sorted list of its keys and the list of the records in
-the same order, so that a page is a slice: it costs what it holds and not what the store holds. The
-recent events are a ring: ``oldest`` is the revision after which it is complete. It keeps about as
-many events as there are records, within bounds of their number and of their size, so that memory
-grows with the number of records and not with the number of changes.
+The records are kept in a dict, together with the sorted list of its keys and the list of the
+records in the same order. A page is therefore a slice: its cost depends on the size of the page,
+not on the size of the store. The recent events are a ring buffer, which is complete after the
+revision ``oldest``. It keeps about as many events as there are records, with limits on their number
+and total size, so memory grows with the number of records and not with the number of changes.
 
-Every state of a key is one record object, wherever it appears (as the state, as the record of an
-event, as what the next event replaced): what is worked out of it once is known everywhere.
+Each state of a key is one record object wherever it appears: as the current record, as the record
+of an event, and as the previous record of the next event. Results computed from a record are
+therefore shared.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ from storage.interface import Batch, Event, Page, Record
 
 V = TypeVar("V")
 
-#: How many recent events are kept at least, where there are few records.
+#: The minimum number of recent events to keep, however few records there are.
 MIN_EVENTS: Final = 1_000
-#: How many bytes the recent events may have altogether.
+#: The maximum total size of the recent events in bytes.
 MAX_BYTES: Final = 64 * 1024 * 1024
-#: For how many prefixes the revision of the last change below them is kept.
+#: The maximum number of prefixes whose last change is tracked.
 MAX_PREFIXES: Final = 50_000
-# Greater than every character that a key may hold: the end of a prefix.
+# Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST: Final = "\U0010ffff"
 
 
 def zero_size(_value: object) -> int:
-    """Return the size of values that are not worth counting."""
+    """Return 0: the size of the values is not counted."""
     return 0
 
 
 class Window(Generic[V]):
-    """The state as of ``revision`` and the events that led to it, ``capacity`` at most.
+    """The state as of ``revision`` and at most ``capacity`` events that led to it.
 
-    ``size_of`` returns how many bytes a value has.
+    ``size_of`` returns the size of a value in bytes.
     """
 
     def __init__(self, capacity: int, size_of: Callable[[V], int] = zero_size) -> None:
@@ -60,11 +61,11 @@ class Window(Generic[V]):
 
     @property
     def events(self) -> int:
-        """How many recent events are kept."""
+        """The number of recent events kept."""
         return len(self._recent)
 
     def load(self, page: Page[V]) -> None:
-        """Start again from all records of a store at one revision."""
+        """Replace the state with all records of a store as of one revision."""
         self._records = {record.key: record for record in page.records}
         self._keys = sorted(self._records)
         self._in_order = list(map(self._records.__getitem__, self._keys))
@@ -75,7 +76,7 @@ class Window(Generic[V]):
         self.revision = self.oldest = page.revision
 
     def apply(self, batch: Batch[V]) -> Batch[V]:
-        """Take in what happened next; return it in terms of the records that are known here."""
+        """Apply the next batch; return its events with the record objects of this window."""
         self.revision = max(self.revision, batch.revision)
         if not batch.events:
             return batch
@@ -103,7 +104,7 @@ class Window(Generic[V]):
         return {key: record.revision for key, record in self._records.items()}
 
     def since(self, revision: int, prefix: str) -> Sequence[Event[V]]:
-        """Return the events below ``prefix`` after ``revision``, itself not before ``oldest``."""
+        """Return the events below ``prefix`` after ``revision``, which must be >= ``oldest``."""
         found = []
         for event in reversed(self._recent):
             if event.revision <= revision:
@@ -130,7 +131,7 @@ class Window(Generic[V]):
             self._records[key] = record
         if known is None or (previous is not None and previous.revision != known.revision):
             return event
-        # Where the feed leaves out what an event replaced, it is what was here.
+        # The feed may omit the previous record: use the one that was current here.
         return Event(key, event.revision, record, known)
 
     def _touch(self, key: str, revision: int) -> None:
@@ -150,7 +151,7 @@ class Window(Generic[V]):
         kept = min(max(len(self._records), MIN_EVENTS), self._capacity)
         while len(recent) > kept or (recent and self._size > MAX_BYTES):
             self.oldest = self._forget()
-            # A revision is remembered whole or not at all.
+            # Drop all events of a revision together.
             while recent and recent[0].revision == self.oldest:
                 self._forget()
 

@@ -1,13 +1,13 @@
-"""Connection: requests to a cluster of etcd members, and what their failures mean.
+"""Connection: requests to a cluster of etcd members, and the errors they raise.
 
-Three sorts of request, by what a lost answer means for them:
+There are three sorts of request, which differ in how a lost response is handled:
 
-- *repeatable* ones (reads, compaction, lease grants) are asked again, of the next member;
-- *changes* are sent once, over a connection known to be up, and end in `AnswerLost` when it is not
-  known what became of them: finding out takes knowledge of keys, which the store has;
-- *streams* just end, and whoever reads them resumes.
+- *repeatable* requests (reads, compaction, lease grants) are retried on the next member;
+- *changes* are sent once, over a connection known to be up, and raise `AnswerLost` if their outcome
+  is unknown. The store then determines the outcome from the keys of the transaction;
+- *streams* end, and their reader resumes them.
 
-This is the only module that knows gRPC.
+Only this module uses gRPC.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from storage.etcd import rpc
 R = TypeVar("R")
 
 CONNECT_PATIENCE: Final = 3.0
-#: How long an answer is waited for, of the only member and of one among several.
+#: Seconds to wait for a response: from the only member, and from one of several.
 ANSWER_TIMEOUT: Final = 15.0
 ANSWER_TIMEOUT_OF_SEVERAL: Final = 5.0
 
-# A member cut off from its peers says so at once instead of letting the request wait.
+# A member without a leader then fails the request at once instead of blocking it.
 _METADATA: Final = (("hasleader", "true"),)
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_metadata_size", 1 << 20),
-    # A member that is frozen is found out by this. etcd drops who pings more often than every 5 s.
+    # Detects a frozen member. etcd closes connections that ping more often than every 5 s.
     ("grpc.keepalive_time_ms", 6_000),
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # gRPC must never send a change twice on its own.
+    # gRPC must never retry a change itself.
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.enable_http_proxy", 0),
@@ -66,17 +66,17 @@ _REFUSED_CODES: Final = frozenset(
         grpc.StatusCode.UNAUTHENTICATED,
     }
 )
-# Said before the request is looked at, because `_METADATA` asks for it.
+# With `_METADATA`, etcd returns this error before it processes the request.
 _NO_LEADER: Final = "etcdserver: no leader"
 _READY: Final = grpc.ChannelConnectivity.READY
 
 
 class Refused(Unavailable):
-    """etcd understood the request, changed nothing, and would refuse it again."""
+    """etcd rejected the request and changed nothing; a retry would be rejected as well."""
 
 
 class RequestTooLarge(Refused):
-    """A request exceeds what this etcd accepts."""
+    """A request exceeds the size that this etcd accepts."""
 
 
 class TooManyOperations(Refused):
@@ -84,16 +84,16 @@ class TooManyOperations(Refused):
 
 
 class LeaseNotFound(Refused):
-    """A change names a lease that has ended."""
+    """A change refers to a lease that has expired."""
 
 
 class AnswerLost(Exception):
-    """A change was sent and may have happened, or may happen yet."""
+    """A change was sent and its outcome is unknown: it may still be committed later."""
 
 
 @dataclass(frozen=True, slots=True)
 class TLSFiles:
-    """Where the certificates for https endpoints are; an empty name stands for none."""
+    """Paths of the certificate files for https endpoints; an empty path means none."""
 
     cafile: str = ""
     certfile: str = ""
@@ -101,7 +101,7 @@ class TLSFiles:
 
 
 class Member:
-    """One endpoint: its channel and the methods called over it."""
+    """One endpoint: its channel and the gRPC methods used on it."""
 
     def __init__(self, endpoint: str, files: TLSFiles) -> None:
         self.endpoint = endpoint
@@ -119,11 +119,11 @@ class Member:
 
     @property
     def ready(self) -> bool:
-        """Whether the connection is up; one that is not is being made."""
+        """Whether the connection is up. If it is not, a connection attempt is in progress."""
         return self._channel.get_state(try_to_connect=True) is _READY
 
     async def close(self) -> None:
-        """Break the connection off."""
+        """Close the connection."""
         await self._channel.close()
 
     def _unary(self, method: str, decode: Callable[[bytes], Any]) -> Any:
@@ -135,14 +135,14 @@ class Member:
 
 
 class WatchStream:
-    """One open watch stream to the member that runs etcd ``version``."""
+    """An open watch stream to a member that runs etcd ``version``."""
 
     def __init__(self, call: Any, version: str) -> None:
         self._call = call
         self.version = version
 
     async def write(self, request: rpc.WatchRequest) -> None:
-        """Send a request; raise Unavailable when the stream is broken."""
+        """Send a request. Raises Unavailable if the stream is broken."""
         try:
             await self._call.write(request)
         except grpc.aio.AioRpcError as error:
@@ -151,7 +151,7 @@ class WatchStream:
             raise Unavailable("the watch stream has ended") from error
 
     async def read(self) -> rpc.WatchResponse:
-        """Return the next response; raise Unavailable when the stream is broken."""
+        """Return the next response. Raises Unavailable if the stream is broken."""
         try:
             response = await self._call.read()
         except grpc.aio.AioRpcError as error:
@@ -162,7 +162,7 @@ class WatchStream:
 
 
 class Connection:
-    """All members of a cluster; requests go to one of them for as long as it answers."""
+    """The members of a cluster. Requests go to one member for as long as it responds."""
 
     def __init__(self, endpoints: Sequence[str], files: TLSFiles) -> None:
         if not endpoints:
@@ -185,19 +185,19 @@ class Connection:
         return answer
 
     async def compact(self, request: rpc.CompactionRequest) -> rpc.CompactionResponse:
-        """Forget history; raise Compacted where that has been done before."""
+        """Compact the history. Raises Compacted if it has already been compacted."""
         answer: rpc.CompactionResponse = await self._repeat(
             lambda member: member.compact, request, request.revision
         )
         return answer
 
     async def grant(self, request: rpc.LeaseGrantRequest) -> rpc.LeaseGrantResponse:
-        """Make a lease; a lost answer leaves one behind that ends unused."""
+        """Create a lease. A lost response leaves an unused lease behind, which expires."""
         answer: rpc.LeaseGrantResponse = await self._repeat(lambda member: member.grant, request, 0)
         return answer
 
     async def change(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
-        """Run a transaction at most once; raise AnswerLost when its outcome is unknown."""
+        """Send a transaction once. Raises AnswerLost if its outcome is unknown."""
         failure: grpc.aio.AioRpcError | None = None
         for _ in self._members:
             member = await self._ready()
@@ -216,7 +216,7 @@ class Connection:
 
     @asynccontextmanager
     async def watch(self) -> AsyncGenerator[WatchStream, None]:
-        """Hold a watch stream open; raise Unavailable when no member offers one."""
+        """Keep a watch stream open. Raises Unavailable if no member accepts one."""
         member = await self._ready()
         try:
             status = await self._called(member.status, rpc.StatusRequest())
@@ -253,7 +253,7 @@ class Connection:
                 attempts += 1
                 if attempts >= len(self._members) and time.monotonic() > deadline:
                     raise refusal(error, revision) from error
-            # A connection that has just broken may be taken for a good one a little longer.
+            # A connection that has just broken may still be reported as ready for a short time.
             await asyncio.sleep(pause)
             pause = min(2 * pause + 0.005, 0.1)
 
@@ -282,7 +282,7 @@ class Connection:
             self._current = self._members[following % len(self._members)]
 
     def _explain_cancellation(self) -> None:
-        # Closing a channel cancels its calls, which looks like a cancellation of their readers.
+        # Closing a channel cancels its calls; this must not look like a cancelled task.
         task = asyncio.current_task()
         if self._closed and (task is None or not task.cancelling()):
             raise Unavailable("the store is closed")
@@ -305,7 +305,7 @@ def open_channel(endpoint: str, files: TLSFiles) -> Any:
 
 
 def refusal(error: Any, revision: int = 0) -> StorageError:
-    """Translate a failed call into what it means for a request about ``revision``."""
+    """Translate the error of a failed call about ``revision`` into a `StorageError`."""
     details = str(error.details())
     if "required revision has been compacted" in details:
         return Compacted(revision, 0)

@@ -1,7 +1,8 @@
-"""Leases: objects that end at about the same time share one lease.
+"""Leases: objects that expire at about the same time share one lease.
 
-A lease is granted for longer than asked by the window in which it is given out again, so nothing
-ends before its time. Short lifetimes have no window: they get a lease each and end on time.
+A lease is reused for a window of time. It is granted for the requested lifetime plus this window,
+so no object expires early. Short lifetimes have no window: each such object gets its own lease and
+expires on time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MOST_OBJECTS: Final = 1000
 
 @dataclass(slots=True)
 class Lease:
-    """A lease that may be given out until ``closes``; ``objects`` have it already."""
+    """A lease that may be reused until ``closes``; ``objects`` is the number that share it."""
 
     id: int
     closes: float
@@ -31,7 +32,7 @@ class Lease:
 
 
 class Leases:
-    """The leases of one store, by the lifetime that was asked for."""
+    """The leases of one store, by requested lifetime."""
 
     def __init__(self, connection: Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
@@ -40,7 +41,7 @@ class Leases:
         self._granting: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def take(self, ttl: int) -> int:
-        """Return the id of a lease for one more object that is to live ``ttl`` seconds."""
+        """Return the ID of a lease for one more object with a lifetime of ``ttl`` seconds."""
         if window(ttl) == 0:
             return await self._grant(ttl)
         lease = self._usable(ttl)
@@ -50,14 +51,14 @@ class Leases:
         return lease.id
 
     def forget(self, lease_id: int) -> None:
-        """Give a lease out no more: etcd does not know it."""
+        """Stop using a lease that etcd does not know."""
         self._open = {ttl: lease for ttl, lease in self._open.items() if lease.id != lease_id}
 
     async def _renewed(self, ttl: int) -> Lease:
         async with self._granting[ttl]:
             lease = self._usable(ttl)
             if lease is None:
-                # From before the request: etcd's clock for it may have started any time since.
+                # Read the clock before the request: the lease may start at any time after it.
                 closes = self._clock() + window(ttl)
                 lease = Lease(await self._grant(ttl + window(ttl)), closes)
                 self._open[ttl] = lease
@@ -75,5 +76,5 @@ class Leases:
 
 
 def window(ttl: int) -> int:
-    """Return for how many seconds a lease of objects that live ``ttl`` seconds is given out."""
+    """Return how many seconds a lease for objects with a lifetime of ``ttl`` may be reused."""
     return min(LONGEST_WINDOW, ttl // WINDOW_PER_TTL)

@@ -1,16 +1,18 @@
-"""EtcdStore: the contract over an etcd cluster.
+"""EtcdStore: the `Store` interface on an etcd cluster.
 
-A commit is a transaction that compares revisions, so it can be told apart from every other change
-of its keys. When its answer is lost, that decides what may be done (a guard of `ABSENT` can hold
-again later, any other never):
+A commit is a transaction that compares revisions. Once it has succeeded, a comparison with an
+existing revision can never hold again; a comparison with `ABSENT` can, if the key is deleted. If
+the response to a commit is lost, what can be done depends on its changes:
 
 ============================  ==================================================================
-every change is a create      read the keys: all our values are there, at one revision: done.
-                              Else unknown, for it may commit yet
-one replaces or deletes       send the same transaction again; it conflicts: done if all our
-                              values are there, at one revision. Else unknown, for another
-                              process may have overwritten them
-one deletes                   as above, but never found: it is unknown who deleted the key
+every change is a create      Read the keys. If all our values are there, at one revision, the
+                              commit succeeded. Otherwise the outcome is unknown, because the
+                              transaction may still be committed
+one replaces or deletes       Send the same transaction again. If it conflicts and all our values
+                              are there, at one revision, the commit succeeded. Otherwise the
+                              outcome is unknown: another process may have overwritten them
+one deletes                   As above, but a conflict always means an unknown outcome: another
+                              process may have deleted the key
 ============================  ==================================================================
 """
 
@@ -59,7 +61,7 @@ log = logging.getLogger(__name__)
 
 
 class EtcdStore(FeedStore[bytes]):
-    """A store of bytes."""
+    """A store of bytes in etcd."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -78,7 +80,7 @@ class EtcdStore(FeedStore[bytes]):
         certfile: str = "",
         keyfile: str = "",
     ) -> EtcdStore:
-        """Connect to a cluster. Raises Unavailable when no member answers."""
+        """Connect to a cluster. Raises Unavailable if no member responds."""
         store = cls(Connection(endpoints, TLSFiles(cafile, certfile, keyfile)))
         try:
             for attempt in range(_OPEN_ATTEMPTS):
@@ -104,7 +106,7 @@ class EtcdStore(FeedStore[bytes]):
         first, end = key_range(prefix, start)
         records: list[Record[bytes]] = []
         while True:
-            # Large answers are read in slices of one revision, so that nobody waits long for them.
+            # Read large results in chunks of one revision, so that no single request takes long.
             request = rpc.RangeRequest(
                 key=first, range_end=end, limit=limit or _CHUNK, revision=revision
             )
@@ -189,7 +191,7 @@ class EtcdStore(FeedStore[bytes]):
                 raise transaction.conflict(answer)
             return pending.claim(transaction.done(answer))
         except AnswerLost as lost:
-            log.warning("%s: the answer to a change was lost: %s", pending.key, lost)
+            log.warning("%s: the response to a change was lost: %s", pending.key, lost)
             return pending.claim(await self._find_out(transaction, request, pending))
         finally:
             pending.close()
@@ -222,7 +224,7 @@ class EtcdStore(FeedStore[bytes]):
             try:
                 return await self._connection.change(request)
             except (AnswerLost, Unavailable) as error:
-                log.warning("an answer was lost again: %s", error)
+                log.warning("the response was lost again: %s", error)
             await asyncio.sleep(pause)
         return await self._connection.change(request)
 
@@ -242,7 +244,7 @@ class EtcdStore(FeedStore[bytes]):
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _stream(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
-        # With nothing to catch up on, a watch that starts later is served sooner.
+        # etcd delivers events sooner to a watch that has no past revision to catch up on.
         start = reading.reached + await self._is_newest(reading)
         async with self._connection.watch() as stream:
             reading.begin(stream.version)
@@ -266,7 +268,7 @@ class EtcdStore(FeedStore[bytes]):
             return (await self._connection.range(request)).header.revision <= reading.reached
         except FutureRevision as error:
             if reading.begun:
-                # etcd was set back to before what has been told: nothing follows from here.
+                # etcd was restored to a revision before one already delivered: cannot resume.
                 raise Compacted(reading.reached, 0) from error
             return True
 
@@ -275,14 +277,14 @@ class EtcdStore(FeedStore[bytes]):
             try:
                 await stream.write(PROGRESS_REQUEST)
             except Unavailable as error:
-                log.debug("asking for progress failed: %s", error)
+                log.debug("requesting progress failed: %s", error)
 
 
 class _Pending:
-    """A commit on its way, and the revisions that others on their way have turned out to be.
+    """A commit in flight, and the revisions that belong to other commits in flight.
 
-    ``all_pending`` has the commits that are on their way by every key that they change: of two
-    that write the same bytes only one has happened.
+    ``all_pending`` maps each key to the commits in flight that change it. It tells apart two
+    commits that write the same bytes, of which only one has succeeded.
     """
 
     def __init__(
@@ -296,11 +298,11 @@ class _Pending:
 
     @property
     def key(self) -> str:
-        """The key to name in errors."""
+        """The key to report in errors."""
         return self._keys[0]
 
     def claim(self, records: Sequence[Record[bytes]]) -> Sequence[Record[bytes]]:
-        """Note that ``records`` are what this commit has become."""
+        """Record that this commit wrote ``records``."""
         for key in self._keys:
             for other in self._all[key]:
                 if other is not self:
@@ -308,7 +310,7 @@ class _Pending:
         return records
 
     def close(self) -> None:
-        """Note that the commit is not on its way any more."""
+        """Record that the commit is no longer in flight."""
         for key in self._keys:
             pending = self._all[key]
             pending.remove(self)

@@ -1,7 +1,7 @@
-"""Commits as etcd transactions: how they are asked for and how their answers read. Pure.
+"""Commits as etcd transactions: builds the requests and reads the responses. Pure.
 
 A transaction compares the revisions of the keys that it changes and of those that it requires.
-Where one differs, it reads them all instead, so that a conflict carries what is there.
+If one differs, it reads all of these keys instead, so that a conflict carries the current record.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NONE: Final = -1
 
 
 class Transaction:
-    """A commit as one etcd transaction. ``leases`` are the ids of leases by time to live."""
+    """A commit as one etcd transaction. ``leases`` maps a time to live to a lease ID."""
 
     def __init__(
         self,
@@ -36,14 +36,15 @@ class Transaction:
 
     @property
     def once(self) -> bool:
-        """Whether it can succeed at most once, however often it is sent.
+        """Whether the transaction can succeed at most once, however often it is sent.
 
-        It then changes a key that it expects to exist, whose revision never comes back.
+        This holds if it changes a key that it expects to exist: the change gives the key a new
+        revision, and the old one never returns.
         """
         return any(change.expected != ABSENT for change in self.changes)
 
     def request(self) -> rpc.TxnRequest:
-        """Return what etcd is asked."""
+        """Return the request to etcd."""
         keys = [encode_key(key) for key, _ in self._guards]
         return rpc.TxnRequest(
             compare=[
@@ -55,7 +56,7 @@ class Transaction:
         )
 
     def done(self, answer: rpc.TxnResponse) -> list[Record[bytes]]:
-        """Return the records that a transaction which succeeded has written or deleted."""
+        """Return the records that the successful transaction wrote or deleted."""
         revision = answer.header.revision
         return [
             _done(change, response, revision)
@@ -63,7 +64,7 @@ class Transaction:
         ]
 
     def conflict(self, answer: rpc.TxnResponse) -> RevisionConflict:
-        """Return the first guard that did not hold, with what is there instead."""
+        """Return the conflict of the first comparison that failed, with the current record."""
         guards = zip(self._guards, self._revisions(), answer.responses, strict=True)
         for (key, expected), needed, response in guards:
             current = first_record(response.response_range.kvs)
@@ -72,10 +73,10 @@ class Transaction:
         raise AssertionError("a transaction failed although every guard holds")
 
     def found(self, current: Sequence[Record[bytes] | None]) -> list[Record[bytes]] | None:
-        """Return the records written if what is there now shows that they were.
+        """Return the records written if the current records prove that the commit succeeded.
 
-        ``current`` are the records of the changed keys. That a key is gone does not show who
-        deleted it, so a transaction that deletes is never found.
+        ``current`` has the current records of the changed keys. The absence of a key does not
+        prove which transaction deleted it, so the result is None for a transaction that deletes.
         """
         records = []
         for change, record in zip(self.changes, current, strict=True):
@@ -85,7 +86,7 @@ class Transaction:
         return records if len({record.revision for record in records}) == 1 else None
 
     def _revisions(self) -> list[int]:
-        # To etcd a key that is not there has revision 0; a deletion must not succeed on it.
+        # A missing key has revision 0 in etcd. A deletion of a missing key must not succeed.
         revisions = [expected for _, expected in self._guards]
         for number, change in enumerate(self.changes):
             if change.expected == ABSENT and isinstance(change, Delete):
@@ -97,7 +98,7 @@ class Transaction:
             deletion = rpc.DeleteRangeRequest(key=key, prev_kv=True)
             return rpc.RequestOp(request_delete_range=deletion)
         lease = self._leases[change.ttl] if change.ttl else 0
-        # Only etcd knows when the key was made, and tells it with the record that it replaces.
+        # etcd returns the creation revision of the key only with the previous record.
         replaces = change.expected != ABSENT
         put = rpc.PutRequest(key=key, value=change.value, lease=lease, prev_kv=replaces)
         return rpc.RequestOp(request_put=put)
@@ -120,25 +121,25 @@ def _wrote(change: Change[bytes], record: Record[bytes]) -> bool:
 
 
 def encode_key(key: str) -> bytes:
-    """Return the bytes of a key."""
+    """Return a key as bytes."""
     return key.encode("utf-8", "surrogateescape")
 
 
 def decode_key(key: bytes) -> str:
-    """Return the text of a key; bytes that are no UTF-8, which others may write, survive."""
+    """Return a key as text. Invalid UTF-8, which other clients may write, is preserved."""
     return key.decode("utf-8", "surrogateescape")
 
 
 def key_range(prefix: str, start: str = "") -> tuple[bytes, bytes]:
-    """Return the range of the keys that begin with ``prefix`` and do not come before ``start``."""
+    """Return the range of the keys that begin with ``prefix`` and are not before ``start``."""
     first = encode_key(prefix)
-    # To etcd a zero byte stands for the first key at one end and for no end at the other.
+    # In etcd a zero byte means the first key as the start, and no limit as the end.
     end = prefix_end(first) or b"\0"
     return max(first, encode_key(start)) or b"\0", end
 
 
 def prefix_end(prefix: bytes) -> bytes:
-    """Return the first key after all that begin with ``prefix``; nothing when there is none."""
+    """Return the first key after all that begin with ``prefix``; empty if there is none."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else b""
 
@@ -149,5 +150,5 @@ def to_record(kv: rpc.KeyValue) -> Record[bytes]:
 
 
 def first_record(kvs: Iterable[rpc.KeyValue]) -> Record[bytes] | None:
-    """Return the record of the only key that was read, if it is there."""
+    """Return the record of the only key that was read, or None if it does not exist."""
     return next((to_record(kv) for kv in kvs), None)

@@ -1,12 +1,12 @@
-"""Watching etcd: what a stream is asked for and how its answers read. Pure.
+"""Watching etcd: builds the watch requests and reads the responses. Pure.
 
-A watch begins *at* the revision after which it was asked for, and leaves that one out. For etcd
-tells a watcher that history is gone only when its first revision is, and a compaction at a revision
-removes deletions of that revision too: starting one later could lose them silently.
+A watch after revision N starts *at* N and skips the events of N. etcd reports compacted history
+only if the start revision itself is compacted, and a compaction at a revision also removes the
+deletions of that revision. A watch that starts one revision later could lose deletions silently.
 
-What counts as progress is the revision of the last event. The revision in the head of an answer is
-etcd's at the moment of sending, which may be ahead of events still to come; only an answer without
-events vouches for it, and only since etcd 3.4.25 and 3.5.8.
+The revision of the last event counts as progress. The revision in the header of a response is
+etcd's revision at the time of sending, which may be ahead of events that are still to come. It is
+reliable only in a response without events, and only since etcd 3.4.25 and 3.5.8.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _MARK: Final = encode_key(COMPACT_REV_KEY)
 
 
 def watch_request(prefix: str, start: int, *, feed: bool) -> rpc.WatchRequest:
-    """Ask for what happens below ``prefix`` from the revision ``start`` on.
+    """Return the request for the events below ``prefix`` from the revision ``start`` on.
 
-    The reader of a ``feed`` knows what events replace, so etcd need not look it up; and the range
-    includes the key that every compaction writes, whose revision would be missing else.
+    A ``feed`` omits previous records, because its reader has them. Its range includes the key that
+    every compaction writes; without it the revision of that write would be missing.
     """
     first, end = key_range(prefix)
     if feed:
@@ -49,7 +49,7 @@ PROGRESS_REQUEST: Final = rpc.WatchRequest(progress_request=rpc.WatchProgressReq
 
 
 class Reading:
-    """The answers of watch streams, put together to batches; ``reached`` is where to resume."""
+    """Assembles responses of watch streams into batches; resume after ``reached``."""
 
     def __init__(self, prefix: str, after: int, *, feed: bool = False) -> None:
         self._prefix = prefix
@@ -58,20 +58,20 @@ class Reading:
         self._trusts_progress = False
         self._announced = False
         self.reached = after
-        #: Where the last compaction that was seen aimed at.
+        #: The target revision of the last compaction seen.
         self.compacted = 0
-        #: Whether a batch has come: ``reached`` is a revision that the store once had.
+        #: Whether a batch was received, so that ``reached`` is a revision the store once had.
         self.begun = False
 
     def begin(self, version: str) -> None:
-        """Get ready for the answers of a new stream, from an etcd of this version."""
+        """Prepare for the responses of a new stream, from an etcd of this version."""
         self._fragments.clear()
         self._trusts_progress = tells_progress(version)
 
     def take(self, answer: rpc.WatchResponse) -> Batch[bytes] | None:
-        """Return the batch that an answer completes, if it does.
+        """Return the batch that a response completes, or None.
 
-        Raises Compacted when the history after ``reached`` is gone, Unavailable when etcd has ended
+        Raises Compacted if the history after ``reached`` is gone, and Unavailable if etcd has ended
         the watch for another reason.
         """
         if answer.canceled:
@@ -120,14 +120,14 @@ class Reading:
         previous = None
         if not self.feed and (deleted or kv.create_revision != kv.mod_revision):
             if not event.HasField("prev_kv"):
-                # etcd leaves it out when a compaction came between the event and its sending.
+                # etcd omits the previous record if it was compacted before the event was sent.
                 raise Compacted(self.reached, 0)
             previous = to_record(event.prev_kv)
         return Event(key, kv.mod_revision, None if deleted else to_record(kv), previous)
 
 
 def tells_progress(version: str) -> bool:
-    """Tell whether an etcd of this version never sends a progress mark ahead of an event."""
+    """Return whether this etcd version never sends a progress notification before an event."""
     numbers = []
     for part in version.split("-", maxsplit=1)[0].split("."):
         if not part.isdigit():

@@ -1,8 +1,8 @@
 """A store in one SQLite file.
 
-Every change is a row of an append-only log and the row's number is its revision, so one table
-gives the latest state, the state at an old revision and the history that a watch reads. One thread
-writes (`writer`), many changes to a transaction; readers have a connection of their own, which
-SQLite's write-ahead log lets read while the writer writes. `log` is all the SQL there is; it is
-pure but for the connection that it is given.
+Every change is a row of an append-only log, and the number of the row is its revision. One table
+therefore gives the latest state, the state at an old revision, and the history for watches. One
+thread writes (`writer`), with many changes per transaction. Readers have their own connection;
+SQLite's write-ahead log lets them read while the writer writes. `log` contains the queries and
+changes of the log; its functions have no state but the connection passed to them.
 """

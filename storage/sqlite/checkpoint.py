@@ -1,8 +1,9 @@
-"""Checkpoints: the write-ahead log is copied into the file while writing goes on.
+"""Checkpoints: copies the write-ahead log into the database file in the background.
 
-Left to SQLite, every thousandth page makes a commit wait until the log has been copied, with two
-fsyncs. Here another thread copies while commits go on. It cannot empty the log under the writer's
-feet, so the writer does when the log has grown to a limit; little is then left to copy.
+By default, SQLite makes a commit wait for a copy of the log and two fsyncs after every thousand
+pages. Here another thread copies the log while commits continue. That thread cannot truncate the
+log during writes, so the writer truncates it when it has reached a size limit; little is left to
+copy by then.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from storage.sqlite.database import WAL_LIMIT, connect
 
 log = logging.getLogger(__name__)
 
-#: How much the log may grow before it is copied.
+#: How far the log may grow, in bytes, before it is copied.
 _STEP: Final = 8 * 1024 * 1024
 
 
 class Checkpoints:
-    """Keeps the write-ahead log of one file short. ``writer`` is the connection that commits."""
+    """Limits the size of the write-ahead log. ``writer`` is the connection that commits."""
 
     def __init__(self, path: Path, writer: sqlite3.Connection) -> None:
         self._log = Path(f"{path}-wal")
@@ -37,9 +38,9 @@ class Checkpoints:
         self._thread.start()
 
     def after_commit(self, *, full: bool = False) -> None:
-        """Keep the log short; called in the thread that commits.
+        """Copy or truncate the log if it is due; called in the thread that commits.
 
-        Its space is given back at once where the disk is ``full``.
+        If the disk is ``full``, truncates the log at once to free its space.
         """
         try:
             if full:
@@ -58,7 +59,7 @@ class Checkpoints:
             log.warning("%s: emptying the write-ahead log failed: %s", self._log, error)
 
     def close(self) -> None:
-        """Stop copying; blocks until what was begun is done."""
+        """Stop copying; blocks until a copy in progress is done."""
         self._orders.put("")
         self._thread.join()
         self._copier.close()

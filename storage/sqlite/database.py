@@ -1,4 +1,4 @@
-"""Connections to the file, its format, and what SQLite's errors mean."""
+"""Connections to the database file, its format, and the translation of SQLite's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.errors import Corrupt, OutOfSpace, StorageError, Unavailable
 from storage.interface import FIRST_REVISION
 
 FORMAT: Final = 2
-#: The size at which the write-ahead log is emptied.
+#: The size in bytes at which the write-ahead log is truncated.
 WAL_LIMIT: Final = 64 * 1024 * 1024
 _CACHE_KIB: Final = 16 * 1024
 
@@ -32,18 +32,18 @@ _SCHEMA: Final = (
     """,
     "CREATE INDEX log_by_key ON log (key, revision, deleted)",
     "CREATE INDEX log_by_expiry ON log (expires) WHERE expires IS NOT NULL",
-    # History before `revision` is given up; the rows up to `forgotten` have been looked through.
+    # History before `revision` is compacted; the rows up to `forgotten` have been processed.
     "CREATE TABLE compaction (revision INTEGER NOT NULL, forgotten INTEGER NOT NULL)",
     "INSERT INTO compaction VALUES (0, 0)",
 )
-#: What brings a file of an older format to the next one.
+#: The statement that upgrades a file from each older format to the next one.
 _UPGRADES: Final = {1: "ALTER TABLE log ADD COLUMN following INTEGER NOT NULL DEFAULT 0"}
 _NO_FILE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises into what a store raises."""
+    """Translate SQLite's exceptions into `StorageError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -51,8 +51,8 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def meaning(path: Path, error: Exception) -> StorageError:
-    """Return what an error of SQLite's means."""
-    # The low byte is the error, what is above it says more precisely where it came from.
+    """Return the `StorageError` for an exception of SQLite."""
+    # The low byte is the primary error code; the higher bytes refine it.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _NO_FILE:
         return Corrupt(str(path), str(error))
@@ -62,19 +62,19 @@ def meaning(path: Path, error: Exception) -> StorageError:
 
 
 def prepare(path: Path) -> None:
-    """Give a new file its tables, an old one its new format. Raises Corrupt or Unavailable."""
+    """Create the tables of a new file, or upgrade an old one. Raises Corrupt or Unavailable."""
     with translated(path), contextlib.closing(_open(path)) as connection:
         _check_format(connection, path)
-        # Finds out now that nothing can be written, and not at the first change.
+        # Fail now, rather than at the first change, if the file is not writable.
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection that any one thread at a time may use."""
+    """Open a connection that any thread may use, one at a time."""
     connection = _open(path)
     connection.execute("PRAGMA synchronous = FULL")
-    # Nobody else writes; should somebody hold a lock all the same, nothing here may wait for it.
+    # No other process should write. If one holds a lock nevertheless, fail instead of waiting.
     connection.execute("PRAGMA busy_timeout = 0")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -89,7 +89,7 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if not version and not tables:
-        # This order: once the journal is a write-ahead log, auto_vacuum cannot be changed.
+        # The order matters: auto_vacuum cannot be changed in WAL mode.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")

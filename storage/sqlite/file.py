@@ -1,8 +1,8 @@
-"""DatabaseFile: the file of a store, locked against other processes and watched for replacement.
+"""DatabaseFile: locks the file of a store against other processes and detects its replacement.
 
-The lock is on the file itself (its inode), so it holds whatever name the file is opened by. SQLite
-goes on writing into a file that has no name any more: what it acknowledges then is lost with the
-process. So the names are looked at with every commit.
+The lock is on the inode, so it holds for every path of the file. SQLite continues to write to a
+file that has been deleted or replaced, and what it acknowledges then is lost when the process ends.
+Every commit therefore checks that the paths still refer to the open files.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from storage.errors import Corrupt, Unavailable
 
 Identity = tuple[int, int]
 
-# The files that this process has locked. Closing a second descriptor of one of them would drop the
-# locks that SQLite holds on it (POSIX: close releases all locks of the process on the file).
+# The files that this process has locked. Closing a second descriptor of such a file would release
+# SQLite's locks on it (POSIX: close releases all locks of the process on the file).
 _locked: Final[set[Identity]] = set()
 
 
 class DatabaseFile:
     """The file at ``path``, open and locked until it is released.
 
-    Raises Unavailable if it cannot be opened or another process has it open, and Corrupt if it is
-    there and empty: then data has been lost. ``allow_empty`` makes an empty file a new store.
+    Raises Unavailable if the file cannot be opened or is open in another process. Raises Corrupt
+    if the file exists but is empty, which means that data was lost; with ``allow_empty``, an empty
+    file becomes a new store.
     """
 
     def __init__(self, path: Path, *, allow_empty: bool = False) -> None:
@@ -36,7 +37,7 @@ class DatabaseFile:
         except OSError as error:
             raise Unavailable(f"{path}: {error.strerror}") from error
         self._identity = _identity(os.fstat(self._descriptor))
-        #: The write-ahead log, once it is known.
+        #: The identity of the write-ahead log, once known.
         self._log: Identity | None = None
         try:
             self._lock()
@@ -48,11 +49,11 @@ class DatabaseFile:
         _locked.add(self._identity)
 
     def note_log(self) -> None:
-        """Note which file the write-ahead log is; call it once SQLite has made it."""
+        """Record the identity of the write-ahead log. Call this after SQLite has created it."""
         self._log = _identity(os.stat(f"{self._path}-wal"))
 
     def check(self) -> None:
-        """Raise Unavailable if the file or its log was deleted, replaced or cut to nothing."""
+        """Raise Unavailable if the file or its log was deleted, replaced or truncated."""
         try:
             found = os.stat(self._path)
             in_place = _identity(found) == self._identity and found.st_size > 0
@@ -67,7 +68,7 @@ class DatabaseFile:
             )
 
     def release(self) -> None:
-        """Let others open the file. No connection to it may be open any more."""
+        """Release the lock. All connections to the file must be closed before."""
         _locked.discard(self._identity)
         os.close(self._descriptor)
 

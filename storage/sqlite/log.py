@@ -1,12 +1,12 @@
-"""The log in SQL. Every function is given the connection, inside a transaction where it writes.
+"""The SQL of the log. Functions that write must be called inside a transaction.
 
 A row is one change of one key. The number of a row is its revision, except in a commit of several
-keys: its rows follow each other, and the revision of all of them is the number of the last one,
-which is ``revision + following``. A revision that a caller names may lie within such a commit; it
-then stands for the state before the commit (`_boundary`).
+keys: its rows are consecutive, and the revision of all of them is the number of the last row, which
+is ``revision + following``. A revision given by a caller may lie within such a commit; it then
+means the state before the commit (`_boundary`).
 
-Compaction goes through the rows of the revisions that it gives up: each names the row that it
-replaced, which is over then, and so is a deletion itself. What is not named stays.
+Compaction processes the rows of the compacted revisions. Each row refers to the row that it
+replaced; that row is deleted, and so is the row of a deletion itself. All other rows stay.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from storage.errors import RevisionConflict
 from storage.interface import ABSENT, MAX_KEYS, Change, Delete, Event, Put, Record
 
-# Greater than every character that a key may hold: the end of a prefix.
+# Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST: Final = "\U0010ffff"
 
 _NEWEST: Final = (
@@ -32,7 +32,7 @@ _AT: Final = (
     "SELECT revision + following, created, deleted, value FROM log"
     " WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1"
 )
-# SQLite takes the other columns from the row that has the maximum.
+# With max(), SQLite takes the other columns from the row that has the maximum.
 _PAGE: Final = (
     "SELECT key, max(revision) + following, created, deleted, value FROM log"
     " WHERE key >= ? AND key < ? AND revision <= ?"
@@ -69,7 +69,7 @@ _FIRST_OF_COMMIT: Final = (
 
 
 class Current(NamedTuple):
-    """The latest record of a key, the number of its row, and whether it will expire."""
+    """The latest record of a key, the number of its row, and whether the key expires."""
 
     record: Record[bytes]
     row: int
@@ -83,7 +83,7 @@ def revision(connection: sqlite3.Connection) -> int:
 
 
 def compacted(connection: sqlite3.Connection) -> int:
-    """Return the revision before which history is given up."""
+    """Return the revision before which history is compacted."""
     (found,) = connection.execute("SELECT revision FROM compaction").fetchone()
     return int(found)
 
@@ -109,7 +109,7 @@ def page(
 
 
 def count(connection: sqlite3.Connection, prefix: str, after: str, at: int) -> int:
-    """Return how many records there were at ``at`` whose key comes after ``after``."""
+    """Return the number of records as of ``at`` whose key is after ``after``."""
     bounds = (after, prefix + _LAST, _boundary(connection, at))
     (found,) = connection.execute(_COUNT, bounds).fetchone()
     return int(found)
@@ -118,9 +118,10 @@ def count(connection: sqlite3.Connection, prefix: str, after: str, at: int) -> i
 def history(
     connection: sqlite3.Connection, prefix: str, after: int, until: int, limit: int
 ) -> tuple[list[Event[bytes]], bool]:
-    """Return the first events after one revision up to another, and whether more follow them.
+    """Return the first events after one revision up to another, and whether more follow.
 
-    They are at most ``limit``, which must be greater than `MAX_KEYS`: a commit is not cut in two.
+    Returns at most ``limit`` events and never splits a commit, so ``limit`` must be greater than
+    `MAX_KEYS`.
     """
     bounds = (_boundary(connection, after), until, prefix, prefix + _LAST, limit)
     rows = connection.execute(_HISTORY, bounds).fetchall()
@@ -139,7 +140,7 @@ def commit(
 ) -> list[Event[bytes]]:
     """Make changes at one revision; lifetimes begin at ``now``. Raises RevisionConflict.
 
-    Everything is checked before anything is written.
+    All revisions are checked before the first row is written.
     """
     replaced = [_check_change(connection, change) for change in changes]
     for other, needed in requires.items():
@@ -153,7 +154,7 @@ def commit(
 
 
 def expire(connection: sqlite3.Connection, now: float, limit: int) -> list[Event[bytes]]:
-    """Delete what was to live until ``now``, the most overdue first."""
+    """Delete the keys that expired by ``now``, the earliest deadline first."""
     due = connection.execute(_DUE, (now, limit)).fetchall()
     return [
         event
@@ -163,19 +164,19 @@ def expire(connection: sqlite3.Connection, now: float, limit: int) -> list[Event
 
 
 def next_expiry(connection: sqlite3.Connection) -> float | None:
-    """Return when the next key expires."""
+    """Return the time at which the next key expires, or None."""
     query = "SELECT min(expires) FROM log WHERE expires IS NOT NULL"
     (found,) = connection.execute(query).fetchone()
     return None if found is None else float(found)
 
 
 def give_up(connection: sqlite3.Connection, at: int) -> None:
-    """Give up the history before ``at``; the rows go later."""
+    """Mark the history before ``at`` as compacted; `forget` deletes the rows later."""
     connection.execute("UPDATE compaction SET revision = ?", (at,))
 
 
 def forget(connection: sqlite3.Connection, at_once: int) -> bool:
-    """Delete what is over by some of the revisions given up; return whether there are more."""
+    """Delete the obsolete rows of some compacted revisions; return whether more are left."""
     asked, after = connection.execute("SELECT revision, forgotten FROM compaction").fetchone()
     until = _boundary(connection, asked)
     if after >= until:
@@ -188,7 +189,7 @@ def forget(connection: sqlite3.Connection, at_once: int) -> bool:
 
 
 def shrink(connection: sqlite3.Connection, pages: int) -> bool:
-    """Give unused pages back to the disk; return whether more than a few are left."""
+    """Return unused pages to the file system; return whether more than a few are left."""
     connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
     (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
     (total,) = connection.execute("PRAGMA page_count").fetchone()
@@ -220,7 +221,7 @@ def _check_change(connection: sqlite3.Connection, change: Change[bytes]) -> Curr
 
 
 def _require(connection: sqlite3.Connection, key: str, needed: int) -> None:
-    # The value is read only where it is to be shown.
+    # Read the value only if the result includes it.
     row = connection.execute(_NEWEST_REVISION, (key,)).fetchone()
     if (ABSENT if row is None or row[1] else row[0]) != needed:
         _check(connection, key, needed)
@@ -252,7 +253,7 @@ def _append(
 
 
 def _boundary(connection: sqlite3.Connection, at: int) -> int:
-    # The last row up to ``at`` that ends a commit.
+    # The last row up to ``at`` that is the end of a commit.
     found = connection.execute(_FOLLOWING, (at,)).fetchone()
     if found is None or not found[0]:
         return at

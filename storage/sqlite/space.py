@@ -1,8 +1,8 @@
-"""Space: what is done when the disk is full.
+"""Space: handles a full disk.
 
-A file beside the store reserves some space. When the disk is full, that file is removed, and only
-what frees space (deletions, compaction) may use what it occupied. Other changes are refused until
-there is room for them and for the reserve again.
+A file next to the database reserves some space. When the disk is full, this file is removed, and
+only operations that free space (deletions, compaction) may use the space it occupied. Other changes
+are rejected until there is space for them and for the reserve again.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Final
 
 from storage.errors import OutOfSpace
 
-#: The size of the reserve in bytes: some hundred single deletions.
+#: The size of the reserve in bytes: enough for some hundred single deletions.
 RESERVE: Final = 16 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
 
 class Space:
-    """Whether there is space for changes to the store at ``path``."""
+    """Tracks whether there is space for changes to the store at ``path``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -32,30 +32,30 @@ class Space:
 
     @property
     def full(self) -> bool:
-        """Whether the last change that needed space found none."""
+        """Whether the last change that needed space failed for lack of space."""
         return self._full is not None
 
     def check(self) -> None:
-        """Raise OutOfSpace if the disk was full, and is as far as can be seen."""
+        """Raise OutOfSpace if the disk was full and still has too little free space."""
         if self._full is not None and self.free() < 2 * RESERVE:
             raise self._full
 
     def note_full(self, error: OutOfSpace) -> None:
-        """Note that a change found no space."""
+        """Record that a change failed for lack of space."""
         if self._full is None:
             log.error("%s: only deletions are accepted until there is space again", error)
             self._release_reserve()
         self._full = error
 
     def note_written(self) -> None:
-        """Note that a change that needs space has been made."""
+        """Record that a change that needs space succeeded."""
         if self._full is not None:
             log.warning("%s: there is space again", self._path)
             self._full = None
             self._take_reserve()
 
     def free(self) -> int:
-        """Return how many bytes are free on the disk."""
+        """Return the number of free bytes on the disk."""
         found = os.statvfs(self._path.parent)
         return found.f_bavail * found.f_frsize
 

@@ -1,4 +1,4 @@
-"""SQLiteStore: the contract over one file."""
+"""SQLiteStore: the `Store` interface on one SQLite file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from storage.sqlite.file import DatabaseFile
 from storage.sqlite.writer import Writer
 
 _BACKLOG: Final = 10_000
-#: How many rows are read before others get their turn.
+#: The number of rows to read before yielding to other tasks.
 _SLICE: Final = 500
 _EXPIRED_AT_ONCE: Final = 500
 _FORGOTTEN_AT_ONCE: Final = 1000
@@ -44,10 +44,10 @@ Events = list[Event[bytes]]
 
 
 class SQLiteStore(FeedStore[bytes]):
-    """A store of bytes. ``clock`` tells the seconds since 1970.
+    """A store of bytes. ``clock`` returns the seconds since 1970.
 
-    Reads have a connection of their own and see what is committed. They run in the event loop, a
-    slice at a time: each takes microseconds, and less than the way to a thread and back.
+    Reads use their own connection and see committed changes. They run in the event loop, in slices
+    that take microseconds each: less than a thread switch.
     """
 
     def __init__(self, path: Path, file: DatabaseFile, clock: Callable[[], float]) -> None:
@@ -63,7 +63,7 @@ class SQLiteStore(FeedStore[bytes]):
         file.note_log()
         self._writer = Writer(path, self._connection, self._published, file.check)
         self._expiry = Expiry(self.expire)
-        # How many records follow the end of a page that was read: what the next page begins with.
+        # The number of records that remain after a page, keyed by the start of the next page.
         self._counts: OrderedDict[tuple[str, str, int], int] = OrderedDict()
 
     @classmethod
@@ -74,9 +74,9 @@ class SQLiteStore(FeedStore[bytes]):
         *,
         allow_empty: bool = False,
     ) -> SQLiteStore:
-        """Open the file, made if it is not there. Raises Unavailable or Corrupt.
+        """Open the file; create it if it does not exist. Raises Unavailable or Corrupt.
 
-        An existing file of 0 bytes is refused unless ``allow_empty``.
+        An existing file of 0 bytes is rejected unless ``allow_empty`` is set.
         """
         path = Path(path)
         file = DatabaseFile(path, allow_empty=allow_empty)
@@ -104,7 +104,7 @@ class SQLiteStore(FeedStore[bytes]):
         except Compacted:
             if revision != LATEST:
                 raise
-            # The latest state became history while it was read.
+            # The revision was compacted during the read: retry with the latest one.
             return await self.list(prefix, start=start, limit=limit)
         if not limit or len(records) < limit:
             return Page(records, at)
@@ -133,7 +133,7 @@ class SQLiteStore(FeedStore[bytes]):
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         if after < self._compacted:
             raise Compacted(after, self._compacted)
-        # What was committed before this moment is read, what is published after it is offered.
+        # Changes committed before this point are read from the log; later ones are offered.
         joined = self._revision
         watcher = self._hub.join(prefix, max(after, joined))
         try:
@@ -153,7 +153,7 @@ class SQLiteStore(FeedStore[bytes]):
         return self.watch(prefix, after=after)
 
     async def revision(self) -> int:
-        """Return the revision of the last change. Raises Unavailable if no other can be made."""
+        """Return the revision of the last change. Raises Unavailable if the file is unusable."""
         self._writer.check()
         return self._revision
 
@@ -189,7 +189,7 @@ class SQLiteStore(FeedStore[bytes]):
         self._file.release()
 
     async def expire(self) -> float | None:
-        """Delete what is due; return in how many seconds the next key is."""
+        """Delete the keys that are due; return the number of seconds until the next one."""
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> tuple[float | None, list[Event[bytes]]]:
@@ -234,7 +234,7 @@ class SQLiteStore(FeedStore[bytes]):
         if before is not None:
             remaining = before - len(records)
         else:
-            # The one thing that takes longer the more keys there are: out of the way of the rest.
+            # The cost grows with the number of keys, so count in a thread.
             remaining = await asyncio.to_thread(self._counted, prefix, last, at)
         self._counts[prefix, last + "\0", at] = remaining
         if len(self._counts) > _COUNTS:
@@ -252,7 +252,7 @@ class SQLiteStore(FeedStore[bytes]):
             return log.history(self._reader, prefix, after, until, _SLICE)
 
     async def _repeat(self, part: Callable[[sqlite3.Connection], bool]) -> None:
-        """Do some work in parts, between which others may write."""
+        """Call ``part`` until it returns False; other writes may happen between the calls."""
 
         def work(connection: sqlite3.Connection) -> tuple[bool, Sequence[Event[bytes]]]:
             return part(connection), ()

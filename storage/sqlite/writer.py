@@ -1,17 +1,17 @@
-"""Writer: changes are made here, and those that wait together are committed together.
+"""Writer: makes all changes, with group commit.
 
-A commit waits for the disk, so the changes that come meanwhile share the next one: many requests,
-one fsync, each its own revision. Only the commit itself is left to another thread. The statements
-before it are short and touch memory, and two threads that each want Python's lock again after every
-one of them would mostly wait for each other.
+A commit waits for the disk, so all changes that arrive in the meantime share the next transaction:
+many requests and one fsync, but each request has its own revision. Only the commit itself runs in
+another thread. The statements before it are short and work in memory; in another thread they would
+contend with the event loop for the global interpreter lock after every statement.
 
-A change is checked before it writes anything, so a refused one leaves nothing in the transaction
-that it shares. Where a statement or the disk's space fails, the transaction is taken back and
-nothing in it happened. Where the disk fails while it commits, it is unknown what a restart will
-find: the changes are of unknown outcome, and no others are taken until the file is opened anew. The
-same holds where the file was deleted or replaced.
+A change is checked before it writes, so a rejected change leaves nothing in the shared transaction.
+If a statement fails or the disk is full, the transaction is rolled back and none of its changes
+happened. If the disk fails during the commit, it is unknown what a restart will find: the changes
+fail with `OutcomeUnknown`, and the writer accepts no others until the file is opened again. The
+same applies if the file was deleted or replaced.
 
-On a full disk a transaction is tried again with those changes alone that free space (`space`).
+On a full disk a transaction is retried with only those changes that free space (`space`).
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _TAKEN_BACK: Final = frozenset(
 
 log = logging.getLogger(__name__)
 
-#: Changes something and returns its result and what happened.
+#: Makes a change and returns its result and its events.
 Work = Callable[[sqlite3.Connection], tuple[Any, Sequence[Event[bytes]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Work for the key ``key``; ``long`` work has a transaction of its own, in the thread.
+    """Work on the key ``key``. ``long`` work has its own transaction, which runs in the thread.
 
-    ``frees``: it frees space. ``retried``: it was tried before, on a disk that was full.
+    ``frees``: the work frees space. ``retried``: it failed before because the disk was full.
     """
 
     work: Work
@@ -68,12 +68,12 @@ class _Outcome:
 
     @property
     def retries(self) -> bool:
-        """Whether the work is to be tried again, now that the reserved space is free."""
+        """Whether to retry the work, now that the reserved space is free."""
         return isinstance(self.error, OutOfSpace) and self.job.frees and not self.job.retried
 
 
 class Writer:
-    """Runs work in transactions; ``published`` is told of it, in the event loop and in order."""
+    """Runs work in transactions; calls ``published`` in the event loop, in commit order."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Writer:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise Unavailable if no change can be made now."""
+        """Raise Unavailable if the writer cannot accept changes."""
         if self._refusal is None:
             try:
                 self._check_file()
@@ -112,7 +112,7 @@ class Writer:
     async def do(self, work: Work, key: str, *, long: bool = False, frees: bool = False) -> Any:
         """Run ``work`` and return its result once it is on disk.
 
-        ``frees``: it frees space, now or later, so it may use what is reserved on a full disk.
+        ``frees``: the work frees space, now or later, so it may use the reserve of a full disk.
         """
         if self._refusal is not None:
             raise self._refusal
@@ -123,13 +123,13 @@ class Writer:
         if not self._busy:
             self._busy = True
             self._idle.clear()
-            # Not at once: who comes in the same turn of the loop shares the transaction.
+            # Deferred, so that work of the same event loop iteration shares the transaction.
             self._loop.call_soon(self._begin)
-        # Cancelling this takes nothing back: what has been handed over happens.
+        # Cancelling this does not cancel the work.
         return await done
 
     async def close(self) -> None:
-        """Finish what was begun and refuse everything else."""
+        """Finish pending work and reject any other."""
         self._refusal = Unavailable("the store is closed")
         await self._idle.wait()
         self._tasks.put(None)
@@ -176,7 +176,7 @@ class Writer:
         refusal = meaning(self._path, error)
         return [_Outcome(job, error=refusal) for job in jobs]
 
-    # What follows runs in the thread.
+    # The methods below run in the thread.
 
     def _run(self) -> None:
         while (task := self._tasks.get()) is not None:
@@ -209,7 +209,7 @@ class Writer:
         try:
             self._check_file()
         except StorageError as error:
-            # It is unknown which file has the changes.
+            # It is unknown which of the files has the changes.
             self._refuse(error)
             return [
                 _Outcome(outcome.job, error=OutcomeUnknown(outcome.job.key)) for outcome in outcomes
@@ -231,7 +231,7 @@ class Writer:
         self._refuse(Unavailable(f"{self._path} must be opened anew, committing failed: {error}"))
         return [_Outcome(job, error=OutcomeUnknown(job.key)) for job in jobs]
 
-    # What follows runs in the event loop.
+    # The methods below run in the event loop.
 
     def _finish(self, outcomes: Sequence[_Outcome]) -> None:
         events = [event for outcome in outcomes for event in outcome.events]
