@@ -1,1 +1,1 @@
-"""Which kinds exist and what is peculiar to each."""
+"""The kinds that the server serves, and the behaviour of each."""

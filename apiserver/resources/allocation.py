@@ -1,7 +1,7 @@
-"""What an object is given of what all objects share, and what it gives back. Pure.
+"""Allocation of shared resources (addresses, node ports) to objects, and their release. Pure.
 
-A kind says in `Strategy.allocate` what a write takes and frees, given a view of what is taken. The
-write commits that together with the object, or decides anew where another write was faster.
+`Strategy.allocate` decides what a write allocates and releases, given a view of what is allocated.
+The write commits the allocation together with the object, and decides again after a conflict.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NO_PORTS: Final[frozenset[int]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class ServiceRanges:
-    """The ranges of addresses, one of each IP family, and the range of node ports."""
+    """The address ranges, one for each IP family, and the node port range."""
 
     cluster_ips: tuple[str, ...] = ("10.0.0.0/24",)
     node_ports: range = range(30000, 32768)
@@ -26,7 +26,7 @@ class ServiceRanges:
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
-    """One object that may be there."""
+    """A reference to an object, which may not exist."""
 
     resource: GroupVersionResource
     namespace: str
@@ -35,10 +35,10 @@ class ObjectReference:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What a write takes and frees beside its object.
+    """What a write allocates and releases in addition to its object.
 
-    ``created`` are new objects without a namespace, which no other write may have created;
-    ``deleted`` those that go, if they are there. Ports are node ports.
+    ``created`` are new cluster-scoped objects; the write conflicts if one of them exists.
+    ``deleted`` are objects to delete if they exist. Ports are node ports.
     """
 
     created: Sequence[tuple[GroupVersionResource, Object]] = ()
@@ -48,7 +48,7 @@ class Allocation:
 
     @property
     def changes_ports(self) -> bool:
-        """Whether node ports are taken or freed."""
+        """Whether node ports are allocated or released."""
         return bool(self.taken_ports or self.freed_ports)
 
 
@@ -56,20 +56,20 @@ NOTHING: Final = Allocation()
 
 
 class AllocationView(Protocol):
-    """What is taken, as far as this process knows."""
+    """What is allocated, as far as this process knows."""
 
     @property
     def ranges(self) -> ServiceRanges:
-        """The ranges that the server was given."""
+        """The configured ranges of the server."""
         ...
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing of the write is to be stored."""
+        """Whether the write is a dry run, which stores nothing."""
         ...
 
     def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
-        """Return an object, ``None`` where it is not there."""
+        """Return an object, ``None`` if it does not exist."""
         ...
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
@@ -77,9 +77,9 @@ class AllocationView(Protocol):
         ...
 
     def probe(self, resource: GroupVersionResource, name: str) -> bool:
-        """Tell whether an object without a namespace is there; the decision does not hang on it."""
+        """Return whether a cluster-scoped object exists; the decision does not depend on it."""
         ...
 
     def taken_ports(self) -> int:
-        """Return the node ports that are taken: bit N stands for the Nth port of the range."""
+        """Return the allocated node ports as a bitmap: bit N is the Nth port of the range."""
         ...

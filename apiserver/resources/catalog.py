@@ -1,12 +1,12 @@
-"""Catalog: the live set of kinds.
+"""Catalog: the kinds that are currently served.
 
-Kinds come and go while the server runs, as CustomResourceDefinitions do, many of them in one batch.
-Every batch makes a new generation. What was computed of something (discovery documents, the order
-of groups) is kept with its scope, everything or a group or a group version, until a batch changes
-anything within that scope.
+CustomResourceDefinitions add and remove kinds while the server runs, possibly many in one batch.
+Every batch increments the generation. Derived values (discovery documents, the order of groups)
+are cached by scope, which is everything, a group, or a group version, until a batch changes
+something within that scope.
 
-Groups and versions have an order, that of the priorities with which their APIServices are
-registered; among equals, groups go by name and versions as Kubernetes orders them.
+Groups and versions are ordered by the priorities with which their APIServices are registered. Equal
+priorities are ordered by name for groups, and by Kubernetes' version order for versions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from apiserver.resources.kind import Kind, ServedKind, UnloadedKind
 
 T = TypeVar("T")
 
-#: ``()`` is everything, ``(group,)`` a group, ``(group, version)`` a group version.
+#: ``()`` means everything, ``(group,)`` a group, ``(group, version)`` a group version.
 CatalogScope: TypeAlias = tuple[str, ...]
-#: Told of every batch: the resources that are served differently from now on, or no longer.
+#: Called for every batch with the resources that were changed or removed.
 Listener: TypeAlias = Callable[[frozenset[GroupVersionResource]], None]
 
 
 class Catalog:
-    """Every kind that is served at this moment."""
+    """All kinds that are currently served."""
 
     def __init__(self, kinds: Iterable[ServedKind] = ()) -> None:
         self.generation = 0
@@ -38,7 +38,7 @@ class Catalog:
         self.replace(added=kinds)
 
     def listen(self, listener: Listener) -> None:
-        """Have a function told of every batch from now on."""
+        """Register a function to be called for every later batch."""
         self._listeners.append(listener)
 
     def replace(
@@ -47,9 +47,9 @@ class Catalog:
         removed: Iterable[ResourceDefinition] = (),
         added: Iterable[ServedKind] = (),
     ) -> None:
-        """Serve some resources no longer, and others from now on, or differently: one batch.
+        """Remove some resources and add or replace others, in one batch.
 
-        Raises KeyError, and changes nothing, where something that is removed is not served.
+        Raises KeyError, and changes nothing, if a resource to remove is not served.
         """
         gone = {definition.gvr for definition in removed}
         kinds = {kind.definition.gvr: kind for kind in added}
@@ -81,7 +81,7 @@ class Catalog:
             del self._groups[gvr.group]
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
-        """Return a kind by its resource, ``None`` where none of that name is served."""
+        """Return the kind of a resource, ``None`` if the resource is not served."""
         served = self._groups.get(group, {}).get(version, {})
         found = served.get(plural)
         if isinstance(found, UnloadedKind):
@@ -89,7 +89,7 @@ class Catalog:
         return found
 
     def resource(self, group: str, version: str, plural: str) -> ResourceDefinition | None:
-        """Return the definition of a resource, ``None`` where none of that name is served."""
+        """Return the definition of a resource, ``None`` if the resource is not served."""
         found = self._groups.get(group, {}).get(version, {}).get(plural)
         return None if found is None else found.definition
 
@@ -99,20 +99,21 @@ class Catalog:
             yield from self._definitions(group)
 
     def has_group(self, group: str) -> bool:
-        """Tell whether anything of a group is served."""
+        """Return whether any resource of a group is served."""
         return group in self._groups
 
     def has_builtin_group(self, group: str) -> bool:
-        """Tell whether paths below a group are the server's own.
+        """Return whether a group has built-in resources.
 
-        There an unknown path is answered with a Status, and elsewhere as any unknown path.
+        An unknown path below such a group is answered with a Status; below any other group, like
+        any unknown path.
         """
         if group not in self._groups:
             return False
         return self.derived("builtin", lambda: self._has_builtin(group), (group,))
 
     def groups(self) -> list[str]:
-        """Return the names of the groups in order, the core group, ``""``, among them."""
+        """Return the names of the groups in order, including the core group ``""``."""
         return self.derived("groups", self._ordered_groups)
 
     def versions(self, group: str) -> list[str]:
@@ -136,7 +137,7 @@ class Catalog:
         return self._changed.get((group, version), 0)
 
     def derived(self, key: Hashable, compute: Callable[[], T], scope: CatalogScope = ()) -> T:
-        """Return what ``compute`` makes of a scope; it is called once until that changes."""
+        """Return the result of ``compute``, cached until a batch changes ``scope``."""
         known = self._derived.setdefault(scope, {})
         if key not in known:
             known[key] = compute()

@@ -1,4 +1,4 @@
-"""Between the versions of one kind: what is served is not always what is stored."""
+"""Conversion between the versions of a kind: an object may be stored in another version."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Step: TypeAlias = Callable[[Object], Object]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """The way of an object from a served version into the store, and back."""
+    """Converts an object from a served version to the stored version, and back."""
 
     to_stored: Step
     to_served: Step
 
 
 def converter(conversions: Mapping[str, Conversion]) -> Convert:
-    """Return the way from any version of a kind to any other, by way of the one that is stored.
+    """Return a function that converts between any two versions of a kind, via the stored version.
 
-    ``conversions`` has those of the other versions, by apiVersion.
+    ``conversions`` maps the apiVersion of every other version to its conversion.
     """
 
     def convert(document: Object, api_version: str) -> Object:

@@ -1,4 +1,4 @@
-"""What the server knows of a resource before it has seen an object of it."""
+"""The static definition of a resource and its subresources."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersio
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """A path below an object: ``status``, ``scale``; ``kind`` is what it reads and writes.
+    """A subresource such as ``status`` or ``scale``; ``kind`` is the kind that it reads and writes.
 
-    ``accepts``: the apiVersions of the kind that a request may have beside that one.
+    ``accepts``: the additional apiVersions that the body of a request may have.
     """
 
     name: str
@@ -25,11 +25,11 @@ class ResourceDefinition:
     """One resource of one group version.
 
     ``verbs`` are those of discovery. ``storage_kind`` is the kind that objects are stored as,
-    whatever version they are served in, and ``storage_prefix`` the folder that they are stored
-    in, below the root: ``minions``, ``services/specs``; empty where nothing is stored. The
-    priorities order discovery: of the group among groups, and of the version in its group; the
-    higher one goes first. ``typed_items``: the items of lists have their apiVersion and kind.
-    ``custom``: a CustomResourceDefinition brought it, which discovery and OpenAPI show.
+    regardless of the served version. ``storage_prefix`` is the key prefix of the objects below the
+    root, such as ``minions`` or ``services/specs``; empty if nothing is stored. The priorities
+    order discovery: the group among groups, and the version within its group, highest first.
+    ``typed_items``: list items include apiVersion and kind. ``custom``: the resource is defined by
+    a CustomResourceDefinition, which shows in discovery and OpenAPI.
     """
 
     group: str
@@ -52,7 +52,7 @@ class ResourceDefinition:
 
     @property
     def gvr(self) -> GroupVersionResource:
-        """The resource as a URL names it."""
+        """The resource as it appears in URLs."""
         return GroupVersionResource(self.group, self.version, self.resource)
 
     @property
@@ -62,19 +62,19 @@ class ResourceDefinition:
 
     @property
     def group_resource(self) -> GroupResource:
-        """The resource as messages name it."""
+        """The resource as it appears in messages."""
         return GroupResource(self.group, self.resource)
 
     @property
     def api_version(self) -> str:
-        """``apiVersion`` of its objects."""
+        """The ``apiVersion`` of its objects."""
         return self.gvk.api_version
 
     @property
     def persisted(self) -> bool:
-        """Whether objects of it are stored; reviews are answered and forgotten."""
+        """Whether its objects are stored. Reviews, for example, are not."""
         return "get" in self.verbs and bool(self.storage_prefix)
 
     def subresource(self, name: str) -> Subresource | None:
-        """Return the subresource ``name``, ``None`` where there is none."""
+        """Return the subresource ``name``, ``None`` if there is none."""
         return next((sub for sub in self.subresources if sub.name == name), None)

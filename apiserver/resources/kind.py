@@ -1,8 +1,8 @@
-"""Kind: one served version of a kind, with all that anything above needs to know of it.
+"""Kind: one served version of a kind, with its types, behaviour and conversion.
 
-Nothing above looks for types, behaviour or conversion by a name: they are carried by the kind. It
-is built from the catalogue of the built-in resources (`apiserver.resources.builtin`), or at run
-time, and may vanish again.
+The layers above use only the `Kind`; they never look up types, behaviour or conversion by name. A
+kind is built from the catalogue of built-in resources (`apiserver.resources.builtin`) or from a
+CustomResourceDefinition at run time, and may be removed again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from apiserver.schema.kindtypes import Types
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a resource is, what its documents are, what its objects do, and how they are stored.
+    """The definition, types, behaviour and conversion of one served version of a kind.
 
-    ``conversion`` is the way to the version that is stored, ``None`` where it is this one.
-    ``subresources`` has the types of those that read and write another kind, by name: ``scale``.
+    ``conversion`` converts to the stored version; ``None`` if this version is stored.
+    ``subresources`` has the types of subresources with another kind, by name, such as ``scale``.
     """
 
     definition: ResourceDefinition
@@ -34,7 +34,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class UnloadedKind:
-    """A kind of which only the definition is needed until the first request for it comes."""
+    """A kind that is loaded on the first request for it; until then only its definition exists."""
 
     definition: ResourceDefinition
     load: Callable[[ResourceDefinition], Kind]

@@ -1,10 +1,10 @@
-"""What metadata must obey, whatever the kind (apimachinery's ``api/validation``). Pure.
+"""Validation of metadata for every kind (apimachinery's ``api/validation``). Pure.
 
-Kubernetes looks at metadata for all kinds and once more, or more often, for the kind, and says what
-it finds as often. A kind says which `CHECKS` it makes of its own:
+Kubernetes validates metadata once for all kinds and then one or more times for the kind itself, and
+repeats its errors each time. A kind declares which `CHECKS` it makes itself:
 
-* `WHOLE` looks at the metadata of the new object as such, names of its finalizers included;
-* `CHANGE` looks at what an update may not change, and at labels, annotations and owners.
+* `WHOLE` validates the metadata of the new object, including the names of its finalizers;
+* `CHANGE` validates the immutable fields, and labels, annotations and owner references.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _IMMUTABLE: Final = (
 _OWNER_MEMBERS: Final = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _NO_OWNER: Final = ("v1", "Event")
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
-# Every complaint about a controller too many shows all owners.
+# Every error about more than one controller shows all owners.
 _MOST_CONTROLLERS: Final = 16
 _STANDARD_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
 
 
 def validate_create(document: Object, strategy: Strategy) -> list[FieldError]:
-    """Return what is wrong with the metadata of a new object, as the kind sees it."""
+    """Validate the metadata of a new object by the rules of the kind."""
     return validate_whole(document, strategy) if strategy.metadata_checks_on_create else []
 
 
 def validate_created(document: Object, strategy: Strategy) -> list[FieldError]:
-    """Return what is wrong with the metadata of a new object in which the kind sees no fault."""
+    """Validate the metadata of a new object that has passed the rules of the kind."""
     if strategy.metadata_checks_on_create and strategy.checks_generate_name:
         return []
     metadata = document["metadata"]
@@ -55,7 +55,7 @@ def validate_created(document: Object, strategy: Strategy) -> list[FieldError]:
 def validate_update(
     document: Object, old: Object, strategy: Strategy, update: Update
 ) -> list[FieldError]:
-    """Return what is wrong with the metadata of a changed object."""
+    """Validate the metadata of a changed object."""
     metadata = document["metadata"]
     contents = _contents(metadata)
     errors = [
@@ -74,13 +74,13 @@ def validate_update(
 
 
 def validate_whole(document: Object, strategy: Strategy) -> list[FieldError]:
-    """Return what is wrong with metadata as such, as the kind sees it."""
+    """Validate metadata without its old version, by the rules of the kind."""
     metadata = document["metadata"]
     return _whole(metadata, strategy, _contents(metadata))
 
 
 def validate_change(document: Object, old: Object, strategy: Strategy) -> list[FieldError]:
-    """Return what is wrong with a change of metadata, as the kind sees it."""
+    """Validate a change of metadata by the rules of the kind."""
     metadata = document["metadata"]
     return [*_change(document, old, _contents(metadata)), *_finalizers(metadata, strategy)]
 
@@ -168,7 +168,7 @@ def _namespace(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]
 
 
 def label_errors(labels: dict[str, str], path: str) -> list[FieldError]:
-    """Return what is wrong with labels."""
+    """Validate labels."""
     errors: list[FieldError] = []
     for key, value in labels.items():
         errors += _invalid(path, key, label_key_problems(key))
@@ -177,7 +177,7 @@ def label_errors(labels: dict[str, str], path: str) -> list[FieldError]:
 
 
 def annotation_errors(annotations: dict[str, str], path: str) -> list[FieldError]:
-    """Return what is wrong with annotations."""
+    """Validate annotations."""
     errors: list[FieldError] = []
     size = 0
     for key, value in annotations.items():
@@ -225,7 +225,7 @@ def _owner(owner: dict[str, Any], path: str) -> list[FieldError]:
 
 
 def _in_order(owner: dict[str, Any]) -> dict[str, Any]:
-    # As Go writes it, since messages quote it.
+    # In Go's format, because messages quote it.
     return {name: owner.get(name, "") for name in _OWNER_MEMBERS if name in owner or name in _TEXTS}
 
 

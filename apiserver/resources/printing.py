@@ -1,7 +1,7 @@
-"""What ``kubectl get`` shows of a kind: columns, and the cells of an object in them.
+"""The tables of ``kubectl get``: the columns of a kind and the cells of an object.
 
-The server sends all columns and the client hides those of a ``priority`` above 0. Times are shown
-as ages: how long ago, in the two largest units that matter.
+The server sends all columns; the client hides those with a ``priority`` above 0. Times are shown as
+ages, in at most the two largest units.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ UNKNOWN: Final = "<unknown>"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; those of a ``priority`` above 0 are shown only by ``-o wide``.
+    """One column. With a ``priority`` above 0 it is shown only by ``-o wide``.
 
-    Many columns show one member and are described as the API documentation describes that. Such a
-    column has a ``source`` instead of a description: ``api.core.v1.ServiceSpec.type``.
+    Many columns show one field and use its description from the API documentation. Such a column
+    has a ``source`` instead of a description: ``api.core.v1.ServiceSpec.type``.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """The columns of a kind and how an object fills them.
+    """The columns of a kind and the functions that fill a row.
 
-    ``cells`` is given the object and the time now, in seconds since 1970, and returns one JSON
-    value for each column; ``conditions`` returns the row's conditions (of a Pod that has ended).
+    ``cells`` takes the object and the current time in seconds since 1970, and returns one JSON
+    value for each column. ``conditions`` returns the conditions of the row (of a Pod that ended).
     """
 
     columns: Sequence[Column]
@@ -55,13 +55,13 @@ CREATED_AT: Final = Column("Created At", type="date", source=f"{_OBJECT_META}.cr
 
 
 def created_at(document: Object, now: float) -> list[Any]:
-    """Return the cells of a kind that is shown by its name and its time of creation."""
+    """Return the cells of a kind that is shown by name and creation time."""
     metadata = document["metadata"]
     created = metadata.get("creationTimestamp") or "0001-01-01T00:00:00Z"
     return [metadata.get("name", ""), created]
 
 
-#: How a kind is shown that has no printer of its own.
+#: The printer of a kind without its own printer.
 DEFAULT: Final = Printer((NAME, CREATED_AT), created_at)
 
 
@@ -76,19 +76,19 @@ def aged(columns: Sequence[Column], cells: Callable[[Object], list[Any]]) -> Pri
     return Printer((NAME, *columns, AGE), row)
 
 
-#: How a kind is shown of which there is nothing to say but its name and its age.
+#: The printer of a kind that is shown only by name and age.
 NAME_AND_AGE: Final = aged((), lambda document: [])
 
 
 def age_of(moment: str | None, now: float) -> str:
-    """Return how long ago a time was: ``3d4h``."""
+    """Return the age of a timestamp: ``3d4h``."""
     if not moment:
         return UNKNOWN
     return human_duration(now - datetime.fromisoformat(moment).timestamp())
 
 
 def human_duration(seconds: float) -> str:
-    """Return a duration as kubectl shows it: finer the shorter it is."""
+    """Return a duration in kubectl's format: the shorter it is, the finer the unit."""
     whole = int(seconds)
     if whole < -1:
         return "<invalid>"

@@ -1,8 +1,8 @@
-"""Scale: the view of an object as so many replicas of something, which autoscalers read and write.
+"""Scale: a view of an object that has replicas; autoscalers read and write it.
 
-Every kind with a ``scale`` subresource says where its numbers are and which Pods it counts; the
-view itself is always an ``autoscaling/v1`` Scale. It has the identity of the object behind it: its
-name, its uid, its resourceVersion. Writing one changes a single member of that object.
+Every kind with a ``scale`` subresource declares the fields of its replica counts and its selector;
+the view is always an ``autoscaling/v1`` Scale. It has the name, uid and resourceVersion of the
+object. Writing a Scale changes one field of the object.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.printing import Column, aged
 
 SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
-#: Where a Scale itself has the number of replicas wanted.
+#: The path of the desired replicas in a Scale.
 SCALE_REPLICAS: Final = ("spec", "replicas")
 _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 _STATUS_REPLICAS: Final = ("status", "replicas")
 
 
 class Scaling(Protocol):
-    """How objects of a kind are scaled."""
+    """Reads and validates the scale of the objects of a kind."""
 
     @property
     def replicas_path(self) -> tuple[str, ...]:
-        """Where an object has the number of replicas wanted: the one member that is written."""
+        """The path of the desired replicas in an object: the one field that is written."""
 
     def desired(self, document: Object) -> int:
         """Return how many replicas are wanted."""
@@ -37,15 +37,15 @@ class Scaling(Protocol):
         """Return how many replicas there are."""
 
     def selector(self, document: Object) -> str:
-        """Return which Pods they are, as the text of a label selector; empty: that is not said."""
+        """Return the label selector of the Pods as text; empty if there is none."""
 
     def validate(self, scale: Object) -> list[FieldError]:
-        """Return what is wrong with a Scale that is wanted."""
+        """Validate a desired Scale."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleFields:
-    """A `Scaling` by the paths of members."""
+    """A `Scaling` that is defined by the paths of the fields."""
 
     selector: Callable[[Object], str]
     replicas_path: tuple[str, ...] = ("spec", "replicas")
@@ -60,12 +60,12 @@ class ScaleFields:
         return _number(document, self.status_path)
 
     def validate(self, scale: Object) -> list[FieldError]:
-        """Return what is wrong with a Scale that is wanted."""
+        """Validate a desired Scale."""
         return validate_scale(scale)
 
 
 def scale_of(document: Object, scaling: Scaling) -> Object:
-    """Return an object as its Scale."""
+    """Return the Scale of an object."""
     metadata = document["metadata"]
     desired = scaling.desired(document)
     status: dict[str, Any] = {"replicas": scaling.current(document)}
@@ -82,12 +82,12 @@ def scale_of(document: Object, scaling: Scaling) -> Object:
 
 
 def desired_of(scale: Object) -> int:
-    """Return how many replicas a Scale wants: none where it does not say."""
+    """Return the desired replicas of a Scale, 0 if the field is missing."""
     return _number(scale, SCALE_REPLICAS)
 
 
 def validate_scale(scale: Object) -> list[FieldError]:
-    """Return what is wrong with a Scale."""
+    """Validate a Scale."""
     desired = desired_of(scale)
     if desired >= 0:
         return []
@@ -95,7 +95,7 @@ def validate_scale(scale: Object) -> list[FieldError]:
 
 
 def scaled(document: Object, scaling: Scaling, replicas: int) -> Object:
-    """Return an object that wants ``replicas`` replicas."""
+    """Return the object with ``replicas`` desired replicas."""
     return _with(document, scaling.replicas_path, replicas)
 
 
@@ -113,7 +113,7 @@ def _with(document: Object, path: tuple[str, ...], value: int) -> Object:
     return {**document, name: _with(document.get(name) or {}, tuple(rest), value)}
 
 
-#: How a Scale is shown.
+#: The printer of a Scale.
 SCALE_PRINTER: Final = aged(
     (
         Column("Desired", type="integer", source="api.autoscaling.v1.ScaleSpec.replicas"),

@@ -1,8 +1,8 @@
-"""Strategy: what a kind does, where it does anything that its types do not say.
+"""Strategy: the behaviour of a kind beyond its types.
 
 The hooks have Kubernetes' names in Python's spelling. They are synchronous and pure: no I/O, no
-state. ``default`` fills in a document that is the caller's own, in place; every other hook is given
-objects that others may share, so it returns a new one, copied along the path that it changes.
+state. ``default`` changes a document in place, which must belong to the caller. Every other hook
+may receive shared objects, so it returns a new object, copied along the path that it changes.
 
 A write calls them in this order::
 
@@ -10,8 +10,8 @@ A write calls them in this order::
     update    default, (admission), Update.allocate, Update.prepare, Update.validate,
               Update.warnings
 
-where the `Update` is that of the path: of the main resource, of ``status`` or of another
-subresource that takes and returns the whole object.
+where `Update` is that of the main resource, of ``status``, or of another subresource that takes and
+returns the whole object.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from apiserver.schema.kindtypes import Types
 
 _METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
-#: What deleting does to dependents when the client does not say.
+#: The default propagation policy of a deletion.
 ORPHAN, DELETE_DEPENDENTS, UNSUPPORTED = "Orphan", "DeleteDependents", "Unsupported"
-#: The finalizers of an object whose dependents are freed, or go, before it does.
+#: The finalizers of objects whose dependents are orphaned or deleted first.
 ORPHAN_FINALIZER, FOREGROUND_FINALIZER = "orphan", "foregroundDeletion"
-#: How a kind looks at metadata: at that of the new object as such, or at its change.
+#: The metadata checks of a kind: of the new object alone, or of its change.
 WHOLE, CHANGE = "whole", "change"
 
 
@@ -47,59 +47,59 @@ def _no_warnings(document: Object, old: Object) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """How one path changes an object; each is given the desired object and the old one."""
+    """The hooks of an update by one path; each takes the desired object and the old one."""
 
     prepare: Callable[[Object, Object], Object]
     validate: Callable[[Object, Object], list[FieldError]]
     warnings: Callable[[Object, Object], list[str]] = _no_warnings
-    #: What the kind checks of the metadata beyond what is checked of every kind, in order.
+    #: The metadata checks of the kind in addition to those of every kind, in order.
     metadata_checks: tuple[str, ...] = (CHANGE,)
-    #: Whether a write to the path may take or free what the kind allocates.
+    #: Whether a write to the path may allocate or release.
     allocates: bool = False
 
 
 class Strategy:
-    """The behaviour of a kind without behaviour of its own."""
+    """The default behaviour of a kind; kinds with other behaviour inherit from this class."""
 
-    #: Fields to select by, beside name and namespace.
+    #: The supported fields of field selectors, in addition to name and namespace.
     fields: Mapping[str, Callable[[Object], str]] = {}
-    #: What keeps a text from being a name.
+    #: Returns the reasons why a text is not a valid name.
     name_problems: Callable[[str], list[str]] = staticmethod(dns1123_subdomain_problems)
-    #: Whether an object without a name, or the prefix of one, gets a UUID as its name.
+    #: Whether an object with neither name nor generateName gets a UUID as its name.
     names_the_nameless = False
-    #: Whether PUT of an object that is not there creates it.
+    #: Whether PUT creates an object that does not exist.
     allow_create_on_update = False
-    #: Whether PUT without a resourceVersion overwrites whatever is there.
+    #: Whether PUT without a resourceVersion overwrites the object unconditionally.
     allow_unconditional_update = True
-    #: Whether DELETE answers with the object; the others answer with a Status.
+    #: Whether DELETE returns the object instead of a Status.
     returns_deleted_object = False
-    #: Whether the first DELETE only marks objects, by `mark_for_deletion`, whatever holds them.
+    #: Whether the first DELETE only marks objects, by `mark_for_deletion`, even without finalizers.
     marks_before_deletion = False
-    #: What becomes of dependents by default.
+    #: The default propagation policy for dependents.
     default_garbage_collection_policy = DELETE_DEPENDENTS
-    #: The members that count as the object's intent: it begins with generation 1, which grows
-    #: whenever one of them changes. None: objects have no generation.
+    #: The fields that the generation tracks: it starts at 1 and is incremented whenever one of
+    #: them changes. None: objects have no generation.
     generation_of: tuple[str, ...] = ()
-    #: Whether the kind has rules for the metadata of new objects; names are paths where not.
+    #: Whether the kind validates the metadata of new objects; if not, names are path segments.
     metadata_checks_on_create = True
-    #: What the kind checks of the metadata on an update of the main resource, in order.
+    #: The metadata checks of the kind on an update of the main resource, in order.
     metadata_checks: tuple[str, ...] = (CHANGE, WHOLE)
-    #: Whether the prefix of a generated name must be one for the kind.
+    #: Whether generateName must be a valid name prefix for the kind.
     checks_generate_name = True
-    #: Whether finalizers that Kubernetes does not know need the name of a domain.
+    #: Whether finalizers that Kubernetes does not know must have a domain name.
     qualifies_finalizers = True
-    #: What a write to a path (``""`` or a subresource) does not own, nor anything below it, as
-    #: FieldsV1; the status of the object itself and the spec of its status go without saying.
+    #: By path (``""`` or a subresource), the fields that a write does not own, with everything
+    #: below them, as FieldsV1; in addition to the status for ``""`` and the spec for ``status``.
     reset_fields: Mapping[str, Mapping[str, Any]] = {}
-    #: All that a write to a path can own, as FieldsV1 in which ``*`` fits every element.
+    #: By path, the only fields that a write can own, as FieldsV1; ``*`` matches every element.
     owned_fields: Mapping[str, Mapping[str, Any]] = {}
-    #: What every client of the kind is warned of.
+    #: The deprecation warning of the kind, sent with every request.
     deprecation = ""
-    #: How objects are scaled, where they have that subresource.
+    #: The `Scaling` of kinds with a ``scale`` subresource.
     scale: Scaling | None = None
-    #: Whether objects are given something of what all share, as `allocate` says.
+    #: Whether the kind allocates shared resources in `allocate`.
     allocates = False
-    #: How ``kubectl get`` shows objects; ``None``: by name and age.
+    #: The table of ``kubectl get``; ``None``: name and age.
     printer: Printer | None = None
 
     def __init__(self, definition: ResourceDefinition, types: Types) -> None:
@@ -123,69 +123,69 @@ class Strategy:
             )
 
     def update_of(self, subresource: str) -> Update:
-        """Return how a path changes an object.
+        """Return the hooks of an update by a path.
 
-        A subresource without rules of its own (scale) changes the object itself.
+        A subresource without its own hooks (scale) uses those of the main resource.
         """
         return self.updates.get(subresource) or self.updates[""]
 
-    # What happens to a document before anybody looks at it.
+    # Defaulting, before admission and validation.
 
     def default(self, document: Object) -> None:
-        """Fill in, in place, what the client left out."""
+        """Set the defaults of the document, in place."""
 
     # Create.
 
     def with_requester(self, document: Object, user: UserInfo) -> Object:
-        """Write down who asks, where the kind keeps that."""
+        """Record the requesting user, for kinds that store it."""
         return document
 
     def allocate(
         self, document: Object, old: Object | None, view: AllocationView
     ) -> tuple[Object, Allocation]:
-        """Give a new object, or the change of ``old``, what it needs of what all share.
+        """Allocate shared resources for a new object, or for the update of ``old``.
 
-        Returns the object with that, and what the write takes and frees. Raises StatusError where
-        it cannot be had; that is said alone, before anything else that is wrong.
+        Returns the object with the allocated values, and the allocation. Raises StatusError if
+        the allocation fails; no other errors are reported then.
         """
         return document, NOTHING
 
     def release(self, document: Object, view: AllocationView) -> Allocation:
-        """Return what an object frees when it goes."""
+        """Return what the deletion of an object releases."""
         return NOTHING
 
     def prepare_for_create(self, document: Object) -> Object:
-        """Take away what a client may not set on create."""
+        """Clear the fields that a client may not set on create."""
         if self.has_status and "status" in document:
             return {**document, "status": self.types.empty().get("status", {})}
         return document
 
     def validate(self, document: Object) -> list[FieldError]:
-        """Return every rule of the kind that an object breaks."""
+        """Validate an object by the rules of the kind."""
         return []
 
     def warnings_on_create(self, document: Object) -> list[str]:
-        """Return what to tell a client that is not wrong enough to be refused."""
+        """Return the warnings about a valid object."""
         return []
 
     # Update of the main resource.
 
     def prepare_for_update(self, document: Object, old: Object) -> Object:
-        """Bring back what an update of the main resource may not change."""
+        """Restore the fields that an update of the main resource may not change."""
         return keeping(document, old, "status") if self.has_status else document
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        """Return every rule of the kind that a change breaks."""
+        """Validate an update by the rules of the kind."""
         return self.validate(document)
 
     def warnings_on_update(self, document: Object, old: Object) -> list[str]:
-        """Return what to tell a client that is not wrong enough to be refused."""
+        """Return the warnings about a valid update."""
         return self.warnings_on_create(document)
 
     # Update of the status.
 
     def prepare_for_status_update(self, document: Object, old: Object) -> Object:
-        """Bring back what an update of the status may not change: all but status and metadata."""
+        """Restore everything but the status and the metadata."""
         kept = {**old, "metadata": document["metadata"]}
         kept.pop("status", None)
         if "status" in document:
@@ -193,7 +193,7 @@ class Strategy:
         return kept
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
-        """Return every rule of the kind that a change of the status breaks."""
+        """Validate a status update by the rules of the kind."""
         return []
 
     def warnings_on_status_update(self, document: Object, old: Object) -> list[str]:
@@ -203,38 +203,38 @@ class Strategy:
     # Delete.
 
     def deletion_refusal(self, name: str) -> str:
-        """Return why the object of a name must never be deleted, ``""`` where it may be."""
+        """Return why the object ``name`` must never be deleted, ``""`` if it may be."""
         return ""
 
     def warnings_on_delete(self, options: DeleteOptions) -> list[str]:
-        """Return what to tell a client that deletes with these options."""
+        """Return the warnings about a deletion with these options."""
         return []
 
     def mark_for_deletion(self, existing: Object, options: DeleteOptions) -> Object:
-        """Return an object as a first DELETE that only marks leaves it, but for the time."""
+        """Return the object marked for deletion, without the deletionTimestamp."""
         return existing
 
     def is_held(self, document: Object) -> bool:
-        """Tell whether something of the kind's own keeps an object that is being deleted."""
+        """Return whether a rule of the kind keeps an object that is being deleted."""
         return False
 
     def graceful_period(self, existing: Object, asked: int | None) -> int | None:
-        """Return for how many seconds an object lives on when it is deleted.
+        """Return the grace period of a deletion in seconds, ``None`` if the kind has none.
 
-        ``asked`` is what the client wants; ``None``: the kind knows no grace.
+        ``asked`` is the period that the client requests.
         """
         return None
 
     # Reading.
 
     def selects_by(self, field: str) -> bool:
-        """Tell whether a field selector may name ``field``."""
+        """Return whether a field selector may use ``field``."""
         if field == "metadata.namespace" and self.fields:
             return self.definition.namespaced
         return field in _METADATA_FIELDS or field in self.fields
 
     def unknown_field(self, field: str) -> str:
-        """Return the refusal of a field selector."""
+        """Return the error message for an unsupported field in a field selector."""
         if self.fields:
             return f"field label not supported: {field}"
         return (
@@ -251,7 +251,7 @@ class Strategy:
 
 
 def keeping(document: Object, old: Object, *members: str) -> Object:
-    """Return ``document`` with top-level members as they are in ``old``, absent where they are."""
+    """Return ``document`` with the given top-level fields of ``old``, absent if absent there."""
     kept: dict[str, Any] = {key: value for key, value in document.items() if key not in members}
     for member in members:
         if member in old:
@@ -260,9 +260,9 @@ def keeping(document: Object, old: Object, *members: str) -> Object:
 
 
 def with_metadata_of(document: Object, old: Object) -> Object:
-    """Return ``document`` with the metadata that clients set as it is in ``old``.
+    """Return ``document`` with the client-settable metadata of ``old``.
 
-    For kinds whose status is written without it.
+    For kinds whose status update does not write metadata.
     """
     metadata, before = document["metadata"], old["metadata"]
     kept = {key: value for key, value in metadata.items() if key not in _CLIENTS_METADATA}

@@ -16,7 +16,7 @@ VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update
 
 
 def builtin_definitions() -> list[ResourceDefinition]:
-    """Return every resource that is served from the start."""
+    """Return the definitions of all built-in resources."""
     text = files(__name__).joinpath("catalog.toml").read_text()
     tables = tomllib.loads(text)
     subresources = tables.pop("sub")

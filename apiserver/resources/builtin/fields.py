@@ -1,6 +1,7 @@
 """Readers of the fields that objects can be selected by: dotted paths into the object.
 
-What is missing reads as the empty text, a flag as ``false``, a number as ``0``.
+A missing field reads as the empty string, a missing boolean as ``false``, a missing number as
+``0``.
 """
 
 from __future__ import annotations

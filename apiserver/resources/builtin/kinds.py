@@ -34,7 +34,7 @@ _CONVERSIONS: Final[Mapping[GroupVersionKind, Mapping[GroupVersionKind, Conversi
 
 
 def builtin_catalog() -> Catalog:
-    """Return a catalogue of every resource that is served from the start."""
+    """Return a catalogue of all built-in resources."""
     return Catalog(
         UnloadedKind(definition, builtin_kind) for definition in builtin_definitions()
     )

@@ -1,7 +1,7 @@
-"""Which built-in kinds have behaviour of their own, and where it is.
+"""The modules with the behaviour of built-in kinds.
 
-A module is loaded with the first request for its resource: all of them take longer to load than the
-server may take to start. The kinds that are not named here have a plain `Strategy`.
+A module is imported on the first request for its resource, because importing all of them would make
+the start of the server too slow. Kinds that are not listed here use the default `Strategy`.
 """
 
 from __future__ import annotations

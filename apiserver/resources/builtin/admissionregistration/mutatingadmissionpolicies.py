@@ -1,4 +1,4 @@
-"""MutatingAdmissionPolicy, but for its expressions."""
+"""MutatingAdmissionPolicy, except for its expressions."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _RULES: Final = ("resourceRules", "excludeResourceRules")
 
 
 class PolicyStrategy(Strategy):
-    """A policy is about requests that its constraints match."""
+    """A policy applies to requests that its constraints match."""
 
     metadata_checks = (WHOLE,)
     qualifies_finalizers = False
@@ -45,7 +45,7 @@ class PolicyStrategy(Strategy):
 
 
 class PolicyBindingStrategy(Strategy):
-    """A binding puts a policy to use, with parameters."""
+    """A binding activates a policy, with parameters."""
 
     metadata_checks = (WHOLE,)
     qualifies_finalizers = False
@@ -94,7 +94,7 @@ def _binding_cells(document: Object) -> list[Any]:
 
 
 def validate_param_kind(kind: dict[str, Any] | None, path: str) -> list[FieldError]:
-    """Return what is wrong with the kind of a policy's parameters."""
+    """Validate the kind of a policy's parameters."""
     if kind is None:
         return []
     version, errors = kind.get("apiVersion", ""), []
@@ -130,7 +130,7 @@ def _validate_api_version(text: str, path: str) -> list[FieldError]:
 def validate_condition_names(
     conditions: list[dict[str, Any]], path: str
 ) -> list[FieldError]:
-    """Return what is wrong with match conditions, but for their expressions."""
+    """Validate match conditions, except for their expressions."""
     errors: list[FieldError] = []
     if len(conditions) > _MOST_CONDITIONS:
         errors.append(too_many(path, len(conditions), _MOST_CONDITIONS))
@@ -150,7 +150,7 @@ def validate_condition_names(
 
 
 def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with variables, but for their expressions."""
+    """Validate variables, except for their expressions."""
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, variable in enumerate(variables):
@@ -170,7 +170,7 @@ def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[
 def validate_param_reference(
     reference: dict[str, Any] | None, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with how a binding names its parameters."""
+    """Validate the parameter reference of a binding."""
     if reference is None:
         return []
     name, selector = reference.get("name"), reference.get("selector")
@@ -196,7 +196,7 @@ def validate_param_reference(
 
 
 def validate_policy_name(name: str, path: str) -> list[FieldError]:
-    """Refuse what cannot be the name of a policy."""
+    """Reject a value that is not a valid policy name."""
     if not name:
         return [required(path)]
     return [invalid(path, name, problem) for problem in dns1123_subdomain_problems(name)]

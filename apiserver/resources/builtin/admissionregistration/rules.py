@@ -1,4 +1,4 @@
-"""Which requests webhooks and policies are about: rules, selectors of namespaces and objects."""
+"""Matching of requests by webhooks and policies: rules, namespace and object selectors."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SELECTORS: Final = ("namespaceSelector", "objectSelector")
 
 
 def default_rules(rules: Sequence[dict[str, Any]] | None) -> None:
-    """Fill in, in place, which scope rules are about: all."""
+    """Set the default scope of rules, in place: all scopes."""
     for rule in rules or ():
         rule.setdefault("scope", WILDCARD)
 
 
 def default_match(match: dict[str, Any]) -> None:
-    """Fill in, in place, how requests are matched: all that are equivalent."""
+    """Set the default matchPolicy, in place: ``Equivalent``."""
     match.setdefault("matchPolicy", "Equivalent")
     for member in _SELECTORS:
         match.setdefault(member, {})
@@ -33,12 +33,12 @@ def default_match(match: dict[str, Any]) -> None:
 def validate_choice(
     value: str | None, choices: Sequence[str], path: str
 ) -> list[FieldError]:
-    """Refuse what is none of the choices; nothing is one."""
+    """Reject a value that is neither empty nor one of the choices."""
     return [] if value is None or value in choices else [not_supported(path, value, choices)]
 
 
 def validate_selectors(match: dict[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the selectors of namespaces and objects."""
+    """Validate the selectors of namespaces and objects."""
     errors: list[FieldError] = []
     for member in _SELECTORS:
         if match.get(member) is not None:
@@ -47,7 +47,7 @@ def validate_selectors(match: dict[str, Any], path: str) -> list[FieldError]:
 
 
 def validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with a rule: operations on resources."""
+    """Validate a rule: operations on resources."""
     operations = rule.get("operations") or []
     errors = _validate_list(operations, f"{path}.operations", "operations")
     for index, operation in enumerate(operations):
@@ -64,7 +64,7 @@ def validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
 
 
 def validate_match(match: dict[str, Any], path: str, *, rules_needed: bool) -> list[FieldError]:
-    """Return what is wrong with what a policy, or the binding of one, is about."""
+    """Validate the match resources of a policy or of a binding."""
     errors = validate_choice(match.get("matchPolicy"), MATCH_POLICIES, f"{path}.matchPolicy")
     errors += validate_selectors(match, path)
     rules = match.get("resourceRules") or []

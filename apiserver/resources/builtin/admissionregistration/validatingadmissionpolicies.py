@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicy, but for its expressions."""
+"""ValidatingAdmissionPolicy, except for its expressions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 
 
 class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
-    """A validating policy refuses requests that break its rules, or remarks on them."""
+    """A validating policy rejects requests that violate its rules, or warns about them."""
 
     printer = policy_printer(
         Column(

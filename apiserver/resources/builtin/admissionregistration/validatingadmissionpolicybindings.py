@@ -25,7 +25,7 @@ _PATH: Final = "spec.validationActions"
 
 
 class ValidatingAdmissionPolicyBindingStrategy(PolicyBindingStrategy):
-    """A binding of a validating policy says what is done with what breaks the rules."""
+    """A binding of a validating policy sets the actions for requests that violate it."""
 
     printer = binding_printer(
         "ParamRef indicates the param resource which sets the configration param"

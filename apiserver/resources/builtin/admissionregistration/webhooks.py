@@ -1,4 +1,4 @@
-"""Webhooks, those that change objects and those that only refuse them."""
+"""Mutating and validating webhooks."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class WebhookConfigurationStrategy(Strategy):
         ),
         _cells,
     )
-    #: Whether the webhooks change objects, and so may be asked again.
+    #: Whether the webhooks change objects and may therefore be reinvoked.
     mutating = False
 
     def default(self, document: Object) -> None:
@@ -142,7 +142,7 @@ def _validate_versions(versions: list[str], path: str) -> list[FieldError]:
 
 
 def validate_client_config(config: dict[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with how a webhook is reached: by URL or through a Service."""
+    """Validate the clientConfig of a webhook: a URL or a Service."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         return [required(path, "exactly one of url or service is required")]

@@ -43,7 +43,7 @@ def _availability(document: Object) -> str:
 
 
 class APIServiceStrategy(Strategy):
-    """An APIService says who serves a version of a group: this server, or a Service."""
+    """An APIService defines the server of a group version: this server or a Service."""
 
     qualifies_finalizers = False
     name_problems = staticmethod(path_segment_problems)

@@ -34,7 +34,7 @@ def _controller(document: Object) -> str:
 
 
 class ControllerRevisionStrategy(Strategy):
-    """A ControllerRevision keeps what a workload once was; its number may change, nothing else."""
+    """A ControllerRevision stores an old state of a workload; only its revision may change."""
 
     printer = aged(_COLUMNS, _cells)
 

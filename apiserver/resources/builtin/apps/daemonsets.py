@@ -1,7 +1,7 @@
 """DaemonSet.
 
-Templates were once numbered: the number lives on in an annotation, which grows with the template
-and is the server's alone.
+The former field templateGeneration is kept in an annotation. The server increments it with every
+change of the template, and clients cannot change it.
 """
 
 from __future__ import annotations

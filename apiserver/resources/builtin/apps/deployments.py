@@ -34,7 +34,7 @@ from apiserver.resources.scaling import ScaleFields
 RECREATE: Final = "Recreate"
 ROLLING_UPDATE: Final = "RollingUpdate"
 _SHARE: Final = "25%"
-# A write of the status brings the labels back too.
+# A status update restores the labels too.
 _RESET: Final[Mapping[str, Mapping[str, Any]]] = {
     "status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}
 }
@@ -76,7 +76,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class DeploymentStrategy(WorkloadStrategy):
-    """A Deployment replaces its Pods by those of a new template, at a pace that it says."""
+    """A Deployment replaces its Pods by Pods of a new template at a configured rate."""
 
     reset_fields = _RESET
     printer = Printer(_COLUMNS, _cells)
@@ -100,7 +100,7 @@ class DeploymentStrategy(WorkloadStrategy):
         before = old["metadata"]
         if (prepared["metadata"].get("annotations") or {}) == (before.get("annotations") or {}):
             return prepared
-        # Rollbacks and pauses of old were annotations, so these are intent too.
+        # Rollbacks and pauses used to be annotations, so annotations count for the generation.
         return with_metadata(prepared, generation=(before.get("generation") or 0) + 1)
 
     def prepare_for_status_update(self, document: Object, old: Object) -> Object:

@@ -71,7 +71,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 def validate_replica_status(status: Object) -> list[FieldError]:
-    """Return what is wrong with the status of a kind that counts replicas."""
+    """Validate the status of a kind that counts replicas."""
     members = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
     return [
         *validate_counts(status, _STATUS_COUNTS, "status"),

@@ -1,4 +1,4 @@
-"""Rules that the members of many kinds have: numbers that count, values that stay."""
+"""Rules for fields of many kinds: counts and immutable values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _IMMUTABLE: Final = "field is immutable"
 
 
 def validate_same(value: Any, old: Any, path: str, shown: Any = None) -> list[FieldError]:
-    """Refuse a change of a value; ``shown``: how the message quotes it, if not as it is."""
+    """Reject a change of a value; ``shown``: the form that the message quotes, if different."""
     if deep_equal(value, old):
         return []
     return [invalid(path, value if shown is None else shown, _IMMUTABLE)]
 
 
 def validate_counts(part: Object, members: Sequence[str], path: str) -> list[FieldError]:
-    """Refuse negative numbers; those that are not there are not looked at."""
+    """Reject negative numbers; missing fields are skipped."""
     errors: list[FieldError] = []
     for name in members:
         value = part.get(name, 0)
@@ -38,7 +38,7 @@ def validate_at_most(
     limit: str = "replicas",
     detail: str = MORE_THAN_REPLICAS,
 ) -> list[FieldError]:
-    """Refuse numbers above the one that counts them all."""
+    """Reject counts above the total."""
     highest = status.get(limit, 0)
     return [
         invalid(f"status.{name}", status.get(name, 0), detail)
@@ -48,7 +48,7 @@ def validate_at_most(
 
 
 def validate_collisions(status: Object, old: Object) -> list[FieldError]:
-    """Refuse a count of collisions that goes back, since names were made of it."""
+    """Reject a decreased collisionCount, because names are generated from it."""
     before, count = old.get("collisionCount"), status.get("collisionCount")
     if before is None or (count is not None and count >= before):
         return []

@@ -146,7 +146,7 @@ class StatefulSetStrategy(WorkloadStrategy):
 
 
 def _without_unavailable(document: Object, old: Object | None) -> Object:
-    # How many Pods may be away at once is a feature that is off; who had it keeps it.
+    # maxUnavailable is disabled; an object that already uses it keeps it.
     if _UNAVAILABLE not in _pace(document) or (old is not None and _UNAVAILABLE in _pace(old)):
         return document
     spec = document["spec"]
@@ -171,7 +171,7 @@ def _defaulted_claim(claim: Object) -> Object:
 
 
 def _validate_spec(spec: Object, *, created: bool) -> tuple[list[FieldError], list[FieldError]]:
-    # What is said before the template, and what after it.
+    # The errors before those of the template, and those after them.
     errors = _validate_policies(spec)
     if created:
         # Later they do not change.

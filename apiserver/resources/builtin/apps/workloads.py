@@ -1,8 +1,8 @@
-"""What all kinds have in common that make Pods of a template.
+"""The common behaviour of kinds that create Pods from a template.
 
-They begin with generation 1, which grows with every change of the spec; the template gets the
-defaults of Pods; its warnings come with creation and with every change of the intent. A selector
-says which Pods count; it must select the template's.
+The generation starts at 1 and is incremented with every change of the spec. The template gets the
+defaults of Pods; its warnings are sent on creation and with every change of the generation. The
+selector determines which Pods count; it must match the labels of the template.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ IMAGES: Final = Column("Images", "Images referenced by each container in the tem
 
 
 class WorkloadStrategy(Strategy):
-    """A kind that makes Pods of a template."""
+    """A kind that creates Pods from a template."""
 
     generation_of = ("spec",)
     metadata_checks = (CHANGE,)
-    #: Where the template is.
+    #: The path of the template.
     template_at: tuple[str, ...] = ("spec", "template")
-    #: Whether the names of Pods begin with the object's, which had better be a DNS label then.
+    #: Whether Pod names begin with the object's name, which should then be a DNS label.
     names_pods = True
 
     def default(self, document: Object) -> None:
@@ -56,7 +56,7 @@ class WorkloadStrategy(Strategy):
             default_pod_template(template)
 
     def default_spec(self, document: Object) -> None:
-        """Fill in, in place, what the client left out beside the template."""
+        """Set the defaults outside the template, in place."""
 
     def prepare_for_create(self, document: Object) -> Object:
         return self._without_disabled(super().prepare_for_create(document), None)
@@ -80,7 +80,7 @@ class WorkloadStrategy(Strategy):
         return self.warnings_for_template(document, old)
 
     def warnings_for_template(self, document: Object, old: Object | None) -> list[str]:
-        """Return what there is to say of the template."""
+        """Return the warnings about the template."""
         template = _at(document, self.template_at)
         if template is None:
             return []
@@ -111,7 +111,7 @@ def _with(document: Object, path: Sequence[str], value: Object) -> Object:
 
 
 def validate_selector(selector: Mapping[str, Any] | None, path: str, kind: str) -> list[FieldError]:
-    """Refuse no selector, a wrong one and, since it would select every Pod, an empty one."""
+    """Reject a missing, an invalid and an empty selector; an empty one would match every Pod."""
     if selector is None:
         return [required(path)]
     errors = validate_label_selector(selector, path)
@@ -122,14 +122,14 @@ def validate_selector(selector: Mapping[str, Any] | None, path: str, kind: str) 
 
 
 def is_readable(selector: Mapping[str, Any] | None) -> bool:
-    """Tell whether a selector can be applied, right or wrong."""
+    """Return whether a selector can be evaluated, even if it is not valid."""
     return not validate_label_selector(selector, "")
 
 
 def validate_match(
     selector: Mapping[str, Any] | None, template: Object, path: str
 ) -> list[FieldError]:
-    """Refuse a template whose labels are not selected; the selector can be applied."""
+    """Reject a template whose labels the selector does not match; `is_readable` must hold."""
     conditions = compiled(selector)
     labels = member(template["metadata"], "labels")
     if conditions is not None and conditions.matches(labels or {}):
@@ -138,7 +138,7 @@ def validate_match(
 
 
 def validate_running(pod: Object, path: str, kind: str) -> list[FieldError]:
-    """Refuse Pods that end: those of these kinds run for ever."""
+    """Reject Pods that can finish: Pods of these kinds run until they are deleted."""
     errors = []
     if pod.get("restartPolicy", "") != ALWAYS:
         policy = pod.get("restartPolicy", "")
@@ -150,7 +150,7 @@ def validate_running(pod: Object, path: str, kind: str) -> list[FieldError]:
 
 
 def validate_replicated(spec: Object, old: Object | None, path: str = "spec") -> list[FieldError]:
-    """Return what is wrong with selector and template of ReplicaSets, and of what makes them."""
+    """Validate selector and template of ReplicaSets and Deployments."""
     selector, template = spec.get("selector"), spec["template"]
     errors = validate_selector(selector, f"{path}.selector", "deployment")
     if not is_readable(selector):
@@ -165,14 +165,14 @@ def validate_replicated(spec: Object, old: Object | None, path: str = "spec") ->
 
 
 def validate_same_selector(spec: Object, old: Object) -> list[FieldError]:
-    """Refuse a change of the selector."""
+    """Reject a change of the selector."""
     selector = spec.get("selector")
     shown = internal_selector(selector)
     return validate_same(selector, old.get("selector"), "spec.selector", shown)
 
 
 def selector_text(selector: Mapping[str, Any] | None) -> str:
-    """Return a selector as the text that lists take; empty where it has no condition."""
+    """Return a selector as text, as in list requests; empty if it has no condition."""
     return "" if is_empty(selector) else format_selector(selector)
 
 

@@ -1,9 +1,9 @@
-"""Between ``autoscaling/v1``, which knows one metric only, and ``autoscaling/v2``.
+"""Conversion between ``autoscaling/v1``, which has only one metric, and ``autoscaling/v2``.
 
-What v1 cannot say it carries in annotations, as JSON: metrics and conditions in a form of v1's own,
-the behaviour in the internal form. Annotations that cannot be read are dropped, as Kubernetes drops
-them. A round trip loses nothing. What measures nothing has the default metric in either version, so
-that an applier who changes versions does not take it for given up.
+v1 stores the fields that it lacks in annotations, as JSON: metrics and conditions in a v1 form, the
+behaviour in the internal form. Invalid annotations are dropped, as in Kubernetes. A round trip
+loses nothing. An autoscaler without metrics gets the default metric in both versions, so that a
+server-side apply in the other version does not appear to remove it.
 """
 
 from __future__ import annotations
@@ -93,18 +93,18 @@ _TARGET_TYPES: Final = (
 
 
 def says_metrics(scaler: Object) -> bool:
-    """Tell whether an autoscaler of v1 says what it measures, in whichever way."""
+    """Return whether a v1 autoscaler specifies metrics, by a field or by annotations."""
     annotations = scaler["metadata"].get("annotations") or {}
     return _TARGET in scaler["spec"] or bool(_carried(annotations, _METRICS, list))
 
 
 def default_target(scaler: Object) -> None:
-    """Fill in, in place, the share of CPU that is aimed at."""
+    """Set the default target CPU utilization, in place."""
     scaler["spec"][_TARGET] = _DEFAULT_UTILIZATION
 
 
 def default_metric() -> dict[str, Any]:
-    """Return the metric of an autoscaler of v2 that says none."""
+    """Return the default metric of a v2 autoscaler without metrics."""
     target = {"type": "Utilization", "averageUtilization": _DEFAULT_UTILIZATION}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 

@@ -1,7 +1,7 @@
 """Schedules of CronJobs: five fields in the notation of cron, or a word for a usual one.
 
-The grammar and the complaints are those of the library that the controller reads schedules with; a
-schedule that passes here is one that it understands. Only the first thing that is wrong is said.
+The grammar and the messages are those of the library that the CronJob controller uses, so the
+controller can parse every schedule that is accepted here. Only the first error is reported.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DURATION_NUMBER: Final = re.compile(r"([0-9]++\.?+[0-9]*+|\.[0-9]++)([^0-9.]*)"
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be understood, in the words of the library."""
+    """A schedule that cannot be parsed; the message is that of the library."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What one field may hold."""
+    """The allowed values of one field."""
 
     low: int
     high: int
@@ -75,7 +75,7 @@ def check_schedule(text: str) -> None:
 
 
 def zone_exists(name: str) -> bool:
-    """Tell whether there is a time zone of this name, as it is written."""
+    """Return whether there is a time zone of this name, as it is written."""
     if name in ("", "UTC", "Local"):
         return True
     try:

@@ -61,7 +61,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class CronJobStrategy(WorkloadStrategy):
-    """A CronJob makes Jobs of a template when its schedule says so."""
+    """A CronJob creates Jobs from a template on a schedule."""
 
     template_at = ("spec", "jobTemplate", "spec", "template")
     printer = Printer(_COLUMNS, _cells)
@@ -119,7 +119,7 @@ def _validate_schedule(spec: Object, old: Object | None) -> list[FieldError]:
         errors.append(invalid(path, schedule, str(error)))
     if "TZ" not in schedule:
         return errors
-    # Zones in schedules were never meant to work; those that are there may stay.
+    # Time zones in schedules were never supported; existing ones may stay.
     if old is None or "TZ" not in old.get("schedule", ""):
         detail = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
         errors.append(invalid(path, schedule, detail))

@@ -74,11 +74,11 @@ def _condition(status: dict[str, Any]) -> str:
 
 
 class CertificateSigningRequestStrategy(Strategy):
-    """A request never changes; others approve or deny it, and a signer answers it."""
+    """The spec is immutable; approvers approve or deny the request, and a signer issues it."""
 
     fields = _FIELDS
     reset_fields = _RESET_FIELDS
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     name_problems = staticmethod(path_segment_problems)
     printer = Printer(COLUMNS, _cells)
@@ -162,7 +162,7 @@ def _count(conditions: Sequence[Condition], type_: str) -> int:
 
 
 def _timed(status: dict[str, Any], conditions: Sequence[Condition], old: Object) -> dict[str, Any]:
-    """Return a status with conditions that say when they were written, and since when they hold."""
+    """Return a status whose conditions have lastUpdateTime and lastTransitionTime."""
     since: dict[tuple[str, str], str] = {}
     for condition in conditions_of(old):
         if condition.get("lastTransitionTime"):

@@ -1,7 +1,7 @@
-"""What is wrong with certificates and requests in DER (X.690), in the words of Go's parser.
+"""Errors in DER-encoded (X.690) certificates and requests, with the messages of Go's parser.
 
-The frame is looked at here, since that is where what people send breaks: something else, something
-cut off, something behind it. What a sound frame holds is read by the cryptography library.
+This module checks the outer structure, which is where most errors are: another format, truncated
+data, trailing data. The cryptography library parses the content of a valid structure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _INTEGER: Final = 2
 _BIT_STRING: Final = 3
 _CONTEXT: Final = 2
 _MALFORMED: Final = "x509: malformed certificate"
-#: The parts of a certificate after its version (RFC 5280, 4.1), and what to say of one amiss.
+#: The parts of a certificate after its version (RFC 5280, 4.1), and the error for each.
 _BODY: Final = (
     (_INTEGER, "x509: malformed serial number"),
     (_SEQUENCE, "x509: malformed signature algorithm identifier"),
@@ -31,7 +31,7 @@ _BODY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """One element: its class, its tag, whether it holds others, and where its content stands."""
+    """One element: its class, its tag, whether it is constructed, and the range of its content."""
 
     kind: int
     tag: int
@@ -45,7 +45,7 @@ class _Truncated(ValueError):
 
 
 def certificate_problem(data: bytes) -> str:
-    """Return what is wrong with certificates that stand one after the other, ``""`` for nothing."""
+    """Return the error in a sequence of certificates, ``""`` if there is none."""
     while data:
         problem, data = _first_certificate(data)
         if problem:
@@ -60,7 +60,7 @@ def single_certificate_problem(data: bytes) -> str:
 
 
 def request_problem(data: bytes) -> str:
-    """Return what is wrong with a certificate request (RFC 2986), its signature included."""
+    """Return the error in a certificate request (RFC 2986) or its signature, ``""`` if none."""
     problem = _request_frame(data)
     if problem:
         return problem

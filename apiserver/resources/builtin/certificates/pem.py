@@ -27,7 +27,7 @@ class Block:
 
 
 def decode(data: bytes, at: int = 0) -> Block | None:
-    """Return the first block from the line ``at`` on, ``None`` where there is none."""
+    """Return the first block from the line ``at`` on, ``None`` if there is none."""
     # A block begins behind a line break, or at the very beginning.
     at = max(at - 1, 0)
     boundaries = _Boundaries(data)

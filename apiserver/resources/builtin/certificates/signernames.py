@@ -8,7 +8,7 @@ from apiserver.machinery.quoting import quote
 
 
 def validate_signer_name(name: str, path: str) -> list[FieldError]:
-    """Refuse what is not a domain, a slash and a path."""
+    """Reject a value that is not a domain, a slash and a path."""
     if not name:
         return [required(path)]
     domain, slash, rest = name.partition("/")

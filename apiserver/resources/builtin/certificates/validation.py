@@ -1,6 +1,6 @@
-"""What a CertificateSigningRequest must obey (KEP-1513 and its API documentation).
+"""Validation of CertificateSigningRequests (KEP-1513 and the API documentation).
 
-A fault that is stored already, from before a rule was there, stays allowed.
+A violation that is already stored, from before the rule existed, stays allowed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def conditions_of(document: Object) -> list[Condition]:
 
 
 def validate_request(document: Object, old: Object | None = None) -> list[FieldError]:
-    """Return what is wrong with a request as such, but for its metadata."""
+    """Validate a request as such, except for its metadata."""
     spec, before = document.get("spec") or {}, (old or {}).get("spec") or {}
     errors = []
     problem = _request_problem(b64decode(spec.get("request") or ""))
@@ -72,7 +72,7 @@ def validate_request(document: Object, old: Object | None = None) -> list[FieldE
 
 
 def validate_decisions(document: Object, old: Object, *, decides: bool) -> list[FieldError]:
-    """Refuse decisions that are taken back, and, unless one may decide, those that are added."""
+    """Reject withdrawn decisions and, unless ``decides``, new ones."""
     new = [condition.get("type") for condition in conditions_of(document)]
     before = [condition.get("type") for condition in conditions_of(old)]
     errors = [
@@ -90,7 +90,7 @@ def validate_decisions(document: Object, old: Object, *, decides: bool) -> list[
 
 
 def validate_issue(document: Object, old: Object, *, issues: bool) -> list[FieldError]:
-    """Refuse a certificate where none may be set, and one in place of another."""
+    """Reject a changed certificate and, unless ``issues``, a new one."""
     before = _certificate(old)
     if _certificate(document) == before:
         return []

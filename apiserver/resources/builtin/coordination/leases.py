@@ -18,7 +18,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class LeaseStrategy(Strategy):
-    """A Lease is held by somebody who renews it."""
+    """A Lease is held by a client that renews it."""
 
     qualifies_finalizers = False
     allow_create_on_update = True
@@ -46,7 +46,7 @@ class LeaseStrategy(Strategy):
 
 
 def _without_coordination(document: Object, before: dict[str, Any]) -> Object:
-    """Drop what only elections by strategy need, a feature that is off, unless it is in use."""
+    """Drop the fields of coordinated leader election, which is disabled, unless in use."""
     spec = document.get("spec") or {}
     if not any(name in spec and name not in before for name in _COORDINATION):
         return document

@@ -1,4 +1,4 @@
-"""What ConfigMaps and Secrets have in common: keys, a limit of size, and a seal."""
+"""The common rules of ConfigMaps and Secrets: keys, size limit, immutability."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEALED: Final = "field is immutable when `immutable` is set"
 
 
 def validate_keys(data: Mapping[str, str], member: str) -> list[FieldError]:
-    """Refuse what cannot be a key."""
+    """Reject invalid keys."""
     return [
         invalid(f"{member}[{key}]", key, problem)
         for key in data
@@ -23,14 +23,14 @@ def validate_keys(data: Mapping[str, str], member: str) -> list[FieldError]:
 
 
 def decoded_size(data: Mapping[str, str | None]) -> int:
-    """Return how many bytes the values are that base64 stands for."""
+    """Return the total size in bytes of the decoded base64 values."""
     return sum(
         len(value) * 3 // 4 - value[-2:].count("=") for value in data.values() if value
     )
 
 
 def validate_sealed(document: Object, old: Object, *members: str) -> list[FieldError]:
-    """Refuse changes of an object that said that it would never change."""
+    """Reject changes of an object that is marked ``immutable``."""
     if not old.get("immutable"):
         return []
     errors = []

@@ -1,7 +1,7 @@
 """Event of the core group, and the rules that it shares with that of ``events.k8s.io``.
 
-They are two shapes of one kind, stored as this one. The rules are about this shape, and complaints
-about the other are in its words too.
+They are two versions of one kind, stored as this one. The rules apply to this version, and errors
+about the other version use its field names too.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _FIELDS: Final = {
 
 
 class EventStrategy(Strategy):
-    """An event of the old sort need not say much; one with an eventTime says who reported what."""
+    """Events with an eventTime must name their reporter and action; old-style events need not."""
 
     fields = _FIELDS
     name_problems = staticmethod(path_segment_problems)
@@ -99,7 +99,7 @@ class EventStrategy(Strategy):
 
 
 def validate_event(event: Object, reporter: str) -> list[FieldError]:
-    """Return what is wrong with an event; ``reporter`` is what its controller is called."""
+    """Validate an event; ``reporter`` is the field name of its controller."""
     namespace = event["metadata"].get("namespace", "")
     about = (event.get("involvedObject") or {}).get("namespace", "")
     if event.get("eventTime") is None:

@@ -31,7 +31,7 @@ _AMOUNTS: Final = ("max", "min", *_DEFAULTS)
 
 
 class LimitRangeStrategy(Strategy):
-    """A LimitRange says what each container, Pod or claim gets by default, at most, at least."""
+    """A LimitRange sets defaults and limits for each container, Pod or claim."""
 
     metadata_checks = (WHOLE,)
     names_the_nameless = True
@@ -122,7 +122,7 @@ def _container_resource(resource: str, path: str) -> list[FieldError]:
 
 
 class _Bounds:
-    """What one item says of one resource; ``None`` where it says nothing."""
+    """The limits of one item for one resource; ``None`` if not set."""
 
     def __init__(self, item: Mapping[str, Any], resource: str, type_: str) -> None:
         self.resource = resource
@@ -136,7 +136,7 @@ class _Bounds:
 
 def _validate_order(bounds: _Bounds, path: str) -> list[FieldError]:
     low, high, default, request = bounds.min, bounds.max, bounds.default, bounds.request
-    # Each rule: what must not be greater than what, the member and the value complained about.
+    # Each rule: the smaller value, the larger value, and the field and value of the error.
     rules = (
         (low, high, "min", low, "min value {} is greater than max value {}"),
         (low, request, "defaultRequest", request,

@@ -23,7 +23,7 @@ from apiserver.schema.kindtypes import Types
 
 ACTIVE: Final = "Active"
 TERMINATING: Final = "Terminating"
-#: What keeps a namespace until everything in it is gone.
+#: The finalizer that keeps a namespace until it is empty.
 KUBERNETES: Final = "kubernetes"
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _OF_DEPENDENTS: Final = frozenset([ORPHAN_FINALIZER, FOREGROUND_FINALIZER])
@@ -117,9 +117,9 @@ def _labelled(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_finalizers(existing: Object, options: DeleteOptions) -> Object:
-    """Return a namespace with the finalizers that the options ask for.
+    """Return a namespace with the finalizers that the options request.
 
-    Other than elsewhere, ``orphanDependents: false`` asks for the foreground.
+    Unlike for other kinds, ``orphanDependents: false`` requests foreground deletion.
     """
     orphans, policy = options.orphan_dependents, options.propagation_policy
     if orphans is not None:

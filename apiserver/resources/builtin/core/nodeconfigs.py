@@ -1,4 +1,4 @@
-"""What kubelets of old were told by the API, as the status of their nodes repeats it."""
+"""Dynamic kubelet configuration, a removed feature that node statuses may still report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apiserver.resources.builtin.parts.names import (
 
 
 def validate_config(config: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the settings that a kubelet got, uses and last used."""
+    """Validate the assigned, active and last known good configuration."""
     errors: list[FieldError] = []
     for member in ("assigned", "active", "lastKnownGood"):
         if config.get(member) is not None:

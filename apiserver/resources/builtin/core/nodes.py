@@ -89,7 +89,7 @@ _FIELDS: Final = {"spec.unschedulable": flag("spec.unschedulable")}
 
 
 class NodeStrategy(Strategy):
-    """A node tells about itself when it registers, and later through ``status``."""
+    """A node reports its state when it registers, and later through ``status``."""
 
     fields = _FIELDS
     metadata_checks = (WHOLE, CHANGE)
@@ -152,7 +152,7 @@ class NodeStrategy(Strategy):
 
 
 def _without_config(document: Object, old: Object) -> Object:
-    """Return a node without the settings of a kubelet, a feature of old, unless it had them."""
+    """Return a node without the removed field configSource, unless the old node has it."""
     for part, name in (("spec", "configSource"), ("status", "config")):
         members = document.get(part) or {}
         if members.get(name) is not None and (old.get(part) or {}).get(name) is None:

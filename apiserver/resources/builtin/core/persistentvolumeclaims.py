@@ -79,7 +79,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class PersistentVolumeClaimStrategy(Strategy):
-    """A claim wants a volume; once it has one it may ask for more of it, or for another class."""
+    """A claim requests a volume. Once bound, it may request more capacity or another class."""
 
     returns_deleted_object = True
     printer = Printer(COLUMNS, _cells)
@@ -109,7 +109,7 @@ class PersistentVolumeClaimStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document["spec"], old["spec"]
-        # What was let in once may stay.
+        # Values that were accepted before may stay.
         errors = validate_claim_spec(
             spec,
             "spec",
@@ -160,13 +160,13 @@ def _with_sources(spec: dict[str, Any], before: dict[str, Any] | None) -> dict[s
     spec = copied(spec)
     reference = spec.get("dataSourceRef")
     if reference and reference.get("namespace") and old.get("dataSourceRef") is None:
-        # A source in another namespace is not to be had without a feature that is off.
+        # A source in another namespace needs a feature that is disabled.
         reference = None
         del spec["dataSourceRef"]
     source = spec.get("dataSource")
     is_kept = any(old.get(name) is not None for name in _SOURCES)
     if source is not None and reference is None and not is_kept and not _is_old_source(source):
-        # Other sources were always dropped here without a word; dataSourceRef is for them.
+        # Other sources have always been dropped here silently; dataSourceRef accepts them.
         source = None
         del spec["dataSource"]
     if source is not None and reference is None:

@@ -51,7 +51,7 @@ _OLD_ANNOTATIONS: Final = (
     (CLASS_ANNOTATION, "v1.8", "storageClassName"),
     ("volume.beta.kubernetes.io/mount-options", "v1.31", "mountOptions"),
 )
-# What clients are told of, one source at most: how it is named, and what is said.
+# The warnings for sources, at most one: the field and the message.
 _OLD_SOURCES: Final = {
     "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     "photonPersistentDisk": (
@@ -131,10 +131,10 @@ class PersistentVolumeStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document["spec"], old["spec"]
-        # Values that were let in once may stay.
+        # Values that were accepted before may stay.
         any_value = bool(_validate_affinity(before, any_value=False))
         errors = _validate(document, any_value=any_value)
-        # The volume is looked at as such once more before its change is.
+        # The volume itself is validated once more before its change.
         errors += errors
         new_source, old_source = _source(spec, before), _source(before, before)
         if new_source != old_source:
@@ -157,7 +157,7 @@ def _source(spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     source = {name: spec[name] for name in SOURCES if spec.get(name) is not None}
     csi, old = source.get("csi"), before.get("csi")
     if csi is not None and old is not None and _LATE_SECRET in csi and _LATE_SECRET not in old:
-        # The secret for growing may be added to volumes that are older than growing is.
+        # The secret for expansion may be added to volumes created before expansion existed.
         source["csi"] = copied(csi)
         del source["csi"][_LATE_SECRET]
     return source

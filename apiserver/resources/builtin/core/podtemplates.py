@@ -33,7 +33,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class PodTemplateStrategy(Strategy):
-    """A template that stands alone."""
+    """A PodTemplate stores a Pod template as an object of its own."""
 
     metadata_checks = (CHANGE,)
     generation_of = ("template",)

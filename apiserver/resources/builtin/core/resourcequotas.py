@@ -116,7 +116,7 @@ class ResourceQuotaStrategy(Strategy):
 
 
 def is_standard(resource: str) -> bool:
-    """Tell whether a name without a domain is that of something that a quota can limit."""
+    """Return whether a name without a domain is that of something that a quota can limit."""
     return (
         resource in _STANDARD
         or is_huge_page(resource)

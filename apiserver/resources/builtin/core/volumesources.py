@@ -94,7 +94,7 @@ def _validate_iscsi(source: Source, path: str, volume: str) -> list[FieldError]:
     return validate_iscsi(source, path, of_volume=extra)
 
 
-#: The sources, in the order in which they are looked for.
+#: The sources, in the order in which they are checked.
 SOURCES: Final[Mapping[str, Check]] = {
     "hostPath": validate_host_path,
     "gcePersistentDisk": STORAGE_SOURCES["gcePersistentDisk"],
@@ -122,14 +122,14 @@ _INNER_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}
 
 
 def default_source(spec: dict[str, Any]) -> None:
-    """Fill in, in place, what the source of a volume leaves out."""
+    """Set the defaults of the source of a volume, in place."""
     present = {name: spec[name] for name in SOURCES if spec.get(name) is not None}
     if present:
         default_volumes([{"name": "", **present}])
 
 
 def validate_sources(spec: Mapping[str, Any], volume: str) -> list[FieldError]:
-    """Return what is wrong with the source of the volume of that name; it has exactly one."""
+    """Validate the source of the volume of that name; it has exactly one."""
     errors: list[FieldError] = []
     present = [source for source in SOURCES if spec.get(source) is not None]
     for index, source in enumerate(present):

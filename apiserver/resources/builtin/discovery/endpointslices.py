@@ -70,7 +70,7 @@ def _shown(texts: list[str]) -> str:
 
 
 class EndpointSliceStrategy(Strategy):
-    """An EndpointSlice lists some of the endpoints of a Service, all of one type of address."""
+    """An EndpointSlice lists some of the endpoints of a Service, all with one address type."""
 
     metadata_checks = (WHOLE,)
     generation_of = ("addressType", "endpoints", "ports")
@@ -102,7 +102,7 @@ class EndpointSliceStrategy(Strategy):
         endpoints = (d.get("endpoints") or [] for d in (document, old))
         is_same = deep_equal(*endpoints)
         if not is_same:
-            # What is dropped here counts as a change all the same.
+            # Fields dropped here still count as a change.
             document = _without_topology(document, _hosts(old))
         if is_same and labels == before:
             return document
@@ -152,9 +152,9 @@ def _hosts(document: Object) -> frozenset[str]:
 
 
 def _without_topology(document: Object, hosts: frozenset[str]) -> Object:
-    """Return a slice whose endpoints have no topology, which nobody may write any more.
+    """Return a slice whose endpoints have no topology, a field that is no longer writable.
 
-    The node that it names becomes the endpoint's own where it is one of ``hosts``.
+    The node in the topology becomes the nodeName of the endpoint if it is one of ``hosts``.
     """
     endpoints: list[dict[str, Any]] = document.get("endpoints") or []
     if not any("deprecatedTopology" in endpoint for endpoint in endpoints):

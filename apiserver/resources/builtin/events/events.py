@@ -18,7 +18,7 @@ _REPORTER: Final = "reportingController"
 _TYPES: Final = ("Normal", "Warning")
 _UNSET: Final = "needs to be unset"
 _LEGACY: Final = ("firstTimestamp", "lastTimestamp", "count", "source")
-# What may not change, by the names of the core group, and the names that complaints use.
+# The immutable fields, by their names in the core group and in error messages.
 _IMMUTABLE: Final = {
     "involvedObject": "involvedObject",
     "reason": "reason",
@@ -43,7 +43,7 @@ _FIELDS: Final = {
 
 
 class EventStrategy(Strategy):
-    """An event says when, what, and who reported it; afterwards only its series may grow."""
+    """An event has a time, an action and a reporter; only its series may change later."""
 
     fields = _FIELDS
     metadata_checks_on_create = False

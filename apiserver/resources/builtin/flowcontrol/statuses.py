@@ -7,7 +7,7 @@ from apiserver.machinery.objects import Object
 
 
 def validate_status(document: Object) -> list[FieldError]:
-    """Return what is wrong with the conditions of an object."""
+    """Validate the conditions of an object."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, condition in enumerate((document.get("status") or {}).get("conditions") or ()):

@@ -33,7 +33,7 @@ COLUMNS: Final = (
 
 
 def is_default(document: Object) -> bool:
-    """Tell whether a class is that of Ingresses that name none."""
+    """Return whether a class is that of Ingresses that name none."""
     annotations: dict[str, str] = metadata_of(document).get("annotations") or {}
     return annotations.get(IS_DEFAULT) == "true"
 
@@ -55,7 +55,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class IngressClassStrategy(Strategy):
-    """An IngressClass names the controller of its Ingresses, once and for all."""
+    """An IngressClass names the controller of its Ingresses, which is immutable."""
 
     generation_of = ("spec",)
     printer = Printer(COLUMNS, _cells)

@@ -20,7 +20,7 @@ COLUMNS: Final = (NAME, Column("ParentRef", source="api.networking.v1.IPAddressS
 
 
 def address_name_problems(name: str) -> list[str]:
-    """Return what keeps a text from being an address in its canonical form."""
+    """Return why a text is not an address in its canonical form."""
     try:
         address = ip_address(name)
     except ValueError:
@@ -47,10 +47,10 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class IPAddressStrategy(Strategy):
-    """An IPAddress, named by the address, says which object has it."""
+    """An IPAddress, named by the address, refers to the object that uses it."""
 
     name_problems = staticmethod(address_name_problems)
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     printer = Printer(COLUMNS, _cells)
 

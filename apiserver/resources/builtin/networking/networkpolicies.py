@@ -35,7 +35,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class NetworkPolicyStrategy(Strategy):
-    """A NetworkPolicy says who may reach the Pods that it selects, and whom they may reach."""
+    """A NetworkPolicy restricts the incoming and outgoing connections of the selected Pods."""
 
     metadata_checks = (CHANGE,)
     generation_of = ("spec",)

@@ -10,7 +10,7 @@ from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 
 
 def validate_local_reference(reference: dict[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with a reference to an object of the same namespace."""
+    """Validate a reference to an object of the same namespace."""
     errors: list[FieldError] = []
     if reference.get("apiGroup") is not None:
         errors += validate_dns_subdomain(reference["apiGroup"], f"{path}.apiGroup")

@@ -24,11 +24,11 @@ def _cells(document: Object) -> list[Any]:
 
 
 class RuntimeClassStrategy(Strategy):
-    """A RuntimeClass names what runs containers, what that costs and where it is to be had."""
+    """A RuntimeClass defines a container runtime, its overhead and its supported nodes."""
 
     allow_create_on_update = True
     allow_unconditional_update = False
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     printer = aged((Column("Handler", source="api.node.v1.RuntimeClass.handler"),), _cells)
 

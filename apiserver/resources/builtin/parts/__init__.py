@@ -1,5 +1,5 @@
 """Parts that several kinds share: the pod template and what it is made of, label selectors...
 
-Each part knows its defaults and its rules, never the kind that it stands in. A rule is a function
-of a value and of the path where the value stands; it returns what is wrong, in Kubernetes' order.
+Each part defines its defaults and its rules, independent of the kind that contains it. A rule is a
+function of a value and its path; it returns the errors in Kubernetes' order.
 """

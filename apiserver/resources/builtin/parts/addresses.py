@@ -1,4 +1,4 @@
-"""IP addresses and CIDRs, read as leniently as Kubernetes reads those of old fields."""
+"""IP addresses and CIDRs, parsed as leniently as Kubernetes parses them in old fields."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ def parse_cidr(text: str) -> Network | None:
 
 
 def validate_ip(text: str, path: str) -> list[FieldError]:
-    """Refuse what is no IP address."""
+    """Reject a value that is not an IP address."""
     return [] if parse_ip(text) else [invalid(path, text, NOT_AN_IP)]
 
 
 def validate_cidr(text: str, path: str) -> list[FieldError]:
-    """Refuse what is no CIDR."""
+    """Reject a value that is not a CIDR."""
     return [] if parse_cidr(text) else [invalid(path, text, NOT_A_CIDR)]
 
 
 def is_dual_stack(networks: list[str]) -> bool:
-    """Tell whether two CIDRs are of different families."""
+    """Return whether two CIDRs are of different families."""
     families = {network.version for text in networks if (network := parse_cidr(text))}
     return len(families) > 1
 
 
 def validate_endpoint_ip(text: str, path: str) -> list[FieldError]:
-    """Refuse addresses that mean another thing on every node: no endpoint can have them."""
+    """Reject addresses with a node-local meaning, which no endpoint can have."""
     address = parse_ip(text)
     if address is None:
         return [invalid(path, text, "must be a valid IP address")]

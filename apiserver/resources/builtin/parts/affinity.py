@@ -20,7 +20,7 @@ _WEIGHT: Final = "must be in the range 1-100"
 def validate_node_selector(
     selector: Mapping[str, Any], path: str, *, any_value: bool = True
 ) -> list[FieldError]:
-    """Return what is wrong with a choice of nodes; ``any_value``: values need be none of labels."""
+    """Validate a node selector; ``any_value``: values need not be valid label values."""
     terms = selector.get("nodeSelectorTerms") or ()
     if not terms:
         detail = "must have at least one node selector term"
@@ -35,7 +35,7 @@ def validate_node_selector(
 def validate_node_selector_term(
     term: Mapping[str, Any], path: str, *, any_value: bool = True
 ) -> list[FieldError]:
-    """Return what is wrong with one alternative of a choice of nodes."""
+    """Validate one node selector term."""
     errors: list[FieldError] = []
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         where = f"{path}.matchExpressions[{index}]"
@@ -90,7 +90,7 @@ def _field_requirement(requirement: Mapping[str, Any], path: str) -> list[FieldE
 
 
 def validate_affinity(affinity: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
-    """Return what is wrong with the affinity of a Pod."""
+    """Validate the affinity of a Pod."""
     errors: list[FieldError] = []
     nodes = affinity.get("nodeAffinity")
     if nodes is not None:
@@ -172,7 +172,7 @@ def _keys(keys: Collection[str], selector: Mapping[str, Any] | None, path: str) 
 def merged_key_errors(
     keys: Iterable[str], selector: Mapping[str, Any], path: str
 ) -> list[FieldError]:
-    """Refuse keys that the selector has beside the conditions that were made of these very keys."""
+    """Reject keys that the selector has in addition to the conditions generated from them."""
     positions = {key: index for index, key in enumerate(keys)}
     seen = set(selector.get("matchLabels") or ())
     errors = []

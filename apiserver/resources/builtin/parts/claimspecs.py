@@ -24,7 +24,7 @@ _ONE_POD: Final = "ReadWriteOncePod"
 
 
 def default_claim_spec(spec: dict[str, Any]) -> None:
-    """Fill in, in place, what a claim leaves out."""
+    """Set the defaults of a claim, in place."""
     if spec.get("volumeMode") is None:
         spec["volumeMode"] = "Filesystem"
     for part in ("limits", "requests"):
@@ -35,7 +35,7 @@ def default_claim_spec(spec: dict[str, Any]) -> None:
 def validate_claim_spec(
     spec: Mapping[str, Any], path: str, *, lenient: bool = False, any_group: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a claim.
+    """Validate a claim.
 
     ``lenient``: its selector may have any value; ``any_group``: the groups of its sources, too.
     """
@@ -60,7 +60,7 @@ def validate_claim_spec(
 
 
 def validate_access_modes(modes: tuple[str, ...] | list[str], path: str) -> list[FieldError]:
-    """Refuse modes that there are not, or that do not go together."""
+    """Reject unknown modes and invalid combinations of modes."""
     errors = [not_supported(path, mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
     others = any(mode in ACCESS_MODES and mode != _ONE_POD for mode in modes)
     if _ONE_POD in modes and others:

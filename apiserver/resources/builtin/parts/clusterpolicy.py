@@ -1,4 +1,4 @@
-"""What the server as a whole allows, whatever the kind: set once when it starts."""
+"""Server-wide validation settings for all kinds, set once at start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(slots=True)
 class ClusterPolicy:
-    """Switches that validation heeds."""
+    """Settings that validation depends on."""
 
     #: Whether containers may be privileged.
     allow_privileged: bool = True

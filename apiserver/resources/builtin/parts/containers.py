@@ -1,4 +1,4 @@
-"""Containers: those that a Pod is there for, those that run before them, those that look in."""
+"""Containers of Pods: regular, init and ephemeral containers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ONLY_SIDECARS: Final = "may not be set for init containers without restartPolic
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the rules of a container need to know of the Pod that it is in."""
+    """The properties of the Pod that the rules of a container depend on."""
 
     volumes: Mapping[str, Mapping[str, Any]]
     claims: frozenset[str]
@@ -55,7 +55,7 @@ class Surroundings:
 def validate_containers(
     containers: list[dict[str, Any]], pod: Surroundings, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with the containers proper of a Pod; it needs one."""
+    """Validate the regular containers of a Pod, which needs at least one."""
     if not containers:
         return [required(path)]
     errors: list[FieldError] = []
@@ -74,7 +74,7 @@ def validate_containers(
 def validate_init_containers(
     containers: list[dict[str, Any]], names: Iterable[str], pod: Surroundings, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with init containers; ``names`` are those of the others."""
+    """Validate init containers; ``names`` are those of the others."""
     errors: list[FieldError] = []
     taken = set(names)
     for index, container in enumerate(containers):
@@ -85,7 +85,7 @@ def validate_init_containers(
             errors.append(duplicate(f"{where}.name", name))
         elif name:
             taken.add(name)
-        # They run one by one, so their ports do not meet.
+        # They run one after the other, so their ports do not conflict.
         errors += validate_host_ports([(0, container)], path)
         if is_restartable(container):
             errors += _hooks(container, pod, where)
@@ -101,7 +101,7 @@ def validate_init_containers(
 def validate_ephemeral_containers(
     containers: list[dict[str, Any]], spec: Mapping[str, Any], pod: Surroundings, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with containers that were put into a running Pod."""
+    """Validate ephemeral containers."""
     errors: list[FieldError] = []
     others = {
         container["name"]
@@ -134,7 +134,7 @@ def validate_ephemeral_containers(
 
 
 def validate_image(container: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Refuse spaces around an image, as Pods do and templates do not."""
+    """Reject spaces around an image, as Pods do and templates do not."""
     image = container.get("image", "")
     if image == image.strip():
         return []

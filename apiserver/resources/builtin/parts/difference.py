@@ -1,7 +1,7 @@
-"""How two structs differ, as refusals of changes show it: a unified diff of their JSON.
+"""The difference of two structs, as errors about changes show it: a unified diff of their JSON.
 
-To find out what many lines have in common takes much longer than to read them. Of structs that have
-more it is shown what differs as one hunk: all that was there, and then all that is.
+Comparing many lines is far slower than reading them. The difference of large structs is therefore
+shown as one hunk: all old lines, then all new lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 _CONTEXT: Final = 3
 _MANY: Final = 5000
-# Go writes JSON that may stand in HTML.
+# Go escapes JSON for use in HTML.
 _ESCAPED: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 

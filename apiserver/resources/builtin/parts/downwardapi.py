@@ -67,7 +67,7 @@ def default_field_ref(reference: dict[str, Any]) -> None:
 def validate_field_ref(
     reference: dict[str, Any], allowed: tuple[str, ...], path: str
 ) -> list[FieldError]:
-    """Return what is wrong with a reference to a field of the Pod."""
+    """Validate a reference to a field of the Pod."""
     version, field = reference.get("apiVersion", ""), reference.get("fieldPath", "")
     if not version:
         return [required(f"{path}.apiVersion")]
@@ -104,7 +104,7 @@ def _conversion_problem(version: str, field: str, base: str, *, subscripted: boo
 def validate_resource_ref(
     reference: dict[str, Any], path: str, *, in_volume: bool
 ) -> list[FieldError]:
-    """Return what is wrong with a reference to a resource of a container."""
+    """Validate a reference to a resource of a container."""
     errors: list[FieldError] = []
     resource = reference.get("resource", "")
     if in_volume and not reference.get("containerName"):
@@ -114,7 +114,7 @@ def validate_resource_ref(
     elif resource not in _RESOURCES and not resource.startswith(_HUGE_PAGES):
         errors.append(not_supported(f"{path}.resource", resource, _RESOURCES))
     divisor = reference.get("divisor", "0")
-    # A unit of 0 stands for 1.
+    # A divisor of 0 means 1.
     rule = _divisor_rule(resource) if divisor != "0" else None
     if rule is not None and divisor not in rule[0]:
         errors.append(invalid(f"{path}.divisor", resource, rule[1]))

@@ -29,7 +29,7 @@ _TWO_SOURCES = "may not have more than one field specified at a time"
 
 
 def default_env(variables: list[dict[str, Any]]) -> None:
-    """Fill in what references to fields and to files leave out."""
+    """Set the defaults of references to fields and to files."""
     for variable in variables:
         source = variable.get("valueFrom")
         if source is None:
@@ -41,7 +41,7 @@ def default_env(variables: list[dict[str, Any]]) -> None:
 
 
 def validate_env(variables: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with variables."""
+    """Validate variables."""
     errors: list[FieldError] = []
     for index, variable in enumerate(variables):
         name = variable["name"]
@@ -73,7 +73,7 @@ def _value_from(variable: dict[str, Any], path: str) -> list[FieldError]:
 def validate_files(
     containers: Iterable[Mapping[str, Any]], volumes: Mapping[str, Mapping[str, Any]], path: str
 ) -> list[FieldError]:
-    """Refuse variables from files of volumes that are not there, or not empty at first."""
+    """Reject variables from files of volumes that do not exist or are not emptyDir."""
     errors: list[FieldError] = []
     for index, container in enumerate(containers):
         for number, variable in enumerate(container.get("env") or ()):
@@ -100,7 +100,7 @@ def _resource(reference: dict[str, Any], path: str) -> list[FieldError]:
 
 def _key(reference: dict[str, Any], path: str) -> list[FieldError]:
     name, key = reference.get("name", ""), reference.get("key", "")
-    # An empty name is no subdomain either, and is told so.
+    # An empty name gets the error for an invalid subdomain, too.
     errors = [
         invalid(f"{path}.name", name, problem) for problem in dns1123_subdomain_problems(name)
     ]
@@ -137,7 +137,7 @@ _SOURCES = (
 
 
 def validate_env_from(sources: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with objects whose keys become variables."""
+    """Validate the sources of envFrom."""
     errors: list[FieldError] = []
     for index, source in enumerate(sources):
         where = f"{path}[{index}]"

@@ -1,4 +1,4 @@
-"""Names of hosts, and names that stand in URLs."""
+"""Host names, and names in URLs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wildcard_problems(value: str) -> list[str]:
 
 
 def validate_domain_name(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no domain of at least two labels; a trailing dot is taken."""
+    """Reject a value that is not a domain of at least two labels; a trailing dot is accepted."""
     if not value:
         return [required(path)]
     value = value.removesuffix(".")
@@ -51,7 +51,7 @@ def validate_domain_name(value: str, path: str) -> list[FieldError]:
 
 
 def validate_domain_prefixed_path(value: str, path: str) -> list[FieldError]:
-    """Refuse what is not a domain, a slash and a path: ``example.com/controller``."""
+    """Reject a value that is not a domain, a slash and a path: ``example.com/controller``."""
     if not value:
         return [required(path)]
     host, slash, rest = value.partition("/")
@@ -69,5 +69,5 @@ def validate_domain_prefixed_path(value: str, path: str) -> list[FieldError]:
 
 
 def validate_path_segment(value: str, path: str) -> list[FieldError]:
-    """Refuse what cannot stand in a URL path."""
+    """Reject a value that is not a valid URL path segment."""
     return [invalid(path, value, problem) for problem in path_segment_problems(value)]

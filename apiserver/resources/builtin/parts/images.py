@@ -27,10 +27,10 @@ _LIBRARY: Final = "library/"
 
 @cache_by_text(4096)
 def default_pull_policy(image: str) -> str:
-    """Return when to pull an image: always, where it is the latest one that is meant.
+    """Return the default imagePullPolicy: ``Always`` for the latest image.
 
-    That is so with the tag ``latest`` and with neither tag nor digest. What is no reference at all
-    is left to whoever pulls it.
+    An image is the latest one if its tag is ``latest`` or if it has neither tag nor digest. An
+    invalid reference is not an error here; it is left to the container runtime.
     """
     match = _REFERENCE.fullmatch(image)
     if match is None or _IDENTIFIER.fullmatch(image) or _is_too_long(image[: match.end("name")]):

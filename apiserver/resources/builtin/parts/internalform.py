@@ -1,9 +1,8 @@
-"""Objects as the messages of the API server show them: in the form that it works on inside.
+"""Objects in the internal form that the messages of the API server show.
 
-A field error that names a whole struct, or the difference of two, shows it with Go's names of the
-members, all of them, and in the order in which the internal types declare them. That order is
-mostly that of the served types; `_ORDER` has the others. Types of the meta group are shown as
-clients see them.
+A field error that quotes a whole struct, or the difference of two, shows all fields with their Go
+names, in the order of their declaration in the internal types. That order is mostly that of the
+served types; `_ORDER` has the exceptions. Types of the meta group are shown as clients see them.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
         "dataSource", "dataSourceRef", "volumeAttributesClassName",
     ),
 }  # fmt: skip
-#: Members that stand in another struct inside: those of the host in the security context of a Pod.
+#: Fields that are in another internal struct: those of the host in the security context of a Pod.
 _MOVED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "core.v1.PodSpec": (
         "securityContext",
@@ -93,7 +92,7 @@ _NAMES: Final[Mapping[str, str]] = {
 _FLAGS: Final = frozenset(["hostNetwork", "hostPID", "hostIPC"])
 #: Pointers among the served types that are none inside.
 _NEVER_NULL: Final = frozenset([("core.v1.ServiceAccountTokenProjection", "expirationSeconds")])
-#: Metadata is embedded: its members stand among those of the object.
+#: Metadata is embedded: its fields are shown among those of the object.
 _METADATA: Final = "meta.v1.ObjectMeta"
 _ZEROS: Final[Mapping[str, Any]] = {
     "string": "", "bool": False, "int32": 0, "int64": 0, "double": 0,

@@ -26,14 +26,14 @@ def percentage(value: IntOrPercent) -> int | None:
 
 
 def validate_int_or_percent(value: IntOrPercent, path: str) -> list[FieldError]:
-    """Refuse what is neither a number from 0 nor a percentage."""
+    """Reject a value that is neither a number from 0 nor a percentage."""
     if isinstance(value, int):
         return validate_nonnegative(value, path)
     return [] if _PERCENT.fullmatch(value) else [invalid(path, value, _NOT_A_PERCENTAGE)]
 
 
 def validate_at_most_100_percent(value: IntOrPercent, path: str) -> list[FieldError]:
-    """Refuse more than the whole; numbers are not compared with anything."""
+    """Reject percentages above 100; numbers are not checked."""
     share = percentage(value)
     if share is None or share <= 100:
         return []

@@ -1,7 +1,7 @@
-"""How IP addresses may be written.
+"""The accepted forms of IP addresses.
 
-They were once read leniently: IPv4 numbers with leading zeros, IPv4 addresses as IPv6 ones. New
-objects may not have such addresses; what an object had before it may keep.
+Older versions accepted IPv4 numbers with leading zeros and IPv4-mapped IPv6 addresses. New objects
+may not have such addresses; an existing object may keep those that it has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
 
 
 def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
-    """Refuse what is no IP address in its usual form; ``known`` addresses may have any form."""
+    """Reject an IP address not in its canonical form; ``known`` ones may have any form."""
     address = parse_ip(text)
     if address is None:
         return [invalid(path, text, NOT_AN_IP)]
@@ -41,7 +41,7 @@ def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[F
 
 
 def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
-    """Refuse what is no CIDR in its usual form; ``known`` ones may have any form."""
+    """Reject a value that is not a CIDR in its usual form; ``known`` ones may have any form."""
     network = parse_cidr(text)
     if network is None:
         return [invalid(path, text, NOT_A_CIDR)]
@@ -59,7 +59,7 @@ def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list
 
 
 def warnings_for_ip(text: str, path: str) -> list[str]:
-    """Return what to say of an address that is valid but not written as it should be."""
+    """Return the warnings for an address that is valid but not in canonical form."""
     address = parse_ip(text)
     if address is None:
         return []
@@ -77,7 +77,7 @@ def warnings_for_ip(text: str, path: str) -> list[str]:
 
 
 def warnings_for_cidr(text: str, path: str) -> list[str]:
-    """Return what to say of a CIDR that is valid but not written as it should be."""
+    """Return the warnings for a CIDR that is valid but not in canonical form."""
     host, _, bits = text.partition("/")
     address = parse_ip(host)
     if address is None or parse_cidr(text) is None:
@@ -110,16 +110,16 @@ def warnings_for_cidr(text: str, path: str) -> list[str]:
 
 
 def has_leading_zeros(text: str) -> bool:
-    """Tell whether a decimal number of an IPv4 address begins with a zero that it does not need."""
+    """Return whether a decimal number of an IPv4 address has leading zeros."""
     return "." in text and _LEADING_ZEROS.search(text) is not None
 
 
 def is_mapped(text: str, address: Address) -> bool:
-    """Tell whether a text is an IPv4 address written as an IPv6 one."""
+    """Return whether a text is an IPv4 address written as an IPv6 one."""
     return address.version == 4 and ":" in text
 
 
 def has_both_families(texts: Sequence[str]) -> bool:
-    """Tell whether there are addresses of IPv4 and of IPv6."""
+    """Return whether there are addresses of IPv4 and of IPv6."""
     found = [parse_ip(text) for text in texts]
     return {4, 6} <= {address.version for address in found if address is not None}

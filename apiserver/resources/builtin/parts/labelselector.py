@@ -17,7 +17,7 @@ _OPERATORS: Final = {IN: "in", NOT_IN: "notin", EXISTS: "exists", DOES_NOT_EXIST
 
 
 def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldError]:
-    """Refuse keys and values that labels may not have; no error names the key in its path."""
+    """Reject keys and values that labels may not have; no error names the key in its path."""
     errors: list[FieldError] = []
     for key, value in (labels or {}).items():
         errors += validate_qualified_name(key, path)
@@ -28,7 +28,7 @@ def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldEr
 def validate_label_selector(
     selector: Mapping[str, Any] | None, path: str, *, lenient: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a selector; ``lenient``: expressions may have any value."""
+    """Validate a selector; ``lenient``: expressions may have any value."""
     if not selector:
         return []
     errors = validate_labels(selector.get("matchLabels"), f"{path}.matchLabels")
@@ -62,7 +62,7 @@ def _requirement(requirement: dict[str, Any], path: str, *, lenient: bool) -> li
 def compiled(selector: Mapping[str, Any] | None) -> LabelSelector | None:
     """Return the conditions of a selector, ``None`` for one that selects nothing.
 
-    Raises ValueError, in Kubernetes' words, for an operator that there is not.
+    Raises ValueError, with Kubernetes' message, for an unknown operator.
     """
     if selector is None:
         return None
@@ -81,13 +81,13 @@ def compiled(selector: Mapping[str, Any] | None) -> LabelSelector | None:
 
 
 def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str] | None) -> bool:
-    """Tell whether a selector selects an object with these labels. Raises ValueError."""
+    """Return whether a selector selects an object with these labels. Raises ValueError."""
     conditions = compiled(selector)
     return conditions is not None and conditions.matches(labels or {})
 
 
 def is_empty(selector: Mapping[str, Any] | None) -> bool:
-    """Tell whether a selector has no condition, as one that is not there has none."""
+    """Return whether a selector has no condition, as one that is not there has none."""
     return not selector or not (selector.get("matchLabels") or selector.get("matchExpressions"))
 
 

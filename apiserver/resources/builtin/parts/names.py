@@ -20,7 +20,7 @@ _PLAIN_PORT_NAME: Final = re.compile(r"[a-z][a-z0-9]{0,14}").fullmatch
 _LETTER: Final = re.compile(r"[a-z]")
 _CONFIG_KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _HEADER: Final = re.compile(r"[-A-Za-z0-9]+")
-# What most names look like; others are looked at more closely.
+# Matches most valid names; the full check runs only for the others.
 _PLAIN_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?").fullmatch
 _PLAIN_ENV: Final = re.compile(r"[!-<>-~ ]+").fullmatch
 
@@ -36,7 +36,7 @@ _HEADER_RULE: Final = (
 
 
 def port_name_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being the name of a port (RFC 6335, 5.1)."""
+    """Return why ``value`` is not the name of a port (RFC 6335, 5.1)."""
     problems: list[str] = []
     if _PLAIN_PORT_NAME(value):
         return problems
@@ -54,18 +54,18 @@ def port_name_problems(value: str) -> list[str]:
 
 
 def port_number_problems(value: int) -> list[str]:
-    """Return what keeps ``value`` from being the number of a port."""
+    """Return why ``value`` is not the number of a port."""
     return [] if 1 <= value <= 65535 else [range_problem(1, 65535)]
 
 
 def validate_port(value: int | str, path: str) -> list[FieldError]:
-    """Refuse what is neither the number nor the name of a port."""
+    """Reject a value that is neither the number nor the name of a port."""
     problems = port_name_problems(value) if isinstance(value, str) else port_number_problems(value)
     return [invalid(path, value, problem) for problem in problems]
 
 
 def env_name_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being the name of an environment variable."""
+    """Return why ``value`` is not the name of an environment variable."""
     if _PLAIN_ENV(value):
         return []
     if not value:
@@ -77,7 +77,7 @@ def env_name_problems(value: str) -> list[str]:
 
 
 def config_key_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being a key of a ConfigMap or a Secret."""
+    """Return why ``value`` is not a key of a ConfigMap or a Secret."""
     problems = []
     if len(value.encode()) > 253:
         problems.append("must be no more than 253 bytes")
@@ -93,24 +93,24 @@ def config_key_problems(value: str) -> list[str]:
 
 
 def header_name_problems(value: str) -> list[str]:
-    """Return what keeps ``value`` from being the name of an HTTP header."""
+    """Return why ``value`` is not the name of an HTTP header."""
     return [] if _HEADER.fullmatch(value) else [_HEADER_RULE]
 
 
 def identity_problems(value: int) -> list[str]:
-    """Return what keeps ``value`` from being the id of a user or of a group."""
+    """Return why ``value`` is not the id of a user or of a group."""
     return [] if 0 <= value <= MAX_INT32 else [range_problem(0, MAX_INT32)]
 
 
 def validate_dns_label(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no RFC 1123 label."""
+    """Reject a value that is not an RFC 1123 label."""
     if _PLAIN_LABEL(value):
         return []
     return [invalid(path, value, problem) for problem in dns1123_label_problems(value)]
 
 
 def validate_dns_subdomain(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no RFC 1123 subdomain."""
+    """Reject a value that is not an RFC 1123 subdomain."""
     if _PLAIN_LABEL(value):
         return []
     return [invalid(path, value, problem) for problem in dns1123_subdomain_problems(value)]
@@ -118,19 +118,19 @@ def validate_dns_subdomain(value: str, path: str) -> list[FieldError]:
 
 @cache_by_text(4096)
 def is_qualified_name(value: str) -> bool:
-    """Tell whether a text is a qualified name, as keys of labels are."""
+    """Return whether a text is a qualified name, as keys of labels are."""
     return not label_key_problems(value)
 
 
 def validate_qualified_name(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no qualified name: ``name`` or ``example.com/name``."""
+    """Reject a value that is not a qualified name: ``name`` or ``example.com/name``."""
     if is_qualified_name(value):
         return []
     return [invalid(path, value, problem) for problem in label_key_problems(value)]
 
 
 def validate_label_value(value: str, path: str) -> list[FieldError]:
-    """Refuse what is no value of a label."""
+    """Reject a value that is not a value of a label."""
     if not value or _PLAIN_LABEL(value):
         return []
     return [invalid(path, value, problem) for problem in label_value_problems(value)]

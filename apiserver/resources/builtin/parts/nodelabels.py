@@ -22,7 +22,7 @@ def new_node_label(key: str) -> str:
 
 
 def node_label_warning(key: str) -> str:
-    """Return what to say of a label of nodes that has another name now, ``""`` of others."""
+    """Return the warning for a deprecated node label, ``""`` for other labels."""
     since, instead = _NEW_NAMES.get(key, ("", ""))
     return f'deprecated since {since}; use "{instead}" instead' if since else ""
 
@@ -30,7 +30,7 @@ def node_label_warning(key: str) -> str:
 def warnings_for_node_selector_term(
     term: Mapping[str, Any], path: str, *, values: bool = False
 ) -> Iterator[str]:
-    """Yield what to say of an alternative of a choice of nodes; ``values``: of its values, too."""
+    """Yield the warnings for a node selector term; ``values``: also those for its values."""
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         place, key = f"{path}.matchExpressions[{index}]", requirement.get("key", "")
         if warning := node_label_warning(key):

@@ -1,4 +1,4 @@
-"""Files of one volume that would lie over or in each other."""
+"""Warnings about files of one volume whose paths overlap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIMPLE: Final = (
 
 
 def warnings_for_overlaps(volumes: list[dict[str, Any]]) -> list[str]:
-    """Return what to say of volumes whose files cannot all be there."""
+    """Return the warnings for volumes with conflicting file paths."""
     found: list[str] = []
     for volume in volumes:
         name = quote(volume["name"])
@@ -62,7 +62,7 @@ def _files(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _overlaps(files: list[tuple[str, str]], title: str) -> Iterator[str]:
-    """Yield what to say of pairs of files, nothing twice."""
+    """Yield the warnings about pairs of files, without duplicates."""
     entries = [(path.rstrip("/"), label) for path, label in files]
     folders = _tree({file for file, _ in entries if file})
     seen: list[tuple[str, str]] = []

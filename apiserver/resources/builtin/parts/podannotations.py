@@ -32,14 +32,14 @@ _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]*")
 
 
 def is_deletion_cost(text: str) -> bool:
-    """Tell whether a text is a cost of deleting a Pod: an int32 in its usual form."""
+    """Return whether a text is a cost of deleting a Pod: an int32 in its usual form."""
     return bool(_NUMBER.fullmatch(text)) and -(1 << 31) <= parse_integer(text) < 1 << 31
 
 
 def validate_annotations(
     annotations: Mapping[str, str], spec: Mapping[str, Any], path: str, rules: PodRules
 ) -> list[FieldError]:
-    """Return what is wrong with the annotations of a Pod or a template."""
+    """Validate the annotations of a Pod or a template."""
     if not annotations:
         return []
     errors: list[FieldError] = []
@@ -56,7 +56,7 @@ def validate_annotations(
 
 
 def validate_annotation_changes(pod: Object, old_pod: Object, rules: PodRules) -> list[FieldError]:
-    """Refuse changes of annotations that say what a Pod is, and look at the new ones once more."""
+    """Reject changes of annotations that define a Pod, and validate the new annotations."""
     new, old, path = annotations_of(pod), annotations_of(old_pod), "metadata.annotations"
     errors = []
     for key, value in old.items():
@@ -81,7 +81,7 @@ def validate_annotation_changes(pod: Object, old_pod: Object, rules: PodRules) -
 def validate_agreement(
     annotations: Mapping[str, str], spec: Mapping[str, Any], path: str, *, apparmor: bool
 ) -> list[FieldError]:
-    """Refuse profiles that annotations contradict; ``apparmor``: look at AppArmor's too."""
+    """Reject profiles that contradict annotations; ``apparmor``: check AppArmor profiles too."""
     if not any(key.startswith(_PROFILES) for key in annotations):
         return []
     context = spec.get("securityContext") or {}

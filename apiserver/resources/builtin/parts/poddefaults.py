@@ -53,7 +53,7 @@ def _mirror_service_account(spec: dict[str, Any]) -> None:
 
 
 def default_container(container: dict[str, Any]) -> None:
-    """Fill in what a container of any sort leaves out."""
+    """Set the defaults of a container of any sort."""
     if not container.get("terminationMessagePath"):
         container["terminationMessagePath"] = "/dev/termination-log"
     if not container.get("terminationMessagePolicy"):

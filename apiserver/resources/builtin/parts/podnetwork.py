@@ -26,7 +26,7 @@ _SEARCH: Final = re.compile(rf"{_SEARCH_PART}(\.{_SEARCH_PART})*")
 
 
 def validate_dns_policy(policy: str, path: str) -> list[FieldError]:
-    """Refuse what is no DNS policy."""
+    """Reject a value that is not a DNS policy."""
     if policy in DNS_POLICIES:
         return []
     return [not_supported(path, policy, DNS_POLICIES) if policy else required(path)]
@@ -35,7 +35,7 @@ def validate_dns_policy(policy: str, path: str) -> list[FieldError]:
 def validate_dns_config(
     config: Mapping[str, Any] | None, policy: str, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with the DNS settings of a Pod, or with having none."""
+    """Validate the DNS settings of a Pod, including missing ones."""
     if policy == "None":
         if config is None:
             return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
@@ -70,7 +70,7 @@ def _searches(searches: list[str], path: str) -> list[FieldError]:
         )
         errors.append(invalid(path, searches, detail))
     for index, search in enumerate(searches):
-        # A dot ends a name that is complete; alone it stands for the root.
+        # A trailing dot marks a fully qualified name; alone it means the root.
         name = search.removesuffix(".")
         if search != "." and not (len(name) <= 253 and _SEARCH.fullmatch(name)):
             errors += _search_problems(name, f"{path}[{index}]")
@@ -93,7 +93,7 @@ def _search_problems(name: str, path: str) -> list[FieldError]:
 
 
 def validate_host_aliases(aliases: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with lines for the hosts file."""
+    """Validate hostAliases."""
     errors: list[FieldError] = []
     for index, alias in enumerate(aliases):
         errors += validate_new_ip(alias.get("ip", ""), f"{path}[{index}].ip")
@@ -103,7 +103,7 @@ def validate_host_aliases(aliases: list[dict[str, Any]], path: str) -> list[Fiel
 
 
 def validate_ports_of_host(spec: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
-    """Refuse ports of a Pod in the network of its host that would be others there."""
+    """Reject host ports that differ from container ports in a Pod with ``hostNetwork``."""
     errors = []
     for index, container in enumerate(spec.get("containers") or ()):
         for number, port in enumerate(container.get("ports") or ()):
@@ -116,7 +116,7 @@ def validate_ports_of_host(spec: Mapping[str, Any], path: str, rules: PodRules) 
 
 
 def validate_host_names(spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the name that a Pod gives itself."""
+    """Validate the host name and subdomain of a Pod."""
     errors: list[FieldError] = []
     for member in ("hostname", "subdomain"):
         if spec.get(member):

@@ -1,7 +1,7 @@
-"""Resources of a Pod as a whole: what its containers need together, its own share, its class.
+"""Resources of a Pod as a whole: the total of its containers, its own resources, its QoS class.
 
-Containers run at the same time, init containers one after the other before them, and restartable
-init containers beside everything that comes after them. So a Pod needs the larger of two sums.
+Containers run at the same time. Init containers run before them, one after the other; a restartable
+init container runs alongside all containers after it. A Pod needs the larger of the two totals.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PARTS: Final = ("limits", "requests")
 
 
 def is_restartable(container: Mapping[str, Any]) -> bool:
-    """Tell whether an init container runs on beside the others."""
+    """Return whether an init container runs on beside the others."""
     return container.get("restartPolicy") == "Always"
 
 
@@ -108,7 +108,7 @@ def default_pod_requirements(spec: dict[str, Any]) -> None:
 def validate_pod_resources(
     spec: Mapping[str, Any], path: str, *, any_page_count: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with the requirements of a Pod as a whole."""
+    """Validate the requirements of a Pod as a whole."""
     requirements = spec["resources"]
     if (spec.get("os") or {}).get("name") == "windows":
         return [forbidden(path, "may not be set for a windows pod")]
@@ -132,7 +132,7 @@ def validate_pod_resources(
 
 
 def qos_class(spec: Mapping[str, Any]) -> str:
-    """Return how a Pod fares when a node runs short, by how exactly it says what it needs."""
+    """Return the QoS class of a Pod, which determines the order of eviction under pressure."""
     own = spec.get("resources")
     containers = (
         [own]

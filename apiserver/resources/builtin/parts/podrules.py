@@ -1,7 +1,7 @@
-"""How strictly a Pod is looked at.
+"""The options of Pod validation.
 
-Some rules came after Pods that break them, and their objects may go on breaking them: what the old
-object did the new one may do. So the rules of an update depend on the object that it replaces.
+Some rules are newer than stored Pods that violate them. An update may keep a violation of the old
+object, so the rules of an update depend on the old object.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from apiserver.machinery.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class PodRules:
-    """What is taken that would be refused."""
+    """Values to accept that a strict validation would reject."""
 
     #: The spec is that of a Pod, not of a template.
     is_pod: bool = False

@@ -171,14 +171,14 @@ def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
 def _object_names(spec: Spec, members: tuple[str, ...], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for member in members:
-        # An empty name is left out, but for the one that is a pointer.
+        # An empty name is left out, except for the one that is a pointer.
         if member in spec and (spec[member] or member == "runtimeClassName"):
             errors += validate_dns_subdomain(spec[member], f"{path}.{member}")
     return errors
 
 
 def _overhead(overhead: Mapping[str, str], path: str, rules: PodRules) -> list[FieldError]:
-    # It is looked at as limits are, and its errors say so.
+    # It is validated like limits, and its errors refer to limits.
     return validate_requirements({"limits": overhead}, path, any_page_count=rules.any_page_count)
 
 

@@ -57,7 +57,7 @@ def validate_pod_template(
 def validate_template_metadata(
     template: Object, path: str, old: Object | None = None
 ) -> list[FieldError]:
-    """Return what is wrong with labels and annotations of a template."""
+    """Validate labels and annotations of a template."""
     rules = OF_TEMPLATE if old is None else rules_for_update(old, is_pod=False)
     annotations = annotations_of(template)
     labels = (template.get("metadata") or {}).get("labels")
@@ -82,7 +82,7 @@ def warnings_for_pod_template(
     path: str,
     old: Object | None = None,
 ) -> list[str]:
-    """Return what to say of a template that is not wrong enough to be refused."""
+    """Return the warnings for a valid template."""
     return warnings_for_pod(template, f"{path}.", is_template=True)
 
 

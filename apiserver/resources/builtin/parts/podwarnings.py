@@ -1,4 +1,4 @@
-"""What to tell a client of a Pod that is valid but unlikely to do what was meant."""
+"""Warnings about a Pod that is valid but unlikely to work as intended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NULL_SELECTOR: Final = "labelSelector: a null labelSelector results in matching
 
 
 def warnings_for_pod(owner: Object, path: str, *, is_template: bool) -> list[str]:
-    """Return what to say of a Pod or a template; ``path`` is empty or ends with a dot."""
+    """Return the warnings for a Pod or a template; ``path`` is empty or ends with a dot."""
     spec: Spec = owner.get("spec") or {}
     annotations = annotations_of(owner)
     where = f"{path}spec"
@@ -120,7 +120,7 @@ def _of_volumes(volumes: list[dict[str, Any]], path: str) -> list[str]:
 
 
 def warnings_for_claim_spec(spec: Spec, path: str) -> list[str]:
-    """Return what to say of a claim that asks for a part of a byte."""
+    """Return the warnings for a claim that requests a fraction of a byte."""
     resources = spec.get("resources") or {}
     return [
         warning

@@ -26,7 +26,7 @@ def default_ports(ports: list[dict[str, Any]]) -> None:
 
 
 def validate_ports(ports: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with the ports of one container."""
+    """Validate the ports of one container."""
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, port in enumerate(ports):
@@ -62,7 +62,7 @@ def _number(number: int, path: str) -> list[FieldError]:
 def validate_host_ports(
     containers: Iterable[tuple[int, dict[str, Any]]], path: str
 ) -> list[FieldError]:
-    """Refuse ports of the host that two of these containers ask for."""
+    """Reject host ports that two of these containers request."""
     errors: list[FieldError] = []
     taken: set[str] = set()
     for index, container in containers:

@@ -1,4 +1,4 @@
-"""Ports of a Pod that get in each other's way."""
+"""Warnings about conflicting ports of a Pod."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Claim: TypeAlias = tuple[int, str]
 
 
 def warnings_for_ports(spec: Mapping[str, Any], path: str) -> list[str]:
-    """Return what to say of ports that two containers, or one of them twice, claim."""
+    """Return the warnings for ports that are claimed more than once."""
     return limited(_clashes(spec, path)) + _same_names(spec, path)
 
 
@@ -40,7 +40,7 @@ def _all_ports(spec: Mapping[str, Any], path: str) -> Iterator[tuple[Port, str]]
 
 
 class _Claims:
-    """The claims of one port of a Pod, by what they get in the way of."""
+    """The claims of one port of a Pod, indexed by what they conflict with."""
 
     def __init__(self) -> None:
         self._places: list[str] = []
@@ -57,7 +57,7 @@ class _Claims:
         self._by_claim.setdefault(claim, []).append(entry)
 
     def against(self, claim: Claim) -> Iterator[tuple[str, str]]:
-        """Yield how earlier claims, in their order, clash with this one, and where they stand."""
+        """Yield the conflicts of earlier claims with this one, in order, and their places."""
         for index, other in self._rivals(claim):
             yield _clash(claim, other), self._places[index]
 

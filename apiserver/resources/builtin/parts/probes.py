@@ -58,7 +58,7 @@ def _default_http(action: dict[str, Any]) -> None:
 
 
 def validate_probe(probe: dict[str, Any], kind: str, path: str) -> list[FieldError]:
-    """Return what is wrong with a probe of a kind: ``livenessProbe``..."""
+    """Validate a probe of a kind: ``livenessProbe``..."""
     errors = _handler(probe, path, None)
     for name in _COUNTS:
         if probe.get(name, 0) < 0:
@@ -77,7 +77,7 @@ def validate_probe(probe: dict[str, Any], kind: str, path: str) -> list[FieldErr
 
 
 def validate_lifecycle(lifecycle: dict[str, Any], path: str, grace: int) -> list[FieldError]:
-    """Return what is wrong with hooks; none may sleep for longer than ``grace``."""
+    """Validate hooks; none may sleep for longer than ``grace``."""
     errors: list[FieldError] = []
     for hook in ("postStart", "preStop"):
         if hook in lifecycle:

@@ -30,7 +30,7 @@ _LONGEST: Final = 4095
 
 
 def validate_seccomp(profile: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with a seccomp profile."""
+    """Validate a seccomp profile."""
     errors: list[FieldError] = []
     kind = profile.get("type", "")
     if not kind:
@@ -50,7 +50,7 @@ def validate_seccomp(profile: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def validate_apparmor(profile: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with an AppArmor profile."""
+    """Validate an AppArmor profile."""
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
     where = f"{path}.localhostProfile"
     if kind == LOCALHOST:
@@ -80,7 +80,7 @@ def _local_apparmor(name: str | None, path: str) -> list[FieldError]:
 def validate_profile_annotations(
     annotations: Mapping[str, str], containers: list[str], path: str
 ) -> list[FieldError]:
-    """Return what is wrong with annotations that name profiles; ``containers``: all their names."""
+    """Validate annotations that name profiles; ``containers``: all their names."""
     errors: list[FieldError] = []
     pod = annotations.get(SECCOMP_OF_POD)
     if pod is not None:
@@ -111,7 +111,7 @@ def _seccomp_name(name: str, path: str) -> list[FieldError]:
 def validate_seccomp_agrees(
     annotation: str | None, profile: Mapping[str, Any] | None, path: str
 ) -> list[FieldError]:
-    """Refuse a seccomp profile that an annotation contradicts."""
+    """Reject a seccomp profile that an annotation contradicts."""
     defaults = _SECCOMP_DEFAULTS
     return _agrees("seccomp", annotation, profile, path, (defaults, (_SECCOMP_UNCONFINED,)))
 
@@ -119,7 +119,7 @@ def validate_seccomp_agrees(
 def validate_apparmor_agrees(
     annotation: str | None, profile: Mapping[str, Any] | None, path: str
 ) -> list[FieldError]:
-    """Refuse an AppArmor profile that an annotation contradicts."""
+    """Reject an AppArmor profile that an annotation contradicts."""
     names = ((_APPARMOR_DEFAULT,), (_APPARMOR_UNCONFINED,))
     return _agrees("apparmor", annotation, profile, path, names)
 
@@ -150,7 +150,7 @@ def _agrees(
 
 
 def apparmor_annotation(profile: Mapping[str, Any]) -> str:
-    """Return what an annotation says of a profile, ``""`` where it cannot."""
+    """Return the annotation value of a profile, ``""`` if it has none."""
     kind = profile.get("type", "")
     if kind == LOCALHOST:
         local = profile.get("localhostProfile")

@@ -24,14 +24,14 @@ _CONFLICT: Final = "conflicting duplicate paths"
 
 
 def validate_mode(mode: int | None, path: str) -> list[FieldError]:
-    """Refuse what is no set of permission bits."""
+    """Reject a value that is not a set of permission bits."""
     if mode is None or 0 <= mode <= 0o777:
         return []
     return [invalid(path, mode, _MODE)]
 
 
 def validate_keys(items: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with a choice of keys and the files that they become."""
+    """Validate selected keys and their file paths."""
     errors: list[FieldError] = []
     for index, item in enumerate(items):
         where, file = f"{path}[{index}]", item.get("path", "")
@@ -45,21 +45,21 @@ def validate_keys(items: list[dict[str, Any]], path: str) -> list[FieldError]:
 
 
 def validate_object_source(source: Mapping[str, Any], name: str, path: str) -> list[FieldError]:
-    """Return what is wrong with a volume of the keys of one object, which ``name`` names."""
+    """Validate a volume of the keys of one object, which ``name`` names."""
     errors = [] if source.get(name) else [required(f"{path}.{name}")]
     errors += validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
     return errors + validate_keys(source.get("items") or [], f"{path}.items")
 
 
 def default_downward_files(files: list[dict[str, Any]]) -> None:
-    """Fill in what files made of fields leave out."""
+    """Set the defaults of files made of fields."""
     for file in files:
         if "fieldRef" in file:
             default_field_ref(file["fieldRef"])
 
 
 def validate_downward_api(source: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with a volume of fields of the Pod."""
+    """Validate a volume of fields of the Pod."""
     errors = validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
     for file in source.get("items") or ():
         errors += _downward_file(file, path)
@@ -84,7 +84,7 @@ def _downward_file(file: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def default_projected(source: dict[str, Any]) -> None:
-    """Fill in what the parts of a projected volume leave out."""
+    """Set the defaults of the parts of a projected volume."""
     if source.get("defaultMode") is None:
         source["defaultMode"] = DEFAULT_MODE
     for part in source.get("sources") or ():
@@ -96,7 +96,7 @@ def default_projected(source: dict[str, Any]) -> None:
 
 
 def validate_projected(source: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
-    """Return what is wrong with a volume of several parts."""
+    """Validate a volume of several parts."""
     errors = validate_mode(source.get("defaultMode"), f"{path}.defaultMode")
     taken: set[str] = set()
     for index, part in enumerate(source.get("sources") or ()):

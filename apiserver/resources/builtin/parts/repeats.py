@@ -1,4 +1,4 @@
-"""Items of a list that stand in it before."""
+"""Repeated items of a list."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Resources: what containers and Pods request, and the limits that they are held to.
+"""Resources: the requests and limits of containers and Pods.
 
-Native resources have plain names (``cpu``) or names below ``kubernetes.io``; extended ones belong
-to a domain (``example.com/gpu``), come in whole numbers and are never promised to two at once.
+Native resources have plain names (``cpu``) or names below ``kubernetes.io``. Extended resources
+have a domain (``example.com/gpu``), integer quantities, and cannot be overcommitted.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ _STANDARD: Final = frozenset(
         "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
     ]
 )  # fmt: skip
-#: Resources have so many decimal places.
+#: The number of decimal places of quantities of resources.
 _FINEST: Final = 3
 _NOT_WHOLE: Final = "must be an integer"
 
 
 @cache_by_text(4096)
 def amount(text: str) -> Decimal:
-    """Return the number that a quantity stands for. Raises ValueError."""
+    """Return the numeric value of a quantity. Raises ValueError."""
     return parse_quantity(text)[0]
 
 
 @cache_by_text(4096)
 def rounded(text: str) -> str:
-    """Return a quantity rounded up to thousandths, the finest that resources have."""
+    """Return a quantity rounded up to thousandths, the finest unit of resources."""
     _, e, exponent = text.lower().partition("e-")
     is_fine = int(exponent) > _FINEST if e else text[-1:] in ("n", "u")
     if not is_fine:
@@ -78,51 +78,51 @@ def default_requirements(requirements: dict[str, Any]) -> None:
 
 
 def default_requests(requirements: dict[str, Any]) -> None:
-    """Request what is limited and not requested: so in Pods, not in templates."""
+    """Default missing requests to the limits. Applies to Pods, not to templates."""
     limits = requirements.get("limits")
     if limits:
         requirements["requests"] = {**limits, **requirements.get("requests", {})}
 
 
 def is_huge_page(name: str) -> bool:
-    """Tell whether a resource is memory in large pages: ``hugepages-2Mi``."""
+    """Return whether a resource is memory in large pages: ``hugepages-2Mi``."""
     return name.startswith(HUGE_PAGES)
 
 
 def is_native(name: str) -> bool:
-    """Tell whether a resource is Kubernetes' own."""
+    """Return whether a resource is Kubernetes' own."""
     return "/" not in name or "kubernetes.io/" in name
 
 
 def is_extended(name: str) -> bool:
-    """Tell whether a resource is somebody's own, and may be."""
+    """Return whether a resource is an extended resource with a valid name."""
     if is_native(name) or name.startswith("requests."):
         return False
     return not label_key_problems(f"requests.{name}")
 
 
 def is_whole(name: str) -> bool:
-    """Tell whether a resource only comes in whole numbers."""
+    """Return whether a resource only comes in whole numbers."""
     return name in _COUNTED or is_extended(name)
 
 
 def may_overcommit(name: str) -> bool:
-    """Tell whether limits on a resource may exceed what is requested."""
+    """Return whether limits on a resource may exceed what is requested."""
     return is_native(name) and not is_huge_page(name)
 
 
 def of_whole_pods(name: str) -> bool:
-    """Tell whether a resource may be requested for a Pod as a whole."""
+    """Return whether a resource may be requested for a Pod as a whole."""
     return name in COMPUTE or is_huge_page(name)
 
 
 def validate_nonnegative_quantity(text: str, path: str) -> list[FieldError]:
-    """Refuse a quantity below zero."""
+    """Reject a quantity below zero."""
     return [invalid(path, text, NEGATIVE)] if text.startswith("-") else []
 
 
 def validate_basic_quantity(text: str, path: str) -> list[FieldError]:
-    """Refuse a quantity below zero, shown as the number that it is, of whole units."""
+    """Reject a quantity below zero; the error shows it as a number of whole units."""
     number = amount(text)
     if number >= 0:
         return []
@@ -131,7 +131,7 @@ def validate_basic_quantity(text: str, path: str) -> list[FieldError]:
 
 
 def validate_quantity_of(name: str, text: str, path: str) -> list[FieldError]:
-    """Return what is wrong with how much there shall be of a resource."""
+    """Validate a quantity of a resource."""
     errors = validate_nonnegative_quantity(text, path)
     if is_whole(name) and not has_no_fraction(amount(text)):
         errors.append(invalid(path, text, _NOT_WHOLE))
@@ -139,7 +139,7 @@ def validate_quantity_of(name: str, text: str, path: str) -> list[FieldError]:
 
 
 def validate_resource_name(name: str, path: str) -> list[FieldError]:
-    """Refuse a name that is neither standard nor qualified."""
+    """Reject a name that is neither standard nor qualified."""
     errors = [invalid(path, name, problem) for problem in label_key_problems(name)]
     if errors or "/" in name or name in _STANDARD or name.startswith(_ANY_HUGE_PAGES):
         return errors
@@ -175,10 +175,10 @@ def validate_requirements(
     claims: Collection[str] = (),
     any_page_count: bool = False,
 ) -> list[FieldError]:
-    """Return what is wrong with the requirements of a container.
+    """Validate the requirements of a container.
 
-    ``claims`` are the names that the Pod gives to its resource claims; ``any_page_count``: parts of
-    huge pages are taken.
+    ``claims`` are the names of the Pod's resource claims. ``any_page_count``: quantities that are
+    not a multiple of the huge page size are accepted.
     """
     errors = _requirements(requirements, path, _container_name, any_page_count=any_page_count)
     if "claims" in requirements:
@@ -189,7 +189,7 @@ def validate_requirements(
 def validate_pod_requirements(
     requirements: Mapping[str, Any], path: str, *, any_page_count: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with the requirements of a Pod as a whole."""
+    """Validate the requirements of a Pod as a whole."""
     errors: list[FieldError] = []
     if "claims" in requirements:
         detail = "claims cannot be set for Resources at pod-level"
@@ -250,7 +250,7 @@ def _within_limit(name: str, text: str, limit: str | None, path: str) -> list[Fi
 
 
 def is_divisible(name: str, text: str) -> bool:
-    """Tell whether a quantity of huge pages is a number of such pages."""
+    """Return whether a quantity of huge pages is a number of such pages."""
     try:
         size = amount(name.removeprefix(HUGE_PAGES))
     except ValueError:

@@ -25,7 +25,7 @@ _RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
 
 
 def validate_restart_policy(container: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the restart policy of one container, and with its exceptions."""
+    """Validate the restart policy of one container and its rules."""
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     if policy is None and not rules:
         return []
@@ -60,7 +60,7 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[FieldError]:
 def validate_resize_policy(
     policies: list[dict[str, Any]], pod_policy: str, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with what a container does when its resources change."""
+    """Validate the resizePolicy of a container."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, entry in enumerate(policies):

@@ -37,7 +37,7 @@ _IPC_SYSCTLS: Final = frozenset(["kernel.shmall", "kernel.shmmax", "kernel.shmmn
 def validate_security_context(
     context: Mapping[str, Any], path: str, *, host_users: bool
 ) -> list[FieldError]:
-    """Return what is wrong with the security context of a container."""
+    """Validate the security context of a container."""
     errors: list[FieldError] = []
     if context.get("privileged") and not POLICY.allow_privileged:
         errors.append(forbidden(f"{path}.privileged", "disallowed by cluster policy"))
@@ -89,7 +89,7 @@ def _identities(context: Mapping[str, Any], names: tuple[str, ...], path: str) -
 def validate_pod_security_context(
     context: Mapping[str, Any], spec: Mapping[str, Any], path: str, rules: PodRules
 ) -> list[FieldError]:
-    """Return what is wrong with the security context of a Pod."""
+    """Validate the security context of a Pod."""
     errors = _identities(context, ("fsGroup", "runAsUser", "runAsGroup"), path)
     for index, group in enumerate(context.get("supplementalGroups") or ()):
         where = f"{path}.supplementalGroups[{index}]"
@@ -141,7 +141,7 @@ def _sysctls(
 
 
 def host_sysctl_errors(name: str, spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Refuse a kernel parameter of a namespace that the Pod shares with its host."""
+    """Reject a kernel parameter of a namespace that the Pod shares with its host."""
     dotted = _with_dots(name)
     if spec.get("hostNetwork") and dotted.startswith("net."):
         return [invalid(path, name, "may not be specified when 'hostNetwork' is true")]
@@ -160,7 +160,7 @@ def _with_dots(name: str) -> str:
 
 
 def validate_host_users(spec: Mapping[str, Any], path: str, rules: PodRules) -> list[FieldError]:
-    """Refuse what a Pod with users of its own may not share with its host."""
+    """Reject host namespaces that a Pod with a user namespace may not share."""
     if spec.get("hostUsers") is not False:
         return []
     detail = "when `pod.Spec.HostUsers` is false"

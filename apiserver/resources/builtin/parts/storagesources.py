@@ -57,7 +57,7 @@ def _disk(member: str) -> Check:
 
 
 def validate_nfs(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a share of an NFS server."""
+    """Validate a share of an NFS server."""
     errors = _requiring("server", "path")(source, path)
     folder = source.get("path", "")
     if not folder.startswith("/"):
@@ -68,7 +68,7 @@ def validate_nfs(source: Source, path: str) -> list[FieldError]:
 def validate_iscsi(
     source: Source, path: str, of_volume: list[FieldError] | None = None
 ) -> list[FieldError]:
-    """Return what is wrong with an iSCSI disk, of a PersistentVolume where ``of_volume`` is given.
+    """Validate an iSCSI disk, of a PersistentVolume where ``of_volume`` is given.
 
     ``of_volume``: what is wrong with the portal and the name of that volume together.
     """
@@ -105,7 +105,7 @@ def _unit(number: int, path: str) -> list[FieldError]:
 
 
 def validate_fc(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a Fibre Channel disk."""
+    """Validate a Fibre Channel disk."""
     errors: list[FieldError] = []
     targets, ids = source.get("targetWWNs"), source.get("wwids")
     where = f"{path}.targetWWNs"
@@ -124,7 +124,7 @@ def validate_fc(source: Source, path: str) -> list[FieldError]:
 
 
 def validate_flocker(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a Flocker dataset."""
+    """Validate a Flocker dataset."""
     errors: list[FieldError] = []
     name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
     if not name and not uuid:
@@ -138,7 +138,7 @@ def validate_flocker(source: Source, path: str) -> list[FieldError]:
 
 
 def validate_quobyte(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a Quobyte volume."""
+    """Validate a Quobyte volume."""
     errors: list[FieldError] = []
     registry = source.get("registry", "")
     detail = "must be a host:port pair or multiple pairs separated by commas"
@@ -161,7 +161,7 @@ def _is_host_and_port(pair: str) -> bool:
 
 
 def validate_flex(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a volume of a Flex driver."""
+    """Validate a volume of a Flex driver."""
     errors = _requiring("driver")(source, path)
     for key in source.get("options") or ():
         domain = f".{key.partition('/')[0].lower()}"
@@ -172,7 +172,7 @@ def validate_flex(source: Source, path: str) -> list[FieldError]:
 
 
 def validate_azure_disk(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with an Azure disk."""
+    """Validate an Azure disk."""
     errors = _requiring("diskName", "diskURI")(source, path)
     caching, kind, uri = (source.get(name) for name in ("cachingMode", "kind", "diskURI"))
     if caching is not None and caching not in _CACHING:
@@ -188,7 +188,7 @@ def validate_azure_disk(source: Source, path: str) -> list[FieldError]:
 
 
 def validate_storage_os(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a StorageOS volume."""
+    """Validate a StorageOS volume."""
     errors: list[FieldError] = []
     name = source.get("volumeName", "")
     if not name:
@@ -208,18 +208,18 @@ def _secret(source: Source, path: str) -> list[FieldError]:
 
 
 def validate_cinder(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a Cinder volume."""
+    """Validate a Cinder volume."""
     return _requiring("volumeID")(source, path) + _secret(source, path)
 
 
 def validate_git_repo(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a clone of a repository."""
+    """Validate a clone of a repository."""
     errors = _requiring("repository")(source, path)
     return errors + validate_descending_path(source.get("directory", ""), f"{path}.directory")
 
 
 def validate_driver_name(name: str, path: str) -> list[FieldError]:
-    """Refuse what is no name of a CSI driver."""
+    """Reject a value that is not a name of a CSI driver."""
     if not name:
         return [required(path)]
     errors = [too_long(path, 63)] if len(name.encode()) > 63 else []
@@ -228,7 +228,7 @@ def validate_driver_name(name: str, path: str) -> list[FieldError]:
 
 
 def validate_csi(source: Source, path: str) -> list[FieldError]:
-    """Return what is wrong with a volume of a CSI driver."""
+    """Validate a volume of a CSI driver."""
     errors = validate_driver_name(source.get("driver", ""), f"{path}.driver")
     secret = source.get("nodePublishSecretRef")
     if secret is None:

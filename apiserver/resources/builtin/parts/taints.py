@@ -13,7 +13,7 @@ EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def validate_taints(taints: Sequence[dict[str, Any]], path: str) -> list[FieldError]:
-    """Refuse keys, values and effects that there are not, and a pair of key and effect twice."""
+    """Reject invalid keys, values and effects, and duplicate pairs of key and effect."""
     errors: list[FieldError] = []
     seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(taints):

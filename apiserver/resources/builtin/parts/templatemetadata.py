@@ -20,7 +20,7 @@ _OTHERS: Final = {
 
 
 def validate_template_metadata(metadata: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the metadata of a template."""
+    """Validate the metadata of a template."""
     errors = annotation_errors(metadata.get("annotations") or {}, f"{path}.annotations")
     errors += label_errors(metadata.get("labels") or {}, f"{path}.labels")
     return errors + [

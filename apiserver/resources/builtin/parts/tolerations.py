@@ -13,14 +13,14 @@ _OPERATORS: Final = ("Equal", "Exists")
 
 
 def validate_effect(effect: str, path: str) -> list[FieldError]:
-    """Refuse what is no effect of a taint."""
+    """Reject a value that is not an effect of a taint."""
     if effect in EFFECTS:
         return []
     return [not_supported(path, effect, EFFECTS) if effect else required(path)]
 
 
 def validate_tolerations(tolerations: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Return what is wrong with tolerations."""
+    """Validate tolerations."""
     errors: list[FieldError] = []
     for index, toleration in enumerate(tolerations):
         if not _is_usual(toleration):

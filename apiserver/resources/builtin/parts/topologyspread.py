@@ -26,7 +26,7 @@ _POLICIES: Final = ("Honor", "Ignore")
 def validate_topology_spread(
     constraints: list[dict[str, Any]], path: str, rules: PodRules
 ) -> list[FieldError]:
-    """Return what is wrong with spread constraints."""
+    """Validate spread constraints."""
     errors: list[FieldError] = []
     last = {_pair(constraint): index for index, constraint in enumerate(constraints)}
     for index, constraint in enumerate(constraints):
@@ -77,7 +77,7 @@ def _constraint(
 def spread_key_errors(
     keys: list[str], selector: Mapping[str, Any] | None, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with the label keys of a spread constraint."""
+    """Validate the label keys of a spread constraint."""
     errors: list[FieldError] = []
     if selector is None:
         errors.append(forbidden(path, "must not be specified when labelSelector is not set"))

@@ -22,7 +22,7 @@ Volumes = Mapping[str, Mapping[str, Any]]
 
 
 def validate_mounts(container: Mapping[str, Any], volumes: Volumes, path: str) -> list[FieldError]:
-    """Return what is wrong with the mounts of a container."""
+    """Validate the mounts of a container."""
     errors: list[FieldError] = []
     devices = {it["name"]: it["devicePath"] for it in container.get("volumeDevices") or ()}
     files = frozenset(devices.values())
@@ -60,7 +60,7 @@ def _overlaps(
 def _options(
     mount: Mapping[str, Any], container: Mapping[str, Any], path: str, all_mounts: str
 ) -> list[FieldError]:
-    # Some of these errors do not say which mount they are about.
+    # Some of these errors do not have the index of the mount.
     errors: list[FieldError] = []
     sub, expression = mount.get("subPath"), mount.get("subPathExpr")
     if sub:
@@ -104,7 +104,7 @@ def _recursive(mount: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def validate_devices(container: Mapping[str, Any], volumes: Volumes, path: str) -> list[FieldError]:
-    """Return what is wrong with the block devices of a container."""
+    """Validate the block devices of a container."""
     errors: list[FieldError] = []
     mounts = {it["name"]: it["mountPath"] for it in container.get("volumeMounts") or ()}
     folders = frozenset(mounts.values())

@@ -53,7 +53,7 @@ _SIMPLE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def default_volumes(volumes: list[dict[str, Any]]) -> None:
-    """Fill in what volumes leave out; one without a source is an empty folder."""
+    """Set the defaults of volumes; one without a source is an empty folder."""
     for volume in volumes:
         if len(volume) == 1:
             volume["emptyDir"] = {}
@@ -187,7 +187,7 @@ def _empty_dir(source: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def validate_host_path(source: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with a path on the host."""
+    """Validate a path on the host."""
     if not source.get("path"):
         return [required(f"{path}.path")]
     errors = validate_no_backsteps(source["path"], f"{path}.path")
@@ -239,7 +239,7 @@ _SOURCES: Final[Mapping[str, Callable[[Mapping[str, Any], str], list[FieldError]
     "downwardAPI": validate_downward_api,
     "ephemeral": _ephemeral,
 }
-#: The order in which sources are looked at: the second that there is, is one too many.
+#: The order in which sources are checked; an error is reported for the second one.
 _ORDER: Final = (
     "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs",
     "iscsi", "glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte",
@@ -247,6 +247,6 @@ _ORDER: Final = (
     "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO",
     "csi", "ephemeral", "image",
 )  # fmt: skip
-# Slips of the API server that clients see.
+# Field names that the API server's errors misspell.
 _SHOWN: Final = {"gcePersistentDisk": "persistentDisk"}
 _SHOWN_WHEN_SECOND: Final = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}

@@ -1,4 +1,4 @@
-"""What Windows containers have of their own, and what Pods of either system may not say."""
+"""Windows options of containers, and the fields that a Pod's operating system forbids."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def containers_with_paths(
 
 
 def validate_options(options: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Return what is wrong with the Windows options of a security context."""
+    """Validate the Windows options of a security context."""
     errors: list[FieldError] = []
     name = options.get("gmsaCredentialSpecName")
     if name is not None:
@@ -105,7 +105,7 @@ def _user_problems(name: str) -> list[str]:
 
 
 def validate_host_processes(spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Refuse a Pod of which only some containers are processes of the host, or that hides it."""
+    """Reject HostProcess containers mixed with others, without hostNetwork, or if disallowed."""
     of_pod = _host_process(spec)
     errors: list[FieldError] = []
     count = running = 0
@@ -145,7 +145,7 @@ def _host_process(owner: Mapping[str, Any]) -> bool | None:
 
 
 def has_windows_options(spec: Mapping[str, Any]) -> bool:
-    """Tell whether anything in a Pod has Windows options."""
+    """Return whether anything in a Pod has Windows options."""
     if "windowsOptions" in (spec.get("securityContext") or {}):
         return True
     return any(
@@ -156,7 +156,7 @@ def has_windows_options(spec: Mapping[str, Any]) -> bool:
 
 
 def validate_system(spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Refuse what the operating system that a Pod names does not have."""
+    """Reject fields that the operating system of the Pod does not support."""
     name = spec["os"].get("name", "")
     check = _validate_linux if name == LINUX else _validate_windows
     return check(spec, path)

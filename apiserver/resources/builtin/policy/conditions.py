@@ -31,7 +31,7 @@ _REASON_RULE: Final = (
 
 
 def validate_conditions(conditions: Sequence[Object], path: str) -> list[FieldError]:
-    """Return what is wrong with conditions; each type stands once."""
+    """Validate conditions; their types must be unique."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, condition in enumerate(conditions):

@@ -41,7 +41,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class PodDisruptionBudgetStrategy(Strategy):
-    """A PodDisruptionBudget says how many Pods of a sort may be evicted at a time."""
+    """A PodDisruptionBudget limits how many of the selected Pods may be evicted at a time."""
 
     allow_unconditional_update = False
     metadata_checks_on_create = False

@@ -1,4 +1,4 @@
-"""What RoleBindings and ClusterRoleBindings have in common: a role, and who gets it."""
+"""The common behaviour of RoleBindings and ClusterRoleBindings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PEOPLE: Final = ("User", "Group")
 
 
 class BindingStrategy(Strategy):
-    """A binding gives a role, which never changes, to subjects."""
+    """A binding grants a role to subjects; the roleRef is immutable."""
 
     name_problems = staticmethod(path_segment_problems)
     allow_create_on_update = True

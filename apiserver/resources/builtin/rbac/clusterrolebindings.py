@@ -6,7 +6,7 @@ from apiserver.resources.builtin.rbac.bindings import BindingStrategy, binding_p
 
 
 class ClusterRoleBindingStrategy(BindingStrategy):
-    """A ClusterRoleBinding gives a ClusterRole everywhere."""
+    """A ClusterRoleBinding grants a ClusterRole in the whole cluster."""
 
     role_kinds = ("ClusterRole",)
     printer = binding_printer("ClusterRoleBinding", "clusterRoleBinding")

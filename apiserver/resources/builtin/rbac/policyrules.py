@@ -11,7 +11,7 @@ _OF_RESOURCES: Final = ("apiGroups", "resources", "resourceNames")
 
 
 def validate_rules(rules: Iterable[dict[str, Any]], *, namespaced: bool) -> list[FieldError]:
-    """Refuse rules that allow nothing, or mix paths and resources."""
+    """Reject rules that allow nothing, or mix paths and resources."""
     errors: list[FieldError] = []
     for index, rule in enumerate(rules):
         errors += _validate_rule(rule, f"rules[{index}]", namespaced=namespaced)

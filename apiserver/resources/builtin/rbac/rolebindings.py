@@ -6,7 +6,7 @@ from apiserver.resources.builtin.rbac.bindings import BindingStrategy, binding_p
 
 
 class RoleBindingStrategy(BindingStrategy):
-    """A RoleBinding gives a Role, or a ClusterRole within its namespace."""
+    """A RoleBinding grants a Role or a ClusterRole within its namespace."""
 
     role_kinds = ("Role", "ClusterRole")
     printer = binding_printer("RoleBinding", "roleBinding")

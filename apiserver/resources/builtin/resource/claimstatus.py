@@ -1,4 +1,4 @@
-"""What a claim got: allocated devices, who uses them, and what their drivers say of them."""
+"""The status of a claim: allocated devices, their users, and the status from their drivers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def allocated_devices(status: Part) -> set[str]:
 
 
 def validate_claim_status(document: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with a change of the status of a claim."""
+    """Validate a change of the status of a claim."""
     status, before = document.get("status") or {}, old.get("status") or {}
     known = request_names((document.get("spec") or {}).get("devices") or {})
     users = status.get("reservedFor")
@@ -211,7 +211,7 @@ def _configuration(
 
 
 def validate_binding_conditions(holder: Part, path: str) -> list[FieldError]:
-    """Return what is wrong with the conditions that a node is bound, or not bound, on."""
+    """Validate the binding conditions and the binding failure conditions."""
     bound, failed = "bindingConditions", "bindingFailureConditions"
     wanted, feared = holder.get(bound) or [], holder.get(failed) or []
     errors: list[FieldError] = []

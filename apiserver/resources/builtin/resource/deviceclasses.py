@@ -20,7 +20,7 @@ from apiserver.resources.strategy import CHANGE, WHOLE, Strategy
 
 
 class DeviceClassStrategy(Strategy):
-    """A DeviceClass selects devices that claims can ask for by its name."""
+    """A DeviceClass selects devices; claims request them by the name of the class."""
 
     returns_deleted_object = True
     checks_generate_name = False

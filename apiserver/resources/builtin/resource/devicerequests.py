@@ -1,4 +1,4 @@
-"""What a claim asks for: requests for devices, constraints on them, and their configuration.
+"""The spec of a claim: requests for devices, constraints on them, and their configuration.
 
 https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
 """
@@ -93,7 +93,7 @@ def request_names(devices: Claim) -> frozenset[str]:
 
 
 def validate_device_claim(devices: Claim, path: str) -> list[FieldError]:
-    """Return what is wrong with what a claim asks for."""
+    """Validate the devices that a claim requests."""
     known = request_names(devices)
     return [
         *validate_distinct(
@@ -159,7 +159,7 @@ def _allocation_mode(request: Claim, path: str) -> list[FieldError]:
 
 
 def validate_selectors(selectors: list[Claim] | None, path: str) -> list[FieldError]:
-    """Return what is wrong with selectors of devices, but for what their expressions mean."""
+    """Validate selectors of devices, except for what their expressions mean."""
     return validate_items(selectors, _MOST_SELECTORS, _selector, path)
 
 
@@ -174,7 +174,7 @@ def _selector(selector: Claim, path: str) -> list[FieldError]:
 
 
 def validate_tolerations(holder: Claim, path: str) -> list[FieldError]:
-    """Return what is wrong with the tolerations of a request or of its result."""
+    """Validate the tolerations of a request or of its result."""
     where = f"{path}.tolerations"
     return validate_items(holder.get("tolerations"), _MOST_TOLERATIONS, _toleration, where)
 
@@ -209,7 +209,7 @@ def _constraint(constraint: Claim, path: str, *, known: frozenset[str]) -> list[
 
 
 def validate_references(holder: Claim, path: str, known: frozenset[str]) -> list[FieldError]:
-    """Return what is wrong with the names of the requests that something is about."""
+    """Validate references to requests by name."""
     rule = partial(validate_request_reference, known=known)
     return validate_distinct(holder.get("requests"), MOST_REQUESTS, rule, f"{path}.requests")
 
@@ -224,7 +224,7 @@ def _claim_configuration(
 def validate_configuration(
     configuration: Claim, path: str, *, stored: bool = False
 ) -> list[FieldError]:
-    """Return what is wrong with a configuration; ``stored``: it may be as long as it was."""
+    """Validate a configuration; ``stored``: it may be as long as it was."""
     opaque, where = configuration.get("opaque"), f"{path}.opaque"
     if opaque is None:
         return [required(where)]
@@ -234,7 +234,7 @@ def validate_configuration(
 
 
 def validate_raw(value: Any, path: str, limit: int | None) -> list[FieldError]:
-    """Refuse data that is no object, or longer than ``limit`` bytes as JSON."""
+    """Reject data that is not an object, or longer than ``limit`` bytes as JSON."""
     if value is None:
         return [required(path)]
     if limit is not None and len(orjson.dumps(value)) > limit:

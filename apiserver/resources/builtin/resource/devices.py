@@ -44,7 +44,7 @@ _MOST_COUNTERS: Final = 32
 _LONGEST_VALUE: Final = 64
 _LONGEST_NAME: Final = 63 + 1 + 32
 _LONGEST_LABEL: Final = 63
-#: The values that an attribute has one of, and the lists of them, which are a feature that is off.
+#: The types of an attribute's value; the list types are a disabled feature.
 _VALUES: Final = ("int", "bool", "string", "version")
 _LISTS: Final = ("ints", "bools", "strings", "versions")
 _NUMBER: Final = r"(0|[1-9]\d*)"
@@ -85,7 +85,7 @@ def without_disabled(device: dict[str, Any], before: Part) -> dict[str, Any]:
 
 
 def validate_device(device: Part, path: str, *, old: Part, placed: bool) -> list[FieldError]:
-    """Return what is wrong with a device; ``placed``: each says itself which nodes see it."""
+    """Validate a device; ``placed``: every device selects its own nodes."""
     errors = validate_dns_label(device.get("name", ""), f"{path}.name")
     attributes, capacity = device.get("attributes") or {}, device.get("capacity") or {}
     count = len(attributes) + len(capacity)
@@ -198,7 +198,7 @@ def _consumption(consumption: Part, path: str) -> list[FieldError]:
 
 
 def validate_counter_set(counters: Part, path: str) -> list[FieldError]:
-    """Return what is wrong with counters that devices share."""
+    """Validate counters that devices share."""
     return _counters(counters, "name", path)
 
 

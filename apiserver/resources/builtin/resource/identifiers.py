@@ -31,7 +31,7 @@ _NOT_A_REQUEST: Final = (
 
 
 def validate_pool_name(name: str, path: str) -> list[FieldError]:
-    """Refuse what is not DNS subdomains with slashes between them."""
+    """Reject a value that is not DNS subdomains with slashes between them."""
     if not name:
         return [required(path)]
     errors = [too_long(path, _LONGEST_POOL)] if len(name.encode()) > _LONGEST_POOL else []
@@ -41,7 +41,7 @@ def validate_pool_name(name: str, path: str) -> list[FieldError]:
 
 
 def validate_share(uid: str, path: str) -> list[FieldError]:
-    """Refuse what is no UUID as Kubernetes writes it."""
+    """Reject a value that is not a UUID in canonical form."""
     problem = _uuid_problem(uid)
     if problem:
         return [invalid(path, uid, f"error validating uid: {problem}")]
@@ -64,7 +64,7 @@ def _uuid_problem(uid: str) -> str:
 
 
 def validate_attribute_name(name: str, path: str) -> list[FieldError]:
-    """Refuse what is no identifier, nor a driver's name, a slash and one."""
+    """Reject a value that is not an identifier, nor a driver's name, a slash and one."""
     domain, slash, identifier = name.rpartition("/")
     if "/" in domain:
         return [invalid(path, name, "must not contain more than one slash")]
@@ -80,7 +80,7 @@ def validate_attribute_name(name: str, path: str) -> list[FieldError]:
 
 
 def validate_full_attribute_name(name: str, path: str) -> list[FieldError]:
-    """Refuse the name of an attribute without a domain."""
+    """Reject the name of an attribute without a domain."""
     errors = validate_attribute_name(name, path)
     if "/" not in name:
         detail = "a fully qualified name must be a domain and a name separated by a slash"
@@ -98,7 +98,7 @@ def _identifier(name: str, path: str) -> list[FieldError]:
 
 
 def validate_request_reference(name: str, path: str, known: frozenset[str]) -> list[FieldError]:
-    """Refuse what names none of the requests of a claim: ``request``, ``request/subrequest``."""
+    """Reject a name that is not a request of the claim: ``request``, ``request/subrequest``."""
     parts = name.split("/")
     if len(parts) > 2:
         return [invalid(path, name, _NOT_A_REQUEST)]

@@ -15,7 +15,7 @@ _SHORTEST_KEY = 16
 def validate_items(
     items: Sequence[Any] | None, most: int | None, rule: Rule, path: str
 ) -> list[FieldError]:
-    """Refuse too many items; else return what is wrong with each."""
+    """Reject too many items; otherwise validate each."""
     found = items or ()
     if most is not None and len(found) > most:
         return [too_many(path, len(found), most)]
@@ -32,7 +32,7 @@ def validate_distinct(
     path: str,
     key: Callable[[Any], Hashable] = lambda item: item,
 ) -> list[FieldError]:
-    """Refuse too many items, and those with a key that stood before."""
+    """Reject too many items, and items with a duplicate key."""
     found = items or ()
     errors = validate_items(found, most, rule, path)
     if most is not None and len(found) > most:
@@ -50,7 +50,7 @@ def validate_entries(
     entries: Mapping[str, Any] | None, limits: tuple[int | None, int], rules: tuple[Rule, Rule],
     path: str,
 ) -> list[FieldError]:
-    """Refuse too many entries; else what is wrong with each key and value.
+    """Reject too many entries; otherwise validate each key and value.
 
     ``limits``: how many there may be, and how much of a key is shown. ``rules`` of a key, at the
     path of the map, and of a value.

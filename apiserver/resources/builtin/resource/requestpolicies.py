@@ -21,7 +21,7 @@ _TWO_POLICIES: Final = (
 def validate_request_policy(
     policy: Mapping[str, Any], capacity: str, path: str
 ) -> list[FieldError]:
-    """Return what is wrong with what requests may take of ``capacity``, a quantity."""
+    """Validate the request policy of ``capacity``, a quantity."""
     values, span, default = (
         policy.get(member) for member in ("validValues", "validRange", "default")
     )

@@ -37,7 +37,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class ResourceClaimStrategy(Strategy):
-    """A claim asks for devices; what it asks for never changes."""
+    """A claim requests devices; its spec is immutable."""
 
     returns_deleted_object = True
     metadata_checks = (WHOLE, CHANGE)
@@ -70,7 +70,7 @@ class ResourceClaimStrategy(Strategy):
     def prepare_for_status_update(self, document: Object, old: Object) -> Object:
         prepared = super().prepare_for_status_update(with_metadata_of(document, old), old)
         status = prepared.get("status") or {}
-        # What is said of a device goes with the device.
+        # Remove the status of devices that are no longer allocated.
         gone = allocated_devices(old.get("status") or {}) - allocated_devices(status)
         devices = [each for each in status.get("devices") or () if device_id(each) not in gone]
         if len(devices) == len(status.get("devices") or ()):

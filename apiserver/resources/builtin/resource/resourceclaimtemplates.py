@@ -20,7 +20,7 @@ class ResourceClaimTemplateStrategy(Strategy):
     """A template makes claims for Pods; it never changes."""
 
     returns_deleted_object = True
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     printer = NAME_AND_AGE
 

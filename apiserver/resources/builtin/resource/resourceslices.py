@@ -49,7 +49,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class ResourceSliceStrategy(Strategy):
-    """A ResourceSlice lists devices of a driver; whose they are never changes."""
+    """A ResourceSlice lists devices of a driver; driver, pool name and nodeName are immutable."""
 
     fields = _FIELDS
     returns_deleted_object = True
@@ -71,7 +71,7 @@ class ResourceSliceStrategy(Strategy):
         before = old.get("spec")
         if deep_equal(document.get("spec"), before) or not deep_equal(kept.get("spec"), before):
             return kept
-        # What is dropped was a change all the same.
+        # Dropped fields still count as a change.
         return with_metadata(kept, generation=old["metadata"].get("generation", 0) + 1)
 
     def validate(self, document: Object) -> list[FieldError]:

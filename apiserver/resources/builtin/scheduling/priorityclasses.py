@@ -63,7 +63,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class PriorityClassStrategy(Strategy):
-    """A PriorityClass gives a name to a priority, which never changes."""
+    """A PriorityClass names a priority, which is immutable."""
 
     generation_of = ("value",)
     metadata_checks = (CHANGE,)

@@ -111,7 +111,7 @@ class CSIDriverStrategy(Strategy):
 
 
 def _without_scheduling(document: Object, before: dict[str, Any]) -> Object:
-    """Drop what says how Pods wait for a driver, a feature that is off, unless it is in use."""
+    """Drop the field of a disabled scheduling feature, unless it is in use."""
     spec, name = document["spec"], "preventPodSchedulingIfMissing"
     if name not in spec or name in before:
         return document

@@ -82,7 +82,7 @@ def _validate_driver(driver: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(invalid(f"{path}.allocatable.count", count, detail))
     seen: set[str] = set()
     for key in keys:
-        # A key that is wrong is said of its driver.
+        # The error about a key has the path of its driver.
         if not key:
             errors.append(required(path))
         if key in seen:

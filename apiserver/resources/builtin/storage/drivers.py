@@ -1,4 +1,4 @@
-"""What kinds of ``storage.k8s.io`` have in common: provisioners and their parameters."""
+"""Common rules of ``storage.k8s.io``: provisioners and their parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST_PARAMETERS: Final = 256 * 1024
 
 
 def validate_provisioner(name: str, path: str) -> list[FieldError]:
-    """Refuse what is no qualified name."""
+    """Reject a value that is not a qualified name."""
     if not name:
         return [required(path)]
     # Kubernetes shows the name as it compares it.
@@ -22,7 +22,7 @@ def validate_provisioner(name: str, path: str) -> list[FieldError]:
 
 
 def validate_parameters(parameters: Mapping[str, str], path: str) -> list[FieldError]:
-    """Refuse too many parameters, and those without a name."""
+    """Reject too many parameters, and those without a name."""
     if len(parameters) > _MOST_PARAMETERS:
         return [too_long(path, _MOST_PARAMETERS)]
     errors = [invalid(path, key, "field can not be empty.") for key in parameters if not key]

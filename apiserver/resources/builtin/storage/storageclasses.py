@@ -40,7 +40,7 @@ COLUMNS: Final = (
 
 
 def is_default(document: Object) -> bool:
-    """Tell whether a class is that of claims that name none."""
+    """Return whether a class is that of claims that name none."""
     annotations = metadata_of(document).get("annotations") or {}
     return "true" in (annotations.get(IS_DEFAULT), annotations.get(_IS_DEFAULT_BETA))
 
@@ -59,10 +59,10 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class StorageClassStrategy(Strategy):
-    """A StorageClass says how volumes for claims are made."""
+    """A StorageClass defines how volumes are provisioned for claims."""
 
     returns_deleted_object = True
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     printer = Printer(COLUMNS, _cells)
 

@@ -37,9 +37,9 @@ def _cells(document: Object) -> list[Any]:
 
 
 class VolumeAttachmentStrategy(Strategy):
-    """A VolumeAttachment wants a volume attached to a node, and is told what became of it."""
+    """A VolumeAttachment requests to attach a volume to a node; the status has the result."""
 
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     allow_unconditional_update = False
@@ -58,7 +58,7 @@ class VolumeAttachmentStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec = document.get("spec") or {}
-        # Kubernetes looks at the new object, then at the change, which begins with the new object.
+        # Kubernetes validates the new object, then the change, which includes the new object.
         errors = [*objectmeta.validate_whole(document, self), *_validate(document)] * 2
         if spec != (old.get("spec") or {}):
             shown = internal_form("storage.v1.VolumeAttachmentSpec", spec)

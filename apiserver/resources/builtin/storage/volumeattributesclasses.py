@@ -20,7 +20,7 @@ class VolumeAttributesClassStrategy(Strategy):
     """A VolumeAttributesClass is a set of parameters that a volume can be changed to."""
 
     returns_deleted_object = True
-    # Metadata is looked at among the rules of the kind.
+    # The rules of the kind include metadata.
     metadata_checks = ()
     printer = aged(
         (Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"),), _cells

@@ -1,7 +1,7 @@
 """HorizontalPodAutoscaler, in its two versions.
 
-The rules are those of ``autoscaling/v2``, which is also what is stored; an object of
-``autoscaling/v1`` is looked at as the one of v2 that it stands for.
+The rules are those of ``autoscaling/v2``, which is also the stored version. An object of
+``autoscaling/v1`` is converted to v2 for validation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_STATUS: Final = {"desiredReplicas": 0}
 
 
 class HorizontalPodAutoscalerStrategy(Strategy):
-    """An autoscaler scales something so that what it measures comes near what it aims at."""
+    """An autoscaler scales an object so that its metrics approach their targets."""
 
     metadata_checks = (CHANGE,)
 
@@ -53,7 +53,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         if self._is_old:
             if not versions.says_metrics(document):
                 versions.default_target(document)
-            # What annotations and members say of the same thing is brought together.
+            # Merge annotations and fields that describe the same metrics.
             document.update(versions.to_v1(versions.to_v2(document)))
             return
         if not spec.get("metrics"):
@@ -74,7 +74,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         return versions.to_v1(super().prepare_for_status_update(new, before))
 
     def _with_status(self, document: Object, old: Object | None) -> Object:
-        # In the old version parts of the status are annotations.
+        # In v1, parts of the status are annotations.
         if not self._is_old:
             return document
         status = _NO_STATUS if old is None else versions.to_v2(old)["status"]
@@ -114,7 +114,7 @@ def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
 
 def _validate_bounds(spec: Object, old: Object | None) -> list[FieldError]:
     low, high, path = spec.get("minReplicas"), spec.get("maxReplicas", 0), "spec.maxReplicas"
-    # None at all was possible once, and stays so for those that have it.
+    # Zero replicas used to be allowed, and an object that has them may keep them.
     lowest = 0 if old is not None and old.get("minReplicas") == 0 else 1
     errors: list[FieldError] = []
     if low is not None and low < lowest:

@@ -26,13 +26,13 @@ def default_behavior(behavior: Object) -> None:
     four: dict[str, Any] = {"type": "Pods", "value": 4, "periodSeconds": 15}
     for rules, policies in ((up, [four, double]), (down, [double])):
         rules.setdefault("selectPolicy", "Max")
-        # An empty list is none of a client's choosing, and is refused.
+        # An empty list gets no defaults, so that validation rejects it.
         if member(rules, "policies") is None:
             rules["policies"] = [dict(policy) for policy in policies]
 
 
 def validate_behavior(behavior: Object, path: str) -> list[FieldError]:
-    """Return what is wrong with the rules of both directions."""
+    """Validate the rules of both directions."""
     errors: list[FieldError] = []
     for direction in ("scaleUp", "scaleDown"):
         rules = behavior.get(direction)

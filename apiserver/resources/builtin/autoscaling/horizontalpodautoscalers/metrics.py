@@ -25,7 +25,7 @@ from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.references
 
 _TYPES: Final = ("ContainerResource", "External", "Object", "Pods", "Resource")
 _TARGET_TYPES: Final = ("Utilization", "Value", "AverageValue")
-# Of several sources the first here is looked at.
+# If there are several sources, the first one in this order is validated.
 _SOURCES: Final = ("object", "external", "pods", "resource", "containerResource")
 _CONTAINER_RESOURCES: Final = frozenset(["cpu", "memory", "ephemeral-storage"])
 _RESOURCES: Final = _CONTAINER_RESOURCES | frozenset(
@@ -39,7 +39,7 @@ _RESOURCES: Final = _CONTAINER_RESOURCES | frozenset(
 
 
 def validate_metrics(spec: Object, old: Object | None, path: str) -> list[FieldError]:
-    """Return what is wrong with the metrics of a spec; ``old``: the spec that it replaces."""
+    """Validate the metrics of a spec; ``old``: the spec that it replaces."""
     metrics = spec.get("metrics") or []
     lenient = any(map(_is_misversioned, (old or {}).get("metrics") or ()))
     errors: list[FieldError] = []

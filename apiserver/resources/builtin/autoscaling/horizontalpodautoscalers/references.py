@@ -10,10 +10,10 @@ from apiserver.machinery.objects import Object
 def validate_reference(
     reference: Object, path: str, *, group_required: bool, version_checked: bool = True
 ) -> list[FieldError]:
-    """Return what is wrong with a reference.
+    """Validate a reference.
 
     ``group_required``: the core group does not count as one. ``version_checked``: whether
-    apiVersion is looked at.
+    apiVersion is validated.
     """
     errors: list[FieldError] = []
     for name in ("kind", "name"):
@@ -30,7 +30,7 @@ def validate_reference(
 
 
 def version_problem(version: str, *, group_required: bool) -> str:
-    """Return what keeps a text from being the apiVersion of a reference; empty if nothing does."""
+    """Return why a text is not the apiVersion of a reference; empty if it is."""
     if version.count("/") > 1:
         return f"unexpected GroupVersion string: {version}"
     group = version.rpartition("/")[0]

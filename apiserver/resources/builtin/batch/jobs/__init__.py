@@ -1,7 +1,7 @@
 """Job.
 
-Unless its selector is set by hand, the server makes one of the Job's uid, and labels the template
-so that it selects the Job's Pods and no others.
+Unless ``manualSelector`` is set, the server generates a selector from the Job's uid and labels the
+template accordingly, so that the selector matches only the Job's Pods.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _duration(status: Object, now: float) -> str:
 class JobStrategy(WorkloadStrategy):
     """A Job runs Pods until enough of them have succeeded, or too many have failed."""
 
-    # The change is looked at between the new spec and its change.
+    # The change of metadata is validated after the new spec and before the spec's change.
     metadata_checks = (WHOLE,)
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
@@ -155,7 +155,7 @@ class JobStrategy(WorkloadStrategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document["spec"], old["spec"]
-        # Kubernetes looks at the new object, then at the change, which begins with its spec.
+        # Kubernetes validates the new object, then the change, which starts with its spec.
         return [
             *_validate(document, old),
             *validate_change(document, old, self),
@@ -237,7 +237,7 @@ def _validate_own_selector(document: Object, old: Object | None) -> list[FieldEr
         errors.append(required("metadata.uid"))
     expected = {_OLD_UID: uid, _OLD_NAME: name}
     before = ((old or document)["spec"]["template"]["metadata"].get("labels")) or {}
-    # Jobs of old have no labels with a prefix, and go on without.
+    # Jobs of older versions have no labels with a prefix and may stay without them.
     if old is None or (_NAME in before and _UID in before):
         expected.update({_UID: uid, _NAME: name})
     labels = spec["template"]["metadata"].get("labels") or {}

@@ -1,6 +1,6 @@
-"""What of a Job's template may change: nothing, but while the Job is suspended and nothing runs.
+"""Changes of a Job's template: allowed only while the Job is suspended and no Pods run.
 
-Then a queue may say where its Pods are to run, and with how much of everything.
+A queue controller may then change the scheduling directives and the resources of the Pods.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CONTAINERS: Final = ("containers", "initContainers")
 
 
 def validate_template_change(document: Object, old: Object) -> list[FieldError]:
-    """Refuse a change of the template that the state of the Job does not allow."""
+    """Reject a change of the template that the state of the Job does not allow."""
     template, before = document["spec"]["template"], old["spec"]["template"]
     if template == before:
         return []

@@ -57,7 +57,7 @@ def _intervals(text: str, completions: int) -> list[tuple[int, int]]:
         try:
             found.append(parse_interval(interval, completions))
         except ValueError:
-            # Its own rule says what is wrong with it.
+            # Another rule reports the error.
             continue
     return found
 

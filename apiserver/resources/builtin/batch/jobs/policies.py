@@ -1,4 +1,4 @@
-"""What a Job makes of Pods that fail, and when it has succeeded: its two policies."""
+"""The podFailurePolicy and the successPolicy of a Job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MAX_INDEXES: Final = 64 * 1024
 
 
 def validate_pod_failure_policy(spec: Object, path: str) -> list[FieldError]:
-    """Return what is wrong with the podFailurePolicy of a Job's spec."""
+    """Validate the podFailurePolicy of a Job's spec."""
     rules = spec["podFailurePolicy"].get("rules") or []
     errors = _too_many(rules, _MAX_RULES, f"{path}.rules")
     pod = spec["template"]["spec"]
@@ -100,7 +100,7 @@ def _validate_patterns(patterns: Sequence[Object], path: str) -> list[FieldError
 
 
 def validate_success_policy(spec: Object, path: str) -> list[FieldError]:
-    """Return what is wrong with the successPolicy of an indexed Job's spec."""
+    """Validate the successPolicy of an indexed Job's spec."""
     rules = spec["successPolicy"].get("rules") or []
     errors: list[FieldError] = []
     if not rules:
@@ -156,5 +156,5 @@ def _too_many(items: Sequence[Any], limit: int, path: str) -> list[FieldError]:
 
 
 def wrong(path: str, detail: str) -> FieldError:
-    """Return the error of a value that is better not quoted."""
+    """Return an error that does not quote the value."""
     return FieldError("FieldValueInvalid", path, f"Invalid value: {detail}")

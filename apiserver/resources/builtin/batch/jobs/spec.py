@@ -44,7 +44,7 @@ _PATH_PATTERN: Final = re.compile(_PATH)
 
 
 def validate_job_spec(spec: Object, old: Object | None, path: str) -> list[FieldError]:
-    """Return what is wrong with a spec, but for its selector; ``old``: the one it replaces."""
+    """Validate a spec, except for its selector; ``old``: the one it replaces."""
     errors = validate_counts(spec, _COUNTS, path)
     if "maxFailedIndexes" in spec and "backoffLimitPerIndex" not in spec:
         detail = "when maxFailedIndexes is specified"
@@ -152,7 +152,7 @@ def _validate_restarts(spec: Object, path: str) -> list[FieldError]:
 
 
 def warnings_for_job_spec(spec: Object, path: str) -> list[str]:
-    """Return what to say of a spec that is right and may not work."""
+    """Return the warnings for a spec that is valid but may not work."""
     if spec.get("completionMode") != INDEXED:
         return []
     if spec.get("completions", 0) <= _MANY or spec.get("parallelism", 0) <= _FEWER:

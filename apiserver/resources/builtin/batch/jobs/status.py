@@ -1,8 +1,8 @@
 """The rules of a Job's status.
 
-Any controller may run a Job, so what its status says must make sense to everybody: a Job that has
-ended stays so, counters do not go back. A rule that a change of the spec could have broken is asked
-only when something that it looks at changes, so that the controller may catch up.
+Any controller may run a Job, so its status must be consistent for every client: a finished Job
+stays finished, and counters do not decrease. A rule that a change of the spec could have broken is
+checked only if one of its fields changes, so that the controller can catch up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONDITIONS: Final = "status.conditions"
 
 
 def has_condition(status: Mapping[str, Any], type_: str, value: str = "True") -> bool:
-    """Tell whether a status has a condition, true or of another value."""
+    """Return whether a status has a condition with the given value."""
     return any(
         condition.get("type") == type_ and condition.get("status") == value
         for condition in status.get("conditions") or ()
@@ -37,7 +37,7 @@ def has_condition(status: Mapping[str, Any], type_: str, value: str = "True") ->
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A Job's status as it is to be, as it was, and the spec, with what the rules ask of them."""
+    """The new and the old status of a Job, and its spec, with the queries of the rules."""
 
     spec: Object
     status: Object
@@ -54,7 +54,7 @@ class _Change:
         return self.is_(COMPLETE) or self.is_(FAILED)
 
     def turned(self, *types: str) -> bool:
-        """Tell whether one of the conditions comes or goes."""
+        """Return whether one of the conditions was added or removed."""
         return any(self.is_(type_) != self.was(type_) for type_ in types)
 
     @property
@@ -62,7 +62,7 @@ class _Change:
         return self.finished != (self.was(COMPLETE) or self.was(FAILED))
 
     def moved(self, *members: str) -> bool:
-        """Tell whether one of the members changes."""
+        """Return whether one of the fields changes."""
         return any(self.status.get(name) != self.old.get(name) for name in members)
 
 
@@ -70,7 +70,7 @@ _Rule: TypeAlias = Callable[[_Change], list[FieldError]]
 
 
 def validate_status_update(document: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with a Job's status, and with how it changes."""
+    """Validate a Job's status and its change."""
     change = _Change(document["spec"], document.get("status") or {}, old.get("status") or {})
     errors = validate_counts(change.status, _COUNTS, "status")
     for rule in _RULES:
@@ -115,7 +115,7 @@ def _completion_time(change: _Change) -> list[FieldError]:
             errors.append(invalid(path, time, detail))
         if time is None and change.is_(COMPLETE):
             errors.append(required(path, "completionTime is required for Complete jobs"))
-    # Times of one form compare as their texts do.
+    # Times in the same format can be compared as text.
     if change.moved("startTime", "completionTime") and start and time and time < start:
         errors.append(invalid(path, time, "must be equal to or after `startTime`"))
     return errors
@@ -221,7 +221,7 @@ def _never_back(change: _Change) -> list[FieldError]:
         for type_ in (FAILED, COMPLETE, FAILURE_TARGET)
         if change.was(type_) and not change.is_(type_)
     ]
-    # An indexed Job with as many completions as Pods at a time may be made smaller.
+    # An indexed Job whose completions equal its parallelism may be scaled down.
     elastic = spec.get("completionMode") == INDEXED and (
         spec.get("completions") == spec.get("parallelism")
     )

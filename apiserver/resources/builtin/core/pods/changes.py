@@ -1,8 +1,9 @@
-"""What may change of a Pod by way of the main resource.
+"""The fields of a Pod that an update of the main resource may change.
 
-Images; the deadline, once and then downwards; tolerations that are added, and for how long the
-others tolerate; scheduling gates that are taken away, and while there are some, a narrower choice
-of nodes. Everything else is compared as a whole, and the refusal shows the difference.
+These are images; activeDeadlineSeconds, which may be set and then decreased; tolerations, which may
+be added, and the tolerationSeconds of the others; scheduling gates, which may be removed, and, as
+long as there are any, node selectors, which may become narrower. The rest of the spec is compared
+as a whole, and the error shows the difference.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _REFUSAL: Final = (
 
 
 def validate_changes(pod: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with how a Pod differs from the one that it was."""
+    """Validate the changes between an old Pod and a new one."""
     errors = validate_annotations_of_update(pod, old)
     spec, before = pod["spec"], old["spec"]
     for part in ("containers", "initContainers"):
@@ -100,7 +101,7 @@ def _lasting(toleration: dict[str, Any]) -> frozenset[tuple[str, Any]]:
 
 def _gates(gates: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[FieldError]:
     known = {gate["name"] for gate in old}
-    # Of two of the same name the last counts.
+    # If two have the same name, the last one counts.
     added = {gate["name"]: index for index, gate in enumerate(gates) if gate["name"] not in known}
     return [
         forbidden(
@@ -137,7 +138,7 @@ def _rest(spec: Spec, old: Spec) -> list[FieldError]:
 
 
 def spec_difference(old: Spec, new: Spec) -> str:
-    """Return how two specs differ, as refusals show it."""
+    """Return the difference of two specs, as error messages show it."""
     name = "core.v1.PodSpec"
     return difference(internal_form(name, old), internal_form(name, new))
 

@@ -1,4 +1,4 @@
-"""How ``kubectl get pods`` shows a Pod."""
+"""The table of ``kubectl get pods``."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ Status = Mapping[str, Any]
 
 @dataclass(slots=True)
 class _Tally:
-    """What statuses of containers add up to."""
+    """Totals of container statuses."""
 
     reason: str
     restarts: int = 0
-    #: When a container last ended that was started again.
+    #: The time when a restarted container last terminated.
     last: str = ""
     ready: int = 0
     running: bool = False

@@ -1,4 +1,4 @@
-"""What becomes of a new Pod before it is stored."""
+"""Preparation of a new Pod before it is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apiserver.resources.builtin.parts.profiles import (
 )
 from apiserver.resources.builtin.parts.windows import WINDOWS
 
-# Where init containers stood before they had a member of their own; they are not read any more.
+# Annotations for init containers from before the field initContainers; no longer read.
 _OLD_ANNOTATIONS: Final = frozenset(
     [
         "pod.beta.kubernetes.io/init-containers",
@@ -27,7 +27,7 @@ _PARTS: Final = ("containers", "initContainers", "ephemeralContainers")
 
 
 def drop_old_annotations(metadata: dict[str, Any]) -> None:
-    """Take away, in place, annotations that nothing reads any more."""
+    """Remove, in place, annotations that are no longer read."""
     annotations = metadata.get("annotations")
     if not annotations or _OLD_ANNOTATIONS.isdisjoint(annotations):
         return
@@ -39,7 +39,7 @@ def drop_old_annotations(metadata: dict[str, Any]) -> None:
 
 
 def gated(moment: str) -> dict[str, Any]:
-    """Return the condition of a Pod that nobody may schedule yet."""
+    """Return the condition of a Pod with scheduling gates, which must not be scheduled yet."""
     return {
         "type": "PodScheduled",
         "status": "False",
@@ -51,7 +51,7 @@ def gated(moment: str) -> dict[str, Any]:
 
 
 def with_selected_labels(spec: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return a spec in whose selectors the values of labels stand that they name by key only."""
+    """Return a spec with the label values for matchLabelKeys added to its selectors."""
     affinity = spec.get("affinity")
     if affinity is not None:
         changed = _affinity(affinity, labels)
@@ -108,7 +108,7 @@ def _term(term: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def with_apparmor_fields(pod: Object) -> Object:
-    """Return a Pod in which the AppArmor profiles of deprecated annotations stand in fields."""
+    """Return a Pod with the AppArmor profiles of deprecated annotations copied to fields."""
     spec, annotations = pod["spec"], annotations_of(pod)
     if not _has_annotations(annotations) or (spec.get("os") or {}).get("name") == WINDOWS:
         return pod
@@ -139,9 +139,10 @@ def _with_profile(
 
 
 def apparmor_warnings(pod: Object) -> list[str]:
-    """Return what to say of a Pod whose AppArmor profiles come from annotations.
+    """Return the warnings for a Pod whose AppArmor profiles come from annotations.
 
-    Ownership was recorded before the one was made of the other, so it tells which was first.
+    Field ownership was recorded before the annotations were copied to fields, so it shows which of
+    them the client set.
     """
     annotations = annotations_of(pod)
     if not _has_annotations(annotations):

@@ -1,4 +1,4 @@
-"""The subresource ``ephemeralcontainers``: containers that are put into a Pod to look into it."""
+"""The subresource ``ephemeralcontainers``, which adds containers to a Pod for debugging."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def prepare(pod: Object, old: Object) -> Object:
 
 
 def validate(pod: Object, old: Object) -> list[FieldError]:
-    """Refuse ephemeral containers that change, or go."""
+    """Reject changed or removed ephemeral containers."""
     annotations = annotations_of(old)
     if MIRROR in annotations:
         return [forbidden("", "static pods do not support ephemeral containers")]

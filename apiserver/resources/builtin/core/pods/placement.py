@@ -1,4 +1,4 @@
-"""How the choice of nodes may change while a Pod waits at its scheduling gates: it may narrow."""
+"""Changes of node selectors while a Pod has scheduling gates: they may only become narrower."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PATH: Final = "spec.affinity.nodeAffinity"
 def validate_selector_change(
     selector: Mapping[str, str], old: Mapping[str, str]
 ) -> list[FieldError]:
-    """Refuse a node selector that has lost a label, or another value of one."""
+    """Reject a node selector with a removed label or a changed value."""
     changed = any(selector.get(key) != value for key, value in old.items())
     if not changed:
         return []
@@ -26,7 +26,7 @@ def validate_selector_change(
 
 
 def validate_affinity_change(spec: Spec, old: Spec) -> list[FieldError]:
-    """Refuse node affinity under which a node counts that did not before."""
+    """Reject node affinity that may match a node that the old one did not match."""
     affinity, before = _nodes(spec), _nodes(old)
     wanted, required = (affinity or {}).get(REQUIRED), (before or {}).get(REQUIRED)
     if affinity == before or not before or not required:

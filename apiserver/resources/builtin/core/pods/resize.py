@@ -1,4 +1,4 @@
-"""The subresource ``resize``: how much of a node's processors and memory a running Pod may use."""
+"""The subresource ``resize``, which changes the CPU and memory of a running Pod."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _RESIZED: Final = ("resources", "resizePolicy")
 def prepare(pod: Object, old: Object) -> Object:
     """Return the old Pod with the resources, and the metadata, of the new one.
 
-    Where the containers are not the same ones in the same order the new spec stays as it is, to be
-    refused.
+    If the containers are not the same, in the same order, the new spec is returned unchanged and
+    validation rejects it.
     """
     spec, before = pod["spec"], old["spec"]
     if all(_names(spec, part) == _names(before, part) for part in _PARTS):
@@ -51,7 +51,7 @@ def _taking(owner: Spec, other: Spec, members: tuple[str, ...]) -> dict[str, Any
 
 
 def validate(pod: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with the new size of a Pod."""
+    """Validate the new resources of a Pod."""
     if MIRROR in annotations_of(old):
         return [forbidden("", "static pods cannot be resized")]
     spec, before = pod["spec"], old["spec"]
@@ -83,7 +83,7 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
 
 
 def _may_be_resized(pod: Object) -> bool:
-    # A node that can resize says what its containers have.
+    # A node that supports resize reports the resources of its containers.
     for status in pod["status"].get("containerStatuses") or ():
         if "running" in status["state"]:
             return "resources" in status

@@ -1,4 +1,4 @@
-"""What every Pod obeys, whenever it is written."""
+"""Validation rules of every write of a Pod."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def validate_pod(pod: Object, rules: PodRules) -> list[FieldError]:
 
 
 def validate_annotations_of_update(pod: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with a change of annotations, by whichever path."""
+    """Validate a change of annotations by any path."""
     if not annotations_of(pod) and not annotations_of(old):
         return []
     return validate_annotation_changes(pod, old, rules_for_update(old, is_pod=True))

@@ -1,4 +1,4 @@
-"""The subresource ``status``: what the kubelet of the node says of a Pod."""
+"""The subresource ``status``, which the kubelet of the node writes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 Status = Mapping[str, Any]
 
 _SYSTEM_CONDITIONS: Final = ("PodScheduled", "Ready", "Initialized")
-# More of the same refusal help nobody.
+# The limit on repeated errors of the same sort.
 _MANY: Final = 1000
 _STATUSES: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 
 
 def match_addresses(status: dict[str, Any]) -> None:
-    """Make the one address and the first of all, in place, the same."""
+    """Make podIP and the first of podIPs equal, in place."""
     first, all_of_them = status.get("podIP"), status.get("podIPs")
     if first and (not all_of_them or all_of_them[0].get("ip") != first):
         status["podIPs"] = [{"ip": first}]
@@ -45,7 +45,7 @@ def prepare(pod: Object, old: Object) -> Object:
     status, before = dict(pod.get("status") or {}), old.get("status") or {}
     if not status.get("qosClass") and before.get("qosClass"):
         status["qosClass"] = before["qosClass"]
-    # A client that does not know which generation was observed does not unsay it.
+    # A client that does not know observedGeneration must not clear it.
     if not status.get("observedGeneration") and before.get("observedGeneration"):
         status["observedGeneration"] = before["observedGeneration"]
     observed = {
@@ -65,7 +65,7 @@ def prepare(pod: Object, old: Object) -> Object:
 
 
 def validate(pod: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with a change of the status."""
+    """Validate a change of the status."""
     status, before, spec = pod["status"], old.get("status") or {}, old["spec"]
     errors = validate_annotations_of_update(pod, old)
     for index, condition in enumerate(status.get("conditions") or ()):

@@ -1,8 +1,8 @@
-"""What a Pod does that its types do not say.
+"""The behaviour of Pods.
 
-A Pod is created Pending, and its spec is all but immutable after that: the main resource lets a few
-members change (`changes`), ``ephemeralcontainers`` puts in containers that look into it, ``resize``
-changes what it may use. Its status is the kubelet's, written through ``status``.
+A Pod is created Pending, and its spec is mostly immutable after that. The main resource allows
+changes of a few fields (`changes`), ``ephemeralcontainers`` adds containers for debugging, and
+``resize`` changes the resources. The kubelet writes the status through ``status``.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class PodStrategy(Strategy):
         return errors + validate_changes(document, old)
 
     def warnings_on_update(self, document: Object, old: Object) -> list[str]:
-        # Hardly anybody reads what controllers are told at every write.
+        # Controllers write Pods often and rarely read warnings, so do not compute them.
         return []
 
     def prepare_for_status_update(self, document: Object, old: Object) -> Object:
