@@ -6,12 +6,8 @@ accept only GET, the others accept any method. A handler returns ``None`` for an
 
 from __future__ import annotations
 
-import asyncio
-import html
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any, Final
 
 from aiohttp import web
@@ -25,14 +21,11 @@ from apiserver.endpoints.negotiation import (
     AGGREGATED,
     JSON,
     YAML,
-    bare,
     negotiate,
     negotiate_discovery,
-    negotiate_openapi,
 )
-from apiserver.endpoints.openapi.document import Document
 from apiserver.endpoints.openapi.service import OpenAPIService
-from apiserver.endpoints.payloads import SLICE, SlicedPayload
+from apiserver.endpoints.openapi_responses import openapi_document
 from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import MethodNotSupported, NotFound
@@ -40,16 +33,7 @@ from apiserver.resources.catalog import Catalog
 from apiserver.version import VERSION
 
 TEXT: Final = "text/plain; charset=utf-8"
-_YEAR: Final = 365 * 24 * 3600
-_SMALL: Final = 1400
 _AGGREGATED_PARAMETERS: Final = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_OPENAPI_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-#: The second name of the protobuf form is not a valid media type, but clients send it.
-_OPENAPI_V2_TYPES: Final = (
-    JSON,
-    _OPENAPI_V2_PROTOBUF,
-    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-)
 _ISSUER_TYPES: Final = {
     "/.well-known/openid-configuration": JSON,
     "/openid/v1/jwks": "application/jwk-set+json",
@@ -194,63 +178,7 @@ def _aggregated(catalog: Catalog, media_type: str, *, core: bool) -> tuple[bytes
 async def _openapi(
     paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
-    version, _, name = rest.partition("/")
-    if version == "v2":
-        return None if name else await _openapi_v2(paths, request)
-    if version != "v3":
-        return None
-    if not name:
-        return await _tagged(request, await paths.openapi.v3_index(), TEXT)
-    document = await paths.openapi.v3(name)
-    if document is None:
-        return web.Response(status=404)
-    wanted = request.query.get("hash", [""])[0]
-    if wanted and wanted != document.etag:
-        return _moved(f"/openapi/v3/{name}?hash={document.etag}")
-    response = await _negotiated(request, document)
-    if wanted:
-        response.headers["Cache-Control"] = "public, immutable"
-        response.headers["Expires"] = formatdate(time.time() + _YEAR, usegmt=True)
-    return response
-
-
-async def _openapi_v2(paths: NonResourcePaths, request: HTTPRequest) -> web.StreamResponse:
-    wanted = negotiate_openapi(request.header("Accept"), _OPENAPI_V2_TYPES)
-    if wanted == JSON:
-        return await _varying(request, await paths.openapi.v2(), JSON)
-    if not wanted:
-        return web.Response(status=406)
-    return await _varying(request, await paths.openapi.v2_protobuf(), _OPENAPI_V2_PROTOBUF)
-
-
-async def _negotiated(request: HTTPRequest, document: Document) -> web.StreamResponse:
-    if not negotiate_openapi(request.header("Accept")):
-        return web.Response(status=406)
-    return await _varying(request, document, JSON)
-
-
-async def _varying(request: HTTPRequest, document: Document, media_type: str) -> web.StreamResponse:
-    response = await _tagged(request, document, media_type)
-    response.headers.add("Vary", "Accept")
-    return response
-
-
-async def _tagged(request: HTTPRequest, document: Document, media_type: str) -> web.StreamResponse:
-    headers = {"ETag": f'"{document.etag}"'}
-    if _has(request, document.etag):
-        return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = media_type
-    if len(document.compressed) >= _SMALL and "gzip" in _encodings(request):
-        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-        return web.Response(body=document.compressed, headers=headers)
-    if document.size <= SLICE:
-        return web.Response(body=document.plain(), headers=headers)
-    plain = await asyncio.to_thread(document.plain)
-    return web.Response(body=SlicedPayload([plain], len(plain), media_type), headers=headers)
-
-
-def _encodings(request: HTTPRequest) -> list[str]:
-    return [bare(each) for each in request.header("Accept-Encoding").split(",")]
+    return await openapi_document(paths.openapi, request, rest)
 
 
 def _has(request: HTTPRequest, tag: str) -> bool:
@@ -258,12 +186,6 @@ def _has(request: HTTPRequest, tag: str) -> bool:
     header = request.header("If-None-Match")
     known = [each.strip().removeprefix("W/") for each in header.split(",")]
     return "*" in known or f'"{tag}"' in known
-
-
-def _moved(location: str) -> web.StreamResponse:
-    body = f'<a href="{html.escape(location)}">Moved Permanently</a>.\n\n'
-    headers = {"Location": location, "Content-Type": "text/html; charset=utf-8"}
-    return web.Response(status=301, body=body.encode(), headers=headers)
 
 
 async def _version(

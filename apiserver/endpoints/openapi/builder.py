@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from apiserver.endpoints.openapi import custom, v2, v2protobuf, v3
+from apiserver.endpoints.openapi import custom, v2, v2protobuf, v3, v3protobuf
 from apiserver.endpoints.openapi.definitions import META, Definitions, Schema
 from apiserver.endpoints.openapi.discovery_paths import group_path, index_path, standalone_paths
 from apiserver.endpoints.openapi.document import Document, Source
@@ -18,6 +19,7 @@ from apiserver.endpoints.openapi.resource_paths import resource_paths
 from apiserver.machinery.gvk import GroupVersionKind
 
 _LEVEL = 3
+_ENCODERS = {2: v2protobuf.encode, 3: v3protobuf.encode}
 _OF_CUSTOM = {f"{META}{name}" for name in ("ObjectMeta", "ListMeta")}
 
 
@@ -98,10 +100,11 @@ class DocumentBuilder:
         return self._definitions.closure(roots | _OF_CUSTOM if custom_schemas else roots)
 
 
-def as_protobuf(document: Document) -> Document:
-    """Return a version 2 document in protobuf form."""
-    data = v2protobuf.encode(orjson.loads(document.plain()))
-    return Document(document.etag, len(data), gzip.compress(data, _LEVEL, mtime=0))
+def as_protobuf(document: Document, version: int) -> Document:
+    """Return a document of version 2 or 3 in protobuf form, with the same entity tag."""
+    data = _ENCODERS[version](orjson.loads(document.plain()))
+    compressed = gzip.compress(data, _LEVEL, mtime=0)
+    return replace(document, size=len(data), compressed=compressed)
 
 
 def _document(content: dict[str, Any]) -> Document:

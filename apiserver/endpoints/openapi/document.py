@@ -10,11 +10,15 @@ from apiserver.resources.definition import ResourceDefinition
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A compressed document; ``etag`` has no quotes, ``size`` is the uncompressed size."""
+    """A compressed document; ``etag`` has no quotes, ``size`` is the uncompressed size.
+
+    ``modified`` is when it was made, in seconds since 1970.
+    """
 
     etag: str
     size: int
     compressed: bytes
+    modified: int = 0
 
     def plain(self) -> bytes:
         """Return the uncompressed document."""

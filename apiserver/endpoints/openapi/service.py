@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from apiserver.endpoints.openapi.document import Document, Source
+from apiserver.machinery.times import Clock
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
 
@@ -27,10 +29,10 @@ CustomSchema = Callable[[ResourceDefinition], Schema | None]
 STANDALONE = ("api", "apis", "version", ".well-known/openid-configuration", "openid/v1/jwks")
 
 
-def _as_protobuf(document: Document) -> Document:
+def _as_protobuf(document: Document, version: int) -> Document:
     from apiserver.endpoints.openapi.builder import as_protobuf
 
-    return as_protobuf(document)
+    return as_protobuf(document, version)
 
 
 def _no_schema(definition: ResourceDefinition) -> Schema | None:
@@ -40,14 +42,20 @@ def _no_schema(definition: ResourceDefinition) -> Schema | None:
 class OpenAPIService:
     """The documents of a catalogue; ``custom_schema`` returns the schemas of custom kinds."""
 
-    def __init__(self, catalog: Catalog, custom_schema: CustomSchema = _no_schema) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        custom_schema: CustomSchema = _no_schema,
+        clock: Clock | None = None,
+    ) -> None:
         self._catalog = catalog
+        self._clock = clock or Clock()
         self._custom_schema = custom_schema
         self._making = asyncio.Lock()
         self._tags: dict[str, tuple[Source, str]] = {}
         self._made: dict[str, tuple[Source, Document]] = {}
         self._whole: tuple[int, Document] | None = None
-        self._protobuf: Document | None = None
+        self._protobuf: dict[str, Document] = {}
         self._index: tuple[int, Document] | None = None
 
     async def v2(self) -> Document:
@@ -58,16 +66,12 @@ class OpenAPIService:
                 document = await self._make(
                     self._sources().values(), lambda builder: builder.whole()
                 )
-                self._whole = generation, document
+                self._whole = generation, self._dated(document)
             return self._whole[1]
 
     async def v2_protobuf(self) -> Document:
         """Return the version 2 document in protobuf form, with the same entity tag."""
-        whole = await self.v2()
-        made = self._protobuf
-        if made is None or made.etag != whole.etag:
-            made = self._protobuf = await asyncio.to_thread(_as_protobuf, whole)
-        return made
+        return await self._in_protobuf("", await self.v2(), 2)
 
     async def v3_index(self) -> Document:
         """Return the version 3 index: the URL of each document, with its entity tag."""
@@ -86,10 +90,25 @@ class OpenAPIService:
             known = self._made.get(name)
             if known is not None and known[0] == source:
                 return known[1]
-            document = await self._make([source], lambda builder: builder.only())
+            document = self._dated(await self._make([source], lambda builder: builder.only()))
             self._made[name] = source, document
             self._tags[name] = source, document.etag
             return document
+
+    async def v3_protobuf(self, name: str) -> Document | None:
+        """Return a version 3 document in protobuf form, with the same entity tag."""
+        document = await self.v3(name)
+        return None if document is None else await self._in_protobuf(name, document, 3)
+
+    async def _in_protobuf(self, name: str, document: Document, version: int) -> Document:
+        made = self._protobuf.get(name)
+        if made is None or made.etag != document.etag:
+            made = await asyncio.to_thread(_as_protobuf, document, version)
+            self._protobuf[name] = made
+        return made
+
+    def _dated(self, document: Document) -> Document:
+        return replace(document, modified=int(self._clock.time()))
 
     async def _make_index(self) -> Document:
         sources = self._sources()
@@ -102,6 +121,8 @@ class OpenAPIService:
         self._tags.update({source.name: (source, made[source.name]) for source in stale})
         self._tags = {name: self._tags[name] for name in sources}
         self._made = {name: made for name, made in self._made.items() if name in sources}
+        kept = {"", *sources}
+        self._protobuf = {name: made for name, made in self._protobuf.items() if name in kept}
         return await self._make(
             [], lambda builder: builder.index({name: tag for name, (_, tag) in self._tags.items()})
         )

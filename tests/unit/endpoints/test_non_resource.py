@@ -245,23 +245,67 @@ async def test_an_unknown_document_is_an_empty_404(server: Server) -> None:
         ("application/json", 200),
         ("application/json;q=0.5,text/html", 200),
         ("*/*", 200),
-        ("application/com.github.proto-openapi.spec.v3@v1.0+protobuf", 406),
+        ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", 406),
         ("text/html", 406),
     ],
 )
-async def test_documents_are_json_alone(server: Server, accept: str, status: int) -> None:
-    assert (await server.ask("/openapi/v3/version", Accept=accept)).status == status
+async def test_the_form_of_a_document_is_negotiated(
+    server: Server, accept: str, status: int
+) -> None:
+    response = await server.ask("/openapi/v3/version", Accept=accept)
+    assert (response.status, response.headers["Vary"]) == (status, "Accept")
 
 
 @pytest.mark.parametrize("separator", "@.")
-async def test_the_document_of_version_2_has_a_second_form(server: Server, separator: str) -> None:
-    media_type = "application/com.github.proto-openapi.spec.v2{}v1.0+protobuf"
-    response = await server.ask("/openapi/v2", Accept=media_type.format(separator))
+@pytest.mark.parametrize(
+    ("target", "version"), [("/openapi/v2", "v2"), ("/openapi/v3/apis/policy/v1", "v3")]
+)
+async def test_documents_have_a_second_form(
+    server: Server, target: str, version: str, separator: str
+) -> None:
+    media_type = f"application/com.github.proto-openapi.spec.{version}{{}}v1.0+protobuf"
+    response = await server.ask(target, Accept=media_type.format(separator))
     assert response.status == 200
     assert response.headers["Content-Type"] == media_type.format(".")
     assert response.headers.getall("Vary") == ["Accept"]
-    plain = await server.ask("/openapi/v2")
+    plain = await server.ask(target)
     assert plain.headers["ETag"] == response.headers["ETag"]
+    assert plain.body != response.body
+
+
+async def test_a_moved_document_keeps_its_form(server: Server) -> None:
+    media_type = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+    moved = await server.ask("/openapi/v3/version?hash=OLD", Accept=media_type)
+    assert (moved.status, moved.body) == (301, None)
+    assert moved.headers["Content-Type"] == media_type
+
+
+async def test_the_index_is_served_like_a_new_file(server: Server) -> None:
+    whole = await server.ask("/openapi/v3", Accept_Encoding="gzip")
+    assert isinstance(whole.body, bytes)
+    assert "ETag" not in whole.headers
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert "Content-Encoding" not in whole.headers
+    part = await server.ask("/openapi/v3", Range="bytes=1-7")
+    assert (part.status, part.body) == (206, whole.body[1:8])
+    assert part.headers["Content-Range"] == f"bytes 1-7/{len(whole.body)}"
+    assert part.headers["Content-Type"] == "text/plain; charset=utf-8"
+    for date, status in (("2000", 200), ("2999", 304)):
+        since = f"Tue, 01 Jan {date} 00:00:00 GMT"
+        assert (await server.ask("/openapi/v3", If_Modified_Since=since)).status == status
+
+
+@pytest.mark.parametrize("target", ["/openapi/v2", "/openapi/v3/version"])
+async def test_documents_are_served_like_files(server: Server, target: str) -> None:
+    part = await server.ask(target, Range="bytes=0-0", Accept_Encoding="gzip")
+    assert (part.status, part.body, part.headers["Vary"]) == (206, b"{", "Accept")
+    since = part.headers["Last-Modified"]
+    kept = await server.ask(target, If_Modified_Since=since)
+    assert (kept.status, kept.headers["ETag"]) == (304, part.headers["ETag"])
+    assert (await server.ask(target, If_None_Match='"x"', If_Modified_Since=since)).status == 200
+    beyond = await server.ask(target, Range="bytes=99999999-")
+    assert beyond.status == 416
+    assert "ETag" not in beyond.headers
 
 
 async def test_documents_are_compressed_for_who_takes_it(server: Server) -> None:
