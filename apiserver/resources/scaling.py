@@ -31,10 +31,10 @@ class Scaling(Protocol):
         """The path of the desired replicas in an object: the one field that is written."""
 
     def desired(self, document: Object) -> int:
-        """Return how many replicas are wanted."""
+        """Return the number of desired replicas."""
 
     def current(self, document: Object) -> int:
-        """Return how many replicas there are."""
+        """Return the number of current replicas."""
 
     def selector(self, document: Object) -> str:
         """Return the label selector of the Pods as text; empty if there is none."""
@@ -52,11 +52,11 @@ class ScaleFields:
     status_path: tuple[str, ...] = _STATUS_REPLICAS
 
     def desired(self, document: Object) -> int:
-        """Return how many replicas are wanted."""
+        """Return the number of desired replicas."""
         return _number(document, self.replicas_path)
 
     def current(self, document: Object) -> int:
-        """Return how many replicas there are."""
+        """Return the number of current replicas."""
         return _number(document, self.status_path)
 
     def validate(self, scale: Object) -> list[FieldError]:

@@ -22,7 +22,7 @@ from apiserver.schema.structtypes import struct_of_kind
 
 _SCHEME: Final = Scheme()
 
-# By the kind that is stored, the others that are served and how they are stored.
+# By stored kind, the other served kinds and their conversions.
 _CONVERSIONS: Final[Mapping[GroupVersionKind, Mapping[GroupVersionKind, Conversion]]] = {
     GroupVersionKind("", "v1", "Event"): {
         GroupVersionKind("events.k8s.io", "v1", "Event"): Conversion(to_core, to_events),

@@ -65,7 +65,7 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
 
 
 def _validate_operations(match: dict[str, Any], path: str) -> list[FieldError]:
-    # Nothing can be changed of what is deleted.
+    # A mutating policy cannot apply to DELETE.
     return [
         not_supported(path, operation, _OPERATIONS)
         for rule in match.get("resourceRules") or ()

@@ -65,7 +65,7 @@ def _default_constraints(match: dict[str, Any] | None) -> None:
 
 
 def policy_printer(count: Column, member: str) -> Printer:
-    """Return the printer of a kind of policy, which shows how many rules ``member`` holds."""
+    """Return the printer of a policy kind, which shows the number of rules in ``member``."""
 
     def cells(document: Object) -> list[Any]:
         spec = document.get("spec") or {}

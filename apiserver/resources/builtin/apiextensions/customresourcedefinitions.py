@@ -1,4 +1,4 @@
-"""CustomResourceDefinition, as far as it is an object like others."""
+"""The behaviour of CustomResourceDefinitions as objects."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Kinds of the group apps: what keeps Pods running."""
+"""Kinds of the group apps: workloads that keep Pods running."""

@@ -81,7 +81,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class StatefulSetStrategy(WorkloadStrategy):
-    """A StatefulSet keeps Pods with names and volumes of their own."""
+    """A StatefulSet keeps Pods with stable names and their own volumes."""
 
     name_problems = staticmethod(dns1123_label_problems)
     names_pods = False
@@ -250,7 +250,7 @@ def _validate_template(spec: Object, old: Object | None) -> list[FieldError]:
 
 
 def _as_of_pods(spec: Object) -> Object:
-    """Return the template as its Pods have it: with volumes of the claims, and other names."""
+    """Return the template as in its Pods: with volumes of the claims, without per-Pod fields."""
     template: Object = spec["template"]
     pod = {name: value for name, value in template["spec"].items() if name not in _OF_EACH_POD}
     names = dict.fromkeys(

@@ -27,7 +27,7 @@ _CURRENT: Final = "currentCPUUtilizationPercentage"
 _BEHAVIOR_TYPE: Final = "autoscaling.v2.HorizontalPodAutoscalerBehavior"
 _CONDITION_MEMBERS: Final = ("type", "status", "lastTransitionTime", "reason", "message")
 
-# A member of v1 and where v2 has it; those with a star are there always, as "0" if need be.
+# A field of v1 and its name in v2; with a star, the field is always present, "0" by default.
 _Table: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 _RESOURCE: Final[_Table] = (
     ("name", ("name",)),

@@ -41,7 +41,7 @@ class _Element:
 
 
 class _Truncated(ValueError):
-    """An element does not end before the data does; the text says which part is missing."""
+    """The data ends before the element does; the message names the missing part."""
 
 
 def certificate_problem(data: bytes) -> str:

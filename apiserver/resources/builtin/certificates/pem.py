@@ -1,4 +1,4 @@
-"""PEM blocks as Kubernetes reads them (RFC 1421, RFC 7468, and what Go makes of both).
+"""PEM blocks as Kubernetes reads them (RFC 1421 and RFC 7468, as Go implements them).
 
 What does not look like a block is text around blocks. A block begins at the start of a line, may
 have headers, and ends with a line of the same type; one whose content is not base64 is none.
@@ -18,7 +18,7 @@ _BLANKS: Final = b" \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: type, whether it has headers, content, and where the line after it begins."""
+    """One block: type, whether it has headers, content, and the offset of the next line."""
 
     type: bytes
     has_headers: bool
@@ -45,7 +45,7 @@ def decode(data: bytes, at: int = 0) -> Block | None:
 
 
 class _Boundaries:
-    """Where headers and blocks end; found once, however many beginnings come before."""
+    """The ends of headers and blocks, found once for all possible beginnings."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -53,7 +53,7 @@ class _Boundaries:
         self._end = 0
 
     def after_headers(self, at: int) -> int:
-        """Return where the headers end that begin with the line ``at``, if any do."""
+        """Return the end of the headers that begin with the line ``at``, if there are any."""
         start, end = self._headers
         if start <= at < end:
             return end
@@ -64,7 +64,7 @@ class _Boundaries:
         return end
 
     def end(self, at: int) -> int:
-        """Return where the next line that ends a block is, from ``at`` on, -1 for none."""
+        """Return the offset of the next end line of a block from ``at`` on, -1 if none."""
         if 0 <= self._end < at or self._end == 0:
             self._end = self.data.find(b"\n-----END ", at)
         return self._end
@@ -100,7 +100,7 @@ def _block(boundaries: _Boundaries, at: int, block_type: bytes) -> Block | None:
 
 
 def _line(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return the rest of a line without blanks at its end, and where the next one begins."""
+    """Return the rest of a line without trailing blanks, and the offset of the next line."""
     end = data.find(b"\n", at)
     if end < 0:
         return data[at:].rstrip(b" \t\r"), len(data)

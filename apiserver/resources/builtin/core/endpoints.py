@@ -37,7 +37,7 @@ def _addresses(subsets: Iterable[dict[str, Any]]) -> Iterator[str]:
         addresses = [address.get("ip", "") for address in subset.get("addresses") or ()]
         ports = subset.get("ports")
         if not ports:
-            # A service without an address of its own may be one without ports.
+            # A headless Service may have no ports.
             yield from addresses
             continue
         for port in ports:

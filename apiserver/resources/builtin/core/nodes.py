@@ -162,7 +162,7 @@ def _without_config(document: Object, old: Object) -> Object:
 
 
 def _pair_cidrs(spec: dict[str, Any]) -> None:
-    # podCIDR is the first of podCIDRs; where both are given, it wins.
+    # podCIDR is the first of podCIDRs; if both are given, podCIDR takes precedence.
     one, many = spec.get("podCIDR"), spec.get("podCIDRs")
     if one and (not many or many[0] != one):
         spec["podCIDRs"] = [one]

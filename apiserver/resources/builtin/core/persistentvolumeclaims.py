@@ -38,7 +38,7 @@ _GROWTH: Final = (
     "NodeResizeInfeasible", "NodeResizePending",
 )  # fmt: skip
 _REFERENCE: Final = ("apiGroup", "kind", "name")
-# What a claim could always name as its source; it may name anything in dataSourceRef.
+# The kinds that dataSource may name; dataSourceRef may name any kind.
 _OLD_SOURCES: Final = frozenset(
     [("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")]
 )
@@ -186,7 +186,7 @@ def _requests(spec: dict[str, Any]) -> dict[str, str]:
 
 def _validate_spec_change(document: Object, old: Object) -> list[FieldError]:
     new, before = copied(document["spec"]), copied(old["spec"])
-    # A volume is chosen once, and a class may be filled in where none was named.
+    # The volume may be set once, and the class may be set if there was none.
     if not before.get("volumeName") and new.get("volumeName"):
         before["volumeName"] = new["volumeName"]
     errors = _settle_class(new, before, document, old)

@@ -98,7 +98,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class PersistentVolumeStrategy(Strategy):
-    """A volume has one source, which never changes, and is given to one claim."""
+    """A volume has one source, which is immutable, and is bound to one claim."""
 
     metadata_checks = (WHOLE, WHOLE)
     returns_deleted_object = True
@@ -240,7 +240,7 @@ def _validate_affinity_change(spec: dict[str, Any], before: dict[str, Any]) -> l
 
 
 def _with_new_labels(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an affinity in which labels have their new names wherever ``new`` has them."""
+    """Return the old affinity with the new label names that ``new`` uses."""
     renamed = deepcopy(old)
     for term, other in zip(_terms(renamed), _terms(new), strict=False):
         pairs = (each.get("matchExpressions") or () for each in (term, other))

@@ -71,7 +71,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class ResourceQuotaStrategy(Strategy):
-    """A quota limits what all objects of a namespace, or those within its scopes, have together."""
+    """A quota limits the totals of a namespace, or of its objects within the scopes."""
 
     metadata_checks = (CHANGE,)
     returns_deleted_object = True
@@ -178,7 +178,7 @@ def _validate_selector(
             errors += _validate_scope(scope, limited, path, shown)
         errors += _validate_requirement(requirement, scope, operator, path)
     names = [requirement.get("scopeName", "") for requirement in requirements]
-    # Conflicts of a selector are shown by the scopes beside it.
+    # The error about conflicting selectors quotes ``scopes``.
     return errors + _conflicts(names, path, scopes or None)
 
 

@@ -42,7 +42,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class SecretStrategy(Strategy):
-    """A Secret holds bytes of a type, which never changes; texts may be written as texts."""
+    """A Secret holds bytes; its type is immutable. ``stringData`` accepts plain text."""
 
     fields = paths("type")
     printer = aged(

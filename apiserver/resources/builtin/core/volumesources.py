@@ -1,4 +1,4 @@
-"""What a PersistentVolume can be made of; mostly what a volume of a Pod can be, too."""
+"""The sources of PersistentVolumes, most of which Pod volumes have too."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ SOURCES: Final[Mapping[str, Check]] = {
     "storageos": partial(_with_secret_namespace, "storageos"),
     "csi": _validate_csi,
 }  # fmt: skip
-# How messages name sources that they name otherwise: as the second, and for what is in them.
+# Different names of sources in messages: as the second source, and in the paths below it.
 _SECOND_NAMES: Final = {"cephfs": "cephFS"}
 _INNER_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}
 

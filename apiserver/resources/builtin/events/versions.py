@@ -1,6 +1,6 @@
-"""Between Event of ``events.k8s.io/v1`` and of ``v1``, as which it is stored.
+"""Conversion of Event between ``events.k8s.io/v1`` and ``v1``, the stored version.
 
-Members that both have go over as they are.
+Fields that both versions have are copied unchanged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The FlowSchemas and PriorityLevelConfigurations that every cluster has: KEP-1040.
 
 ``exempt`` and ``catch-all`` are mandatory, the others suggested. They carry an annotation by which
-an administrator may take them over: with ``"false"`` their spec is left as it is.
+an administrator may take them over: with ``"false"`` the server does not update their spec.
 """
 
 from __future__ import annotations

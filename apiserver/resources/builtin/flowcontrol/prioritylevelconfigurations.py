@@ -54,7 +54,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class PriorityLevelConfigurationStrategy(Strategy):
-    """A priority level has a share of what the server does at once, and queues for the rest."""
+    """A priority level has a share of the server's concurrency, and queues for the excess."""
 
     metadata_checks = (WHOLE,)
     reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012

@@ -15,7 +15,7 @@ from apiserver.resources.printing import NAME, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
 
 _PATH: Final = "spec.parentRef"
-# The rows have an age for which there is no column, as those of Kubernetes do.
+# As in Kubernetes, the rows have an age but there is no column for it.
 COLUMNS: Final = (NAME, Column("ParentRef", source="api.networking.v1.IPAddressSpec.parentRef"))
 
 

@@ -25,7 +25,7 @@ from apiserver.resources.strategy import CHANGE, Strategy
 
 _TYPES: Final = ("Ingress", "Egress")
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
-# The rules of each direction: the member, and what its peers are called.
+# The rules of each direction: the field, and the field of its peers.
 _DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
 _SELECTORS: Final = ("podSelector", "namespaceSelector")
 

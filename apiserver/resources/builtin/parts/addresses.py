@@ -27,7 +27,7 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F:.])0+(?=\d)|(?<=\.)0+(?=\d)"
 # One write looks at the same address many times.
 @cache_by_text(1024)
 def parse_ip(text: str) -> Address | None:
-    """Return an address, ``None`` where the text is none; one of IPv4 in IPv6 is one of IPv4."""
+    """Return an address, ``None`` if invalid; an IPv4-mapped IPv6 address becomes IPv4."""
     if "." in text:
         text = _LEADING_ZEROS.sub("", text)
     if "%" in text:

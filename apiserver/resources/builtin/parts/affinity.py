@@ -1,4 +1,4 @@
-"""Node selectors and affinity: where Pods may run, and beside whom."""
+"""Node selectors, node affinity and Pod affinity."""
 
 from __future__ import annotations
 

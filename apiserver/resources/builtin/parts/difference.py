@@ -50,6 +50,6 @@ def _one_hunk(before: list[str], after: list[str]) -> list[str]:
 
 
 def _alike(some: Iterable[str], others: Iterable[str]) -> int:
-    """Return how many lines two texts begin with together."""
+    """Return the number of common lines at the beginning of two texts."""
     pairs = zip(some, others, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

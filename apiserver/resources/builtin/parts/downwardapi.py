@@ -1,4 +1,4 @@
-"""What a Pod may learn about itself: fields of its own, resources of its containers."""
+"""The downward API: fields of a Pod and resources of its containers."""
 
 from __future__ import annotations
 

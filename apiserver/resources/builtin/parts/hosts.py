@@ -20,7 +20,7 @@ _PATH: Final = re.compile(_PATH_RULE)
 
 
 def wildcard_problems(value: str) -> list[str]:
-    """Return what keeps a text from standing for all hosts of a domain: ``*.example.com``."""
+    """Return why a text is not a wildcard host name: ``*.example.com``."""
     problems = []
     if len(value.encode()) > 253:
         problems.append("must be no more than 253 bytes")

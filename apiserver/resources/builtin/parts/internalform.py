@@ -103,12 +103,12 @@ Shape = Callable[[Any], Any]
 
 
 def internal_form(type_name: str, value: Mapping[str, Any] | None) -> Any:
-    """Return a struct of the served type ``core.v1.Toleration``... as it looks inside."""
+    """Return a struct of a served type (``core.v1.Toleration``) in its internal form."""
     return None if value is None else _struct(type_name)(value)
 
 
 def internal_selector(value: Mapping[str, Any] | None) -> Any:
-    """Return a label selector as it looks inside: like all metadata, as clients see it."""
+    """Return a label selector in its internal form: like all metadata, as clients see it."""
     return None if value is None else _value("meta.v1.LabelSelector")(value)
 
 

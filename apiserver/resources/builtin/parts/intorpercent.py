@@ -19,7 +19,7 @@ _NOT_A_PERCENTAGE: Final = (
 
 
 def percentage(value: IntOrPercent) -> int | None:
-    """Return the number of hundredths, ``None`` where the value is no percentage."""
+    """Return the percentage as an integer, ``None`` if the value is not a percentage."""
     if isinstance(value, str) and _PERCENT.fullmatch(value):
         return parse_integer(value[:-1])
     return None

@@ -17,7 +17,7 @@ _NEW_NAMES: Final = {
 
 
 def new_node_label(key: str) -> str:
-    """Return the name that a label of nodes has now, ``""`` where it has no other."""
+    """Return the new name of a deprecated node label, ``""`` if there is none."""
     return _NEW_NAMES.get(key, ("", ""))[1]
 
 

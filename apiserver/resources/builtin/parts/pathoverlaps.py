@@ -87,7 +87,7 @@ def _overlaps(files: list[tuple[str, str]], title: str) -> Iterator[str]:
 
 
 class _Folder:
-    """A path, as a file and as what other files are in; files are counted as they come."""
+    """A path, which may be a file and may contain other files, numbered in order."""
 
     __slots__ = ("_above", "_files", "_inside")
 

@@ -18,7 +18,7 @@ from apiserver.resources.builtin.parts.volumes import default_volumes
 
 
 def default_spec(spec: dict[str, Any]) -> None:
-    """Fill in what every pod spec has, in a Pod or in a template."""
+    """Set the defaults of every pod spec, in a Pod or in a template."""
     for member, value in _USUAL:
         if not spec.get(member):
             spec[member] = value
@@ -46,7 +46,7 @@ _USUAL = (
 
 
 def _mirror_service_account(spec: dict[str, Any]) -> None:
-    # The old name of the member counts where only it is set, and both are always shown.
+    # The deprecated field is used if only it is set, and both are always returned.
     name = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if name:
         spec["serviceAccountName"] = spec["serviceAccount"] = name
@@ -74,7 +74,7 @@ def default_container(container: dict[str, Any]) -> None:
 
 
 def default_pod(spec: dict[str, Any]) -> None:
-    """Fill in what Pods have and templates do not, after `default_spec`."""
+    """Set the defaults that Pods have and templates do not, after `default_spec`."""
     for part in ("containers", "initContainers"):
         for container in spec.get(part) or ():
             if container.get("resources"):

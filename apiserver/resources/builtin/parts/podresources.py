@@ -27,12 +27,12 @@ _PARTS: Final = ("limits", "requests")
 
 
 def is_restartable(container: Mapping[str, Any]) -> bool:
-    """Return whether an init container runs on beside the others."""
+    """Return whether an init container keeps running alongside the others."""
     return container.get("restartPolicy") == "Always"
 
 
 def together(spec: Mapping[str, Any], part: str) -> dict[str, str]:
-    """Return what all containers need together, of their ``requests`` or of their ``limits``."""
+    """Return the total of the ``requests`` or of the ``limits`` of all containers."""
     running: dict[str, Decimal] = {}
     families: dict[str, str] = {}
     for container in spec.get("containers") or ():

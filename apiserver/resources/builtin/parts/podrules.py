@@ -37,9 +37,9 @@ class PodRules:
     sysctls_of_the_host: bool = False
     #: ``seLinuxChangePolicy: MountOption``.
     label_by_mount_option: bool = False
-    #: A Pod with users of its own may be in the network of its host.
+    #: A Pod with a user namespace may use the host network.
     users_with_host_network: bool = False
-    #: A Pod with users of its own may have block devices.
+    #: A Pod with a user namespace may have block devices.
     users_with_devices: bool = False
 
 

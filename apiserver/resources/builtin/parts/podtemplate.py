@@ -1,4 +1,4 @@
-"""PodTemplateSpec: what Deployments, Jobs and the other workloads make Pods of."""
+"""PodTemplateSpec, from which Deployments, Jobs and other workloads create Pods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_ANNOTATIONS = 256 * 1024
 
 
 def default_pod_spec(spec: dict[str, Any]) -> None:
-    """Fill in, in place, what every pod spec has, in a Pod or in a template."""
+    """Set the defaults of every pod spec, in place, in a Pod or in a template."""
     default_spec(spec)
 
 
@@ -42,7 +42,7 @@ def drop_disabled_fields(template: Object, old: Object | None = None) -> Object:
 def validate_pod_template(
     template: Object, path: str, old: Object | None = None
 ) -> list[FieldError]:
-    """Return every rule that a template breaks; what ``old`` broke before it, it may break."""
+    """Validate a template; violations that ``old`` already has are accepted."""
     rules = OF_TEMPLATE if old is None else rules_for_update(old, is_pod=False)
     spec, annotations = template["spec"], annotations_of(template)
     errors = validate_template_metadata(template, path, old)

@@ -27,7 +27,7 @@ _COUNTS: Final = (
 
 
 def default_probe(probe: dict[str, Any]) -> None:
-    """Fill in how often a probe is made and what counts as an answer."""
+    """Set the default timing and thresholds of a probe."""
     if not probe.get("timeoutSeconds"):
         probe["timeoutSeconds"] = 1
     if not probe.get("periodSeconds"):

@@ -152,7 +152,7 @@ def host_sysctl_errors(name: str, spec: Mapping[str, Any], path: str) -> list[Fi
 
 
 def _with_dots(name: str) -> str:
-    # The first separator decides which one separates: "net/ipv4/conf/eth0.1" has slashes.
+    # The first separator is the one that counts: "net/ipv4/conf/eth0.1" is split by slashes.
     slash, dot = name.find("/"), name.find(".")
     if slash >= 0 and (dot < 0 or slash < dot):
         return name.translate(str.maketrans("/.", "./"))

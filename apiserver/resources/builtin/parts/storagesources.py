@@ -70,7 +70,7 @@ def validate_iscsi(
 ) -> list[FieldError]:
     """Validate an iSCSI disk, of a PersistentVolume where ``of_volume`` is given.
 
-    ``of_volume``: what is wrong with the portal and the name of that volume together.
+    ``of_volume``: the errors about the combination of portal and volume name.
     """
     errors = _requiring("targetPortal")(source, path) + (of_volume or [])
     is_volume = of_volume is not None

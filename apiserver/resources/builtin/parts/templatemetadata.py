@@ -8,7 +8,7 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden
 from apiserver.resources.objectmeta import annotation_errors, label_errors
 
-#: The other members in the order of their declaration, and what messages call them.
+#: The other fields in the order of their declaration, and their names in messages.
 _OTHERS: Final = {
     name: {"uid": "uID"}.get(name, name)
     for name in (

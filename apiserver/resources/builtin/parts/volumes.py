@@ -93,7 +93,7 @@ _OTHER_DEFAULTS: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
 def validate_volumes(
     volumes: list[dict[str, Any]], pod_name: str, path: str, rules: PodRules
 ) -> tuple[dict[str, dict[str, Any]], list[FieldError]]:
-    """Return the volumes that may be mounted, by name, and what is wrong with the others.
+    """Return the volumes that may be mounted, by name, and the errors of the others.
 
     ``pod_name`` is empty for a template and for a Pod that has none yet.
     """

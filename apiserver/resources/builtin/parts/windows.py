@@ -52,7 +52,7 @@ _NOT_OF_WINDOWS_CONTAINERS: Final = (
 def containers_with_paths(
     spec: Mapping[str, Any], path: str
 ) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield every container and where it stands: init containers, containers, ephemeral ones."""
+    """Yield every container and its path: init containers, containers, ephemeral containers."""
     for part in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(part) or ()):
             yield container, f"{path}.{part}[{index}]"

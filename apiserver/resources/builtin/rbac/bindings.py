@@ -76,7 +76,7 @@ class BindingStrategy(Strategy):
 
 
 def binding_printer(kind: str, shown: str) -> Printer:
-    """Return the printer of a kind of binding; ``shown`` is what descriptions call it."""
+    """Return the printer of a binding kind; ``shown`` is its name in descriptions."""
     columns = (
         NAME,
         Column("Role", source=f"api.rbac.v1.{kind}.roleRef"),

@@ -57,7 +57,7 @@ Part = Mapping[str, Any]
 
 
 def device_id(device: Part) -> str:
-    """Return what identifies an allocated device: ``driver/pool/device``, and its share."""
+    """Return the ID of an allocated device: ``driver/pool/device``, and its share."""
     return "/".join(device.get(member) or "" for member in _MEMBERS).removesuffix("/")
 
 

@@ -57,7 +57,7 @@ Claim = Mapping[str, Any]
 
 
 def default_device_claim(devices: dict[str, Any]) -> None:
-    """Fill in, in place, how many devices are meant and what tolerations compare."""
+    """Set the default allocation mode, count and toleration operators, in place."""
     for request in _all_requests(devices):
         if not request.get("allocationMode"):
             request["allocationMode"] = EXACT_COUNT
@@ -67,7 +67,7 @@ def default_device_claim(devices: dict[str, Any]) -> None:
 
 
 def default_tolerations(holder: Mapping[str, Any]) -> None:
-    """Fill in, in place, what tolerations compare."""
+    """Set the default operators of tolerations, in place."""
     for toleration in holder.get("tolerations") or ():
         if not toleration.get("operator"):
             toleration["operator"] = "Equal"
@@ -81,7 +81,7 @@ def _all_requests(devices: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def request_names(devices: Claim) -> frozenset[str]:
-    """Return what requests of a claim can be called: ``request`` and ``request/subrequest``."""
+    """Return the names of the requests of a claim: ``request``, ``request/subrequest``."""
     names = set()
     for request in devices.get("requests") or ():
         name = request.get("name", "")

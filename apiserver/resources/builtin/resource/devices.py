@@ -68,7 +68,7 @@ Part = Mapping[str, Any]
 
 
 def without_disabled(device: dict[str, Any], before: Part) -> dict[str, Any]:
-    """Return a device without what is off: lists as attributes, resources of nodes."""
+    """Return a device without the fields of disabled features, unless in use."""
     attributes = device.get("attributes") or {}
     if any(member in value for value in attributes.values() for member in _LISTS):
         kept = {

@@ -1,4 +1,4 @@
-"""Rules about lists and maps of dynamic resource allocation: how many, which, and each once."""
+"""Rules about lists and maps of dynamic resource allocation: their size, items and uniqueness."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ PREEMPT_LOWER_PRIORITY: Final = "PreemptLowerPriority"
 _POLICIES: Final = (PREEMPT_LOWER_PRIORITY, "Never")
 HIGHEST_OF_USERS: Final = 1_000_000_000
 SYSTEM_PREFIX: Final = "system-"
-#: The classes of the system itself: their values, and what they are for.
+#: The system classes: their values and descriptions.
 SYSTEM_CLASSES: Final = {
     "system-node-critical": (
         2 * HIGHEST_OF_USERS + 1000,

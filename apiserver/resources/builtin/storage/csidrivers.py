@@ -54,7 +54,7 @@ def _cells(document: Object) -> list[Any]:
 
 
 class CSIDriverStrategy(Strategy):
-    """A CSIDriver tells what a driver needs and can; its generation begins with a change."""
+    """A CSIDriver describes a driver; its generation is set by the first change."""
 
     allow_unconditional_update = False
     returns_deleted_object = True

@@ -26,7 +26,7 @@ def _cells(document: Object, now: float) -> list[Any]:
 
 
 class CSIStorageCapacityStrategy(Strategy):
-    """A CSIStorageCapacity tells how much of a class there is for some nodes."""
+    """A CSIStorageCapacity reports the available capacity of a class for some nodes."""
 
     allow_unconditional_update = False
     metadata_checks = (CHANGE,)

@@ -16,7 +16,7 @@ def validate_provisioner(name: str, path: str) -> list[FieldError]:
     """Reject a value that is not a qualified name."""
     if not name:
         return [required(path)]
-    # Kubernetes shows the name as it compares it.
+    # Kubernetes shows the name in the form that it validates.
     lower = name.lower()
     return [invalid(path, lower, problem) for problem in label_key_problems(lower)]
 

@@ -53,7 +53,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         if self._is_old:
             if not versions.says_metrics(document):
                 versions.default_target(document)
-            # Merge annotations and fields that describe the same metrics.
+            # Merge annotations and fields that have the same meaning.
             document.update(versions.to_v1(versions.to_v2(document)))
             return
         if not spec.get("metrics"):

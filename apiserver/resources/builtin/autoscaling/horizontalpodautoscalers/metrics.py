@@ -1,4 +1,4 @@
-"""The rules of what an autoscaler measures: spec.metrics."""
+"""Validation of the metrics of an autoscaler: spec.metrics."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _selecting_its_own(document: Object) -> Object:
         "template": with_metadata(template, labels=labels),
     }
     document = {**document, "spec": changed}
-    # A Job without labels of its own has the template's, whatever they come to be.
+    # A Job without labels gets those of the template, including the generated ones.
     if metadata.get("labels") and metadata["labels"] != given:
         return document
     if given and "generateName" in metadata:

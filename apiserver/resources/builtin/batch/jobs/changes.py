@@ -41,7 +41,7 @@ def _waits(job: Object) -> bool:
 
 
 def _granted(pod: Object, wanted: Object) -> Object:
-    """Return the spec of Pods as it was, with what may change as it is wanted."""
+    """Return the old spec of the Pods with the new values of the mutable fields."""
     granted = dict(pod)
     for name in _SCHEDULING:
         _take(granted, name, wanted.get(name))

@@ -12,7 +12,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
 def count_indexes(text: str, completions: int) -> int:
-    """Return how many indexes below ``completions`` a text lists. Raises ValueError."""
+    """Return the number of indexes below ``completions`` in a text. Raises ValueError."""
     total, last = 0, None
     for interval in text.split(",") if text else ():
         first, end = parse_interval(interval, completions)
