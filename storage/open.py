@@ -17,7 +17,7 @@ _CREDENTIALS = re.compile(r"(?<=//)[^/@,]*@|(?<=,)[^/@,]*@")
 
 
 class UnknownStore(ValueError):
-    """The URL has no supported scheme."""
+    """A URL does not denote a supported store, or contains credentials for etcd."""
 
 
 async def open_store(

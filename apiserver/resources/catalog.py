@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 #: ``()`` means everything, ``(group,)`` a group, ``(group, version)`` a group version.
 CatalogScope: TypeAlias = tuple[str, ...]
-#: Called for every batch with the resources that were changed or removed.
+#: Called for every batch with the resources that were added, replaced or removed.
 Listener: TypeAlias = Callable[[frozenset[GroupVersionResource]], None]
 
 
