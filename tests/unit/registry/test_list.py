@@ -352,6 +352,18 @@ async def test_what_was_selected_is_remembered_until_something_changes_there(
     assert names(await listed(cluster, "labelSelector=x=y")) == []
 
 
+async def test_an_object_that_is_listed_by_name_is_shown_as_it_is_now(cluster: Cluster) -> None:
+    versions = await make(cluster, "a")
+    query = "fieldSelector=metadata.name=a"
+    before = await listed(cluster, query)
+    await cluster.patch(CONFIG_MAPS, "a", b'{"data":{"b":"2"}}')
+    (changed,) = (await listed(cluster, query)).items
+    await cluster.delete(CONFIG_MAPS, "a")
+    assert [str(item.revision) for item in before.items] == versions
+    assert changed.object["data"] == {"b": "2"}
+    assert names(await listed(cluster, query)) == []
+
+
 async def test_only_some_selections_are_remembered(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

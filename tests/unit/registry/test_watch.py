@@ -319,8 +319,8 @@ async def test_a_watch_of_one_namespace_is_not_woken_by_another(
 async def test_what_was_due_before_the_subscription_wakes_at_once(cluster: Cluster) -> None:
     async with watching(cluster, "resourceVersion=1") as client:
         (a,) = await make(cluster, "a")
-        await client.opening()
         await cluster.registry.store.wait_until_fresh()
+        await client.opening()
         assert client.wakes == 1
         assert await client.due() == [("ADDED", "a", a)]
 
@@ -496,6 +496,7 @@ async def test_a_watch_that_is_closed_leaves_nothing_behind(cluster: Cluster) ->
         await client.opening()
         assert cluster.registry.store.watchers == 1
     assert cluster.registry.store.watchers == 0
+    assert not cluster.resource(CONFIG_MAPS).lifetime._callbacks
     await make(cluster, "a")
     await cluster.registry.store.wait_until_fresh()
     cluster.resource(CONFIG_MAPS).lifetime.end()
