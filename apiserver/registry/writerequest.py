@@ -12,9 +12,11 @@ from typing import Any
 
 from apiserver.access.admission.chain import CREATE, UPDATE
 from apiserver.fieldmanager.managers import manager_name
+from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import Invalid
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.objects import Object, metadata_of, name_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry import deletion, metadata
@@ -52,7 +54,7 @@ class WriteRequest(AdmittedRequest):
         prepared = await attempt.run(
             prepare_create, self.resource.strategy, desired, self.context.user
         )
-        self._check(attempt, prepared)
+        self._check(attempt, prepared, None)
         if self.admits:
             await self.validate(attempt, CREATE, prepared.object, None)
         return prepared.object
@@ -68,7 +70,7 @@ class WriteRequest(AdmittedRequest):
         prepared = await attempt.run(
             prepare_update, strategy, desired, old, self.context.subresource
         )
-        self._check(attempt, prepared)
+        self._check(attempt, prepared, old)
         desired = await attempt.run(_with_old_times, prepared.object, old)
         if self.admits:
             await self.validate(attempt, UPDATE, desired, old)
@@ -105,13 +107,24 @@ class WriteRequest(AdmittedRequest):
         desired, attempt.allocation = strategy.allocate(desired, old, view)
         return desired
 
-    def _check(self, attempt: Attempt, prepared: Prepared) -> None:
-        if prepared.errors:
+    def _check(self, attempt: Attempt, prepared: Prepared, old: Object | None) -> None:
+        errors = [*self._errors_in_namespace(attempt, prepared.object, old), *prepared.errors]
+        if errors:
             # Errors name the stored kind and version, whichever version was requested.
             kind, name = self.resource.definition.storage_kind, name_of(prepared.object)
-            raise Invalid.of(kind, name, prepared.errors)
+            raise Invalid.of(kind, name, errors)
         for text in prepared.warnings:
             attempt.warn(text)
+
+    def _errors_in_namespace(
+        self, attempt: Attempt, desired: Object, old: Object | None
+    ) -> list[FieldError]:
+        strategy, context = self.resource.strategy, self.context
+        if not strategy.checks_namespace:
+            return []
+        namespace = attempt.reader.get(NAMESPACES, "", context.namespace)
+        labels = metadata_of(namespace or {}).get("labels") or {}
+        return strategy.validate_in_namespace(desired, old, context.subresource, labels)
 
 
 def _with_old_times(desired: Object, old: Object) -> Object:

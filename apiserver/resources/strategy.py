@@ -99,6 +99,8 @@ class Strategy:
     scale: Scaling | None = None
     #: Whether the kind allocates shared resources in `allocate`.
     allocates = False
+    #: Whether `validate_in_namespace` has rules.
+    checks_namespace = False
     #: The table of ``kubectl get``; ``None``: name and age.
     printer: Printer | None = None
 
@@ -162,6 +164,15 @@ class Strategy:
 
     def validate(self, document: Object) -> list[FieldError]:
         """Validate an object by the rules of the kind."""
+        return []
+
+    def validate_in_namespace(
+        self, document: Object, old: Object | None, subresource: str, labels: Mapping[str, str]
+    ) -> list[FieldError]:
+        """Return every rule that an object breaks in a namespace with these labels.
+
+        ``old`` is ``None`` for a new object. These errors precede those of `validate`.
+        """
         return []
 
     def warnings_on_create(self, document: Object) -> list[str]:

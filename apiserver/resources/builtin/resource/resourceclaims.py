@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.resources.builtin.resource.adminaccess import (
+    validate_granted_access,
+    validate_requested_access,
+)
 from apiserver.resources.builtin.resource.claimstatus import (
     allocated_devices,
     device_id,
@@ -40,6 +45,7 @@ class ResourceClaimStrategy(Strategy):
     """A claim requests devices; its spec is immutable."""
 
     returns_deleted_object = True
+    checks_namespace = True
     metadata_checks = (WHOLE, CHANGE)
     reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     printer = aged(
@@ -60,6 +66,14 @@ class ResourceClaimStrategy(Strategy):
 
     def validate(self, document: Object) -> list[FieldError]:
         return validate_device_claim(document["spec"]["devices"], "spec.devices")
+
+    def validate_in_namespace(
+        self, document: Object, old: Object | None, subresource: str, labels: Mapping[str, str]
+    ) -> list[FieldError]:
+        if old is None:
+            return validate_requested_access(document["spec"], labels)
+        # The spec never changes.
+        return validate_granted_access(document, old, labels) if subresource == "status" else []
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         if deep_equal(document["spec"], old["spec"]):
