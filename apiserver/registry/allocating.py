@@ -1,9 +1,9 @@
-"""What a write takes of what all objects share is stored in the commit of the write.
+"""Addresses and ports that a write allocates are stored in the commit of the write.
 
-New objects (an IPAddress) must not be there yet, so of two writes that take the same one only one
-gets it; the other one is decided anew. Node ports are bits of one object that is no object of the
-API, the RangeAllocation of kube-apiserver, which reads and repairs it too. Writes that change it
-take turns within the process; between processes its revision decides, and what loses is tried again
+A new object (an IPAddress) must not exist yet: of two writes that allocate the same address one
+conflicts and is decided again. Node ports are bits of a single object outside of the API, the
+RangeAllocation of kube-apiserver, which reads and repairs it too. Within a process, writes that
+change it take turns. Between processes its revision decides: a write that conflicts is retried
 without another decision, as long as its ports are free.
 """
 
@@ -24,12 +24,12 @@ from apiserver.registry.resource import Resource
 from apiserver.resources.allocation import Allocation, ServiceRanges
 from storage.interface import ABSENT, Change, Delete, Put
 
-#: How long a write may wait for those before it that take the same.
+#: The maximum time that a write waits for earlier writes that allocate the same.
 _WAIT_SECONDS: Final = 30.0
 
 
 class AllocationLost(Exception):
-    """Another write has taken what this one was to have."""
+    """Another write has allocated the same address or port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _change_of_ports(
 
 
 def range_allocation(bits: int, ports: range) -> Object:
-    """Return the RangeAllocation in which the ports of ``bits`` are taken."""
+    """Return the RangeAllocation in which the ports of ``bits`` are allocated."""
     data = bits.to_bytes((bits.bit_length() + 7) // 8)
     return {
         "kind": "RangeAllocation",
@@ -133,7 +133,7 @@ def range_allocation(bits: int, ports: range) -> Object:
 
 
 def bits_of(document: Object, ports: range) -> int:
-    """Return the taken ports of ``ports``, whatever range they were noted for."""
+    """Return the allocated ports of ``ports``; the document may be for another range."""
     bits = int.from_bytes(b64decode(document.get("data") or ""))
     start = int(document.get("range", "").partition("-")[0] or ports.start)
     moved = ports.start - start

@@ -19,8 +19,8 @@ LONGEST = 600
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
 # The packages whose prose is held to this; the words that have a plain equivalent.
 PLAIN = {
-    *("access", "client", "controllers", "endpoints", "fieldmanager", "machinery", "patch"),
-    *("schema", "server", "storage"),
+    *("access", "client", "controllers", "endpoints", "fieldmanager", "machinery"),
+    *("patch", "registry", "resources", "schema", "server", "storage"),
 }
 QUAINT = re.compile(
     r"\b(some|any|every|no)body\b|\bwho(ever| asks)\b|\bby and by\b|\bcome what may\b|\banew\b",

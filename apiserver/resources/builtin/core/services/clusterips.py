@@ -1,8 +1,8 @@
-"""Cluster IPs: which addresses there are for Services, and which of them is the next to be had.
+"""Cluster IPs: the addresses of the service ranges, and the choice of a free one.
 
-Addresses that nobody asks for come from the upper band of a range while there are any, so that the
-lower band is left to those who ask for an address (KEP-3070). A range lacks its first address, and
-the last one of IPv4.
+Addresses that are not requested explicitly come from the upper band of a range while it has free
+ones; the lower band is left to explicit requests (KEP-3070). The first address of a range is not
+used, nor is the last one of an IPv4 range.
 """
 
 from __future__ import annotations
