@@ -378,7 +378,7 @@ async def test_a_bookmark_never_overtakes_what_is_due(cluster: Cluster) -> None:
 
 
 async def test_a_bookmark_tells_of_what_happened_elsewhere_once(cluster: Cluster) -> None:
-    async with watching(cluster, BOOKMARKS) as client:
+    async with watching(cluster, BOOKMARKS, of=PODS) as client:
         await client.opening()
         assert client.watch.bookmark() is None
         await cluster.create(NAMESPACES, named("other"))
@@ -386,6 +386,7 @@ async def test_a_bookmark_tells_of_what_happened_elsewhere_once(cluster: Cluster
         mark = client.watch.bookmark()
         assert mark is not None
         assert mark.revision == await cluster.store.revision()
+        assert mark.stored.object["spec"] == {"containers": None}
         assert client.watch.bookmark() is None
 
 
@@ -415,6 +416,7 @@ async def test_history_is_joined_with_what_follows(cluster: Cluster) -> None:
             found += map(shown, events)
             if events:
                 (e,) = await make(cluster, "e", x="1")
+                await other.registry.store.wait_until_fresh()
         client.watch.subscribed(client.wake)
         found += await client.due()
         (f,) = await make(cluster, "f", x="1")
@@ -435,8 +437,9 @@ async def test_a_watch_from_a_compacted_revision_has_expired(cluster: Cluster) -
                 await client.opening()
         assert refused.value.code == 410
         assert refused.value.message == f"too old resource version: {first} ({second - 1})"
-        async with watching(other, f"resourceVersion={second}") as client:
+        async with watching(other, f"resourceVersion={second}&{BOOKMARKS}") as client:
             assert await client.opening() == [("ADDED", "c", third)]
+            assert client.watch.bookmark() is None
 
 
 # Its end.
