@@ -72,9 +72,11 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if value is None:
         return "null"
-    if isinstance(value, int | float):
+    if isinstance(value, int):
         return str(value)
-    return orjson.dumps(value).decode()
+    if isinstance(value, float):
+        return _go_float(value)
+    return json_escaped(orjson.dumps(value).decode())
 
 
 def go_value(value: Any) -> str:
