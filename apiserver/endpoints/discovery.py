@@ -49,9 +49,7 @@ def api_resource_list(catalog: Catalog, group: str, version: str) -> Document | 
     return catalog.derived("APIResourceList", lambda: _resource_list(resources, *scope), scope)
 
 
-def _resource_list(
-    resources: Iterable[ResourceDefinition], group: str, version: str
-) -> Document:
+def _resource_list(resources: Iterable[ResourceDefinition], group: str, version: str) -> Document:
     document: Document = {"kind": "APIResourceList"}
     if group:
         # The document of the core group predates apiVersion in it, and still omits it.

@@ -178,9 +178,7 @@ def _check_route(clauses: list[_Clause], *, stream: bool) -> None:
     offered = (JSON, YAML, PROTOBUF, "*/*")
     if not any(clause.media_type in offered for clause in clauses):
         listed = f"{_MEDIA_TYPES}, {_STREAM_TYPES}" if stream else _MEDIA_TYPES
-        raise NotAcceptable(
-            f"406: Not Acceptable\n\nAvailable representations: {listed}", {}
-        )
+        raise NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {listed}", {})
 
 
 def _clauses(accept: str) -> list[_Clause]:

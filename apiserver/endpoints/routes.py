@@ -145,7 +145,5 @@ def _check_scope(request: HTTPRequest, resource: Resource) -> None:
     in_namespace = bool(info.namespace) and not (
         info.resource == "namespaces" and info.namespace == info.name
     )
-    if in_namespace != definition.namespaced and not (
-        definition.namespaced and info.is_collection
-    ):
+    if in_namespace != definition.namespaced and not (definition.namespaced and info.is_collection):
         raise NotFound.path()

@@ -70,9 +70,7 @@ class FrameCache:
         self._plain[id(part)] = (part, framed)
         return framed
 
-    def _once(
-        self, form: str, event: WatchEvent, make: Callable[[WatchEvent], bytes]
-    ) -> bytes:
+    def _once(self, form: str, event: WatchEvent, make: Callable[[WatchEvent], bytes]) -> bytes:
         key = (event.type + form, event.revision, event.stored.key)
         known = self._single.get(key)
         if known is None:

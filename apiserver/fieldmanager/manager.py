@@ -113,7 +113,8 @@ class FieldManager:
             # The manager that creates an object owns the empty lists that it sent, although the
             # server returns them as null; in an update they are not a change.
             change = (
-                (self._blank, with_empty_members(desired)) if existing is None
+                (self._blank, with_empty_members(desired))
+                if existing is None
                 else (existing, desired)
             )
             me = Manager.updater(manager, self._api_version, subresource)

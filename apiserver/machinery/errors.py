@@ -95,9 +95,7 @@ class NotFound(StatusError):
     @classmethod
     def of(cls, resource: GroupResource, name: str) -> NotFound:
         """Return the error for an object that does not exist."""
-        return cls(
-            f"{resource} {quote(name)} not found", object_details(resource, name)
-        )
+        return cls(f"{resource} {quote(name)} not found", object_details(resource, name))
 
     @classmethod
     def path(cls) -> NotFound:
@@ -113,9 +111,7 @@ class MethodNotSupported(StatusError):
     @classmethod
     def on_path(cls) -> MethodNotSupported:
         """Return the error for a method that a path does not support."""
-        return cls(
-            "the server does not allow this method on the requested resource", {}
-        )
+        return cls("the server does not allow this method on the requested resource", {})
 
     @classmethod
     def of(cls, resource: GroupResource, verb: str) -> MethodNotSupported:
@@ -138,9 +134,7 @@ class AlreadyExists(StatusError):
     code, reason = 409, "AlreadyExists"
 
     @classmethod
-    def of(
-        cls, resource: GroupResource, name: str, *, deleting: bool = False
-    ) -> AlreadyExists:
+    def of(cls, resource: GroupResource, name: str, *, deleting: bool = False) -> AlreadyExists:
         """Return the error for a name in use, possibly by an object that is being deleted."""
         prefix = "object is being deleted: " if deleting else ""
         return cls(
@@ -203,9 +197,7 @@ class Invalid(StatusError):
     code, reason = 422, "Invalid"
 
     @classmethod
-    def of(
-        cls, kind: GroupVersionKind, name: str, errors: Sequence[FieldError]
-    ) -> Invalid:
+    def of(cls, kind: GroupVersionKind, name: str, errors: Sequence[FieldError]) -> Invalid:
         """Return the error for an object of ``kind``, with all violations."""
         qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
         text = f": {aggregate(errors)}" if errors else ""
@@ -233,9 +225,7 @@ class InternalError(StatusError):
     code, reason = 500, "InternalError"
 
     def __init__(self, cause: str) -> None:
-        super().__init__(
-            f"Internal error occurred: {cause}", {"causes": [{"message": cause}]}
-        )
+        super().__init__(f"Internal error occurred: {cause}", {"causes": [{"message": cause}]})
 
 
 class UnknownError(StatusError):

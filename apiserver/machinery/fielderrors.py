@@ -42,9 +42,7 @@ def required(field: str, detail: str = "") -> FieldError:
 
 def invalid(field: str, value: Any, detail: str = "") -> FieldError:
     """Return the error of an invalid value."""
-    return FieldError(
-        "FieldValueInvalid", field, _with(f"Invalid value: {show(value)}", detail)
-    )
+    return FieldError("FieldValueInvalid", field, _with(f"Invalid value: {show(value)}", detail))
 
 
 def type_invalid(field: str, value: Any, detail: str = "") -> FieldError:
@@ -82,16 +80,14 @@ def not_found(field: str, value: Any) -> FieldError:
 
 def too_long(field: str, limit: int) -> FieldError:
     """Return the error of a text of more than ``limit`` bytes."""
-    return FieldError(
-        "FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes"
-    )
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
 
 
 def too_many(field: str, count: int, limit: int) -> FieldError:
     """Return the error of a list of more than ``limit`` items."""
-    return FieldError(
-        "FieldValueTooMany", field, f"Too many: {count}: must have at most {limit} items"
-    )
+    items = "item" if limit == 1 else "items"
+    body = f"Too many: {count}: must have at most {limit} {items}"
+    return FieldError("FieldValueTooMany", field, body)
 
 
 def _with(text: str, detail: str) -> str:

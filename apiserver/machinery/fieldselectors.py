@@ -31,9 +31,7 @@ class FieldSelector:
 
     def matches(self, field: Callable[[str], str]) -> bool:
         """Return whether an object matches; ``field`` returns the values of its fields."""
-        return all(
-            (field(term.field) == term.value) == term.equal for term in self.terms
-        )
+        return all((field(term.field) == term.value) == term.equal for term in self.terms)
 
     def required(self, field: str) -> str | None:
         """Return the value that ``field`` must have, ``None`` if it is not fixed."""

@@ -110,14 +110,10 @@ class _Parser:
             if not separator:
                 return
             if separator != ",":
-                raise SelectorError(
-                    f"found '{separator}', expected: ',' or 'end of string'"
-                )
+                raise SelectorError(f"found '{separator}', expected: ',' or 'end of string'")
             following = self._peek()
             if not following or following in _SPECIAL - {"!"}:
-                raise SelectorError(
-                    f"found '{following}', expected: identifier after ','"
-                )
+                raise SelectorError(f"found '{following}', expected: identifier after ','")
 
     def _requirement(self) -> Requirement:
         negated = self._peek() == "!"
@@ -125,9 +121,7 @@ class _Parser:
             self._take()
         key = self._take()
         if not key or key in _SPECIAL:
-            raise SelectorError(
-                f"unable to parse requirement: found '{key}', expected: identifier"
-            )
+            raise SelectorError(f"unable to parse requirement: found '{key}', expected: identifier")
         _check_key(key)
         if negated:
             return Requirement(key, "!")
@@ -159,9 +153,7 @@ class _Parser:
     def _set(self) -> list[str]:
         opening = self._take()
         if opening != "(":
-            raise SelectorError(
-                f"unable to parse requirement: found '{opening}' expected: '('"
-            )
+            raise SelectorError(f"unable to parse requirement: found '{opening}' expected: '('")
         values: list[str] = []
         pending = ""
         while True:

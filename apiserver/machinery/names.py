@@ -82,9 +82,7 @@ def path_segment_problems(value: str) -> list[str]:
 
 def path_segment_prefix_problems(value: str) -> list[str]:
     """Return why ``value`` is not a valid prefix of a path segment."""
-    return [
-        f"may not contain '{character}'" for character in "/%" if character in value
-    ]
+    return [f"may not contain '{character}'" for character in "/%" if character in value]
 
 
 def label_key_problems(key: str) -> list[str]:
@@ -99,9 +97,7 @@ def label_key_problems(key: str) -> list[str]:
     if slash and not prefix:
         problems.append("prefix part must be non-empty")
     elif slash:
-        problems += [
-            f"prefix part {problem}" for problem in dns1123_subdomain_problems(prefix)
-        ]
+        problems += [f"prefix part {problem}" for problem in dns1123_subdomain_problems(prefix)]
     if not name:
         problems.append("name part must be non-empty")
     elif len(name.encode()) > 63:

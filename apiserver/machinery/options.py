@@ -117,9 +117,7 @@ def _read_write_options(query: Query) -> tuple[WriteOptions, list[FieldError]]:
     validation = first(query, "fieldValidation")
     errors = [*_manager_errors(manager), *_dry_run_errors(dry_run)]
     if validation not in _FIELD_VALIDATION:
-        errors.append(
-            fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION)
-        )
+        errors.append(fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION))
     return WriteOptions(bool(dry_run), manager, validation or "Warn"), errors
 
 
@@ -220,9 +218,7 @@ def _manager_errors(manager: str) -> list[FieldError]:
         errors.append(fielderrors.too_long("fieldManager", _MAX_MANAGER))
     for position, character in enumerate(manager):
         if not character.isprintable():
-            detail = (
-                f"invalid character U+{ord(character):04X} (at position {position})"
-            )
+            detail = f"invalid character U+{ord(character):04X} (at position {position})"
             errors.append(fielderrors.invalid("fieldManager", manager, detail))
     return errors
 

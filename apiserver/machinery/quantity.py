@@ -18,8 +18,7 @@ from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.textcache import cache_by_text
 
 REFUSAL: Final = (
-    "quantities must match the regular expression "
-    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
 _PATTERN: Final = re.compile(
     r"([+-]?)(\d++\.?+\d*+|\.\d++)(Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?+\d++|[numkMGTPE]|)", re.ASCII

@@ -17,9 +17,7 @@ R = TypeVar("R")
 LONGEST: Final = 256
 
 
-def cache_by_text(
-    most: int, *, typed: bool = False
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def cache_by_text(most: int, *, typed: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator that keeps the last ``most`` results of a pure function of a text.
 
     The arguments of what is kept have no more than `LONGEST` characters each. What the function

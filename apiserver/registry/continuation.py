@@ -96,9 +96,7 @@ def _document(token: str) -> dict[str, Any]:
         return {}
     if not isinstance(document, dict):
         kind = _JSON_KINDS[type(document)]
-        raise _refused(
-            f"json: cannot unmarshal {kind} into Go value of type storage.continueToken"
-        )
+        raise _refused(f"json: cannot unmarshal {kind} into Go value of type storage.continueToken")
     return document
 
 

@@ -39,9 +39,7 @@ async def offload(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kw
     if size <= SMALL:
         return work(*args, **kwargs)
     loop, context = asyncio.get_running_loop(), copy_context()
-    result = await loop.run_in_executor(
-        _threads(), lambda: context.run(work, *args, **kwargs)
-    )
+    result = await loop.run_in_executor(_threads(), lambda: context.run(work, *args, **kwargs))
     # Context variables that the thread has set are copied back.
     empties.take_over(context)
     return result

@@ -167,9 +167,7 @@ def _strategic(types: Types, body: bytes, validated: bool) -> Mutation:  # noqa:
 
     def mutate(existing: Object) -> Patched:
         document = strategic_merge_patch.apply(existing, patch, schema)
-        return Patched(
-            document, patch.problems, lambda: go_value(patch.document), typed=False
-        )
+        return Patched(document, patch.problems, lambda: go_value(patch.document), typed=False)
 
     return mutate
 

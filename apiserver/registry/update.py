@@ -115,7 +115,5 @@ def _wrong_uid(resource: Resource, key: str, given: Object, found: str) -> Confl
 
 def _version_required(resource: Resource, name: str) -> Invalid:
     group, plural = resource.definition.group, resource.definition.resource
-    error = fielderrors.invalid(
-        "metadata.resourceVersion", 0, "must be specified for an update"
-    )
+    error = fielderrors.invalid("metadata.resourceVersion", 0, "must be specified for an update")
     return Invalid.of(GroupVersionKind(group, "", plural), name, [error])

@@ -89,9 +89,7 @@ class BuiltinTypes:
     def in_order(self, document: Any) -> Any:
         return in_order(self._struct, document)
 
-    def _decoded(
-        self, found: GroupVersionKind, read: Callable[[StructType], Canonical]
-    ) -> Decoded:
+    def _decoded(self, found: GroupVersionKind, read: Callable[[StructType], Canonical]) -> Decoded:
         expected = self.kind
         struct = self._struct if found == expected else self._scheme.struct(found, self._struct)
         try:

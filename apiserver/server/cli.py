@@ -49,8 +49,11 @@ _STORAGE: Final[Sequence[_Flag]] = (
     ("etcd-certfile", "FILE", "The client certificate for etcd."),
     ("etcd-keyfile", "FILE", "The key of --etcd-certfile."),
     ("event-ttl", "TIME", "How long Events are kept. (1h0m0s)"),
-    ("etcd-compaction-interval", "TIME",
-     "The compaction interval: history is kept this long, at most twice. 0: never. (5m0s)"),
+    (
+        "etcd-compaction-interval",
+        "TIME",
+        "The compaction interval: history is kept this long, at most twice. 0: never. (5m0s)",
+    ),
     ("storage-backend", "NAME", "etcd3 is the only one."),
     ("storage-media-type", "TYPE", "application/json is the only one."),
 )

@@ -170,9 +170,7 @@ def options_from(config: Config) -> ServerOptions:
     return ServerOptions(
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,
-        plugins=enabled_plugins(
-            config.enable_admission_plugins, config.disable_admission_plugins
-        ),
+        plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
         controllers=_controllers(config),
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
     )

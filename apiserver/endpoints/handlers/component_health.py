@@ -73,6 +73,4 @@ async def _ask(location: Location) -> ComponentHealth:
             body += piece
             if len(body) >= _LONGEST_BODY:
                 break
-        return ComponentHealth(
-            healthy=True, message=body[:_LONGEST_BODY].decode(errors="replace")
-        )
+        return ComponentHealth(healthy=True, message=body[:_LONGEST_BODY].decode(errors="replace"))

@@ -17,15 +17,9 @@ from apiserver.registry.create import create_object
 async def create(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Create the object in the body."""
     representation = negotiate(request.header("Accept"))
-    media_type = content_type(
-        request.header("Content-Type"), protobuf=scope.types.protobuf
-    )
+    media_type = content_type(request.header("Content-Type"), protobuf=scope.types.protobuf)
     data = await read_body(request.http)
     options = write_options(request.query, "CreateOptions")
     document = await read_object(request, scope, data, media_type, options)
-    written = await create_object(
-        scope.resource, scope.context(request), document, options
-    )
-    return await send_object(
-        request, representation, scope.resource, written.stored, status=201
-    )
+    written = await create_object(scope.resource, scope.context(request), document, options)
+    return await send_object(request, representation, scope.resource, written.stored, status=201)

@@ -19,14 +19,8 @@ async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     representation = negotiate(request.header("Accept"))
     data = await read_body(request.http)
     options = write_options(request.query, "UpdateOptions")
-    media_type = content_type(
-        request.header("Content-Type"), protobuf=scope.types.protobuf
-    )
+    media_type = content_type(request.header("Content-Type"), protobuf=scope.types.protobuf)
     document = await read_object(request, scope, data, media_type, options)
-    written = await update_object(
-        scope.resource, scope.context(request), document, options
-    )
+    written = await update_object(scope.resource, scope.context(request), document, options)
     status = 201 if written.created else 200
-    return await send_object(
-        request, representation, scope.resource, written.stored, status
-    )
+    return await send_object(request, representation, scope.resource, written.stored, status)

@@ -142,9 +142,7 @@ class _Scaling:
         written = await write(change, rule)
         return scale_of(written.stored.object, _scaling(resource))
 
-    async def _decide(
-        self, attempt: Attempt, current: Record[Stored], wanted: Wanted
-    ) -> Outcome:
+    async def _decide(self, attempt: Attempt, current: Record[Stored], wanted: Wanted) -> Outcome:
         request = self.request
         resource, context = request.resource, request.context
         existing, scaling = current.value.object, _scaling(resource)

@@ -89,9 +89,7 @@ class TokenRequests:
         asked = spec["expirationSeconds"]
         if not longest or asked <= longest:
             return request
-        context.warn(
-            f"requested expiration of {asked} seconds shortened to {longest} seconds"
-        )
+        context.warn(f"requested expiration of {asked} seconds shortened to {longest} seconds")
         return {**request, "spec": {**spec, "expirationSeconds": longest}}
 
     def _term(self, begins: int, spec: dict[str, Any], bound: BoundObjects) -> TokenLifetime:

@@ -35,9 +35,7 @@ _CONVERSIONS: Final[Mapping[GroupVersionKind, Mapping[GroupVersionKind, Conversi
 
 def builtin_catalog() -> Catalog:
     """Return a catalogue of all built-in resources."""
-    return Catalog(
-        UnloadedKind(definition, builtin_kind) for definition in builtin_definitions()
-    )
+    return Catalog(UnloadedKind(definition, builtin_kind) for definition in builtin_definitions())
 
 
 def builtin_kind(definition: ResourceDefinition) -> Kind:

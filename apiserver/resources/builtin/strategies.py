@@ -24,9 +24,7 @@ _RESOURCES: Final[Mapping[tuple[str, str], str]] = {
         "replicationcontrollers resourcequotas secrets serviceaccounts services"
     ),
     ("apiregistration.k8s.io", "apiregistration"): "apiservices",
-    ("apps", "apps"): (
-        "controllerrevisions daemonsets deployments replicasets statefulsets"
-    ),
+    ("apps", "apps"): ("controllerrevisions daemonsets deployments replicasets statefulsets"),
     ("events.k8s.io", "events"): "events",
     ("autoscaling", "autoscaling"): "horizontalpodautoscalers",
     ("batch", "batch"): "cronjobs jobs",
@@ -35,9 +33,7 @@ _RESOURCES: Final[Mapping[tuple[str, str], str]] = {
         "ingressclasses ingresses ipaddresses networkpolicies servicecidrs"
     ),
     ("policy", "policy"): "poddisruptionbudgets",
-    ("rbac.authorization.k8s.io", "rbac"): (
-        "clusterrolebindings clusterroles rolebindings roles"
-    ),
+    ("rbac.authorization.k8s.io", "rbac"): ("clusterrolebindings clusterroles rolebindings roles"),
     ("storage.k8s.io", "storage"): (
         "csidrivers csinodes csistoragecapacities storageclasses volumeattachments "
         "volumeattributesclasses"
@@ -52,9 +48,7 @@ _RESOURCES: Final[Mapping[tuple[str, str], str]] = {
     ("coordination.k8s.io", "coordination"): "leases",
     ("node.k8s.io", "node"): "runtimeclasses",
     ("discovery.k8s.io", "discovery"): "endpointslices",
-    ("flowcontrol.apiserver.k8s.io", "flowcontrol"): (
-        "flowschemas prioritylevelconfigurations"
-    ),
+    ("flowcontrol.apiserver.k8s.io", "flowcontrol"): ("flowschemas prioritylevelconfigurations"),
     ("resource.k8s.io", "resource"): (
         "deviceclasses resourceclaims resourceclaimtemplates resourceslices"
     ),

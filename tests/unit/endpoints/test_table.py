@@ -47,7 +47,7 @@ def test_a_table_and_its_rows_are_of_one_version() -> None:
 
 
 def test_nothing_else_can_be_asked_for() -> None:
-    with pytest.raises(BadRequest, match="includeObject: Invalid value: \"All\""):
+    with pytest.raises(BadRequest, match='includeObject: Invalid value: "All"'):
         table.included("All")
 
 

@@ -197,9 +197,7 @@ async def test_a_list_sees_what_was_acknowledged_before_it(cluster: Cluster, sel
         cluster.store.feeding.clear()
         (version,) = await make(other, "a", x="y")
         bounded = f"resourceVersion={version}&resourceVersionMatch=NotOlderThan&{selector}"
-        listing = [
-            asyncio.create_task(listed(cluster, query)) for query in (selector, bounded)
-        ]
+        listing = [asyncio.create_task(listed(cluster, query)) for query in (selector, bounded)]
         await asyncio.sleep(0)
         assert names(await listed(cluster, f"resourceVersion=0&{selector}")) == []
         assert not any(task.done() for task in listing)

@@ -196,8 +196,9 @@ async def test_an_apply_of_an_object_that_is_gone_does_not_create_it(cluster: Cl
     body = applied().replace(b'"name":"c"', b'"name":"c","uid":"u"')
     code, message = await refusal(apply(cluster, "m", body))
     assert code == 409
-    assert message.endswith("uid mismatch: the provided object specified uid u, and no existing "
-                            "object was found")
+    assert message.endswith(
+        "uid mismatch: the provided object specified uid u, and no existing object was found"
+    )
     assert not cluster.exists(CONFIG_MAPS, "c")
 
 

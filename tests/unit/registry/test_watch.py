@@ -253,8 +253,11 @@ async def test_an_object_comes_and_goes_with_its_selection(
         elif before is None:
             await make(cluster, "c", x=after)
         else:
-            await cluster.patch(CONFIG_MAPS, "c", b'{"data":{"changed":"yes"},"metadata":'
-                                b'{"labels":{"x":"%b"}}}' % after.encode())
+            await cluster.patch(
+                CONFIG_MAPS,
+                "c",
+                b'{"data":{"changed":"yes"},"metadata":{"labels":{"x":"%b"}}}' % after.encode(),
+            )
         revision = str(await cluster.store.revision())
         found = [
             (event.type, event.stored.metadata["labels"]["x"], event.stored.revision, event.stored)

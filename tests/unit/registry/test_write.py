@@ -139,9 +139,7 @@ async def test_nothing_is_created_in_a_namespace_that_goes_meanwhile(cluster: Cl
 
 
 @pytest.mark.parametrize("there", [False, True])
-async def test_a_dry_run_is_decided_once_and_leaves_nothing(
-    cluster: Cluster, there: bool
-) -> None:
+async def test_a_dry_run_is_decided_once_and_leaves_nothing(cluster: Cluster, there: bool) -> None:
     if there:
         await cluster.create(CONFIG_MAPS, config_map(a="1"))
     cluster.plugin.seen.clear()

@@ -89,7 +89,7 @@ async def test_a_body_must_be_what_it_says(
 async def test_a_body_must_say_what_it_is(api: InProcess) -> None:
     answer = await api.ask("POST", GEESE, b'{"metadata":{"name":"a"}}')
     assert answer.status == 400
-    assert "Object 'Kind' is missing in '{\"metadata\":{\"name\":\"a\"}}'" in answer.message
+    assert 'Object \'Kind\' is missing in \'{"metadata":{"name":"a"}}\'' in answer.message
 
 
 async def test_items_of_lists_say_what_they_are(api: InProcess) -> None:

@@ -127,9 +127,7 @@ def _validate_api_version(text: str, path: str) -> list[FieldError]:
     return [*errors, invalid(path, version, ",".join(problems))] if problems else errors
 
 
-def validate_condition_names(
-    conditions: list[dict[str, Any]], path: str
-) -> list[FieldError]:
+def validate_condition_names(conditions: list[dict[str, Any]], path: str) -> list[FieldError]:
     """Validate match conditions, except for their expressions."""
     errors: list[FieldError] = []
     if len(conditions) > _MOST_CONDITIONS:
@@ -167,9 +165,7 @@ def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[
     return errors
 
 
-def validate_param_reference(
-    reference: dict[str, Any] | None, path: str
-) -> list[FieldError]:
+def validate_param_reference(reference: dict[str, Any] | None, path: str) -> list[FieldError]:
     """Validate the parameter reference of a binding."""
     if reference is None:
         return []

@@ -30,9 +30,7 @@ def default_match(match: dict[str, Any]) -> None:
         match.setdefault(member, {})
 
 
-def validate_choice(
-    value: str | None, choices: Sequence[str], path: str
-) -> list[FieldError]:
+def validate_choice(value: str | None, choices: Sequence[str], path: str) -> list[FieldError]:
     """Reject a value that is neither empty nor one of the choices."""
     return [] if value is None or value in choices else [not_supported(path, value, choices)]
 

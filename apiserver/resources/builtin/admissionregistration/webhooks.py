@@ -90,9 +90,7 @@ def _validate_hook(hook: dict[str, Any], path: str) -> list[FieldError]:
     errors = _validate_name(hook.get("name", ""), f"{path}.name")
     for index, rule in enumerate(hook.get("rules") or ()):
         errors += validate_rule(rule, f"{path}.rules[{index}]")
-    errors += validate_choice(
-        hook.get("failurePolicy"), FAILURE_POLICIES, f"{path}.failurePolicy"
-    )
+    errors += validate_choice(hook.get("failurePolicy"), FAILURE_POLICIES, f"{path}.failurePolicy")
     errors += validate_choice(hook.get("matchPolicy"), MATCH_POLICIES, f"{path}.matchPolicy")
     effects, seconds = hook.get("sideEffects"), hook.get("timeoutSeconds")
     if effects is None:
@@ -178,9 +176,7 @@ def _validate_url(url: str, path: str) -> list[FieldError]:
 def _validate_service(service: dict[str, Any], path: str) -> list[FieldError]:
     # Kubernetes takes the one for the other.
     members = (("name", "namespace"), ("namespace", "name"))
-    errors = [
-        required(f"{path}.{called}") for called, member in members if not service.get(member)
-    ]
+    errors = [required(f"{path}.{called}") for called, member in members if not service.get(member)]
     port, where = service.get("port", 0), service.get("path")
     problems = port_number_problems(port)
     if problems:

@@ -13,9 +13,7 @@ def validate_signer_name(name: str, path: str) -> list[FieldError]:
         return [required(path)]
     domain, slash, rest = name.partition("/")
     if not slash or "/" in rest:
-        detail = (
-            "must be a fully qualified domain and path of the form 'example.com/signer-name'"
-        )
+        detail = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
         return [invalid(path, name, detail)]
     errors = [too_long(path, 253)] if len(domain.encode()) > 253 else []
     labels = domain.split(".")

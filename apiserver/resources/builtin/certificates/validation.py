@@ -155,9 +155,7 @@ def _duplicates(values: list[str], path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_conditions(
-    conditions: list[Condition], before: list[Condition]
-) -> list[FieldError]:
+def _validate_conditions(conditions: list[Condition], before: list[Condition]) -> list[FieldError]:
     errors: list[FieldError] = []
     old_types = [condition.get("type", "") for condition in before]
     had_both = APPROVED in old_types and DENIED in old_types

@@ -51,9 +51,7 @@ def _without_coordination(document: Object, before: dict[str, Any]) -> Object:
     if not any(name in spec and name not in before for name in _COORDINATION):
         return document
     kept = {
-        name: value
-        for name, value in spec.items()
-        if name not in _COORDINATION or name in before
+        name: value for name, value in spec.items() if name not in _COORDINATION or name in before
     }
     return {**document, "spec": kept}
 

@@ -24,9 +24,7 @@ def validate_keys(data: Mapping[str, str], member: str) -> list[FieldError]:
 
 def decoded_size(data: Mapping[str, str | None]) -> int:
     """Return the total size in bytes of the decoded base64 values."""
-    return sum(
-        len(value) * 3 // 4 - value[-2:].count("=") for value in data.values() if value
-    )
+    return sum(len(value) * 3 // 4 - value[-2:].count("=") for value in data.values() if value)
 
 
 def validate_sealed(document: Object, old: Object, *members: str) -> list[FieldError]:

@@ -95,9 +95,7 @@ def _key_block(text: bytes) -> bytes:
     if not skipped:
         raise _Problem("tls: failed to find any PEM data in key input")
     if skipped == [_CERTIFICATE]:
-        raise _Problem(
-            "tls: found a certificate rather than a key in the PEM for the private key"
-        )
+        raise _Problem("tls: found a certificate rather than a key in the PEM for the private key")
     raise _Problem(
         f'tls: failed to find PEM block with type ending in "{_KEY}" in key input after skipping '
         f"PEM blocks of the following types: [{' '.join(skipped)}]"

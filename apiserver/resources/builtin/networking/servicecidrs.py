@@ -27,9 +27,7 @@ class ServiceCIDRStrategy(Strategy):
     """A ServiceCIDR is a range of addresses for Services; it may get one of the other family."""
 
     metadata_checks = (CHANGE,)
-    printer = aged(
-        (Column("CIDRs", source="api.networking.v1.ServiceCIDRSpec.cidrs"),), _cells
-    )
+    printer = aged((Column("CIDRs", source="api.networking.v1.ServiceCIDRSpec.cidrs"),), _cells)
 
     def validate(self, document: Object) -> list[FieldError]:
         cidrs = _cidrs(document)

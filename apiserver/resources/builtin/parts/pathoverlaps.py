@@ -76,8 +76,7 @@ def _overlaps(files: list[tuple[str, str]], title: str) -> Iterator[str]:
         for index in folder.meeting(compared.get(entry, 0)):
             other, other_label = seen[index]
             yield (
-                f"{title}: overlapping paths: {quote(file)}{label} with "
-                f"{quote(other)}{other_label}"
+                f"{title}: overlapping paths: {quote(file)}{label} with {quote(other)}{other_label}"
             )
         again = entry in compared
         compared[entry] = len(seen)

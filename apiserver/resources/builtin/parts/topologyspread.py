@@ -45,9 +45,7 @@ def _pair(constraint: Mapping[str, Any]) -> tuple[str, str]:
     return constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
 
 
-def _constraint(
-    constraint: Mapping[str, Any], path: str, *, repeated: bool
-) -> list[FieldError]:
+def _constraint(constraint: Mapping[str, Any], path: str, *, repeated: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     skew, (key, action) = constraint["maxSkew"], _pair(constraint)
     if skew <= 0:

@@ -199,9 +199,7 @@ def _result(result: Part, path: str, *, known: frozenset[str]) -> list[FieldErro
     return errors
 
 
-def _configuration(
-    configuration: Part, path: str, *, known: frozenset[str]
-) -> list[FieldError]:
+def _configuration(configuration: Part, path: str, *, known: frozenset[str]) -> list[FieldError]:
     source, where = configuration.get("source", ""), f"{path}.source"
     errors = [] if source else [required(where)]
     if source and source not in _SOURCES:

@@ -86,9 +86,7 @@ def request_names(devices: Claim) -> frozenset[str]:
     for request in devices.get("requests") or ():
         name = request.get("name", "")
         names.add(name)
-        names.update(
-            f"{name}/{sub.get('name', '')}" for sub in request.get("firstAvailable") or ()
-        )
+        names.update(f"{name}/{sub.get('name', '')}" for sub in request.get("firstAvailable") or ())
     return frozenset(names)
 
 

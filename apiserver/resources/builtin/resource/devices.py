@@ -90,9 +90,7 @@ def validate_device(device: Part, path: str, *, old: Part, placed: bool) -> list
     attributes, capacity = device.get("attributes") or {}, device.get("capacity") or {}
     count = len(attributes) + len(capacity)
     if count > _MOST_ATTRIBUTES:
-        detail = (
-            f"the total number of attributes and capacities must not exceed {_MOST_ATTRIBUTES}"
-        )
+        detail = f"the total number of attributes and capacities must not exceed {_MOST_ATTRIBUTES}"
         errors.append(invalid(path, count, detail))
     rules = (validate_attribute_name, _attribute)
     where = f"{path}.attributes"

@@ -47,7 +47,9 @@ def validate_distinct(
 
 
 def validate_entries(
-    entries: Mapping[str, Any] | None, limits: tuple[int | None, int], rules: tuple[Rule, Rule],
+    entries: Mapping[str, Any] | None,
+    limits: tuple[int | None, int],
+    rules: tuple[Rule, Rule],
     path: str,
 ) -> list[FieldError]:
     """Reject too many entries; otherwise validate each key and value.

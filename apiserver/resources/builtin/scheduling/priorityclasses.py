@@ -89,9 +89,7 @@ class PriorityClassStrategy(Strategy):
                 )
                 errors.append(forbidden("metadata.name", detail))
         elif value > HIGHEST_OF_USERS:
-            detail = (
-                f"maximum allowed value of a user defined priority is {HIGHEST_OF_USERS}"
-            )
+            detail = f"maximum allowed value of a user defined priority is {HIGHEST_OF_USERS}"
             errors.append(forbidden("value", detail))
         policy = document.get("preemptionPolicy")
         if policy == "":

@@ -122,10 +122,7 @@ def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:
 def _validate_requirement(requirement: dict[str, Any], path: str) -> list[FieldError]:
     values = requirement.get("values") or []
     errors = [] if values else [required(f"{path}.values")]
-    errors += [
-        duplicate(f"{path}.values[{index}]", value)
-        for index, value in repeats(values)
-    ]
+    errors += [duplicate(f"{path}.values[{index}]", value) for index, value in repeats(values)]
     return errors + validate_qualified_name(requirement.get("key", ""), f"{path}.key")
 
 

@@ -237,8 +237,7 @@ async def test_pod_and_account_say_whether_a_token_is_mounted(
 
 async def test_an_account_that_is_not_there_is_refused() -> None:
     assert await with_account(pod(serviceAccountName="sa")) == (
-        f"{FORBIDDEN}error looking up service account ns/sa: "
-        'serviceaccount "sa" not found'
+        f'{FORBIDDEN}error looking up service account ns/sa: serviceaccount "sa" not found'
     )
 
 
@@ -504,9 +503,7 @@ async def test_those_sign_who_may(new: Object, name: str, admitted: bool) -> Non
         ("example.com/s", "system:masters", True),
     ],
 )
-async def test_nobody_asks_to_be_an_administrator(
-    signer: str, group: str, admitted: bool
-) -> None:
+async def test_nobody_asks_to_be_an_administrator(signer: str, group: str, admitted: bool) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())

@@ -189,9 +189,7 @@ def test_an_update_is_charged_for_what_it_adds(
 def test_what_comes_into_a_scope_is_charged_in_full() -> None:
     cluster = Cluster(quota({"requests.storage": "2Gi"}, scopes=["VolumeAttributesClass"]))
     fast = claim("3Gi", volumeAttributesClassName="fast")
-    assert "requested: requests.storage=3Gi" in answer(
-        cluster, write(CLAIMS, fast, claim("3Gi"))
-    )
+    assert "requested: requests.storage=3Gi" in answer(cluster, write(CLAIMS, fast, claim("3Gi")))
 
 
 def test_what_grows_no_more_is_let_be_beyond_the_limit() -> None:

@@ -121,10 +121,7 @@ def test_an_approval_is_dated_and_is_all_that_changes() -> None:
         ),
         (
             [condition("Approved", "False")],
-            [
-                'status.conditions[0].status: Unsupported value: "False": '
-                'supported values: "True"'
-            ],
+            ['status.conditions[0].status: Unsupported value: "False": supported values: "True"'],
         ),
     ],
 )

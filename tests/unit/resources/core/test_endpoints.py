@@ -28,10 +28,7 @@ MISTAKES = [
     ),
     (
         {"addresses": [{"ip": "0.0.0.0"}]},
-        [
-            'subsets[0].addresses[0].ip: Invalid value: "0.0.0.0": '
-            "may not be unspecified (0.0.0.0)"
-        ],
+        ['subsets[0].addresses[0].ip: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0)'],
     ),
     (
         {"notReadyAddresses": [{"ip": "127.0.0.1"}]},

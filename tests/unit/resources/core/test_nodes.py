@@ -70,8 +70,7 @@ CHANGES = [
     (
         {"spec": {"podCIDR": "10.0.1.0/24"}},
         [
-            "spec.podCIDRs: Forbidden: "
-            'node updates may not change podCIDR except from "" to valid',
+            'spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid',
             "spec.providerID: Forbidden: "
             'node updates may not change providerID except from "" to valid',
         ],

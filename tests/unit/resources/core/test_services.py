@@ -40,10 +40,7 @@ MISTAKES = [
     ),
     (
         {"ports": [{"port": 80, "targetPort": "a--b"}]},
-        [
-            'spec.ports[0].targetPort: Invalid value: "a--b": '
-            "must not contain consecutive hyphens"
-        ],
+        ['spec.ports[0].targetPort: Invalid value: "a--b": must not contain consecutive hyphens'],
     ),
     (
         {"ports": [{"port": 80, "nodePort": 30080}]},
@@ -73,10 +70,7 @@ MISTAKES = [
     ),
     (
         {"sessionAffinity": "Odd"},
-        [
-            'spec.sessionAffinity: Unsupported value: "Odd": '
-            'supported values: "ClientIP", "None"'
-        ],
+        ['spec.sessionAffinity: Unsupported value: "Odd": supported values: "ClientIP", "None"'],
     ),
     (
         {

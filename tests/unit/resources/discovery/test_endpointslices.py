@@ -55,10 +55,7 @@ MISTAKES = [
     ),
     (
         {"ports": [{"protocol": "ICMP"}]},
-        [
-            'ports[0].protocol: Unsupported value: "ICMP": '
-            'supported values: "SCTP", "TCP", "UDP"'
-        ],
+        ['ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"'],
     ),
     (
         {"endpoints": [{"addresses": ["192.0.2.1"], "hostname": "a.b"}]},

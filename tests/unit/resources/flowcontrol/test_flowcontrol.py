@@ -49,9 +49,7 @@ SCHEMA_MISTAKES = [
     ({}, []),
     (
         {"priorityLevelConfiguration": None},
-        [
-            "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"
-        ],
+        ["spec.priorityLevelConfiguration.name: Required value: must reference a priority level"],
     ),
     (
         {"matchingPrecedence": 10001},

@@ -60,10 +60,7 @@ MISTAKES = [
     (path(path=None, pathType="ImplementationSpecific"), []),
     (
         {"rules": [{"host": "192.0.2.1"}]},
-        [
-            'spec.rules[0].host: Invalid value: "192.0.2.1": '
-            "must be a DNS name, not an IP address"
-        ],
+        ['spec.rules[0].host: Invalid value: "192.0.2.1": must be a DNS name, not an IP address'],
     ),
     ({"rules": [{"host": "*.example.com"}]}, []),
     (

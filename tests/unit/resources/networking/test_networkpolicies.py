@@ -22,10 +22,7 @@ def rule(*, ports: list[Object] | None = None, peers: list[Object] | None = None
 MISTAKES = [
     (
         {"policyTypes": ["Odd"]},
-        [
-            'spec.policyTypes[0]: Unsupported value: "Odd": '
-            'supported values: "Ingress", "Egress"'
-        ],
+        ['spec.policyTypes[0]: Unsupported value: "Odd": supported values: "Ingress", "Egress"'],
     ),
     (
         {"policyTypes": ["Ingress", "Egress", "Ingress"]},
@@ -91,9 +88,7 @@ def test_mistakes_are_named(spec: Object, errors: list[str]) -> None:
 @pytest.mark.parametrize(
     ("spec", "types"), [({}, ["Ingress"]), ({"egress": [{}]}, ["Ingress", "Egress"])]
 )
-def test_a_policy_is_about_ingress_and_what_it_has_rules_of(
-    spec: Object, types: list[str]
-) -> None:
+def test_a_policy_is_about_ingress_and_what_it_has_rules_of(spec: Object, types: list[str]) -> None:
     assert KIND.create(merged(POLICY, spec=spec)).spec["policyTypes"] == types
 
 

@@ -106,9 +106,7 @@ def test_an_aggregation_selects_something() -> None:
 
 
 @pytest.mark.parametrize(("kind", "changes", "errors"), BINDINGS)
-def test_bindings_name_a_role_and_subjects(
-    kind: Kind, changes: Object, errors: list[str]
-) -> None:
+def test_bindings_name_a_role_and_subjects(kind: Kind, changes: Object, errors: list[str]) -> None:
     assert kind.create(merged(BOUND, **changes)).errors == errors
 
 

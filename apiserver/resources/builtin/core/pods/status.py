@@ -120,9 +120,7 @@ def _transitions(
     return errors
 
 
-def _may_run_again(
-    ended: Status, container: Mapping[str, Any] | None, policy: str | None
-) -> bool:
+def _may_run_again(ended: Status, container: Mapping[str, Any] | None, policy: str | None) -> bool:
     code = ended.get("exitCode", 0)
     if container is not None:
         if is_restartable(container):
@@ -191,10 +189,7 @@ def _ips(ips: list[dict[str, Any]], known: set[str], path: str) -> list[FieldErr
     if len(texts) > 2 or not has_both_families(texts):
         detail = "may specify no more than one IP for each IP family"
         errors.append(invalid(path, shown, detail))
-    errors += [
-        duplicate(f"{path}[{index}]", shown[index])
-        for index, _ in repeats(texts)
-    ]
+    errors += [duplicate(f"{path}[{index}]", shown[index]) for index, _ in repeats(texts)]
     return errors
 
 

@@ -41,10 +41,7 @@ class PortOperation:
         known = port in self._range
         if not known and not self._dry_run:
             ends = f"{self._range.start}-{self._range.stop - 1}"
-            return (
-                "provided port is not in the valid range. "
-                f"The range of valid ports is {ends}"
-            )
+            return f"provided port is not in the valid range. The range of valid ports is {ends}"
         if port in self.taken or (known and self._is_taken(port)):
             return TAKEN
         self.taken.add(port)
@@ -166,4 +163,3 @@ def _take_any(ports: PortOperation) -> int:
     if port is None:
         raise InternalError(f"failed to allocate a nodePort: {_FULL}")
     return port
-
