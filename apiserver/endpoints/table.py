@@ -15,6 +15,7 @@ from apiserver.registry.codec import Stored
 from apiserver.resources import printing
 from apiserver.resources.printing import Column, Printer
 from apiserver.schema.documentation import description_of
+from apiserver.schema.memberorder import metadata_in_order
 
 METADATA, OBJECT, NONE = "Metadata", "Object", "None"
 
@@ -83,7 +84,8 @@ def partial(document: Object, version: str = "v1") -> dict[str, Any]:
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": f"{META_GROUP}/{version}",
-        "metadata": document["metadata"],
+        # It is a type of its own, so its members have its order, even those of a custom kind.
+        "metadata": metadata_in_order(document)["metadata"],
     }
 
 

@@ -148,11 +148,15 @@ def list_options(query: Query) -> ListOptions:
 
 
 def delete_options(query: Query) -> DeleteOptions:
-    """Parse DeleteOptions from the query. Raises BadRequest or Invalid."""
+    """Parse DeleteOptions from the query. Raises BadRequest or Invalid.
+
+    An empty uid or resourceVersion is none, but an empty policy is one that is not supported.
+    """
+    policy = query.get("propagationPolicy")
     document: dict[str, Any] = {
         "gracePeriodSeconds": parse_integer(query, "gracePeriodSeconds"),
         "orphanDependents": _boolean(query, "orphanDependents"),
-        "propagationPolicy": first(query, "propagationPolicy") or None,
+        "propagationPolicy": policy[0] if policy else None,
         "dryRun": list(query.get("dryRun", ())),
         "preconditions": {
             "uid": first(query, "uid") or None,

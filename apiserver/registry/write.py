@@ -182,6 +182,7 @@ class _Writing:
 
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
         expected, ttl = _revision(decision.existing), self._change.resource.ttl
+        document = self._change.resource.types.arrange_metadata(document)
         change = Put(self._change.key, Stored.to_write(document), expected, ttl)
         quotas = self._charge(decision)
         if decision.charged is None or self._quotas is None or not quotas:

@@ -12,7 +12,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema.jsondecoder import decode_json, from_unstructured
 from apiserver.schema.kindtypes import Canonical, Decoded, DecodeError, KindVersions, Undecodable
-from apiserver.schema.memberorder import in_order
+from apiserver.schema.memberorder import in_order, metadata_in_order
 from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.protobuf import decode_envelope, decode_message
 from apiserver.schema.scheme import Scheme, expect_object, identify
@@ -88,6 +88,9 @@ class BuiltinTypes:
 
     def in_order(self, document: Any) -> Any:
         return in_order(self._struct, document)
+
+    def arrange_metadata(self, document: Object) -> Object:
+        return metadata_in_order(document)
 
     def _decoded(self, found: GroupVersionKind, read: Callable[[StructType], Canonical]) -> Decoded:
         expected = self.kind

@@ -109,6 +109,12 @@ class Types(Protocol):
     def in_order(self, document: Any) -> Any:
         """Return a copy of a document with its members in the order of error messages."""
 
+    def arrange_metadata(self, document: Object) -> Object:
+        """Return an object with the members of its metadata in the order of responses.
+
+        The members are set at different times; their order must not depend on that.
+        """
+
 
 #: Converts a document to another version of its kind, given by its apiVersion.
 Convert: TypeAlias = Callable[[Object, str], Object]

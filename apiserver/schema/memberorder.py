@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from apiserver.machinery.objects import Object
 from apiserver.schema.structtypes import LEAVES, StructType, struct_type
 
 _CONTAINER: Final = {
@@ -94,6 +95,24 @@ def by_name(value: Any) -> Any:
     if isinstance(value, list):
         return [by_name(item) for item in value]
     return value
+
+
+def metadata_in_order(document: Object) -> Object:
+    """Return a document with the members of its metadata in the order of their type."""
+    metadata = document["metadata"]
+    arranged = {name: metadata[name] for name in _metadata_members() if name in metadata}
+    return {**document, "metadata": arranged}
+
+
+def metadata_by_name(document: Object) -> Object:
+    """Return a document with the members of its metadata sorted by name."""
+    metadata = document["metadata"]
+    return {**document, "metadata": {name: metadata[name] for name in sorted(metadata)}}
+
+
+@cache
+def _metadata_members() -> tuple[str, ...]:
+    return tuple(_declared(struct_type("meta.v1.ObjectMeta")))
 
 
 @cache

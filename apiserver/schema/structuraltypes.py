@@ -21,7 +21,7 @@ from apiserver.schema.kindtypes import (
     Undecodable,
     WrongKind,
 )
-from apiserver.schema.memberorder import by_name
+from apiserver.schema.memberorder import by_name, metadata_by_name
 from apiserver.schema.scheme import expect_object, identify
 from apiserver.schema.structural import Schema
 from apiserver.schema.structuralpruning import prune
@@ -88,3 +88,6 @@ class StructuralTypes:
 
     def in_order(self, document: Any) -> Any:
         return by_name(document)
+
+    def arrange_metadata(self, document: Object) -> Object:
+        return metadata_by_name(document)

@@ -225,3 +225,43 @@ async def test_open_watches_end_with_the_kind_and_paths_are_gone(api: InProcess)
     pods.close()
     catalog.replace(added=geese())
     assert (await api.get(f"{GEESE}/a")).body["spec"] == {"size": 2}
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "members"),
+    [
+        (
+            "/api/v1/namespaces/default/configmaps",
+            {"metadata": {"name": "a"}, "data": {"k": "v"}},
+            "name namespace uid creationTimestamp deletionTimestamp deletionGracePeriodSeconds "
+            "labels annotations ownerReferences finalizers managedFields",
+        ),
+        (
+            GEESE,
+            goose(size=1),
+            "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers "
+            "generation labels managedFields name namespace ownerReferences uid",
+        ),
+    ],
+)
+async def test_the_order_of_metadata_is_not_that_of_its_changes(
+    api: InProcess, path: str, document: dict[str, Any], members: str
+) -> None:
+    await api.ask("POST", path, document)
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
+    for change in (
+        {"finalizers": ["example.com/f"]},
+        {"ownerReferences": [owner]},
+        {"annotations": {"a": "b"}},
+        {"labels": {"a": "b"}},
+    ):
+        await api.ask("PATCH", f"{path}/a", {"metadata": change}, MERGE)
+    await api.ask("DELETE", f"{path}/a")
+    metadata = (await api.get(f"{path}/a")).body["metadata"]
+    del metadata["resourceVersion"]
+    assert list(metadata) == members.split()
+    partial = await api.get(
+        f"{path}/a", Accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    )
+    assert next(iter(partial.body["metadata"])) == "name"
+    assert list(partial.body["metadata"])[-1] == "managedFields"
