@@ -13,8 +13,10 @@ V = TypeVar("V")
 
 def check_keys(changes: Sequence[Change[V]], requires: Mapping[str, int]) -> None:
     """Raise ValueError or `TooManyKeys` for changes and requirements that no store accepts."""
-    if len(changes) == 1 and not requires:
-        return
+    if len(changes) == 1:
+        (change,) = changes
+        if not requires or (len(requires) < MAX_KEYS and change.key not in requires):
+            return
     expected = {change.key: change.expected for change in changes}
     if not expected:
         raise ValueError("a commit needs at least one change")
@@ -30,7 +32,10 @@ def check_keys(changes: Sequence[Change[V]], requires: Mapping[str, int]) -> Non
 
 def check_size(changes: Sequence[Change[bytes]]) -> None:
     """Raise `ValueTooLarge` if the values together exceed `MAX_VALUE` bytes."""
-    size = sum([len(change.value) for change in changes if isinstance(change, Put)])
+    size = 0
+    for change in changes:
+        if type(change) is Put:
+            size += len(change.value)
     if size > MAX_VALUE:
         raise too_large(changes)
 

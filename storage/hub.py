@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from storage.errors import SlowWatcher, StorageError
 from storage.interface import Batch, Event
+from storage.prefixes import prefixes_of
 
 V = TypeVar("V")
 
@@ -225,12 +226,7 @@ class Hub(Generic[V]):
     def _concerned(self, key: str) -> list[dict[Watcher[V], None]]:
         watched = self._watchers
         found = [watched[""]] if "" in watched else []
-        end = key.find("/") + 1
-        while end:
-            group = watched.get(key[:end])
-            if group is not None:
-                found.append(group)
-            end = key.find("/", end) + 1
+        found += [watched[prefix] for prefix in prefixes_of(key) if prefix in watched]
         if self._odd:
             found.extend(watched[prefix] for prefix in self._odd if key.startswith(prefix))
         if key in self._of_keys:

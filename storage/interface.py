@@ -22,8 +22,9 @@ as `CodecStore` convert them.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+
+from storage.valueclass import valueclass
 
 V = TypeVar("V")
 
@@ -40,7 +41,7 @@ MAX_KEYS: Final = 128
 FIRST_REVISION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Record(Generic[V]):
     """One key and its value, created at ``created`` and last changed at ``revision``."""
 
@@ -50,7 +51,7 @@ class Record(Generic[V]):
     created: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Page(Generic[V]):
     """Consecutive records of one prefix as of ``revision``, followed by ``remaining`` more."""
 
@@ -59,7 +60,7 @@ class Page(Generic[V]):
     remaining: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Event(Generic[V]):
     """One change of one key. ``record`` is ``None`` when the key was deleted.
 
@@ -72,7 +73,7 @@ class Event(Generic[V]):
     previous: Record[V] | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Batch(Generic[V]):
     """All events below a watched prefix after the previous batch, up to ``revision``.
 
@@ -84,7 +85,7 @@ class Batch(Generic[V]):
     events: Sequence[Event[V]] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Put(Generic[V]):
     """Write ``value`` to ``key`` if its record still has revision ``expected``.
 
@@ -98,7 +99,7 @@ class Put(Generic[V]):
     ttl: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Delete:
     """Delete ``key`` if its record still has revision ``expected``."""
 

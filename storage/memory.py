@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from operator import attrgetter
 
@@ -20,20 +19,20 @@ from storage.interface import (
     NO_REQUIREMENTS,
     Batch,
     Change,
-    Delete,
     Event,
     FeedStore,
     Page,
     Put,
     Record,
 )
+from storage.valueclass import valueclass
 
 _BACKLOG = 10_000
 # Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Version:
     """The state of a key from ``revision`` on: its record, or ``None`` if it was deleted."""
 
@@ -78,15 +77,14 @@ class MemoryStore(FeedStore[bytes]):
     ) -> Sequence[Record[bytes]]:
         check_keys(changes, requires)
         check_size(changes)
-        replaced = [self._check_change(change) for change in changes]
+        revision = self._revision + 1
+        events = [self._event(change, revision) for change in changes]
         for key, expected in requires.items():
             self._check(key, expected)
-        revision = self._revision + 1
-        events = [_event(*each, revision) for each in zip(changes, replaced, strict=True)]
         self._publish(events)
         for change in changes:
-            self._keep_for(change.key, change.ttl if isinstance(change, Put) else 0)
-        return [record_of(event) for event in events]
+            self._keep_for(change.key, change.ttl if type(change) is Put else 0)
+        return list(map(record_of, events))
 
     async def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         if after < self._compacted:
@@ -167,16 +165,22 @@ class MemoryStore(FeedStore[bytes]):
         return versions[index - 1].record if index else None
 
     def _check(self, key: str, expected: int) -> Record[bytes] | None:
-        current = self._at(key, self._revision)
-        if (current.revision if current else ABSENT) != expected:
+        versions = self._versions.get(key)
+        current = versions[-1].record if versions else None
+        if (ABSENT if current is None else current.revision) != expected:
             raise RevisionConflict(key, expected, current)
         return current
 
-    def _check_change(self, change: Change[bytes]) -> Record[bytes] | None:
-        current = self._check(change.key, change.expected)
-        if current is None and isinstance(change, Delete):
-            raise RevisionConflict(change.key, change.expected, None)
-        return current
+    def _event(self, change: Change[bytes], revision: int) -> Event[bytes]:
+        key = change.key
+        current = self._check(key, change.expected)
+        if type(change) is Put:
+            created = current.created if current is not None else revision
+            record = Record(key, change.value, revision, created)
+            return Event(key, revision, record, current)
+        if current is None:
+            raise RevisionConflict(key, change.expected, None)
+        return Event(key, revision, None, current)
 
     def _keep_for(self, key: str, ttl: int) -> None:
         self._deadlines.pop(key, None)
@@ -194,11 +198,3 @@ class MemoryStore(FeedStore[bytes]):
             self._log.append(event)
         self._revision = events[-1].revision
         self._hub.publish(Batch(self._revision, events))
-
-
-def _event(change: Change[bytes], replaced: Record[bytes] | None, revision: int) -> Event[bytes]:
-    record = None
-    if isinstance(change, Put):
-        created = replaced.created if replaced else revision
-        record = Record(change.key, change.value, revision, created)
-    return Event(change.key, revision, record, replaced)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, name_of
@@ -11,9 +9,10 @@ from apiserver.machinery.options import DeleteOptions, WriteOptions
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.resource import Resource
+from storage.valueclass import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AdmittedRequest:
     """A verb on a resource, with its user and its options.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.errors import ServerTimeout
@@ -23,6 +22,7 @@ from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
 from apiserver.resources.allocation import Allocation, ServiceRanges
 from storage.interface import ABSENT, Change, Delete, Put
+from storage.valueclass import valueclass
 
 #: The maximum time that a write waits for earlier writes that allocate the same.
 _WAIT_SECONDS: Final = 30.0
@@ -32,7 +32,7 @@ class AllocationLost(Exception):
     """Another write has allocated the same address or port."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class View:
     """`apiserver.resources.allocation.AllocationView` of one decision."""
 

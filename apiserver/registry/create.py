@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from apiserver.machinery.errors import AlreadyExists
 from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object, name_of, with_metadata
 from apiserver.machinery.options import WriteOptions
+from apiserver.machinery.uids import new_uid
 from apiserver.registry import metadata, namespaces
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
@@ -33,7 +32,7 @@ async def create_object(
     request = WriteRequest(resource, context, options)
     prefix = document["metadata"].get("generateName")
     if resource.strategy.names_the_nameless and not name_of(document) and not prefix:
-        document = with_metadata(document, name=str(uuid4()))
+        document = with_metadata(document, name=new_uid())
     if name_of(document) or not prefix:
         return await _create(request, document)
     name = ""

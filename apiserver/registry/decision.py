@@ -17,7 +17,7 @@ from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored, arrange
-from apiserver.registry.offload import offload
+from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.resources.allocation import NOTHING, Allocation
@@ -48,6 +48,8 @@ class Attempt:
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of pure work on the documents, in a thread if they are large."""
+        if self.size <= SMALL:
+            return work(*args, **kwargs)
         return await offload(self.size, work, *args, **kwargs)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import BadRequest, Expired, Invalid
@@ -16,6 +15,7 @@ from apiserver.registry.selection import Selection
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record
+from storage.valueclass import valueclass
 
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 _FETCH_LIMIT = 10_000
@@ -31,7 +31,7 @@ _CONTINUE_EXPIRED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ObjectList:
     """One page; ``remaining`` is ``None`` where Kubernetes omits remainingItemCount.
 
@@ -44,7 +44,7 @@ class ObjectList:
     remaining: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Range:
     """The range to read: its start, its revision, and the required freshness of the cache.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.times import now
+from apiserver.machinery.uids import new_uid
 from apiserver.resources.strategy import Strategy
 
 _SYSTEM_FIELDS = (
@@ -64,7 +64,7 @@ def wiped(document: Object) -> Object:
 
 def begin(document: Object) -> Object:
     """Return ``document`` as a new object, with a uid and a creationTimestamp."""
-    return with_metadata(document, uid=str(uuid.uuid4()), creationTimestamp=now())
+    return with_metadata(document, uid=new_uid(), creationTimestamp=now())
 
 
 def carry_over(document: Object, old: Object) -> Object:

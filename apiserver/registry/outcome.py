@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
+from storage.valueclass import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Save:
     """Store this object, whether it exists already or not."""
 
     document: Object
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Remove:
     """Remove the object; ``document`` is the state for the response, if not the stored one."""
 
     document: Object | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SaveThenRemove:
     """Store the object once more, then remove it, so that watches show its final state."""
 
     document: Object
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Unchanged:
     """Leave the object as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Refused:
     """Reject the request with an error."""
 

@@ -7,7 +7,6 @@ decoded like the body of an update, so the same errors are possible (types, unkn
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery import fielderrors
@@ -37,12 +36,13 @@ from apiserver.schema.kindtypes import (
     Types,
     WrongKind,
 )
+from storage.valueclass import valueclass
 
 APPLY: Final = "application/apply-patch+yaml"
 _NO_KIND: Final = GroupVersionKind("", "", "")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Patch:
     """A patch as sent by the client."""
 
@@ -50,7 +50,7 @@ class Patch:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Patched:
     """The result of a patch; ``shown`` is its form in error messages.
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import fielderrors
@@ -40,6 +39,7 @@ from apiserver.registry.view import EventWatcher
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
 from storage.interface import Event
+from storage.valueclass import valueclass
 
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
@@ -50,7 +50,7 @@ _NOT_OLDER: Final = "NotOlderThan"
 Part: TypeAlias = Sequence[Event[Stored]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WatchEvent:
     """One event: its type, and the object in its state; ``revision`` is that of the change."""
 
@@ -107,7 +107,7 @@ async def _refresh(resource: Resource) -> None:
         raise resource.failed(error, "watch") from error
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Scope:
     """The watched prefix, or the key if only one object can match."""
 

@@ -17,7 +17,6 @@ removed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from apiserver.machinery.errors import StatusError
@@ -34,11 +33,12 @@ from apiserver.registry.resource import Resource
 from apiserver.resources.allocation import NOTHING
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Change, Delete, Put, Record
+from storage.valueclass import valueclass
 
 _MAX_ATTEMPTS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Written:
     """The result of a write: the object in its current, or its last, state."""
 
@@ -47,7 +47,7 @@ class Written:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Write:
     """One change of one object. ``droppable``: it may lose its managedFields to fit the store."""
 

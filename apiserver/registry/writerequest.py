@@ -7,7 +7,6 @@ changes nothing but the times of ownership keeps the old times.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.access.admission.chain import CREATE, UPDATE
@@ -25,9 +24,10 @@ from apiserver.registry.allocating import View
 from apiserver.registry.decision import Attempt
 from apiserver.registry.outcome import Outcome, Remove, Save
 from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
+from storage.valueclass import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WriteRequest(AdmittedRequest):
     """A create, an update or a patch.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 
@@ -49,21 +49,21 @@ class ResourceDefinition:
     version_priority: int = 100
     typed_items: bool = False
     custom: bool = False
+    #: The resource as it appears in URLs.
+    gvr: GroupVersionResource = field(init=False, compare=False)
+    #: The kind of its objects.
+    gvk: GroupVersionKind = field(init=False, compare=False)
+    #: The resource as it appears in messages.
+    group_resource: GroupResource = field(init=False, compare=False)
 
-    @property
-    def gvr(self) -> GroupVersionResource:
-        """The resource as it appears in URLs."""
-        return GroupVersionResource(self.group, self.version, self.resource)
-
-    @property
-    def gvk(self) -> GroupVersionKind:
-        """The kind of its objects."""
-        return GroupVersionKind(self.group, self.version, self.kind)
-
-    @property
-    def group_resource(self) -> GroupResource:
-        """The resource as it appears in messages."""
-        return GroupResource(self.group, self.resource)
+    def __post_init__(self) -> None:
+        # Every request uses these names, so they are made once.
+        gvr = GroupVersionResource(self.group, self.version, self.resource)
+        object.__setattr__(self, "gvr", gvr)
+        gvk = GroupVersionKind(self.group, self.version, self.kind)
+        object.__setattr__(self, "gvk", gvk)
+        group_resource = GroupResource(self.group, self.resource)
+        object.__setattr__(self, "group_resource", group_resource)
 
     @property
     def api_version(self) -> str:

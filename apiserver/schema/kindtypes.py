@@ -44,7 +44,8 @@ class Undecodable(DecodeError):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
+# Created for every write, so not frozen: frozen dataclasses are slower to create.
+@dataclass(slots=True)
 class Canonical:
     """The members of an object except apiVersion and kind, and the errors in the document."""
 
@@ -52,7 +53,7 @@ class Canonical:
     problems: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decoded:
     """A decoded object, the errors in its document, and the kind that the document states.
 

@@ -238,6 +238,8 @@ class WatchCache(Store[V]):
         except RevisionConflict as conflict:
             conflict.current = self._shared(conflict.current)
             raise
+        if len(changes) == 1 and type(changes[0]) is Put:
+            return (self._note_write(records[0]),)
         return [
             self._note_write(record) if isinstance(change, Put) else record
             for change, record in zip(changes, records, strict=True)
@@ -284,7 +286,8 @@ class WatchCache(Store[V]):
     def _apply(self, batch: Batch[V]) -> None:
         self._stalled_reads.clear()
         if self._own_writes:
-            batch = Batch(batch.revision, self._own_writes.replace(batch.events))
+            events = list(map(self._own_writes.replace, batch.events))
+            batch = Batch(batch.revision, events)
         batch = self._window.apply(batch)
         if batch.events:
             self._hub.publish(batch)

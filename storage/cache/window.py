@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from storage.interface import Batch, Event, Page, Record
+from storage.prefixes import prefixes_of
 
 V = TypeVar("V")
 
@@ -136,10 +137,8 @@ class Window(Generic[V]):
 
     def _touch(self, key: str, revision: int) -> None:
         changed = self._changed
-        end = key.find("/") + 1
-        while end:
-            changed[key[:end]] = revision
-            end = key.find("/", end) + 1
+        for prefix in prefixes_of(key):
+            changed[prefix] = revision
         if len(changed) > MAX_PREFIXES:
             changed.clear()
             self._changed_before = revision

@@ -22,7 +22,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -32,6 +32,7 @@ from storage.interface import Event
 from storage.sqlite.checkpoint import Checkpoints
 from storage.sqlite.database import meaning
 from storage.sqlite.space import Space
+from storage.valueclass import valueclass
 
 _MOST_AT_ONCE: Final = 128
 _TAKEN_BACK: Final = frozenset(
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 Work = Callable[[sqlite3.Connection], tuple[Any, Sequence[Event[bytes]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Job:
     """Work on the key ``key``. ``long`` work has its own transaction, which runs in the thread.
 
@@ -59,7 +60,7 @@ class _Job:
     retried: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Outcome:
     job: _Job
     result: Any = None

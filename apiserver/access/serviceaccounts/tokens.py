@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +31,7 @@ from apiserver.machinery.documents import parse_json
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock
+from apiserver.machinery.uids import new_uid
 from apiserver.machinery.users import UserInfo
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class ServiceAccountTokens:
             lifetime,
             issuer=self.policy.issuers[0],
             audiences=audiences,
-            token=str(uuid.uuid4()),
+            token=new_uid(),
         )
         # As upstream, the header has no ``typ``.
         headers: dict[str, Any] = {"kid": key.key_id, "typ": None}

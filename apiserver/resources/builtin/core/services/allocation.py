@@ -5,7 +5,6 @@ An address that is taken is an IPAddress, named by it, with the Service as its p
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, Final
 
 from apiserver.machinery.errors import InternalError, Invalid
@@ -13,6 +12,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.times import now
+from apiserver.machinery.uids import new_uid
 from apiserver.resources.allocation import (
     NOTHING,
     Allocation,
@@ -129,7 +129,7 @@ def ip_address_of(service: Object, address: str) -> Object:
         "apiVersion": IP_ADDRESSES.api_version,
         "metadata": {
             "name": canonical(address),
-            "uid": str(uuid.uuid4()),
+            "uid": new_uid(),
             "creationTimestamp": made,
             "labels": {FAMILY_LABEL: family_of(address), MANAGER_LABEL: MANAGER},
             "managedFields": [owner],
