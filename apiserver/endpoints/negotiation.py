@@ -62,7 +62,6 @@ class _Clause:
 _PLAIN = Representation()
 
 
-@cache_by_text(1024)
 def negotiate(accept: str, *, stream: bool = False) -> Representation:
     """Choose the representation of an object or a list, or (``stream``) of a watch.
 
@@ -70,6 +69,11 @@ def negotiate(accept: str, *, stream: bool = False) -> Representation:
     """
     if not accept or accept == JSON:
         return _PLAIN
+    return _negotiated(accept, stream)
+
+
+@cache_by_text(1024)
+def _negotiated(accept: str, stream: bool) -> Representation:  # noqa: FBT001
     clauses = _clauses(accept)
     _check_route(clauses, stream=stream)
     for clause in clauses:

@@ -8,31 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
 
 #: The characters of the longest text that is kept.
 LONGEST: Final = 256
 
 
-def cache_by_text(most: int, *, typed: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def cache_by_text(
+    most: int, *, typed: bool = False
+) -> Callable[[Callable[[*Ts], R]], Callable[[*Ts], R]]:
     """Return a decorator that keeps the last ``most`` results of a pure function of a text.
 
     The arguments of what is kept have no more than `LONGEST` characters each. What the function
     raises is not kept.
     """
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+    def decorate(function: Callable[[*Ts], R]) -> Callable[[*Ts], R]:
         cached: Any = lru_cache(most, typed)(function)
 
         @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        def call(*args: *Ts) -> R:
             for text in args:
                 if type(text) is str and len(text) > LONGEST:
-                    return function(*args, **kwargs)
-            result: R = cached(*args, **kwargs)
+                    return function(*args)
+            result: R = cached(*args)
             return result
 
         return call

@@ -134,5 +134,7 @@ def bearer_token(authorization: str) -> str:
 
 def has_extra_space(authorization: str) -> bool:
     """Return whether a bearer token is ignored because of extra space before it."""
+    if "  " not in authorization:
+        return False
     scheme, _, rest = authorization.strip().partition(" ")
     return scheme.lower() == _SCHEME and rest.startswith(" ")

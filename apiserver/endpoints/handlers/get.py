@@ -19,8 +19,7 @@ async def get(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     query = request.query
     if "export" in query and parse_bool(first(query, "export")):
         raise BadRequest("the export parameter, deprecated since v1.14, is no longer supported")
-    context = scope.context(request)
-    stored = await get_object(
-        scope.resource, context.namespace, context.name, first(query, "resourceVersion")
-    )
-    return await send_object(request, representation, scope.resource, stored)
+    resource, info = scope.resource, request.info
+    namespace = info.namespace if resource.definition.namespaced else ""
+    stored = await get_object(resource, namespace, info.name, first(query, "resourceVersion"))
+    return await send_object(request, representation, resource, stored)
