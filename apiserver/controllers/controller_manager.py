@@ -16,6 +16,11 @@ from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
+from apiserver.controllers.serviceendpoints.endpoints_controller import EndpointsController
+from apiserver.controllers.serviceendpoints.endpointslice_controller import EndpointSliceController
+from apiserver.controllers.serviceendpoints.endpointslice_mirroring_controller import (
+    EndpointSliceMirroringController,
+)
 from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
 
@@ -24,6 +29,9 @@ _FLOW_SCHEMAS: Final = "flow-schema-status"
 GARBAGE_COLLECTOR: Final = "garbage-collector-controller"
 _ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
     "disruption-controller": DisruptionController,
+    "endpoints-controller": EndpointsController,
+    "endpointslice-controller": EndpointSliceController,
+    "endpointslice-mirroring-controller": EndpointSliceMirroringController,
     GARBAGE_COLLECTOR: GarbageCollector,
     "namespace-controller": NamespaceController,
     "resourcequota-controller": ResourceQuotaController,

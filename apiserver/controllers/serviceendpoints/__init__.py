@@ -1,0 +1,1 @@
+"""Controllers that write the Endpoints and EndpointSlices of Services."""
