@@ -10,11 +10,7 @@ from typing import Any, Final
 
 from apiserver.machinery.objects import Object
 from apiserver.schema.formats import is_known_format
-from apiserver.schema.structural import MISSING, Assertions, Schema
-
-# The value of every member of an object with ``additionalProperties: true``: a value of any type,
-# whose own members are pruned.
-_ANY_VALUE: Final = Schema(nullable=True)
+from apiserver.schema.structural import ANY_VALUE, MISSING, Assertions, Schema
 
 # The assertions with the same form in both.
 _PLAIN: Final = {
@@ -65,7 +61,7 @@ def structural_schema(props: Object) -> Schema:
 def _values(additional: Any) -> Schema | None:
     if isinstance(additional, dict):
         return structural_schema(additional)
-    return None if additional is None else _ANY_VALUE
+    return None if additional is None else ANY_VALUE
 
 
 def _known_format(format_: str, type_: str) -> str:

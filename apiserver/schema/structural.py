@@ -90,3 +90,8 @@ class Schema:
     def member(self, name: str) -> Schema | None:
         """Return the schema of a member of an object, ``None`` if it is not specified."""
         return self.properties.get(name) or self.values
+
+
+#: The schema of every member of an object with ``additionalProperties: true``: any value, whose own
+#: members are not specified.
+ANY_VALUE: Final = Schema(nullable=True)

@@ -1,0 +1,382 @@
+"""Validation of custom objects against the assertions of their schema.
+
+The rules, the messages and the order of errors are those of k8s.io/kube-openapi/pkg/validation. A
+schema is compiled once, to a tree of checks. A check counts how much of a value it did not object
+to: of the alternatives that a value fails, the one with the highest count is reported.
+
+An update is refused for errors in what it changes only (`apiserver.schema.correlation`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from apiserver.machinery.fielderrors import FieldError, invalid, required, too_many, type_invalid
+from apiserver.machinery.quoting import quote
+from apiserver.schema.correlation import Correlated
+from apiserver.schema.formats import format_check
+from apiserver.schema.numberassertions import NO_FIELD, NumberAssertions, is_json_integer
+from apiserver.schema.structural import Assertions, Schema
+from apiserver.schema.textassertions import Enumeration, TextAssertions
+
+# The path of a value: that of the object or list that contains it, and its name or index there.
+_Path: TypeAlias = tuple[Any, str] | None
+
+_NO_ASSERTIONS: Final = Assertions()
+# For each type of values: its name, and the format that it has by itself.
+_TYPES: Final = {
+    bool: ("boolean", ""),
+    dict: ("object", ""),
+    float: ("number", "float64"),
+    int: ("integer", "int64"),
+    list: ("array", ""),
+    str: ("string", ""),
+}
+# How much a check counts for a value of a type, with its type declared and right. Besides those for
+# parts there is one for each of its rules that is about such values, some count twice.
+_COUNTS: Final = {bool: 6, dict: 7, float: 8, int: 8, list: 8, str: 7}
+_OF_TYPE: Final = 2
+_OF_FORMAT: Final = 1
+_TYPE_META: Final = ((None, ".apiVersion"), (None, ".kind"))
+
+
+def validate(document: Any, schema: Schema) -> list[FieldError]:
+    """Return the errors of a new object."""
+    errors: list[FieldError] = []
+    _compiled(schema).check(document, None, errors, None)
+    return list(dict.fromkeys(errors))
+
+
+def validate_update(document: Any, old: Any, schema: Schema) -> list[FieldError]:
+    """Return the errors of an object that replaces ``old``, but for those in unchanged parts."""
+    compiled = _compiled(schema)
+    errors: list[FieldError] = []
+    if not compiled.has_exclusions:
+        compiled.check(document, None, errors, None)
+        if not errors:
+            return []
+        errors.clear()
+    correlated = Correlated(document, old, schema)
+    compiled.check(document, None, errors, correlated)
+    return [] if errors and correlated.equal() else list(dict.fromkeys(errors))
+
+
+class _Check:
+    """The check of one schema, with those of its parts.
+
+    ``has_exclusions``: some alternative excludes others, so that one error less in an alternative
+    may be an error more in the object.
+    """
+
+    __slots__ = (
+        "_additional",
+        "_assertions",
+        "_enumeration",
+        "_format",
+        "_is_format",
+        "_items",
+        "_junctors",
+        "_nullable",
+        "_numbers",
+        "_plain",
+        "_properties",
+        "_texts",
+        "_types",
+        "has_exclusions",
+    )
+
+    def __init__(self, schema: Schema) -> None:
+        found = schema.assertions or _NO_ASSERTIONS
+        self._assertions = found
+        self._types: tuple[str, ...] = (schema.type,) if schema.type else ()
+        if schema.int_or_string:
+            self._types = ("integer", "string")
+        self._format, self._nullable = schema.format, schema.nullable
+        self._is_format = format_check(schema.format) if schema.format else None
+        sole_type = self._types[0] if len(self._types) == 1 else ""
+        if schema.assertions is None:
+            self._numbers, self._texts = _unasserted(sole_type, schema.format)
+        else:
+            self._numbers = NumberAssertions(sole_type, schema.format, found)
+            self._texts = TextAssertions(found)
+        self._enumeration = Enumeration(found.enum) if found.enum else None
+        self._properties = {name: _compiled(part) for name, part in schema.properties.items()}
+        self._additional = None if schema.values is None else _compiled(schema.values)
+        self._items = None if schema.items is None else _compiled(schema.items)
+        self._junctors = _Junctors.of(found)
+        # The type of the values that are right without a further look.
+        plain = not (schema.assertions or schema.format or schema.int_or_string)
+        self._plain = {"boolean": bool, "string": str}.get(schema.type) if plain else None
+        parts = (*self._properties.values(), self._additional, self._items, self._junctors)
+        self.has_exclusions: bool = any(part.has_exclusions for part in parts if part is not None)
+
+    def check(
+        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        """Append the errors of a value; return how much there is nothing to object to."""
+        kind = type(value)
+        if kind is self._plain:
+            return _COUNTS[kind]
+        if value is None:
+            return self._check_null(path, errors)
+        count = self._check_type(value, path, errors)
+        if self._junctors is not None:
+            count += self._junctors.check(value, path, errors, old)
+        if kind is str:
+            count += self._check_text(value, path, errors)
+        elif kind is int or kind is float:
+            if not self._numbers.hold(value):
+                errors += self._numbers.problems(value, _shown(path))
+        elif kind is list:
+            count += self._check_list(value, path, errors, old)
+        if self._enumeration is not None and not self._enumeration.allows(value):
+            errors.append(self._enumeration.problem(value, _field(path)))
+        if kind is dict:
+            count += self._check_object(value, path, errors, old)
+        return count
+
+    def _check_null(self, path: _Path, errors: list[FieldError]) -> int:
+        wrong = bool(self._types) and not self._nullable
+        if wrong:
+            errors.append(_wrong_type(path, ",".join(self._types), "null"))
+        if self._enumeration is not None:
+            errors.append(self._enumeration.problem(None, _field(path)))
+        return 0 if wrong else 1
+
+    def _check_type(self, value: Any, path: _Path, errors: list[FieldError]) -> int:
+        count = _COUNTS[type(value)]
+        types, format_ = self._types, self._format
+        if not types and not format_:
+            return count - _OF_TYPE
+        name, own_format = _TYPES[type(value)]
+        if name in types:
+            return count
+        if name == "number" and "integer" in types and is_json_integer(value):
+            return count
+        if name == "integer" and "number" in types:
+            return count
+        if format_ and name not in ("array", "string"):
+            errors.append(_wrong_type(path, format_, own_format))
+            return count - 1
+        if format_ and "integer" not in types and "number" not in types:
+            return count
+        errors.append(_wrong_type(path, ",".join(types), name))
+        return count - 1
+
+    def _check_text(self, value: str, path: _Path, errors: list[FieldError]) -> int:
+        problem = self._texts.problem(value)
+        if problem is not None:
+            errors.append(problem(_field(path)))
+        if self._is_format is None:
+            return 0
+        if not self._is_format(value):
+            errors.append(_wrong_type(path, self._format, value))
+        return _OF_FORMAT
+
+    def _check_list(
+        self, value: list[Any], path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        count = 0
+        if self._items is not None:
+            for index, item in enumerate(value):
+                where = (path, f"[{index}]")
+                part = None if old is None else old.item(index)
+                if part is None:
+                    count += self._items.check(item, where, errors, None)
+                else:
+                    count += _check_update(self._items, item, where, errors, part)
+        found, size = self._assertions, len(value)
+        if found.min_items is not None and size < found.min_items:
+            errors.append(_too_few(path, size, found.min_items, "items"))
+        if found.max_items is not None and size > found.max_items:
+            errors.append(too_many(_field(path), size, found.max_items))
+        if found.unique_items and _has_duplicates(value):
+            detail = f"{_shown(path)} in body shouldn't contain duplicates"
+            errors.append(invalid(_field(path), "", detail))
+        return count
+
+    def _check_object(
+        self, value: dict[str, Any], path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        found, size = self._assertions, len(value)
+        if found.min_properties is not None and size < found.min_properties:
+            errors.append(_too_few(path, size, found.min_properties, "properties"))
+            return 0
+        if found.max_properties is not None and size > found.max_properties:
+            errors.append(too_many(_field(path), size, found.max_properties))
+            return 0
+        count = 0
+        properties, additional = self._properties, self._additional
+        for name, member in value.items():
+            check = properties.get(name)
+            if check is None:
+                if found.closed:
+                    errors.append(_forbidden_member(path, name))
+                    continue
+                if additional is None:
+                    continue
+                check = additional
+            where = (path, f".{name}")
+            # In both objects, kind and apiVersion of the whole are those that the request has.
+            part = None if old is None or where in _TYPE_META else old.member(name)
+            if part is None:
+                count += check.check(member, where, errors, None)
+            else:
+                count += _check_update(check, member, where, errors, part)
+        errors += [
+            required(_field((path, f".{name}"))) for name in found.required if name not in value
+        ]
+        return count
+
+
+class _Junctors:
+    """The checks of the schemas that any, one, all or none of must hold."""
+
+    __slots__ = ("_all", "_any", "_not", "_one", "has_exclusions")
+
+    def __init__(self, assertions: Assertions) -> None:
+        self._any = [_compiled(branch) for branch in assertions.any_of]
+        self._one = [_compiled(branch) for branch in assertions.one_of]
+        self._all = [_compiled(branch) for branch in assertions.all_of]
+        self._not = None if assertions.not_ is None else _compiled(assertions.not_)
+        self.has_exclusions: bool = bool(self._one or self._not) or any(
+            branch.has_exclusions for branch in (*self._any, *self._all)
+        )
+
+    @classmethod
+    def of(cls, assertions: Assertions) -> _Junctors | None:
+        """Return the junctors of a schema, ``None`` if it has none."""
+        has_any = assertions.any_of or assertions.one_of or assertions.all_of
+        return cls(assertions) if has_any or assertions.not_ is not None else None
+
+    def check(
+        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        """Append the errors of a value; return how much the decisive schemas did not object to."""
+        count = 0
+        if self._any:
+            count += self._check_any(value, path, errors, old)
+        if self._one:
+            count += self._check_one(value, path, errors, old)
+        if self._all:
+            count += self._check_all(value, path, errors, old)
+        if self._not is not None:
+            found: list[FieldError] = []
+            self._not.check(value, path, found, old)
+            if not found:
+                errors.append(_unmet(path, "not validate the schema (not)"))
+        return count
+
+    def _check_any(
+        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        best = -1
+        failures: list[FieldError] = []
+        for branch in self._any:
+            found: list[FieldError] = []
+            count = branch.check(value, path, found, old)
+            if not found:
+                return count
+            if count > best:
+                best, failures = count, found
+        errors.append(_unmet(path, "validate at least one schema (anyOf)"))
+        errors += failures
+        return best
+
+    def _check_one(
+        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        best, valid = -1, 0
+        failures: list[FieldError] = []
+        for branch in self._one:
+            found: list[FieldError] = []
+            count = branch.check(value, path, found, old)
+            if not found:
+                valid += 1
+            if (not found and valid == 1) or (found and not valid and count > best):
+                best, failures = count, found
+        if valid == 1:
+            return best
+        text = f"Found {valid} valid alternatives" if valid else "Found none valid"
+        errors.append(_unmet(path, f"validate one and only one schema (oneOf). {text}"))
+        errors += failures
+        return 0 if valid else best
+
+    def _check_all(
+        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    ) -> int:
+        total, valid = 0, 0
+        for branch in self._all:
+            before = len(errors)
+            total += branch.check(value, path, errors, old)
+            valid += len(errors) == before
+        if valid != len(self._all):
+            text = "" if valid else ". None validated"
+            errors.append(_unmet(path, f"validate all the schemas (allOf){text}"))
+        return total
+
+
+_CHECKS: Final[WeakKeyDictionary[Schema, _Check]] = WeakKeyDictionary()
+
+
+def _compiled(schema: Schema) -> _Check:
+    check = _CHECKS.get(schema)
+    if check is None:
+        check = _CHECKS[schema] = _Check(schema)
+    return check
+
+
+@cache
+def _unasserted(type_: str, format_: str) -> tuple[NumberAssertions, TextAssertions]:
+    return NumberAssertions(type_, format_, _NO_ASSERTIONS), TextAssertions(_NO_ASSERTIONS)
+
+
+def _check_update(
+    check: _Check, value: Any, path: _Path, errors: list[FieldError], old: Correlated
+) -> int:
+    before = len(errors)
+    count = check.check(value, path, errors, old)
+    if len(errors) > before and old.equal():
+        del errors[before:]
+    return count
+
+
+def _shown(path: _Path) -> str:
+    """Return a path as messages show it: ``spec.ports[0].name``, ``""`` for the whole object."""
+    parts = []
+    while path is not None:
+        path, part = path
+        parts.append(part)
+    return "".join(reversed(parts)).removeprefix(".")
+
+
+def _field(path: _Path) -> str:
+    return _shown(path) or NO_FIELD
+
+
+def _wrong_type(path: _Path, expected: str, found: str) -> FieldError:
+    detail = f"{_shown(path)} in body must be of type {expected}: {quote(found)}"
+    return type_invalid(_field(path), found, detail)
+
+
+def _too_few(path: _Path, size: int, least: int, what: str) -> FieldError:
+    detail = f"{_shown(path)} in body should have at least {least} {what}"
+    return invalid(_field(path), size, detail)
+
+
+def _forbidden_member(path: _Path, name: str) -> FieldError:
+    detail = f"{_shown(path)}.{name} in body is a forbidden property"
+    return invalid(_field(path), name, detail)
+
+
+def _unmet(path: _Path, text: str) -> FieldError:
+    return invalid(NO_FIELD, "", f"{quote(_shown(path))} must {text}")
+
+
+def _has_duplicates(items: list[Any]) -> bool:
+    encoded = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in items}
+    return len(encoded) < len(items)
