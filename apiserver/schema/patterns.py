@@ -8,8 +8,9 @@ memory where a single expression does not, so only what it finds counts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
+
+from apiserver.machinery.textcache import cache_by_text
 
 _COMPILED: Final = 4096
 
@@ -31,7 +32,7 @@ class InvalidPattern(ValueError):
     """A regular expression is invalid; the text is that of Go's parser."""
 
 
-@lru_cache(maxsize=_COMPILED)
+@cache_by_text(_COMPILED)
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Return the test of whether a text contains a match. Raises InvalidPattern."""
     import re2
