@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from apiserver.client.queue_metrics import QueueMetrics, moment
+
 LEAST_DELAY: Final = 0.005
 MOST_DELAY: Final = 60.0
 
@@ -35,10 +37,11 @@ Later = Callable[[float, Callable[[], None]], Timer]
 class WorkQueue:
     """A queue of keys. ``later`` schedules calls; the default is the event loop's."""
 
-    def __init__(self, later: Later | None = None) -> None:
+    def __init__(self, later: Later | None = None, metrics: QueueMetrics | None = None) -> None:
         self._later: Later = later or asyncio.get_running_loop().call_later
-        # A dict serves as an ordered set.
-        self._due: dict[str, None] = {}
+        self._metrics = metrics or QueueMetrics("")
+        # In the order in which they were added, each with the time of that.
+        self._due: dict[str, float] = {}
         self._working: set[str] = set()
         self._again: set[str] = set()
         self._timers: dict[str, Timer] = {}
@@ -54,10 +57,12 @@ class WorkQueue:
         if timer is not None:
             timer.cancel()
         if key in self._working:
-            self._again.add(key)
-            return
-        self._due[key] = None
-        self._is_due.set()
+            if key not in self._again:
+                self._metrics.adds += 1
+                self._again.add(key)
+        elif key not in self._due:
+            self._metrics.adds += 1
+            self._put(key)
 
     def add_after(self, key: str, seconds: float) -> None:
         """Queue a key after a delay, unless it is due earlier."""
@@ -73,6 +78,7 @@ class WorkQueue:
 
     def add_rate_limited(self, key: str) -> None:
         """Queue a key again after a failure, with exponential backoff."""
+        self._metrics.retries += 1
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_after(key, min(LEAST_DELAY * 2.0 ** min(failures, 30), MOST_DELAY))
@@ -87,19 +93,26 @@ class WorkQueue:
             self._is_due.clear()
             await self._is_due.wait()
         key = next(iter(self._due))
-        del self._due[key]
+        self._metrics.took(key, self._due.pop(key))
         self._working.add(key)
         return key
 
     def done(self, key: str) -> None:
         """Mark a key as processed."""
         self._working.discard(key)
+        self._metrics.finished(key)
         if key in self._again:
             self._again.discard(key)
-            self.add(key)
+            self._put(key)
 
     def close(self) -> None:
         """Cancel all delayed keys."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._metrics.closed()
+
+    def _put(self, key: str) -> None:
+        self._due[key] = moment()
+        self._metrics.depth += 1
+        self._is_due.set()

@@ -4,8 +4,9 @@ A reconciler is level-triggered: it is called with a key, reads the current stat
 missing. When it has to wait for something it returns a `Requeue`; the change is then watched for
 instead of polled.
 
-Several servers on one store may run the same controllers. Their actions are the same and carry
-preconditions, so each is applied once or fails with a conflict.
+Of several servers on one store the leader runs the controllers, and for a moment there may be two
+leaders. Their actions are the same and carry preconditions, so each is applied once or fails with a
+conflict.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
+from apiserver.client.queue_metrics import QueueMetrics
 from apiserver.client.workqueue import WorkQueue
 from apiserver.machinery.errors import Conflict, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
@@ -93,10 +95,18 @@ class QueueFeeder(Protocol):
 
 
 class Controller:
-    """A reconciler with its event sources, queue and workers."""
+    """A reconciler with its event sources, queue and workers.
 
-    def __init__(self, name: str, client: Client, reconciler: Reconciler, workers: int = 1) -> None:
+    ``queue`` is the name of the queue in metrics, if not that of the controller.
+    """
+
+    def __init__(
+        self, name: str, client: Client, reconciler: Reconciler, workers: int = 1, queue: str = ""
+    ) -> None:
         self.name = name
+        self.metrics = QueueMetrics(queue or name)
+        #: Whether keys are reconciled now: it has been started and has not failed.
+        self.is_running = False
         self._client = client
         self._reconciler = reconciler
         self._workers = workers
@@ -105,7 +115,8 @@ class Controller:
     async def run(self) -> None:
         """Watch and reconcile until cancelled."""
         while True:
-            queue = WorkQueue()
+            queue = WorkQueue(metrics=self.metrics)
+            self.is_running = True
             try:
                 async with asyncio.TaskGroup() as group:
                     for source in self._reconciler.sources:
@@ -118,6 +129,7 @@ class Controller:
                 # An error here is a bug of the controller. It must not stop the server.
                 log.exception("%s: restarting after an unexpected error", self.name)
             finally:
+                self.is_running = False
                 queue.close()
                 self._waiting.clear()
             await asyncio.sleep(_RETRY_SECONDS)

@@ -1,18 +1,25 @@
-"""Selects, builds and runs the controllers of a server."""
+"""Runs the controllers of a server: its own, and those of kube-controller-manager.
+
+The server's own controllers run in every server. Those of kube-controller-manager run in one of the
+servers that share a store, which is elected.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from apiserver.client.client import Client
+from apiserver.client.queue_metrics import queue_families
+from apiserver.controllers import controller_names as names
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.disruption.disruption_controller import DisruptionController
 from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
+from apiserver.controllers.leader_election import LeaderElector
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
@@ -21,64 +28,116 @@ from apiserver.controllers.serviceendpoints.endpointslice_controller import Endp
 from apiserver.controllers.serviceendpoints.endpointslice_mirroring_controller import (
     EndpointSliceMirroringController,
 )
+from apiserver.machinery.instruments import Family, Labels
 from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
 
+#: The Lease of the election. It is not the one of kube-controller-manager, which may run as well.
+LEASE: Final = "apiserver-controller-manager"
+_MANAGER: Final = "kube-controller-manager"
+_OWN: Final = "kube-apiserver"
 _WORKERS: Final = 4
 _FLOW_SCHEMAS: Final = "flow-schema-status"
-GARBAGE_COLLECTOR: Final = "garbage-collector-controller"
-_ALL: Final[Mapping[str, Callable[[Client], Reconciler]]] = {
-    "disruption-controller": DisruptionController,
-    "endpoints-controller": EndpointsController,
-    "endpointslice-controller": EndpointSliceController,
-    "endpointslice-mirroring-controller": EndpointSliceMirroringController,
-    GARBAGE_COLLECTOR: GarbageCollector,
-    "namespace-controller": NamespaceController,
-    "resourcequota-controller": ResourceQuotaController,
-    "serviceaccount-controller": ServiceAccountsController,
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """``enabled`` is the value of ``--controllers``.
+
+    ``identity`` is unique among the servers that share a store; without it there are no others.
+    """
+
+    enabled: Sequence[str] = ()
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """How a controller is built, and the name of its queue."""
+
+    build: Callable[[Client], Reconciler]
+    queue: str
+
+
+_REGISTERED: Final[Mapping[str, _Built]] = {
+    names.DISRUPTION: _Built(DisruptionController, "disruption"),
+    names.ENDPOINTS: _Built(EndpointsController, "endpoint"),
+    names.ENDPOINT_SLICE: _Built(EndpointSliceController, "endpoint_slice"),
+    names.ENDPOINT_SLICE_MIRRORING: _Built(
+        EndpointSliceMirroringController, "endpoint_slice_mirroring"
+    ),
+    names.GARBAGE_COLLECTOR: _Built(GarbageCollector, "garbage_collector_attempt_to_delete"),
+    names.NAMESPACE: _Built(NamespaceController, "namespace"),
+    names.RESOURCE_QUOTA: _Built(ResourceQuotaController, "resourcequota_primary"),
+    names.SERVICE_ACCOUNT: _Built(ServiceAccountsController, "serviceaccount"),
 }
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class ControllerManager:
+    """The controllers of a server; ``managed`` run while ``elector`` leads, if there is one."""
+
+    own: Sequence[Controller] = ()
+    managed: Sequence[Controller] = ()
+    elector: LeaderElector | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for controller in self.own:
+                group.create_task(controller.run(), name=controller.name)
+            if self.elector is None:
+                group.create_task(self._run_managed(), name="controllers")
+            elif self.managed:
+                group.create_task(self.elector.run(self._run_managed), name="leader-election")
+
+    async def _run_managed(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for controller in self.managed:
+                group.create_task(controller.run(), name=controller.name)
+
+    def families(self) -> Iterator[Family]:
+        """Return the metrics of the controllers that can run in this server."""
+        running: dict[Labels, float]
+        running = {(each.name, _OWN): float(each.is_running) for each in self.own}
+        running |= {(each.name, _MANAGER): float(each.is_running) for each in self.managed}
+        yield Family(
+            "running_managed_controllers",
+            "Whether a controller is running in this server.",
+            ("name", "manager"),
+            running,
+        )
+        yield from queue_families([each.metrics for each in (*self.own, *self.managed)])
+        if self.elector is not None:
+            yield from self.elector.families()
+
+    def failed(self) -> list[str]:
+        """Return the names of the controllers that should be running here and are not."""
+        leads = self.elector is None or self.elector.is_leading
+        due = (*self.own, *self.managed) if leads else self.own
+        return [each.name for each in due if not each.is_running]
 
 
-def selected_controllers(given: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the ``known`` controllers that the value of ``--controllers`` enables.
-
-    ``name`` enables a controller, ``-name`` disables it, ``*`` enables all others. The first
-    mention of a name counts.
-    """
-    chosen: dict[str, bool] = {}
-    for text in given:
-        chosen.setdefault(text.removeprefix("-"), not text.startswith("-"))
-    everything = chosen.pop("*", False)
-    for name in chosen.keys() - set(known):
-        log.warning("unknown controller in --controllers: %s", name)
-    return [name for name in known if chosen.get(name, everything)]
-
-
-def build_controllers(given: Sequence[str], registry: Registry) -> list[Controller]:
+def build_manager(options: ControllerOptions, registry: Registry) -> ControllerManager:
     """Return the enabled controllers, each with a client of its own, and those of the server."""
-    clients = {
-        name: controller_client(registry, name) for name in selected_controllers(given, list(_ALL))
-    }
-    controllers = [
-        Controller(name, client, _ALL[name](client), _WORKERS) for name, client in clients.items()
-    ]
+    managed = []
+    for name in names.selected_controllers(options.enabled, list(_REGISTERED)):
+        client, built = controller_client(registry, name), _REGISTERED[name]
+        reconciler = built.build(client)
+        managed.append(Controller(name, client, reconciler, _WORKERS, built.queue))
     system = system_client(registry)
-    return [*controllers, Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system))]
+    own = Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system))
+    elector = LeaderElector(system, LEASE, options.identity) if options.identity else None
+    return ControllerManager([own], managed, elector)
 
 
 @asynccontextmanager
-async def run_controllers(
-    controllers: Sequence[Controller], ready: asyncio.Event
-) -> AsyncIterator[None]:
+async def run_controllers(manager: ControllerManager, ready: asyncio.Event) -> AsyncIterator[None]:
     """Run controllers while the block runs, starting when the server is ``ready``."""
 
     async def run() -> None:
         await ready.wait()
-        async with asyncio.TaskGroup() as group:
-            for controller in controllers:
-                group.create_task(controller.run(), name=controller.name)
+        await manager.run()
 
     task = asyncio.create_task(run(), name="controllers")
     try:

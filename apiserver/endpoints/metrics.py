@@ -6,47 +6,18 @@ them, is imported by the first scrape.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from apiserver.machinery.instruments import COUNTER, Family, Histogram, Instrumented, Labels
+
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-
-Labels = tuple[str, ...]
-
-
-class Histogram:
-    """Durations in seconds, by labels."""
-
-    def __init__(self) -> None:
-        self.counts: dict[Labels, list[int]] = {}
-        self.sums: defaultdict[Labels, float] = defaultdict(float)
-
-    def observe(self, labels: Labels, seconds: float) -> None:
-        """Count one duration."""
-        counts = self.counts.get(labels)
-        if counts is None:
-            counts = self.counts[labels] = [0] * (len(BUCKETS) + 1)
-        counts[bisect_left(BUCKETS, seconds)] += 1
-        self.sums[labels] += seconds
-
-    def buckets(self, labels: Labels) -> list[tuple[str, float]]:
-        """Return the cumulative count for every bucket."""
-        total = 0
-        result = []
-        bounds = [*map(str, BUCKETS), "+Inf"]
-        for bound, count in zip(bounds, self.counts[labels], strict=True):
-            total += count
-            result.append((bound, float(total)))
-        return result
-
 
 class Metrics:
-    """All metrics of a server. ``gauges`` are read at scrape time."""
+    """All metrics of a server. ``gauges`` and those of ``parts`` are read at scrape time."""
 
     def __init__(self) -> None:
         self.requests: defaultdict[Labels, int] = defaultdict(int)
@@ -54,6 +25,7 @@ class Metrics:
         self.storage = Histogram()
         self.in_flight: defaultdict[str, int] = defaultdict(int)
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self.parts: list[Instrumented] = []
 
     def observe_request(self, labels: Labels, code: int, seconds: float) -> None:
         """Count one request; labels are verb, group, version, resource, subresource."""
@@ -118,6 +90,26 @@ class _Collector:
         yield flight
         for name, (text, read) in metrics.gauges.items():
             yield GaugeMetricFamily(name, text, value=read())
+        for part in metrics.parts:
+            for family in part.families():
+                yield self._family(family)
+
+    def _family(self, family: Family) -> Metric:
+        from prometheus_client.core import (
+            CounterMetricFamily,
+            GaugeMetricFamily,
+            HistogramMetricFamily,
+        )
+
+        values = family.values
+        if isinstance(values, Histogram):
+            histogram = HistogramMetricFamily(family.name, family.description, labels=family.labels)
+            return self._histogram(histogram, values)
+        make = CounterMetricFamily if family.kind == COUNTER else GaugeMetricFamily
+        metric = make(family.name, family.description, labels=family.labels)
+        for labels, value in values.items():
+            metric.add_metric(labels, value)
+        return metric
 
     def _histogram(self, family: Metric, histogram: Histogram) -> Metric:
         for labels in histogram.counts:

@@ -23,6 +23,10 @@ class Clock:
         """Return the seconds since 1970."""
         return time.time()
 
+    def monotonic(self) -> float:
+        """Return seconds that never go back, from an arbitrary start."""
+        return time.monotonic()
+
 
 _SYSTEM: Final = Clock()
 

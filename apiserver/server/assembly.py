@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
+from uuid import uuid4
 
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
-from apiserver.controllers.controller_manager import build_controllers, run_controllers
+from apiserver.controllers.controller_manager import (
+    ControllerManager,
+    ControllerOptions,
+    build_manager,
+    run_controllers,
+)
 from apiserver.controllers.service_allocations import repairing_allocations
 from apiserver.endpoints.handlers.component_health import (
     ComponentStatusHandlers,
@@ -143,6 +150,10 @@ async def build_server(
             access = build_access(registry)
             dependencies = PluginDependencies(access.authorizer)
             registry.admit(build_plugins(options.plugins, dependencies))
+            manager = build_manager(_controllers(storage, options), registry)
+            metrics.parts.append(manager)
+            checks = _checks(observed, cache, stopping)
+            checks["readyz"]["controllers"] = _check_controllers(manager)
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -152,7 +163,7 @@ async def build_server(
                 streams=WatchStreams(),
                 non_resource=NonResourcePaths(
                     catalog=registry.catalog,
-                    health=Health(_checks(observed, cache, stopping)),
+                    health=Health(checks),
                     metrics=metrics,
                     openapi=OpenAPIService(registry.catalog),
                     address=address,
@@ -162,7 +173,7 @@ async def build_server(
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
             async with (
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
-                run_controllers(build_controllers(options.controllers, registry), ready),
+                run_controllers(manager, ready),
                 repairing_allocations(registry, ready),
                 _background_tasks(raw, cache, options),
             ):
@@ -188,6 +199,20 @@ async def _background_tasks(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _controllers(storage: StorageOptions, options: ServerOptions) -> ControllerOptions:
+    identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
+    return ControllerOptions(options.controllers, identity)
+
+
+def _check_controllers(manager: ControllerManager) -> Check:
+    async def controllers() -> None:
+        failed = manager.failed()
+        if failed:
+            raise Unhealthy(f"these controllers do not run: {', '.join(failed)}")
+
+    return controllers
 
 
 def _checks(

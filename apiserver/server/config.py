@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
+from apiserver.controllers.controller_names import unknown_controllers
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
@@ -331,6 +332,9 @@ def _check_together(config: Config) -> None:
     if config.storage and config.etcd_servers:
         raise ConfigError("--storage and --etcd-servers exclude each other")
     _check_plugins(config)
+    unknown = unknown_controllers(config.controllers)
+    if unknown:
+        raise ConfigError(f'--controllers: "{unknown[0]}" is not in the list of known controllers')
     if bool(config.tls_cert_file) != bool(config.tls_private_key_file):
         raise ConfigError("--tls-cert-file and --tls-private-key-file need each other")
     longest = config.service_account_max_token_expiration

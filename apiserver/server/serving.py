@@ -24,7 +24,7 @@ import uvloop
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
-from apiserver.controllers.controller_manager import GARBAGE_COLLECTOR
+from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_controllers
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
@@ -160,6 +160,9 @@ async def _serve(
 
 
 def _controllers(config: Config) -> tuple[str, ...]:
+    missing = missing_controllers(config.controllers)
+    if missing:
+        log.warning("--controllers: not implemented: %s", ", ".join(missing))
     # The first mention of a name counts.
     off = () if config.enable_garbage_collector else (f"-{GARBAGE_COLLECTOR}",)
     return (*off, *config.controllers)

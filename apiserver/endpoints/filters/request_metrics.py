@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from apiserver.endpoints.http_request import Handler, HTTPRequest
-from apiserver.endpoints.metrics import Labels, Metrics
+from apiserver.endpoints.metrics import Metrics
+from apiserver.machinery.instruments import Labels
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 _VERBS: Final = frozenset(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from apiserver.controllers.controller_manager import build_controllers, run_controllers
+from apiserver.controllers.controller_manager import (
+    ControllerOptions,
+    build_manager,
+    run_controllers,
+)
 from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
@@ -33,7 +37,7 @@ async def test_a_schema_follows_its_level() -> None:
     async with registry_in_memory() as registry:
         client, ready = system_client(registry), asyncio.Event()
         ready.set()
-        async with run_controllers(build_controllers([], registry), ready):
+        async with run_controllers(build_manager(ControllerOptions(), registry), ready):
             await client.create(FLOW_SCHEMAS, SCHEMA)
             missing = await condition(client, "True")
             assert (missing["type"], missing["reason"]) == ("Dangling", "NotFound")

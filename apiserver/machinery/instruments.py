@@ -1,0 +1,68 @@
+"""What parts of the server count: families of metrics, without the library that formats them.
+
+Names and labels are those of Kubernetes' components, see "Kubernetes Metrics Reference".
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+#: Upper bounds of the durations of requests, in seconds.
+BUCKETS: Final = (
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+)  # fmt: skip
+COUNTER: Final = "counter"
+GAUGE: Final = "gauge"
+
+#: The values of the labels of one series, in the order of the labels' names.
+Labels: TypeAlias = tuple[str, ...]
+
+
+class Histogram:
+    """Durations in seconds, by labels."""
+
+    def __init__(self, bounds: Sequence[float] = BUCKETS) -> None:
+        self._bounds = bounds
+        self.counts: dict[Labels, list[int]] = {}
+        self.sums: defaultdict[Labels, float] = defaultdict(float)
+
+    def observe(self, labels: Labels, seconds: float) -> None:
+        """Count one duration."""
+        counts = self.counts.get(labels)
+        if counts is None:
+            counts = self.counts[labels] = [0] * (len(self._bounds) + 1)
+        counts[bisect_left(self._bounds, seconds)] += 1
+        self.sums[labels] += seconds
+
+    def buckets(self, labels: Labels) -> list[tuple[str, float]]:
+        """Return the cumulative count for every bucket."""
+        total = 0
+        result = []
+        bounds = [*map(str, self._bounds), "+Inf"]
+        for bound, count in zip(bounds, self.counts[labels], strict=True):
+            total += count
+            result.append((bound, float(total)))
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric. A counter's name is without the suffix ``_total``."""
+
+    name: str
+    description: str
+    labels: Sequence[str]
+    values: Mapping[Labels, float] | Histogram
+    kind: str = GAUGE
+
+
+class Instrumented(Protocol):
+    """A part of the server that has metrics."""
+
+    def families(self) -> Iterable[Family]:
+        """Return the current metrics."""
+        ...
