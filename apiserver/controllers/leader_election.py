@@ -21,7 +21,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from apiserver.client.client import DELETED, Client
+from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.controllers.event_recorder import NORMAL, EventRecorder
 from apiserver.machinery.builtin_resources import LEASES
 from apiserver.machinery.errors import AlreadyExists, Conflict, NotFound, StatusError
@@ -88,7 +88,7 @@ class LeaderElector:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="leader-election-watch")
             while True:
-                while not await self._attempt():
+                while not await self._attempt_anew():
                     await self._pause(self._times.retry * random.uniform(1, 1 + _JITTER))  # noqa: S311
                 await self._lead(lead)
 
@@ -126,6 +126,10 @@ class LeaderElector:
                 log.warning("the lease %s could not be renewed in time", self._name)
                 return
 
+    async def _attempt_anew(self) -> bool:
+        self._freed.clear()
+        return await self._attempt()
+
     async def _attempt(self) -> bool:
         """Take or renew the Lease; return whether this server is its holder."""
         try:
@@ -155,10 +159,10 @@ class LeaderElector:
             lease = {"metadata": metadata, "spec": self._claimed({}, 0)}
             self._observe(await self._client.create(LEASES, lease))
             return True
-        if spec.get("holderIdentity") and not self._is_holder and not self._is_expired:
-            return False
         transitions = spec.get("leaseTransitions") or 0
         if not self._is_holder:
+            if spec.get("holderIdentity") and self._clock.monotonic() < self._expiry:
+                return False
             transitions += 1
         claimed = {**self._lease, "spec": self._claimed(spec, transitions)}
         self._observe(await self._client.update(LEASES, claimed))
@@ -197,7 +201,7 @@ class LeaderElector:
             self._lease = {}
 
     async def _watch(self) -> None:
-        """Notice when the Lease has no holder any more."""
+        """Notice renewals by the holder, and when there is none any more."""
         selector = f"metadata.name={self._name}"
         while True:
             try:
@@ -205,15 +209,21 @@ class LeaderElector:
                 async with aclosing(events) as batches:
                     async for batch in batches:
                         for event in batch:
-                            spec = event.object.get("spec") or {}
-                            if event.type == DELETED or not spec.get("holderIdentity"):
-                                self._freed.set()
+                            self._notice(event)
             except StatusError as error:
                 log.warning("watch of the lease %s failed: %s", self._name, error)
             await asyncio.sleep(self._times.retry)
 
+    def _notice(self, event: ObjectEvent) -> None:
+        if event.type == DELETED or not (event.object.get("spec") or {}).get("holderIdentity"):
+            self._freed.set()
+        elif not self._is_holder:
+            self._observe(event.object)
+
     async def _pause(self, seconds: float) -> None:
-        self._freed.clear()
+        """Wait, but no longer than until the Lease expires or has no holder."""
+        left = self._expiry - self._clock.monotonic()
+        seconds = min(seconds, left) if left > 0 else seconds
         try:
             async with asyncio.timeout(seconds):
                 await self._freed.wait()
@@ -246,9 +256,9 @@ class LeaderElector:
         return bool(self._lease) and self._spec.get("holderIdentity") == self._identity
 
     @property
-    def _is_expired(self) -> bool:
-        seconds = self._spec.get("leaseDurationSeconds") or self._times.lease
-        return self._clock.monotonic() - self._since >= seconds
+    def _expiry(self) -> float:
+        """When the Lease expires if it is not renewed."""
+        return self._since + float(self._spec.get("leaseDurationSeconds") or self._times.lease)
 
     def _now(self) -> str:
         seconds, micros = divmod(int(self._clock.time() * 1_000_000), 1_000_000)
