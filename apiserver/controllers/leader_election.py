@@ -6,7 +6,7 @@ the times in the Lease, which are another machine's, with its own: it measures h
 the Lease has lasted. A leader that stops leaves the Lease without a holder, and it is taken at
 once: the others watch it.
 
-A Lease cannot promise that there is never more than one leader: a process may sleep and not notice.
+A Lease cannot promise that there is never more than one leader: a process may be suspended.
 Hence every action of a controller has preconditions. See the documentation of Kubernetes,
 "Leases", and of client-go's package leaderelection.
 """
@@ -32,7 +32,7 @@ from apiserver.machinery.times import Clock, format_micros
 NAMESPACE: Final = "kube-system"
 #: How long a stopping leader tries to leave the Lease without a holder, in seconds.
 _RELEASE_SECONDS: Final = 1.0
-# Candidates that failed together try again at different times.
+# Candidates that failed at the same time retry at different times.
 _JITTER: Final = 1.2
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class LeaderElector:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch(), name="leader-election-watch")
             while True:
-                while not await self._attempt_anew():
+                while not await self._first_attempt():
                     await self._pause(self._times.retry * random.uniform(1, 1 + _JITTER))  # noqa: S311
                 await self._lead(lead)
 
@@ -126,7 +126,7 @@ class LeaderElector:
                 log.warning("the lease %s could not be renewed in time", self._name)
                 return
 
-    async def _attempt_anew(self) -> bool:
+    async def _first_attempt(self) -> bool:
         self._freed.clear()
         return await self._attempt()
 
@@ -134,7 +134,7 @@ class LeaderElector:
         """Take or renew the Lease; return whether this server is its holder."""
         try:
             if self._is_holder:
-                # Nobody else has written it, as a rule, so it need not be read.
+                # As a rule no other client has written it, so it need not be read.
                 with suppress(Conflict, NotFound):
                     return await self._claim()
             await self._read()
@@ -181,7 +181,7 @@ class LeaderElector:
         }
 
     async def _release(self) -> None:
-        """Leave the Lease without a holder, for somebody else to take."""
+        """Leave the Lease without a holder, for another server to take."""
         if not self._is_holder:
             return
         now = self._now()
@@ -201,7 +201,7 @@ class LeaderElector:
             self._lease = {}
 
     async def _watch(self) -> None:
-        """Notice renewals by the holder, and when there is none any more."""
+        """Observe renewals by the holder, and whether there is a holder."""
         selector = f"metadata.name={self._name}"
         while True:
             try:
@@ -209,12 +209,12 @@ class LeaderElector:
                 async with aclosing(events) as batches:
                     async for batch in batches:
                         for event in batch:
-                            self._notice(event)
+                            self._process(event)
             except StatusError as error:
                 log.warning("watch of the lease %s failed: %s", self._name, error)
             await asyncio.sleep(self._times.retry)
 
-    def _notice(self, event: ObjectEvent) -> None:
+    def _process(self, event: ObjectEvent) -> None:
         if event.type == DELETED or not (event.object.get("spec") or {}).get("holderIdentity"):
             self._freed.set()
         elif not self._is_holder:
