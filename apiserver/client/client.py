@@ -110,8 +110,10 @@ class Client(Protocol):
         name: str,
         patch: Object,
         media_type: str = MERGE_PATCH,
+        *,
+        subresource: str = "",
     ) -> Object:
-        """Patch an object; return it as stored.
+        """Patch an object, or a subresource of it; return it as stored.
 
         A resourceVersion or uid in the patch is a precondition. Raises UnsupportedMediaType if the
         kind does not support the type of patch.

@@ -16,6 +16,7 @@ from apiserver.client.client import Client
 from apiserver.client.queue_metrics import queue_families
 from apiserver.controllers import controller_names as names
 from apiserver.controllers.controller import Controller, Reconciler
+from apiserver.controllers.customresources.controllers import custom_resource_controllers
 from apiserver.controllers.disruption.disruption_controller import DisruptionController
 from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
@@ -31,6 +32,7 @@ from apiserver.controllers.serviceendpoints.endpointslice_mirroring_controller i
 from apiserver.machinery.instruments import Family, Labels
 from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
+from apiserver.resources.catalog import Catalog
 
 #: The Lease of the election. It is not the one of kube-controller-manager, which may run as well.
 LEASE: Final = "apiserver-controller-manager"
@@ -126,9 +128,17 @@ def build_manager(options: ControllerOptions, registry: Registry) -> ControllerM
         reconciler = built.build(client)
         managed.append(Controller(name, client, reconciler, _WORKERS, built.queue))
     system = system_client(registry)
-    own = Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system))
+    own = [
+        Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),
+        *custom_resource_controllers(system, _builtin_versions(registry.catalog)),
+    ]
     elector = LeaderElector(system, LEASE, options.identity) if options.identity else None
-    return ControllerManager([own], managed, elector)
+    return ControllerManager(own, managed, elector)
+
+
+def _builtin_versions(catalog: Catalog) -> frozenset[tuple[str, str]]:
+    found = (each for each in catalog.definitions() if not each.custom)
+    return frozenset((each.group, each.version) for each in found)
 
 
 @asynccontextmanager

@@ -112,8 +112,10 @@ class Loopback:
         name: str,
         patch: Object,
         media_type: str = MERGE_PATCH,
+        *,
+        subresource: str = "",
     ) -> Object:
-        context = self._context(namespace, name)
+        context = self._context(namespace, name, subresource)
         sent = Patch(media_type, orjson.dumps(patch))
         written = await patch_object(self._found(resource), context, sent, WriteOptions())
         return written.stored.object

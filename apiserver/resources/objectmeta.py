@@ -66,7 +66,7 @@ def validate_update(
     ]
     for check in update.metadata_checks:
         if check == WHOLE:
-            errors += _whole(metadata, strategy, contents)
+            errors += _whole(document, strategy, contents)
         else:
             errors += _change(document, old, contents)
             errors += _finalizers(metadata, strategy)
@@ -75,8 +75,7 @@ def validate_update(
 
 def validate_whole(document: Object, strategy: Strategy) -> list[FieldError]:
     """Validate metadata without its old version, by the rules of the kind."""
-    metadata = document["metadata"]
-    return _whole(metadata, strategy, _contents(metadata))
+    return _whole(document, strategy, _contents(document["metadata"]))
 
 
 def validate_change(document: Object, old: Object, strategy: Strategy) -> list[FieldError]:
@@ -85,10 +84,8 @@ def validate_change(document: Object, old: Object, strategy: Strategy) -> list[F
     return [*_change(document, old, _contents(metadata)), *_finalizers(metadata, strategy)]
 
 
-def _whole(
-    metadata: dict[str, Any], strategy: Strategy, contents: list[FieldError]
-) -> list[FieldError]:
-    errors = _names(metadata, strategy)
+def _whole(document: Object, strategy: Strategy, contents: list[FieldError]) -> list[FieldError]:
+    errors, metadata = _names(document, strategy), document["metadata"]
     if metadata.get("generation", 0) < 0:
         detail = "must be greater than or equal to 0"
         errors.append(invalid("metadata.generation", metadata["generation"], detail))
@@ -131,16 +128,17 @@ def _no_new_finalizers(metadata: dict[str, Any], before: dict[str, Any]) -> list
     return [forbidden("metadata.finalizers", detail)]
 
 
-def _names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
+def _names(document: Object, strategy: Strategy) -> list[FieldError]:
     errors: list[FieldError] = []
+    metadata, name_problems = document["metadata"], strategy.name_problems_of(document)
     prefix, name = metadata.get("generateName"), metadata.get("name", "")
     if prefix and strategy.checks_generate_name:
         masked = prefix[:-2] + "a" if prefix.endswith("-") and len(prefix) > 1 else prefix
-        errors += _invalid("metadata.generateName", prefix, strategy.name_problems(masked))
+        errors += _invalid("metadata.generateName", prefix, name_problems(masked))
     if not name:
         errors.append(required("metadata.name", "name or generateName is required"))
     else:
-        problems = strategy.name_problems(name) or path_segment_problems(name)
+        problems = name_problems(name) or path_segment_problems(name)
         errors += _invalid("metadata.name", name, problems)
     return errors + _namespace(metadata, strategy)
 

@@ -162,6 +162,10 @@ class Strategy:
             return {**document, "status": self.types.empty().get("status", {})}
         return document
 
+    def name_problems_of(self, document: Object) -> Callable[[str], list[str]]:
+        """Return the `name_problems` of one object, for kinds whose names depend on it."""
+        return self.name_problems
+
     def validate(self, document: Object) -> list[FieldError]:
         """Validate an object by the rules of the kind."""
         return []

@@ -23,6 +23,7 @@ from apiserver.machinery import empties
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.schema import unstructured
+from apiserver.schema.jsonvalues import stored_value
 from apiserver.schema.kindtypes import Canonical, DecodeError
 from apiserver.schema.scalars import SCALAR_READERS, Mismatch, Reader, Unknown, text_reader
 from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
@@ -261,6 +262,10 @@ def _anything(value: Any, _: Unknown) -> Any:
     return value
 
 
+def _json(value: Any, _: Unknown) -> Any:
+    return stored_value(value)
+
+
 def _texts(value: Any, unknown: Unknown) -> Any:
     if value is None:
         return None
@@ -291,7 +296,7 @@ def _schema_or_texts(value: Any, unknown: Unknown) -> Any:
 _SPECIAL: Final[Mapping[str, Reader]] = {
     "runtime.RawExtension": _anything,
     "meta.v1.FieldsV1": _anything,
-    "apiextensions.v1.JSON": _anything,
+    "apiextensions.v1.JSON": _json,
     "apiextensions.v1.JSONSchemaPropsOrArray": _schema_or_schemas,
     "apiextensions.v1.JSONSchemaPropsOrBool": _schema_or_bool,
     "apiextensions.v1.JSONSchemaPropsOrStringArray": _schema_or_texts,

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.machinery import times
 from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep, parse_json
 from apiserver.machinery.quantity import REFUSAL, canonical
+from apiserver.schema.jsonvalues import stored_value
 from apiserver.schema.scalars import YEAR_ONE
 from apiserver.schema.wire import BYTES, VARINT, Expected, ProtobufError, fields, text
 
@@ -145,7 +146,7 @@ LEAVES: Final[Mapping[str, Convert]] = {
     "meta.v1.Duration": _duration,
     "runtime.RawExtension": _raw_json,
     "meta.v1.FieldsV1": _raw_json,
-    "apiextensions.v1.JSON": _raw_json,
+    "apiextensions.v1.JSON": lambda data, depth: stored_value(_raw_json(data, depth)),
     "meta.v1.Verbs": _texts,
     "authentication.v1.ExtraValue": _texts,
     "authorization.v1.ExtraValue": _texts,

@@ -10,7 +10,8 @@ from apiserver.resources.definition import ResourceDefinition
 
 API_VERSION: Final = "apiregistration.k8s.io/v1"
 _GROUP: Final = "apiregistration.k8s.io"
-_AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
+#: Who keeps an APIService as it is: ``onstart`` for built-in ones, ``true`` for custom kinds.
+AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
 
 
 def local_api_services(definitions: Iterable[ResourceDefinition]) -> list[Object]:
@@ -30,7 +31,7 @@ def local_api_services(definitions: Iterable[ResourceDefinition]) -> list[Object
         found[name] = {
             "kind": "APIService",
             "apiVersion": API_VERSION,
-            "metadata": {"name": name, "labels": {_AUTOMANAGED: "onstart"}},
+            "metadata": {"name": name, "labels": {AUTOMANAGED: "onstart"}},
             "spec": spec,
             "status": {},
         }

@@ -27,6 +27,7 @@ _ISCSI: Final = (
     "targetPortal", "iqn", "lun", "iscsiInterface", "fsType", "readOnly", "portals",
     "chapAuthDiscovery", "chapAuthSession", "secretRef", "initiatorName",
 )  # fmt: skip
+_SCHEMA: Final = "apiextensions.v1.JSONSchemaProps"
 _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
     "core.v1.PodSpec": (
         "volumes", "initContainers", "containers", "ephemeralContainers", "restartPolicy",
@@ -76,6 +77,21 @@ _ORDER: Final[Mapping[str, tuple[str, ...]]] = {
         "accessModes", "selector", "resources", "volumeName", "storageClassName", "volumeMode",
         "dataSource", "dataSourceRef", "volumeAttributesClassName",
     ),
+    "apiextensions.v1.CustomResourceDefinitionVersion": (
+        "name", "served", "storage", "deprecated", "deprecationWarning", "schema", "subresources",
+        "additionalPrinterColumns", "selectableFields",
+    ),
+    _SCHEMA: (
+        "id", "$schema", "$ref", "description", "type", "nullable", "format", "title", "default",
+        "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
+        "pattern", "maxItems", "minItems", "uniqueItems", "multipleOf", "enum", "maxProperties",
+        "minProperties", "required", "items", "allOf", "oneOf", "anyOf", "not", "properties",
+        "additionalProperties", "patternProperties", "dependencies", "additionalItems",
+        "definitions", "externalDocs", "example", "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string",
+        "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-map-type",
+        "x-kubernetes-validations",
+    ),
 }  # fmt: skip
 #: Fields that are in another internal struct: those of the host in the security context of a Pod.
 _MOVED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
@@ -100,6 +116,14 @@ _ZEROS: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 Shape = Callable[[Any], Any]
+#: Types whose JSON is one of several, each with the fields of all of them.
+_UNIONS: Final[Mapping[str, Shape]] = {
+    f"{_SCHEMA}OrArray": lambda value: _union(value, {"JSONSchemas": _each(value)}),
+    f"{_SCHEMA}OrBool": lambda value: {"Allows": value is not False, **_union(value, {})},
+    f"{_SCHEMA}OrStringArray": lambda value: _union(
+        value, {"Property": value if isinstance(value, list) else None}
+    ),
+}
 
 
 def internal_form(type_name: str, value: Mapping[str, Any] | None) -> Any:
@@ -191,7 +215,18 @@ def _shape(type_name: str, field: Field) -> Shape:
     return lambda value: one({} if value is None else value)
 
 
+def _union(value: Any, others: Mapping[str, Any]) -> dict[str, Any]:
+    shown = _struct(_SCHEMA)(value) if isinstance(value, dict) else None
+    return {"Schema": shown, **others}
+
+
+def _each(value: Any) -> list[Any] | None:
+    return [_struct(_SCHEMA)(item) for item in value] if isinstance(value, list) else None
+
+
 def _value(type_name: str) -> Shape:
+    if type_name in _UNIONS:
+        return _UNIONS[type_name]
     if type_name in LEAVES:
         return lambda value: value
     if type_name.startswith("meta."):

@@ -1,0 +1,40 @@
+"""The controllers of CustomResourceDefinitions, which every server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from typing import Final
+
+from apiserver.client.client import Client
+from apiserver.controllers.controller import Controller
+from apiserver.controllers.customresources.condition_controller import ConditionController
+from apiserver.controllers.customresources.crd_finalizer import CRDFinalizer
+from apiserver.controllers.customresources.crd_registration_controller import (
+    CRDRegistrationController,
+)
+from apiserver.controllers.customresources.establishing_controller import EstablishingController
+from apiserver.controllers.customresources.naming_controller import NamingConditionController
+from apiserver.resources.builtin.apiextensions.apiapproval import approval_condition
+from apiserver.resources.builtin.apiextensions.crds import API_APPROVAL
+
+_FINALIZER_WORKERS: Final = 5
+
+
+def custom_resource_controllers(
+    client: Client, builtin_versions: Set[tuple[str, str]]
+) -> Sequence[Controller]:
+    """Return the controllers; ``builtin_versions`` are the group versions of built-in kinds."""
+    naming, establishing = NamingConditionController(client), EstablishingController(client)
+    finalizer = CRDFinalizer(client)
+    approval = ConditionController(client, API_APPROVAL, approval_condition)
+    registration = CRDRegistrationController(client, builtin_versions)
+    return [
+        Controller(name, client, reconciler, workers, queue)
+        for name, reconciler, workers, queue in (
+            ("crd-naming", naming, 1, "crd_naming_condition_controller"),
+            ("crd-establishing", establishing, 1, "crdEstablishing"),
+            ("crd-api-approval", approval, 1, "kubernetes_api_approval_conformant_condition"),
+            ("crd-finalizer", finalizer, _FINALIZER_WORKERS, "crd_finalizer"),
+            ("crd-registration", registration, 1, "crd_autoregistration_controller"),
+        )
+    ]
