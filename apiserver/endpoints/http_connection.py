@@ -137,6 +137,18 @@ class HTTPConnection(web.RequestHandler):
     def hijack(self, writer: asyncio.StreamWriter) -> None:
         """Forward all further bytes from the client to ``writer``."""
         self._hijacked = writer
+        # aiohttp keeps what has come behind the head of the request, and then stops reading.
+        early, self._message_tail = self._message_tail, b""
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
+        if early:
+            writer.write(early)
+            self._apply_backpressure(writer)
+
+    def release(self) -> None:
+        """Forward nothing any more, and close the connection after the response."""
+        self._hijacked = None
+        self.close()
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was written."""

@@ -96,7 +96,7 @@ class HTTPServer:
             request = parse_request(http)
         except ValueError:
             return connection.refuse()
-        if request.verb not in _READS:
+        if request.verb not in _READS and not request.long_running:
             return await self._handler(request)
         connection.reader = http.task
         try:

@@ -11,30 +11,36 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+import zlib
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
+from http import HTTPStatus
 from typing import Final, cast
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_connection import DetachedResponse, HTTPConnection
 from apiserver.endpoints.http_request import HTTPRequest
+from apiserver.endpoints.proxied_html import Transformation
+from apiserver.endpoints.proxy_headers import upgrade_headers
 from apiserver.registry.subresources.locations import Location
 
 log = logging.getLogger(__name__)
 
 _DIAL_SECONDS: Final = 10.0
 _CHUNK: Final = 64 * 1024
-#: Headers that concern a single connection, RFC 9110 section 7.6.1.
-_HOP_BY_HOP: Final = frozenset(
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-     "te", "trailer", "transfer-encoding", "upgrade"]
-)  # fmt: skip
-#: Headers that are not forwarded: they concern the client and this server only.
-_PRIVATE: Final = frozenset(["authorization", "host", "expect"])
+#: The maximum size of the head of a response to a request for an upgrade, in bytes.
+_MOST_HEAD: Final = 64 * 1024
+#: aiohttp adds these unless told otherwise, and a backend would answer to them.
+_NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class UpgradeRefused(Exception):
+    """The backend answers to a request for an upgrade neither with one nor with an error."""
 
 
 class Unreachable(Exception):
@@ -51,7 +57,7 @@ def wants_upgrade(request: HTTPRequest) -> bool:
 async def backend_response(
     location: Location,
     method: str,
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[str, str]],
     body: aiohttp.StreamReader | None = None,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Yield the response of a backend. Raises Unreachable."""
@@ -63,11 +69,12 @@ async def backend_response(
         try:
             response = await session.request(
                 method,
-                location.url,
-                headers=headers,
+                # Encoded as it is: what a backend is asked for is not changed.
+                URL(location.url, encoded=True),
+                headers=list(headers),
                 data=body,
                 allow_redirects=False,
-                skip_auto_headers=["User-Agent", "Content-Type"],
+                skip_auto_headers=_NOT_ADDED,
             )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(_cause(location, error)) from error
@@ -76,18 +83,27 @@ async def backend_response(
 
 
 async def forward_response(
-    request: HTTPRequest, answer: aiohttp.ClientResponse, headers: Iterable[tuple[str, str]]
+    request: HTTPRequest,
+    answer: aiohttp.ClientResponse,
+    headers: Iterable[tuple[str, str]],
+    transformation: Transformation | None = None,
 ) -> web.StreamResponse:
     """Stream a backend's response to the client, with these headers."""
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
     for name, value in headers:
         response.headers.add(name, value)
+    server = answer.headers.get("Server")
     add_common_headers(request, response)
+    if server is not None:
+        response.headers["Server"] = server
     await response.prepare(request.http)
     try:
         async for piece in answer.content.iter_any():
-            await response.write(piece)
-    except aiohttp.ClientError as error:
+            for written in transformation.feed(piece) if transformation else (piece,):
+                await response.write(written)
+        for written in transformation.close() if transformation else ():
+            await response.write(written)
+    except (aiohttp.ClientError, zlib.error) as error:
         # The client must not mistake a truncated response for a complete one.
         log.info("response from backend %s was cut off: %s", answer.url.host, error)
         transport = request.http.transport
@@ -98,43 +114,46 @@ async def forward_response(
     return response
 
 
-def response_headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
-    """Return the headers of a backend's response without hop-by-hop headers."""
-    return [
-        (name, value) for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP
-    ]
-
-
-def backend_headers(request: HTTPRequest) -> dict[str, str]:
-    """Return the headers of a request for a backend, with X-Forwarded-* added."""
-    http = request.http
-    kept = {
-        name: value
-        for name, value in http.headers.items()
-        if name.lower() not in _HOP_BY_HOP | _PRIVATE
-    }
-    before = kept.get("X-Forwarded-For")
-    client = http.remote or ""
-    kept["X-Forwarded-For"] = f"{before}, {client}" if before else client
-    kept["X-Forwarded-Uri"] = request.info.path
-    kept["X-Forwarded-Host"] = http.headers.get("Host", "")
-    kept["X-Forwarded-Proto"] = "https"
-    return kept
-
-
 async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse:
     """Connect a client that requests an upgrade with a backend.
 
-    Returns when either side closes. Raises Unreachable.
+    Returns when either side closes. Raises Unreachable, and UpgradeRefused.
     """
+    connection = cast("HTTPConnection", request.http.protocol)
     reader, writer = await _dial(location)
     try:
         writer.write(_head(request, location))
         await writer.drain()
-        connection = cast("HTTPConnection", request.http.protocol)
-        return await _copy_in_both_directions(connection, reader, writer)
+        connection.hijack(writer)
+        head = await _response_head(connection, location, reader)
+        return await _copy_in_both_directions(connection, head, reader, writer)
     finally:
         writer.close()
+
+
+async def _response_head(
+    connection: HTTPConnection, location: Location, reader: asyncio.StreamReader
+) -> bytes:
+    """Return the head of a response to a request for an upgrade.
+
+    An error of the backend is forwarded as it is, like the upgrade itself.
+    """
+    why: Exception
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        status = int(head.split(maxsplit=2)[1])
+    except asyncio.IncompleteReadError:
+        why = Unreachable("unexpected EOF")
+    except (asyncio.LimitOverrunError, ValueError, IndexError):
+        why = Unreachable("malformed HTTP response")
+    except OSError as error:
+        why = Unreachable(_cause(location, error))
+    else:
+        if status == HTTPStatus.SWITCHING_PROTOCOLS or status >= HTTPStatus.BAD_REQUEST:
+            return head
+        why = UpgradeRefused(f"invalid upgrade response: status code {status}")
+    connection.release()
+    raise why
 
 
 async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -142,7 +161,7 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
     port = location.port or (443 if secure else 80)
     try:
         async with asyncio.timeout(_DIAL_SECONDS):
-            return await asyncio.open_connection(location.host, port, ssl=secure)
+            return await asyncio.open_connection(location.host, port, ssl=secure, limit=_MOST_HEAD)
     except (OSError, TimeoutError) as error:
         raise Unreachable(_cause(location, error)) from error
 
@@ -150,20 +169,20 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
 def _head(request: HTTPRequest, location: Location) -> bytes:
     http = request.http
     target = (location.path or "/") + (f"?{location.query}" if location.query else "")
-    lines = [f"{http.method} {target} HTTP/1.1", f"Host: {location.authority}"]
-    lines += [
-        f"{name}: {value}" for name, value in http.headers.items() if name.lower() not in _PRIVATE
-    ]
+    lines = [f"{http.method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in upgrade_headers(request)]
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 
 async def _copy_in_both_directions(
-    connection: HTTPConnection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    connection: HTTPConnection,
+    head: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> web.StreamResponse:
     transport = cast("asyncio.Transport", connection.transport)
-    connection.hijack(writer)
     try:
-        # The backend's response is copied unchanged, status line included.
+        transport.write(head)
         while piece := await reader.read(_CHUNK):
             if transport.is_closing():
                 break
@@ -194,6 +213,8 @@ def _cause(location: Location, error: BaseException) -> str:
         # Its errno is no number of the system's.
         plain = secure.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
         return "http: server gave HTTP response to HTTPS client" if plain else str(secure)
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "EOF"
     number = getattr(error, "errno", None)
     if number:
         return f"{dialled}: connect: {os.strerror(number).lower()}"

@@ -130,7 +130,12 @@ class Router:
         allows_subpath = own is not None and own.allows_subpath
         if subresource is None or (info.parts > 3 and not allows_subpath):
             raise NotFound.path()
-        if (request.method == "HEAD" and not allows_subpath) or info.verb not in subresource.verbs:
+        # OPTIONS has no verb. Like HEAD it is of use to a backend only.
+        if request.method in ("HEAD", "OPTIONS"):
+            allowed = allows_subpath
+        else:
+            allowed = info.verb in subresource.verbs
+        if not allowed:
             raise MethodNotSupported.on_path()
         scope = RequestScope(resource, subresource)
         if own is not None:

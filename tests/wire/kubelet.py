@@ -75,7 +75,7 @@ async def serving_kubelet(directory: Path) -> AsyncIterator[Kubelet]:
     application.router.add_route("*", "/{rest:.*}", kubelet.anything)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, HOST, 0, ssl_context=_context(directory))
+    site = web.TCPSite(runner, HOST, 0, ssl_context=certificate_context(directory))
     await site.start()
     kubelet.port = runner.addresses[0][1]
     try:
@@ -101,7 +101,7 @@ async def serving_streams(
         await answer(reader, writer)
         await closed(writer)
 
-    server = await asyncio.start_server(serve, HOST, 0, ssl=_context(directory))
+    server = await asyncio.start_server(serve, HOST, 0, ssl=certificate_context(directory))
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -117,7 +117,8 @@ async def closed(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def _context(directory: Path) -> ssl.SSLContext:
+def certificate_context(directory: Path) -> ssl.SSLContext:
+    """Return TLS for a server, with a new certificate of its own."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubelet")])
     now = datetime.now(UTC)

@@ -64,7 +64,7 @@ def healthz_probe(port: int) -> Probe:
 
 
 async def _ask(location: Location) -> ComponentHealth:
-    async with backend_response(location, "GET", {}) as response:
+    async with backend_response(location, "GET", ()) as response:
         if not 200 <= response.status < 400:
             message = f"HTTP probe failed with statuscode: {response.status}"
             return ComponentHealth(healthy=False, message=message)

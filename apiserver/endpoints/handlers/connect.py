@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import ClientResponse, web
 
 from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
 from apiserver.endpoints.filters.authorization import attributes_of
 from apiserver.endpoints.handlers.request_scope import RequestScope
-from apiserver.endpoints.http_request import HTTPRequest
+from apiserver.endpoints.http_request import HTTPRequest, split_target
+from apiserver.endpoints.proxied_html import LinkRewriter, Recompressed, Transformation
+from apiserver.endpoints.proxied_links import ProxyPlace, without_dots
 from apiserver.endpoints.proxy import (
     Unreachable,
-    backend_headers,
+    UpgradeRefused,
     backend_response,
     forward_response,
-    response_headers,
     tunnel,
     wants_upgrade,
 )
+from apiserver.endpoints.proxy_headers import backend_headers, response_headers
 from apiserver.machinery.errors import (
     BadRequest,
     Forbidden,
@@ -40,6 +41,8 @@ from apiserver.registry.subresources.logs import log_options
 
 _STREAMS: Final = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
 _LONGEST_REASON: Final = 2000
+_IDENTITY: Final = (("Accept-Encoding", "identity"),)
+_HTML: Final = "text/html"
 _OF_LOG: Final = GroupResource("", "pods/log")
 
 
@@ -62,7 +65,7 @@ class ConnectHandlers:
         if location is None:
             return web.Response(status=204)
         try:
-            async with backend_response(location, "GET", {"Accept-Encoding": "identity"}) as answer:
+            async with backend_response(location, "GET", _IDENTITY) as answer:
                 if not 200 <= answer.status <= 206:
                     raise await _kubelet_refusal(answer, request.info.name)
                 return await forward_response(request, answer, [("Content-Type", "text/plain")])
@@ -92,21 +95,15 @@ class ConnectHandlers:
         if request.query.get("dryRun"):
             raise BadRequest("dryRun is not supported")
         location = await self._proxied(request, scope)
-        path, query = _rest(request)
-        if not path and request.method in ("GET", "HEAD") and not wants_upgrade(request):
+        prefix, path, query = _split_target(request)
+        upgrading = wants_upgrade(request)
+        if not path and request.method in ("GET", "HEAD") and not upgrading:
             return _with_slash(request, query)
         location = replace(location, path=path, query=query)
-        try:
-            if wants_upgrade(request):
-                return await tunnel(request, location)
-            headers = backend_headers(request)
-            body = request.http.content if request.http.body_exists else None
-            async with backend_response(location, request.method, headers, body) as answer:
-                return await forward_response(
-                    request, answer, _relocated(request, location, answer)
-                )
-        except Unreachable as error:
-            raise ServiceUnavailable(f"error trying to reach service: {error}") from error
+        if upgrading:
+            return await _upgraded(request, location)
+        place = ProxyPlace(prefix, location.authority, request.header("Host"))
+        return await _forwarded(request, location, place)
 
     async def _proxied(self, request: HTTPRequest, scope: RequestScope) -> Location:
         info, resource = request.info, scope.resource
@@ -134,10 +131,7 @@ class ConnectHandlers:
             raise BadRequest(f"pod {request.info.name} does not have a host assigned")
         if not wants_upgrade(request):
             raise BadRequest("Upgrade request required")
-        try:
-            return await tunnel(request, location)
-        except Unreachable as error:
-            raise UnknownError(f"error dialing backend: {error}") from error
+        return await _upgraded(request, location)
 
     async def _may_create(self, request: HTTPRequest) -> None:
         # WebSocket requests of browsers are always GET. They need the permission of a POST.
@@ -181,35 +175,69 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
             return InternalError(text)
 
 
-def _rest(request: HTTPRequest) -> tuple[str, str]:
-    """Return the path after ``proxy`` and the query, still encoded."""
-    path, _, query = request.http.raw_path.partition("?")
+async def _upgraded(request: HTTPRequest, location: Location) -> web.StreamResponse:
+    try:
+        return await tunnel(request, location)
+    except Unreachable as error:
+        raise UnknownError(f"error dialing backend: {error}") from error
+    except UpgradeRefused as error:
+        raise UnknownError(str(error)) from error
+
+
+async def _forwarded(
+    request: HTTPRequest, location: Location, place: ProxyPlace
+) -> web.StreamResponse:
+    headers = backend_headers(request)
+    body = request.http.content if request.http.body_exists else None
+    try:
+        async with backend_response(location, request.method, headers, body) as answer:
+            headers = response_headers(answer.headers)
+            if "Location" in answer.headers:
+                headers = [
+                    (name, place.rewritten(value) if name.lower() == "location" else value)
+                    for name, value in headers
+                ]
+                return await forward_response(request, answer, headers)
+            rewriting = _rewriting(request, answer, place)
+            if rewriting is not None:
+                # Its length is not known before it has passed.
+                headers = [each for each in headers if each[0].lower() != "content-length"]
+            return await forward_response(request, answer, headers, rewriting)
+    except Unreachable as error:
+        raise ServiceUnavailable(f"error trying to reach service: {error}") from error
+
+
+def _rewriting(
+    request: HTTPRequest, answer: ClientResponse, place: ProxyPlace
+) -> Transformation | None:
+    """Return what happens to the content of a response: links in HTML lead through the proxy."""
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+    if media_type != _HTML or request.method == "HEAD":
+        return None
+    encoding = answer.headers.get("Content-Encoding", "")
+    links = LinkRewriter(place.rewritten)
+    if not encoding:
+        return links
+    return Recompressed(links, encoding) if encoding in ("gzip", "deflate") else None
+
+
+def _split_target(request: HTTPRequest) -> tuple[str, str, str]:
+    """Return the path up to ``proxy``, the path after it and the query, all still encoded."""
+    path, query = _encoded_target(request)
     depth = 8 if request.info.namespace else 6
     parts = path.split("/", depth)
-    return ("/" + parts[depth] if len(parts) > depth else ""), query
+    if len(parts) <= depth:
+        return path, "", query
+    return "/".join(parts[:depth]), without_dots("/" + parts[depth]), query
 
 
 def _with_slash(request: HTTPRequest, query: str) -> web.StreamResponse:
-    path = request.http.raw_path.partition("?")[0]
+    path, _ = _encoded_target(request)
     location = f"{path}/?{query}" if query else f"{path}/"
     return web.Response(status=301, headers={"Location": location})
 
 
-def _relocated(
-    request: HTTPRequest, location: Location, answer: ClientResponse
-) -> list[tuple[str, str]]:
-    """Return the response headers, with a redirect of the backend pointed at the proxy path."""
-    headers = response_headers(answer)
-    place = answer.headers.get("Location")
-    if not place:
-        return headers
-    parts = urlsplit(place)
-    if parts.netloc and parts.netloc != location.authority:
-        return headers
-    path = request.http.raw_path.partition("?")[0]
-    rest = _rest(request)[0]
-    prefix = path[: len(path) - len(rest)] if rest else path
-    if not parts.path.startswith("/"):
-        return headers
-    moved = parts._replace(scheme="", netloc="", path=prefix + parts.path).geturl()
-    return [(name, moved if name.lower() == "location" else value) for name, value in headers]
+def _encoded_target(request: HTTPRequest) -> tuple[str, str]:
+    """Return path and query as the client has sent them."""
+    target = request.http.raw_path
+    return split_target(target)[0], target.partition("?")[2]
