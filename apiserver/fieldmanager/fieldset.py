@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 from apiserver.fieldmanager.elements import SELF, MalformedElement, canonical, order, text
+from apiserver.machinery.sorting import in_order
 
 FieldSet: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
@@ -175,7 +176,7 @@ def leaves(fields: FieldSet) -> FieldSet:
 
 def paths(fields: FieldSet) -> Iterator[Path]:
     """Yield all paths in the order of Kubernetes: at each level first the members, then below."""
-    elements = sorted((element for element in fields if element != SELF), key=order)
+    elements = in_order((element for element in fields if element != SELF), order)
     for element in elements:
         if owns(fields[element]):
             yield (element,)
@@ -192,10 +193,10 @@ def path_text(path: Path) -> str:
 def ordered(fields: FieldSet) -> FieldSet:
     """Return the same set with its elements in the order of serialization."""
     if len(fields) > 1:
-        elements = sorted(fields)
+        elements = in_order(fields)
         # Only elements of lists may sort differently from their strings.
         if elements[-1][0] != "f":
-            elements.sort(key=order)
+            elements = in_order(elements, order)
         return {e: ordered(node) if (node := fields[e]) else node for e in elements}
     return {e: ordered(node) if node else node for e, node in fields.items()}
 

@@ -1,6 +1,7 @@
 """Parses and writes JSON and YAML.
 
-The depth of parsed documents is limited, so that all of them can be written again.
+The depth of parsed documents is limited, so that all of them can be written again, and the number
+of their values, so that no step on them takes long (`apiserver.machinery.valuelimit`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from apiserver.machinery import jsonsyntax
+from apiserver.machinery import jsonsyntax, valuelimit
 
 #: The maximum nesting of arrays and objects.
 MAX_DEPTH: Final = 250
@@ -32,7 +33,11 @@ class DocumentError(ValueError):
 
 
 def parse_json(data: bytes) -> Any:
-    """Parse JSON. Invalid UTF-8 becomes U+FFFD, as in Go. Raises DocumentError."""
+    """Parse JSON. Invalid UTF-8 becomes U+FFFD, as in Go.
+
+    Raises DocumentError, and RequestEntityTooLarge for too many values.
+    """
+    valuelimit.check_text(data)
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -73,7 +78,7 @@ def duplicate_fields(data: bytes, document: Any) -> list[str]:
 def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
     """Parse the first YAML document; return also the error about duplicate keys, one or none.
 
-    Raises DocumentError.
+    Raises DocumentError, and RequestEntityTooLarge for too many values.
     """
     document = _json_as_yaml(data)
     if document is not None:
@@ -91,6 +96,7 @@ def _json_as_yaml(data: bytes) -> dict[str, Any] | None:
     """
     if not data.startswith(b"{"):
         return None
+    valuelimit.check_text(data)
     try:
         document: dict[str, Any] = orjson.loads(data)
         check_depth(data, document)

@@ -6,9 +6,12 @@ The order of members does not matter.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+#: Sorting a larger text, in bytes, would take long in one call that nothing can interrupt.
+_SORTABLE: Final = 256 * 1024
 
 
 def deep_equal(value: Any, other: Any) -> bool:
@@ -21,8 +24,25 @@ def deep_equal(value: Any, other: Any) -> bool:
         return False
     if type(value) is str:
         return type(other) is str
-    return orjson.dumps(value) == orjson.dumps(other) or _sorted(value) == _sorted(other)
+    text = orjson.dumps(value)
+    if text == orjson.dumps(other):
+        return True
+    if len(text) > _SORTABLE:
+        return _same_types(value, other)
+    return _sorted(value) == _sorted(other)
 
 
 def _sorted(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _same_types(value: Any, other: Any) -> bool:
+    """Return whether the types of two values that Python regards as equal are equal too."""
+    if type(value) is not type(other):
+        return False
+    if type(value) is dict:
+        return all(_same_types(member, other[name]) for name, member in value.items())
+    if type(value) is list:
+        return all(map(_same_types, value, other))
+    # Zeros of different signs are equal to Python, too.
+    return type(value) is not float or str(value) == str(other)

@@ -16,12 +16,15 @@ The error policy of the program:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from apiserver.machinery import status
 from apiserver.machinery.fielderrors import FieldError, aggregate
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind
 from apiserver.machinery.quoting import quote
+
+#: How many violations of its rules are reported of one object; kube-apiserver reports all.
+MAX_CAUSES: Final = 5000
 
 
 class StatusError(Exception):
@@ -198,7 +201,8 @@ class Invalid(StatusError):
 
     @classmethod
     def of(cls, kind: GroupVersionKind, name: str, errors: Sequence[FieldError]) -> Invalid:
-        """Return the error for an object of ``kind``, with all violations."""
+        """Return the error for an object of ``kind``, with all violations up to `MAX_CAUSES`."""
+        errors = errors[:MAX_CAUSES]
         qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
         text = f": {aggregate(errors)}" if errors else ""
         details: dict[str, Any] = {}

@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import orjson
 
+from apiserver.machinery.sorting import in_order
+
 _ESCAPES: Final = {
     "\a": "\\a",
     "\b": "\\b",
@@ -89,7 +91,7 @@ def go_value(value: Any) -> str:
         case float():
             return _go_float(value)
         case dict():
-            members = (f"{key}:{go_value(value[key])}" for key in sorted(value))
+            members = (f"{key}:{go_value(value[key])}" for key in in_order(value))
             return f"map[{' '.join(members)}]"
         case list():
             return f"[{' '.join(map(go_value, value))}]"
@@ -105,7 +107,7 @@ def go_syntax(value: Any) -> str:
         case str():
             return quote(value)
         case dict():
-            members = ", ".join(f"{quote(key)}:{go_syntax(value[key])}" for key in sorted(value))
+            members = ", ".join(f"{quote(key)}:{go_syntax(value[key])}" for key in in_order(value))
             return f"{go_type(value)}{{{members}}}"
         case list():
             return f"{go_type(value)}{{{', '.join(map(go_syntax, value))}}}"
@@ -120,7 +122,7 @@ def go_string(value: Any) -> str:
     if value is None:
         return "%!s(<nil>)"
     if isinstance(value, dict):
-        members = (f"{key}:{go_string(value[key])}" for key in sorted(value))
+        members = (f"{key}:{go_string(value[key])}" for key in in_order(value))
         return f"map[{' '.join(members)}]"
     if isinstance(value, list):
         return f"[{' '.join(map(go_string, value))}]"

@@ -5,7 +5,7 @@ Imported by the first request that uses YAML, through `apiserver.machinery.docum
 A document is built from the events of the parser in one pass. An alias stands for all that its
 anchor names, so a few bytes may make a document of any size: what aliases add is counted, and
 limited as Go's library limits it, and by its bytes. A merge key costs what it merges, and counts as
-that.
+that. All nodes together are limited like the names and values of JSON.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import yaml
 
 from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.sorting import in_order
+from apiserver.machinery.valuelimit import MAX_VALUES, too_many_values
 from apiserver.machinery.yamlscalars import TAG, is_ambiguous, natural, resolve, tagged
 
 #: So many nodes may all come of aliases; of so many, no more than a tenth.
@@ -133,6 +135,8 @@ class _Parser:
 
     def _node(self, event: yaml.Event, lines: dict[str, int] | None) -> Any:
         self._nodes += 1
+        if self._nodes > MAX_VALUES:
+            raise too_many_values()
         if type(event) is yaml.ScalarEvent:
             text = event.value
             self._size += len(text)
@@ -218,6 +222,8 @@ class _Parser:
             raise DocumentError(_ALIASING)
         if self._aliased_size > _MAX_ALIASED_BYTES:
             raise DocumentError(_ALIASING)
+        if self._nodes > MAX_VALUES:
+            raise too_many_values()
         return anchored
 
     def _report(self, line: int, key: Any) -> None:
@@ -268,7 +274,7 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 def _represent_mapping(dumper: _Dumper, mapping: dict[str, Any]) -> yaml.MappingNode:
-    members = sorted(mapping.items(), key=lambda member: natural(member[0]))
+    members = in_order(mapping.items(), lambda member: natural(member[0]))
     return dumper.represent_mapping(TAG + "map", members)
 
 

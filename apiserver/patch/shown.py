@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from apiserver.machinery import sorting
 from apiserver.machinery.quoting import json_escaped
 
 
@@ -46,5 +47,5 @@ def _arranged(value: Any, ordered: dict[int, Any]) -> Any:
     if id(value) in ordered:
         return ordered[id(value)]
     if isinstance(value, dict):
-        return {name: _arranged(value[name], ordered) for name in sorted(value)}
+        return {name: _arranged(value[name], ordered) for name in sorting.in_order(value)}
     return [_arranged(item, ordered) for item in value]

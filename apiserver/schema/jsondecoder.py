@@ -22,6 +22,7 @@ from typing import Any, Final
 from apiserver.machinery import empties
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.sorting import in_order
 from apiserver.schema import unstructured
 from apiserver.schema.jsonvalues import stored_value
 from apiserver.schema.kindtypes import Canonical, DecodeError
@@ -44,7 +45,7 @@ def decode_json(struct: StructType, document: Any) -> Canonical:
 def from_unstructured(struct: StructType, document: Object) -> Canonical:
     """Convert the result of a strategic merge patch to its type. Raises DecodeError."""
     canonical, unknown = _read(_struct(struct.name, restored=True), document)
-    return Canonical(canonical, _problems(sorted(unknown)))
+    return Canonical(canonical, _problems(in_order(unknown)))
 
 
 def decode_with_unknown(struct: StructType, document: Any) -> tuple[Object, list[str]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
+from apiserver.machinery import sorting
 from apiserver.machinery.objects import Object
 from apiserver.schema.structtypes import LEAVES, StructType, struct_type
 
@@ -91,7 +92,7 @@ def in_order(struct: StructType | None, document: Any) -> Any:
 def by_name(value: Any) -> Any:
     """Return a copy of a document with all members sorted by name."""
     if isinstance(value, dict):
-        return {name: by_name(value[name]) for name in sorted(value)}
+        return {name: by_name(value[name]) for name in sorting.in_order(value)}
     if isinstance(value, list):
         return [by_name(item) for item in value]
     return value
@@ -134,12 +135,12 @@ def _struct(name: str) -> Arrange:
                     arranged[member] = item
                 elif field.is_map and isinstance(item, dict):
                     convert = _value(field.value_type)
-                    arranged[member] = {key: convert(item[key]) for key in sorted(item)}
+                    arranged[member] = {key: convert(item[key]) for key in sorting.in_order(item)}
                 elif field.repeated and isinstance(item, list):
                     arranged[member] = [_value(field.type)(each) for each in item]
                 else:
                     arranged[member] = _value(field.type)(item)
-        for member in sorted(value.keys() - arranged.keys()):
+        for member in sorting.in_order(value.keys() - arranged.keys()):
             arranged[member] = by_name(value[member])
         return arranged
 

@@ -2,7 +2,8 @@
 
 The result equals that of `apiserver.schema.jsondecoder` for the JSON of the same object. A type is
 compiled when its first message is decoded, to a table of tags, so that a tag with a known number
-and the right wire type costs one lookup. Nesting is limited by the depth of the resulting document.
+and the right wire type costs one lookup. Nesting is limited by the depth of the resulting document,
+and the number of messages and of repeated values like that of the names and values of JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.documents import MAX_DEPTH
+from apiserver.machinery.valuelimit import ValueCounter
 from apiserver.schema.protobufleaves import LEAVES, Convert
 from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
 from apiserver.schema.wire import (
@@ -71,13 +73,19 @@ def decode_envelope(data: bytes) -> Envelope:
 
 
 def decode_message(struct: StructType, raw: bytes) -> dict[str, Any]:
-    """Decode a message to a canonical document, without apiVersion/kind. Raises ProtobufError."""
+    """Decode a message to a canonical document, without apiVersion and kind.
+
+    Raises ProtobufError, and RequestEntityTooLarge for too many messages.
+    """
+    _messages.start()
     return _message(struct.name).decode(raw, 1)
 
 
 # How a field is decoded: the last value is used; messages are merged, as if their bytes were
 # concatenated; the same, into the parent's members; and three kinds of repeated fields.
 _VALUE, _MERGED, _EMBEDDED, _REPEATED, _PACKED, _ENTRY = range(6)
+
+_messages: Final = ValueCounter()
 
 _Tags: TypeAlias = dict[int, tuple[int, str, Convert, bool]]
 
@@ -97,6 +105,7 @@ class _Message:
     def decode(self, data: bytes, depth: int) -> dict[str, Any]:
         if depth > MAX_DEPTH:
             raise ProtobufError("exceeded max depth")
+        _messages.count()
         tags = self._tags or self._compiled()
         result: dict[str, Any] = {}
         chunks: dict[str, bytes] = {}
@@ -111,6 +120,7 @@ class _Message:
             mode, name, convert, keeps_empty = member
             value, at = _payload(data, at, tag & 7)
             if mode >= _REPEATED:
+                _messages.count()
                 _collect(result, mode, name, convert(value, depth + 2))
                 continue
             if mode != _VALUE:

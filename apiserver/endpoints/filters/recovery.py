@@ -7,6 +7,7 @@ from aiohttp import web
 from apiserver.endpoints.errors import error_response, status_error
 from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_request import Handler, HTTPRequest
+from apiserver.registry.offload import offload
 
 
 def with_recovery(handler: Handler) -> Handler:
@@ -19,7 +20,9 @@ def with_recovery(handler: Handler) -> Handler:
             if isinstance(error, ConnectionError) and _has_gone(request):
                 # The client has disconnected; there is nothing to send or to log.
                 raise
-            response = error_response(status_error(error), request.header("Accept"))
+            failure, accept = status_error(error), request.header("Accept")
+            # A message can show the whole document, more than once.
+            response = await offload(len(failure.message), error_response, failure, accept)
         if not response.prepared:
             add_common_headers(request, response)
         return response

@@ -27,7 +27,11 @@ from apiserver.machinery.equality import deep_equal
         ({"a": None}, {}, False),
     ],
 )
-def test_values_are_the_same_by_type(value: Any, other: Any, equal: bool) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_values_are_the_same_by_type(value: Any, other: Any, equal: bool, large: bool) -> None:
+    if large:
+        padding = "x" * (1 << 18)
+        value, other = {"p": padding, "v": value}, {"v": other, "p": padding}
     assert deep_equal(value, other) is equal
     assert deep_equal(other, value) is equal
 
