@@ -20,7 +20,11 @@ def in_order(items: Iterable[T], key: Callable[[T], Any] | None = None) -> list[
     """Return the items sorted, as ``sorted`` does: equal items keep their order."""
     known = list(items)
     if len(known) <= RUN:
-        known.sort(key=key)  # type: ignore[arg-type, type-var]
-        return known
-    runs = (sorted(known[at : at + RUN], key=key) for at in range(0, len(known), RUN))  # type: ignore[type-var, arg-type]
-    return list(heapq.merge(*runs, key=key))
+        return sorted(known, key=key)  # type: ignore[type-var, arg-type]
+    by = key or _itself
+    runs = (known[at : at + RUN] for at in range(0, len(known), RUN))
+    return list(heapq.merge(*[sorted(run, key=by) for run in runs], key=by))
+
+
+def _itself(item: Any) -> Any:
+    return item

@@ -29,7 +29,9 @@ def check_text(data: bytes) -> None:
 
 def too_many_values() -> RequestEntityTooLarge:
     """Return the error for a document with too many values."""
-    return RequestEntityTooLarge(f"Request entity too large: limit is {MAX_VALUES} names and values")
+    return RequestEntityTooLarge(
+        f"Request entity too large: limit is {MAX_VALUES} names and values"
+    )
 
 
 class ValueCounter(threading.local):

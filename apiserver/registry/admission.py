@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
+from apiserver.registry.offload import SMALL
+from apiserver.registry.reader import LoopReader
 from apiserver.registry.resource import Resource
 from storage.valueclass import valueclass
+
+T = TypeVar("T")
 
 
 @valueclass
@@ -33,7 +41,8 @@ class AdmittedRequest:
         if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
             return desired
         attributes = self._attributes(attempt, operation, desired, old)
-        return await resource.admission.mutate(attributes, attempt.reader)
+        beside = _beside(attempt)
+        return await resource.admission.mutate(attributes, attempt.reader, beside)
 
     async def validate(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
@@ -45,7 +54,7 @@ class AdmittedRequest:
         if not charges and not admission.validates(*sort):
             return
         attributes = self._attributes(attempt, operation, desired, old)
-        await admission.validate(attributes, attempt.reader)
+        await admission.validate(attributes, attempt.reader, _beside(attempt))
         if charges:
             attempt.charged = attributes
 
@@ -67,3 +76,20 @@ class AdmittedRequest:
             options=self.options,
             warn=attempt.warn,
         )
+
+
+class _Beside:
+    """Calls plugins in a thread, with a reader whose reads are those of the event loop."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._reader = LoopReader(attempt.reader)
+
+    async def __call__(
+        self, method: Callable[[AdmissionAttributes, Reader], T], attributes: AdmissionAttributes
+    ) -> T:
+        return await self._attempt.run(method, attributes, self._reader)
+
+
+def _beside(attempt: Attempt) -> _Beside | None:
+    return None if attempt.size <= SMALL else _Beside(attempt)

@@ -18,7 +18,7 @@ from apiserver.machinery.errors import ServerTimeout
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.registry.codec import Stored
-from apiserver.registry.reader import TrackedReader
+from apiserver.registry.reader import LoopReader, TrackedReader
 from apiserver.registry.resource import Resource
 from apiserver.resources.allocation import Allocation, ServiceRanges
 from storage.interface import ABSENT, Change, Delete, Put
@@ -58,6 +58,29 @@ class View:
         record = self.reader.record(self.resource.store, ports_key(self.resource))
         ports = self.ranges.node_ports
         return 0 if record is None else bits_of(record.value.object, ports)
+
+
+class LoopView:
+    """A view for a thread: another view, used by the event loop when the thread asks for it."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._reader = LoopReader(view)
+        self.get, self.list = self._reader.get, self._reader.list
+
+    @property
+    def ranges(self) -> ServiceRanges:
+        return self._view.ranges
+
+    @property
+    def dry_run(self) -> bool:
+        return self._view.dry_run
+
+    def probe(self, resource: GroupVersionResource, name: str) -> bool:
+        return self._reader.ask(lambda: self._view.probe(resource, name))
+
+    def taken_ports(self) -> int:
+        return self._reader.ask(self._view.taken_ports)
 
 
 @asynccontextmanager

@@ -6,10 +6,11 @@ validation, encoding) is pure: it neither waits nor changes shared state. So for
 `SMALL` bytes it runs in a thread. For smaller ones it runs in the loop, in far less than 50 ms.
 
 Python runs one thread at a time and switches between them every `SWITCH` seconds, but only between
-two of its own instructions. A single call into a library cannot be interrupted; calls on a whole
-document (parsing, writing or comparing JSON) process some hundred MiB per second. So with bodies of
-the allowed size the loop is never blocked for long. At most `THREADS` requests run like this at a
-time; others wait, and their timeouts continue to run.
+two of its own instructions. A single call into a library cannot be interrupted. What a call on a
+whole document (parsing, writing, comparing or freeing it) takes grows with the number of its names
+and values, so that is limited (`apiserver.machinery.valuelimit`), and long lists are sorted in runs
+(`apiserver.machinery.sorting`): with bodies of the allowed size no call takes more than 50 ms. At
+most `THREADS` requests run like this at a time; others wait, and their timeouts continue to run.
 """
 
 from __future__ import annotations

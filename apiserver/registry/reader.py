@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
+from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Find
 from apiserver.registry.view import ObjectView
 from storage.interface import ABSENT, Record
+
+T = TypeVar("T")
+
+#: How long a thread waits for the event loop, in seconds: a loop that has ended does not answer.
+_PATIENCE: Final = 30.0
 
 
 class CacheReader:
@@ -101,6 +109,28 @@ class TrackedReader:
         if seen is None or record is None:
             return seen
         return record if record.revision > seen.revision else seen
+
+
+class LoopReader:
+    """A reader for a thread: another reader, used by the event loop when the thread asks for it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+
+    def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+        return self.ask(lambda: self._reader.get(resource, namespace, name))
+
+    def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
+        return self.ask(lambda: self._reader.list(resource, namespace))
+
+    def ask(self, read: Callable[[], T]) -> T:
+        """Return what a function of the event loop returns."""
+
+        async def answered() -> T:
+            return read()
+
+        return asyncio.run_coroutine_threadsafe(answered(), self._loop).result(_PATIENCE)
 
 
 def _revision(record: Record[Stored] | None) -> int:

@@ -20,8 +20,9 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry import deletion, metadata
 from apiserver.registry.admission import AdmittedRequest
-from apiserver.registry.allocating import View
+from apiserver.registry.allocating import LoopView, View
 from apiserver.registry.decision import Attempt
+from apiserver.registry.offload import SMALL
 from apiserver.registry.outcome import Outcome, Remove, Save
 from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
 from storage.valueclass import valueclass
@@ -44,13 +45,13 @@ class WriteRequest(AdmittedRequest):
     async def create(self, attempt: Attempt, document: Object) -> Object:
         """Return the new object to store. Raises Invalid, or the errors of admission."""
         desired = metadata.wiped(document)
-        desired = metadata.distinct_owners(desired, attempt.warn, admitted=self.patches)
+        desired = await self._distinct_owners(attempt, desired)
         desired = await attempt.run(self._owned, None, desired)
         desired = await self._admitted(attempt, CREATE, desired, None)
         desired = metadata.begin(desired)
         if not self.context.subresource:
             # A create through the status subresource, where a kind allows it, allocates nothing.
-            desired = self._allocated(attempt, desired, None)
+            desired = await self._allocated(attempt, desired, None)
         prepared = await attempt.run(
             prepare_create, self.resource.strategy, desired, self.context.user
         )
@@ -62,11 +63,11 @@ class WriteRequest(AdmittedRequest):
     async def update(self, attempt: Attempt, document: Object, old: Object) -> Outcome:
         """Return the outcome for ``old``. Raises Invalid, or the errors of admission."""
         strategy = self.resource.strategy
-        desired = metadata.distinct_owners(document, attempt.warn, admitted=self.patches)
+        desired = await self._distinct_owners(attempt, document)
         desired = await attempt.run(self._owned, old, desired)
         desired = await self._admitted(attempt, UPDATE, desired, old)
         if strategy.update_of(self.context.subresource).allocates:
-            desired = self._allocated(attempt, desired, old)
+            desired = await self._allocated(attempt, desired, old)
         prepared = await attempt.run(
             prepare_update, strategy, desired, old, self.context.subresource
         )
@@ -75,6 +76,14 @@ class WriteRequest(AdmittedRequest):
         if self.admits:
             await self.validate(attempt, UPDATE, desired, old)
         return Remove(desired) if deletion.is_finished(desired, strategy) else Save(desired)
+
+    async def _distinct_owners(
+        self, attempt: Attempt, document: Object, *, admitted: bool = False
+    ) -> Object:
+        admitted = admitted or self.patches
+        return await attempt.run(
+            metadata.distinct_owners, document, attempt.warn, admitted=admitted
+        )
 
     def _owned(self, existing: Object | None, desired: Object) -> Object:
         """Return ``desired`` with the request's manager as the owner of the fields that it sets."""
@@ -97,14 +106,18 @@ class WriteRequest(AdmittedRequest):
         admitted = await self.mutated(attempt, operation, desired, old)
         if admitted is desired:
             return desired
-        return metadata.distinct_owners(admitted, attempt.warn, admitted=True)
+        return await self._distinct_owners(attempt, admitted, admitted=True)
 
-    def _allocated(self, attempt: Attempt, desired: Object, old: Object | None) -> Object:
+    async def _allocated(self, attempt: Attempt, desired: Object, old: Object | None) -> Object:
         strategy = self.resource.strategy
         if not strategy.allocates:
             return desired
         view = View(self.resource, attempt.reader, self.options.dry_run)
-        desired, attempt.allocation = strategy.allocate(desired, old, view)
+        desired, attempt.allocation = (
+            strategy.allocate(desired, old, view)
+            if attempt.size <= SMALL
+            else await attempt.run(strategy.allocate, desired, old, LoopView(view))
+        )
         return desired
 
     def _check(self, attempt: Attempt, prepared: Prepared, old: Object | None) -> None:

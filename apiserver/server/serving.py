@@ -52,8 +52,8 @@ from storage.open import UnknownStore
 
 BACKLOG: Final = 1024
 _DRAIN_SECONDS: Final = 3.0
-# Full collections of a large heap are slow, and hardly any long-lived object is garbage. A collection
-# of the two younger generations examines at most 120,000 objects, for about 10 ms.
+# Full collections of a large heap are slow, and hardly any long-lived object is garbage. One of the
+# younger generations examines at most 120,000 objects, for about 10 ms.
 _GC_THRESHOLDS: Final = (20_000, 5, 200)
 
 # The limit of open files that is set if the hard limit is unlimited.
@@ -151,7 +151,7 @@ async def _serve(
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
         _announce(url, kubeconfig)
-        _freeze_memory()
+        freeze_memory()
         server.become_ready()
         reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
         async with reloading(reloader), returning_memory(http_server.open_connections):
@@ -266,7 +266,8 @@ def _raise_file_limit() -> None:
         log.warning("cannot raise the limit of %d open files: %s", soft, error)
 
 
-def _freeze_memory() -> None:
+def freeze_memory() -> None:
+    """Start the garbage collector, for the objects that are made from now on."""
     # Objects of the start live for ever, so the collector, off until now, can ignore them.
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)

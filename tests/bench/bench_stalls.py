@@ -1,10 +1,10 @@
 """How long one large request keeps the event loop from all others, by the shape of its body.
 
-Run as a program: ``python -m tests.bench.bench_stalls [WORD...]`` prints, for every shape whose name
-contains one of the words (all if none is said) and every verb, the answer and the longest stall of
-the loop in milliseconds. A stall is measured in CPU time of the whole process between two ticks of
-a task that is due every millisecond, so other processes of the machine do not count. The client is
-a process of its own.
+Run as a program: ``python -m tests.bench.bench_stalls [WORD...]`` prints, for every shape and verb
+whose name contains one of the words (all if none is said), the answer and the longest stall of the
+loop in milliseconds. A stall is measured in CPU time of the whole process between two ticks of a
+task that is due every millisecond, so other processes of the machine do not count. The client is a
+process of its own.
 """
 
 from __future__ import annotations
@@ -28,25 +28,29 @@ from urllib.parse import urlsplit
 import uvloop
 
 from apiserver.schema.structtypes import struct_type
-from apiserver.server import serving
+from apiserver.server.serving import freeze_memory
 from tests.fuzz.protobuf import envelope
-from tests.unit.server.in_process import server_in_process
+from tests.unit.server.in_process import InProcess, server_in_process
 
 #: The size of a request body that is still allowed, in bytes.
 SIZE: Final = 3 * 1024 * 1024
 TICK: Final = 0.001
 BUDGET_MS: Final = 50.0
 
+NAMESPACE: Final = "/api/v1/namespaces/default"
+WITHOUT_ACCOUNTS: Final = "--disable-admission-plugins=ServiceAccount"
 MAPS: Final = "/api/v1/namespaces/default/configmaps"
 PODS: Final = "/api/v1/namespaces/default/pods"
 SLICES: Final = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 REVISIONS: Final = "/apis/apps/v1/namespaces/default/controllerrevisions"
+SERVICES: Final = "/api/v1/namespaces/default/services"
 POLICIES: Final = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies"
 STRUCTS: Final = {
     MAPS: ("v1", "ConfigMap", "core.v1.ConfigMap"),
     PODS: ("v1", "Pod", "core.v1.Pod"),
     SLICES: ("discovery.k8s.io/v1", "EndpointSlice", "discovery.v1.EndpointSlice"),
+    SERVICES: ("v1", "Service", "core.v1.Service"),
     POLICIES: ("networking.k8s.io/v1", "NetworkPolicy", "networking.v1.NetworkPolicy"),
 }
 
@@ -111,17 +115,31 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     text = json.dumps(config_map('"data":{"a":"b"}}')).strip('"')
     yield "one text", MAPS, lambda: (config_map('"data":{"k":"') + text * 15000 + '"}}').encode()
     yield "half a text", MAPS, lambda: (config_map('"data":{"k":"') + text * 6000 + '"}}').encode()
-    yield "half members", MAPS, lambda: (
-        config_map('"data":{') + ",".join(f'"{i:x}":"v"' for i in range(80_000)) + "}}"
-    ).encode()
-    yield "labels", MAPS, partial(
-        repeated, '{"metadata":{"name":"big","labels":{', lambda i: f'"a{i:x}":"v"', "}}}"
+    yield (
+        "half members",
+        MAPS,
+        lambda: (
+            config_map('"data":{') + ",".join(f'"{i:x}":"v"' for i in range(80_000)) + "}}"
+        ).encode(),
     )
-    yield "annotations", MAPS, partial(
-        repeated, '{"metadata":{"name":"big","annotations":{', lambda i: f'"A{i:x}":"v"', "}}}"
+    yield (
+        "labels",
+        MAPS,
+        partial(repeated, '{"metadata":{"name":"big","labels":{', lambda i: f'"a{i:x}":"v"', "}}}"),
     )
-    yield "finalizers", MAPS, partial(
-        repeated, '{"metadata":{"name":"big","finalizers":[', lambda i: f'"a.b/f{i:x}"', "]}}"
+    yield (
+        "annotations",
+        MAPS,
+        partial(
+            repeated, '{"metadata":{"name":"big","annotations":{', lambda i: f'"A{i:x}":"v"', "}}}"
+        ),
+    )
+    yield (
+        "finalizers",
+        MAPS,
+        partial(
+            repeated, '{"metadata":{"name":"big","finalizers":[', lambda i: f'"a.b/f{i:x}"', "]}}"
+        ),
     )
     yield "owners", MAPS, partial(
         repeated, '{"metadata":{"name":"big","ownerReferences":[',
@@ -133,12 +151,12 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
         lambda i: f'"f:a{i:x}":{{}}', "}}]}}",
     )  # fmt: skip
     container = '"containers":[{"name":"c","image":"i"'
-    yield "containers", PODS, partial(
-        repeated, pod('"containers":['), lambda i: f'{{"name":"c{i}","image":"i"}}', "]}}"
+    yield (
+        "containers",
+        PODS,
+        partial(repeated, pod('"containers":['), lambda i: f'{{"name":"c{i}","image":"i"}}', "]}}"),
     )
-    yield "empty containers", PODS, partial(
-        repeated, pod('"containers":['), lambda _: "{}", "]}}"
-    )
+    yield "empty containers", PODS, partial(repeated, pod('"containers":['), lambda _: "{}", "]}}")
     yield "environment", PODS, partial(
         repeated, pod(container + ',"env":['), lambda i: f'{{"name":"A{i}","value":"$(A{i})"}}',
         "]}]}}",
@@ -147,11 +165,26 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
         repeated, pod(container + ',"ports":['),
         lambda i: f'{{"containerPort":{1 + i % 65535}}}', "]}]}}",
     )  # fmt: skip
-    yield "volumes", PODS, partial(
-        repeated, pod(container + '}],"volumes":['), lambda i: f'{{"name":"v{i}"}}', "]}}"
+    yield (
+        "volumes",
+        PODS,
+        partial(repeated, pod(container + '}],"volumes":['), lambda i: f'{{"name":"v{i}"}}', "]}}"),
     )
-    yield "tolerations", PODS, partial(
-        repeated, pod(container + '}],"tolerations":['), lambda i: f'{{"key":"v{i}"}}', "]}}"
+    yield (
+        "tolerations",
+        PODS,
+        partial(
+            repeated, pod(container + '}],"tolerations":['), lambda i: f'{{"key":"v{i}"}}', "]}}"
+        ),
+    )
+    yield (
+        "service ports",
+        SERVICES,
+        lambda: (
+            '{"metadata":{"name":"big"},"spec":{"type":"NodePort","ports":['
+            + ",".join(f'{{"name":"p{i}","port":{1 + i}}}' for i in range(30_000))
+            + "]}}"
+        ).encode(),
     )
     yield "endpoints", SLICES, partial(
         repeated, '{"metadata":{"name":"big"},"addressType":"IPv4","endpoints":[',
@@ -161,50 +194,89 @@ def _shapes() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
         repeated, '{"metadata":{"name":"big"},"spec":{"podSelector":{},"ingress":[',
         lambda i: f'{{"ports":[{{"port":{i % 65535}}}]}}', "]}}",
     )  # fmt: skip
-    yield "invalid containers", PODS, lambda: (
-        pod('"containers":[') + ",".join(["{}"] * 240_000) + "]}}"
-    ).encode()
-    yield "invalid environment", PODS, lambda: (
-        pod(container + ',"env":[') + ",".join(['{"name":"="}'] * 80_000) + "]}]}}"
-    ).encode()
-    yield "half environment", PODS, lambda: (
-        pod(container + ',"env":[')
-        + ",".join(f'{{"name":"A{i}","value":"$(A{i})"}}' for i in range(40_000))
-        + "]}]}}"
-    ).encode()
-    yield "half finalizers", MAPS, lambda: (
-        '{"metadata":{"name":"big","finalizers":['
-        + ",".join(f'"a.b/f{i * 7919 % 70_000:x}"' for i in range(70_000))
-        + "]}}"
-    ).encode()
-    yield "half labels", MAPS, lambda: (
-        '{"metadata":{"name":"big","labels":{'
-        + ",".join(f'"f{i * 7919 % 70_000:x}":"v"' for i in range(70_000))
-        + "}}}"
-    ).encode()
-    yield "half endpoints", SLICES, lambda: (
-        '{"metadata":{"name":"big"},"addressType":"IPv4","endpoints":['
-        + ",".join(['{"addresses":["10.0.0.1"]}'] * 40_000)
-        + "]}"
-    ).encode()
-    yield "half raw integers", REVISIONS, lambda: (
-        revision('"data":{"x":[') + ",".join(["12"] * 240_000) + "]}}"
-    ).encode()
-    yield "half raw objects", REVISIONS, lambda: (
-        revision('"data":{"x":[') + ",".join(['{"ab":{}}'] * 80_000) + "]}}"
-    ).encode()
-    yield "half raw members", REVISIONS, lambda: (
-        revision('"data":{') + ",".join(f'"{i * 7919 % 99_991:x}":[]' for i in range(80_000)) + "}}"
-    ).encode()
-    yield "one long name", MAPS, lambda: (
-        b'{"metadata":{"name":"' + b"a" * (SIZE - 99) + b'"}}'
+    yield (
+        "invalid containers",
+        PODS,
+        lambda: (pod('"containers":[') + ",".join(["{}"] * 240_000) + "]}}").encode(),
     )
-    yield "many long digits", REVISIONS, lambda: (
-        revision('"data":{"x":').encode() + b"9" * (SIZE - 300) + b"}}"
+    yield (
+        "invalid environment",
+        PODS,
+        lambda: (
+            pod(container + ',"env":[') + ",".join(['{"name":"="}'] * 80_000) + "]}]}}"
+        ).encode(),
     )
-    yield "broken at the end", MAPS, lambda: repeated(
-        config_map('"x":['), lambda _: "[]", "]"
+    yield (
+        "half environment",
+        PODS,
+        lambda: (
+            pod(container + ',"env":[')
+            + ",".join(f'{{"name":"A{i}","value":"$(A{i})"}}' for i in range(40_000))
+            + "]}]}}"
+        ).encode(),
     )
+    yield (
+        "half containers",
+        PODS,
+        lambda: (
+            pod('"containers":[')
+            + ",".join(f'{{"name":"c{i}","image":"i"}}' for i in range(20_000))
+            + "]}}"
+        ).encode(),
+    )
+    yield (
+        "half finalizers",
+        MAPS,
+        lambda: (
+            '{"metadata":{"name":"big","finalizers":['
+            + ",".join(f'"a.b/f{i * 7919 % 70_000:x}"' for i in range(70_000))
+            + "]}}"
+        ).encode(),
+    )
+    yield (
+        "half labels",
+        MAPS,
+        lambda: (
+            '{"metadata":{"name":"big","labels":{'
+            + ",".join(f'"f{i * 7919 % 70_000:x}":"v"' for i in range(70_000))
+            + "}}}"
+        ).encode(),
+    )
+    yield (
+        "half endpoints",
+        SLICES,
+        lambda: (
+            '{"metadata":{"name":"big"},"addressType":"IPv4","endpoints":['
+            + ",".join(['{"addresses":["10.0.0.1"]}'] * 40_000)
+            + "]}"
+        ).encode(),
+    )
+    yield (
+        "half raw integers",
+        REVISIONS,
+        lambda: (revision('"data":{"x":[') + ",".join(["12"] * 240_000) + "]}}").encode(),
+    )
+    yield (
+        "half raw objects",
+        REVISIONS,
+        lambda: (revision('"data":{"x":[') + ",".join(['{"ab":{}}'] * 80_000) + "]}}").encode(),
+    )
+    yield (
+        "half raw members",
+        REVISIONS,
+        lambda: (
+            revision('"data":{')
+            + ",".join(f'"{i * 7919 % 99_991:x}":[]' for i in range(80_000))
+            + "}}"
+        ).encode(),
+    )
+    yield "one long name", MAPS, lambda: b'{"metadata":{"name":"' + b"a" * (SIZE - 99) + b'"}}'
+    yield (
+        "many long digits",
+        REVISIONS,
+        lambda: revision('"data":{"x":').encode() + b"9" * (SIZE - 300) + b"}}",
+    )
+    yield "broken at the end", MAPS, lambda: repeated(config_map('"x":['), lambda _: "[]", "]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +385,23 @@ async def stall(call: Callable[[], Any]) -> tuple[Any, float]:
     return answer, ticks.longest * 1000
 
 
+async def prepare(server: InProcess) -> None:
+    """Make admission look at Pods: their security, ranges and quotas."""
+    labels = {f"pod-security.kubernetes.io/{mode}": "baseline" for mode in ("enforce", "warn")}
+    await server.ask(
+        "PATCH", NAMESPACE, {"metadata": {"labels": labels}}, "application/merge-patch+json"
+    )
+    limits = [{"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"memory": "1"}},
+              {"type": "Pod", "max": {"cpu": "1e9"}}]  # fmt: skip
+    await server.ask(
+        "POST", f"{NAMESPACE}/limitranges", {"metadata": {"name": "r"}, "spec": {"limits": limits}}
+    )
+    hard = {"pods": "9", "requests.cpu": "1e9", "limits.memory": "1e18"}
+    await server.ask(
+        "POST", f"{NAMESPACE}/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": hard}}
+    )
+
+
 async def measure(words: list[str]) -> None:
     """Print the table."""
     loop = asyncio.get_running_loop()
@@ -320,8 +409,9 @@ async def measure(words: list[str]) -> None:
         tempfile.TemporaryDirectory() as directory,
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as client,
     ):
-        async with server_in_process(Path(directory)) as server:
-            serving._freeze_memory()
+        async with server_in_process(Path(directory), WITHOUT_ACCOUNTS) as server:
+            await prepare(server)
+            freeze_memory()
             for path in dict.fromkeys(path for _, path, _ in _shapes()):
                 # What is imported and compiled with the first request of a kind is not counted.
                 for case in (*_of_shape("one text", path), *_of_shape("one text", path)):

@@ -7,15 +7,17 @@ objects. Plugins that have to wait (for an authorizer or a webhook) run last in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.users import UserInfo
+
+T = TypeVar("T")
 
 CREATE: Final = "CREATE"
 UPDATE: Final = "UPDATE"
@@ -67,6 +69,16 @@ class AdmissionAttributes:
             return self.name
         metadata = metadata_of(self.object) if self.object is not None else {}
         return metadata.get("name") or metadata.get("generateName") or "Unknown"
+
+
+class Beside(Protocol):
+    """Calls a method of a plugin that does not wait, beside the event loop."""
+
+    def __call__(
+        self, method: Callable[[AdmissionAttributes, Reader], T], attributes: AdmissionAttributes
+    ) -> Awaitable[T]:
+        """Return the result of the method, which gets a reader that may be used there."""
+        ...
 
 
 class Plugin(Protocol):
@@ -157,14 +169,20 @@ class AdmissionChain:
         """Return whether writes of this kind have charging plugins."""
         return bool(self._select(operation, resource, subresource).chargers)
 
-    async def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object:
+    async def mutate(
+        self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
+    ) -> Object:
         """Return the object as changed by the plugins. Raises StatusError if one rejects it.
 
-        The attributes belong to the caller; their object is replaced.
+        The attributes belong to the caller; their object is replaced. ``beside``, for large
+        objects, calls the plugins that do not wait.
         """
         selected = self._of(attributes)
         for plugin in selected.mutators:
-            changed = plugin.mutate(attributes, reader)
+            if beside is None:
+                changed = plugin.mutate(attributes, reader)
+            else:
+                changed = await beside(plugin.mutate, attributes)
             if changed is not None:
                 attributes.object = changed
         for waiting in selected.async_mutators:
@@ -174,11 +192,16 @@ class AdmissionChain:
         # A DELETE has no object.
         return attributes.object if attributes.object is not None else {}
 
-    async def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        """Raise StatusError if a plugin rejects the write."""
+    async def validate(
+        self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
+    ) -> None:
+        """Raise StatusError if a plugin rejects the write; ``beside`` as in `mutate`."""
         selected = self._of(attributes)
         for plugin in selected.validators:
-            plugin.validate(attributes, reader)
+            if beside is None:
+                plugin.validate(attributes, reader)
+            else:
+                await beside(plugin.validate, attributes)
         for waiting in selected.async_validators:
             await waiting.validate_async(attributes, reader)
 

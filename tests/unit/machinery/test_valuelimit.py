@@ -52,7 +52,9 @@ def test_what_stands_in_strings_does_not_count(parse: Callable[[bytes], Any], da
 def test_values_in_yaml_are_counted_with_what_aliases_add() -> None:
     fits, too_many = MAX_VALUES // 2, MAX_VALUES + 1
     assert len(parse_yaml(b"- a\n" * fits)[0]) == fits
-    aliased = b"a: &a [" + b"b," * 999 + b"]\nc: [" + b"[x, x, x, x, x, x, x, x, x, *a]," * 300 + b"]"
+    aliased = (
+        b"a: &a [" + b"b," * 999 + b"]\nc: [" + b"[x, x, x, x, x, x, x, x, x, *a]," * 300 + b"]"
+    )
     for data in (b"- a\n" * too_many, aliased):
         with pytest.raises(RequestEntityTooLarge):
             parse_yaml(data)

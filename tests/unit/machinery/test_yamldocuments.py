@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.documents import DocumentError
+from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.yamldocuments import dump, parse
 
 OUT_OF_RANGE = "into Go value of type float64"

@@ -66,13 +66,13 @@ class InProcess:
 
 
 @asynccontextmanager
-async def server_in_process(folder: Path) -> AsyncIterator[InProcess]:
+async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProcess]:
     """Serve the built-in kinds to an administrator."""
     tokens = folder / "tokens.csv"
     tokens.write_text("secret,admin,1,system:masters\n")
     config, _ = parse_arguments([
         "--storage=memory://", f"--data-dir={folder}", f"--token-auth-file={tokens}",
-        "--authorization-mode=AlwaysAllow", "--controllers=-*",
+        "--authorization-mode=AlwaysAllow", "--controllers=-*", *flags,
     ])  # fmt: skip
     endpoint = Endpoint(config.cluster_ip, "127.0.0.1", 6443)
     storage = StorageOptions(config.storage_url, config.etcd_prefix, {})
