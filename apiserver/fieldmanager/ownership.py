@@ -23,13 +23,13 @@ from typing import Any, TypeAlias
 
 from apiserver.fieldmanager import fieldset, pruning
 from apiserver.fieldmanager.atoms import Atom, Atoms
-from apiserver.fieldmanager.errors import Conflicts
+from apiserver.fieldmanager.errors import Conflicts, Mismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
 from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.merging import merge
 from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
 from apiserver.machinery.objects import Object
-from apiserver.schema.kindtypes import KindVersions
+from apiserver.schema.kindtypes import Inconvertible, KindVersions
 
 #: An entry of managedFields, as stored in objects.
 Entry: TypeAlias = dict[str, Any]
@@ -59,10 +59,16 @@ class Versions:
         return known
 
     def at(self, document: Object, api_version: str) -> Object:
-        """Return a document converted to a version of its kind, which must exist."""
+        """Return a document converted to a version of its kind, which must exist.
+
+        Raises UntypedObject if it cannot be converted.
+        """
         if document.get("apiVersion", api_version) == api_version or self._convert is None:
             return document
-        return self._convert(document, api_version)
+        try:
+            return self._convert(document, api_version)
+        except Inconvertible as error:
+            raise UntypedObject([Mismatch("", str(error))]) from error
 
 
 @dataclass(frozen=True, slots=True)

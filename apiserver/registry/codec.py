@@ -15,7 +15,10 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.objects import Object
+from apiserver.resources.conversion import Conversion
+from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import StructType
 from storage.errors import Corrupt
 from storage.interface import Record
@@ -107,7 +110,7 @@ class Stored:
         """The object with its resourceVersion; shared, never to be mutated. Raises Corrupt."""
         known = self._object
         if known is None:
-            known = self._object = _parse(self.key, self.body)
+            known = self._object = self._read()
             _decoded.add(self)
         return known
 
@@ -119,14 +122,18 @@ class Stored:
 
     def read_labels(self) -> Mapping[str, str]:
         """Return the labels, and cache them."""
-        document = self._object or _parse(self.key, self.body)
+        document = self._object or self._read()
         self.labels = document["metadata"].get("labels") or NO_LABELS
         return self.labels
 
     def read_fields(self, read: Callable[[Object], Mapping[str, str]]) -> Mapping[str, str]:
         """Return the selectable fields as computed by ``read``, and cache them."""
-        self.fields = read(self._object or _parse(self.key, self.body))
+        self.fields = read(self._object or self._read())
         return self.fields
+
+    def is_stale(self) -> bool:
+        """Return whether storing the object again would change what is stored. Raises Corrupt."""
+        return False
 
     def at(self, revision: int) -> Stored:
         """Return the same object with another resourceVersion, such as that of its deletion."""
@@ -157,7 +164,13 @@ class Stored:
         shown._head = shown._body.find(_METADATA)
         return shown
 
-    def _splice(self, raw: bytes) -> None:
+    def _read(self) -> Object:
+        """Return the object, decoded, without keeping it."""
+        decoded = None if self._raw is None else self._splice(self._raw)
+        return _parse(self.key, self._body) if decoded is None else decoded
+
+    def _splice(self, raw: bytes) -> Object | None:
+        """Make the body; return the object if it had to be decoded for it."""
         head = _metadata_after_kind_and_version(raw)
         if head < 0:
             raw = _rearranged(self.key, raw)
@@ -170,6 +183,7 @@ class Stored:
         self._body = b"".join((raw[:start], version, comma, raw[start:]))
         self._head = head
         self._raw = None
+        return None
 
 
 class StoredProtobuf(Stored):
@@ -181,32 +195,63 @@ class StoredProtobuf(Stored):
         super().__init__(key, raw, revision)
         self._struct_of = struct_of
 
-    def _splice(self, raw: bytes) -> None:
+    def _splice(self, raw: bytes) -> Object | None:
         document = _from_protobuf(self.key, raw, self._struct_of)
-        super()._splice(orjson.dumps(arrange(document)))
+        return super()._splice(orjson.dumps(arrange(document)))
 
 
 class ConvertedStored(Stored):
-    """A stored object in another version; it is converted when its bytes are requested."""
+    """A stored object in another form or version; it is converted when its bytes are requested.
 
-    __slots__ = ("_convert", "_has_version")
+    The bytes are those of the stored object if the conversion changes nothing. ``own``: this
+    process has just written it in the served form.
+    """
 
-    def __init__(self, source: Stored, convert: Convert) -> None:
-        raw = source._raw if type(source) is Stored else None
-        super().__init__(source.key, source.body if raw is None else raw, source.revision)
-        self._has_version = raw is None
-        self._convert = convert
+    __slots__ = ("_conversion", "_origin", "_own", "_source")
 
-    def _splice(self, raw: bytes) -> None:
-        if not self._has_version:
-            super()._splice(raw)
-            raw = self._body
-        converted = self._convert(_parse(self.key, raw))
-        # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
-        head = {name: converted[name] for name in ("kind", "apiVersion", "metadata")}
-        self._body = orjson.dumps(head | converted)
-        self._head = self._body.find(_METADATA)
-        self._raw = None
+    def __init__(self, source: Stored, conversion: Conversion, *, own: bool = False) -> None:
+        super().__init__(source.key, b"", source.revision)
+        self.size = source.size
+        self._source: Stored | None = source
+        self._conversion = conversion
+        self._own = own
+        self._origin = b""
+
+    def is_stale(self) -> bool:
+        body = self.body
+        if self._origin is body:
+            return False
+        stored, document = _parse(self.key, self._origin), self._to_stored(self.object)
+        return not deep_equal(arrange(document), arrange(stored))
+
+    def _splice(self, raw: bytes) -> Object | None:
+        source = self._source
+        assert source is not None
+        body = source.body
+        stored = None if self._own else _parse(self.key, body)
+        document = None if stored is None else self._to_served(stored)
+        if document is None or document is stored:
+            self._body, self._head = body, source._head
+        else:
+            # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
+            first = {name: document[name] for name in ("kind", "apiVersion", "metadata")}
+            self._body = orjson.dumps(first | document)
+            self._head = self._body.find(_METADATA)
+        # The source refers to this object, and reference counting does not free cycles.
+        self._origin, self._source, self._raw = body, None, None
+        return document
+
+    def _to_served(self, document: Object) -> Object:
+        try:
+            return self._conversion.to_served(document)
+        except Inconvertible as error:
+            raise Corrupt(self.key, str(error)) from error
+
+    def _to_stored(self, document: Object) -> Object:
+        try:
+            return self._conversion.to_stored(document)
+        except Inconvertible as error:
+            raise Corrupt(self.key, str(error)) from error
 
 
 class ObjectCodec:

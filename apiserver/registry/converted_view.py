@@ -15,8 +15,9 @@ from apiserver.registry.codec import ConvertedStored, Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import Conversion
+from apiserver.schema.kindtypes import Inconvertible
 from storage.cache.cache import FRESHNESS_TIMEOUT
-from storage.errors import RevisionConflict
+from storage.errors import Corrupt, RevisionConflict
 from storage.interface import (
     LATEST,
     NO_REQUIREMENTS,
@@ -101,13 +102,24 @@ class ConvertedView(ObjectView):
         except RevisionConflict as conflict:
             current = self._optional(conflict.current)
             raise RevisionConflict(conflict.key, conflict.expected, current) from conflict
-        return [self._record(record) for record in records]
+        return [
+            self._own_record(record)
+            if written is change and isinstance(change, Put)
+            else self._record(record)
+            for record, written, change in zip(records, stored, changes, strict=True)
+        ]
 
     def _to_stored(self, change: Change[Stored]) -> Change[Stored]:
         if isinstance(change, Delete) or not change.key.startswith(self._prefix):
             return change
-        value = Stored.to_write(self._conversion.to_stored(change.value.object))
-        return Put(change.key, value, change.expected, change.ttl)
+        document = change.value.object
+        try:
+            converted = self._conversion.to_stored(document)
+        except Inconvertible as error:
+            raise Corrupt(change.key, str(error)) from error
+        if converted is document:
+            return change
+        return Put(change.key, Stored.to_write(converted), change.expected, change.ttl)
 
     def _event(self, event: Event[Stored]) -> Event[Stored]:
         return Event(
@@ -136,9 +148,18 @@ class ConvertedView(ObjectView):
             return known
         if not record.key.startswith(self._prefix):
             return record
-        value: Stored = ConvertedStored(stored, convert)
+        return self._kept(record, ConvertedStored(stored, self._conversion))
+
+    def _own_record(self, record: Record[Stored]) -> Record[Stored]:
+        """Return the record of a write that needed no conversion."""
+        stored, convert = record.value, self._conversion.to_served
+        if not record.key.startswith(self._prefix) or convert in stored.converted:
+            return self._record(record)
+        return self._kept(record, ConvertedStored(stored, self._conversion, own=True))
+
+    def _kept(self, record: Record[Stored], value: Stored) -> Record[Stored]:
         converted = Record(record.key, value, record.revision, record.created)
-        stored.keep_converted(convert, converted)
+        record.value.keep_converted(self._conversion.to_served, converted)
         return converted
 
 

@@ -103,4 +103,4 @@ async def decide(
 
 
 def _same(document: Object, stored: Stored) -> bool:
-    return deep_equal(arrange(document), arrange(stored.object))
+    return deep_equal(arrange(document), arrange(stored.object)) and not stored.is_stale()

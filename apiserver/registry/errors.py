@@ -23,7 +23,7 @@ from apiserver.patch.errors import (
     PatchError,
     TooManyOperations,
 )
-from apiserver.schema.kindtypes import WrongKind
+from apiserver.schema.kindtypes import Inconvertible, WrongKind
 from storage.errors import (
     Compacted,
     Corrupt,
@@ -70,6 +70,9 @@ def status_of_unreadable(error: Exception) -> StatusError | None:
 
 
 def _unreadable(error: Corrupt) -> StatusError:
+    cause = error.__cause__
+    if isinstance(cause, Inconvertible):
+        return UnknownError(str(cause))
     return StorageReadError(f"failed to read one or more objects: {error}", {})
 
 

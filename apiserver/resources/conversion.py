@@ -14,7 +14,10 @@ Step: TypeAlias = Callable[[Object], Object]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Converts an object from a served version to the stored version, and back."""
+    """Converts an object from a served version to the stored version, and back.
+
+    A step that changes nothing returns the object itself. Both may raise Inconvertible.
+    """
 
     to_stored: Step
     to_served: Step

@@ -45,6 +45,10 @@ class Undecodable(DecodeError):
 
 
 # Created for every write, so not frozen: frozen dataclasses are slower to create.
+class Inconvertible(Exception):
+    """An object cannot be converted to another version of its kind."""
+
+
 @dataclass(slots=True)
 class Canonical:
     """The members of an object except apiVersion and kind, and the errors in the document."""
@@ -117,7 +121,8 @@ class Types(Protocol):
         """
 
 
-#: Converts a document to another version of its kind, given by its apiVersion.
+#: Converts a document to another version of its kind, given by its apiVersion. Raises
+#: Inconvertible.
 Convert: TypeAlias = Callable[[Object, str], Object]
 
 

@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from apiserver.machinery.objects import Object
 from apiserver.registry import codec as coding
 from apiserver.registry.codec import ConvertedStored, ObjectCodec, Stored
+from apiserver.resources.conversion import Conversion
+from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import struct_of_kind
 from storage.errors import Corrupt
 
@@ -68,8 +71,41 @@ def test_decoded_objects_are_kept_by_their_number_and_their_size(
 def test_an_item_of_a_converted_object_has_all_its_members() -> None:
     # A conversion may put members of its own in front.
     stored = Stored("/a", json.dumps(OBJECT).encode(), 7)
-    converted = ConvertedStored(stored, lambda document: {"first": 1, **document})
+    conversion = Conversion(lambda document: document, lambda document: {"first": 1, **document})
+    converted = ConvertedStored(stored, conversion)
     item = json.loads(converted.item)
     assert item["first"] == 1
     assert item["metadata"]["resourceVersion"] == "7"
     assert not {"kind", "apiVersion"} & item.keys()
+
+
+def test_a_conversion_that_changes_nothing_shares_the_bytes() -> None:
+    stored = Stored("/a", json.dumps(OBJECT).encode(), 7)
+    unchanged = Conversion(lambda document: document, lambda document: document)
+    converted = ConvertedStored(stored, unchanged)
+    assert converted.body is stored.body
+    assert converted.item == stored.item
+    assert not converted.is_stale()
+
+
+@pytest.mark.parametrize(("data", "stale"), [({"a": "1"}, True), ({"a": "1", "b": "2"}, False)])
+def test_an_object_is_stale_if_it_would_be_stored_in_another_form(
+    data: dict[str, str], stale: bool
+) -> None:
+    def complete(document: Object) -> Object:
+        return {**document, "data": {"b": "2", **document["data"]}}
+
+    stored = Stored("/a", json.dumps({**OBJECT, "data": data}).encode(), 7)
+    assert not stored.is_stale()
+    assert ConvertedStored(stored, Conversion(lambda one: one, complete)).is_stale() is stale
+
+
+def test_an_object_that_cannot_be_converted_cannot_be_read() -> None:
+    def refuse(document: Object) -> Object:
+        raise Inconvertible("not today")
+
+    stored = Stored("/a", json.dumps(OBJECT).encode(), 7)
+    converted = ConvertedStored(stored, Conversion(refuse, refuse))
+    for _ in range(2):
+        with pytest.raises(Corrupt, match="not today"):
+            _ = converted.body
