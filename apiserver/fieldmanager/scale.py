@@ -26,11 +26,6 @@ _REPLICAS: Final = (member("spec"), member("replicas"))
 SPEC_REPLICAS: Final[Path] = _REPLICAS
 
 
-def path_of(specification: str) -> Path:
-    """Return the path for a specReplicasPath such as ``.spec.replicas``."""
-    return tuple(member(name) for name in specification.split(".") if name)
-
-
 def to_scale(entries: list[Entry], paths: Mapping[str, Path]) -> list[Entry]:
     """Return the managedFields of a Scale. Raises MalformedManagedFields."""
     scale: Owners = {}

@@ -7,7 +7,7 @@ object. Writing a Scale changes one field of the object.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -30,6 +30,15 @@ class Scaling(Protocol):
     def replicas_path(self) -> tuple[str, ...]:
         """The path of the desired replicas in an object: the one field that is written."""
 
+    def replicas_paths(self, api_version: str) -> Mapping[str, tuple[str, ...]]:
+        """Return this path in every version of the kind, by apiVersion; ``()`` for none.
+
+        ``api_version`` is that of the object.
+        """
+
+    def check(self, document: Object) -> None:
+        """Raise InternalError if an object cannot be shown as a Scale."""
+
     def desired(self, document: Object) -> int:
         """Return the number of desired replicas."""
 
@@ -40,7 +49,7 @@ class Scaling(Protocol):
         """Return the label selector of the Pods as text; empty if there is none."""
 
     def validate(self, scale: Object) -> list[FieldError]:
-        """Validate a desired Scale."""
+        """Validate a desired Scale. Raises BadRequest if it has no replicas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,13 @@ class ScaleFields:
     selector: Callable[[Object], str]
     replicas_path: tuple[str, ...] = ("spec", "replicas")
     status_path: tuple[str, ...] = _STATUS_REPLICAS
+
+    def replicas_paths(self, api_version: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the path of the desired replicas; these kinds have one version."""
+        return {api_version: self.replicas_path}
+
+    def check(self, document: Object) -> None:
+        """Every object can be shown."""
 
     def desired(self, document: Object) -> int:
         """Return the number of desired replicas."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from apiserver.access.admission.chain import UPDATE
 from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager import scale as ownership
+from apiserver.fieldmanager.elements import member
 from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
 from apiserver.fieldmanager.fieldset import Path
 from apiserver.fieldmanager.managers import manager_name
@@ -51,7 +52,7 @@ Wanted = Callable[[Object, Attempt], Object]
 async def get_scale(resource: Resource, namespace: str, name: str, version: str = "") -> Object:
     """Return the Scale of an object. Raises NotFound of the object..."""
     stored = await get_object(resource, namespace, name, version)
-    return scale_of(stored.object, _scaling(resource))
+    return _shown(resource, stored.object)
 
 
 async def update_scale(
@@ -140,7 +141,7 @@ class _Scaling:
         key = resource.key(context.namespace, context.name)
         change = Write(resource, context, key, "update", request.options.dry_run)
         written = await write(change, rule)
-        return scale_of(written.stored.object, _scaling(resource))
+        return _shown(resource, written.stored.object)
 
     async def _decide(self, attempt: Attempt, current: Record[Stored], wanted: Wanted) -> Outcome:
         request = self.request
@@ -152,12 +153,19 @@ class _Scaling:
         if errors:
             raise Invalid.of(SCALE, context.name, errors)
         _check_identity(resource, scale, existing)
-        check_version(resource, scale, current)
+        if scale["metadata"].get("resourceVersion"):
+            check_version(resource, scale, current)
         desired = scaled(existing, scaling, desired_of(scale))
         whole = WriteRequest(resource, context, request.options, owns=True, admits=False)
         outcome = await whole.update(attempt, _owned(resource, desired, scale), existing)
         await request.validate(attempt, UPDATE, scale, view)
         return outcome
+
+
+def _shown(resource: Resource, document: Object) -> Object:
+    scaling = _scaling(resource)
+    scaling.check(document)
+    return scale_of(document, scaling)
 
 
 def _view(resource: Resource, existing: Object) -> Object:
@@ -185,8 +193,8 @@ def _owned(resource: Resource, desired: Object, scale: Object) -> Object:
 
 
 def _paths(resource: Resource) -> dict[str, Path]:
-    path = ownership.path_of(".".join(_scaling(resource).replicas_path))
-    return {resource.definition.api_version: path}
+    paths = _scaling(resource).replicas_paths(resource.definition.api_version)
+    return {version: tuple(map(member, names)) for version, names in paths.items()}
 
 
 def _check_identity(resource: Resource, scale: Object, existing: Object) -> None:

@@ -75,8 +75,3 @@ def test_a_version_without_replicas_keeps_its_entries() -> None:
     other = entry(Manager.updater("other", "apps/v2"), "apps/v2", NOW, REPLICAS)
     assert scale.to_scale([other], paths) == []
     assert scale.to_parent([other], [], "apps/v1", paths) == [other]
-
-
-def test_a_path_is_read_from_its_specification() -> None:
-    assert scale.path_of(".spec.replicas") == scale.SPEC_REPLICAS
-    assert scale.path_of(".spec.inner.size") == ("f:spec", "f:inner", "f:size")
