@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from apiserver.endpoints.body import decode_object, strict_decoding_error
 from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.http_request import HTTPRequest
@@ -20,5 +22,12 @@ async def read_object(
         if options.field_validation == "Strict":
             raise strict_decoding_error(decoded, scope.types.kind)
         if options.field_validation == "Warn":
-            request.warnings.extend(decoded.problems)
+            request.warnings.extend(_warnings(decoded.problems))
     return decoded.document
+
+
+def _warnings(problems: Iterable[str]) -> Iterator[str]:
+    """Yield a warning for each problem; that of YAML has a line for each duplicate key."""
+    for problem in problems:
+        first, *lines = problem.splitlines()
+        yield from map(str.strip, lines) if lines else (first,)
