@@ -247,9 +247,13 @@ def _takes_gzip(request: HTTPRequest) -> bool:
 def _list_document(
     resource: Resource, metadata: dict[str, Any], items: Sequence[Stored]
 ) -> dict[str, Any]:
+    definition = resource.definition
+    if definition.typed_items:
+        # Such lists are maps in Go, which omit nothing.
+        metadata = {"continue": "", **metadata}
     return {
-        "kind": resource.definition.list_kind,
-        "apiVersion": resource.definition.api_version,
+        "kind": definition.list_kind,
+        "apiVersion": definition.api_version,
         "metadata": metadata,
         "items": _items_of(resource)(items),
     }

@@ -25,9 +25,10 @@ from apiserver.endpoints.handlers.subresource import SubresourceHandler
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
 from apiserver.endpoints.http_request import HTTPRequest
+from apiserver.endpoints.negotiation import patch_type
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.watch_streams import WatchStreams
-from apiserver.machinery.errors import MethodNotSupported, NotFound
+from apiserver.machinery.errors import BadRequest, MethodNotSupported, NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
 from apiserver.registry.offload import offload
@@ -43,6 +44,11 @@ _OBJECT: Mapping[str, ResourceHandler] = {
 # Handlers of subresources that read and write the whole object, such as status.
 _WHOLE: Mapping[str, ResourceHandler] = {"get": get, "update": update, "patch": patch}
 _COLLECTION_VERBS = frozenset(["list", "create", "deletecollection"])
+_BY_VERB: Mapping[str, ResourceHandler] = {
+    **_OBJECT, "create": create, "deletecollection": deletecollection,
+}  # fmt: skip
+# The verbs on all namespaces together.
+_EVERYWHERE = frozenset(["list", "watch"])
 _COMPONENT_STATUSES = GroupResource("", "componentstatuses")
 
 
@@ -74,6 +80,8 @@ class Router:
             if self.registry.catalog.has_builtin_group(info.group):
                 raise NotFound.path()
             return plain_not_found()
+        if resource.definition.routed_by_verb:
+            return await self._by_verb(request, resource)
         _check_scope(request, resource)
         if resource.strategy.deprecation:
             request.warnings.append(resource.strategy.deprecation)
@@ -91,6 +99,42 @@ class Router:
         if resource.group_resource == _COMPONENT_STATUSES:
             handle = self.component_statuses.get
         return await handle(request, scope)
+
+    async def _by_verb(self, request: HTTPRequest, resource: Resource) -> web.StreamResponse:
+        """Serve a request for a resource that has no routes of its own."""
+        info, definition, verb = request.info, resource.definition, request.verb
+        everywhere = definition.namespaced and verb in _EVERYWHERE
+        if bool(info.namespace) != definition.namespaced and (info.namespace or not everywhere):
+            return plain_not_found()
+        if resource.strategy.deprecation:
+            request.warnings.append(resource.strategy.deprecation)
+        scope = RequestScope(resource)
+        if info.subresource:
+            return await self._subresource_by_verb(request, resource)
+        if verb in _EVERYWHERE:
+            options = await offload(request.query_cost, list_options, request.query)
+            if verb == "watch":
+                return await watch(request, scope, options, self.streams)
+            return await list_(request, scope, options)
+        handle = _BY_VERB.get(verb)
+        if handle is None:
+            raise MethodNotSupported.of(definition.group_resource, verb)
+        if not info.name and verb in _OBJECT:
+            raise _nameless(request, resource)
+        return await handle(request, scope)
+
+    async def _subresource_by_verb(
+        self, request: HTTPRequest, resource: Resource
+    ) -> web.StreamResponse:
+        info, definition, verb = request.info, resource.definition, request.verb
+        subresource = definition.subresource(info.subresource)
+        if subresource is None:
+            raise resource.not_found(info.name)
+        if verb not in subresource.verbs:
+            raise MethodNotSupported.of(definition.group_resource, verb)
+        own = self.subresources.get(info.subresource)
+        handle = _WHOLE[verb] if own is None else own.handle
+        return await handle(request, RequestScope(resource, subresource))
 
     async def _collection(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         info, definition = request.info, scope.resource.definition
@@ -152,3 +196,12 @@ def _check_scope(request: HTTPRequest, resource: Resource) -> None:
     )
     if in_namespace != definition.namespaced and not (definition.namespaced and info.is_collection):
         raise NotFound.path()
+
+
+def _nameless(request: HTTPRequest, resource: Resource) -> StatusError:
+    """Return the error for an update or a patch of a collection."""
+    if request.verb == "patch":
+        # Its media type is checked first.
+        content_type = request.header("Content-Type")
+        patch_type(content_type, strategic_merge=resource.types.strategic_merge)
+    return BadRequest("name must be provided")

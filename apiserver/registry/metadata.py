@@ -112,6 +112,7 @@ def with_generation(document: Object, old: Object | None, strategy: Strategy) ->
         return document
     if old is None:
         return with_metadata(document, generation=1)
-    if all(deep_equal(document.get(name), old.get(name)) for name in strategy.generation_of):
+    names = strategy.generation_fields(document, old)
+    if all(deep_equal(document.get(name), old.get(name)) for name in names):
         return document
     return with_metadata(document, generation=(old["metadata"].get("generation") or 0) + 1)

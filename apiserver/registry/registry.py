@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from typing import Final
 
 from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.fieldmanager.manager import FieldManager
@@ -11,6 +12,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
+from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource, SubresourceKind
 from apiserver.registry.view import ObjectView
@@ -19,6 +21,7 @@ from apiserver.resources.catalog import Catalog
 from apiserver.resources.kind import Kind
 from storage.cache.cache import WatchCache
 
+_NOTHING: Final[tuple[str, Lifetime | None]] = ("", None)
 _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io", "events")])
 
 
@@ -45,6 +48,8 @@ class Registry:
         self._ranges = ranges or ServiceRanges()
         self._admission = AdmissionChain(())
         self._resources: dict[tuple[str, str, str], Resource] = {}
+        # The lifetimes that continue when a replaced resource is needed again, with their forms.
+        self._continuing: dict[GroupVersionResource, tuple[str, Lifetime]] = {}
         catalog.listen(self._forget)
 
     def admit(self, plugins: Sequence[Plugin]) -> None:
@@ -66,7 +71,12 @@ class Registry:
         for gvr in changed:
             known = self._resources.pop(gvr, None)
             if known is not None:
-                known.lifetime.end()
+                self._continuing[gvr] = known.definition.form, known.lifetime
+            form, lifetime = self._continuing.get(gvr, _NOTHING)
+            now = self.catalog.resource(*gvr)
+            if lifetime is not None and (not form or now is None or now.form != form):
+                del self._continuing[gvr]
+                lifetime.end()
 
     def _built(self, kind: Kind) -> Resource:
         definition, strategy, change = kind.definition, kind.strategy, kind.conversion
@@ -89,4 +99,5 @@ class Registry:
                 for name, types in kind.subresources.items()
             },
             ttl=self._event_ttl if definition.group_resource in _EVENTS else 0,
+            lifetime=self._continuing.pop(definition.gvr, _NOTHING)[1] or Lifetime(),
         )

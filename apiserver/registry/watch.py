@@ -167,6 +167,10 @@ class Watch:
             return
         after = self._start.revision or self._resource.store.cached_revision
         self._told = after
+        since = self._resource.definition.since
+        if after < since:
+            # Older events would show objects in another form than the client has seen.
+            raise self._expired(Compacted(after, since + 1))
         try:
             self._subscribe(after)
         except Compacted:

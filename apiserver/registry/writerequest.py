@@ -13,7 +13,7 @@ from apiserver.access.admission.chain import CREATE, UPDATE
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.equality import deep_equal
-from apiserver.machinery.errors import Invalid
+from apiserver.machinery.errors import Forbidden, Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object, metadata_of, name_of
 from apiserver.machinery.options import WriteOptions
@@ -56,6 +56,9 @@ class WriteRequest(AdmittedRequest):
             prepare_create, self.resource.strategy, desired, self.context.user
         )
         self._check(attempt, prepared, None)
+        refusal = self.resource.strategy.creation_refusal
+        if refusal:
+            raise Forbidden.of(self.resource.group_resource, name_of(prepared.object), refusal)
         if self.admits:
             await self.validate(attempt, CREATE, prepared.object, None)
         return prepared.object

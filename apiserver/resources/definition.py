@@ -30,6 +30,11 @@ class ResourceDefinition:
     order discovery: the group among groups, and the version within its group, highest first.
     ``typed_items``: list items include apiVersion and kind. ``custom``: the resource is defined by
     a CustomResourceDefinition, which shows in discovery and OpenAPI.
+
+    ``routed_by_verb``: requests are routed by their verb alone, not by path and method, with other
+    responses to those that are not supported. ``form``: watches stay open when a definition is
+    replaced by one with the same form, unless it is empty; ``since`` is the revision of the store
+    from which on objects have been served in it, before which no watch can begin.
     """
 
     group: str
@@ -49,6 +54,9 @@ class ResourceDefinition:
     version_priority: int = 100
     typed_items: bool = False
     custom: bool = False
+    routed_by_verb: bool = False
+    form: str = ""
+    since: int = field(default=0, compare=False)
     #: The resource as it appears in URLs.
     gvr: GroupVersionResource = field(init=False, compare=False)
     #: The kind of its objects.

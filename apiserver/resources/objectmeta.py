@@ -84,11 +84,21 @@ def validate_change(document: Object, old: Object, strategy: Strategy) -> list[F
     return [*_change(document, old, _contents(metadata)), *_finalizers(metadata, strategy)]
 
 
+def validate_embedded(metadata: dict[str, Any]) -> list[FieldError]:
+    """Validate the metadata of an object inside of another one, which needs no name."""
+    errors = _segment_names(metadata)
+    namespace = metadata.get("namespace")
+    if namespace:
+        errors += _invalid("metadata.namespace", namespace, dns1123_label_problems(namespace))
+    if metadata.get("generation", 0) < 0:
+        errors.append(_negative_generation(metadata["generation"]))
+    return [*errors, *_contents(metadata), *_any_finalizers(metadata)]
+
+
 def _whole(document: Object, strategy: Strategy, contents: list[FieldError]) -> list[FieldError]:
     errors, metadata = _names(document, strategy), document["metadata"]
     if metadata.get("generation", 0) < 0:
-        detail = "must be greater than or equal to 0"
-        errors.append(invalid("metadata.generation", metadata["generation"], detail))
+        errors.append(_negative_generation(metadata["generation"]))
     return [*errors, *contents, *_any_finalizers(metadata), *_finalizers(metadata, strategy)]
 
 
@@ -144,16 +154,24 @@ def _names(document: Object, strategy: Strategy) -> list[FieldError]:
 
 
 def _any_names(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:
-    errors: list[FieldError] = []
-    prefix, name = metadata.get("generateName"), metadata.get("name", "")
-    if prefix:
-        problems = path_segment_prefix_problems(prefix)
-        errors += _invalid("metadata.generateName", prefix, problems)
-    if not name:
+    errors = _segment_names(metadata)
+    if not metadata.get("name"):
         errors.append(required("metadata.name", "name or generateName is required"))
-    else:
-        errors += _invalid("metadata.name", name, path_segment_problems(name))
     return errors + _namespace(metadata, strategy)
+
+
+def _segment_names(metadata: dict[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    prefix, name = metadata.get("generateName"), metadata.get("name")
+    if prefix:
+        errors += _invalid("metadata.generateName", prefix, path_segment_prefix_problems(prefix))
+    if name:
+        errors += _invalid("metadata.name", name, path_segment_problems(name))
+    return errors
+
+
+def _negative_generation(generation: int) -> FieldError:
+    return invalid("metadata.generation", generation, "must be greater than or equal to 0")
 
 
 def _namespace(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError]:

@@ -16,7 +16,7 @@ returns the whole object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ class Strategy:
     #: The default propagation policy for dependents.
     default_garbage_collection_policy = DELETE_DEPENDENTS
     #: The fields that the generation tracks: it starts at 1 and is incremented whenever one of
-    #: them changes. None: objects have no generation.
+    #: them changes (see `generation_fields`). None: objects have no generation.
     generation_of: tuple[str, ...] = ()
     #: Whether the kind validates the metadata of new objects; if not, names are path segments.
     metadata_checks_on_create = True
@@ -95,6 +95,8 @@ class Strategy:
     owned_fields: Mapping[str, Mapping[str, Any]] = {}
     #: The deprecation warning of the kind, sent with every request.
     deprecation = ""
+    #: Why no objects can be created at present, ``""`` if they can.
+    creation_refusal = ""
     #: The `Scaling` of kinds with a ``scale`` subresource.
     scale: Scaling | None = None
     #: Whether the kind allocates shared resources in `allocate`.
@@ -182,6 +184,10 @@ class Strategy:
     def warnings_on_create(self, document: Object) -> list[str]:
         """Return the warnings about a valid object."""
         return []
+
+    def generation_fields(self, document: Object, old: Object) -> Iterable[str]:
+        """Return the top-level fields whose change increments the generation."""
+        return self.generation_of
 
     # Update of the main resource.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from apiserver.machinery.objects import Object
 from apiserver.schema.jsondecoder import decode_with_unknown
+from apiserver.schema.kindtypes import DecodeError
 from apiserver.schema.structtypes import struct_type
 from apiserver.schema.structural import Schema
 
@@ -28,6 +29,17 @@ def prune(document: Object, schema: Schema) -> tuple[Object, list[str]]:
     unknown: list[str] = []
     pruned = _object(document, schema, "", unknown, whole=True)
     return pruned, sorted(unknown)
+
+
+def valid_metadata(metadata: Object) -> Object:
+    """Return a copy of metadata without its invalid members."""
+    valid: Object = {}
+    for name, member in metadata.items():
+        try:
+            valid |= decode_with_unknown(struct_type(_METADATA), {name: member})[0]
+        except DecodeError:
+            continue
+    return valid
 
 
 def _value(value: Any, schema: Schema | None, path: str, unknown: list[str]) -> Any:

@@ -6,12 +6,15 @@ no order of their own. Documents must state their apiVersion and kind.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.quoting import quote
+from apiserver.schema.defaulting import drop_nulls, fill_defaults
 from apiserver.schema.kindtypes import (
     Canonical,
     Decoded,
@@ -24,7 +27,8 @@ from apiserver.schema.kindtypes import (
 from apiserver.schema.memberorder import by_name, metadata_by_name
 from apiserver.schema.scheme import expect_object, identify
 from apiserver.schema.structural import Schema
-from apiserver.schema.structuralpruning import prune
+from apiserver.schema.structuralform import Form
+from apiserver.schema.structuralpruning import prune, valid_metadata
 from apiserver.schema.wire import ProtobufError
 
 _IDENTITY = ("apiVersion", "kind")
@@ -34,19 +38,32 @@ class StructuralTypes:
     """`apiserver.schema.kindtypes.Types` based on a schema.
 
     ``schema`` describes the members of objects except apiVersion, kind and metadata, which all
-    objects have; ``versions`` are all versions of the kind, if it has more than one.
+    objects have; a function that returns it is called for the first document. ``versions`` are all
+    versions of the kind, if it has more than one.
     """
 
     protobuf = False
     strategic_merge = False
 
     def __init__(
-        self, kind: GroupVersionKind, schema: Schema, versions: KindVersions | None = None
+        self,
+        kind: GroupVersionKind,
+        schema: Schema | Callable[[], Schema],
+        versions: KindVersions | None = None,
     ) -> None:
         self.kind = kind
-        #: The schema of whole objects, with the metadata of all kinds.
-        self.schema = replace(schema, embedded_resource=True)
         self.versions = versions or KindVersions({kind.api_version: self})
+        self._given = schema
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of whole objects, with the metadata of all kinds."""
+        given = self._given
+        return replace(given if isinstance(given, Schema) else given(), embedded_resource=True)
+
+    @cached_property
+    def _form(self) -> Form:
+        return Form(self.schema)
 
     def decode(self, document: Any) -> Decoded:
         members = expect_object(document)
@@ -73,12 +90,42 @@ class StructuralTypes:
         return self.decode(document)
 
     def decode_json(self, document: Any) -> Canonical:
-        """Read a document; it is here that defaults will be filled in once schemas have them."""
-        pruned, unknown = prune(expect_object(document), self.schema)
+        pruned, unknown = self._complete(expect_object(document))
         for name in _IDENTITY:
             pruned.pop(name, None)
         pruned.setdefault("metadata", {})
         return Canonical(pruned, [f"unknown field {quote(path)}" for path in unknown])
+
+    def from_storage(self, document: Object) -> Object:
+        """Return a stored object in this form: pruned, and with its defaults.
+
+        It is ``document`` itself if nothing changes. Invalid members of its metadata, which can be
+        as old as the first custom resources, are dropped. Raises DecodeError for those of objects
+        inside.
+        """
+        if document["metadata"].get("generation") and self._form.holds(document):
+            return document
+        metadata = valid_metadata(document["metadata"])
+        # So old that it has no generation.
+        metadata["generation"] = metadata.get("generation") or 1
+        return self._complete({**document, "metadata": metadata})[0]
+
+    def pruned(self, document: Object) -> Object:
+        """Return an object of another version of the kind, as far as this one specifies it.
+
+        Raises DecodeError for invalid metadata of objects inside.
+        """
+        pruned, _ = prune(document, self.schema)
+        drop_nulls(pruned, self.schema)
+        return pruned
+
+    def _complete(self, document: Object) -> tuple[Object, list[str]]:
+        """Return an object, pruned and with defaults, and the paths of unknown members."""
+        schema = self.schema
+        pruned, unknown = prune(document, schema)
+        drop_nulls(pruned, schema)
+        fill_defaults(pruned, schema)
+        return pruned, unknown
 
     def from_unstructured(self, document: Object) -> Canonical:
         return self.decode_json(document)

@@ -35,6 +35,7 @@ from apiserver.endpoints.routes import Router
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
+from apiserver.registry.customresources import CustomResources, serving
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
@@ -154,6 +155,7 @@ async def build_server(
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
             checks["readyz"]["controllers"] = _check_controllers(manager)
+            custom = CustomResources(registry)
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -165,13 +167,14 @@ async def build_server(
                     catalog=registry.catalog,
                     health=Health(checks),
                     metrics=metrics,
-                    openapi=OpenAPIService(registry.catalog),
+                    openapi=OpenAPIService(registry.catalog, custom.schema),
                     address=address,
                     issuer=access.issuer_documents(address),
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
             async with (
+                serving(custom),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 run_controllers(manager, ready),
                 repairing_allocations(registry, ready),

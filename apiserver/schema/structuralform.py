@@ -1,0 +1,61 @@
+"""Form: tells whether an object is as pruning and defaulting would leave it.
+
+Nearly all stored objects are. To find that out takes a fraction of the time of doing it, and such
+an object can be sent in its stored encoding.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from apiserver.schema.structural import MISSING, Schema
+
+_WHOLE: Final = frozenset(["apiVersion", "kind", "metadata"])
+_PARTS: Final = (dict, list)
+
+
+class Form:
+    """The form that one part of a schema, which is a tree, gives to a value."""
+
+    __slots__ = ("_any_member", "_defaults", "_exempt", "_items", "_members", "_null", "_values")
+
+    def __init__(self, schema: Schema) -> None:
+        self._members = {name: Form(member) for name, member in schema.properties.items()}
+        self._values = None if schema.values is None else Form(schema.values)
+        self._items = None if schema.items is None else Form(schema.items)
+        self._defaults = [
+            name for name, member in schema.properties.items() if member.default is not MISSING
+        ]
+        self._any_member = schema.preserve_unknown_fields
+        self._exempt = _WHOLE if schema.embedded_resource else frozenset()
+        self._null = schema.nullable
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a value needs no change. Metadata is not looked at."""
+        if type(value) is dict:
+            return self._holds_members(value)
+        if type(value) is list:
+            return self._holds_items(value)
+        return value is not None or self._null
+
+    def _holds_members(self, value: dict[str, Any]) -> bool:
+        for name in self._defaults:
+            if name not in value:
+                return False
+        members, values, exempt = self._members, self._values, self._exempt
+        for name, member in value.items():
+            if name in exempt:
+                continue
+            form = members.get(name) or values
+            if form is None:
+                if not self._any_member:
+                    return False
+            elif (member is None or type(member) in _PARTS) and not form.holds(member):
+                return False
+        return True
+
+    def _holds_items(self, value: list[Any]) -> bool:
+        items = self._items
+        if items is None:
+            return self._any_member or not any(type(item) in _PARTS for item in value)
+        return all(items.holds(item) for item in value if item is None or type(item) in _PARTS)
