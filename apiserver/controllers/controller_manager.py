@@ -130,7 +130,7 @@ def build_manager(options: ControllerOptions, registry: Registry) -> ControllerM
     system = system_client(registry)
     own = [
         Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),
-        *custom_resource_controllers(system, _builtin_versions(registry.catalog)),
+        *custom_resource_controllers(registry, _builtin_versions(registry.catalog)),
     ]
     elector = LeaderElector(system, LEASE, options.identity) if options.identity else None
     return ControllerManager(own, managed, elector)

@@ -37,6 +37,7 @@ from apiserver.registry.update import update_object
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.kind import Kind
 from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
 
@@ -48,12 +49,22 @@ _ACCOUNTS: Final = "system:serviceaccounts"
 
 
 class Loopback:
-    """`apiserver.client.client.Client` over the registry, for one user."""
+    """`apiserver.client.client.Client` over the registry, for one user.
 
-    def __init__(self, registry: Registry, user: UserInfo, user_agent: str) -> None:
+    ``unserved`` is a resource that is not in the catalogue, beside those that are.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        user: UserInfo,
+        user_agent: str,
+        unserved: Resource | None = None,
+    ) -> None:
         self._registry = registry
         self._user = user
         self._user_agent = user_agent
+        self._unserved = unserved
 
     async def resources(self) -> Sequence[APIResource]:
         catalog = self._registry.catalog
@@ -184,6 +195,8 @@ class Loopback:
             watch.close()
 
     def _found(self, resource: GroupVersionResource) -> Resource:
+        if self._unserved is not None and self._unserved.definition.gvr == resource:
+            return self._unserved
         found = self._registry.resource(*resource)
         if found is None:
             raise NotFound.path()
@@ -209,9 +222,10 @@ def controller_client(registry: Registry, name: str) -> Loopback:
     return Loopback(registry, user, _MANAGER)
 
 
-def system_client(registry: Registry) -> Loopback:
-    """Return a client for the server itself."""
-    return Loopback(registry, SYSTEM_USER, "kube-apiserver")
+def system_client(registry: Registry, unserved: Kind | None = None) -> Loopback:
+    """Return a client for the server itself; ``unserved`` is a kind that it knows in addition."""
+    resource = None if unserved is None else registry.unserved(unserved)
+    return Loopback(registry, SYSTEM_USER, "kube-apiserver", resource)
 
 
 def _preferred(catalog: Catalog) -> Sequence[APIResource]:

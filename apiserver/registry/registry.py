@@ -67,6 +67,10 @@ class Registry:
             known = self._resources[group, version, plural] = self._built(kind)
         return known
 
+    def unserved(self, kind: Kind) -> Resource:
+        """Return the resource of a kind that need not be in the catalogue."""
+        return self._resource(kind, Lifetime())
+
     def _forget(self, changed: Set[GroupVersionResource]) -> None:
         for gvr in changed:
             known = self._resources.pop(gvr, None)
@@ -79,6 +83,10 @@ class Registry:
                 lifetime.end()
 
     def _built(self, kind: Kind) -> Resource:
+        lifetime = self._continuing.pop(kind.definition.gvr, _NOTHING)[1]
+        return self._resource(kind, lifetime or Lifetime())
+
+    def _resource(self, kind: Kind, lifetime: Lifetime) -> Resource:
         definition, strategy, change = kind.definition, kind.strategy, kind.conversion
         store: ObjectView = self.store
         if change is not None:
@@ -99,5 +107,5 @@ class Registry:
                 for name, types in kind.subresources.items()
             },
             ttl=self._event_ttl if definition.group_resource in _EVENTS else 0,
-            lifetime=self._continuing.pop(definition.gvr, _NOTHING)[1] or Lifetime(),
+            lifetime=lifetime,
         )

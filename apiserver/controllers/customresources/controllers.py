@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Final
 
-from apiserver.client.client import Client
 from apiserver.controllers.controller import Controller
 from apiserver.controllers.customresources.condition_controller import ConditionController
 from apiserver.controllers.customresources.crd_finalizer import CRDFinalizer
@@ -14,18 +13,22 @@ from apiserver.controllers.customresources.crd_registration_controller import (
 )
 from apiserver.controllers.customresources.establishing_controller import EstablishingController
 from apiserver.controllers.customresources.naming_controller import NamingConditionController
+from apiserver.registry.loopback import system_client
+from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.apiapproval import approval_condition
 from apiserver.resources.builtin.apiextensions.crds import API_APPROVAL
+from apiserver.resources.custom.customkinds import stored_kind
 
 _FINALIZER_WORKERS: Final = 5
 
 
 def custom_resource_controllers(
-    client: Client, builtin_versions: Set[tuple[str, str]]
+    registry: Registry, builtin_versions: Set[tuple[str, str]]
 ) -> Sequence[Controller]:
     """Return the controllers; ``builtin_versions`` are the group versions of built-in kinds."""
+    client = system_client(registry)
     naming, establishing = NamingConditionController(client), EstablishingController(client)
-    finalizer = CRDFinalizer(client)
+    finalizer = CRDFinalizer(client, lambda crd: system_client(registry, stored_kind(crd)))
     approval = ConditionController(client, API_APPROVAL, approval_condition)
     registration = CRDRegistrationController(client, builtin_versions)
     return [

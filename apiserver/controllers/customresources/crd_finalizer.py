@@ -6,7 +6,7 @@ are those of the API documentation of CustomResourceDefinition (``Terminating``)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
@@ -17,7 +17,7 @@ from apiserver.controllers.customresources.status_writer import (
     get_definition,
     write_status,
 )
-from apiserver.machinery.errors import NotFound, StatusError
+from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
@@ -33,7 +33,6 @@ from apiserver.resources.builtin.apiextensions.crds import (
     is_established,
     requested_names,
     storage_version,
-    versions_of,
     with_condition,
     without_cleanup_finalizer,
 )
@@ -72,12 +71,19 @@ _NEVER_ESTABLISHED: Final = _terminating(
 
 
 class CRDFinalizer:
-    """Reconciles deleted definitions; keys are their names."""
+    """Reconciles deleted definitions; keys are their names.
+
+    ``client_of`` returns a client that knows the kind of a definition in its stored version, even
+    if no version is served.
+    """
 
     sources: Sequence[EventSource]
 
-    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+    def __init__(
+        self, client: Client, client_of: Callable[[Object], Client], clock: Clock | None = None
+    ) -> None:
         self._client = client
+        self._client_of = client_of
         self._clock = clock or Clock()
         # When the objects of a definition were first deleted.
         self._since: dict[str, float] = {}
@@ -118,9 +124,13 @@ class CRDFinalizer:
 
     async def _delete_instances(self, crd: Object) -> PendingDeletions | None:
         """Delete all objects; return those that remain, ``None`` if there are none."""
-        resource = GroupVersionResource(group_of(crd), _version(crd), accepted_names(crd).plural)
-        await self._client.delete_collection(resource, "", DeleteOptions())
-        left = await self._client.list(resource)
+        version, plural = storage_version(crd), accepted_names(crd).plural
+        resource, client = (
+            GroupVersionResource(group_of(crd), version, plural),
+            self._client_of(crd),
+        )
+        await client.delete_collection(resource, "", DeleteOptions())
+        left = await client.list(resource)
         if not left.items:
             return None
         return PendingDeletions(resource, "", left.resource_version, len(left.items))
@@ -138,16 +148,8 @@ class CRDFinalizer:
 
 
 def _failed(error: StatusError) -> Condition:
-    what = "list instances" if isinstance(error, NotFound) else "issue all deletes"
-    message = f"could not {what}: {error.message}"
+    message = f"could not issue all deletes: {error.message}"
     return _terminating("True", "InstanceDeletionFailed", message)
-
-
-def _version(crd: Object) -> str:
-    """Return the version through which objects are deleted: the stored one, if it is served."""
-    served = [each.get("name", "") for each in versions_of(crd) if each.get("served")]
-    stored = storage_version(crd)
-    return stored if stored in served or not served else served[0]
 
 
 def _is_due(crd: Object) -> bool:

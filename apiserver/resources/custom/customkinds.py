@@ -16,6 +16,7 @@ import orjson
 
 from apiserver.machinery.gvk import GroupVersionKind, format_api_version, version_order
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.apiextensions.crds import TERMINATING, is_served, is_true
 from apiserver.resources.builtin.kinds import builtin_types
 from apiserver.resources.custom.customstrategy import CustomResourceStrategy, Features
 from apiserver.resources.custom.printercolumns import printer_of
@@ -45,17 +46,6 @@ _SUBRESOURCE_VERBS: Final = ("get", "patch", "update")
 ReadDefinition = Callable[[], Object]
 
 
-def condition_is_true(crd: Object, type_: str) -> bool:
-    """Return whether a condition of a CustomResourceDefinition is ``True``."""
-    conditions = (crd.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == type_ and each["status"] == "True" for each in conditions)
-
-
-def is_served(crd: Object) -> bool:
-    """Return whether a CustomResourceDefinition is served: from the time its names are accepted."""
-    return condition_is_true(crd, "NamesAccepted") or condition_is_true(crd, "Established")
-
-
 def custom_kinds(
     crd: Object, read: ReadDefinition, before: Iterable[UnloadedKind] = ()
 ) -> Sequence[UnloadedKind]:
@@ -74,10 +64,21 @@ def custom_kinds(
     ]
 
 
+def stored_kind(crd: Object) -> Kind:
+    """Return the kind of the version that objects are stored in, which need not be served.
+
+    Raises LookupError for an invalid definition.
+    """
+    stored = _stored_version(crd)
+    versions = [{**each, "served": each["name"] == stored} for each in crd["spec"]["versions"]]
+    (definition,) = definitions_of({**crd, "spec": {**crd["spec"], "versions": versions}})
+    return _Kinds(lambda: crd).load(definition)
+
+
 def served_state(crd: Object) -> str:
     """Return a digest of all that `custom_kinds` makes of a CustomResourceDefinition."""
     accepted = (crd.get("status") or {}).get("acceptedNames")
-    conditions = [is_served(crd), condition_is_true(crd, "Terminating")]
+    conditions = [is_served(crd), is_true(crd, TERMINATING)]
     return _digest(crd["metadata"].get("uid"), crd["spec"], accepted, conditions)
 
 
@@ -90,7 +91,7 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
     names = {**spec["names"], **_accepted(crd)}
     versions = spec["versions"]
     stored = _stored_version(crd)
-    terminating = condition_is_true(crd, "Terminating")
+    terminating = is_true(crd, TERMINATING)
     group, plural, kind = spec["group"], names["plural"], names["kind"]
     shared = _digest(metadata.get("uid"), spec.get("conversion"), [
         (each["name"], each["storage"], _schema_of(each)) for each in versions
@@ -170,7 +171,7 @@ class _Kinds:
             fields=selectable_fields(version.get("selectableFields") or ()),
             scale=scale,
             deprecation=_deprecation(crd, version, definition),
-            terminating=condition_is_true(crd, "Terminating"),
+            terminating=is_true(crd, TERMINATING),
         )
         return Kind(
             definition=definition,

@@ -38,13 +38,14 @@ def has_defaults(spec: Mapping[str, Any]) -> bool:
 
 
 def unrecognized_formats(spec: Mapping[str, Any]) -> list[str]:
-    """Return the formats that validation ignores, in order, once for each schema with them."""
-    return [
+    """Return the formats that validation ignores, in the order of their first mention."""
+    formats = dict.fromkeys(
         inner["format"]
         for schema in _schemas(spec)
         for inner in subschemas(schema)
         if inner.get("format") and not is_known_format(inner["format"], inner.get("type", ""))
-    ]
+    )
+    return list(formats)
 
 
 def _schemas(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
