@@ -99,16 +99,15 @@ class StructuralTypes:
     def from_storage(self, document: Object) -> Object:
         """Return a stored object in this form: pruned, and with its defaults.
 
-        It is ``document`` itself if nothing changes. Invalid members of its metadata, which can be
-        as old as the first custom resources, are dropped. Raises DecodeError for those of objects
-        inside.
+        It is ``document`` itself if nothing changes. Invalid members of metadata, which can be as
+        old as the first custom resources, are dropped.
         """
         if document["metadata"].get("generation") and self._form.holds(document):
             return document
         metadata = valid_metadata(document["metadata"])
         # So old that it has no generation.
         metadata["generation"] = metadata.get("generation") or 1
-        return self._complete({**document, "metadata": metadata})[0]
+        return self._complete({**document, "metadata": metadata}, lenient=True)[0]
 
     def pruned(self, document: Object) -> Object:
         """Return an object of another version of the kind, as far as this one specifies it.
@@ -119,10 +118,10 @@ class StructuralTypes:
         drop_nulls(pruned, self.schema)
         return pruned
 
-    def _complete(self, document: Object) -> tuple[Object, list[str]]:
+    def _complete(self, document: Object, *, lenient: bool = False) -> tuple[Object, list[str]]:
         """Return an object, pruned and with defaults, and the paths of unknown members."""
         schema = self.schema
-        pruned, unknown = prune(document, schema)
+        pruned, unknown = prune(document, schema, lenient=lenient)
         drop_nulls(pruned, schema)
         fill_defaults(pruned, schema)
         return pruned, unknown

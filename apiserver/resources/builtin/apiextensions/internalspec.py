@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.equality import deep_equal
-from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.schema.internalform import internal_form
 
 _VERSION_TYPE: Final = "apiextensions.v1.CustomResourceDefinitionVersion"
 _SCHEMA, _SUBRESOURCES, _COLUMNS, _SELECTABLE = (

@@ -47,6 +47,8 @@ from apiserver.resources.builtin.apiextensions.versionrules import (
     validate_deprecation,
     validate_subresources,
 )
+from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.schema.structuralrules import structural_problems
 
 _STORED: Final = "status.storedVersions"
 _IMMUTABLE: Final = "field is immutable"
@@ -93,6 +95,7 @@ def _validate_spec(crd: Object, old: Object | None) -> list[FieldError]:
     errors += _validate_versions(spec)
     errors += validate_required_names(names, "spec.names")
     errors += validate_names(names, "spec.names")
+    errors += _validate_schema(spec.shared, "spec.validation", has_status=spec.has_any_status)
     errors += _validate_part(spec.shared, "spec", "validations.schema is included")
     if spec.preserves_unknown_fields and conversion.get("strategy") != NONE:
         detail = "must be None if spec.preserveUnknownFields is true"
@@ -151,6 +154,7 @@ def _validate_versions(spec: InternalSpec) -> list[FieldError]:
         errors += validate_label(version.get("name", ""), f"{path}.name")
         errors += validate_deprecation(version, path)
         without = "version.schema.openAPIV3Schema is not included"
+        errors += _validate_schema(own, f"{path}.schema", has_status=spec.has_status(index))
         errors += _validate_part(own, path, without)
     names = [version.get("name", "") for version in spec.versions]
     storage = [version for version in spec.versions if version.get("storage")]
@@ -164,6 +168,18 @@ def _validate_versions(spec: InternalSpec) -> list[FieldError]:
         errors += [invalid("spec.versions", shown, problem) for problem in problems]
     # The former member of the spec with the name of the first version.
     return errors + (validate_label(names[0], "spec.version") if names and names[0] else [])
+
+
+def _validate_schema(part: VersionedPart, path: str, *, has_status: bool) -> list[FieldError]:
+    schema = part.openapi_schema
+    if schema is None:
+        return []
+    return structural_problems(
+        schema,
+        f"{path}.openAPIV3Schema",
+        has_status=has_status,
+        embedded_errors=embedded_object_errors,
+    )
 
 
 def _validate_part(part: VersionedPart, path: str, without: str) -> list[FieldError]:

@@ -27,7 +27,6 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_running,
     validate_same_selector,
 )
-from apiserver.resources.builtin.parts.internalform import internal_form, internal_selector
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -41,6 +40,7 @@ from apiserver.resources.builtin.parts.labelselector import (
 )
 from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
+from apiserver.schema.internalform import internal_form, internal_selector
 
 TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 ON_DELETE: Final = "OnDelete"

@@ -22,7 +22,6 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_replicated,
     validate_same_selector,
 )
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -30,6 +29,7 @@ from apiserver.resources.builtin.parts.intorpercent import (
 )
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.scaling import ScaleFields
+from apiserver.schema.internalform import internal_form
 
 RECREATE: Final = "Recreate"
 ROLLING_UPDATE: Final = "RollingUpdate"

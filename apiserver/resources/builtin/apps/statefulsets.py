@@ -26,7 +26,6 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_selector,
 )
 from apiserver.resources.builtin.parts.claimspecs import validate_claim_spec
-from apiserver.resources.builtin.parts.internalform import internal_form, internal_selector
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -38,6 +37,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
 )
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.scaling import ScaleFields
+from apiserver.schema.internalform import internal_form, internal_selector
 
 ORDERED_READY, PARALLEL = "OrderedReady", "Parallel"
 ROLLING_UPDATE, ON_DELETE = "RollingUpdate", "OnDelete"

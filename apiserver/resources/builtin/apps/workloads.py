@@ -15,7 +15,6 @@ from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.apps.rules import validate_same
-from apiserver.resources.builtin.parts.internalform import internal_labels, internal_selector
 from apiserver.resources.builtin.parts.labelselector import (
     compiled,
     format_selector,
@@ -31,6 +30,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
 )
 from apiserver.resources.printing import Column
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.internalform import internal_labels, internal_selector
 
 ALWAYS: Final = "Always"
 _MISMATCH: Final = "`selector` does not match template `labels`"

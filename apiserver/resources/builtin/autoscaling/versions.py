@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from apiserver.machinery.objects import Object, with_metadata
-from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.schema.internalform import internal_form
 
 _METRICS: Final = "autoscaling.alpha.kubernetes.io/metrics"
 _BEHAVIOR: Final = "autoscaling.alpha.kubernetes.io/behavior"

@@ -18,10 +18,10 @@ from apiserver.resources.builtin.apps.workloads import (
 from apiserver.resources.builtin.batch.cron import ScheduleError, check_schedule, zone_exists
 from apiserver.resources.builtin.batch.jobs import default_failure_policy
 from apiserver.resources.builtin.batch.jobs.spec import validate_job_spec, warnings_for_job_spec
-from apiserver.resources.builtin.parts.internalform import internal_selector
 from apiserver.resources.builtin.parts.labelselector import format_selector
 from apiserver.resources.builtin.parts.podtemplate import containers_and_images
 from apiserver.resources.printing import AGE, NAME, NONE, UNSET, Column, Printer, age_of
+from apiserver.schema.internalform import internal_selector
 
 _POLICIES: Final = ("Allow", "Forbid", "Replace")
 # The controller puts a dash and ten digits after the name, and the names of Jobs have 63 at most.

@@ -17,7 +17,6 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.accessmodes import CLASS_ANNOTATION, class_of, shown_modes
 from apiserver.resources.builtin.parts.claimspecs import default_claim_spec, validate_claim_spec
 from apiserver.resources.builtin.parts.difference import difference
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_claim_spec
 from apiserver.resources.builtin.parts.resources import (
@@ -28,6 +27,7 @@ from apiserver.resources.builtin.parts.resources import (
 )
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.internalform import internal_form
 
 _SPEC: Final = "api.core.v1.PersistentVolumeClaimSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeClaimStatus"

@@ -26,7 +26,6 @@ from apiserver.resources.builtin.core.volumesources import (
 from apiserver.resources.builtin.parts.affinity import validate_node_selector
 from apiserver.resources.builtin.parts.claimspecs import VOLUME_MODES, validate_access_modes
 from apiserver.resources.builtin.parts.difference import difference
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.nodelabels import (
     new_node_label,
@@ -41,6 +40,7 @@ from apiserver.resources.builtin.parts.resources import (
 )
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
 from apiserver.resources.strategy import WHOLE, Strategy
+from apiserver.schema.internalform import internal_form
 
 _SPEC: Final = "api.core.v1.PersistentVolumeSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeStatus"

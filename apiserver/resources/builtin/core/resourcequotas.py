@@ -8,7 +8,6 @@ from typing import Any, Final
 from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.resources import (
     default_quantities,
     is_huge_page,
@@ -17,6 +16,7 @@ from apiserver.resources.builtin.parts.resources import (
 )
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.internalform import internal_form
 
 TERMINATING: Final = "Terminating"
 NOT_TERMINATING: Final = "NotTerminating"

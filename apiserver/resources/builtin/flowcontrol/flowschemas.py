@@ -17,10 +17,10 @@ from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.flowcontrol.bootstrap import bootstrap_flow_schemas
 from apiserver.resources.builtin.flowcontrol.statuses import validate_status
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_label, validate_dns_subdomain
 from apiserver.resources.printing import AGE, NAME, NONE, Column, Printer, age_of
 from apiserver.resources.strategy import WHOLE, Strategy, with_metadata_of
+from apiserver.schema.internalform import internal_form
 
 _SPEC: Final = "api.flowcontrol.v1.FlowSchemaSpec"
 _DEFAULT_PRECEDENCE, _HIGHEST_PRECEDENCE = 1000, 10000

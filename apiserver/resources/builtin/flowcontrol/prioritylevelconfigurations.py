@@ -17,9 +17,9 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.flowcontrol.bootstrap import bootstrap_priority_levels
 from apiserver.resources.builtin.flowcontrol.statuses import validate_status
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.printing import NONE, Column, aged
 from apiserver.resources.strategy import WHOLE, Strategy, with_metadata_of
+from apiserver.schema.internalform import internal_form
 
 EXEMPT, LIMITED = "Exempt", "Limited"
 _EXEMPT, _CATCH_ALL = "exempt", "catch-all"

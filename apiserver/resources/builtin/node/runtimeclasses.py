@@ -7,7 +7,6 @@ from typing import Any
 from apiserver.machinery.fielderrors import FieldError, duplicate, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import validate_dns_label
 from apiserver.resources.builtin.parts.resources import (
@@ -17,6 +16,7 @@ from apiserver.resources.builtin.parts.resources import (
 from apiserver.resources.builtin.parts.tolerations import validate_tolerations
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.internalform import internal_form
 
 
 def _cells(document: Object) -> list[Any]:

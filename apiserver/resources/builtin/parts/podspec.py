@@ -20,7 +20,6 @@ from apiserver.resources.builtin.parts.containers import (
     validate_init_containers,
 )
 from apiserver.resources.builtin.parts.environment import validate_files
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import (
     validate_dns_label,
@@ -53,6 +52,7 @@ from apiserver.resources.builtin.parts.windows import (
     validate_host_processes,
     validate_system,
 )
+from apiserver.schema.internalform import internal_form
 
 _PREEMPTION: Final = ("PreemptLowerPriority", "Never")
 

@@ -15,11 +15,11 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
-from apiserver.resources.builtin.parts.internalform import show_internal
 from apiserver.resources.builtin.parts.names import identity_problems
 from apiserver.resources.builtin.parts.podrules import PodRules
 from apiserver.resources.builtin.parts.profiles import validate_apparmor, validate_seccomp
 from apiserver.resources.builtin.parts.windows import containers_with_paths, validate_options
+from apiserver.schema.internalform import show_internal
 
 _PROC_MOUNTS: Final = ("Default", "Unmasked")
 _GROUP_CHANGES: Final = ("Always", "OnRootMismatch")

@@ -9,7 +9,6 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.intorpercent import (
     validate_at_most_100_percent,
     validate_int_or_percent,
@@ -18,6 +17,7 @@ from apiserver.resources.builtin.parts.labelselector import validate_label_selec
 from apiserver.resources.builtin.policy.conditions import validate_conditions
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.internalform import internal_form
 
 _LIMITS: Final = ("minAvailable", "maxUnavailable")
 _EVICTIONS: Final = ("AlwaysAllow", "IfHealthyBudget")

@@ -20,7 +20,6 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.affinity import validate_node_selector
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_label, validate_qualified_name
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.builtin.policy.conditions import validate_conditions
@@ -38,6 +37,7 @@ from apiserver.resources.builtin.resource.identifiers import (
     validate_share,
 )
 from apiserver.resources.builtin.resource.items import validate_distinct, validate_items
+from apiserver.schema.internalform import internal_form
 
 _MOST_USERS: Final = 256
 _MOST_RESULTS: Final = 32

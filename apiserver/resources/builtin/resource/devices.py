@@ -20,7 +20,6 @@ from apiserver.machinery.fielderrors import (
     too_long,
 )
 from apiserver.resources.builtin.parts.affinity import validate_node_selector
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import (
     validate_dns_label,
     validate_dns_subdomain,
@@ -36,6 +35,7 @@ from apiserver.resources.builtin.resource.items import (
     validate_items,
 )
 from apiserver.resources.builtin.resource.requestpolicies import validate_request_policy
+from apiserver.schema.internalform import internal_form
 
 _MOST_ATTRIBUTES: Final = 32
 _MOST_TAINTS: Final = 16

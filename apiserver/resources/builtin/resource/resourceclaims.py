@@ -8,7 +8,6 @@ from typing import Any
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.resource.adminaccess import (
     validate_granted_access,
     validate_requested_access,
@@ -25,6 +24,7 @@ from apiserver.resources.builtin.resource.devicerequests import (
 )
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import CHANGE, WHOLE, Strategy, with_metadata_of
+from apiserver.schema.internalform import internal_form
 
 
 def _cells(document: Object) -> list[Any]:

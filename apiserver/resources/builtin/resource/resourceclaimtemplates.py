@@ -8,7 +8,6 @@ from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.templatemetadata import validate_template_metadata
 from apiserver.resources.builtin.resource.adminaccess import validate_requested_access
 from apiserver.resources.builtin.resource.devicerequests import (
@@ -17,6 +16,7 @@ from apiserver.resources.builtin.resource.devicerequests import (
 )
 from apiserver.resources.printing import NAME_AND_AGE
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.internalform import internal_form
 
 
 class ResourceClaimTemplateStrategy(Strategy):

@@ -11,7 +11,6 @@ from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.times import now
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.builtin.parts.affinity import validate_node_selector
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.builtin.resource.devicerequests import name_of_item
@@ -24,6 +23,7 @@ from apiserver.resources.builtin.resource.identifiers import validate_pool_name
 from apiserver.resources.builtin.resource.items import validate_distinct
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.internalform import internal_form
 
 Part = Mapping[str, Any]
 

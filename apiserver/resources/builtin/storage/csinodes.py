@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, invalid, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import WHOLE, Strategy
+from apiserver.schema.internalform import internal_form
 
 _LONGEST_ID: Final = 256
 _DRIVER: Final = "storage.v1.CSINodeDriver"

@@ -7,11 +7,11 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy, with_metadata_of
+from apiserver.schema.internalform import internal_form
 
 _SPEC: Final = "api.storage.v1.VolumeAttachmentSpec"
 _LARGEST_METADATA: Final = 256 * 1024

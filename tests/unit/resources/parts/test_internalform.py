@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiserver.resources.builtin.parts.difference import difference
-from apiserver.resources.builtin.parts.internalform import internal_form, show_internal
+from apiserver.schema.internalform import internal_form, show_internal
 
 
 def test_a_struct_shows_all_its_members_by_their_go_names() -> None:

@@ -41,11 +41,6 @@ from apiserver.resources.builtin.batch.jobs.status import (
     validate_status_update,
 )
 from apiserver.resources.builtin.fields import number
-from apiserver.resources.builtin.parts.internalform import (
-    internal_form,
-    internal_labels,
-    internal_selector,
-)
 from apiserver.resources.builtin.parts.labelselector import (
     compiled,
     format_selector,
@@ -54,6 +49,11 @@ from apiserver.resources.builtin.parts.labelselector import (
 from apiserver.resources.objectmeta import validate_change
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of, human_duration
 from apiserver.resources.strategy import ORPHAN, WHOLE
+from apiserver.schema.internalform import (
+    internal_form,
+    internal_labels,
+    internal_selector,
+)
 
 _UID: Final = "batch.kubernetes.io/controller-uid"
 _NAME: Final = "batch.kubernetes.io/job-name"

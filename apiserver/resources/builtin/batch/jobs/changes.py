@@ -14,7 +14,7 @@ from apiserver.resources.builtin.apps.rules import (
     validate_same,
 )
 from apiserver.resources.builtin.batch.jobs.status import SUSPENDED, has_condition
-from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.schema.internalform import internal_form
 
 _SCHEDULING: Final = ("nodeSelector", "tolerations", "schedulingGates")
 _CONTAINERS: Final = ("containers", "initContainers")

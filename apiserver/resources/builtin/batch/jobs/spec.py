@@ -21,8 +21,8 @@ from apiserver.resources.builtin.batch.jobs.policies import (
     validate_pod_failure_policy,
     validate_success_policy,
 )
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
+from apiserver.schema.internalform import internal_form
 
 NON_INDEXED, INDEXED = "NonIndexed", "Indexed"
 TERMINATING_OR_FAILED, FAILED = "TerminatingOrFailed", "Failed"

@@ -19,7 +19,7 @@ from apiserver.resources.builtin.apps.rules import (
 from apiserver.resources.builtin.batch.jobs.indexes import common_index, count_indexes
 from apiserver.resources.builtin.batch.jobs.policies import wrong
 from apiserver.resources.builtin.batch.jobs.spec import INDEXED
-from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.schema.internalform import internal_form
 
 COMPLETE, FAILED, SUSPENDED = "Complete", "Failed", "Suspended"
 FAILURE_TARGET, SUCCESS_CRITERIA_MET = "FailureTarget", "SuccessCriteriaMet"

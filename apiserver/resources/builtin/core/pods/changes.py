@@ -22,9 +22,9 @@ from apiserver.resources.builtin.core.pods.placement import (
 from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
 from apiserver.resources.builtin.parts.containers import validate_image
 from apiserver.resources.builtin.parts.difference import difference
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.numbers import MAX_INT32, range_problem
 from apiserver.resources.builtin.parts.tolerations import validate_tolerations
+from apiserver.schema.internalform import internal_form
 
 Spec = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update, validate_pod
 from apiserver.resources.builtin.parts.difference import difference
-from apiserver.resources.builtin.parts.internalform import internal_form
 from apiserver.resources.builtin.parts.podannotations import MIRROR
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
+from apiserver.schema.internalform import internal_form
 
 _MEMBER = "ephemeralContainers"
 _PATH = f"spec.{_MEMBER}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.resources.builtin.parts.affinity import REQUIRED
-from apiserver.resources.builtin.parts.internalform import internal_form
+from apiserver.schema.internalform import internal_form
 
 Spec = Mapping[str, Any]
 

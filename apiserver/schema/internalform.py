@@ -131,6 +131,11 @@ def internal_form(type_name: str, value: Mapping[str, Any] | None) -> Any:
     return None if value is None else _struct(type_name)(value)
 
 
+def internal_value(type_name: str, value: Any) -> Any:
+    """Return a value of any served type (``apiextensions.v1.JSONSchemaPropsOrArray``) likewise."""
+    return None if value is None else _value(type_name)(value)
+
+
 def internal_selector(value: Mapping[str, Any] | None) -> Any:
     """Return a label selector in its internal form: like all metadata, as clients see it."""
     return None if value is None else _value("meta.v1.LabelSelector")(value)

@@ -1,0 +1,100 @@
+"""Rules of the schemas in CustomResourceDefinitions.
+
+A schema must be structural (`apiserver.schema.structuralshape`), its defaults valid
+(`apiserver.schema.defaultrules`), and each schema in it must obey the rules of its own
+(`apiserver.schema.openapirules`). The errors come in this order, as from kube-apiserver; defaults
+are looked at only if the schema is structural.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
+from apiserver.machinery.objects import Object
+from apiserver.schema.defaultrules import EmbeddedErrors, default_problems
+from apiserver.schema.internalform import internal_form
+from apiserver.schema.openapirules import openapi_problems
+from apiserver.schema.structuralshape import shape_problems
+
+_SCHEMA: Final = "apiextensions.v1.JSONSchemaProps"
+# What a schema may say of the whole object while it also stands for the status alone, by the names
+# in Go, in the order of the message.
+_BESIDE_STATUS: Final = (
+    "Description", "Type", "Format", "Title", "Maximum", "ExclusiveMaximum", "Minimum",
+    "ExclusiveMinimum", "MaxLength", "MinLength", "Pattern", "MaxItems", "MinItems", "UniqueItems",
+    "MultipleOf", "Required", "Items", "Properties", "ExternalDocs", "Example",
+    "XPreserveUnknownFields", "XValidations",
+)  # fmt: skip
+_WITH_STATUS: Final = "at the root of the schema if the status subresource is enabled"
+_NOT_CONVERTIBLE: Final = (
+    ("id", "id"), ("$schema", "schema"), ("$ref", "$ref"),
+    ("patternProperties", "patternProperties"), ("dependencies", "dependencies"),
+    ("additionalItems", "additionalItems"), ("definitions", "definitions"),
+)  # fmt: skip
+
+
+def structural_problems(
+    props: Object,
+    path: str,
+    *,
+    has_status: bool = False,
+    embedded_errors: EmbeddedErrors | None = None,
+) -> list[FieldError]:
+    """Return the errors of an ``openAPIV3Schema``.
+
+    ``path`` is that of the schema: ``spec.validation.openAPIV3Schema``. ``has_status``: the version
+    has the status subresource. ``embedded_errors`` validates the objects inside of defaults.
+    """
+    errors = [*_beside_status(props, path)] if has_status else []
+    if props.get("nullable"):
+        errors.append(forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
+    unsupported = _not_convertible(props)
+    if not unsupported:
+        problems = shape_problems(props, path)
+        errors += problems or default_problems(props, path, embedded_errors)
+    errors += openapi_problems(props, path)
+    if unsupported and not errors:
+        errors.append(invalid(path, "", f"OpenAPIV3Schema '{unsupported}' is not supported"))
+    return errors
+
+
+def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
+    """Yield the first thing that the schema says and may not, in the order of the type in Go."""
+    shown = internal_form(_SCHEMA, props)
+    for name, value in shown.items():
+        if value is None or value is False or value == "":
+            continue
+        if name == "Type":
+            if value != "object":
+                detail = rf"only \"object\" is allowed as the type {_WITH_STATUS}"
+                yield invalid(f"{path}.type", value, detail)
+                return
+        elif name not in _BESIDE_STATUS:
+            fields = f"only [{' '.join(_BESIDE_STATUS)}] fields are allowed"
+            yield invalid(path, shown, f"{fields} {_WITH_STATUS}")
+            return
+
+
+def _not_convertible(props: Object) -> str:
+    """Return the keyword that keeps a schema from being converted to a structural one, or ``""``.
+
+    All of them but ``$schema`` are reported elsewhere, too.
+    """
+    for keyword, name in _NOT_CONVERTIBLE:
+        if props.get(keyword) is not None:
+            return name
+    if props.get("x-kubernetes-preserve-unknown-fields") is False:
+        return "x-kubernetes-preserve-unknown-fields"
+    if isinstance(props.get("items"), list):
+        return "items"
+    return next(filter(None, map(_not_convertible, _parts(props))), "")
+
+
+def _parts(props: Object) -> Iterator[Object]:
+    single: list[Any] = [props.get("not"), props.get("additionalProperties"), props.get("items")]
+    yield from (part for part in single if isinstance(part, dict))
+    for junctor in ("allOf", "anyOf", "oneOf"):
+        yield from props.get(junctor, ())
+    yield from props.get("properties", {}).values()
