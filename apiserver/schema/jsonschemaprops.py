@@ -7,6 +7,9 @@ The source is a ``JSONSchemaProps``, the form in which OpenAPI schemas appear in
 from __future__ import annotations
 
 from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import orjson
 
 from apiserver.machinery.objects import Object
 from apiserver.schema.formats import is_known_format
@@ -31,19 +34,38 @@ _PLAIN: Final = {
 _JUNCTORS: Final = {"allOf": "all_of", "anyOf": "any_of", "oneOf": "one_of"}
 
 
+_UNIQUE: Final = ("set", "map")
+# What a schema has that has parts, or values that need no equal.
+_PARTS: Final = frozenset((
+    "properties", "items", "additionalProperties", "allOf", "anyOf", "oneOf", "not", "default",
+    "x-kubernetes-validations",
+))  # fmt: skip
+_PROSE: Final = frozenset(("description", "title", "example", "externalDocs"))
+
+# Equal schemas without parts are one: most of those of a CustomResourceDefinition, and of all.
+_LEAVES: Final[WeakValueDictionary[bytes, Schema]] = WeakValueDictionary()
+
+
 def structural_schema(props: Object) -> Schema:
     """Return the schema that an ``openAPIV3Schema`` describes. Defaults in it are not copied."""
-    additional = props.get("additionalProperties")
+    if not _PARTS.isdisjoint(props):
+        return _schema(props)
+    said = {name: value for name, value in props.items() if name not in _PROSE}
+    key = orjson.dumps(said)
+    leaf = _LEAVES.get(key)
+    if leaf is None:
+        leaf = _LEAVES[key] = _schema(said)
+    return leaf
+
+
+def _schema(props: Object) -> Schema:
     items = props.get("items")
-    type_ = props.get("type", "")
     int_or_string = bool(props.get("x-kubernetes-int-or-string"))
-    return Schema(
-        type="" if int_or_string else type_,
-        format=_known_format(props.get("format", ""), "" if int_or_string else type_),
-        properties={
-            name: structural_schema(member) for name, member in props.get("properties", {}).items()
-        },
-        values=_values(additional),
+    type_ = "" if int_or_string else props.get("type", "")
+    schema = Schema(
+        type=type_,
+        format=_known_format(props.get("format", ""), type_),
+        values=_values(props.get("additionalProperties")),
         items=structural_schema(items) if isinstance(items, dict) else None,
         list_type=props.get("x-kubernetes-list-type") or "",
         list_map_keys=tuple(props.get("x-kubernetes-list-map-keys", ())),
@@ -55,6 +77,28 @@ def structural_schema(props: Object) -> Schema:
         nullable=bool(props.get("nullable")),
         assertions=_assertions(props),
         rules=tuple(props.get("x-kubernetes-validations", ())),
+    )
+    for name, member in props.get("properties", {}).items():
+        schema.properties[name] = structural_schema(member)
+    _summarize(schema)
+    return schema
+
+
+def _summarize(schema: Schema) -> None:
+    """State what the parts of a schema have."""
+    parts = list(schema.properties.values())
+    parts += [part for part in (schema.values, schema.items) if part is not None]
+    schema.may_have_defaults = any(
+        part.may_have_defaults or part.default is not MISSING for part in parts
+    )
+    schema.may_have_unique_items = schema.list_type in _UNIQUE or any(
+        part.may_have_unique_items for part in parts
+    )
+    found = schema.assertions
+    if found is not None:
+        parts += (*found.any_of, *found.all_of)
+    schema.may_exclude = any(part.may_exclude for part in parts) or (
+        found is not None and (bool(found.one_of) or found.not_ is not None)
     )
 
 

@@ -6,8 +6,8 @@ API documentation of CustomResourceDefinition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import orjson
 
@@ -15,10 +15,14 @@ from apiserver.machinery.fielderrors import FieldError, duplicate, invalid
 from apiserver.schema.memberorder import by_name
 from apiserver.schema.structural import Schema
 
+_TEXT: Final = frozenset((str,))
+
 
 def list_type_problems(document: Any, schema: Schema, path: str = "") -> list[FieldError]:
     """Return an error for each duplicate in the sets and keyed lists of a document."""
-    return list(_problems(document, schema, path))
+    found: list[FieldError] = []
+    _find(document, schema, path, found)
+    return found
 
 
 def list_type_problems_of_update(
@@ -31,44 +35,57 @@ def list_type_problems_of_update(
     return problems
 
 
-def _problems(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+def _find(value: Any, schema: Schema, path: str, found: list[FieldError]) -> None:
+    if not schema.may_have_unique_items:
+        return
     if type(value) is dict:
-        values = schema.values
+        properties, values = schema.properties, schema.values
         for name, member in value.items():
-            specified = schema.properties.get(name)
-            if specified is not None:
-                yield from _problems(member, specified, f"{path}.{name}" if path else name)
+            if type(member) is not dict and type(member) is not list:
+                continue
+            if name in properties:
+                _find(member, properties[name], f"{path}.{name}" if path else name, found)
             elif values is not None:
-                yield from _problems(member, values, f"{path}[{name}]")
+                _find(member, values, f"{path}[{name}]", found)
     elif type(value) is list:
-        if schema.list_type == "set":
-            yield from _duplicates(value, lambda item: item, path)
-        elif schema.list_type == "map":
-            yield from _keyed(value, schema.list_map_keys, path)
-        if schema.items is not None:
-            for index, item in enumerate(value):
-                yield from _problems(item, schema.items, f"{path}[{index}]")
+        _find_in_list(value, schema, path, found)
 
 
-def _keyed(items: list[Any], keys: tuple[str, ...], path: str) -> Iterator[FieldError]:
+def _find_in_list(value: list[Any], schema: Schema, path: str, found: list[FieldError]) -> None:
+    if schema.list_type == "set":
+        found += _duplicates(value, path)
+    elif schema.list_type == "map":
+        found += _keyed_duplicates(value, schema.list_map_keys, path)
+    items = schema.items
+    if items is not None and items.may_have_unique_items:
+        for index, item in enumerate(value):
+            _find(item, items, f"{path}[{index}]", found)
+
+
+def _keyed_duplicates(items: list[Any], keys: tuple[str, ...], path: str) -> Iterator[FieldError]:
     for index, item in enumerate(items):
         if item is not None and type(item) is not dict:
             detail = "must be an object for an array of list-type map"
             yield invalid(f"{path}[{index}]", by_name(item), detail)
             return
+    if len(keys) == 1 and _are_distinct_texts([item and item.get(keys[0]) for item in items]):
+        return
     yield from _duplicates(
-        items, lambda item: {key: item[key] for key in keys if item and key in item}, path
+        [{key: item[key] for key in keys if item and key in item} for item in items], path
     )
 
 
-def _duplicates(
-    items: list[Any], identity: Callable[[Any], Any], path: str
-) -> Iterator[FieldError]:
+def _duplicates(items: list[Any], path: str) -> Iterator[FieldError]:
+    if _are_distinct_texts(items):
+        return
     times: dict[bytes, int] = {}
     for index, item in enumerate(items):
-        shown = identity(item)
         # The encodings tell 1 from true and from 1.0.
-        encoded = orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)
+        encoded = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
         times[encoded] = times.get(encoded, 0) + 1
         if times[encoded] == 2:
-            yield duplicate(f"{path}[{index}]", by_name(shown))
+            yield duplicate(f"{path}[{index}]", by_name(item))
+
+
+def _are_distinct_texts(items: list[Any]) -> bool:
+    return set(map(type, items)) <= _TEXT and len(set(items)) == len(items)

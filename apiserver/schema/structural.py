@@ -67,6 +67,9 @@ class Schema:
 
     ``assertions`` and ``rules`` are those of custom kinds: ``rules`` is the value of
     ``x-kubernetes-validations``, as it is.
+
+    The last three say what a part of a value may have: a default, items that must be unique,
+    alternatives that exclude each other. ``False``: no part has.
     """
 
     type: str = ""
@@ -86,6 +89,9 @@ class Schema:
     nullable: bool = False
     assertions: Assertions | None = None
     rules: tuple[dict[str, Any], ...] = ()
+    may_have_defaults: bool = True
+    may_have_unique_items: bool = True
+    may_exclude: bool = True
 
     def member(self, name: str) -> Schema | None:
         """Return the schema of a member of an object, ``None`` if it is not specified."""
@@ -94,4 +100,6 @@ class Schema:
 
 #: The schema of every member of an object with ``additionalProperties: true``: any value, whose own
 #: members are not specified.
-ANY_VALUE: Final = Schema(nullable=True)
+ANY_VALUE: Final = Schema(
+    nullable=True, may_have_defaults=False, may_have_unique_items=False, may_exclude=False
+)

@@ -3,8 +3,9 @@
 The rules are those of KEP-2332 and of the API documentation of CustomResourceDefinition: a type
 that preserves unknown fields keeps them, but the fields that it specifies are pruned inside;
 ``apiVersion``, ``kind`` and ``metadata`` of whole objects are not subject to the schema, the latter
-are those of all objects. The result shares no mutable values with the document, and has its numbers
-in the form that Go writes.
+are those of all objects. Members that are null are removed, too, if that is not allowed and no
+default takes their place. The result shares no mutable values with the document, and has its
+numbers in the form that Go writes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from apiserver.schema.jsonvalues import stored_value
 from apiserver.schema.kindtypes import DecodeError
 from apiserver.schema.memberorder import by_name
 from apiserver.schema.structtypes import struct_type
-from apiserver.schema.structural import Schema
+from apiserver.schema.structural import MISSING, Schema
 
 _METADATA: Final = "metadata"
 _WHOLE: Final = frozenset(("apiVersion", "kind", _METADATA))
@@ -78,12 +79,13 @@ class _Pruning:
         self, value: Any, schema: Schema, unknown: list[str], *, preserves: bool = False
     ) -> Any:
         """Prune a value; ``preserves``: its unknown fields are kept, whatever the schema says."""
-        if type(value) is dict:
+        kind = type(value)
+        if kind is dict:
             return self.members(value, schema, unknown, preserves=preserves)
-        if type(value) is list:
+        if kind is list:
             preserves = preserves or schema.preserve_unknown_fields
             return self._items(value, schema, unknown, preserves=preserves)
-        return stored_value(value)
+        return value if kind is not float else stored_value(value)
 
     def members(
         self,
@@ -102,12 +104,12 @@ class _Pruning:
         name = ""
         try:
             for name, member in value.items():
-                kind = type(member)
                 if embedded and name in _WHOLE:
-                    before = len(unknown)
-                    self._identity(result, name, member, unknown, is_root=is_root)
-                    if len(unknown) != before:
-                        _prefix(unknown, before, name)
+                    if is_root:
+                        # The caller reads the metadata of the whole object.
+                        result[name] = member
+                    else:
+                        self._identity(result, name, member, unknown)
                     continue
                 part = properties.get(name) or values
                 if part is None:
@@ -115,13 +117,13 @@ class _Pruning:
                         result[name] = stored_value(member)
                     else:
                         unknown.append(name)
-                elif kind is dict or kind is list:
+                elif member is not None:
                     before = len(unknown)
                     result[name] = self.value(member, part, unknown)
                     if len(unknown) != before:
                         _prefix(unknown, before, name)
-                else:
-                    result[name] = member if kind is not float else stored_value(member)
+                elif part.nullable or part.default is not MISSING:
+                    result[name] = None
         except MalformedObject as malformed:
             is_key = values is not None and name not in properties
             raise _inside(malformed, f"[{name}]" if is_key else name) from malformed
@@ -146,14 +148,9 @@ class _Pruning:
                 _prefix(unknown, before, f"[{index}]")
         return result
 
-    def _identity(
-        self, result: Object, name: str, member: Any, unknown: list[str], *, is_root: bool
-    ) -> None:
-        """Put a member that identifies an object into the result, if it is valid."""
-        if is_root:
-            # The metadata of the whole object is read by the caller.
-            result[name] = member
-        elif name != _METADATA:
+    def _identity(self, result: Object, name: str, member: Any, unknown: list[str]) -> None:
+        """Put a member that identifies an embedded object into the result, if it is valid."""
+        if name != _METADATA:
             if isinstance(member, str):
                 result[name] = member
             elif not self._lenient:
@@ -167,7 +164,7 @@ class _Pruning:
                 del found["creationTimestamp"]
             result[name] = found
             if self._reports_metadata:
-                unknown += foreign
+                unknown += [f"{name}.{inner}" for inner in foreign]
 
 
 def _metadata(value: Any, *, lenient: bool) -> tuple[Object, list[str]]:

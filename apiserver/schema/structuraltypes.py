@@ -14,7 +14,7 @@ from typing import Any
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.quoting import quote
-from apiserver.schema.defaulting import drop_nulls, fill_defaults
+from apiserver.schema.defaulting import fill_defaults
 from apiserver.schema.kindtypes import (
     Canonical,
     Decoded,
@@ -114,15 +114,12 @@ class StructuralTypes:
 
         Raises DecodeError for invalid metadata of objects inside.
         """
-        pruned, _ = prune(document, self.schema)
-        drop_nulls(pruned, self.schema)
-        return pruned
+        return prune(document, self.schema)[0]
 
     def _complete(self, document: Object, *, lenient: bool = False) -> tuple[Object, list[str]]:
         """Return an object, pruned and with defaults, and the paths of unknown members."""
         schema = self.schema
         pruned, unknown = prune(document, schema, lenient=lenient)
-        drop_nulls(pruned, schema)
         fill_defaults(pruned, schema)
         return pruned, unknown
 

@@ -1,8 +1,9 @@
 """Validation of custom objects against the assertions of their schema.
 
 The rules, the messages and the order of errors are those of k8s.io/kube-openapi/pkg/validation. A
-schema is compiled once, to a tree of checks. A check counts how much of a value it did not object
-to: of the alternatives that a value fails, the one with the highest count is reported.
+schema is compiled to a tree of checks, each part of it for the first value that needs it. A check
+counts how much of a value it did not object to: of the alternatives that a value fails, the one
+with the highest count is reported.
 
 An update is refused for errors in what it changes only (`apiserver.schema.correlation`).
 """
@@ -24,7 +25,7 @@ from apiserver.schema.structural import Assertions, Schema
 from apiserver.schema.textassertions import Enumeration, TextAssertions
 
 # The path of a value: that of the object or list that contains it, and its name or index there.
-_Path: TypeAlias = tuple[Any, str] | None
+_Path: TypeAlias = tuple[Any, str | int] | None
 
 _NO_ASSERTIONS: Final = Assertions()
 # For each type of values: its name, and the format that it has by itself.
@@ -39,9 +40,13 @@ _TYPES: Final = {
 # How much a check counts for a value of a type, with its type declared and right. Besides those for
 # parts there is one for each of its rules that is about such values, some count twice.
 _COUNTS: Final = {bool: 6, dict: 7, float: 8, int: 8, list: 8, str: 7}
+_PLAIN: Final = ("boolean", "string")
+_PYTHON_TYPES: Final = {
+    "array": list, "boolean": bool, "integer": int, "object": dict, "string": str,
+}  # fmt: skip
 _OF_TYPE: Final = 2
 _OF_FORMAT: Final = 1
-_TYPE_META: Final = ((None, ".apiVersion"), (None, ".kind"))
+_TYPE_META: Final = ((None, "apiVersion"), (None, "kind"))
 
 
 def validate(document: Any, schema: Schema) -> list[FieldError]:
@@ -55,7 +60,8 @@ def validate_update(document: Any, old: Any, schema: Schema) -> list[FieldError]
     """Return the errors of an object that replaces ``old``, but for those in unchanged parts."""
     compiled = _compiled(schema)
     errors: list[FieldError] = []
-    if not compiled.has_exclusions:
+    # Where alternatives exclude each other, an error less in one may be an error more.
+    if not schema.may_exclude:
         compiled.check(document, None, errors, None)
         if not errors:
             return []
@@ -66,27 +72,24 @@ def validate_update(document: Any, old: Any, schema: Schema) -> list[FieldError]
 
 
 class _Check:
-    """The check of one schema, with those of its parts.
-
-    ``has_exclusions``: some alternative excludes others, so that one error less in an alternative
-    may be an error more in the object.
-    """
+    """The check of one schema."""
 
     __slots__ = (
         "_additional",
         "_assertions",
+        "_checks",
         "_enumeration",
+        "_expected",
         "_format",
         "_is_format",
         "_items",
         "_junctors",
         "_nullable",
         "_numbers",
-        "_plain",
         "_properties",
         "_texts",
         "_types",
-        "has_exclusions",
+        "plain",
     )
 
     def __init__(self, schema: Schema) -> None:
@@ -95,6 +98,7 @@ class _Check:
         self._types: tuple[str, ...] = (schema.type,) if schema.type else ()
         if schema.int_or_string:
             self._types = ("integer", "string")
+        self._expected = None if schema.int_or_string else _PYTHON_TYPES.get(schema.type)
         self._format, self._nullable = schema.format, schema.nullable
         self._is_format = format_check(schema.format) if schema.format else None
         sole_type = self._types[0] if len(self._types) == 1 else ""
@@ -104,26 +108,24 @@ class _Check:
             self._numbers = NumberAssertions(sole_type, schema.format, found)
             self._texts = TextAssertions(found)
         self._enumeration = Enumeration(found.enum) if found.enum else None
-        self._properties = {name: _compiled(part) for name, part in schema.properties.items()}
-        self._additional = None if schema.values is None else _compiled(schema.values)
-        self._items = None if schema.items is None else _compiled(schema.items)
+        self._properties, self._additional = schema.properties, schema.values
+        self._items = schema.items
+        self._checks: dict[str, _Check] = {}
         self._junctors = _Junctors.of(found)
-        # The type of the values that are right without a further look.
-        plain = not (schema.assertions or schema.format or schema.int_or_string)
-        self._plain = {"boolean": bool, "string": str}.get(schema.type) if plain else None
-        parts = (*self._properties.values(), self._additional, self._items, self._junctors)
-        self.has_exclusions: bool = any(part.has_exclusions for part in parts if part is not None)
+        #: The type of the values that are right without a further look.
+        is_plain = schema.type in _PLAIN and not (schema.assertions or schema.format)
+        self.plain = self._expected if is_plain else None
 
     def check(
         self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
     ) -> int:
         """Append the errors of a value; return how much there is nothing to object to."""
         kind = type(value)
-        if kind is self._plain:
+        if kind is self.plain:
             return _COUNTS[kind]
         if value is None:
             return self._check_null(path, errors)
-        count = self._check_type(value, path, errors)
+        count = _COUNTS[kind] if kind is self._expected else self._check_type(value, path, errors)
         if self._junctors is not None:
             count += self._junctors.check(value, path, errors, old)
         if kind is str:
@@ -181,14 +183,15 @@ class _Check:
         self, value: list[Any], path: _Path, errors: list[FieldError], old: Correlated | None
     ) -> int:
         count = 0
-        if self._items is not None:
+        if self._items is not None and value:
+            check = _compiled(self._items)
             for index, item in enumerate(value):
-                where = (path, f"[{index}]")
+                kind = type(item)
+                if kind is check.plain:
+                    count += _COUNTS[kind]
+                    continue
                 part = None if old is None else old.item(index)
-                if part is None:
-                    count += self._items.check(item, where, errors, None)
-                else:
-                    count += _check_update(self._items, item, where, errors, part)
+                count += _check_part(check, item, (path, index), errors, part)
         found, size = self._assertions, len(value)
         if found.min_items is not None and size < found.min_items:
             errors.append(_too_few(path, size, found.min_items, "items"))
@@ -210,42 +213,46 @@ class _Check:
             errors.append(too_many(_field(path), size, found.max_properties))
             return 0
         count = 0
-        properties, additional = self._properties, self._additional
+        checks = self._checks
         for name, member in value.items():
-            check = properties.get(name)
+            check = checks.get(name) or self._member_check(name)
             if check is None:
                 if found.closed:
                     errors.append(_forbidden_member(path, name))
-                    continue
-                if additional is None:
-                    continue
-                check = additional
-            where = (path, f".{name}")
+                continue
+            kind = type(member)
+            if kind is check.plain:
+                count += _COUNTS[kind]
+                continue
+            where = (path, name)
             # In both objects, kind and apiVersion of the whole are those that the request has.
             part = None if old is None or where in _TYPE_META else old.member(name)
-            if part is None:
-                count += check.check(member, where, errors, None)
-            else:
-                count += _check_update(check, member, where, errors, part)
-        errors += [
-            required(_field((path, f".{name}"))) for name in found.required if name not in value
-        ]
+            count += _check_part(check, member, where, errors, part)
+        if found.required:
+            missing = [name for name in found.required if name not in value]
+            errors += [required(_field((path, name))) for name in missing]
         return count
+
+    def _member_check(self, name: str) -> _Check | None:
+        specified = self._properties.get(name)
+        if specified is not None:
+            check = self._checks[name] = _compiled(specified)
+            return check
+        # Other names are not remembered: there is no end of them.
+        additional = None if self._assertions.closed else self._additional
+        return None if additional is None else _compiled(additional)
 
 
 class _Junctors:
     """The checks of the schemas that any, one, all or none of must hold."""
 
-    __slots__ = ("_all", "_any", "_not", "_one", "has_exclusions")
+    __slots__ = ("_all", "_any", "_not", "_one")
 
     def __init__(self, assertions: Assertions) -> None:
         self._any = [_compiled(branch) for branch in assertions.any_of]
         self._one = [_compiled(branch) for branch in assertions.one_of]
         self._all = [_compiled(branch) for branch in assertions.all_of]
         self._not = None if assertions.not_ is None else _compiled(assertions.not_)
-        self.has_exclusions: bool = bool(self._one or self._not) or any(
-            branch.has_exclusions for branch in (*self._any, *self._all)
-        )
 
     @classmethod
     def of(cls, assertions: Assertions) -> _Junctors | None:
@@ -335,12 +342,13 @@ def _unasserted(type_: str, format_: str) -> tuple[NumberAssertions, TextAsserti
     return NumberAssertions(type_, format_, _NO_ASSERTIONS), TextAssertions(_NO_ASSERTIONS)
 
 
-def _check_update(
-    check: _Check, value: Any, path: _Path, errors: list[FieldError], old: Correlated
+def _check_part(
+    check: _Check, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
 ) -> int:
+    """Check a part of a value, and forget its errors if it is equal to its old value."""
     before = len(errors)
     count = check.check(value, path, errors, old)
-    if len(errors) > before and old.equal():
+    if old is not None and len(errors) > before and old.equal():
         del errors[before:]
     return count
 
@@ -350,7 +358,7 @@ def _shown(path: _Path) -> str:
     parts = []
     while path is not None:
         path, part = path
-        parts.append(part)
+        parts.append(f"[{part}]" if type(part) is int else f".{part}")
     return "".join(reversed(parts)).removeprefix(".")
 
 
