@@ -96,7 +96,8 @@ class CodecStore(FeedStore[V]):
     def _encoded(self, change: Change[V]) -> Change[bytes]:
         if isinstance(change, Delete):
             return change
-        return Put(change.key, self._codec.encode(change.value), change.expected, change.ttl)
+        value = self._codec.encode(change.value)
+        return Put(change.key, value, change.expected, change.ttl, change.frees)
 
     def _record(self, record: Record[bytes]) -> Record[V]:
         value = self._codec.decode(record.key, record.value, record.revision)

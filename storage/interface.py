@@ -90,13 +90,15 @@ class Put(Generic[V]):
     """Write ``value`` to ``key`` if its record still has revision ``expected``.
 
     ``expected`` is `ABSENT` for a key that must not exist. ``ttl`` is the lifetime in seconds; 0
-    means that the key does not expire.
+    means that the key does not expire. ``frees``: the change is a step to a deletion, so a store
+    without space makes it in the space that it has reserved for deletions.
     """
 
     key: str
     value: V
     expected: int
     ttl: int = 0
+    frees: bool = False
 
 
 @valueclass

@@ -140,7 +140,8 @@ def _change_of_ports(
     after = (before | taken) & ~freed
     if after != before:
         expected = ABSENT if record is None else record.revision
-        yield Put(key, Stored.to_write(range_allocation(after, ports)), expected)
+        value = Stored.to_write(range_allocation(after, ports))
+        yield Put(key, value, expected, frees=not taken)
 
 
 def range_allocation(bits: int, ports: range) -> Object:

@@ -119,7 +119,8 @@ class ConvertedView(ObjectView):
             raise Corrupt(change.key, str(error)) from error
         if converted is document:
             return change
-        return Put(change.key, Stored.to_write(converted), change.expected, change.ttl)
+        value = Stored.to_write(converted)
+        return Put(change.key, value, change.expected, change.ttl, change.frees)
 
     def _event(self, event: Event[Stored]) -> Event[Stored]:
         return Event(

@@ -34,6 +34,9 @@ _MEMBERS: Final = {
     "ResourceVersion": ("resourceVersion", "modified"),
 }
 
+# What keeps an object, and what keeps an owner whose dependents are to stay.
+_HOLDING: Final = ("finalizers", "ownerReferences")
+
 
 def check_preconditions(strategy: Strategy, existing: Object, options: DeleteOptions) -> None:
     """Raise Conflict if ``existing`` does not match the preconditions of the request."""
@@ -99,6 +102,15 @@ def with_finalizers(existing: Object, options: DeleteOptions, strategy: Strategy
     if sorted(kept) == sorted(before):
         return existing
     return with_metadata(existing, finalizers=kept or None)
+
+
+def frees_space(document: Object, existing: Object) -> bool:
+    """Return whether an update leads to a deletion: of the object, or of an owner of it."""
+    metadata, before = document["metadata"], existing["metadata"]
+    if "deletionTimestamp" in metadata:
+        return True
+    held_by = ((metadata.get(name), before.get(name)) for name in _HOLDING)
+    return any(now != was and len(now or ()) <= len(was or ()) for now, was in held_by)
 
 
 def is_finished(document: Object, strategy: Strategy) -> bool:

@@ -49,7 +49,11 @@ class Written:
 
 @valueclass
 class Write:
-    """One change of one object. ``droppable``: it may lose its managedFields to fit the store."""
+    """One change of one object.
+
+    ``droppable``: it may lose its managedFields to fit the store. ``frees``: it is a step to the
+    deletion of the object, which a store without space still makes.
+    """
 
     resource: Resource
     context: RequestContext
@@ -57,6 +61,7 @@ class Write:
     verb: str
     dry_run: bool = False
     droppable: bool = False
+    frees: bool = False
 
 
 async def write(change: Write, rule: Rule) -> Written:
@@ -183,7 +188,8 @@ class _Writing:
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
         expected, ttl = _revision(decision.existing), self._change.resource.ttl
         document = self._change.resource.types.arrange_metadata(document)
-        change = Put(self._change.key, Stored.to_write(document), expected, ttl)
+        frees = self._change.frees or _frees(document, decision.existing)
+        change = Put(self._change.key, Stored.to_write(document), expected, ttl, frees)
         quotas = self._charge(decision)
         if decision.charged is None or self._quotas is None or not quotas:
             return await self._commit_all((change,), decision)
@@ -236,6 +242,10 @@ class _Writing:
                 return Written(record.value, removed=True)
         # Another request has removed it, with the same result.
         return Written(saved.value, removed=True)
+
+
+def _frees(document: Object, existing: Record[Stored] | None) -> bool:
+    return existing is not None and deletion.frees_space(document, existing.value.object)
 
 
 def _revision(record: Record[Stored] | None) -> int:

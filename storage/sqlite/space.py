@@ -1,8 +1,9 @@
 """Space: handles a full disk.
 
 A file next to the database reserves some space. When the disk is full, this file is removed, and
-only operations that free space (deletions, compaction) may use the space it occupied. Other changes
-are rejected until there is space for them and for the reserve again.
+only operations that free space may use the space it occupied: deletions, the changes that lead to
+them, and compaction. Other changes are rejected until there is space for them and for the reserve
+again.
 """
 
 from __future__ import annotations

@@ -122,9 +122,8 @@ class SQLiteStore(FeedStore[bytes]):
             events = log.commit(connection, changes, requires, now)
             return [record_of(event) for event in events], events
 
-        records: list[Record[bytes]] = await self._writer.do(
-            work, changes[0].key, frees=all(isinstance(change, Delete) for change in changes)
-        )
+        frees = all(isinstance(change, Delete) or change.frees for change in changes)
+        records: list[Record[bytes]] = await self._writer.do(work, changes[0].key, frees=frees)
         for change in changes:
             if isinstance(change, Put) and change.ttl:
                 self._expiry.within(change.ttl)

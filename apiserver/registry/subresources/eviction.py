@@ -177,7 +177,7 @@ class _Eviction:
             return Save(with_condition(existing, _EVICTED, now()))
 
         key = pods.key(context.namespace, context.name)
-        return await write(Write(pods, context, key, "update"), rule)
+        return await write(Write(pods, context, key, "update", frees=True), rule)
 
 
 def _unchanged(options: DeleteOptions, pod: Object) -> DeleteOptions:
