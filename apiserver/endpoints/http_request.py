@@ -22,14 +22,20 @@ _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log",
 _REMEMBERED: Final = 1024
 
 
+#: Sends the rest of a response.
+Rest: TypeAlias = Callable[[], Awaitable[None]]
+
+
 class HTTPRequest:
     """An HTTP request, its parsed URL and the attributes that filters add.
 
     ``verb`` is the authorized verb: a list with ``watch`` is a watch. ``long_running`` requests
-    have no deadline and do not count as in flight.
+    have no deadline and do not count as in flight. ``rest`` sends the rest of a response that has
+    begun, for as long as a stream lasts: it is called when the filters have returned, so that a
+    stream keeps nothing of them and of the request.
     """
 
-    __slots__ = ("http", "info", "long_running", "query", "user", "verb", "warnings")
+    __slots__ = ("http", "info", "long_running", "query", "rest", "user", "verb", "warnings")
 
     def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
         self.http = http
@@ -37,6 +43,7 @@ class HTTPRequest:
         self.query = query
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
+        self.rest: Rest | None = None
         verb = info.verb
         if verb == "list" and "watch" in query and parse_bool(query["watch"][0]):
             verb = "watch"

@@ -12,7 +12,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from apiserver.endpoints.http_connection import HTTPConnection
-from apiserver.endpoints.http_request import Handler, parse_request
+from apiserver.endpoints.http_request import Handler, Rest, parse_request
 
 _READS: Final = frozenset(["get", "list", "watch", "head"])
 
@@ -77,13 +77,17 @@ class HTTPServer:
         connection.busy = True
         self._open += 1
         try:
-            response = await self._answer(http, connection)
+            response, rest = await self._answer(http, connection)
+            if rest is not None:
+                connection.reader = http.task
+                await rest()
             if self._drained is not None:
                 connection.close()
                 if not response.prepared:
                     response.headers["Connection"] = "close"
             return response
         finally:
+            connection.reader = None
             connection.busy = False
             self._open -= 1
             if self._drained is not None and not self._open and not self._drained.done():
@@ -91,15 +95,12 @@ class HTTPServer:
 
     async def _answer(
         self, http: web.BaseRequest, connection: HTTPConnection
-    ) -> web.StreamResponse:
+    ) -> tuple[web.StreamResponse, Rest | None]:
         try:
             request = parse_request(http)
         except ValueError:
-            return connection.refuse()
-        if request.verb not in _READS and not request.long_running:
-            return await self._handler(request)
-        connection.reader = http.task
-        try:
-            return await self._handler(request)
-        finally:
-            connection.reader = None
+            return connection.refuse(), None
+        if request.verb in _READS or request.long_running:
+            connection.reader = http.task
+        response = await self._handler(request)
+        return response, request.rest

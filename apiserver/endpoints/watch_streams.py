@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import aclosing, suppress
+from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -40,6 +41,8 @@ _LONGEST_REST: Final = 0.02
 _LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
+#: By how many seconds a timer may be early.
+_PUNCTUAL: Final = 0.01
 _MOST_SENDING: Final = 100
 
 
@@ -69,7 +72,10 @@ class WatchStreams:
     async def send(
         self, request: HTTPRequest, representation: Representation, watch: Watch, seconds: int
     ) -> web.StreamResponse:
-        """Send events until the timeout, until the client disconnects or until the server stops."""
+        """Begin a response whose rest is events.
+
+        They come until the timeout, until the client disconnects or until the server stops.
+        """
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
         framer = self._frames.framer(request, representation, watch)
         channel = channel_for(request)
@@ -79,20 +85,18 @@ class WatchStreams:
             return refused_handshake(error)
         stream = _WatchStream(self, watch, framer, channel)
         self._open.add(stream)
+        request.rest = partial(self._run, stream, allowed)
+        return response
+
+    async def _run(self, stream: _WatchStream, seconds: float) -> None:
         try:
-            async with asyncio.timeout(0 if self._stopping else allowed):
-                await stream.run(allowed)
-        except TimeoutError:
-            pass
+            await stream.run(0 if self._stopping else seconds)
         except ConnectionError:
-            return response
+            pass
         finally:
             self._open.discard(stream)
             self._due.pop(stream, None)
             stream.close()
-        with suppress(ConnectionError):
-            await channel.close()
-        return response
 
     def schedule(self, stream: _WatchStream) -> None:
         """Queue a watch for the next flush."""
@@ -132,7 +136,8 @@ class _WatchStream:
     """One watch and its connection."""
 
     __slots__ = (
-        "_channel", "_ended", "_framed", "_framer", "_parts", "_streams", "_timers", "_watch",
+        "_channel", "_ended", "_framed", "_framer", "_parts", "_retry", "_streams", "_timer",
+        "_until", "_watch",
     )  # fmt: skip
 
     def __init__(
@@ -143,31 +148,42 @@ class _WatchStream:
         self._framer = framer
         self._channel = channel
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
         # Taken from the watch: parts not yet encoded, in reverse order, and frames not yet written.
         self._parts: list[Part] = []
         self._framed: list[bytes] = []
 
     async def run(self, seconds: float) -> None:
-        """Write the initial events, then events as they become due, until the watch ends."""
+        """Write the initial events, then events as they become due, until the watch ends.
+
+        Raises ConnectionError.
+        """
+        self._until = asyncio.get_running_loop().time() + seconds
+        if await self._opened(seconds):
+            self._plan()
+            self._watch.subscribed(self._wake)
+            await self._ended
+        await self._channel.close()
+
+    async def _opened(self, seconds: float) -> bool:
+        """Write the initial events; return whether the watch goes on."""
         yielder = Yielder()
         try:
-            async with aclosing(self._watch.opening()) as opening:
+            async with asyncio.timeout(seconds), aclosing(self._watch.opening()) as opening:
                 async for events in opening:
                     for batch in batches(events):
                         await self._channel.write(self._framer.events(batch))
                         await yielder.yield_if_due()
+        except TimeoutError:
+            return False
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  # the stream has begun: it is told there
             await self._channel.write([status_frame(status_error(error))])
-            return
-        loop = asyncio.get_running_loop()
-        self._timers.append(loop.call_later(_BOOKMARK_INTERVAL, self._bookmark))
-        if seconds > _LAST_BOOKMARK:
-            self._timers.append(loop.call_later(seconds - _LAST_BOOKMARK, self._mark))
-        self._watch.subscribed(self._wake)
-        await self._ended
+            return False
+        return True
 
     def end(self) -> None:
         """End the watch as on timeout."""
@@ -177,9 +193,10 @@ class _WatchStream:
     def close(self) -> None:
         """Release all resources."""
         self._watch.close()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        for timer in (self._timer, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._retry = None
         self._parts.clear()
         self.end()
 
@@ -197,8 +214,7 @@ class _WatchStream:
         written = 0
         while not self._ended.done():
             if self._channel.waiting() > HIGH_WATER:
-                later = asyncio.get_running_loop().call_later(_RETRY, self._wake)
-                self._timers[2:] = [later]
+                self._retry = asyncio.get_running_loop().call_later(_RETRY, self._wake)
                 return
             if not self._framed and not self._frame_some():
                 return
@@ -237,10 +253,19 @@ class _WatchStream:
     def _wake(self) -> None:
         self._streams.schedule(self)
 
-    def _bookmark(self) -> None:
-        self._mark()
+    def _plan(self) -> None:
+        """Set the only timer of an idle watch: to the next bookmark, the last one or the end."""
         loop = asyncio.get_running_loop()
-        self._timers[0] = loop.call_later(_BOOKMARK_INTERVAL, self._bookmark)
+        now, last = loop.time(), self._until - _LAST_BOOKMARK
+        end = last if now < last - _PUNCTUAL else self._until
+        self._timer = loop.call_at(min(now + _BOOKMARK_INTERVAL, end), self._tick)
+
+    def _tick(self) -> None:
+        if asyncio.get_running_loop().time() >= self._until - _PUNCTUAL:
+            self.end()
+        else:
+            self._mark()
+            self._plan()
 
     def _mark(self) -> None:
         if self._framed or self._parts:
