@@ -17,8 +17,8 @@ COUNT = 1000
 MOST_BYTES = 15_000
 WATCH = (
     b"GET /api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=3000&resourceVersion=1 "
-    b"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\nUser-Agent: kubectl/v1.36.0\r\n"
-    b"Accept: application/json, */*\r\nAccept-Encoding: gzip\r\n\r\n"
+    b"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n"
+    b"User-Agent: kubectl/v1.36.0\r\nAccept: application/json, */*\r\nAccept-Encoding: gzip\r\n\r\n"
 )
 
 
