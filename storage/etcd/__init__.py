@@ -1,1 +1,1 @@
-"""A store in etcd v3. Importing this package alone does not load gRPC."""
+"""A store in etcd v3."""

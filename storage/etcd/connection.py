@@ -7,27 +7,20 @@ There are three sorts of request, which differ in how a lost response is handled
   is unknown. The store then determines the outcome from the keys of the transaction;
 - *streams* end, and their reader resumes them.
 
-Only this module uses gRPC.
+The calls are made by `storage.etcd.grpc_channel`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
-
-import grpc  # type: ignore[import-untyped, unused-ignore]
-import grpc.aio  # type: ignore[import-untyped, unused-ignore]
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from storage.errors import Compacted, FutureRevision, OutOfSpace, StorageError, Unavailable
 from storage.etcd import rpc
-
-R = TypeVar("R")
+from storage.etcd.grpc_channel import CallError, GRPCChannel, GRPCStream, StatusCode, TLSFiles
 
 CONNECT_PATIENCE: Final = 3.0
 #: Seconds to wait for a response: from the only member, and from one of several.
@@ -35,40 +28,22 @@ ANSWER_TIMEOUT: Final = 15.0
 ANSWER_TIMEOUT_OF_SEVERAL: Final = 5.0
 
 # A member without a leader then fails the request at once instead of blocking it.
-_METADATA: Final = (("hasleader", "true"),)
-_OPTIONS: Final = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_metadata_size", 1 << 20),
-    # Detects a frozen member. etcd closes connections that ping more often than every 5 s.
-    ("grpc.keepalive_time_ms", 6_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 2_000),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    # gRPC must never retry a change itself.
-    ("grpc.enable_retries", 0),
-    ("grpc.service_config_disable_resolution", 1),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.use_local_subchannel_pool", 1),
-)
+_METADATA: Final = {"hasleader": "true"}
 _REFUSED_CODES: Final = frozenset(
     {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.ALREADY_EXISTS,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.UNAUTHENTICATED,
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.NOT_FOUND,
+        StatusCode.ALREADY_EXISTS,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.RESOURCE_EXHAUSTED,
+        StatusCode.FAILED_PRECONDITION,
+        StatusCode.OUT_OF_RANGE,
+        StatusCode.UNIMPLEMENTED,
+        StatusCode.UNAUTHENTICATED,
     }
 )
 # With `_METADATA`, etcd returns this error before it processes the request.
 _NO_LEADER: Final = "etcdserver: no leader"
-_READY: Final = grpc.ChannelConnectivity.READY
 
 
 class Refused(Unavailable):
@@ -91,74 +66,54 @@ class AnswerLost(Exception):
     """A change was sent and its outcome is unknown: it may still be committed later."""
 
 
-@dataclass(frozen=True, slots=True)
-class TLSFiles:
-    """Paths of the certificate files for https endpoints; an empty path means none."""
+class _Message(Protocol):
+    """A protobuf message."""
 
-    cafile: str = ""
-    certfile: str = ""
-    keyfile: str = ""
+    def SerializeToString(self) -> bytes: ...
+
+    @classmethod
+    def FromString(cls, data: bytes) -> Self: ...
 
 
-class Member:
-    """One endpoint: its channel and the gRPC methods used on it."""
+M = TypeVar("M", bound=_Message)
 
-    def __init__(self, endpoint: str, files: TLSFiles) -> None:
-        self.endpoint = endpoint
-        self._channel = open_channel(endpoint, files)
-        self.range = self._unary("KV/Range", rpc.RangeResponse.FromString)
-        self.txn = self._unary("KV/Txn", rpc.TxnResponse.FromString)
-        self.compact = self._unary("KV/Compact", rpc.CompactionResponse.FromString)
-        self.grant = self._unary("Lease/LeaseGrant", rpc.LeaseGrantResponse.FromString)
-        self.status = self._unary("Maintenance/Status", rpc.StatusResponse.FromString)
-        self.watch = self._channel.stream_stream(
-            "/etcdserverpb.Watch/Watch",
-            request_serializer=rpc.WatchRequest.SerializeToString,
-            response_deserializer=rpc.WatchResponse.FromString,
-        )
 
-    @property
-    def ready(self) -> bool:
-        """Whether the connection is up. If it is not, a connection attempt is in progress."""
-        return self._channel.get_state(try_to_connect=True) is _READY
+class _Method(Generic[M]):
+    """A method of etcd's API, and the type of its response."""
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._channel.close()
+    def __init__(self, name: str, response: type[M]) -> None:
+        self.name = name
+        self.decode = response.FromString
 
-    def _unary(self, method: str, decode: Callable[[bytes], Any]) -> Any:
-        return self._channel.unary_unary(
-            f"/etcdserverpb.{method}",
-            request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=decode,
-        )
+
+_RANGE: Final = _Method("KV/Range", rpc.RangeResponse)
+_TXN: Final = _Method("KV/Txn", rpc.TxnResponse)
+_COMPACT: Final = _Method("KV/Compact", rpc.CompactionResponse)
+_GRANT: Final = _Method("Lease/LeaseGrant", rpc.LeaseGrantResponse)
+_STATUS: Final = _Method("Maintenance/Status", rpc.StatusResponse)
+_WATCH: Final = "Watch/Watch"
 
 
 class WatchStream:
     """An open watch stream to a member that runs etcd ``version``."""
 
-    def __init__(self, call: Any, version: str) -> None:
-        self._call = call
+    def __init__(self, stream: GRPCStream, version: str) -> None:
+        self._stream = stream
         self.version = version
 
-    async def write(self, request: rpc.WatchRequest) -> None:
+    def write(self, request: rpc.WatchRequest) -> None:
         """Send a request. Raises Unavailable if the stream is broken."""
         try:
-            await self._call.write(request)
-        except grpc.aio.AioRpcError as error:
+            self._stream.write(request.SerializeToString())
+        except CallError as error:
             raise refusal(error) from error
-        except asyncio.InvalidStateError as error:
-            raise Unavailable("the watch stream has ended") from error
 
     async def read(self) -> rpc.WatchResponse:
         """Return the next response. Raises Unavailable if the stream is broken."""
         try:
-            response = await self._call.read()
-        except grpc.aio.AioRpcError as error:
+            return rpc.WatchResponse.FromString(await self._stream.read())
+        except CallError as error:
             raise refusal(error) from error
-        if response is grpc.aio.EOF:
-            raise Unavailable("etcd ended the watch stream")
-        return response  # type: ignore[no-any-return]
 
 
 class Connection:
@@ -167,7 +122,8 @@ class Connection:
     def __init__(self, endpoints: Sequence[str], files: TLSFiles) -> None:
         if not endpoints:
             raise ValueError("etcd needs at least one endpoint")
-        self._members = [Member(endpoint, files) for endpoint in endpoints]
+        self._endpoints = endpoints
+        self._members = [GRPCChannel(endpoint, files, _METADATA) for endpoint in endpoints]
         self._current = self._members[0]
         self._timeout = ANSWER_TIMEOUT if len(endpoints) == 1 else ANSWER_TIMEOUT_OF_SEVERAL
         self._closed = False
@@ -179,39 +135,31 @@ class Connection:
 
     async def range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
         """Read keys."""
-        answer: rpc.RangeResponse = await self._repeat(
-            lambda member: member.range, request, request.revision
-        )
-        return answer
+        return await self._repeat(_RANGE, request, request.revision)
 
     async def compact(self, request: rpc.CompactionRequest) -> rpc.CompactionResponse:
         """Compact the history. Raises Compacted if it has already been compacted."""
-        answer: rpc.CompactionResponse = await self._repeat(
-            lambda member: member.compact, request, request.revision
-        )
-        return answer
+        return await self._repeat(_COMPACT, request, request.revision)
 
     async def grant(self, request: rpc.LeaseGrantRequest) -> rpc.LeaseGrantResponse:
         """Create a lease. A lost response leaves an unused lease behind, which expires."""
-        answer: rpc.LeaseGrantResponse = await self._repeat(lambda member: member.grant, request, 0)
-        return answer
+        return await self._repeat(_GRANT, request, 0)
 
     async def change(self, request: rpc.TxnRequest) -> rpc.TxnResponse:
         """Send a transaction once. Raises AnswerLost if its outcome is unknown."""
-        failure: grpc.aio.AioRpcError | None = None
+        failure: CallError | None = None
         for _ in self._members:
             member = await self._ready()
             try:
-                answer: rpc.TxnResponse = await self._called(member.txn, request)
-            except grpc.aio.AioRpcError as error:
-                if error.code() in _REFUSED_CODES:
+                return await self._called(member, _TXN, request)
+            except CallError as error:
+                if error.code in _REFUSED_CODES:
                     raise refusal(error) from error
                 self._avoid(member)
-                if _NO_LEADER not in str(error.details()):
-                    raise AnswerLost(f"{error.code().name}: {error.details()}") from error
+                if _NO_LEADER not in error.details:
+                    raise AnswerLost(str(error)) from error
                 failure = error
-            else:
-                return answer
+        assert failure is not None
         raise refusal(failure) from failure
 
     @asynccontextmanager
@@ -219,50 +167,50 @@ class Connection:
         """Keep a watch stream open. Raises Unavailable if no member accepts one."""
         member = await self._ready()
         try:
-            status = await self._called(member.status, rpc.StatusRequest())
-        except grpc.aio.AioRpcError as error:
+            status = await self._called(member, _STATUS, rpc.StatusRequest())
+            stream = member.stream(_WATCH)
+        except CallError as error:
             self._avoid(member)
             raise refusal(error) from error
-        call = member.watch(metadata=_METADATA)
         try:
-            yield WatchStream(call, status.version)
+            yield WatchStream(stream, status.version)
         except Unavailable:
             self._avoid(member)
             raise
-        except asyncio.CancelledError:
-            self._explain_cancellation()
-            raise
         finally:
-            call.cancel()
+            stream.cancel()
 
     async def close(self) -> None:
         """Close every channel."""
         self._closed = True
-        await asyncio.gather(*(member.close() for member in self._members))
+        for member in self._members:
+            await member.close()
 
-    async def _repeat(self, method: Callable[[Member], Any], request: Any, revision: int) -> Any:
+    async def _repeat(self, method: _Method[M], request: _Message, revision: int) -> M:
         deadline, pause, attempts = time.monotonic() + CONNECT_PATIENCE, 0.0, 0
         while True:
             member = await self._ready()
             try:
-                return await self._called(method(member), request)
-            except grpc.aio.AioRpcError as error:
-                if error.code() in _REFUSED_CODES:
+                return await self._called(member, method, request)
+            except CallError as error:
+                if error.code in _REFUSED_CODES:
                     raise refusal(error, revision) from error
                 self._avoid(member)
                 attempts += 1
                 if attempts >= len(self._members) and time.monotonic() > deadline:
                     raise refusal(error, revision) from error
-            # A connection that has just broken may still be reported as ready for a short time.
             await asyncio.sleep(pause)
             pause = min(2 * pause + 0.005, 0.1)
 
-    async def _called(self, method: Any, request: Any) -> Any:
-        return await method(request, timeout=self._timeout, metadata=_METADATA)
+    async def _called(self, member: GRPCChannel, method: _Method[M], request: _Message) -> M:
+        response = await member.call(method.name, request.SerializeToString(), self._timeout)
+        return method.decode(response)
 
-    async def _ready(self) -> Member:
+    async def _ready(self) -> GRPCChannel:
         if self._current.ready:
             return self._current
+        if self._closed:
+            raise Unavailable("the store is closed")
         deadline = time.monotonic() + CONNECT_PATIENCE
         pause = 0.001
         while time.monotonic() < deadline:
@@ -273,40 +221,17 @@ class Connection:
                     return member
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.05)
-        names = ", ".join(member.endpoint for member in self._members)
-        raise Unavailable(f"no connection to etcd at {names}")
+        raise Unavailable(f"no connection to etcd at {', '.join(self._endpoints)}")
 
-    def _avoid(self, member: Member) -> None:
+    def _avoid(self, member: GRPCChannel) -> None:
         if member is self._current:
             following = self._members.index(member) + 1
             self._current = self._members[following % len(self._members)]
 
-    def _explain_cancellation(self) -> None:
-        # Closing a channel cancels its calls; this must not look like a cancelled task.
-        task = asyncio.current_task()
-        if self._closed and (task is None or not task.cancelling()):
-            raise Unavailable("the store is closed")
 
-
-def open_channel(endpoint: str, files: TLSFiles) -> Any:
-    """Return a channel to ``http://host:port`` or ``https://host:port``."""
-    parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError(f"not an etcd endpoint: {endpoint}")
-    target = parts.netloc if parts.port else f"{parts.netloc}:2379"
-    if parts.scheme == "http":
-        return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=_content(files.cafile),
-        private_key=_content(files.keyfile),
-        certificate_chain=_content(files.certfile),
-    )
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
-
-
-def refusal(error: Any, revision: int = 0) -> StorageError:
+def refusal(error: CallError, revision: int = 0) -> StorageError:
     """Translate the error of a failed call about ``revision`` into a `StorageError`."""
-    details = str(error.details())
+    details = error.details
     if "required revision has been compacted" in details:
         return Compacted(revision, 0)
     if "required revision is a future revision" in details:
@@ -319,9 +244,5 @@ def refusal(error: Any, revision: int = 0) -> StorageError:
         return LeaseNotFound(details)
     if "database space exceeded" in details:
         return OutOfSpace(details)
-    kind = Refused if error.code() in _REFUSED_CODES else Unavailable
-    return kind(f"etcd: {error.code().name}: {details}")
-
-
-def _content(name: str) -> bytes | None:
-    return Path(name).read_bytes() if name else None
+    kind = Refused if error.code in _REFUSED_CODES else Unavailable
+    return kind(f"etcd: {error}")

@@ -33,10 +33,10 @@ from storage.etcd.connection import (
     Connection,
     LeaseNotFound,
     RequestTooLarge,
-    TLSFiles,
     TooManyOperations,
     WatchStream,
 )
+from storage.etcd.grpc_channel import TLSFiles
 from storage.etcd.leases import Leases
 from storage.etcd.transactions import Transaction, encode_key, first_record, key_range, to_record
 from storage.etcd.watch import PROGRESS_REQUEST, Reading, tells_progress, watch_request
@@ -69,7 +69,6 @@ class EtcdStore(FeedStore[bytes]):
         self._compacted = 0
         self._pending: dict[str, list[_Pending]] = {}
         self._streams: set[WatchStream] = set()
-        self._asking: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -158,15 +157,14 @@ class EtcdStore(FeedStore[bytes]):
         return self._compacted
 
     def request_progress(self) -> bool:
-        if not self._streams:
-            return False
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_progress(), name="etcd-progress")
-        return True
+        for stream in self._streams:
+            try:
+                stream.write(PROGRESS_REQUEST)
+            except Unavailable as error:
+                log.debug("requesting progress failed: %s", error)
+        return bool(self._streams)
 
     async def close(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
         await self._connection.close()
 
     async def _range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
@@ -248,7 +246,7 @@ class EtcdStore(FeedStore[bytes]):
         start = reading.reached + await self._is_newest(reading)
         async with self._connection.watch() as stream:
             reading.begin(stream.version)
-            await stream.write(watch_request(prefix, start, feed=reading.feed))
+            stream.write(watch_request(prefix, start, feed=reading.feed))
             if tells_progress(stream.version):
                 self._streams.add(stream)
             try:
@@ -271,13 +269,6 @@ class EtcdStore(FeedStore[bytes]):
                 # etcd was restored to a revision before one already delivered: cannot resume.
                 raise Compacted(reading.reached, 0) from error
             return True
-
-    async def _ask_progress(self) -> None:
-        for stream in list(self._streams):
-            try:
-                await stream.write(PROGRESS_REQUEST)
-            except Unavailable as error:
-                log.debug("requesting progress failed: %s", error)
 
 
 class _Pending:

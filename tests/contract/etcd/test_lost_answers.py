@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 from storage.errors import OutcomeUnknown, Unavailable
-from storage.etcd.connection import Connection, TLSFiles
+from storage.etcd.connection import Connection
+from storage.etcd.grpc_channel import TLSFiles
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Delete, Put, Record
 from tests.contract.etcd.proxy import Proxy, proxied

@@ -91,7 +91,7 @@ class SpreadsACommit(MemoryStore):
         self, changes: Changes, *, requires: Mapping[str, int] = NO_REQUIREMENTS
     ) -> Sequence[Record[bytes]]:
         for change in changes:
-            self._check_change(change)
+            self._check(change.key, change.expected)
         records = [*await super().commit(changes[:1], requires=requires)]
         for change in changes[1:]:
             records += await super().commit([change])
