@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableSequence, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
 
@@ -30,6 +30,8 @@ from storage.valueclass import valueclass
 _BACKLOG = 10_000
 # Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST = "\U0010ffff"
+#: So many keys are inserted one by one; more are sorted together with all others.
+_MOST_INSERTED = 32
 
 
 @valueclass
@@ -52,6 +54,8 @@ class MemoryStore(FeedStore[bytes]):
         self._compacted = 0
         self._versions: dict[str, list[_Version]] = {}
         self._keys: list[str] = []
+        #: Keys that are not among them yet.
+        self._new_keys: list[str] = []
         self._log: list[Event[bytes]] = []
         self._deadlines: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
@@ -65,9 +69,10 @@ class MemoryStore(FeedStore[bytes]):
         self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
     ) -> Page[bytes]:
         revision = self._readable(revision)
-        first = bisect_left(self._keys, max(prefix, start))
-        end = bisect_left(self._keys, prefix + _LAST, first)
-        found = [self._at(key, revision) for key in self._keys[first:end]]
+        keys = self._in_order()
+        first = bisect_left(keys, max(prefix, start))
+        end = bisect_left(keys, prefix + _LAST, first)
+        found = [self._at(key, revision) for key in keys[first:end]]
         records = [record for record in found if record is not None]
         shown = records[:limit] if limit else records
         return Page(shown, revision, len(records) - len(shown))
@@ -115,6 +120,7 @@ class MemoryStore(FeedStore[bytes]):
             raise Compacted(revision, self._compacted)
         self._compacted = revision
         del self._log[: bisect_right(self._log, revision, key=_revision_of)]
+        keys = self._in_order()
         for key, versions in list(self._versions.items()):
             # Keep the version that was current at the revision, unless it is a deletion.
             kept = max(bisect_right(versions, revision, key=_revision_of) - 1, 0)
@@ -123,7 +129,7 @@ class MemoryStore(FeedStore[bytes]):
             del versions[:kept]
             if not versions:
                 del self._versions[key]
-                del self._keys[bisect_left(self._keys, key)]
+                del keys[bisect_left(keys, key)]
 
     def current_revision(self) -> int | None:
         return self._revision
@@ -189,10 +195,21 @@ class MemoryStore(FeedStore[bytes]):
             heappush(self._due, (self._deadlines[key], key))
             self._expiry.within(ttl)
 
+    def _in_order(self) -> MutableSequence[str]:
+        """Return all keys, sorted. An insertion moves those behind it, so new keys come at once."""
+        if len(self._new_keys) > _MOST_INSERTED:
+            self._keys += self._new_keys
+            self._keys.sort()
+        else:
+            for key in self._new_keys:
+                insort(self._keys, key)
+        self._new_keys.clear()
+        return self._keys
+
     def _publish(self, events: Sequence[Event[bytes]]) -> None:
         for event in events:
             if event.key not in self._versions:
-                insort(self._keys, event.key)
+                self._new_keys.append(event.key)
                 self._versions[event.key] = []
             self._versions[event.key].append(_Version(event.revision, event.record))
             self._log.append(event)

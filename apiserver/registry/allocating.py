@@ -92,18 +92,19 @@ async def allocated(
     Raises AllocationLost where another one has been faster.
     """
     if not allocation.changes_ports:
-        yield _changes(resource, allocation, reader)
+        yield changes_of(resource, allocation, reader)
         return
     try:
         async with resource.locks.hold([ports_key(resource)], _WAIT_SECONDS):
-            yield _changes(resource, allocation, reader)
+            yield changes_of(resource, allocation, reader)
     except TimeoutError as error:
         raise ServerTimeout.of(resource.group_resource, "write") from error
 
 
-def _changes(
+def changes_of(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> list[Change[Stored]]:
+    """Return what changes with a write. Raises AllocationLost where another one was faster."""
     changes: list[Change[Stored]] = []
     for kind, document in allocation.created:
         key = _key(resource, kind, document)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -27,6 +28,7 @@ _PROTOBUF_MAGIC = b"k8s\x00"
 _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
+_HEAD: Final = ("kind", "apiVersion", "metadata")
 #: Returns the type of a kind by apiVersion and kind, ``None`` if it is not built in.
 StructOf: TypeAlias = Callable[[str, str], StructType | None]
 
@@ -277,6 +279,8 @@ NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
 def arrange(document: Object) -> Object:
     """Return ``document`` in its stored form: members in order, without a resourceVersion."""
     metadata = document.get("metadata") or {}
+    if "resourceVersion" not in metadata and (*islice(document, 3),) == _HEAD:
+        return document
     if "resourceVersion" in metadata:
         metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
     head = {"kind": document["kind"], "apiVersion": document["apiVersion"], "metadata": metadata}

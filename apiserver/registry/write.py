@@ -204,6 +204,9 @@ class _Writing:
         if allocation is NOTHING or self._change.dry_run:
             return (await self._store.commit(changes, requires=decision.requires))[0]
         reader = TrackedReader(resource.find, self._seen)
+        if not allocation.changes_ports:
+            changes = (*changes, *allocating.changes_of(resource, allocation, reader))
+            return (await self._store.commit(changes, requires=decision.requires))[0]
         async with allocating.allocated(resource, allocation, reader) as allocated:
             changes = (*changes, *allocated)
             return (await self._store.commit(changes, requires=decision.requires))[0]

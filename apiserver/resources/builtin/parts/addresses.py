@@ -11,6 +11,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from socket import inet_aton, inet_ntoa
 from typing import Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -28,6 +29,8 @@ _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F:.])0+(?=\d)|(?<=\.)0+(?=\d)"
 @cache_by_text(1024)
 def parse_ip(text: str) -> Address | None:
     """Return an address, ``None`` if invalid; an IPv4-mapped IPv6 address becomes IPv4."""
+    if is_canonical_ipv4(text):
+        return IPv4Address(text)
     if "." in text:
         text = _LEADING_ZEROS.sub("", text)
     if "%" in text:
@@ -38,6 +41,14 @@ def parse_ip(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def is_canonical_ipv4(text: str) -> bool:
+    """Return whether a text is an IPv4 address as it is usually written."""
+    try:
+        return inet_ntoa(inet_aton(text)) == text
+    except (OSError, ValueError):
+        return False
 
 
 def parse_cidr(text: str) -> Network | None:

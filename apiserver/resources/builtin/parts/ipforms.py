@@ -16,6 +16,7 @@ from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.parts.addresses import (
     NOT_A_CIDR,
     NOT_AN_IP,
+    is_canonical_ipv4,
     parse_cidr,
     parse_ip,
 )
@@ -28,6 +29,8 @@ _LEADING_ZEROS: Final = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
 
 def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
     """Reject an IP address not in its canonical form; ``known`` ones may have any form."""
+    if is_canonical_ipv4(text):
+        return []
     address = parse_ip(text)
     if address is None:
         return [invalid(path, text, NOT_AN_IP)]
@@ -60,6 +63,8 @@ def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list
 
 def warnings_for_ip(text: str, path: str) -> list[str]:
     """Return the warnings for an address that is valid but not in canonical form."""
+    if is_canonical_ipv4(text):
+        return []
     address = parse_ip(text)
     if address is None:
         return []

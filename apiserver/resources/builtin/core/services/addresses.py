@@ -12,7 +12,7 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.resources.builtin.core.services.defaults import HEADLESS, is_headless
-from apiserver.resources.builtin.parts.addresses import parse_ip
+from apiserver.resources.builtin.parts.addresses import is_canonical_ipv4, parse_ip
 from apiserver.resources.builtin.parts.ipforms import validate_new_ip
 
 FAMILIES: Final = ("IPv4", "IPv6")
@@ -122,6 +122,9 @@ def _validate_addresses(
     spec: dict[str, Any], addresses: list[str], known: list[str]
 ) -> list[FieldError]:
     path = "spec.clusterIPs"
+    if not addresses or (len(addresses) == 1 and _is_plain(addresses[0], spec)):
+        # Most Services have one address, whose form says all.
+        return []
     if HEADLESS in addresses and len(addresses) > 1:
         return [invalid(path, addresses, "'None' must be the first and only value")]
     if addresses == [HEADLESS]:
@@ -143,7 +146,14 @@ def _validate_addresses(
     return errors
 
 
+def _is_plain(text: str, spec: dict[str, Any]) -> bool:
+    families = spec.get("ipFamilies")
+    return is_canonical_ipv4(text) and (not families or families[0] == FAMILIES[0])
+
+
 def family_of(text: str) -> str:
     """Return the IP family of an address, an empty text where it is none."""
+    if is_canonical_ipv4(text):
+        return FAMILIES[0]
     address = parse_ip(text)
     return f"IPv{address.version}" if address else ""

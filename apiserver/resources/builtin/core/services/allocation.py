@@ -23,9 +23,8 @@ from apiserver.resources.builtin.core.services.addresses import family_of, norma
 from apiserver.resources.builtin.core.services.clusterips import (
     IN_USE,
     OUTSIDE,
-    family_of_range,
     free_address,
-    is_within,
+    range_of,
     ranges_of,
 )
 from apiserver.resources.builtin.core.services.defaults import (
@@ -40,7 +39,7 @@ from apiserver.resources.builtin.core.services.transitions import (
     node_ports_of,
     with_allocated,
 )
-from apiserver.resources.builtin.parts.addresses import parse_ip
+from apiserver.resources.builtin.parts.addresses import is_canonical_ipv4, parse_ip
 
 Spec = dict[str, Any]
 
@@ -69,7 +68,7 @@ def allocate_service(
     given = document["spec"]
     spec = normalized(given) if before is None else with_allocated(given, before)
     spec = {**spec}
-    families = tuple(map(family_of_range, view.ranges.cluster_ips))
+    families = tuple(range_of(cidr).family for cidr in view.ranges.cluster_ips)
     _refuse(document, assign_families(spec, before, families))
     missing = _missing_addresses(spec, before)
     taken, errors = _take_addresses(document, spec, missing, view)
@@ -140,6 +139,8 @@ def ip_address_of(service: Object, address: str) -> Object:
 
 def canonical(address: str) -> str:
     """Return the text of an address that IPAddresses are named by."""
+    if is_canonical_ipv4(address):
+        return address
     return str(parse_ip(address) or address)
 
 
@@ -180,11 +181,11 @@ def _take_addresses(
 
 
 def _any_address(document: Object, family: str, view: AllocationView) -> str:
-    for network in ranges_of(view, family):
+    for found in ranges_of(view, family):
         if view.dry_run:
             # An address that no Service can have, as in Kubernetes.
-            return str(network.network_address)
-        address = free_address(network, lambda name: view.probe(IP_ADDRESSES, name))
+            return str(found.network.network_address)
+        address = free_address(found, lambda name: view.probe(IP_ADDRESSES, name))
         if address is not None:
             return address
     # Whether there is really none is asked of the store before the write is refused.
@@ -195,12 +196,12 @@ def _any_address(document: Object, family: str, view: AllocationView) -> str:
 def _problem(asked: str, family: str, view: AllocationView) -> str:
     address = parse_ip(asked)
     assert address is not None
-    networks = ranges_of(view, family)
-    if not any(is_within(network, address) for network in networks):
-        if not view.dry_run or not networks:
+    ranges = ranges_of(view, family)
+    if not any(address in each for each in ranges):
+        if not view.dry_run or not ranges:
             return OUTSIDE
         shown = f"the provided IP ({address}) is not in the valid range."
-        return f"{shown} The range of valid IPs is {networks[0]}"
+        return f"{shown} The range of valid IPs is {ranges[0].network}"
     taken = view.get(IP_ADDRESSES, "", str(address)) is not None
     return IN_USE if taken and not view.dry_run else ""
 

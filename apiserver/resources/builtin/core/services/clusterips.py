@@ -8,8 +8,11 @@ used, nor is the last one of an IPv4 range.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from secrets import randbelow
+from random import randrange
+from socket import inet_ntoa
 from typing import Final, TypeAlias
 
 from apiserver.machinery.gvk import GroupVersionResource
@@ -30,24 +33,55 @@ _MOST_STATIC: Final = 256
 _PROBES: Final = 32
 
 
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """A range of addresses of an IP family; ``first``, ``last`` and ``middle`` are numbers.
+
+    ``middle`` begins the upper band. The network's own address and the last one of IPv4 are not
+    used, so they are not between ``first`` and ``last``.
+    """
+
+    network: Network
+    family: str
+    first: int
+    middle: int
+    last: int
+
+    def __contains__(self, address: Address) -> bool:
+        same = address.version == self.network.version
+        return same and self.first <= int(address) <= self.last
+
+    def text(self, number: int) -> str:
+        """Return an address of the range in canonical form."""
+        if self.network.version == 4:
+            return inet_ntoa(number.to_bytes(4))
+        return str(IPv6Address(number))
+
+
 @cache_by_text(64)
-def network_of(cidr: str) -> Network:
-    """Return a range."""
-    return ip_network(cidr)
+def range_of(cidr: str) -> AddressRange:
+    """Return the range of a CIDR."""
+    network = ip_network(cidr)
+    first = int(network.network_address) + 1
+    last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
+    middle = first + static_size(last - first + 1)
+    return AddressRange(network, f"IPv{network.version}", first, middle, last)
 
 
-def family_of_range(cidr: str) -> str:
-    """Return the IP family of a range."""
-    return f"IPv{network_of(cidr).version}"
-
-
-def ranges_of(view: AllocationView, family: str) -> list[Network]:
+def ranges_of(view: AllocationView, family: str) -> tuple[AddressRange, ...]:
     """Return the ranges of a family from which addresses may be had now."""
-    found = [cidr for each in view.list(SERVICE_CIDRS) if _is_ready(each) for cidr in _cidrs(each)]
+    found: list[str] = []
+    for each in view.list(SERVICE_CIDRS):
+        if _is_ready(each):
+            found += _cidrs(each)
     # Until the first ServiceCIDR is there, and the Service of the API needs an address before.
-    given = found or view.ranges.cluster_ips
-    networks = [network_of(cidr) for cidr in dict.fromkeys(given)]
-    return [network for network in networks if f"IPv{network.version}" == family]
+    return _ranges(tuple(found) or view.ranges.cluster_ips, family)
+
+
+@lru_cache(64)
+def _ranges(cidrs: tuple[str, ...], family: str) -> tuple[AddressRange, ...]:
+    ranges = [range_of(cidr) for cidr in dict.fromkeys(cidrs)]
+    return tuple(each for each in ranges if each.family == family)
 
 
 def _cidrs(document: Object) -> list[str]:
@@ -57,46 +91,33 @@ def _cidrs(document: Object) -> list[str]:
 def _is_ready(document: Object) -> bool:
     if "deletionTimestamp" in document["metadata"]:
         return False
-    conditions = (document.get("status") or {}).get("conditions") or ()
-    ready = [each.get("status") for each in conditions if each.get("type") == "Ready"]
+    for condition in (document.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready":
+            return bool(condition.get("status") == "True")
     # Without a controller that says so, a range counts as ready.
-    return ready in ([], ["True"])
+    return True
 
 
-def bounds(network: Network) -> tuple[int, int]:
-    """Return the first and the last address of a range, as numbers."""
-    last = int(network.broadcast_address) - (1 if network.version == 4 else 0)
-    return int(network.network_address) + 1, last
-
-
-def is_within(network: Network, address: Address) -> bool:
-    """Tell whether an address is one of a range."""
-    first, last = bounds(network)
-    return address.version == network.version and first <= int(address) <= last
-
-
-def static_size(network: Network) -> int:
-    """Return how many addresses the lower band of a range has."""
-    first, last = bounds(network)
-    size = last - first + 1
+def static_size(size: int) -> int:
+    """Return how many addresses the lower band of a range of ``size`` addresses has."""
     if size <= _LEAST_STATIC:
         return 0
     return min(max(_LEAST_STATIC, size // 16), _MOST_STATIC)
 
 
-def free_address(network: Network, is_used: Callable[[str], bool]) -> str | None:
+def free_address(found: AddressRange, is_used: Callable[[str], bool]) -> str | None:
     """Return an address of a range that is not used, ``None`` where there is none."""
-    first, last = bounds(network)
-    middle = first + static_size(network)
-    for low, high in ((middle, last), (first, middle - 1)):
-        number = free_number(low, high, lambda number: is_used(_text(network, number)))
-        if number is not None:
-            return _text(network, number)
+    text = ""
+
+    def is_number_used(number: int) -> bool:
+        nonlocal text
+        text = found.text(number)
+        return is_used(text)
+
+    for low, high in ((found.middle, found.last), (found.first, found.middle - 1)):
+        if free_number(low, high, is_number_used) is not None:
+            return text
     return None
-
-
-def _text(network: Network, number: int) -> str:
-    return str(IPv4Address(number) if network.version == 4 else IPv6Address(number))
 
 
 def free_number(low: int, high: int, is_used: Callable[[int], bool]) -> int | None:
@@ -105,10 +126,10 @@ def free_number(low: int, high: int, is_used: Callable[[int], bool]) -> int | No
     if size <= 0:
         return None
     for _ in range(_PROBES):
-        number = low + randbelow(size)
+        number = low + randrange(size)  # noqa: S311 - an address is no secret
         if not is_used(number):
             return number
-    start = randbelow(size)
+    start = randrange(size)  # noqa: S311
     for offset in range(size):
         number = low + (start + offset) % size
         if not is_used(number):
