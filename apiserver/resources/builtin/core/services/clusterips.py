@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from random import randrange
 from socket import inet_ntoa
@@ -68,20 +67,15 @@ def range_of(cidr: str) -> AddressRange:
     return AddressRange(network, f"IPv{network.version}", first, middle, last)
 
 
-def ranges_of(view: AllocationView, family: str) -> tuple[AddressRange, ...]:
+def ranges_of(view: AllocationView, family: str) -> list[AddressRange]:
     """Return the ranges of a family from which addresses may be had now."""
     found: list[str] = []
     for each in view.list(SERVICE_CIDRS):
         if _is_ready(each):
             found += _cidrs(each)
     # Until the first ServiceCIDR is there, and the Service of the API needs an address before.
-    return _ranges(tuple(found) or view.ranges.cluster_ips, family)
-
-
-@lru_cache(64)
-def _ranges(cidrs: tuple[str, ...], family: str) -> tuple[AddressRange, ...]:
-    ranges = [range_of(cidr) for cidr in dict.fromkeys(cidrs)]
-    return tuple(each for each in ranges if each.family == family)
+    ranges = [range_of(cidr) for cidr in dict.fromkeys(found or view.ranges.cluster_ips)]
+    return [each for each in ranges if each.family == family]
 
 
 def _cidrs(document: Object) -> list[str]:
