@@ -62,8 +62,9 @@ def structural_problems(
 
 def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
     """Yield the first thing that the schema says and may not, in the order of the type in Go."""
-    shown = internal_form(_SCHEMA, props)
-    for name, value in shown.items():
+    # Which members there are is seen without what they contain; only the message shows all.
+    outline = {name: _emptied(value) for name, value in props.items()}
+    for name, value in internal_form(_SCHEMA, outline).items():
         if value is None or value is False or value == "":
             continue
         if name == "Type":
@@ -73,8 +74,13 @@ def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
                 return
         elif name not in _BESIDE_STATUS:
             fields = f"only [{' '.join(_BESIDE_STATUS)}] fields are allowed"
+            shown = internal_form(_SCHEMA, props)
             yield invalid(path, shown, f"{fields} {_WITH_STATUS}")
             return
+
+
+def _emptied(value: Any) -> Any:
+    return type(value)() if isinstance(value, dict | list) else value
 
 
 def _not_convertible(props: Object) -> str:

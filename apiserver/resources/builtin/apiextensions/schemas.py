@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from apiserver.resources.builtin.apiextensions.internalspec import internal_spec
+from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.fielderrors import FieldError
+from apiserver.resources.builtin.apiextensions.internalspec import InternalSpec, internal_spec
+from apiserver.resources.custom.embeddedobjects import embedded_object_errors
 from apiserver.schema.formats import is_known_format
+from apiserver.schema.structuralrules import structural_problems
 
 # The members of a schema that contain others: one, a list or a map of them, in the order of a walk.
 _MEMBERS: Final = (
@@ -26,6 +30,48 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         current = left.pop()
         yield current
         left += reversed(list(_children(current)))
+
+
+def validate_schema(
+    spec: InternalSpec, index: int | None, before: InternalSpec | None
+) -> list[FieldError]:
+    """Validate the schema of a version, or that of all versions (``None``).
+
+    A schema that does not change (``before``) stays valid: it may be large, and it may be older
+    than a rule.
+    """
+    found = _schema_at(spec, index)
+    if found is None or (before is not None and _is_known(spec, index, before)):
+        return []
+    path = "spec.validation" if index is None else f"spec.versions[{index}].schema"
+    schema, has_status = found
+    return structural_problems(
+        schema,
+        f"{path}.openAPIV3Schema",
+        has_status=has_status,
+        embedded_errors=embedded_object_errors,
+    )
+
+
+def _schema_at(spec: InternalSpec, index: int | None) -> tuple[dict[str, Any], bool] | None:
+    """Return a schema, and whether it is that of objects with a status subresource."""
+    part = spec.shared if index is None else spec.own[index]
+    schema = part.openapi_schema
+    if schema is None:
+        return None
+    return schema, spec.has_any_status if index is None else spec.has_status(index)
+
+
+def _is_known(spec: InternalSpec, index: int | None, before: InternalSpec) -> bool:
+    name = spec.versions[index or 0].get("name")
+    names = [each.get("name") for each in before.versions]
+    if name not in names:
+        return False
+    found = _schema_at(spec, index)
+    known = _schema_at(before, None) or _schema_at(before, names.index(name))
+    if found is None or known is None or found[1] != known[1]:
+        return False
+    return deep_equal(found[0], known[0])
 
 
 def has_defaults(spec: Mapping[str, Any]) -> bool:

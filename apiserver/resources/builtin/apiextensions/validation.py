@@ -38,17 +38,13 @@ from apiserver.resources.builtin.apiextensions.names import (
     validate_names,
     validate_required_names,
 )
-from apiserver.resources.builtin.apiextensions.schemas import (
-    has_defaults,
-)
+from apiserver.resources.builtin.apiextensions.schemas import has_defaults, validate_schema
 from apiserver.resources.builtin.apiextensions.selectablefields import validate_selectable_fields
 from apiserver.resources.builtin.apiextensions.versionrules import (
     validate_column,
     validate_deprecation,
     validate_subresources,
 )
-from apiserver.resources.custom.embeddedobjects import embedded_object_errors
-from apiserver.schema.structuralrules import structural_problems
 
 _STORED: Final = "status.storedVersions"
 _IMMUTABLE: Final = "field is immutable"
@@ -86,16 +82,17 @@ def validate_status(crd: Object) -> list[FieldError]:
 def _validate_spec(crd: Object, old: Object | None) -> list[FieldError]:
     document = spec_of(crd)
     spec = internal_spec(document)
+    before = None if old is None else internal_spec(spec_of(old))
     names, conversion = document.get("names") or {}, document.get("conversion") or {}
     errors = [*_validate_group(document), *_validate_scope(document)]
-    errors += _validate_schemas_exist(document, old and spec_of(old))
+    errors += _validate_schemas_exist(document, before and before.document)
     if spec.preserves_unknown_fields and has_defaults(document):
         detail = "must be false in order to use defaults in the schema"
         errors.append(invalid("spec.preserveUnknownFields", True, detail))  # noqa: FBT003
-    errors += _validate_versions(spec)
+    errors += _validate_versions(spec, before)
     errors += validate_required_names(names, "spec.names")
     errors += validate_names(names, "spec.names")
-    errors += _validate_schema(spec.shared, "spec.validation", has_status=spec.has_any_status)
+    errors += validate_schema(spec, None, before)
     errors += _validate_part(spec.shared, "spec", "validations.schema is included")
     if spec.preserves_unknown_fields and conversion.get("strategy") != NONE:
         detail = "must be None if spec.preserveUnknownFields is true"
@@ -147,14 +144,14 @@ def _without_schema(spec: Mapping[str, Any]) -> list[int]:
     ]
 
 
-def _validate_versions(spec: InternalSpec) -> list[FieldError]:
+def _validate_versions(spec: InternalSpec, before: InternalSpec | None) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, (version, own) in enumerate(zip(spec.versions, spec.own, strict=True)):
         path = f"spec.versions[{index}]"
         errors += validate_label(version.get("name", ""), f"{path}.name")
         errors += validate_deprecation(version, path)
         without = "version.schema.openAPIV3Schema is not included"
-        errors += _validate_schema(own, f"{path}.schema", has_status=spec.has_status(index))
+        errors += validate_schema(spec, index, before)
         errors += _validate_part(own, path, without)
     names = [version.get("name", "") for version in spec.versions]
     storage = [version for version in spec.versions if version.get("storage")]
@@ -168,18 +165,6 @@ def _validate_versions(spec: InternalSpec) -> list[FieldError]:
         errors += [invalid("spec.versions", shown, problem) for problem in problems]
     # The former member of the spec with the name of the first version.
     return errors + (validate_label(names[0], "spec.version") if names and names[0] else [])
-
-
-def _validate_schema(part: VersionedPart, path: str, *, has_status: bool) -> list[FieldError]:
-    schema = part.openapi_schema
-    if schema is None:
-        return []
-    return structural_problems(
-        schema,
-        f"{path}.openAPIV3Schema",
-        has_status=has_status,
-        embedded_errors=embedded_object_errors,
-    )
 
 
 def _validate_part(part: VersionedPart, path: str, without: str) -> list[FieldError]:
