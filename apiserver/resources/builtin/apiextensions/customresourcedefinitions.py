@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object, with_metadata
@@ -87,6 +88,8 @@ class CustomResourceDefinitionStrategy(Strategy):
         return validate_crd_update(document, old)
 
     def warnings_on_update(self, document: Object, old: Object) -> list[str]:
+        if deep_equal(spec_of(document), spec_of(old)):
+            return []
         known = set(unrecognized_formats(spec_of(old)))
         new = unrecognized_formats(spec_of(document))
         return _warnings([format_ for format_ in new if format_ not in known])

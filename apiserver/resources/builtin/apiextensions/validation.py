@@ -85,7 +85,7 @@ def _validate_spec(crd: Object, old: Object | None) -> list[FieldError]:
     before = None if old is None else internal_spec(spec_of(old))
     names, conversion = document.get("names") or {}, document.get("conversion") or {}
     errors = [*_validate_group(document), *_validate_scope(document)]
-    errors += _validate_schemas_exist(document, before and before.document)
+    errors += _validate_schemas_exist(document, old)
     if spec.preserves_unknown_fields and has_defaults(document):
         detail = "must be false in order to use defaults in the schema"
         errors.append(invalid("spec.preserveUnknownFields", True, detail))  # noqa: FBT003
@@ -121,11 +121,9 @@ def _validate_scope(spec: Mapping[str, Any]) -> list[FieldError]:
     return [] if scope in scopes else [not_supported("spec.scope", scope, scopes)]
 
 
-def _validate_schemas_exist(
-    spec: Mapping[str, Any], old: Mapping[str, Any] | None
-) -> list[FieldError]:
+def _validate_schemas_exist(spec: Mapping[str, Any], old: Object | None) -> list[FieldError]:
     lacking = _without_schema(spec)
-    if old is None or not _without_schema(old):
+    if old is None or not _without_schema(spec_of(old)):
         detail = "schemas are required"
     elif not spec.get("preserveUnknownFields"):
         detail = "because otherwise all fields are pruned"
