@@ -16,7 +16,8 @@ from apiserver.controllers.customresources.naming_controller import NamingCondit
 from apiserver.registry.loopback import system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.apiapproval import approval_condition
-from apiserver.resources.builtin.apiextensions.crds import API_APPROVAL
+from apiserver.resources.builtin.apiextensions.crds import API_APPROVAL, NON_STRUCTURAL_SCHEMA
+from apiserver.resources.builtin.apiextensions.structure import structure_condition
 from apiserver.resources.custom.customkinds import stored_kind
 
 _FINALIZER_WORKERS: Final = 5
@@ -30,6 +31,7 @@ def custom_resource_controllers(
     naming, establishing = NamingConditionController(client), EstablishingController(client)
     finalizer = CRDFinalizer(client, lambda crd: system_client(registry, stored_kind(crd)))
     approval = ConditionController(client, API_APPROVAL, approval_condition)
+    structure = ConditionController(client, NON_STRUCTURAL_SCHEMA, structure_condition)
     registration = CRDRegistrationController(client, builtin_versions)
     return [
         Controller(name, client, reconciler, workers, queue)
@@ -37,6 +39,7 @@ def custom_resource_controllers(
             ("crd-naming", naming, 1, "crd_naming_condition_controller"),
             ("crd-establishing", establishing, 1, "crdEstablishing"),
             ("crd-api-approval", approval, 1, "kubernetes_api_approval_conformant_condition"),
+            ("crd-structure", structure, 1, "non_structural_schema_condition_controller"),
             ("crd-finalizer", finalizer, _FINALIZER_WORKERS, "crd_finalizer"),
             ("crd-registration", registration, 1, "crd_autoregistration_controller"),
         )

@@ -19,9 +19,11 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
+from apiserver.registry.codec import Stored
 from apiserver.registry.loopback import Loopback, system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import accepted_names, condition_of
+from storage.interface import Put
 from tests.unit.cluster import registry_in_memory
 from tests.unit.controllers.customresources.crds import crd
 from tests.waiting import PATIENCE
@@ -143,6 +145,31 @@ async def test_a_protected_group_tells_of_its_approval(client: Loopback) -> None
     patch = {"metadata": {"annotations": {annotation: "unapproved"}}}
     await client.patch(CRDS, "", "foos.a.k8s.io", patch, MERGE_PATCH)
     await reaches(client, "foos.a.k8s.io", reason(type_, "UnapprovedAnnotation"))
+
+
+async def test_a_schema_from_before_the_rule_is_told_of(registry: Registry) -> None:
+    client, name = system_client(registry), "foos.example.com"
+    schema = {"openAPIV3Schema": {"properties": {"a": {}}}}
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
+    kind = {"kind": "CustomResourceDefinition", "apiVersion": "apiextensions.k8s.io/v1"}
+    old = {**kind, **crd("foos", "Foo", preserveUnknownFields=True, versions=versions)}
+    old["metadata"]["uid"] = "u"
+    definitions = registry.resource(*CRDS)
+    assert definitions is not None
+    await definitions.store.commit([Put(definitions.key("", name), Stored.to_write(old), 0, 0)])
+    found = await reaches(client, name, reason("NonStructuralSchema", "Violations"))
+    message = found["status"]["conditions"][-1]["message"]
+    assert message == (
+        "[spec.preserveUnknownFields: Invalid value: true: must be false, "
+        "spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: must not be "
+        "empty for specified object fields, spec.versions[0].schema.openAPIV3Schema.type: Required "
+        "value: must not be empty at the root]"
+    )
+    patch = {
+        "spec": {"preserveUnknownFields": False, "versions": crd("foos", "Foo")["spec"]["versions"]}
+    }
+    await client.patch(CRDS, "", name, patch, MERGE_PATCH)
+    await reaches(client, name, lambda found: condition_of(found, "NonStructuralSchema") is None)
 
 
 async def test_a_group_version_has_an_api_service(client: Loopback) -> None:
