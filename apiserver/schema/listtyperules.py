@@ -12,11 +12,14 @@ from apiserver.schema.internalform import internal_value
 _LIST_TYPE: Final = "x-kubernetes-list-type"
 _KEYS: Final = "x-kubernetes-list-map-keys"
 _MAP_TYPE: Final = "x-kubernetes-map-type"
+_EXTENSIONS: Final = frozenset((_LIST_TYPE, _KEYS, _MAP_TYPE))
 _IS_KEY: Final = f"this property is in {_KEYS}, so it"
 
 
 def list_type_rule_problems(props: Object, path: str) -> Iterator[FieldError]:
     """Yield what is wrong with the types of lists and maps that a schema declares."""
+    if _EXTENSIONS.isdisjoint(props):
+        return
     type_, items = props.get("type", ""), props.get("items")
     list_type, map_type, keys = props.get(_LIST_TYPE), props.get(_MAP_TYPE), props.get(_KEYS, [])
     if map_type is not None:

@@ -19,6 +19,9 @@ _TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _UNSUPPORTED: Final = (
     "id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref",
 )  # fmt: skip
+_UNUSUAL: Final = frozenset(_UNSUPPORTED)
+_JUNCTORS: Final = ("allOf", "oneOf", "anyOf")
+_OTHER_PARTS: Final = frozenset(("not", *_JUNCTORS, "definitions", "items", "dependencies"))
 _IDENTITY: Final = ("metadata", "kind", "apiVersion")
 _EMBEDDED: Final = "x-kubernetes-embedded-resource"
 _PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
@@ -60,7 +63,7 @@ def _problems(
             no_defaults = f"in top-level {name}" if is_root else place.no_defaults
             inside = _Place(in_identity=True, no_defaults=no_defaults)
         yield from _problems(member, f"{path}.properties[{name}]", inside)
-    for part, schema in _other_parts(props):
+    for part, schema in () if _OTHER_PARTS.isdisjoint(props) else _other_parts(props):
         yield from _problems(schema, f"{path}.{part}", place)
     if props.get(_PRESERVE) is False:
         yield invalid(f"{path}.{_PRESERVE}", False, "must be true or undefined")  # noqa: FBT003
@@ -74,7 +77,7 @@ def _keywords(props: Object, path: str, place: _Place) -> Iterator[FieldError]:
         yield not_supported(f"{path}.type", type_, _TYPES)
     if props.get("default") is not None and place.no_defaults:
         yield forbidden(f"{path}.default", f"must not be set {place.no_defaults}")
-    for keyword in _UNSUPPORTED:
+    for keyword in () if _UNUSUAL.isdisjoint(props) else _UNSUPPORTED:
         if props.get(keyword) is not None:
             yield forbidden(f"{path}.{keyword}", f"{keyword} is not supported")
     if type_ == "null":
@@ -90,7 +93,7 @@ def _other_parts(props: Object) -> Iterator[tuple[str, Object]]:
     """Yield the schemas in a schema that are not those of members, with their paths in it."""
     if props.get("not") is not None:
         yield "not", props["not"]
-    for junctor in ("allOf", "oneOf", "anyOf"):
+    for junctor in _JUNCTORS:
         for index, branch in enumerate(props.get(junctor, [])):
             yield f"{junctor}[{index}]", branch
     for name, schema in props.get("definitions", {}).items():

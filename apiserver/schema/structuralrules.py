@@ -28,11 +28,17 @@ _BESIDE_STATUS: Final = (
     "XPreserveUnknownFields", "XValidations",
 )  # fmt: skip
 _WITH_STATUS: Final = "at the root of the schema if the status subresource is enabled"
-_NOT_CONVERTIBLE: Final = (
-    ("id", "id"), ("$schema", "schema"), ("$ref", "$ref"),
-    ("patternProperties", "patternProperties"), ("dependencies", "dependencies"),
-    ("additionalItems", "additionalItems"), ("definitions", "definitions"),
-)  # fmt: skip
+# Keywords that a structural schema has no place for, and their names in the message.
+_NOT_CONVERTIBLE: Final = {
+    "id": "id", "$schema": "schema", "$ref": "$ref", "patternProperties": "patternProperties",
+    "dependencies": "dependencies", "additionalItems": "additionalItems",
+    "definitions": "definitions",
+}  # fmt: skip
+_PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
+_JUNCTORS: Final = ("allOf", "anyOf", "oneOf")
+_LOOKED_INTO: Final = frozenset((
+    *_NOT_CONVERTIBLE, _PRESERVE, "not", *_JUNCTORS, "additionalProperties", "items", "properties",
+))  # fmt: skip
 
 
 def structural_problems(
@@ -88,11 +94,13 @@ def _not_convertible(props: Object) -> str:
 
     All of them but ``$schema`` are reported elsewhere, too.
     """
-    for keyword, name in _NOT_CONVERTIBLE:
+    if _LOOKED_INTO.isdisjoint(props):
+        return ""
+    for keyword, name in _NOT_CONVERTIBLE.items():
         if props.get(keyword) is not None:
             return name
-    if props.get("x-kubernetes-preserve-unknown-fields") is False:
-        return "x-kubernetes-preserve-unknown-fields"
+    if props.get(_PRESERVE) is False:
+        return _PRESERVE
     if isinstance(props.get("items"), list):
         return "items"
     return next(filter(None, map(_not_convertible, _parts(props))), "")
@@ -101,6 +109,6 @@ def _not_convertible(props: Object) -> str:
 def _parts(props: Object) -> Iterator[Object]:
     single: list[Any] = [props.get("not"), props.get("additionalProperties"), props.get("items")]
     yield from (part for part in single if isinstance(part, dict))
-    for junctor in ("allOf", "anyOf", "oneOf"):
+    for junctor in _JUNCTORS:
         yield from props.get(junctor, ())
     yield from props.get("properties", {}).values()

@@ -26,6 +26,7 @@ _PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 # Both forms in which a schema may repeat that it allows integers and strings.
 _INTEGER_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]
 
+_ASSERTIONS: Final = frozenset(("allOf", "anyOf", "oneOf", "not", "pattern"))
 # What may not stand below a junctor, besides ``type``, and the word for its absence.
 _STRUCTURE: Final = {
     "type": "empty",
@@ -134,6 +135,8 @@ def _assertions(
     ``nested``: the schema is below a junctor itself. ``skips_any``: its ``anyOf`` is one of the
     forms of integers and strings.
     """
+    if _ASSERTIONS.isdisjoint(props):
+        return
     every = props.get("allOf", [])
     skips_first = False
     if not nested:
