@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from apiserver.machinery import jsonsyntax, valuelimit
 
 #: The maximum nesting of arrays and objects.
 MAX_DEPTH: Final = 250
+# How many calls a function that walks a document, or a schema in one, may need for each level.
+_CALLS: Final = 10
 #: How many levels orjson writes.
 _WRITABLE_DEPTH: Final = 254
 #: How many duplicate fields are reported, and how many characters of them.
@@ -26,6 +29,9 @@ _MOST_REPORTED: Final = 1024 * 1024
 _FRACTION: Final = re.compile(rb"[:,\[]\s*-?[0-9]+[.eE]")
 #: Integral floats below this limit are exact.
 _EXACT: Final = 1 << 53
+
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS * MAX_DEPTH))
 
 
 class DocumentError(ValueError):
