@@ -1,8 +1,9 @@
 """Several processes that serve on one port, and their supervisor.
 
 Workers are new processes, not forks: a fork would share threads and open files with its parent. The
-kernel distributes connections among them (SO_REUSEPORT). The supervisor holds the port, replaces workers that die, and forwards
-SIGHUP and the stop signal. If it dies, the workers read end-of-file on standard input and stop.
+kernel distributes connections among them (SO_REUSEPORT). The supervisor holds the port, replaces
+workers that die, and forwards SIGHUP and the stop signal. If it dies, the workers read end-of-file
+on standard input and stop.
 """
 
 from __future__ import annotations

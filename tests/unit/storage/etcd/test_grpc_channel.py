@@ -136,8 +136,7 @@ async def test_a_server_that_stops_fails_its_calls_and_is_connected_to_again(
         await channel.call("KV/Range", b"x", PATIENCE)
 
 
-async def test_an_unknown_method_is_unimplemented(served: Served) -> None:
-    server, _, channel = served
+async def test_an_unknown_method_is_unimplemented() -> None:
     bare = grpc.aio.server()
     port = bare.add_insecure_port("127.0.0.1:0")
     await bare.start()
