@@ -10,11 +10,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from apiserver.client.client import Client
 from apiserver.client.queue_metrics import queue_families
 from apiserver.controllers import controller_names as names
+from apiserver.controllers.clusterrole_aggregation_controller import (
+    ClusterRoleAggregationController,
+)
 from apiserver.controllers.controller import Controller, Reconciler
 from apiserver.controllers.customresources.controllers import custom_resource_controllers
 from apiserver.controllers.disruption.disruption_controller import DisruptionController
@@ -22,7 +26,15 @@ from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatus
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.controllers.leader_election import LeaderElector
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
+from apiserver.controllers.protection_controllers import (
+    CLAIM_PROTECTION,
+    CLASS_PROTECTION,
+    VOLUME_PROTECTION,
+    Protection,
+    ProtectionController,
+)
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
+from apiserver.controllers.root_ca_certificate_publisher import RootCACertificatePublisher
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
 from apiserver.controllers.serviceendpoints.endpoints_controller import EndpointsController
 from apiserver.controllers.serviceendpoints.endpointslice_controller import EndpointSliceController
@@ -47,10 +59,12 @@ class ControllerOptions:
     """``enabled`` is the value of ``--controllers``.
 
     ``identity`` is unique among the servers that share a store; without it there are no others.
+    ``root_ca`` is what verifies the certificate of the API, in PEM; it is not published if unknown.
     """
 
     enabled: Sequence[str] = ()
     identity: str = ""
+    root_ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,14 @@ class _Built:
     queue: str
 
 
+def _protection(protection: Protection) -> Callable[[Client], Reconciler]:
+    return lambda client: ProtectionController(client, protection)
+
+
 _REGISTERED: Final[Mapping[str, _Built]] = {
+    names.CLUSTER_ROLE_AGGREGATION: _Built(
+        ClusterRoleAggregationController, "ClusterRoleAggregator"
+    ),
     names.DISRUPTION: _Built(DisruptionController, "disruption"),
     names.ENDPOINTS: _Built(EndpointsController, "endpoint"),
     names.ENDPOINT_SLICE: _Built(EndpointSliceController, "endpoint_slice"),
@@ -70,6 +91,9 @@ _REGISTERED: Final[Mapping[str, _Built]] = {
     ),
     names.GARBAGE_COLLECTOR: _Built(GarbageCollector, "garbage_collector_attempt_to_delete"),
     names.NAMESPACE: _Built(NamespaceController, "namespace"),
+    names.CLAIM_PROTECTION: _Built(_protection(CLAIM_PROTECTION), "pvcprotection"),
+    names.VOLUME_PROTECTION: _Built(_protection(VOLUME_PROTECTION), "pvprotection"),
+    names.ATTRIBUTES_CLASS_PROTECTION: _Built(_protection(CLASS_PROTECTION), "vacprotection"),
     names.RESOURCE_QUOTA: _Built(ResourceQuotaController, "resourcequota_primary"),
     names.SERVICE_ACCOUNT: _Built(ServiceAccountsController, "serviceaccount"),
 }
@@ -122,9 +146,12 @@ class ControllerManager:
 
 def build_manager(options: ControllerOptions, registry: Registry) -> ControllerManager:
     """Return the enabled controllers, each with a client of its own, and those of the server."""
-    managed = []
-    for name in names.selected_controllers(options.enabled, list(_REGISTERED)):
-        client, built = controller_client(registry, name), _REGISTERED[name]
+    managed, known = [], dict(_REGISTERED)
+    if options.root_ca:
+        publisher = partial(RootCACertificatePublisher, root_ca=options.root_ca)
+        known[names.ROOT_CA_PUBLISHER] = _Built(publisher, "root_ca_cert_publisher")
+    for name in names.selected_controllers(options.enabled, list(known)):
+        client, built = controller_client(registry, name), known[name]
         reconciler = built.build(client)
         managed.append(Controller(name, client, reconciler, _WORKERS, built.queue))
     system = system_client(registry)

@@ -81,6 +81,7 @@ class ServerOptions:
     ``event_ttl`` and ``compaction`` are in seconds: the lifetime of Events, and the compaction
     interval, 0 for none. ``plugins`` are names of admission plugins, ``controllers`` the value of
     ``--controllers``. ``check_cache``: the cache is compared with the store periodically.
+    ``root_ca`` has the certificates that verify the server, in PEM.
     """
 
     event_ttl: int
@@ -88,6 +89,7 @@ class ServerOptions:
     plugins: Sequence[str]
     controllers: Sequence[str]
     check_cache: bool = False
+    root_ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ async def _background_tasks(
 
 def _controllers(storage: StorageOptions, options: ServerOptions) -> ControllerOptions:
     identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
-    return ControllerOptions(options.controllers, identity)
+    return ControllerOptions(options.controllers, identity, options.root_ca)
 
 
 def _check_controllers(manager: ControllerManager) -> Check:

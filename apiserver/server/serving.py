@@ -15,6 +15,7 @@ import signal
 import socket
 import ssl
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -138,7 +139,8 @@ async def _serve(
         allow_empty=config.allow_empty_database,
     )
     POLICY.allow_privileged = config.allow_privileged
-    options, build_access = options_from(config), access_factory(config)
+    options = replace(options_from(config), root_ca=_root_ca(config, identity))
+    build_access = access_factory(config)
     async with build_server(storage, endpoint, options, build_access) as server:
         http_server = HTTPServer(with_filters(server.router.handle, _filters(config, server)))
         server.metrics.gauges["apiserver_open_connections"] = (
@@ -209,6 +211,13 @@ def _identity(config: Config) -> Identity:
     return load_or_create_identity(
         config.cert_dir, certificate_names(config), given, config.client_ca_file
     )
+
+
+def _root_ca(config: Config, identity: Identity) -> str:
+    """Return the certificates by which clients in the cluster verify this server."""
+    own = identity.ca.certificate.read_text()
+    # A given certificate is of another authority. Clients that are given it need no authority.
+    return Path(config.tls_cert_file).read_text() + own if config.tls_cert_file else own
 
 
 def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:

@@ -21,10 +21,10 @@ from apiserver.client.client import (
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.controllers.event_recorder import WARNING, EventRecorder
+from apiserver.controllers.finalizers import finalizer_removal
 from apiserver.controllers.garbagecollector.decisions import (
     Keep,
     decide,
-    finalizer_removal,
     merged_removal,
     strategic_removal,
     unblocking,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apiserver.controllers.finalizers import replacing
 from apiserver.controllers.garbagecollector.graph import OwnerReference
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
@@ -82,7 +83,7 @@ def merged_removal(document: Object, owners: Iterable[str]) -> Object:
     gone = set(owners)
     references = document["metadata"].get("ownerReferences") or ()
     kept = [each for each in references if each.get("uid") not in gone]
-    return _replacing(document, ownerReferences=kept or None)
+    return replacing(document, ownerReferences=kept or None)
 
 
 def unblocking(document: Object) -> Object | None:
@@ -91,18 +92,4 @@ def unblocking(document: Object) -> Object | None:
     if not any(each.get("blockOwnerDeletion") for each in references):
         return None
     free = [{**each, "blockOwnerDeletion": False} for each in references]
-    return _replacing(document, ownerReferences=free)
-
-
-def finalizer_removal(document: Object, finalizer: str) -> Object | None:
-    """Return the merge patch that takes a finalizer off, ``None`` if the object has it not."""
-    finalizers = document["metadata"].get("finalizers") or ()
-    if finalizer not in finalizers:
-        return None
-    return _replacing(document, finalizers=[each for each in finalizers if each != finalizer])
-
-
-def _replacing(document: Object, **members: Any) -> Object:
-    metadata = document["metadata"]
-    preconditions = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
-    return {"metadata": {**preconditions, **members}}
+    return replacing(document, ownerReferences=free)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from apiserver.controllers.finalizers import finalizer_removal
 from apiserver.controllers.garbagecollector.decisions import (
     Delete,
     Keep,
     OwnerStates,
     decide,
-    finalizer_removal,
     merged_removal,
     unblocking,
 )
