@@ -29,6 +29,7 @@ _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
 _HEAD: Final = ("kind", "apiVersion", "metadata")
+_UID, _OWNERS, _DELETION = b'"uid":"', b'"ownerReferences":[', b'"deletionTimestamp":"'
 #: Returns the type of a kind by apiVersion and kind, ``None`` if it is not built in.
 StructOf: TypeAlias = Callable[[str, str], StructType | None]
 
@@ -121,6 +122,22 @@ class Stored:
         """The object's metadata."""
         metadata: dict[str, Any] = self.object["metadata"]
         return metadata
+
+    @property
+    def plain_uid(self) -> str | None:
+        """The uid of an object without owners that is not being deleted, found without decoding it.
+
+        ``None``: the object has to be decoded, for its uid or for its owners or finalizers.
+        """
+        raw = self._body if self._raw is None else self._raw
+        found = raw.find(_UID)
+        # After the beginning of a map it may be the name of a label, for example.
+        if found < 0 or raw.find(b"{", raw.find(_METADATA) + len(_METADATA), found) >= 0:
+            return None
+        if _OWNERS in raw or _DELETION in raw:
+            return None
+        start = found + len(_UID)
+        return raw[start : raw.index(b'"', start)].decode()
 
     def read_labels(self) -> Mapping[str, str]:
         """Return the labels, and cache them."""

@@ -6,15 +6,21 @@ ownership, as a named user. Only authorization is skipped, since the server is t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
 import orjson
 
-from apiserver.client.client import MERGE_PATCH, APIResource, ListedObjects, ObjectEvent
+from apiserver.client.client import (
+    MERGE_PATCH,
+    APIResource,
+    ListedObjects,
+    MetadataEvent,
+    ObjectEvent,
+)
 from apiserver.machinery.errors import BadRequest, NotFound
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
@@ -22,7 +28,6 @@ from apiserver.machinery.options import DeleteOptions, WriteOptions, list_option
 from apiserver.machinery.users import AUTHENTICATED, SYSTEM_USER, UserInfo
 from apiserver.registry import watch as watches
 from apiserver.registry.apply import apply_object
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.delete import delete_object
@@ -34,6 +39,13 @@ from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.registry.subresources.scale import get_scale
 from apiserver.registry.update import update_object
+from apiserver.registry.watch_events import (
+    follow,
+    metadata_events,
+    object_events,
+    read_objects,
+    unselected,
+)
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
@@ -41,6 +53,8 @@ from apiserver.resources.kind import Kind
 from apiserver.schema.kindtypes import DecodeError
 from storage.errors import StorageError
 
+# Under load, one wake-up for many changes is cheaper than one for each, in seconds.
+_PAUSE: Final = 0.01
 # The name of controllers in managedFields.
 _MANAGER: Final = "kube-controller-manager"
 _NAMESPACE: Final = "kube-system"
@@ -82,7 +96,7 @@ class Loopback:
             raise NotFound.path()
         if subresource == _SCALE:
             return await get_scale(found, namespace, name)
-        return _read(found, "get", [await get_object(found, namespace, name)])[0]
+        return read_objects(found, "get", [await get_object(found, namespace, name)])[0]
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
@@ -93,7 +107,7 @@ class Loopback:
         objects: list[Object] = []
         yielder = Yielder()
         for batch in batches(listed.items, size_of=attrgetter("size")):
-            objects += _read(found, "list", batch)
+            objects += read_objects(found, "list", batch)
             await yielder.yield_if_due()
         return ListedObjects(objects, listed.resource_version)
 
@@ -172,27 +186,21 @@ class Loopback:
         )
         found = self._found(resource)
         watch = await watches.watch_objects(found, namespace, options)
-        try:
-            async with aclosing(watch.opening()) as opening:
-                async for events in opening:
-                    if events:
-                        yield _shown(found, events)
-            if not resource_version:
-                yield ()
-            due = asyncio.Event()
-            watch.subscribed(due.set)
-            while await due.wait():
-                due.clear()
-                try:
-                    while parts := watch.take_parts():
-                        for part in parts:
-                            events = watch.select(part)
-                            if events:
-                                yield _shown(found, events)
-                except EOFError:
-                    return
-        finally:
-            watch.close()
+        events = follow(watch, partial(object_events, found), watch.select)
+        async with aclosing(events) as batches:
+            async for batch in batches:
+                if batch or not resource_version:
+                    yield batch
+
+    async def watch_metadata(
+        self, resource: GroupVersionResource
+    ) -> AsyncGenerator[Sequence[MetadataEvent], None]:
+        found = self._found(resource)
+        watch = await watches.watch_objects(found, "", list_options({}))
+        events = follow(watch, partial(metadata_events, found), unselected, _PAUSE)
+        async with aclosing(events) as batches:
+            async for batch in batches:
+                yield batch
 
     def _found(self, resource: GroupVersionResource) -> Resource:
         if self._unserved is not None and self._unserved.definition.gvr == resource:
@@ -249,15 +257,3 @@ def _api_resource(definition: ResourceDefinition) -> APIResource:
         definition.kind,
         frozenset(each.name for each in definition.subresources),
     )
-
-
-def _shown(resource: Resource, events: Sequence[watches.WatchEvent]) -> list[ObjectEvent]:
-    objects = _read(resource, "watch", [event.stored for event in events])
-    return [ObjectEvent(event.type, seen) for event, seen in zip(events, objects, strict=True)]
-
-
-def _read(resource: Resource, verb: str, found: Sequence[Stored]) -> list[Object]:
-    try:
-        return [stored.object for stored in found]
-    except StorageError as error:
-        raise resource.failed(error, verb) from error

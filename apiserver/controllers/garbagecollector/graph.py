@@ -10,12 +10,11 @@ block it; these are kept apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
-from apiserver.machinery.objects import Object
 from apiserver.resources.strategy import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 
@@ -78,11 +77,15 @@ class Due:
     uids: dict[str, None] = field(default_factory=dict)
     misplaced: list[tuple[Node, OwnerReference]] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return bool(self.uids or self.misplaced)
+
     def add(self, uids: Iterable[str]) -> None:
         """Add uids to look at."""
         self.uids.update(dict.fromkeys(uids))
 
 
+_NOTHING: Final = Due()
 _NOBODY: Final[dict[str, None]] = {}
 
 
@@ -115,11 +118,15 @@ class Graph:
 
     def observe(self, node: Node) -> Due:
         """Put an object into the graph in its present state."""
-        due = Due()
         before = self._nodes.get(node.uid)
         if before == node:
-            return due
+            return _NOTHING
         self._nodes[node.uid] = node
+        is_plain = not (node.owners or node.foreground or node.orphaning)
+        if is_plain and before is None and node.uid not in self._dependents:
+            # Most objects are like this one.
+            return _NOTHING
+        due = Due()
         if before is None or before.owners != node.owners:
             known = before.owners if before is not None else ()
             self._unlink(node.uid, known, node.owners, due)
@@ -194,9 +201,8 @@ class Graph:
             due.misplaced.append((node, reference))
 
 
-def node_of(resource: WatchedResource, document: Object) -> Node:
-    """Return an object as a node."""
-    metadata = document["metadata"]
+def node_of(resource: WatchedResource, metadata: Mapping[str, Any]) -> Node:
+    """Return the object with this metadata as a node."""
     finalizers = metadata.get("finalizers") or ()
     being_deleted = "deletionTimestamp" in metadata
     return Node(
@@ -211,7 +217,7 @@ def node_of(resource: WatchedResource, document: Object) -> Node:
     )
 
 
-def references_of(metadata: dict[str, Any]) -> tuple[OwnerReference, ...]:
+def references_of(metadata: Mapping[str, Any]) -> tuple[OwnerReference, ...]:
     """Return the owner references in the metadata of an object."""
     return tuple(
         OwnerReference(

@@ -93,7 +93,8 @@ class OwnerFinder:
         if owner is None or owner["metadata"]["uid"] != reference.uid:
             self._remember((coordinates, where))
             return None
-        return node_of(WatchedResource(resource.name, resource.kind, resource.namespaced), owner)
+        watched = WatchedResource(resource.name, resource.kind, resource.namespaced)
+        return node_of(watched, owner["metadata"])
 
     def _remember(self, sought: _Sought) -> None:
         self._absent[sought] = None

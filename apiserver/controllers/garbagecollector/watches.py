@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final
 
-from apiserver.client.client import DELETED, Client, ObjectEvent
+from apiserver.client.client import DELETED, Client, MetadataEvent
 from apiserver.controllers.garbagecollector.graph import Due, Graph, WatchedResource, node_of
 from apiserver.controllers.garbagecollector.owners import OwnerFinder
 from apiserver.machinery.errors import StatusError
@@ -80,7 +80,7 @@ class GraphWatches:
         """Bring one watch into the graph; ``uids`` are those of the resource in the graph."""
         unseen: set[str] | None = set(uids)
         yielder = Yielder()
-        async with aclosing(self._client.watch(resource.name)) as batches:
+        async with aclosing(self._client.watch_metadata(resource.name)) as batches:
             async for batch in batches:
                 if not batch and unseen is not None:
                     # What a watch before this one has shown is gone if this one has not.
@@ -94,13 +94,15 @@ class GraphWatches:
                         unseen.discard(uid)
                 await yielder.yield_if_due()
 
-    def _apply(self, resource: WatchedResource, event: ObjectEvent, uids: set[str]) -> str:
-        node = node_of(resource, event.object)
+    def _apply(self, resource: WatchedResource, event: MetadataEvent, uids: set[str]) -> str:
+        node = node_of(resource, event.metadata)
         if event.type == DELETED:
             self._remove(node.uid, uids)
         else:
             uids.add(node.uid)
-            self._changed(self._graph.observe(node))
+            due = self._graph.observe(node)
+            if due:
+                self._changed(due)
         return node.uid
 
     def _remove(self, uid: str, uids: set[str]) -> None:
@@ -108,7 +110,9 @@ class GraphWatches:
         node = self._graph.node(uid)
         if node is not None and self._graph.has_dependents(uid):
             self._owners.remember_absent(node)
-        self._changed(self._graph.remove(uid))
+        due = self._graph.remove(uid)
+        if due:
+            self._changed(due)
 
 
 async def _wait_for_all(events: list[asyncio.Event]) -> None:

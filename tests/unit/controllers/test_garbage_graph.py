@@ -166,10 +166,10 @@ def test_finalizers_count_once_an_object_is_deleted() -> None:
         "finalizers": ["orphan", "foregroundDeletion"],
         "ownerReferences": [{**reference, "blockOwnerDeletion": True}],
     }
-    living = node_of(CONFIG_MAP, {"metadata": metadata})
+    living = node_of(CONFIG_MAP, metadata)
     assert living.owners == (OwnerReference("v1", "Node", "o", "v", True),)
     assert (living.being_deleted, living.foreground, living.orphaning) == (False, False, False)
-    deleted = node_of(CONFIG_MAP, {"metadata": {**metadata, "deletionTimestamp": "t"}})
+    deleted = node_of(CONFIG_MAP, {**metadata, "deletionTimestamp": "t"})
     assert (deleted.being_deleted, deleted.foreground, deleted.orphaning) == (True, True, True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -109,3 +110,24 @@ def test_an_object_that_cannot_be_converted_cannot_be_read() -> None:
     for _ in range(2):
         with pytest.raises(Corrupt, match="not today"):
             _ = converted.body
+
+
+@pytest.mark.parametrize(
+    ("metadata", "uid"),
+    [
+        ({"name": "a", "uid": "u", "labels": {"uid": "l"}}, "u"),
+        ({"name": "a", "labels": {"uid": "l"}, "uid": "u"}, None),
+        ({"name": "a", "annotations": {"a": '"uid":"x"'}, "uid": "u"}, None),
+        ({"name": "a", "uid": "u", "ownerReferences": [{"uid": "o"}]}, None),
+        ({"name": "a", "uid": "u", "deletionTimestamp": "t", "finalizers": ["f"]}, None),
+        ({"name": "a"}, None),
+    ],
+)
+def test_the_uid_of_a_plain_object_is_found_without_decoding(
+    metadata: dict[str, Any], uid: str | None
+) -> None:
+    document = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata, "data": {"uid": "d"}}
+    assert Stored("k", json.dumps(document, separators=(",", ":")).encode(), 1).plain_uid == uid
+    read = Stored("k", json.dumps(document, separators=(",", ":")).encode(), 1)
+    assert read.body
+    assert read.plain_uid == uid

@@ -125,3 +125,23 @@ async def test_a_watch_that_is_closed_listens_no_more(client: Client, registry: 
 
 def told(events: list[ObjectEvent]) -> list[tuple[str, str]]:
     return [(event.type, name_of(event.object)) for event in events]
+
+
+async def test_a_watch_of_metadata_has_what_concerns_owners(
+    client: Client, registry: Registry
+) -> None:
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
+    made = await create(registry, CONFIG_MAPS, named("a", "n", labels={"uid": "no"}))
+    async with aclosing(client.watch_metadata(CONFIG_MAPS)) as batches:
+        (first,), nothing = await anext(batches), await anext(batches)
+        identity = {"namespace": "n", "name": "a", "uid": made["metadata"]["uid"]}
+        assert (first.type, first.metadata, list(nothing)) == (ADDED, identity, [])
+        await client.patch(CONFIG_MAPS, "n", "a", {"metadata": {"ownerReferences": [owner]}})
+        (owned,) = await anext(batches)
+        assert (owned.type, owned.metadata["ownerReferences"]) == (MODIFIED, [owner])
+        await client.patch(CONFIG_MAPS, "n", "a", {"metadata": {"ownerReferences": None}})
+        assert [each.metadata for each in await anext(batches)] == [identity]
+        await client.delete(CONFIG_MAPS, "n", "a", DeleteOptions())
+        (deleted,) = await anext(batches)
+        assert (deleted.type, deleted.metadata["uid"]) == (DELETED, identity["uid"])
+    assert registry.store.watchers == 0
