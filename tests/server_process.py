@@ -18,6 +18,8 @@ TOKENS: Final = """\
 admin-token,admin,admin-uid,"system:masters"
 viewer-token,viewer,viewer-uid,"viewers"
 """
+#: The controller that puts a ConfigMap into every namespace.
+ROOT_CA_PUBLISHER: Final = "root-ca-certificate-publisher-controller"
 _ANNOUNCED: Final = re.compile(r"serving on (https://\S+)\nexport KUBECONFIG=(.+)\n")
 
 
@@ -26,7 +28,11 @@ class ServerStartFailed(RuntimeError):
 
 
 class ServerProcess:
-    """One server and its directory; it keeps its port when it is started again."""
+    """One server and its directory; it keeps its port when it is started again.
+
+    Unless ``flags`` say which controllers run, no ConfigMap is in a namespace but those that tests
+    make.
+    """
 
     def __init__(self, directory: Path, *flags: str, module: str = "apiserver") -> None:
         self.directory = directory
@@ -40,6 +46,8 @@ class ServerProcess:
         tokens = directory / "tokens.csv"
         tokens.write_text(TOKENS)
         self._tokens = f"--token-auth-file={tokens}"
+        if not any(flag.startswith("--controllers=") for flag in flags):
+            self.flags = (*flags, f"--controllers=*,-{ROOT_CA_PUBLISHER}")
 
     @property
     def log(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.server_process import running_server
+from tests.server_process import ROOT_CA_PUBLISHER, running_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def server(
     }[request.config.getoption("--store")]()
     directory: Path = tmp_path_factory.mktemp("server")
     # Tests of evictions write the status of budgets themselves.
-    flags.append("--controllers=*,-disruption-controller")
+    flags.append(f"--controllers=*,-disruption-controller,-{ROOT_CA_PUBLISHER}")
     with running_server(directory, *flags) as started:
         yield started.url
         assert "Traceback" not in started.log, started.log
