@@ -2,7 +2,7 @@
 
 All documents are served like files: conditionally and in parts. Those with an entity tag are
 compressed on request. The index has no tag and was always modified just now, as upstream, where it
-is put together for each request.
+is put together for each request; an index that has changed is dated after the one before it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ async def openapi_document(
 
 async def _index(service: OpenAPIService, request: HTTPRequest) -> web.StreamResponse:
     document = await service.v3_index()
-    return await _file(request, document, _INDEX_TYPE, Validators("", int(time.time())))
+    state = Validators("", max(int(time.time()), document.modified))
+    return await _file(request, document, _INDEX_TYPE, state)
 
 
 async def _v2(service: OpenAPIService, request: HTTPRequest) -> web.StreamResponse:

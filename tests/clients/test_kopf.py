@@ -87,10 +87,12 @@ class Operator:
 
 
 @contextmanager
-def running_operator(kubectl: Kubectl, directory: Path) -> Iterator[Operator]:
-    """Run the operator in the namespace of kubectl; it must end well."""
+def running_operator(
+    kubectl: Kubectl, directory: Path, program: str = OPERATOR
+) -> Iterator[Operator]:
+    """Run an operator in the namespace of kubectl; it must end well."""
     source, diary, log = directory / "operator.py", directory / "diary", directory / "log"
-    source.write_text(OPERATOR)
+    source.write_text(program)
     diary.touch()
     command = [
         sys.executable,

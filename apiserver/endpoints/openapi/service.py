@@ -78,7 +78,12 @@ class OpenAPIService:
         async with self._making:
             generation = self._catalog.generation
             if self._index is None or self._index[0] != generation:
-                self._index = generation, await self._make_index()
+                modified = int(self._clock.time())
+                if self._index is not None:
+                    # Clients ask for what is newer than the second in which they got the last one.
+                    modified = max(modified, self._index[1].modified) + 1
+                document = replace(await self._make_index(), modified=modified)
+                self._index = generation, document
             return self._index[1]
 
     async def v3(self, name: str) -> Document | None:

@@ -375,3 +375,25 @@ async def test_a_group_of_built_in_kinds_is_closed(api: InProcess) -> None:
     assert catalog.resource("networking.k8s.io", "v1", "lamps") is None
     answer = await api.ask("GET", "/apis/networking.k8s.io/v1/lamps")
     assert answer.message == "the server could not find the requested resource"
+
+
+async def test_openapi_shows_a_kind_at_once(api: InProcess) -> None:
+    before = await api.ask("GET", "/openapi/v3")
+    await define(api, named("lamps", "Lamp", {"name": "v3", "storage": True}))
+    # All of this may happen in the second of the first answer.
+    date = before.headers["Last-Modified"]
+    async with api.session.get(
+        f"{api.url}/openapi/v3", headers={"If-Modified-Since": date}
+    ) as response:
+        assert response.status == 200
+        paths = json.loads(await response.read())["paths"]
+    known = json.loads(before.body)["paths"]
+    changed = [name for name, url in paths.items() if url != known.get(name)]
+    assert changed == [f"apis/{GROUP}/v3"]
+    path = paths[f"apis/{GROUP}/v1"]["serverRelativeURL"]
+    document = (await api.ask("GET", path)).body
+    schema = document["components"]["schemas"]["com.example.things.v1.Gadget"]
+    assert schema["description"] == "A gadget."
+    assert schema["properties"]["spec"]["properties"]["size"]["default"] == 3
+    item = f"/apis/{GROUP}/v1/namespaces/{{namespace}}/gadgets/{{name}}"
+    assert {item, f"{item}/status", f"{item}/scale"} < document["paths"].keys()
