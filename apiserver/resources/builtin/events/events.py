@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.resources import objectmeta
 from apiserver.resources.builtin.core import events as core
 from apiserver.resources.builtin.events.versions import to_core
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import UNSUPPORTED, Strategy
+from apiserver.schema.internalform import internal_form
 from apiserver.schema.kindtypes import Types
 
 _REPORTER: Final = "reportingController"
 _TYPES: Final = ("Normal", "Warning")
 _UNSET: Final = "needs to be unset"
 _LEGACY: Final = ("firstTimestamp", "lastTimestamp", "count", "source")
-# The immutable fields, by their names in the core group and in error messages.
-_IMMUTABLE: Final = {
-    "involvedObject": "involvedObject",
-    "reason": "reason",
-    "message": "message",
-    "source": "source",
-    "firstTimestamp": "firstTimestamp",
-    "lastTimestamp": "lastTimestamp",
-    "count": "count",
-    "type": "type",
-    "eventTime": "eventTime",
-    "action": "action",
-    "related": "related",
-    "reportingComponent": _REPORTER,
-    "reportingInstance": "reportingInstance",
+# The immutable fields in the order of their errors; Kubernetes checks the reason twice.
+_IMMUTABLE: Final = (
+    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count",
+    "reason", "type", "eventTime", "action", "related", "reportingComponent", "reportingInstance",
+)  # fmt: skip
+# The types of the structs among them, and the empty values of the scalars.
+_STRUCTS: Final = {
+    "involvedObject": "core.v1.ObjectReference",
+    "related": "core.v1.ObjectReference",
+    "source": "core.v1.EventSource",
 }
+_ZEROS: Final[Mapping[str, Any]] = {
+    "reason": "", "message": "", "count": 0, "type": "", "action": "", "reportingComponent": "",
+    "reportingInstance": "",
+}  # fmt: skip
 
 
 _FIELDS: Final = {
@@ -60,7 +62,9 @@ class EventStrategy(Strategy):
 
     def validate(self, document: Object) -> list[FieldError]:
         event = to_core(document)
-        errors = core.validate_event(event, _REPORTER) + _validate_series(event)
+        errors = core.validate_event(event, _REPORTER)
+        errors += objectmeta.validate_whole(document, self)
+        errors += _validate_series(event)
         if event.get("eventTime") is None:
             errors.append(required("eventTime"))
         type_ = event.get("type", "")
@@ -72,13 +76,23 @@ class EventStrategy(Strategy):
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         event, before = to_core(document), to_core(old)
         errors = core.validate_event(event, _REPORTER)
+        errors += objectmeta.validate_change(document, old, self)
         if event.get("series") != before.get("series"):
             errors += _validate_series(event)
-        for member, path in _IMMUTABLE.items():
-            value = event.get(member)
-            if (value or None) != (before.get(member) or None):
-                errors.append(invalid(path, value, "field is immutable"))
-        return errors
+        return errors + [
+            _immutable(member, event.get(member))
+            for member in _IMMUTABLE
+            if (event.get(member) or None) != (before.get(member) or None)
+        ]
+
+
+def _immutable(member: str, value: Any) -> FieldError:
+    if member in _STRUCTS:
+        shown = internal_form(_STRUCTS[member], value)
+    else:
+        shown = value or _ZEROS.get(member)
+    path = _REPORTER if member == "reportingComponent" else member
+    return invalid(path, shown, "field is immutable")
 
 
 def _validate_series(event: Object) -> list[FieldError]:
