@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import fielderrors
@@ -32,7 +33,7 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import freshness
 from apiserver.registry.codec import Stored
-from apiserver.registry.list import within
+from apiserver.registry.list import check_list, within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
 from apiserver.registry.view import EventWatcher
@@ -59,12 +60,20 @@ class WatchEvent:
     revision: int
 
 
-async def watch_objects(resource: Resource, namespace: str, options: ListOptions) -> Watch:
+async def watch_objects(
+    resource: Resource, namespace: str, options: ListOptions, *, as_list: bool = False
+) -> Watch:
     """Open a watch, which the caller must close. Raises Invalid, BadRequest... for its options.
 
-    Later errors are raised by the watch, as StatusError.
+    Later errors are raised by the watch, as StatusError. ``as_list``: the options are those of a
+    list, as on the paths below ``watch``, where Kubernetes takes them for a list's. No bookmark
+    marks the end of the initial events then.
     """
-    check_watch(options)
+    if as_list:
+        check_list(options)
+        options = replace(options, resource_version_match="")
+    else:
+        check_watch(options)
     selection = Selection(options, resource.strategy)
     version = options.resource_version
     revision = freshness.parse_for_get(version) if version else 0
@@ -74,7 +83,7 @@ async def watch_objects(resource: Resource, namespace: str, options: ListOptions
     if initial and not version:
         await _refresh(resource)
     scope = _Scope(within(resource, namespace, selection))
-    return Watch(resource, scope, selection, _Start(revision, initial, options))
+    return Watch(resource, scope, selection, _Start(revision, initial, options, marks=not as_list))
 
 
 def check_watch(options: ListOptions) -> None:
@@ -122,12 +131,20 @@ class _Scope:
 class _Start:
     """The revision and the phase in which a watch begins."""
 
-    __slots__ = ("bookmarks", "initial", "revision")
+    __slots__ = ("bookmarks", "initial", "marks", "revision")
 
-    def __init__(self, revision: int, initial: bool, options: ListOptions) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        revision: int,
+        initial: bool,
+        options: ListOptions,
+        *,
+        marks: bool,  # noqa: FBT001
+    ) -> None:
         self.revision = revision
         self.initial = initial
         self.bookmarks = options.allow_watch_bookmarks
+        self.marks = marks and self.bookmarks
 
 
 class Watch:
@@ -241,7 +258,7 @@ class Watch:
             records = self._selection.of(batch) if self._selection else batch
             events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
             await yielder.yield_if_due()
-        if self._start.bookmarks:
+        if self._start.marks:
             events.append(self._bookmark(page.revision, {INITIAL_EVENTS_END: "true"}))
         yield events
 

@@ -24,7 +24,10 @@ async def watch(
     context = scope.context(request)
     if context.name and request.info.watch_prefix:
         options = replace(options, field_selector=_named(options.field_selector, context.name))
-    opened = await watch_objects(scope.resource, context.namespace, options)
+    # The parameter is missing on the paths below "watch".
+    opened = await watch_objects(
+        scope.resource, context.namespace, options, as_list=not options.watch
+    )
     return await streams.send(request, representation, opened, options.timeout_seconds)
 
 

@@ -206,6 +206,33 @@ async def test_options_that_cannot_be_met_are_refused(
     assert message in found[1]
 
 
+@pytest.mark.parametrize(
+    ("query", "state", "refused"),
+    [
+        ("allowWatchBookmarks=1", ["ADDED"], ""),
+        ("resourceVersion=0&resourceVersionMatch=NotOlderThan", ["ADDED"], ""),
+        ("resourceVersion={a}&resourceVersionMatch=Exact", [], ""),
+        ("resourceVersionMatch=Exact", [], "is forbidden unless resourceVersion is provided"),
+        (INITIAL + "&resourceVersion=0", [], "sendInitialEvents is forbidden for list"),
+    ],
+)
+async def test_below_watch_the_options_are_those_of_a_list(
+    cluster: Cluster, query: str, state: list[str], refused: str
+) -> None:
+    (revision,) = await make(cluster, "a")
+    await cluster.registry.store.wait_until_fresh()
+    opening = watch_objects(
+        cluster.resource(CONFIG_MAPS), "ns", asked(query.format(a=revision)), as_list=True
+    )
+    if refused:
+        code, message = await refusal(opening)
+        assert (code, refused in message) == (422, True)
+        return
+    with closing(await opening) as watch:
+        found = [event.type async for events in watch.opening() for event in events]
+        assert found == state
+
+
 # What happens.
 
 
