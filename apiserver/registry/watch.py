@@ -83,7 +83,9 @@ async def watch_objects(
     if initial and not version:
         await _refresh(resource)
     scope = _Scope(within(resource, namespace, selection))
-    return Watch(resource, scope, selection, _Start(revision, initial, options, marks=not as_list))
+    return Watch(
+        resource, scope, selection, _Start(revision, options, initial=initial, marks=not as_list)
+    )
 
 
 def check_watch(options: ListOptions) -> None:
@@ -133,14 +135,7 @@ class _Start:
 
     __slots__ = ("bookmarks", "initial", "marks", "revision")
 
-    def __init__(
-        self,
-        revision: int,
-        initial: bool,
-        options: ListOptions,
-        *,
-        marks: bool,  # noqa: FBT001
-    ) -> None:
+    def __init__(self, revision: int, options: ListOptions, *, initial: bool, marks: bool) -> None:
         self.revision = revision
         self.initial = initial
         self.bookmarks = options.allow_watch_bookmarks
