@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import Final
-
-from apiserver.schema.patterns import matcher
+from unicodedata import category
 
 # IPv4 numbers may have leading zeros here, as in versions of Go before 1.17.
 _LEADING_ZEROS: Final = re.compile(r"(?<![0-9a-fA-F])0+(?=[0-9a-fA-F])")
@@ -15,14 +14,9 @@ _MAC: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _MAC_DIGITS: Final = (12, 16, 40)
+_DIGITS: Final = frozenset("0123456789")
 _LONGEST_HOSTNAME: Final = 255
 _LONGEST_LABEL: Final = 63
-# Letters and symbols of any script; a dot needs a top-level domain of letters behind it.
-_HOSTNAME: Final = (
-    r"^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}]"
-    r"(([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$"
-)
-
 # RFC 5322, with characters outside of ASCII: an address, or one in angle brackets behind a name.
 _ATOM: Final = r'[^\x00-\x20\x7f()<>\[\]:;@\\,."]+'
 _QUOTED: Final = r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t\x20-\x7e])*"'
@@ -70,12 +64,31 @@ def is_mac(text: str) -> bool:
 
 
 def is_hostname(text: str) -> bool:
-    """Return whether a text is the name of a host, by RFC 1034 and RFC 1123."""
-    if len(text.encode()) > _LONGEST_HOSTNAME:
+    """Return whether a text is the name of a host, by RFC 1034 and RFC 1123.
+
+    Letters and symbols may be of any script. A top-level domain has letters only.
+    """
+    *labels, last = text.split(".")
+    if len(text.encode()) > _LONGEST_HOSTNAME or len(last.encode()) > _LONGEST_LABEL:
         return False
-    labels = text.split(".")
-    return max(len(label.encode()) for label in labels) <= _LONGEST_LABEL and matcher(_HOSTNAME)(
-        text
+    if not labels:
+        return last[:1] not in ("", "-") and _is_label(last[:1] + last[1:].removeprefix("-"))
+    return last.isalpha() and len(last) > 1 and all(map(_is_label_with_hyphens, labels))
+
+
+def _is_label_with_hyphens(text: str) -> bool:
+    inner = text[1:-1].replace("-", "")
+    return (
+        len(text.encode()) <= _LONGEST_LABEL
+        and bool(text)
+        and _is_label(text[0] + inner + text[-1])
+    )
+
+
+def _is_label(text: str) -> bool:
+    return all(
+        character.isalpha() or character in _DIGITS or category(character).startswith("S")
+        for character in text
     )
 
 

@@ -6,6 +6,7 @@ an object can be sent in its stored encoding.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from apiserver.schema.structural import MISSING, Schema
@@ -20,9 +21,9 @@ class Form:
     __slots__ = ("_any_member", "_defaults", "_exempt", "_items", "_members", "_null", "_values")
 
     def __init__(self, schema: Schema) -> None:
-        self._members = {name: Form(member) for name, member in schema.properties.items()}
-        self._values = None if schema.values is None else Form(schema.values)
-        self._items = None if schema.items is None else Form(schema.items)
+        self._members = {name: _form(member) for name, member in schema.properties.items()}
+        self._values = None if schema.values is None else _form(schema.values)
+        self._items = None if schema.items is None else _form(schema.items)
         self._defaults = [
             name for name, member in schema.properties.items() if member.default is not MISSING
         ]
@@ -59,3 +60,17 @@ class Form:
         if items is None:
             return self._any_member or not any(type(item) in _PARTS for item in value)
         return all(items.holds(item) for item in value if item is None or type(item) in _PARTS)
+
+
+def _form(schema: Schema) -> Form:
+    if schema.properties or schema.values is not None or schema.items is not None:
+        return Form(schema)
+    return _leaf(schema.preserve_unknown_fields, schema.embedded_resource, schema.nullable)
+
+
+@cache
+def _leaf(preserves: bool, embedded: bool, nullable: bool) -> Form:  # noqa: FBT001 - cached
+    """Return the form of values without specified parts: there are few."""
+    return Form(
+        Schema(preserve_unknown_fields=preserves, embedded_resource=embedded, nullable=nullable)
+    )

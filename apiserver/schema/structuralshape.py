@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
 from apiserver.machinery.objects import Object
-from apiserver.schema.patterns import InvalidPattern, matcher
+from apiserver.schema.patterns import PatternCheck
 
 _ROOT, _ITEM, _FIELD = "root", "item", "field"
 _NO_TYPE: Final = {
@@ -26,7 +26,9 @@ _PRESERVE: Final = "x-kubernetes-preserve-unknown-fields"
 # Both forms in which a schema may repeat that it allows integers and strings.
 _INTEGER_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]
 
-_ASSERTIONS: Final = frozenset(("allOf", "anyOf", "oneOf", "not", "pattern"))
+_JUNCTORS: Final = ("allOf", "anyOf", "oneOf")
+_ASSERTIONS: Final = frozenset((*_JUNCTORS, "not"))
+_PARTS: Final = _ASSERTIONS | {"properties", "items", "additionalProperties"}
 # What may not stand below a junctor, besides ``type``, and the word for its absence.
 _STRUCTURE: Final = {
     "type": "empty",
@@ -50,7 +52,11 @@ _OF_METADATA: Final = {"type", "default", "externalDocs", "example"}
 
 def shape_problems(props: Object, path: str) -> list[FieldError]:
     """Return why a schema of whole objects is not structural, sorted by text."""
-    found = [*_structure(props, path, _ROOT), *_completeness(props, props, path, path)]
+    found = [
+        *_structure(props, path, _ROOT),
+        *_completeness(props, props, path, path),
+        *_patterns(props, path, PatternCheck()),
+    ]
     return sorted(found, key=str)
 
 
@@ -151,12 +157,25 @@ def _assertions(
         yield from _nested(branch, f"{path}.oneOf[{index}]")
     if props.get("not") is not None:
         yield from _nested(props["not"], f"{path}.not")
-    if props.get("pattern"):
-        try:
-            matcher(props["pattern"])
-        except InvalidPattern as error:
-            detail = f"must be a valid regular expression, but isn't: {error}"
-            yield invalid(f"{path}.pattern", props["pattern"], detail)
+
+
+def _patterns(props: Object, path: str, patterns: PatternCheck) -> Iterator[FieldError]:
+    """Yield the invalid regular expressions of a schema, and of all schemas in it."""
+    pattern = props.get("pattern")
+    problem = patterns.problem(pattern) if pattern else ""
+    if problem:
+        detail = f"must be a valid regular expression, but isn't: {problem}"
+        yield invalid(f"{path}.pattern", pattern, detail)
+    if _PARTS.isdisjoint(props):
+        return
+    for name, member in props.get("properties", {}).items():
+        yield from _patterns(member, f"{path}.properties[{name}]", patterns)
+    for part in ("items", "additionalProperties", "not"):
+        if isinstance(props.get(part), dict):
+            yield from _patterns(props[part], f"{path}.{part}", patterns)
+    for junctor in _JUNCTORS:
+        for index, branch in enumerate(props.get(junctor, [])):
+            yield from _patterns(branch, f"{path}.{junctor}[{index}]", patterns)
 
 
 def _nested(props: Object, path: str, *, skips_any: bool = False) -> Iterator[FieldError]:
@@ -186,7 +205,7 @@ def _completeness(
     ``where`` and ``path`` are the paths of the two: of the latter first.
     """
     branches = [(f"{path}.not", asserted["not"])] if asserted.get("not") is not None else []
-    for junctor in ("allOf", "anyOf", "oneOf"):
+    for junctor in _JUNCTORS:
         for index, branch in enumerate(asserted.get(junctor, [])):
             branches.append((f"{path}.{junctor}[{index}]", branch))
     for branch_path, branch in branches:

@@ -29,8 +29,10 @@ RIGHT_AND_WRONG = {
     ),
     "hexcolor": (["#fff", "FFFFFF"], ["#ffff", "#ggg", ""]),
     "hostname": (
-        ["localhost", "example.com", "1.example.com", "a-b.c-d.org", "müller.example"],
-        ["", "-a", "a.b.", "a..b", "a_b", "x" * 64, "a b", "1.2.3.4"],
+        ["localhost", "example.com", "1.example.com", "a-b.c-d.org", "müller.example", "a-", "a-b",
+         "☺.x.com", "a.☺b.öö"],
+        ["", "-a", "a.b.", "a..b", "a_b", "x" * 64, "a b", "1.2.3.4", "a-b-c", "a-.com", "-a.com",
+         "a.c1", "a.c", "a.☺☺", ".com", "x" * 64 + ".com", "x." * 127 + "com", "a--b"],
     ),
     "ipv4": (["1.2.3.4", "01.2.3.4", "::ffff:1.2.3.4"], ["300.0.0.1", "1.2.3", "::1", "", "1."]),
     "ipv6": (["::1", "fd00::", "::ffff:1.2.3.4"], ["1.2.3.4", "fe80::1%eth0", ":", "g::"]),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import string
 import time
 
 import pytest
 
-from apiserver.schema.patterns import InvalidPattern, matcher
+from apiserver.schema.patterns import InvalidPattern, PatternCheck, matcher
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,19 @@ def test_the_errors_are_those_of_go(pattern: str, error: str) -> None:
     with pytest.raises(InvalidPattern) as raised:
         matcher(pattern)
     assert str(raised.value) == f"error parsing regexp: {error}"
+    assert PatternCheck().problem(pattern) == f"error parsing regexp: {error}"
+
+
+def test_a_schema_may_have_few_large_expressions() -> None:
+    patterns = PatternCheck()
+    large = [rf"[\p{{L}}{letter}]{{9}}" for letter in string.ascii_uppercase]
+    problems = list(map(patterns.problem, large))
+    assert problems[:16] == [""] * 16
+    assert problems[16] == f"error parsing regexp: expression too large: `{large[16]}`"
+    assert patterns.problem("^[a-z]{1,63}$") == ""
+    assert matcher(large[16])("\u00f6" * 9)
+    too_large = r"\pL{1000}"
+    assert "too large" in PatternCheck().problem(too_large)
 
 
 @pytest.mark.parametrize(
