@@ -56,7 +56,7 @@ class ResourceDefinition:
     custom: bool = False
     routed_by_verb: bool = False
     form: str = ""
-    since: int = field(default=0, compare=False)
+    since: int = field(default=0, compare=False, repr=False)
     #: The resource as it appears in URLs.
     gvr: GroupVersionResource = field(init=False, compare=False)
     #: The kind of its objects.

@@ -2,21 +2,28 @@
 
 Documents are built on first request, in a thread, and kept compressed; the code that builds them is
 imported then. The entity tag is a digest of the content, so the index of version 3, which lists the
-tags of all documents, requires each of them to be built once. A document is rebuilt when the
-resources in it change.
+tags of all documents, requires each of them to be built once, but for those of custom kinds, whose
+tag is a digest of their definitions. A document is rebuilt when the resources in it change.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from apiserver.endpoints.openapi.document import Document, Source
+from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.times import Clock
+from apiserver.registry.yielding import Yielder
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.version import GIT_VERSION
 
 if TYPE_CHECKING:
     from apiserver.endpoints.openapi.builder import DocumentBuilder
@@ -33,6 +40,27 @@ def _as_protobuf(document: Document, version: int) -> Document:
     from apiserver.endpoints.openapi.builder import as_protobuf
 
     return as_protobuf(document, version)
+
+
+@cache
+def _code() -> bytes:
+    """Return a digest of what makes documents: the same sources may result in others one day."""
+    digest = hashlib.sha512(GIT_VERSION.encode())
+    for file in sorted(files(__package__).iterdir(), key=attrgetter("name")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.digest()
+
+
+def _tag_of(source: Source) -> str:
+    """Return the entity tag of the document of custom kinds, ``""`` for others.
+
+    It is made of the source: there may be thousands of such documents, and most are never asked
+    for. It is the same in every server.
+    """
+    if not source.definitions or not all(each.form for each in source.definitions):
+        return ""
+    return hashlib.sha512(_code() + repr(source.definitions).encode()).hexdigest().upper()
 
 
 def _no_schema(definition: ResourceDefinition) -> Schema | None:
@@ -96,6 +124,9 @@ class OpenAPIService:
             if known is not None and known[0] == source:
                 return known[1]
             document = self._dated(await self._make([source], lambda builder: builder.only()))
+            tag = _tag_of(source)
+            if tag:
+                document = replace(document, etag=tag)
             self._made[name] = source, document
             self._tags[name] = source, document.etag
             return document
@@ -122,7 +153,10 @@ class OpenAPIService:
             for name, source in sources.items()
             if name not in self._tags or self._tags[name][0] != source
         ]
-        made = await self._make(stale, lambda builder: builder.tags()) if stale else {}
+        made = {source.name: _tag_of(source) for source in stale}
+        unknown = [source for source in stale if not made[source.name]]
+        if unknown:
+            made |= await self._make(unknown, lambda builder: builder.tags())
         self._tags.update({source.name: (source, made[source.name]) for source in stale})
         self._tags = {name: self._tags[name] for name in sources}
         self._made = {name: made for name, made in self._made.items() if name in sources}
@@ -135,12 +169,13 @@ class OpenAPIService:
     async def _make(self, sources: Iterable[Source], make: Callable[[DocumentBuilder], T]) -> T:
         wanted = list(sources)
         # Custom schemas are looked up on the event loop; the thread reads only immutable data.
-        schemas = {
-            definition.gvk: self._custom_schema(definition)
-            for source in wanted
-            for definition in source.definitions
-            if definition.custom
-        }
+        schemas: dict[GroupVersionKind, Schema | None] = {}
+        yielder = Yielder()
+        for source in wanted:
+            for definition in source.definitions:
+                if definition.custom:
+                    schemas[definition.gvk] = self._custom_schema(definition)
+            await yielder.yield_if_due()
 
         def work() -> T:
             from apiserver.endpoints.openapi.builder import DocumentBuilder
@@ -160,8 +195,8 @@ class OpenAPIService:
             for version in self._catalog.versions(group):
                 name = f"apis/{group}/{version}" if group else f"api/{version}"
                 definitions = tuple(self._catalog.resources(group, version))
-                # The definition of a custom kind does not contain its schema, which may change.
-                custom = any(definition.custom for definition in definitions)
+                # A definition without a form may have another schema when it is replaced.
+                custom = any(each.custom and not each.form for each in definitions)
                 generation = self._catalog.changed(group, version) if custom else 0
                 sources.append(Source(name, group, version, definitions, generation))
         return {source.name: source for source in sources}
