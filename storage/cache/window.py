@@ -1,10 +1,10 @@
 """The live records, in the order of their keys, and the recent events. Pure.
 
-The records are kept in a dict, together with the sorted list of its keys and the list of the
-records in the same order. A page is therefore a slice: its cost depends on the size of the page,
-not on the size of the store. The recent events are a ring buffer, which is complete after the
-revision ``oldest``. It keeps about as many events as there are records, with limits on their number
-and total size, so memory grows with the number of records and not with the number of changes.
+The records are kept in a dict, and in the order of their keys. The cost of a page depends on the
+size of the page, not on the size of the store, and that of a change on neither. The recent events
+are a ring buffer, which is complete after the revision ``oldest``. It keeps about as many events as
+there are records, with limits on their number and total size, so memory grows with the number of
+records and not with the number of changes.
 
 Each state of a key is one record object wherever it appears: as the current record, as the record
 of an event, and as the previous record of the next event. Results computed from a record are
@@ -13,11 +13,11 @@ therefore shared.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from storage.cache.sortedrecords import SortedRecords
 from storage.interface import Batch, Event, Page, Record
 from storage.prefixes import prefixes_of
 
@@ -46,8 +46,7 @@ class Window(Generic[V]):
 
     def __init__(self, capacity: int, size_of: Callable[[V], int] = zero_size) -> None:
         self._records: dict[str, Record[V]] = {}
-        self._keys: list[str] = []
-        self._in_order: list[Record[V]] = []
+        self._in_order: SortedRecords[V] = SortedRecords()
         self._recent: deque[Event[V]] = deque()
         self._size = 0
         self._size_of = size_of
@@ -68,8 +67,7 @@ class Window(Generic[V]):
     def load(self, page: Page[V]) -> None:
         """Replace the state with all records of a store as of one revision."""
         self._records = {record.key: record for record in page.records}
-        self._keys = sorted(self._records)
-        self._in_order = list(map(self._records.__getitem__, self._keys))
+        self._in_order = SortedRecords(page.records)
         self._recent.clear()
         self._size = 0
         self._changed.clear()
@@ -91,10 +89,8 @@ class Window(Generic[V]):
 
     def list(self, prefix: str, start: str = "", limit: int = 0) -> Page[V]:
         """Return the records below ``prefix`` from the key ``start`` on, as of ``revision``."""
-        first = bisect_left(self._keys, max(prefix, start))
-        end = bisect_left(self._keys, prefix + _LAST, first)
-        last = min(end, first + limit) if limit else end
-        return Page(self._in_order[first:last], self.revision, end - last)
+        found, remaining = self._in_order.between(max(prefix, start), prefix + _LAST, limit)
+        return Page(found, self.revision, remaining)
 
     def last_change(self, prefix: str) -> int:
         """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
@@ -119,17 +115,12 @@ class Window(Generic[V]):
         key, record, previous = event.key, event.record, event.previous
         self._touch(key, event.revision)
         known = self._records.get(key)
-        index = bisect_left(self._keys, key)
-        if record is None:
-            if known is not None:
-                del self._records[key], self._keys[index], self._in_order[index]
-        else:
-            if known is None:
-                self._keys.insert(index, key)
-                self._in_order.insert(index, record)
-            else:
-                self._in_order[index] = record
+        if record is not None:
             self._records[key] = record
+            self._in_order.put(record)
+        elif known is not None:
+            del self._records[key]
+            self._in_order.remove(key)
         if known is None or (previous is not None and previous.revision != known.revision):
             return event
         # The feed may omit the previous record: use the one that was current here.

@@ -32,6 +32,7 @@ PAGE = (
 )
 PIECE = bytes(range(256)) * 256
 _ROOT = Path(__file__).parents[2]
+_waiting: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,20 @@ async def cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def wait(request: web.Request) -> web.Response:
+    """Answer nothing as long as the client waits."""
+    _waiting.add(id(request))
+    while request.transport is not None and not request.transport.is_closing():
+        await asyncio.sleep(0.01)
+    _waiting.discard(id(request))
+    return web.Response()
+
+
+async def waiting(_: web.Request) -> web.Response:
+    """Say how many clients wait."""
+    return web.Response(text=str(len(_waiting)))
+
+
 async def _serve(address: str) -> None:
     application = web.Application(client_max_size=1 << 40)
     application.router.add_get("/many", many)
@@ -190,6 +205,8 @@ async def _serve(address: str) -> None:
     application.router.add_get("/talk", talk)
     application.router.add_get("/refused", refused)
     application.router.add_get("/cut", cut)
+    application.router.add_route("*", "/wait", wait)
+    application.router.add_get("/waiting", waiting)
     application.router.add_route("*", "/{rest:.*}", echo)
     runner = web.AppRunner(application)
     await runner.setup()

@@ -343,6 +343,25 @@ async def test_a_backend_that_fails_is_unavailable(
     )
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_backend_is_not_asked_for_a_client_that_has_left(
+    api: Api, proxied: Proxied, method: str
+) -> None:
+    async def waiting() -> str:
+        return (await api.get(proxied.service("/waiting"))).text
+
+    async def one_waits() -> bool:
+        return await waiting() == "1"
+
+    async def none_waits() -> bool:
+        return await waiting() == "0"
+
+    asking = asyncio.create_task(api.send(method, proxied.service("/wait")))
+    await eventually(one_waits)
+    asking.cancel()
+    await eventually(none_waits)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "fe80::1"])
 async def test_addresses_of_the_machine_itself_are_refused(
     api: Api, proxied: Proxied, address: str

@@ -1,0 +1,92 @@
+"""SortedRecords: records in the order of their keys, in blocks of bounded size. Pure.
+
+An insertion into one long list moves everything behind it, so its cost grows with the number of
+records. Here it moves at most one block, and a page is still joined from slices. A key is found by
+two binary searches: among the first keys of all blocks, and within a block.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
+
+from storage.interface import Record
+
+V = TypeVar("V")
+
+#: A block with more records is split into two.
+MOST_IN_BLOCK: Final = 1024
+
+
+class _Block(Generic[V]):
+    """Consecutive records and their keys; never empty, unless it is the only block."""
+
+    __slots__ = ("keys", "records")
+
+    def __init__(self, records: list[Record[V]]) -> None:
+        self.records = records
+        self.keys = [record.key for record in records]
+
+
+class SortedRecords(Generic[V]):
+    """Records by key; ``records`` are those to begin with, in any order."""
+
+    def __init__(self, records: Iterable[Record[V]] = ()) -> None:
+        ordered = sorted(records, key=lambda record: record.key)
+        # Half full, so that insertions find room.
+        size = MOST_IN_BLOCK // 2
+        starts = range(0, max(len(ordered), 1), size)
+        self._blocks = [_Block(ordered[start : start + size]) for start in starts]
+        # The first block begins before every key.
+        self._firsts = ["", *(block.keys[0] for block in self._blocks[1:])]
+
+    def put(self, record: Record[V]) -> None:
+        """Insert a record, or replace the one of its key."""
+        key = record.key
+        place = bisect_right(self._firsts, key) - 1
+        block = self._blocks[place]
+        keys, records = block.keys, block.records
+        index = bisect_left(keys, key)
+        if index < len(keys) and keys[index] == key:
+            records[index] = record
+            return
+        keys.insert(index, key)
+        records.insert(index, record)
+        if len(keys) > MOST_IN_BLOCK:
+            self._split(place)
+
+    def remove(self, key: str) -> None:
+        """Remove the record of a key that is there."""
+        place = bisect_right(self._firsts, key) - 1
+        block = self._blocks[place]
+        index = bisect_left(block.keys, key)
+        del block.keys[index], block.records[index]
+        if not block.keys and place:
+            del self._blocks[place], self._firsts[place]
+
+    def between(self, start: str, end: str, limit: int = 0) -> tuple[list[Record[V]], int]:
+        """Return records from one key on, up to another, and how many more there are.
+
+        With a ``limit`` other than 0 no more records are returned.
+        """
+        found: list[Record[V]] = []
+        remaining = 0
+        place = bisect_right(self._firsts, start) - 1
+        last = bisect_left(self._firsts, end, place + 1) - 1
+        for number in range(place, last + 1):
+            block = self._blocks[number]
+            first = bisect_left(block.keys, start) if number == place else 0
+            after = bisect_left(block.keys, end, first) if number == last else len(block.keys)
+            taken = min(after, first + limit - len(found)) if limit else after
+            found += block.records[first:taken]
+            remaining += after - taken
+        return found, remaining
+
+    def _split(self, place: int) -> None:
+        block = self._blocks[place]
+        middle = len(block.keys) // 2
+        upper = _Block(block.records[middle:])
+        del block.keys[middle:], block.records[middle:]
+        self._blocks.insert(place + 1, upper)
+        self._firsts.insert(place + 1, upper.keys[0])
