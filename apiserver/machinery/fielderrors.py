@@ -90,5 +90,10 @@ def too_many(field: str, count: int, limit: int) -> FieldError:
     return FieldError("FieldValueTooMany", field, body)
 
 
+def internal(field: str, detail: str) -> FieldError:
+    """Return the error of a rule that could not be checked."""
+    return FieldError("InternalError", field, _with("Internal error", detail))
+
+
 def _with(text: str, detail: str) -> str:
     return f"{text}: {detail}" if detail else text

@@ -122,7 +122,8 @@ def validate_ephemeral_containers(
         errors += [
             forbidden(f"{where}.{name}", _EPHEMERAL)
             for name in _NOT_EPHEMERAL
-            if container.get(name) not in (None, {})
+            # Empty resources are none; an empty lifecycle is one.
+            if container.get(name) or (name == "lifecycle" and name in container)
         ]
         for number, mount in enumerate(container.get("volumeMounts") or ()):
             errors += [

@@ -34,6 +34,7 @@ _NOT_OF_WINDOWS_PODS: Final = (
     ("securityContext", "runAsGroup"),
     ("securityContext", "supplementalGroups"),
     ("securityContext", "supplementalGroupsPolicy"),
+    ("securityContext", "seLinuxChangePolicy"),
 )
 _NOT_OF_WINDOWS_CONTAINERS: Final = (
     "appArmorProfile",

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
+from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, internal, invalid
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
+from apiserver.resources.builtin.parts.addresses import parse_ip
 from apiserver.resources.builtin.parts.ipforms import (
     has_both_families,
     validate_new_ip,
@@ -163,7 +164,8 @@ def _claims(statuses: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[Fie
 def _pod_ips(status: Status, old: Status) -> list[FieldError]:
     ips = status.get("podIPs") or []
     known = {it.get("ip", "") for it in old.get("podIPs") or ()}
-    return _ips(ips, known, "status.podIPs")
+    errors = _valid_ips(ips, known, "status.podIPs")
+    return [*errors, *_families(ips, "status.podIPs"), *_repeated(ips, "status.podIPs")]
 
 
 def _host_ips(status: Status, old: Status) -> list[FieldError]:
@@ -175,22 +177,37 @@ def _host_ips(status: Status, old: Status) -> list[FieldError]:
     if status.get("hostIP", "") != first:
         errors.append(invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
     known = {it.get("ip", "") for it in old.get("hostIPs") or ()}
-    return errors + _ips(ips, known, "status.hostIPs")
+    errors += _valid_ips(ips, known, "status.hostIPs")
+    return [*errors, *_repeated(ips, "status.hostIPs"), *_families(ips, "status.hostIPs")]
 
 
-def _ips(ips: list[dict[str, Any]], known: set[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
+def _valid_ips(ips: list[dict[str, Any]], known: set[str], path: str) -> list[FieldError]:
+    return [
+        error
+        for index, it in enumerate(ips)
+        for error in validate_new_ip(it.get("ip", ""), f"{path}[{index}]", known)
+    ]
+
+
+def _families(ips: list[dict[str, Any]], path: str) -> list[FieldError]:
     texts = [it.get("ip", "") for it in ips]
-    for index, text in enumerate(texts):
-        errors += validate_new_ip(text, f"{path}[{index}]", known)
     if len(texts) < 2:
-        return errors
-    shown = [{"IP": text} for text in texts]
-    if len(texts) > 2 or not has_both_families(texts):
+        return []
+    errors: list[FieldError] = []
+    broken = next((index for index, text in enumerate(texts) if parse_ip(text) is None), None)
+    if broken is not None:
+        problem = f"invalid IP[{broken}]: {texts[broken]}"
+        errors.append(internal(path, f"failed to check for dual stack with error:{problem}"))
+    if len(texts) > 2 or broken is not None or not has_both_families(texts):
+        shown = [{"IP": text} for text in texts]
         detail = "may specify no more than one IP for each IP family"
         errors.append(invalid(path, shown, detail))
-    errors += [duplicate(f"{path}[{index}]", shown[index]) for index, _ in repeats(texts)]
     return errors
+
+
+def _repeated(ips: list[dict[str, Any]], path: str) -> list[FieldError]:
+    texts = [it.get("ip", "") for it in ips]
+    return [duplicate(f"{path}[{index}]", {"IP": text}) for index, text in repeats(texts)]
 
 
 def _users(statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str) -> list[FieldError]:
