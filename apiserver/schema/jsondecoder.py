@@ -276,21 +276,34 @@ def _texts(value: Any, unknown: Unknown) -> Any:
 
 
 def _schema_or_schemas(value: Any, unknown: Unknown) -> Any:
-    read = _items(_SCHEMA) if isinstance(value, list) else _struct(_SCHEMA).read
-    return read(value, unknown)
+    if isinstance(value, list):
+        return _apart(_items(_SCHEMA), value, unknown)
+    return _apart(_struct(_SCHEMA).read, value, unknown) if isinstance(value, dict) else None
 
 
 def _schema_or_bool(value: Any, unknown: Unknown) -> Any:
     if isinstance(value, dict):
-        return _struct(_SCHEMA).read(value, unknown)
+        return _apart(_struct(_SCHEMA).read, value, unknown)
     if isinstance(value, bool):
         return value
     raise ValueError("boolean or JSON schema expected")
 
 
 def _schema_or_texts(value: Any, unknown: Unknown) -> Any:
-    read = _items("string") if isinstance(value, list) else _struct(_SCHEMA).read
-    return read(value, unknown)
+    if isinstance(value, list):
+        return _apart(_items("string"), value, unknown)
+    return _apart(_struct(_SCHEMA).read, value, unknown) if isinstance(value, dict) else None
+
+
+def _apart(read: Reader, value: Any, unknown: Unknown) -> Any:
+    """Read a value as by a decoder of its own: errors are relative to it, and unknown is fine."""
+    inside = Unknown()
+    try:
+        result = read(value, inside)
+    except Mismatch as mismatch:
+        raise ValueError(mismatch.complaint()) from mismatch
+    unknown.empties += inside.empties
+    return result
 
 
 # Types whose JSON is not that of their members; in both modes they are read as JSON.

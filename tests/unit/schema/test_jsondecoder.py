@@ -259,6 +259,59 @@ def test_members_that_are_not_known_are_dropped_and_told() -> None:
     assert from_unstructured(type_of("v1/Pod"), document).problems == sorted(found.problems)
 
 
+CRD = type_of("apiextensions.k8s.io/v1/CustomResourceDefinition")
+
+
+def with_schema(schema: Any) -> dict[str, Any]:
+    return {"spec": {"versions": [{"schema": {"openAPIV3Schema": schema}}]}}
+
+
+def schema_in(document: dict[str, Any]) -> Any:
+    return document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "problems"),
+    [
+        ({"properties": {"a": {"odd": 1}}}, {"properties": {"a": {}}}, ["properties.a.odd"]),
+        ({"items": {"odd": 1, "type": "string"}}, {"items": {"type": "string"}}, []),
+        ({"items": [{"odd": 1}]}, {"items": [{}]}, []),
+        ({"items": "odd"}, {"items": None}, []),
+        ({"items": None}, {}, []),
+        ({"additionalProperties": {"odd": 1}}, {"additionalProperties": {}}, []),
+        ({"additionalProperties": False}, {"additionalProperties": False}, []),
+        ({"dependencies": {"a": {"odd": 1}}}, {"dependencies": {"a": {}}}, []),
+        ({"dependencies": {"a": ["b"]}}, {"dependencies": {"a": ["b"]}}, []),
+        ({"default": None, "enum": [None, 1.0]}, {"enum": [None, 1]}, []),
+    ],
+)
+def test_a_schema_that_reads_itself_tells_of_nothing(
+    given: Any, read: Any, problems: list[str]
+) -> None:
+    found = decode_json(CRD, with_schema(given))
+    assert schema_in(found.object) == read
+    prefix = "spec.versions[0].schema.openAPIV3Schema"
+    assert found.problems == [f'unknown field "{prefix}.{each}"' for each in problems]
+
+
+@pytest.mark.parametrize(
+    ("schema", "error"),
+    [
+        ({"items": {"type": 1}}, "number into Go struct field JSONSchemaProps.type of type string"),
+        ({"items": [1]}, "number into Go value of type v1.JSONSchemaProps"),
+        (
+            {"additionalProperties": {"properties": []}},
+            "array into Go struct field JSONSchemaProps.properties of type "
+            "map[string]v1.JSONSchemaProps",
+        ),
+    ],
+)
+def test_a_schema_that_reads_itself_complains_from_there(schema: Any, error: str) -> None:
+    with pytest.raises(DecodeError) as refusal:
+        decode_json(CRD, with_schema(schema))
+    assert str(refusal.value) == f"json: cannot unmarshal {error}"
+
+
 def test_no_more_than_a_hundred_of_them_are_told() -> None:
     document = {f"x{number}": 1 for number in range(150)}
     assert len(decode_json(type_of("v1/Pod"), document).problems) == 100
