@@ -17,6 +17,7 @@ from apiserver.resources.builtin.apiextensions.crds import (
     has_cleanup_finalizer,
     requested_names,
     spec_of,
+    status_of,
     storage_version,
     stored_versions,
     with_condition,
@@ -32,6 +33,7 @@ from apiserver.resources.printing import DEFAULT
 from apiserver.resources.strategy import CHANGE, Strategy
 
 _HTTPS: Final = 443
+_OBSERVED: Final = "observedGeneration"
 _RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {"status": {"f:metadata": {}, "f:spec": {}}}
 
 
@@ -94,6 +96,10 @@ class CustomResourceDefinitionStrategy(Strategy):
         new = unrecognized_formats(spec_of(document))
         return _warnings([format_ for format_ in new if format_ not in known])
 
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        prepared = super().prepare_for_status_update(document, old)
+        return prepared if _tracks_generation(old) else _without_generation(prepared)
+
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_status(document)
 
@@ -103,6 +109,26 @@ class CustomResourceDefinitionStrategy(Strategy):
             finalizers = existing["metadata"].get("finalizers") or []
             marked = with_metadata(existing, finalizers=[*finalizers, CLEANUP_FINALIZER])
         return with_condition(marked, PENDING)
+
+
+def _tracks_generation(crd: Object) -> bool:
+    """Return whether a status has members of the feature CRDObservedGenerationTracking."""
+    parts = (status_of(crd), *(status_of(crd).get("conditions") or ()))
+    return any(_OBSERVED in part for part in parts)
+
+
+def _without_generation(crd: Object) -> Object:
+    """Return a definition without the members of that feature, which is off by default."""
+    if not _tracks_generation(crd):
+        return crd
+    status = _without(status_of(crd))
+    if status.get("conditions"):
+        status["conditions"] = [_without(each) for each in status["conditions"]]
+    return {**crd, "status": status}
+
+
+def _without(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != _OBSERVED}
 
 
 def _default_names(names: dict[str, Any]) -> None:
