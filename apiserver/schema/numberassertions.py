@@ -19,7 +19,8 @@ NO_FIELD: Final = "<nil>"
 _INT64: Final = 1 << 63
 _INT32: Final = 1 << 31
 _BEYOND: Final = 1 << 64
-_LARGEST_FLOAT32: Final = 3.4028235677973366e38
+# The least number that is rounded to infinity.
+_BEYOND_FLOAT32: Final = 3.4028235677973366e38
 _LARGEST_EXACT: Final = float((1 << 53) - 1)
 _EPSILON: Final = 1e-9
 
@@ -131,7 +132,7 @@ def _fits(number: float, type_: str, format_: str) -> bool:
     if type_ == "integer":
         limit = _INT32 if format_ == "int32" else _INT64
         return int(number) == number and -limit <= number < limit
-    return format_ != "float" or abs(number) <= _LARGEST_FLOAT32
+    return format_ != "float" or abs(number) < _BEYOND_FLOAT32
 
 
 def _int64(number: float) -> int:

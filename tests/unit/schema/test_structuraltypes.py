@@ -73,6 +73,51 @@ def test_what_is_not_specified_is_pruned(
     assert decoded.kind == GOOSE
 
 
+@pytest.mark.parametrize(
+    ("whole", "error", "kept"),
+    [
+        (
+            {"kind": 5, "metadata": {"name": "n"}, "spec": {"k": 1}},
+            "spec.whole.kind: Invalid value: 5: must be a string",
+            {"metadata": {"name": "n"}, "spec": {"k": 1}},
+        ),
+        (
+            {"metadata": {"name": "n", "labels": {"b": 1, "a": "<"}, "generateName": 1}},
+            'spec.whole.metadata: Invalid value: {"generateName":1,"labels":{"a":"\\u003c","b":1},'
+            '"name":"n"}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of '
+            "type string",
+            {"metadata": {"name": "n"}},
+        ),
+    ],
+)
+def test_malformed_objects_inside_are_refused_and_mended_in_the_store(
+    whole: dict[str, Any], error: str, kept: dict[str, Any]
+) -> None:
+    document = {**IDENTITY, "metadata": {"name": "a", "uid": 5}, "spec": {"whole": whole}}
+    with pytest.raises(Undecodable) as refused:
+        TYPES.decode({**document, "metadata": {"name": "a"}})
+    assert str(refused.value) == error
+    # Of the whole object, too; and it is so old that it has no generation.
+    assert TYPES.from_storage(document) == {
+        **IDENTITY, "metadata": {"name": "a", "generation": 1}, "spec": {"whole": kept},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ({"values": TYPES.schema.properties["spec"].properties["whole"]}, "m[x]"),
+        ({"items": TYPES.schema.properties["spec"].properties["whole"]}, "m[0]"),
+    ],
+)
+def test_malformed_objects_have_paths_as_in_field_errors(kind: dict[str, Any], where: str) -> None:
+    types = StructuralTypes(GOOSE, struct(m=Schema("", **kind)))
+    bad = {"apiVersion": []}
+    with pytest.raises(Undecodable) as refused:
+        types.decode({**IDENTITY, "m": {"x": bad} if "values" in kind else [bad]})
+    assert str(refused.value) == f"{where}.apiVersion: Invalid value: []: must be a string"
+
+
 def test_unknown_members_of_the_whole_object_come_in_order() -> None:
     decoded = TYPES.decode({**IDENTITY, "z": 1, "b": 2, "metadata": {"y": 1}})
     assert decoded.problems == [
