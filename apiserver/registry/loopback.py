@@ -16,12 +16,13 @@ import orjson
 
 from apiserver.client.client import (
     MERGE_PATCH,
+    STRATEGIC_MERGE_PATCH,
     APIResource,
     ListedObjects,
     MetadataEvent,
     ObjectEvent,
 )
-from apiserver.machinery.errors import BadRequest, NotFound
+from apiserver.machinery.errors import BadRequest, NotFound, UnsupportedMediaType
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
@@ -140,9 +141,11 @@ class Loopback:
         *,
         subresource: str = "",
     ) -> Object:
-        context = self._context(namespace, name, subresource)
+        found, context = self._found(resource), self._context(namespace, name, subresource)
+        if media_type == STRATEGIC_MERGE_PATCH and not found.types.strategic_merge:
+            raise UnsupportedMediaType(f"{found.definition.kind} takes no {media_type}")
         sent = Patch(media_type, orjson.dumps(patch))
-        written = await patch_object(self._found(resource), context, sent, WriteOptions())
+        written = await patch_object(found, context, sent, WriteOptions())
         return written.stored.object
 
     async def apply(

@@ -23,7 +23,7 @@ from apiserver.resources.builtin.core.namespaces import KUBERNETES, TERMINATING
 
 #: The delay before content is deleted. A client with slightly stale data is then told that the
 #: namespace is terminating, not that it is missing. kube-controller-manager waits five seconds.
-SETTLING_SECONDS: Final = 1.0
+SETTLING_SECONDS: Final = 0.2
 
 
 class NamespaceController:
