@@ -35,7 +35,10 @@ class HTTPRequest:
     stream keeps nothing of them and of the request.
     """
 
-    __slots__ = ("http", "info", "long_running", "query", "rest", "user", "verb", "warnings")
+    __slots__ = (
+        "authorize_create", "http", "info", "long_running", "query", "rest", "user", "verb",
+        "warnings",
+    )  # fmt: skip
 
     def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
         self.http = http
@@ -44,6 +47,8 @@ class HTTPRequest:
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
         self.rest: Rest | None = None
+        #: Raises Forbidden if the user may not create the object; set for updates and patches.
+        self.authorize_create: Callable[[], Awaitable[None]] | None = None
         verb = info.verb
         if verb == "list" and "watch" in query and parse_bool(query["watch"][0]):
             verb = "watch"

@@ -158,6 +158,14 @@ def bare(header: str) -> str:
     return header.partition(";")[0].strip().lower()
 
 
+def check_accepted(accept: str, media_type: str) -> None:
+    """Raise NotAcceptable if a path of one media type is requested in others only."""
+    types = [bare(clause) for clause in accept.split(",")] if accept else ["*/*"]
+    if media_type not in types and "*/*" not in types:
+        text = f"406: Not Acceptable\n\nAvailable representations: {media_type}"
+        raise NotAcceptable(text, {})
+
+
 def _choose(clause: _Clause, *, stream: bool) -> Representation | None:
     media_type = _media_type(clause)
     if not media_type or (stream and media_type != JSON):

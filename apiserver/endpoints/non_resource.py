@@ -21,6 +21,7 @@ from apiserver.endpoints.negotiation import (
     AGGREGATED,
     JSON,
     YAML,
+    check_accepted,
     negotiate,
     negotiate_discovery,
 )
@@ -214,6 +215,7 @@ async def _issuer(
     if data is None or path not in _ISSUER_TYPES:
         return None
     _only_get(request)
+    check_accepted(request.header("Accept"), _ISSUER_TYPES[path])
     response = send_bytes(request, data, media_type=_ISSUER_TYPES[path])
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response

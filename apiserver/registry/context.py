@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from apiserver.machinery.users import UserInfo
@@ -19,6 +20,8 @@ class RequestContext:
     warnings: list[str] = field(default_factory=list)
     #: The size of the request's body, in bytes.
     size: int = 0
+    #: Raises Forbidden if the user may not create the object, for writes that may do so.
+    authorize_create: Callable[[], Awaitable[None]] | None = None
 
     def warn(self, text: str) -> None:
         """Add a warning to the response; a repeated warning is sent once."""

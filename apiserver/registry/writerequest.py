@@ -59,6 +59,8 @@ class WriteRequest(AdmittedRequest):
         refusal = self.resource.strategy.creation_refusal
         if refusal:
             raise Forbidden.of(self.resource.group_resource, name_of(prepared.object), refusal)
+        if self.context.authorize_create is not None:
+            await self.context.authorize_create()
         if self.admits:
             await self.validate(attempt, CREATE, prepared.object, None)
         return prepared.object

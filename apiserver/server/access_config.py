@@ -9,7 +9,9 @@ from typing import Final
 from apiserver.access.access import Access
 from apiserver.access.authentication.authenticator import RequestAuthenticator, TokenAuthenticator
 from apiserver.access.authentication.token_file import read_token_file
-from apiserver.access.authorization.modes import authorizer_of
+from apiserver.access.authorization.modes import RBAC, authorizer_of
+from apiserver.access.authorization.rbac_authorizer import RBACAuthorizer
+from apiserver.access.authorization.rbac_index import RBACIndex
 from apiserver.access.serviceaccounts.token_keys import (
     KeyRing,
     UnusableKey,
@@ -44,7 +46,6 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
         longest=int(config.service_account_max_token_expiration),
         extends=config.service_account_extend_token_expiration,
     )
-    authorizer = authorizer_of(config.authorization_mode)
 
     def build_access(registry: Registry) -> Access:
         tokens = ServiceAccountTokens(
@@ -53,8 +54,16 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
         authenticator = RequestAuthenticator(
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
+        index = RBACIndex()
+        rbac = RBACAuthorizer(index, registry.reader)
+        authorizer = authorizer_of(config.authorization_mode, {RBAC: rbac})
         return Access(
-            authenticator, authorizer, tokens, config.service_account_jwks_uri, static_tokens
+            authenticator,
+            authorizer,
+            tokens,
+            index,
+            config.service_account_jwks_uri,
+            static_tokens,
         )
 
     return build_access

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
+from apiserver.access.admission.escalation import EscalationCheck
 from apiserver.controllers.controller_manager import (
     ControllerManager,
     ControllerOptions,
@@ -36,11 +37,14 @@ from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources, serving
+from apiserver.registry.following import following
+from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
+from apiserver.server.rbac_bootstrap import BOOTSTRAP_ROLES, BootstrapRoles, bootstrapping_roles
 from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
@@ -152,7 +156,8 @@ async def build_server(
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             dependencies = PluginDependencies(access.authorizer)
-            registry.admit(build_plugins(options.plugins, dependencies))
+            escalation = EscalationCheck(access.authorizer, access.rbac)
+            registry.admit([*build_plugins(options.plugins, dependencies), escalation])
             manager = build_manager(_controllers(storage, options), registry)
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
@@ -175,9 +180,14 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
+            roles = BootstrapRoles(registry)
+            checks["readyz"][BOOTSTRAP_ROLES] = roles.check
+            checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
+                following(rbac_followers(registry, access.rbac)),
                 serving(custom),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
+                bootstrapping_roles(roles),
                 run_controllers(manager, ready),
                 repairing_allocations(registry, ready),
                 _background_tasks(raw, cache, options),

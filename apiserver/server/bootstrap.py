@@ -69,9 +69,11 @@ class ObjectLocation:
         record = self.resource.store.get_cached(self.resource.key(self.namespace, self.name))
         return None if record is None else record.value.object
 
-    def context(self) -> RequestContext:
+    def context(self, user_agent: str = "") -> RequestContext:
         """Return the request context of the server itself."""
-        return RequestContext(user=SYSTEM_USER, namespace=self.namespace, name=self.name)
+        return RequestContext(
+            user=SYSTEM_USER, namespace=self.namespace, name=self.name, user_agent=user_agent
+        )
 
 
 def locate(
@@ -109,12 +111,12 @@ async def _ensure_all(
     )
 
 
-async def ensure(where: ObjectLocation, document: Object) -> None:
-    """Create an object unless it exists."""
+async def ensure(where: ObjectLocation, document: Object, user_agent: str = "") -> None:
+    """Create an object unless it exists; ``user_agent`` becomes the owner of its fields."""
     if where.existing is not None:
         return
     try:
-        await create_object(where.resource, where.context(), document, WriteOptions())
+        await create_object(where.resource, where.context(user_agent), document, WriteOptions())
     except StatusError:
         # Another server may have created the object, or one that claims the same cluster IP.
         await where.resource.store.get(where.resource.key(where.namespace, where.name))

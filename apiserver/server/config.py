@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
-from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, NODE, RBAC
+from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, RBAC
 from apiserver.controllers.controller_names import unknown_controllers
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.resources.allocation import ServiceRanges
@@ -270,7 +270,7 @@ class ConfigSchema(Schema):
     client_ca_file = _Text(load_default="")
     token_auth_file = _Text(load_default="")
     anonymous_auth = _Boolean(load_default=True)
-    authorization_mode = _List(load_default=(RBAC,), of=(*MODES, NODE))
+    authorization_mode = _List(load_default=(RBAC,), of=MODES)
     service_cluster_ip_range = _Network(load_default="10.0.0.0/24")
     service_node_port_range = _PortRange(load_default=(30000, 32767))
     service_account_issuer = _List(load_default=("https://kubernetes.default.svc",))

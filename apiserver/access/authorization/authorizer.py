@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
 
@@ -25,6 +26,8 @@ class AuthorizationAttributes:
     subresource: str = ""
     namespace: str = ""
     name: str = ""
+    #: The conditions on fields of a list, watch or deletecollection.
+    fields: FieldSelector | None = None
 
 
 class Verdict(Enum):

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from apiserver.access.authorization.authorizer import (
     ALLOWED,
-    NO_OPINION,
     AuthorizationAttributes,
     AuthorizationDecision,
     Authorizer,
     Verdict,
 )
-from apiserver.access.authorization.resolved_rules import EVERYTHING, NonResourceRule, Rules
+from apiserver.access.authorization.resolved_rules import EVERYTHING, Rules
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
-from apiserver.machinery.users import MASTERS, UserInfo
+from apiserver.machinery.users import UserInfo
 
 ALWAYS_ALLOW: Final = "AlwaysAllow"
 ALWAYS_DENY: Final = "AlwaysDeny"
 RBAC: Final = "RBAC"
-#: Upstream grants kubelets access to objects of their node. The mode is accepted for
-#: compatibility and grants nothing: there are no kubelets here.
 NODE: Final = "Node"
+MODES: Final = (ALWAYS_ALLOW, ALWAYS_DENY, RBAC, NODE)
 
-# The paths of the role system:public-info-viewer, granted to all users.
-_PUBLIC_PATHS: Final = frozenset(["/healthz", "/livez", "/readyz", "/version", "/version/"])
 _FORBIDDEN: Final = AuthorizationDecision(Verdict.NO_OPINION, "Everything is forbidden.")
 
 
@@ -48,31 +44,19 @@ class AlwaysDeny:
         """Return no opinion, with a reason."""
         return _FORBIDDEN
 
-
-class PublicPaths:
-    """Allows everyone to read health and version, and nothing else."""
-
-    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        """Allow a GET of a public path."""
-        if attributes.is_resource_request or attributes.verb != "get":
-            return NO_OPINION
-        return ALLOWED if attributes.path in _PUBLIC_PATHS else NO_OPINION
-
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
-        """Return the public paths; for a member of system:masters, everything."""
-        if MASTERS in user.groups:
-            return EVERYTHING
-        public = NonResourceRule(("get",), tuple(sorted(_PUBLIC_PATHS)))
-        return Rules(non_resource_rules=[public])
+        """Return no rules."""
+        return Rules()
 
 
-MODES: Final[Mapping[str, Callable[[], Authorizer]]] = {
-    ALWAYS_ALLOW: AlwaysAllow,
-    ALWAYS_DENY: AlwaysDeny,
-    RBAC: PublicPaths,
-}
+def authorizer_of(modes: Sequence[str], stored: Mapping[str, Authorizer]) -> UnionAuthorizer:
+    """Return the authorizer of these modes, in this order. Raises KeyError.
 
-
-def authorizer_of(modes: Sequence[str]) -> UnionAuthorizer:
-    """Return the authorizer of these modes, in this order. Raises KeyError."""
-    return UnionAuthorizer([MODES[mode]() for mode in modes if mode != NODE])
+    ``stored`` are the authorizers of the modes that decide by stored objects.
+    """
+    known: dict[str, Authorizer] = {
+        ALWAYS_ALLOW: AlwaysAllow(),
+        ALWAYS_DENY: AlwaysDeny(),
+        **stored,
+    }
+    return UnionAuthorizer([known[mode] for mode in modes if mode in known])

@@ -6,6 +6,7 @@ Their order decides which error a client gets. Outermost first:
     recovery          turns exceptions into a Status; adds common headers
     request_deadline  504
     authentication    401
+    impersonation     400, 403; the user is another one from here on
     in_flight         429
     authorization     403
 
@@ -18,8 +19,10 @@ from dataclasses import dataclass, field
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.access.impersonation.impersonator import Impersonator
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
+from apiserver.endpoints.filters.impersonation import with_impersonation
 from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
 from apiserver.endpoints.filters.recovery import with_recovery
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_deadline
@@ -43,6 +46,7 @@ def with_filters(handler: Handler, filters: Filters) -> Handler:
     """Return ``handler`` wrapped in all filters."""
     handler = with_authorization(handler, filters.authorizer)
     handler = with_in_flight_limits(handler, filters.limits)
+    handler = with_impersonation(handler, Impersonator(filters.authorizer))
     handler = with_authentication(handler, filters.authenticator)
     handler = with_deadline(handler, filters.deadlines)
     handler = with_recovery(handler)

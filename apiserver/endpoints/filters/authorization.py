@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -15,14 +17,16 @@ from apiserver.access.authorization.authorizer import (
 from apiserver.endpoints.errors import error_response
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.errors import Forbidden
-from apiserver.machinery.fieldselectors import parse_field_selector
+from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.labels import SelectorError
 from apiserver.machinery.options import first
 
 #: Those who may read one object by name need no longer ones; others have no work done for them.
 _LONGEST_SELECTOR: Final = 4096
-_COLLECTION_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
+_CREATING_VERBS: Final = frozenset(["update", "patch"])
+_SELECTING_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
+_NAMING_VERBS: Final = frozenset(["list", "watch"])
 
 
 def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
@@ -32,15 +36,29 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
         attributes = attributes_of(request)
         decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
-            return _refusal(request, attributes, decision.reason)
+            return refusal(request, attributes, decision.reason)
+        if request.verb in _CREATING_VERBS:
+            # Most of them create nothing, so that is not asked before it is known.
+            request.authorize_create = partial(_authorize_create, authorizer, attributes)
         return await handler(request)
 
     return authorized
 
 
+async def _authorize_create(authorizer: Authorizer, attributes: AuthorizationAttributes) -> None:
+    created = replace(attributes, verb="create")
+    decision = await authorizer.authorize(created)
+    if decision.verdict is not Verdict.ALLOW:
+        raise _forbidden(created, decision.reason)
+
+
 def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
     """Return the attributes of a request for the authorizer."""
     info = request.info
+    fields = _fields(request) if "fieldSelector" in request.query else None
+    name = info.name
+    if fields is not None and not name:
+        name = _selected_name(request, fields)
     return AuthorizationAttributes(
         request.user,
         request.verb,
@@ -51,31 +69,40 @@ def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
         info.resource,
         info.subresource,
         info.namespace,
-        info.name or _selected_name(request),
+        name,
+        fields,
     )
 
 
-def _selected_name(request: HTTPRequest) -> str:
-    # Permission to read an object by name includes listing and watching only that object.
-    if "fieldSelector" not in request.query or request.verb not in _COLLECTION_VERBS:
-        return ""
+def _fields(request: HTTPRequest) -> FieldSelector | None:
+    if request.verb not in _SELECTING_VERBS:
+        return None
     text = first(request.query, "fieldSelector")
     if len(text) > _LONGEST_SELECTOR:
-        return ""
+        return None
     try:
-        selector = parse_field_selector(text)
+        return parse_field_selector(text)
     except SelectorError:
+        return None
+
+
+def _selected_name(request: HTTPRequest, fields: FieldSelector) -> str:
+    # Permission to read an object by name includes listing and watching only that object.
+    if request.verb not in _NAMING_VERBS:
         return ""
-    name = selector.required("metadata.name") or ""
+    name = fields.required("metadata.name") or ""
     return "" if name in (".", "..") or "/" in name or "%" in name else name
 
 
-def _refusal(
+def refusal(
     request: HTTPRequest, attributes: AuthorizationAttributes, reason: str
 ) -> web.StreamResponse:
-    why = forbidden_message(attributes, reason)
-    resource = GroupResource(attributes.group, attributes.resource)
-    error = Forbidden.of(resource, attributes.name, why)
-    response = error_response(error, request.header("Accept"))
+    """Return the 403 for a request that is not allowed."""
+    response = error_response(_forbidden(attributes, reason), request.header("Accept"))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _forbidden(attributes: AuthorizationAttributes, reason: str) -> Forbidden:
+    why = forbidden_message(attributes, reason)
+    return Forbidden.of(GroupResource(attributes.group, attributes.resource), attributes.name, why)

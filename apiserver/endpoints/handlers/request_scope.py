@@ -36,4 +36,5 @@ class RequestScope:
             user_agent=request.header("User-Agent"),
             warnings=request.warnings,
             size=request.http.content.total_bytes,
+            authorize_create=request.authorize_create,
         )

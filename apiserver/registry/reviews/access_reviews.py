@@ -17,6 +17,11 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.users import UserInfo
 from apiserver.registry.create_virtual import VirtualRequest
+from apiserver.registry.reviews.selector_attributes import (
+    field_selector,
+    label_selector_error,
+    validate_selectors,
+)
 from apiserver.schema.memberorder import in_order
 from apiserver.schema.structtypes import struct_type
 
@@ -41,7 +46,8 @@ class AccessReviews:
         """Answer a SubjectAccessReview, about any user. Raises Invalid."""
         review = await request.prepared(document)
         spec = review["spec"]
-        _refuse([*_validate(spec), *_validate_subject(spec), *_validate_metadata(review)])
+        errors = [*_validate(spec), *_validate_subject(spec), *_validate_selectors(spec)]
+        _refuse([*errors, *_validate_metadata(review)])
         return await self._answered(request, review, _subject(spec))
 
     async def review_local(self, request: VirtualRequest, document: Object) -> Object:
@@ -49,7 +55,7 @@ class AccessReviews:
         review = await request.prepared(document)
         spec = review["spec"]
         metadata = {key: value for key, value in review["metadata"].items() if key != "namespace"}
-        errors = [*_validate(spec), *_validate_subject(spec)]
+        errors = [*_validate(spec), *_validate_subject(spec), *_validate_selectors(spec)]
         errors += _validate_metadata(review, metadata)
         attributes, namespace = spec.get("resourceAttributes"), namespace_of(review)
         if attributes is not None and attributes.get("namespace", "") != namespace:
@@ -65,7 +71,8 @@ class AccessReviews:
     async def review_self(self, request: VirtualRequest, document: Object) -> Object:
         """Answer a SelfSubjectAccessReview, about the requesting user. Raises Invalid."""
         review = await request.prepared(document)
-        _refuse([*_validate(review["spec"]), *_validate_metadata(review)])
+        spec = review["spec"]
+        _refuse([*_validate(spec), *_validate_selectors(spec), *_validate_metadata(review)])
         return await self._answered(request, review, request.context.user)
 
     async def review_rules(self, request: VirtualRequest, document: Object) -> Object:
@@ -96,22 +103,28 @@ class AccessReviews:
 
     async def _answered(self, request: VirtualRequest, review: Object, user: UserInfo) -> Object:
         await request.validate(review)
-        decision = await self.authorizer.authorize(_attributes(review["spec"], user))
+        attributes, ignored = _attributes(review["spec"], user)
+        decision = await self.authorizer.authorize(attributes)
         status: dict[str, Any] = {"allowed": decision.verdict is Verdict.ALLOW}
         if decision.verdict is Verdict.DENY:
             status["denied"] = True
         if decision.reason:
             status["reason"] = decision.reason
+        if ignored:
+            status["evaluationError"] = ignored
         return {**review, "status": status}
 
 
-def _attributes(spec: dict[str, Any], user: UserInfo) -> AuthorizationAttributes:
+def _attributes(spec: dict[str, Any], user: UserInfo) -> tuple[AuthorizationAttributes, str]:
+    """Return the request that a review asks about, and the error for what is ignored of it."""
     asked = spec.get("resourceAttributes")
     if asked is None:
         path = spec["nonResourceAttributes"]
         verb = path.get("verb", "")
-        return AuthorizationAttributes(user, verb, path.get("path", ""), is_resource_request=False)
-    return AuthorizationAttributes(
+        where = path.get("path", "")
+        return AuthorizationAttributes(user, verb, where, is_resource_request=False), ""
+    fields, field_error = field_selector(asked)
+    attributes = AuthorizationAttributes(
         user,
         asked.get("verb", ""),
         path="",
@@ -122,7 +135,10 @@ def _attributes(spec: dict[str, Any], user: UserInfo) -> AuthorizationAttributes
         subresource=asked.get("subresource", ""),
         namespace=asked.get("namespace", ""),
         name=asked.get("name", ""),
+        fields=fields,
     )
+    errors = [error for error in (field_error, label_selector_error(asked)) if error]
+    return attributes, "; ".join(errors)
 
 
 def _subject(spec: dict[str, Any]) -> UserInfo:
@@ -148,6 +164,10 @@ def _validate_subject(spec: dict[str, Any]) -> list[FieldError]:
         return []
     detail = "at least one of user or group must be specified"
     return [invalid("spec.user", spec.get("user", ""), detail)]
+
+
+def _validate_selectors(spec: dict[str, Any]) -> list[FieldError]:
+    return validate_selectors(spec.get("resourceAttributes") or {})
 
 
 def _validate_metadata(review: Object, metadata: dict[str, Any] | None = None) -> list[FieldError]:

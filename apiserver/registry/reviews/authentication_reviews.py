@@ -50,6 +50,10 @@ class TokenReviews:
             status = {"user": {}, "error": _shown(error)}
         else:
             status = {"authenticated": True, "user": user_document(user)}
+            # As in Kubernetes, an error that the client has sent is not removed.
+            sent = (review.get("status") or {}).get("error")
+            if sent:
+                status["error"] = sent
             if audiences:
                 status["audiences"] = list(audiences)
         return {**review, "status": status}

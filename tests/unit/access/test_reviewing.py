@@ -9,7 +9,7 @@ import pytest
 from apiserver.access.authentication.authenticator import BadCredential, RequestAuthenticator
 from apiserver.access.authentication.token_file import StaticTokens
 from apiserver.access.authorization.modes import authorizer_of
-from apiserver.machinery.users import MASTERS, UserInfo
+from apiserver.machinery.users import UserInfo
 
 API, VAULT = "https://issuer", "vault"
 STATIC = StaticTokens({"static": UserInfo("jane")})
@@ -70,21 +70,12 @@ async def test_a_token_for_others_is_good_for_nothing(
 
 
 async def test_where_all_is_allowed_the_rules_say_so() -> None:
-    rules = await authorizer_of(["AlwaysAllow"]).rules_for(UserInfo("jane"), "n")
+    rules = await authorizer_of(["AlwaysAllow"], {}).rules_for(UserInfo("jane"), "n")
     assert [(rule.verbs, rule.resources) for rule in rules.resource_rules] == [(("*",), ("*",))]
     assert [rule.urls for rule in rules.non_resource_rules] == [("*",)]
     assert not rules.incomplete
 
 
-async def test_who_is_allowed_little_is_told_little() -> None:
-    authorizer = authorizer_of(["Node", "RBAC"])
-    rules = await authorizer.rules_for(UserInfo("jane"), "n")
-    assert list(rules.resource_rules) == []
-    assert [rule.verbs for rule in rules.non_resource_rules] == [("get",)]
-    everything = await authorizer.rules_for(UserInfo("ann", groups=(MASTERS,)), "n")
-    assert [rule.resources for rule in everything.resource_rules] == [("*",)]
-
-
 async def test_who_allows_nothing_has_no_rules() -> None:
-    rules = await authorizer_of(["AlwaysDeny"]).rules_for(UserInfo("jane"), "n")
+    rules = await authorizer_of(["AlwaysDeny"], {}).rules_for(UserInfo("jane"), "n")
     assert (list(rules.resource_rules), list(rules.non_resource_rules)) == ([], [])

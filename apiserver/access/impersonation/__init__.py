@@ -1,0 +1,1 @@
+"""Impersonation: a request on behalf of another user."""
