@@ -83,6 +83,15 @@ def _negotiated(accept: str, stream: bool) -> Representation:  # noqa: FBT001
     raise NotAcceptable(_NOT_ACCEPTABLE + (_STREAM_TYPES if stream else _MEDIA_TYPES))
 
 
+def check_accept(accept: str, *, stream: bool = False) -> None:
+    """Raise NotAcceptable for the Accept header of a request that has no route of its own."""
+    try:
+        negotiate(accept, stream=stream)
+    except NotAcceptable as error:
+        types = _STREAM_TYPES if stream else _MEDIA_TYPES
+        raise NotAcceptable(_NOT_ACCEPTABLE + types) from error
+
+
 @cache_by_text(256)
 def negotiate_discovery(accept: str) -> Representation:
     """Choose the representation of the group lists, which may be aggregated."""

@@ -25,10 +25,10 @@ from apiserver.endpoints.handlers.subresource import SubresourceHandler
 from apiserver.endpoints.handlers.update import update
 from apiserver.endpoints.handlers.watch import watch
 from apiserver.endpoints.http_request import HTTPRequest
-from apiserver.endpoints.negotiation import patch_type
+from apiserver.endpoints.negotiation import check_accept, patch_type
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.watch_streams import WatchStreams
-from apiserver.machinery.errors import BadRequest, MethodNotSupported, NotFound, StatusError
+from apiserver.machinery.errors import BadRequest, MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
 from apiserver.registry.offload import offload
@@ -111,6 +111,7 @@ class Router:
         scope = RequestScope(resource)
         if info.subresource:
             return await self._subresource_by_verb(request, resource)
+        _check_headers(request, resource)
         if verb in _EVERYWHERE:
             options = await offload(request.query_cost, list_options, request.query)
             if verb == "watch":
@@ -120,7 +121,7 @@ class Router:
         if handle is None:
             raise MethodNotSupported.of(definition.group_resource, verb)
         if not info.name and verb in _OBJECT:
-            raise _nameless(request, resource)
+            raise BadRequest("name must be provided")
         return await handle(request, scope)
 
     async def _subresource_by_verb(
@@ -132,6 +133,7 @@ class Router:
             raise resource.not_found(info.name)
         if verb not in subresource.verbs:
             raise MethodNotSupported.of(definition.group_resource, verb)
+        _check_headers(request, resource)
         own = self.subresources.get(info.subresource)
         handle = _WHOLE[verb] if own is None else own.handle
         return await handle(request, RequestScope(resource, subresource))
@@ -198,10 +200,9 @@ def _check_scope(request: HTTPRequest, resource: Resource) -> None:
         raise NotFound.path()
 
 
-def _nameless(request: HTTPRequest, resource: Resource) -> StatusError:
-    """Return the error for an update or a patch of a collection."""
+def _check_headers(request: HTTPRequest, resource: Resource) -> None:
+    """Check the media types that a route would check. Raises a StatusError."""
     if request.verb == "patch":
-        # Its media type is checked first.
         content_type = request.header("Content-Type")
         patch_type(content_type, strategic_merge=resource.types.strategic_merge)
-    return BadRequest("name must be provided")
+    check_accept(request.header("Accept"), stream=request.verb == "watch")

@@ -103,8 +103,14 @@ def status_of_ownership(error: FieldManagerError) -> StatusError:
 
 def status_of_wrong_kind(error: WrongKind) -> StatusError:
     """Return the Status for a document whose kind is not the expected one."""
-    wrong = fielderrors.invalid("kind", error.kind.kind, str(error))
-    return Invalid.of(error.kind, error.name, [wrong])
+    found, expected = error.kind, error.expected
+    errors = []
+    if found.kind != expected.kind:
+        errors.append(fielderrors.invalid("kind", found.kind, f"must be {expected.kind}"))
+    if found.api_version != expected.api_version:
+        detail = f"must be {expected.api_version}"
+        errors.append(fielderrors.invalid("apiVersion", found.api_version, detail))
+    return Invalid.of(found, error.name, errors)
 
 
 def future_revision(requested: int, current: int) -> Timeout:

@@ -28,11 +28,15 @@ class MissingKind(DecodeError):
 
 
 class WrongKind(DecodeError):
-    """A document for a kind that is not built in states another kind; ``name`` is its name."""
+    """A document for a kind that is not built in states another kind, or another version of it.
+
+    ``name`` is its name.
+    """
 
     def __init__(self, found: GroupVersionKind, expected: GroupVersionKind, name: str) -> None:
         super().__init__(f"must be {expected.kind}")
         self.kind = found
+        self.expected = expected
         self.name = name
 
 

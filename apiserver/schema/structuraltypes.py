@@ -66,6 +66,14 @@ class StructuralTypes:
         return Form(self.schema)
 
     def decode(self, document: Any) -> Decoded:
+        decoded = self._decoded(document)
+        found = decoded.kind
+        # The caller refuses another version.
+        if found.kind != self.kind.kind and found[:2] == self.kind[:2]:
+            raise WrongKind(found, self.kind, name_of(decoded.object))
+        return decoded
+
+    def _decoded(self, document: Any) -> Decoded:
         members = expect_object(document)
         identify(members.get("apiVersion"), members.get("kind"), self.kind)
         if not members.get("kind"):
@@ -76,18 +84,17 @@ class StructuralTypes:
             canonical = self.decode_json(members)
         except DecodeError as error:
             raise Undecodable(found, str(error)) from error
-        whole = {
-            "kind": self.kind.kind, "apiVersion": self.kind.api_version, **canonical.object,
-        }  # fmt: skip
-        if found.kind != self.kind.kind and found[:2] == self.kind[:2]:
-            raise WrongKind(found, self.kind, name_of(whole))
-        return Decoded(whole, canonical.problems, found)
+        head = {"kind": self.kind.kind, "apiVersion": self.kind.api_version}
+        return Decoded({**head, **canonical.object}, canonical.problems, found)
 
     def decode_protobuf(self, data: bytes) -> Decoded:
         raise ProtobufError(f"{self.kind.kind} has no protobuf form")
 
     def decode_patched(self, document: Any) -> Decoded:
-        return self.decode(document)
+        decoded = self._decoded(document)
+        if decoded.kind != self.kind and decoded.kind.version:
+            raise WrongKind(decoded.kind, self.kind, name_of(decoded.object))
+        return decoded
 
     def decode_json(self, document: Any) -> Canonical:
         pruned, unknown = self._complete(expect_object(document))

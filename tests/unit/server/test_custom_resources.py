@@ -397,3 +397,33 @@ async def test_openapi_shows_a_kind_at_once(api: InProcess) -> None:
     assert schema["properties"]["spec"]["properties"]["size"]["default"] == 3
     item = f"/apis/{GROUP}/v1/namespaces/{{namespace}}/gadgets/{{name}}"
     assert {item, f"{item}/status", f"{item}/scale"} < document["paths"].keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "accept", "status", "message"),
+    [
+        ("GET", "", "application/cbor", 406, "only the following media types are accepted: "),
+        ("PATCH", "application/cbor", "text/plain", 415, "the body of the request was in an"),
+        ("PATCH", MERGE, "text/plain", 406, "only the following media types are accepted: "),
+        ("POST", "application/cbor", "", 415, "the body of the request was in an unknown format"),
+    ],
+)  # fmt: skip
+async def test_media_types_are_refused_without_a_route(
+    api: InProcess, method: str, content_type: str, accept: str, status: int, message: str
+) -> None:
+    path = api.url + (GADGETS if method == "POST" else f"{GADGETS}/a")
+    headers = {name: value for name, value in
+               (("Content-Type", content_type), ("Accept", accept)) if value}  # fmt: skip
+    async with api.session.request(method, path, data=b"{}", headers=headers) as response:
+        assert response.status == status
+        assert (await response.json())["message"].startswith(message)
+
+
+async def test_a_patch_cannot_change_the_kind_or_the_version(api: InProcess) -> None:
+    await created(api)
+    patch = {"kind": "Swan", "apiVersion": f"{GROUP}/v9"}
+    refused = await api.ask("PATCH", f"{GADGETS}/a", patch, MERGE)
+    assert messages(refused) == [
+        ("kind", 'Invalid value: "Swan": must be Gadget'),
+        ("apiVersion", f'Invalid value: "{GROUP}/v9": must be {GROUP}/v1'),
+    ]
