@@ -43,8 +43,7 @@ async def read_body(request: web.BaseRequest) -> bytes:
         raise _too_large()
     if not request.body_exists:
         return b""
-    if "Expect" in request.headers:
-        await _send_continue(request)
+    await send_continue(request)
     if request.content.is_eof():
         # Most bodies arrive together with their head.
         whole = request.content.read_nowait()
@@ -68,8 +67,9 @@ def _too_large() -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
-async def _send_continue(request: web.BaseRequest) -> None:
-    if request.headers["Expect"].lower() == "100-continue":
+async def send_continue(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it to send the body of its request."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The counter shows whether a response has begun; the interim response does not count.
         request.writer.output_size = 0

@@ -343,6 +343,26 @@ async def test_a_backend_that_fails_is_unavailable(
     )
 
 
+async def test_a_client_that_waits_is_told_to_send_its_content(api: Api, proxied: Proxied) -> None:
+    host, _, port = api.url.removeprefix("https://").rpartition(":")
+    connector = api.session.connector
+    assert isinstance(connector, aiohttp.TCPConnector)
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=connector._ssl)
+    head = (
+        f"PUT {proxied.service('/x')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Length: 4\r\nExpect: 100-continue\r\nAuthorization: Bearer admin-token\r\n\r\n"
+    )
+    writer.write(head.encode())
+    told = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
+    assert told == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"what")
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'"size": 4' in answer
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_backend_is_not_asked_for_a_client_that_has_left(
     api: Api, proxied: Proxied, method: str

@@ -28,6 +28,7 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry.offload import offload
+from apiserver.registry.yielding import Yielder
 
 ENDPOINTS: Final = GroupVersionResource("", "v1", "endpoints")
 
@@ -41,6 +42,7 @@ class EndpointsController:
         self._client = client
         self._watches = ServiceWatches(client, with_nodes=False)
         self._times = TriggerTimes()
+        self._yielder = Yielder()
         self._failures = FailureEvents(client, CONTROLLER)
 
     async def feed(self, queue: WorkQueue) -> None:
@@ -50,6 +52,8 @@ class EndpointsController:
 
     async def reconcile(self, key: str) -> Requeue | None:
         await self._watches.synced.wait()
+        # The queue may have thousands of keys that are done without waiting for anything.
+        await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
         existing = await self._endpoints(namespace, name)
         try:

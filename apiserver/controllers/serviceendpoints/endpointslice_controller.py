@@ -19,6 +19,7 @@ from apiserver.machinery.builtin_resources import SERVICES
 from apiserver.machinery.errors import Conflict, NotFound, StatusError
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.registry.offload import offload
+from apiserver.registry.yielding import Yielder
 
 _NAME: Final = "endpoint-slice-controller"
 
@@ -33,6 +34,7 @@ class EndpointSliceController:
         self._watches = ServiceWatches(client, with_nodes=True)
         self._slices = SliceWriter(client, SLICE_CONTROLLER)
         self._times = TriggerTimes()
+        self._yielder = Yielder()
         self._failures = FailureEvents(client, _NAME)
 
     async def feed(self, queue: WorkQueue) -> None:
@@ -42,6 +44,8 @@ class EndpointSliceController:
 
     async def reconcile(self, key: str) -> Requeue | None:
         await self._watches.synced.wait()
+        # The queue may have thousands of keys that are done without waiting for anything.
+        await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
         try:
             service = await self._client.get(SERVICES, namespace, name)

@@ -25,6 +25,7 @@ from apiserver.machinery.builtin_resources import SERVICES
 from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.registry.offload import offload
+from apiserver.registry.yielding import Yielder
 
 _NAME: Final = "endpoint-slice-mirroring-controller"
 _RETRY_SECONDS: Final = 1.0
@@ -40,6 +41,7 @@ class EndpointSliceMirroringController:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._slices = SliceWriter(client, MIRRORING_CONTROLLER)
+        self._yielder = Yielder()
         self._failures = FailureEvents(client, _NAME)
         self._synced = asyncio.Event()
         #: The Services without a selector.
@@ -73,6 +75,8 @@ class EndpointSliceMirroringController:
 
     async def reconcile(self, key: str) -> Requeue | None:
         await self._synced.wait()
+        # The queue may have thousands of keys that are done without waiting for anything.
+        await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
         existing = await self._slices.read(key)
         try:

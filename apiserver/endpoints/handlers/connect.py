@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import ClientResponse, web
 
 from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
+from apiserver.endpoints.body import send_continue
 from apiserver.endpoints.filters.authorization import attributes_of
 from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.http_request import HTTPRequest, split_target
@@ -188,7 +189,10 @@ async def _forwarded(
     request: HTTPRequest, location: Location, place: ProxyPlace
 ) -> web.StreamResponse:
     headers = backend_headers(request)
-    body = request.http.content if request.http.body_exists else None
+    body = None
+    if request.http.body_exists:
+        await send_continue(request.http)
+        body = request.http.content
     try:
         async with backend_response(location, request.method, headers, body) as answer:
             headers = response_headers(answer.headers)
