@@ -35,6 +35,7 @@ from apiserver.registry.delete import delete_object
 from apiserver.registry.deletecollection import delete_collection
 from apiserver.registry.get import get_object
 from apiserver.registry.list import list_objects
+from apiserver.registry.offload import offload
 from apiserver.registry.patch import Patch, patch_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
@@ -115,7 +116,8 @@ class Loopback:
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:
         found = self._found(resource)
         context = self._context(namespace_of(document), name_of(document))
-        canonical = _canonical(found, document)
+        context.size = len(orjson.dumps(document))
+        canonical = await offload(context.size, _canonical, found, document)
         written = await create_object(found, context, canonical, WriteOptions())
         return written.stored.object
 
@@ -127,7 +129,8 @@ class Loopback:
         if subresource and definition.subresource(subresource) is None:
             raise NotFound.path()
         context = self._context(namespace_of(document), name_of(document), subresource)
-        canonical = _canonical(found, document)
+        context.size = len(orjson.dumps(document))
+        canonical = await offload(context.size, _canonical, found, document)
         written = await update_object(found, context, canonical, WriteOptions())
         return written.stored.object
 
