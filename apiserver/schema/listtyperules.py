@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.objects import Object
+from apiserver.schema.errorpaths import SchemaPath
 from apiserver.schema.internalform import internal_value
 
 _LIST_TYPE: Final = "x-kubernetes-list-type"
@@ -16,7 +17,7 @@ _EXTENSIONS: Final = frozenset((_LIST_TYPE, _KEYS, _MAP_TYPE))
 _IS_KEY: Final = f"this property is in {_KEYS}, so it"
 
 
-def list_type_rule_problems(props: Object, path: str) -> Iterator[FieldError]:
+def list_type_rule_problems(props: Object, path: SchemaPath) -> Iterator[FieldError]:
     """Yield what is wrong with the types of lists and maps that a schema declares."""
     if _EXTENSIONS.isdisjoint(props):
         return
@@ -29,7 +30,7 @@ def list_type_rule_problems(props: Object, path: str) -> Iterator[FieldError]:
     if list_type is not None:
         yield from _has_type(type_, "array", _LIST_TYPE, path)
         if type_ == "array" and list_type == "set" and isinstance(items, dict):
-            yield from _of_set(items, f"{path}.items")
+            yield from _of_set(items, path.child(".items"))
         if list_type not in ("atomic", "set", "map"):
             yield not_supported(f"{path}.{_LIST_TYPE}", list_type, ("atomic", "set", "map"))
     if keys and list_type != "map":
@@ -41,15 +42,15 @@ def list_type_rule_problems(props: Object, path: str) -> Iterator[FieldError]:
         yield from _never_null(items, list_type, keys if list_type == "map" else [], path)
 
 
-def _has_type(found: str, expected: str, extension: str, path: str) -> Iterator[FieldError]:
-    where, detail = f"{path}.type", f"must be {expected} if {extension} is specified"
+def _has_type(found: str, expected: str, extension: str, path: SchemaPath) -> Iterator[FieldError]:
+    where, detail = path.child(".type"), f"must be {expected} if {extension} is specified"
     if not found:
-        yield required(where, detail)
+        yield required(str(where), detail)
     elif found != expected:
-        yield invalid(where, found, detail)
+        yield invalid(str(where), found, detail)
 
 
-def _of_set(items: Object, path: str) -> Iterator[FieldError]:
+def _of_set(items: Object, path: SchemaPath) -> Iterator[FieldError]:
     """Yield an error for items that can be changed in part: nothing identifies them then."""
     detail = f"must be atomic as item of a list with {_LIST_TYPE}=set"
     shown = items.get(_LIST_TYPE)
@@ -60,7 +61,7 @@ def _of_set(items: Object, path: str) -> Iterator[FieldError]:
         yield invalid(f"{path}.{_MAP_TYPE}", shown, detail)
 
 
-def _of_map(items: Any, keys: list[str], path: str) -> Iterator[FieldError]:
+def _of_map(items: Any, keys: list[str], path: SchemaPath) -> Iterator[FieldError]:
     if not keys:
         yield required(f"{path}.{_KEYS}", f"must not be empty if {_LIST_TYPE} is map")
     if items is None:
@@ -76,7 +77,7 @@ def _of_map(items: Any, keys: list[str], path: str) -> Iterator[FieldError]:
         yield from _keys(items, keys, path)
 
 
-def _keys(items: Object, keys: list[str], path: str) -> Iterator[FieldError]:
+def _keys(items: Object, keys: list[str], path: SchemaPath) -> Iterator[FieldError]:
     seen = set()
     for key in keys:
         member = items.get("properties", {}).get(key)
@@ -90,7 +91,9 @@ def _keys(items: Object, keys: list[str], path: str) -> Iterator[FieldError]:
         seen.add(key)
 
 
-def _never_null(items: Object, list_type: str, keys: list[str], path: str) -> Iterator[FieldError]:
+def _never_null(
+    items: Object, list_type: str, keys: list[str], path: SchemaPath
+) -> Iterator[FieldError]:
     """Yield an error for items, or keys of them, that can be null or missing."""
     if items.get("nullable"):
         detail = f"cannot be nullable when {_LIST_TYPE} is {list_type}"
@@ -100,7 +103,7 @@ def _never_null(items: Object, list_type: str, keys: list[str], path: str) -> It
         member = items.get("properties", {}).get(key)
         if member is None:
             continue
-        where = f"{path}.items.properties[{key}]"
+        where = path.child(f".items.properties[{key}]")
         if key not in needed and member.get("default") is None:
             detail = f"{_IS_KEY} must have a default or be a required property"
             yield required(f"{where}.default", detail)

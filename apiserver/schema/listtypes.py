@@ -12,30 +12,30 @@ from typing import Any, Final
 import orjson
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, invalid
+from apiserver.schema.errorpaths import ErrorList, Path, TooManyErrors, not_shown, shown
 from apiserver.schema.memberorder import by_name
 from apiserver.schema.structural import Schema
 
 _TEXT: Final = frozenset((str,))
 
 
-def list_type_problems(document: Any, schema: Schema, path: str = "") -> list[FieldError]:
+def list_type_problems(document: Any, schema: Schema) -> list[FieldError]:
     """Return an error for each duplicate in the sets and keyed lists of a document."""
-    found: list[FieldError] = []
-    _find(document, schema, path, found)
-    return found
+    errors = ErrorList()
+    try:
+        _find(document, schema, None, errors)
+    except TooManyErrors:
+        errors.append(not_shown())
+    return errors
 
 
-def list_type_problems_of_update(
-    document: Any, old: Any, schema: Schema, path: str = ""
-) -> list[FieldError]:
+def list_type_problems_of_update(document: Any, old: Any, schema: Schema) -> list[FieldError]:
     """Return the errors of an update: none if the old object has duplicates, too."""
-    problems = list_type_problems(document, schema, path)
-    if problems and list_type_problems(old, schema, path):
-        return []
-    return problems
+    problems = list_type_problems(document, schema)
+    return [] if problems and list_type_problems(old, schema) else problems
 
 
-def _find(value: Any, schema: Schema, path: str, found: list[FieldError]) -> None:
+def _find(value: Any, schema: Schema, path: Path, errors: ErrorList) -> None:
     if not schema.may_have_unique_items:
         return
     if type(value) is dict:
@@ -44,29 +44,28 @@ def _find(value: Any, schema: Schema, path: str, found: list[FieldError]) -> Non
             if type(member) is not dict and type(member) is not list:
                 continue
             if name in properties:
-                _find(member, properties[name], f"{path}.{name}" if path else name, found)
+                _find(member, properties[name], (path, f".{name}"), errors)
             elif values is not None:
-                _find(member, values, f"{path}[{name}]", found)
+                _find(member, values, (path, f"[{name}]"), errors)
     elif type(value) is list:
-        _find_in_list(value, schema, path, found)
+        if schema.list_type == "set":
+            errors.add_all(_duplicates(value, path))
+        elif schema.list_type == "map":
+            errors.add_all(_keyed_duplicates(value, schema.list_map_keys, path))
+        _find_in_items(value, schema.items, path, errors)
 
 
-def _find_in_list(value: list[Any], schema: Schema, path: str, found: list[FieldError]) -> None:
-    if schema.list_type == "set":
-        found += _duplicates(value, path)
-    elif schema.list_type == "map":
-        found += _keyed_duplicates(value, schema.list_map_keys, path)
-    items = schema.items
+def _find_in_items(value: list[Any], items: Schema | None, path: Path, errors: ErrorList) -> None:
     if items is not None and items.may_have_unique_items:
         for index, item in enumerate(value):
-            _find(item, items, f"{path}[{index}]", found)
+            _find(item, items, (path, f"[{index}]"), errors)
 
 
-def _keyed_duplicates(items: list[Any], keys: tuple[str, ...], path: str) -> Iterator[FieldError]:
+def _keyed_duplicates(items: list[Any], keys: tuple[str, ...], path: Path) -> Iterator[FieldError]:
     for index, item in enumerate(items):
         if item is not None and type(item) is not dict:
             detail = "must be an object for an array of list-type map"
-            yield invalid(f"{path}[{index}]", by_name(item), detail)
+            yield invalid(f"{shown(path)}[{index}]", by_name(item), detail)
             return
     if len(keys) == 1 and _are_distinct_texts([item and item.get(keys[0]) for item in items]):
         return
@@ -75,7 +74,7 @@ def _keyed_duplicates(items: list[Any], keys: tuple[str, ...], path: str) -> Ite
     )
 
 
-def _duplicates(items: list[Any], path: str) -> Iterator[FieldError]:
+def _duplicates(items: list[Any], path: Path) -> Iterator[FieldError]:
     if _are_distinct_texts(items):
         return
     times: dict[bytes, int] = {}
@@ -84,7 +83,7 @@ def _duplicates(items: list[Any], path: str) -> Iterator[FieldError]:
         encoded = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
         times[encoded] = times.get(encoded, 0) + 1
         if times[encoded] == 2:
-            yield duplicate(f"{path}[{index}]", by_name(item))
+            yield duplicate(f"{shown(path)}[{index}]", by_name(item))
 
 
 def _are_distinct_texts(items: list[Any]) -> bool:

@@ -12,9 +12,8 @@ from typing import Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.quoting import go_value
+from apiserver.schema.errorpaths import NO_FIELD
 from apiserver.schema.structural import Assertions
-
-NO_FIELD: Final = "<nil>"
 
 _INT64: Final = 1 << 63
 _INT32: Final = 1 << 31

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported
 from apiserver.machinery.objects import Object
+from apiserver.schema.errorpaths import SchemaPath
 from apiserver.schema.listtyperules import list_type_rule_problems
 from apiserver.schema.ruledeclarations import rule_declaration_problems
 
@@ -39,21 +40,21 @@ class _Place:
 
 def openapi_problems(props: Object, path: str) -> Iterator[FieldError]:
     """Yield what is wrong with a schema of whole objects, and with those in it."""
-    yield from _problems(props, path, _Place(), is_root=True)
+    yield from _problems(props, SchemaPath(path), _Place(), is_root=True)
 
 
 def _problems(
-    props: Object, path: str, place: _Place, *, is_root: bool = False
+    props: Object, path: SchemaPath, place: _Place, *, is_root: bool = False
 ) -> Iterator[FieldError]:
     yield from _keywords(props, path, place)
     if props.get("uniqueItems"):
         yield forbidden(f"{path}.uniqueItems", _UNIQUE)
     additional = props.get("additionalProperties")
     if additional is not None:
-        where = f"{path}.additionalProperties"
+        where = path.child(".additionalProperties")
         if props.get("properties") and additional is not True:
             detail = "additionalProperties and properties are mutual exclusive"
-            yield forbidden(where, detail)
+            yield forbidden(str(where), detail)
         if isinstance(additional, dict):
             inside = replace(place, no_defaults=_WITHOUT_VALUE) if place.in_identity else place
             yield from _problems(additional, where, inside)
@@ -62,16 +63,16 @@ def _problems(
         if name in _IDENTITY and (is_root or props.get(_EMBEDDED)):
             no_defaults = f"in top-level {name}" if is_root else place.no_defaults
             inside = _Place(in_identity=True, no_defaults=no_defaults)
-        yield from _problems(member, f"{path}.properties[{name}]", inside)
+        yield from _problems(member, path.child(f".properties[{name}]"), inside)
     for part, schema in () if _OTHER_PARTS.isdisjoint(props) else _other_parts(props):
-        yield from _problems(schema, f"{path}.{part}", place)
+        yield from _problems(schema, path.child(part), place)
     if props.get(_PRESERVE) is False:
         yield invalid(f"{path}.{_PRESERVE}", False, "must be true or undefined")  # noqa: FBT003
     yield from list_type_rule_problems(props, path)
     yield from rule_declaration_problems(props, path)
 
 
-def _keywords(props: Object, path: str, place: _Place) -> Iterator[FieldError]:
+def _keywords(props: Object, path: SchemaPath, place: _Place) -> Iterator[FieldError]:
     type_ = props.get("type", "")
     if type_ and type_ not in _TYPES:
         yield not_supported(f"{path}.type", type_, _TYPES)
@@ -92,18 +93,18 @@ def _keywords(props: Object, path: str, place: _Place) -> Iterator[FieldError]:
 def _other_parts(props: Object) -> Iterator[tuple[str, Object]]:
     """Yield the schemas in a schema that are not those of members, with their paths in it."""
     if props.get("not") is not None:
-        yield "not", props["not"]
+        yield ".not", props["not"]
     for junctor in _JUNCTORS:
         for index, branch in enumerate(props.get(junctor, [])):
-            yield f"{junctor}[{index}]", branch
+            yield f".{junctor}[{index}]", branch
     for name, schema in props.get("definitions", {}).items():
-        yield f"definitions[{name}]", schema
+        yield f".definitions[{name}]", schema
     items: Any = props.get("items")
     if isinstance(items, dict):
-        yield "items", items
+        yield ".items", items
     elif isinstance(items, list):
         for index, item in enumerate(items):
-            yield f"items[{index}]", item
+            yield f".items[{index}]", item
     for name, schema in props.get("dependencies", {}).items():
         if isinstance(schema, dict):
-            yield f"dependencies[{name}]", schema
+            yield f".dependencies[{name}]", schema

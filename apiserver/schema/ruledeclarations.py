@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object
+from apiserver.schema.errorpaths import SchemaPath
 
 _REASONS: Final = (
     "FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired",
@@ -17,10 +18,10 @@ _LINE_BREAK: Final = re.compile(r"[\n\r]")
 _TOKEN: Final = re.compile(r"[.\[\]]|'(?:\\.|[^'\\])*'|[^.\[\]]+", re.DOTALL)
 
 
-def rule_declaration_problems(props: Object, path: str) -> Iterator[FieldError]:
+def rule_declaration_problems(props: Object, path: SchemaPath) -> Iterator[FieldError]:
     """Yield what is wrong with the declarations of the rules of a schema."""
     for index, rule in enumerate(props.get("x-kubernetes-validations", [])):
-        where = f"{path}.x-kubernetes-validations[{index}]"
+        where = path.child(f".x-kubernetes-validations[{index}]")
         text, message = rule.get("rule", ""), rule.get("message", "")
         if not text.strip():
             yield required(f"{where}.rule", "rule is not specified")
@@ -34,7 +35,7 @@ def rule_declaration_problems(props: Object, path: str) -> Iterator[FieldError]:
         yield from _details(rule, props, where)
 
 
-def _details(rule: Object, props: Object, path: str) -> Iterator[FieldError]:
+def _details(rule: Object, props: Object, path: SchemaPath) -> Iterator[FieldError]:
     expression = rule.get("messageExpression", "")
     if expression and not expression.strip():
         detail = "messageExpression must be non-empty if specified"

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
+from apiserver.schema.errorpaths import MOST_CHARACTERS
 from apiserver.schema.jsondecoder import decode_with_unknown
 from apiserver.schema.jsonvalues import stored_value
 from apiserver.schema.kindtypes import DecodeError
@@ -67,11 +68,15 @@ def prune_value(value: Any, schema: Schema) -> tuple[Any, list[str]]:
 
 
 class _Pruning:
-    """One run. The unknown fields of a part are appended to a list, with their paths in it."""
+    """One run. The unknown fields of a part are appended to a list, with their paths in it.
 
-    __slots__ = ("_lenient", "_reports_metadata")
+    Of so many that their paths have more text than is shown, only the first are reported.
+    """
+
+    __slots__ = ("_left", "_lenient", "_reports_metadata")
 
     def __init__(self, *, lenient: bool, reports_metadata: bool = True) -> None:
+        self._left = MOST_CHARACTERS
         self._lenient = lenient
         self._reports_metadata = reports_metadata
 
@@ -121,7 +126,7 @@ class _Pruning:
                     before = len(unknown)
                     result[name] = self.value(member, part, unknown)
                     if len(unknown) != before:
-                        _prefix(unknown, before, name)
+                        self._prefix(unknown, before, name)
                 elif part.nullable or part.default is not MISSING:
                     result[name] = None
         except MalformedObject as malformed:
@@ -145,8 +150,17 @@ class _Pruning:
             except MalformedObject as malformed:
                 raise _inside(malformed, f"[{index}]") from malformed
             if len(unknown) != before:
-                _prefix(unknown, before, f"[{index}]")
+                self._prefix(unknown, before, f"[{index}]")
         return result
+
+    def _prefix(self, unknown: list[str], start: int, name: str) -> None:
+        """Prefix the paths from ``start`` on with the name of what contains them."""
+        most = max(self._left // (len(name) + 1), 1)
+        del unknown[start + most :]
+        self._left -= (len(unknown) - start) * (len(name) + 1)
+        unknown[start:] = [
+            name + path if path.startswith("[") else f"{name}.{path}" for path in unknown[start:]
+        ]
 
     def _identity(self, result: Object, name: str, member: Any, unknown: list[str]) -> None:
         """Put a member that identifies an embedded object into the result, if it is valid."""
@@ -191,10 +205,3 @@ def _inside(malformed: MalformedObject, name: str) -> MalformedObject:
     inner = malformed.error.field
     path = f"{name}.{inner}" if inner and not inner.startswith("[") else name + inner
     return MalformedObject(replace(malformed.error, field=path))
-
-
-def _prefix(unknown: list[str], start: int, name: str) -> None:
-    """Prefix the paths from ``start`` on with the name of what contains them."""
-    unknown[start:] = [
-        name + path if path.startswith("[") else f"{name}.{path}" for path in unknown[start:]
-    ]

@@ -14,6 +14,7 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
 from apiserver.machinery.objects import Object
 from apiserver.schema.defaultrules import EmbeddedErrors, default_problems
+from apiserver.schema.errorpaths import bounded
 from apiserver.schema.internalform import internal_form
 from apiserver.schema.openapirules import openapi_problems
 from apiserver.schema.structuralshape import shape_problems
@@ -53,17 +54,24 @@ def structural_problems(
     ``path`` is that of the schema: ``spec.validation.openAPIV3Schema``. ``has_status``: the version
     has the status subresource. ``embedded_errors`` validates the objects inside of defaults.
     """
+    return bounded(_problems(props, path, embedded_errors, has_status=has_status))
+
+
+def _problems(
+    props: Object, path: str, embedded_errors: EmbeddedErrors | None, *, has_status: bool
+) -> Iterator[FieldError]:
+    unsupported = _not_convertible(props)
     errors = [*_beside_status(props, path)] if has_status else []
     if props.get("nullable"):
         errors.append(forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
-    unsupported = _not_convertible(props)
     if not unsupported:
         problems = shape_problems(props, path)
         errors += problems or default_problems(props, path, embedded_errors)
-    errors += openapi_problems(props, path)
-    if unsupported and not errors:
-        errors.append(invalid(path, "", f"OpenAPIV3Schema '{unsupported}' is not supported"))
-    return errors
+    yield from errors
+    of_each = bounded(openapi_problems(props, path))
+    yield from of_each
+    if unsupported and not errors and not of_each:
+        yield invalid(path, "", f"OpenAPIV3Schema '{unsupported}' is not supported")
 
 
 def _beside_status(props: Object, path: str) -> Iterator[FieldError]:

@@ -8,10 +8,12 @@ section "Specifying a structural schema" in the documentation of CustomResourceD
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.schema.errorpaths import SchemaPath, bounded
 from apiserver.schema.patterns import PatternCheck
 
 _ROOT, _ITEM, _FIELD = "root", "item", "field"
@@ -52,25 +54,26 @@ _OF_METADATA: Final = {"type", "default", "externalDocs", "example"}
 
 def shape_problems(props: Object, path: str) -> list[FieldError]:
     """Return why a schema of whole objects is not structural, sorted by text."""
-    found = [
-        *_structure(props, path, _ROOT),
-        *_completeness(props, props, path, path),
-        *_patterns(props, path, PatternCheck()),
-    ]
-    return sorted(found, key=str)
+    where = SchemaPath(path)
+    found = chain(
+        _structure(props, where, _ROOT),
+        _completeness(props, props, where, where),
+        _patterns(props, where, PatternCheck()),
+    )
+    return sorted(bounded(found), key=str)
 
 
-def _structure(props: Object, path: str, level: str) -> Iterator[FieldError]:
+def _structure(props: Object, path: SchemaPath, level: str) -> Iterator[FieldError]:
     """Yield what is wrong with a schema outside of value validations."""
     items = props.get("items")
     if props.get("type") == "array" and items is None:
         yield required(f"{path}.items", "must be specified")
     if items is not None:
-        yield from _structure(items, f"{path}.items", _ITEM)
+        yield from _structure(items, path.child(".items"), _ITEM)
     properties = props.get("properties", {})
     for name, member in properties.items():
-        yield from _structure(member, f"{path}.properties[{name}]", _FIELD)
-    yield from _additional(props, f"{path}.additionalProperties", level)
+        yield from _structure(member, path.child(f".properties[{name}]"), _FIELD)
+    yield from _additional(props, path.child(".additionalProperties"), level)
     for extension in (_PRESERVE, _EMBEDDED):
         if props.get(_INT_OR_STRING) and props.get(extension):
             detail = f"must be false if {_INT_OR_STRING} is true"
@@ -84,30 +87,32 @@ def _structure(props: Object, path: str, level: str) -> Iterator[FieldError]:
         yield required(f"{path}.properties", detail)
 
 
-def _additional(props: Object, path: str, level: str) -> Iterator[FieldError]:
+def _additional(props: Object, path: SchemaPath, level: str) -> Iterator[FieldError]:
     additional = props.get("additionalProperties")
     if additional is None:
         return
     if level == _ROOT:
-        yield forbidden(path, "must not be used at the root")
+        yield forbidden(str(path), "must not be used at the root")
     if isinstance(additional, dict):
         yield from _structure(additional, path, _FIELD)
     if props.get(_EMBEDDED):
-        yield forbidden(path, f"must not be used if {_EMBEDDED} is set")
+        yield forbidden(str(path), f"must not be used if {_EMBEDDED} is set")
 
 
-def _type(props: Object, path: str, level: str) -> Iterator[FieldError]:
-    type_, where = props.get("type", ""), f"{path}.type"
+def _type(props: Object, path: SchemaPath, level: str) -> Iterator[FieldError]:
+    type_, where = props.get("type", ""), path.child(".type")
     if props.get(_EMBEDDED) and type_ != "object":
         detail = f"must be object if {_EMBEDDED} is true"
-        yield (invalid(where, type_, detail) if type_ else required(where, detail))
+        yield (invalid(str(where), type_, detail) if type_ else required(str(where), detail))
     elif not type_ and not props.get(_INT_OR_STRING) and not props.get(_PRESERVE):
-        yield required(where, _NO_TYPE[level])
+        yield required(str(where), _NO_TYPE[level])
     if level == _ROOT and type_ not in ("", "object"):
-        yield invalid(where, type_, "must be object at the root")
+        yield invalid(str(where), type_, "must be object at the root")
 
 
-def _identity(properties: Object, path: str, level: str, *, whole: bool) -> Iterator[FieldError]:
+def _identity(
+    properties: Object, path: SchemaPath, level: str, *, whole: bool
+) -> Iterator[FieldError]:
     """Yield what is wrong with the members that identify an object."""
     for name in ("kind", "apiVersion"):
         type_ = properties.get(name, {}).get("type", "")
@@ -115,7 +120,7 @@ def _identity(properties: Object, path: str, level: str, *, whole: bool) -> Iter
             yield invalid(f"{path}.properties[{name}].type", type_, "must be string")
     if "metadata" not in properties:
         return
-    metadata, where = properties["metadata"], f"{path}.properties[metadata]"
+    metadata, where = properties["metadata"], path.child(".properties[metadata]")
     if whole and metadata.get("type", "") != "object":
         yield invalid(f"{where}.type", metadata.get("type", ""), "must be object")
     if level == _ROOT:
@@ -123,7 +128,7 @@ def _identity(properties: Object, path: str, level: str, *, whole: bool) -> Iter
         said = {name for name, value in metadata.items() if not _is_zero(value)} - _OF_METADATA
         if not restricted <= _RESTRICTABLE or not said <= {"properties"}:
             yield forbidden(
-                where,
+                str(where),
                 "must not specify anything other than name and generateName, but metadata is "
                 "implicitly specified",
             )
@@ -134,7 +139,7 @@ def _is_zero(value: Any) -> bool:
 
 
 def _assertions(
-    props: Object, path: str, *, skips_any: bool = False, nested: bool = False
+    props: Object, path: SchemaPath, *, skips_any: bool = False, nested: bool = False
 ) -> Iterator[FieldError]:
     """Yield what is wrong with the value validations of a schema, and of those below it.
 
@@ -149,17 +154,17 @@ def _assertions(
         skips_any = props.get("anyOf") == _INTEGER_OR_STRING
         skips_first = bool(every) and every[0].get("anyOf") == _INTEGER_OR_STRING
     for index, branch in enumerate([] if skips_any else props.get("anyOf", [])):
-        yield from _nested(branch, f"{path}.anyOf[{index}]")
+        yield from _nested(branch, path.child(f".anyOf[{index}]"))
     for index, branch in enumerate(every):
         skips = skips_first and index == 0
-        yield from _nested(branch, f"{path}.allOf[{index}]", skips_any=skips)
+        yield from _nested(branch, path.child(f".allOf[{index}]"), skips_any=skips)
     for index, branch in enumerate(props.get("oneOf", [])):
-        yield from _nested(branch, f"{path}.oneOf[{index}]")
+        yield from _nested(branch, path.child(f".oneOf[{index}]"))
     if props.get("not") is not None:
-        yield from _nested(props["not"], f"{path}.not")
+        yield from _nested(props["not"], path.child(".not"))
 
 
-def _patterns(props: Object, path: str, patterns: PatternCheck) -> Iterator[FieldError]:
+def _patterns(props: Object, path: SchemaPath, patterns: PatternCheck) -> Iterator[FieldError]:
     """Yield the invalid regular expressions of a schema, and of all schemas in it."""
     pattern = props.get("pattern")
     problem = patterns.problem(pattern) if pattern else ""
@@ -169,23 +174,23 @@ def _patterns(props: Object, path: str, patterns: PatternCheck) -> Iterator[Fiel
     if _PARTS.isdisjoint(props):
         return
     for name, member in props.get("properties", {}).items():
-        yield from _patterns(member, f"{path}.properties[{name}]", patterns)
+        yield from _patterns(member, path.child(f".properties[{name}]"), patterns)
     for part in ("items", "additionalProperties", "not"):
         if isinstance(props.get(part), dict):
-            yield from _patterns(props[part], f"{path}.{part}", patterns)
+            yield from _patterns(props[part], path.child(f".{part}"), patterns)
     for junctor in _JUNCTORS:
         for index, branch in enumerate(props.get(junctor, [])):
-            yield from _patterns(branch, f"{path}.{junctor}[{index}]", patterns)
+            yield from _patterns(branch, path.child(f".{junctor}[{index}]"), patterns)
 
 
-def _nested(props: Object, path: str, *, skips_any: bool = False) -> Iterator[FieldError]:
+def _nested(props: Object, path: SchemaPath, *, skips_any: bool = False) -> Iterator[FieldError]:
     """Yield what is wrong with a schema below a junctor, which may only assert."""
     yield from _assertions(props, path, skips_any=skips_any, nested=True)
     items = props.get("items")
     if isinstance(items, dict):
-        yield from _nested(items, f"{path}.items")
+        yield from _nested(items, path.child(".items"))
     for name, member in props.get("properties", {}).items():
-        yield from _nested(member, f"{path}.properties[{name}]")
+        yield from _nested(member, path.child(f".properties[{name}]"))
     for name, absence in _STRUCTURE.items():
         value = props.get(name)
         is_set = value is not None and (name == "additionalProperties" or not _is_zero(value))
@@ -193,37 +198,37 @@ def _nested(props: Object, path: str, *, skips_any: bool = False) -> Iterator[Fi
             yield forbidden(f"{path}.{name}", f"must be {absence} to be structural")
     # Rules for metadata could restrict what all objects may have.
     if "metadata" in props.get("properties", {}):
-        where = f"{path}.properties[metadata]"
-        yield forbidden(where, "must not be specified in a nested context")
+        where = path.child(".properties[metadata]")
+        yield forbidden(str(where), "must not be specified in a nested context")
 
 
 def _completeness(
-    asserted: Object, specified: Object, where: str, path: str
+    asserted: Object, specified: Object, where: SchemaPath, path: SchemaPath
 ) -> Iterator[FieldError]:
     """Yield the fields that the junctors of ``asserted`` mention and ``specified`` does not have.
 
     ``where`` and ``path`` are the paths of the two: of the latter first.
     """
-    branches = [(f"{path}.not", asserted["not"])] if asserted.get("not") is not None else []
+    branches = [(path.child(".not"), asserted["not"])] if asserted.get("not") is not None else []
     for junctor in _JUNCTORS:
         for index, branch in enumerate(asserted.get(junctor, [])):
-            branches.append((f"{path}.{junctor}[{index}]", branch))
+            branches.append((path.child(f".{junctor}[{index}]"), branch))
     for branch_path, branch in branches:
         yield from _nested_completeness(branch, specified, where, branch_path)
 
 
 def _nested_completeness(
-    asserted: Object, specified: Object, where: str, path: str
+    asserted: Object, specified: Object, where: SchemaPath, path: SchemaPath
 ) -> Iterator[FieldError]:
     yield from _completeness(asserted, specified, where, path)
     mentioned = [
-        (f"properties[{name}]", member, specified.get("properties", {}).get(name))
+        (f".properties[{name}]", member, specified.get("properties", {}).get(name))
         for name, member in asserted.get("properties", {}).items()
     ]
     if isinstance(asserted.get("items"), dict):
-        mentioned.append(("items", asserted["items"], specified.get("items")))
+        mentioned.append((".items", asserted["items"], specified.get("items")))
     for part, member, found in mentioned:
         if found is None:
-            yield required(f"{where}.{part}", f"because it is defined in {path}.{part}")
+            yield required(f"{where}{part}", f"because it is defined in {path}{part}")
         else:
-            yield from _nested_completeness(member, found, f"{where}.{part}", f"{path}.{part}")
+            yield from _nested_completeness(member, found, where.child(part), path.child(part))

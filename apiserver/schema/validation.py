@@ -11,7 +11,7 @@ An update is refused for errors in what it changes only (`apiserver.schema.corre
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -19,13 +19,18 @@ import orjson
 from apiserver.machinery.fielderrors import FieldError, invalid, required, too_many, type_invalid
 from apiserver.machinery.quoting import quote
 from apiserver.schema.correlation import Correlated
+from apiserver.schema.errorpaths import (
+    NO_FIELD,
+    ErrorList,
+    Path,
+    TooManyErrors,
+    not_shown,
+    shown,
+)
 from apiserver.schema.formats import format_check
-from apiserver.schema.numberassertions import NO_FIELD, NumberAssertions, is_json_integer
+from apiserver.schema.numberassertions import NumberAssertions, is_json_integer
 from apiserver.schema.structural import Assertions, Schema
 from apiserver.schema.textassertions import Enumeration, TextAssertions
-
-# The path of a value: that of the object or list that contains it, and its name or index there.
-_Path: TypeAlias = tuple[Any, str | int] | None
 
 _NO_ASSERTIONS: Final = Assertions()
 # For each type of values: its name, and the format that it has by itself.
@@ -46,29 +51,32 @@ _PYTHON_TYPES: Final = {
 }  # fmt: skip
 _OF_TYPE: Final = 2
 _OF_FORMAT: Final = 1
-_TYPE_META: Final = ((None, "apiVersion"), (None, "kind"))
+_TYPE_META: Final = ((None, ".apiVersion"), (None, ".kind"))
 
 
 def validate(document: Any, schema: Schema) -> list[FieldError]:
     """Return the errors of a new object."""
-    errors: list[FieldError] = []
-    _compiled(schema).check(document, None, errors, None)
-    return list(dict.fromkeys(errors))
+    return _found(_compiled(schema), document, None)
 
 
 def validate_update(document: Any, old: Any, schema: Schema) -> list[FieldError]:
     """Return the errors of an object that replaces ``old``, but for those in unchanged parts."""
-    compiled = _compiled(schema)
-    errors: list[FieldError] = []
+    check = _compiled(schema)
     # Where alternatives exclude each other, an error less in one may be an error more.
-    if not schema.may_exclude:
-        compiled.check(document, None, errors, None)
-        if not errors:
-            return []
-        errors.clear()
+    if not schema.may_exclude and not _found(check, document, None):
+        return []
     correlated = Correlated(document, old, schema)
-    compiled.check(document, None, errors, correlated)
-    return [] if errors and correlated.equal() else list(dict.fromkeys(errors))
+    errors = _found(check, document, correlated)
+    return [] if errors and correlated.equal() else errors
+
+
+def _found(check: _Check, document: Any, old: Correlated | None) -> list[FieldError]:
+    errors = ErrorList()
+    try:
+        check.check(document, None, errors, old)
+    except TooManyErrors:
+        errors.append(not_shown())
+    return list(dict.fromkeys(errors))
 
 
 class _Check:
@@ -116,9 +124,7 @@ class _Check:
         is_plain = schema.type in _PLAIN and not (schema.assertions or schema.format)
         self.plain = self._expected if is_plain else None
 
-    def check(
-        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
-    ) -> int:
+    def check(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
         """Append the errors of a value; return how much there is nothing to object to."""
         kind = type(value)
         if kind is self.plain:
@@ -132,24 +138,24 @@ class _Check:
             count += self._check_text(value, path, errors)
         elif kind is int or kind is float:
             if not self._numbers.hold(value):
-                errors += self._numbers.problems(value, _shown(path))
+                errors.add_all(self._numbers.problems(value, shown(path)))
         elif kind is list:
             count += self._check_list(value, path, errors, old)
         if self._enumeration is not None and not self._enumeration.allows(value):
-            errors.append(self._enumeration.problem(value, _field(path)))
+            errors.add(self._enumeration.problem(value, _field(path)))
         if kind is dict:
             count += self._check_object(value, path, errors, old)
         return count
 
-    def _check_null(self, path: _Path, errors: list[FieldError]) -> int:
+    def _check_null(self, path: Path, errors: ErrorList) -> int:
         wrong = bool(self._types) and not self._nullable
         if wrong:
-            errors.append(_wrong_type(path, ",".join(self._types), "null"))
+            errors.add(_wrong_type(path, ",".join(self._types), "null"))
         if self._enumeration is not None:
-            errors.append(self._enumeration.problem(None, _field(path)))
+            errors.add(self._enumeration.problem(None, _field(path)))
         return 0 if wrong else 1
 
-    def _check_type(self, value: Any, path: _Path, errors: list[FieldError]) -> int:
+    def _check_type(self, value: Any, path: Path, errors: ErrorList) -> int:
         count = _COUNTS[type(value)]
         types, format_ = self._types, self._format
         if not types and not format_:
@@ -162,25 +168,25 @@ class _Check:
         if name == "integer" and "number" in types:
             return count
         if format_ and name not in ("array", "string"):
-            errors.append(_wrong_type(path, format_, own_format))
+            errors.add(_wrong_type(path, format_, own_format))
             return count - 1
         if format_ and "integer" not in types and "number" not in types:
             return count
-        errors.append(_wrong_type(path, ",".join(types), name))
+        errors.add(_wrong_type(path, ",".join(types), name))
         return count - 1
 
-    def _check_text(self, value: str, path: _Path, errors: list[FieldError]) -> int:
+    def _check_text(self, value: str, path: Path, errors: ErrorList) -> int:
         problem = self._texts.problem(value)
         if problem is not None:
-            errors.append(problem(_field(path)))
+            errors.add(problem(_field(path)))
         if self._is_format is None:
             return 0
         if not self._is_format(value):
-            errors.append(_wrong_type(path, self._format, value))
+            errors.add(_wrong_type(path, self._format, value))
         return _OF_FORMAT
 
     def _check_list(
-        self, value: list[Any], path: _Path, errors: list[FieldError], old: Correlated | None
+        self, value: list[Any], path: Path, errors: ErrorList, old: Correlated | None
     ) -> int:
         count = 0
         if self._items is not None and value:
@@ -191,26 +197,26 @@ class _Check:
                     count += _COUNTS[kind]
                     continue
                 part = None if old is None else old.item(index)
-                count += _check_part(check, item, (path, index), errors, part)
+                count += _check_part(check, item, (path, f"[{index}]"), errors, part)
         found, size = self._assertions, len(value)
         if found.min_items is not None and size < found.min_items:
-            errors.append(_too_few(path, size, found.min_items, "items"))
+            errors.add(_too_few(path, size, found.min_items, "items"))
         if found.max_items is not None and size > found.max_items:
-            errors.append(too_many(_field(path), size, found.max_items))
+            errors.add(too_many(_field(path), size, found.max_items))
         if found.unique_items and _has_duplicates(value):
-            detail = f"{_shown(path)} in body shouldn't contain duplicates"
-            errors.append(invalid(_field(path), "", detail))
+            detail = f"{shown(path)} in body shouldn't contain duplicates"
+            errors.add(invalid(_field(path), "", detail))
         return count
 
     def _check_object(
-        self, value: dict[str, Any], path: _Path, errors: list[FieldError], old: Correlated | None
+        self, value: dict[str, Any], path: Path, errors: ErrorList, old: Correlated | None
     ) -> int:
         found, size = self._assertions, len(value)
         if found.min_properties is not None and size < found.min_properties:
-            errors.append(_too_few(path, size, found.min_properties, "properties"))
+            errors.add(_too_few(path, size, found.min_properties, "properties"))
             return 0
         if found.max_properties is not None and size > found.max_properties:
-            errors.append(too_many(_field(path), size, found.max_properties))
+            errors.add(too_many(_field(path), size, found.max_properties))
             return 0
         count = 0
         checks = self._checks
@@ -218,19 +224,19 @@ class _Check:
             check = checks.get(name) or self._member_check(name)
             if check is None:
                 if found.closed:
-                    errors.append(_forbidden_member(path, name))
+                    errors.add(_forbidden_member(path, name))
                 continue
             kind = type(member)
             if kind is check.plain:
                 count += _COUNTS[kind]
                 continue
-            where = (path, name)
+            where = (path, f".{name}")
             # In both objects, kind and apiVersion of the whole are those that the request has.
             part = None if old is None or where in _TYPE_META else old.member(name)
             count += _check_part(check, member, where, errors, part)
         if found.required:
             missing = [name for name in found.required if name not in value]
-            errors += [required(_field((path, name))) for name in missing]
+            errors.add_all(required(_field((path, f".{name}"))) for name in missing)
         return count
 
     def _member_check(self, name: str) -> _Check | None:
@@ -260,9 +266,7 @@ class _Junctors:
         has_any = assertions.any_of or assertions.one_of or assertions.all_of
         return cls(assertions) if has_any or assertions.not_ is not None else None
 
-    def check(
-        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
-    ) -> int:
+    def check(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
         """Append the errors of a value; return how much the decisive schemas did not object to."""
         count = 0
         if self._any:
@@ -272,35 +276,31 @@ class _Junctors:
         if self._all:
             count += self._check_all(value, path, errors, old)
         if self._not is not None:
-            found: list[FieldError] = []
+            found = errors.other()
             self._not.check(value, path, found, old)
             if not found:
-                errors.append(_unmet(path, "not validate the schema (not)"))
+                errors.add(_unmet(path, "not validate the schema (not)"))
         return count
 
-    def _check_any(
-        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
-    ) -> int:
+    def _check_any(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
         best = -1
         failures: list[FieldError] = []
         for branch in self._any:
-            found: list[FieldError] = []
+            found = errors.other()
             count = branch.check(value, path, found, old)
             if not found:
                 return count
             if count > best:
                 best, failures = count, found
-        errors.append(_unmet(path, "validate at least one schema (anyOf)"))
+        errors.add(_unmet(path, "validate at least one schema (anyOf)"))
         errors += failures
         return best
 
-    def _check_one(
-        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
-    ) -> int:
+    def _check_one(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
         best, valid = -1, 0
         failures: list[FieldError] = []
         for branch in self._one:
-            found: list[FieldError] = []
+            found = errors.other()
             count = branch.check(value, path, found, old)
             if not found:
                 valid += 1
@@ -309,13 +309,11 @@ class _Junctors:
         if valid == 1:
             return best
         text = f"Found {valid} valid alternatives" if valid else "Found none valid"
-        errors.append(_unmet(path, f"validate one and only one schema (oneOf). {text}"))
+        errors.add(_unmet(path, f"validate one and only one schema (oneOf). {text}"))
         errors += failures
         return 0 if valid else best
 
-    def _check_all(
-        self, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
-    ) -> int:
+    def _check_all(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
         total, valid = 0, 0
         for branch in self._all:
             before = len(errors)
@@ -323,7 +321,7 @@ class _Junctors:
             valid += len(errors) == before
         if valid != len(self._all):
             text = "" if valid else ". None validated"
-            errors.append(_unmet(path, f"validate all the schemas (allOf){text}"))
+            errors.add(_unmet(path, f"validate all the schemas (allOf){text}"))
         return total
 
 
@@ -343,7 +341,7 @@ def _unasserted(type_: str, format_: str) -> tuple[NumberAssertions, TextAsserti
 
 
 def _check_part(
-    check: _Check, value: Any, path: _Path, errors: list[FieldError], old: Correlated | None
+    check: _Check, value: Any, path: Path, errors: ErrorList, old: Correlated | None
 ) -> int:
     """Check a part of a value, and forget its errors if it is equal to its old value."""
     before = len(errors)
@@ -353,36 +351,27 @@ def _check_part(
     return count
 
 
-def _shown(path: _Path) -> str:
-    """Return a path as messages show it: ``spec.ports[0].name``, ``""`` for the whole object."""
-    parts = []
-    while path is not None:
-        path, part = path
-        parts.append(f"[{part}]" if type(part) is int else f".{part}")
-    return "".join(reversed(parts)).removeprefix(".")
+def _field(path: Path) -> str:
+    return shown(path) or NO_FIELD
 
 
-def _field(path: _Path) -> str:
-    return _shown(path) or NO_FIELD
-
-
-def _wrong_type(path: _Path, expected: str, found: str) -> FieldError:
-    detail = f"{_shown(path)} in body must be of type {expected}: {quote(found)}"
+def _wrong_type(path: Path, expected: str, found: str) -> FieldError:
+    detail = f"{shown(path)} in body must be of type {expected}: {quote(found)}"
     return type_invalid(_field(path), found, detail)
 
 
-def _too_few(path: _Path, size: int, least: int, what: str) -> FieldError:
-    detail = f"{_shown(path)} in body should have at least {least} {what}"
+def _too_few(path: Path, size: int, least: int, what: str) -> FieldError:
+    detail = f"{shown(path)} in body should have at least {least} {what}"
     return invalid(_field(path), size, detail)
 
 
-def _forbidden_member(path: _Path, name: str) -> FieldError:
-    detail = f"{_shown(path)}.{name} in body is a forbidden property"
+def _forbidden_member(path: Path, name: str) -> FieldError:
+    detail = f"{shown(path)}.{name} in body is a forbidden property"
     return invalid(_field(path), name, detail)
 
 
-def _unmet(path: _Path, text: str) -> FieldError:
-    return invalid(NO_FIELD, "", f"{quote(_shown(path))} must {text}")
+def _unmet(path: Path, text: str) -> FieldError:
+    return invalid(NO_FIELD, "", f"{quote(shown(path))} must {text}")
 
 
 def _has_duplicates(items: list[Any]) -> bool:

@@ -23,9 +23,9 @@ from apiserver.resources.custom.scalepaths import ScalePaths
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.errorpaths import NO_FIELD
 from apiserver.schema.kindtypes import Types
 from apiserver.schema.listtypes import list_type_problems, list_type_problems_of_update
-from apiserver.schema.numberassertions import NO_FIELD
 from apiserver.schema.validation import validate, validate_update
 
 _FINALIZERS: Final = "metadata.finalizers"

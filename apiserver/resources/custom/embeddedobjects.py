@@ -11,17 +11,13 @@ from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.names import dns1035_label_problems
 from apiserver.machinery.objects import Object
 from apiserver.resources.objectmeta import validate_embedded
+from apiserver.schema.errorpaths import Path, bounded, shown
 from apiserver.schema.structural import Schema
 
 
 def embedded_object_errors(document: Object, schema: Schema) -> list[FieldError]:
     """Validate apiVersion, kind and metadata of all objects below ``document``."""
-    errors: list[FieldError] = []
-    for name, member in document.items():
-        specified = schema.member(name)
-        if specified is not None:
-            errors += _errors(member, specified, name)
-    return errors
+    return bounded(_members(document, schema, None))
 
 
 def has_embedded_objects(schema: Schema) -> bool:
@@ -36,33 +32,39 @@ def _below(schema: Schema) -> Iterator[Schema]:
             yield each
 
 
-def _errors(value: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+def _errors(value: Any, schema: Schema, path: Path) -> Iterator[FieldError]:
     if isinstance(value, dict):
         if schema.embedded_resource:
-            yield from _object_errors(value, path)
-        for name, member in value.items():
-            specified = schema.properties.get(name)
-            if specified is not None:
-                yield from _errors(member, specified, f"{path}.{name}")
-            elif schema.values is not None:
-                yield from _errors(member, schema.values, f"{path}[{name}]")
+            for error in _object_errors(value):
+                yield replace(error, field=f"{shown(path)}.{error.field}")
+        yield from _members(value, schema, path)
     elif isinstance(value, list) and schema.items is not None:
         for index, item in enumerate(value):
-            yield from _errors(item, schema.items, f"{path}[{index}]")
+            yield from _errors(item, schema.items, (path, f"[{index}]"))
 
 
-def _object_errors(value: Object, path: str) -> Iterator[FieldError]:
+def _members(value: Object, schema: Schema, path: Path) -> Iterator[FieldError]:
+    for name, member in value.items():
+        if not isinstance(member, dict | list):
+            continue
+        specified = schema.properties.get(name)
+        if specified is not None:
+            yield from _errors(member, specified, (path, f".{name}"))
+        elif schema.values is not None:
+            yield from _errors(member, schema.values, (path, f"[{name}]"))
+
+
+def _object_errors(value: Object) -> Iterator[FieldError]:
     for name in ("apiVersion", "kind"):
         if name not in value:
-            yield required(f"{path}.{name}")
+            yield required(name)
     if "apiVersion" in value:
-        yield from _api_version_errors(value["apiVersion"], f"{path}.apiVersion")
+        yield from _api_version_errors(value["apiVersion"], "apiVersion")
     if "kind" in value:
-        yield from _kind_errors(value["kind"], f"{path}.kind")
+        yield from _kind_errors(value["kind"], "kind")
     metadata = value.get("metadata")
     if isinstance(metadata, dict):
-        for error in validate_embedded(metadata):
-            yield replace(error, field=f"{path}.{error.field}")
+        yield from validate_embedded(metadata)
 
 
 def _api_version_errors(value: Any, path: str) -> Iterator[FieldError]:
