@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -24,7 +25,8 @@ from apiserver.registry.loopback import Loopback, system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import accepted_names, condition_of
 from storage.interface import Put
-from tests.unit.cluster import registry_in_memory
+from storage.memory import MemoryStore
+from tests.unit.cluster import registry_in_memory, registry_over
 from tests.unit.controllers.customresources.crds import crd
 from tests.waiting import PATIENCE
 
@@ -213,3 +215,29 @@ async def test_an_api_service_of_somebody_else_is_left_alone(client: Loopback) -
     await reaches(client, "v1.other.com", bool, API_SERVICES)
     found = await client.get(API_SERVICES, "", "v1.example.com")
     assert found["spec"]["groupPriorityMinimum"] == 5
+
+
+async def test_several_servers_agree() -> None:
+    """Each server runs the controllers; what one has done, the others leave as it is."""
+    store, ready = MemoryStore(), asyncio.Event()
+    ready.set()
+    async with AsyncExitStack() as stack:
+        registries = [await stack.enter_async_context(registry_over(store)) for _ in range(3)]
+        for registry in registries:
+            manager = build_manager(ControllerOptions(), registry)
+            await stack.enter_async_context(run_controllers(manager, ready))
+        clients = [system_client(registry) for registry in registries]
+        names = [f"{plural}.example.com" for plural in ("as", "bs", "cs", "ds", "es", "fs")]
+        for index, name in enumerate(names):
+            document = crd(name.partition(".")[0], f"Kind{index}")
+            await clients[index % 3].create(CRDS, document)
+        for name in names:
+            for client in clients:
+                await reaches(client, name, reason("Established", "InitialNamesAccepted"))
+        await reaches(clients[0], "v1.example.com", bool, API_SERVICES)
+        for index, name in enumerate(names):
+            await clients[-index % 3].delete(CRDS, "", name, DeleteOptions())
+        for client in clients:
+            for name in names:
+                await reaches(client, name, lambda found: found is None)
+            await reaches(client, "v1.example.com", lambda found: found is None, API_SERVICES)
