@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from apiserver.client.client import DELETED, Client, ObjectEvent
+from apiserver.client.client import DELETED, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
-from apiserver.controllers.customresources.status_writer import (
-    CRDS,
-    get_definition,
-    write_status,
-)
+from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.apiextensions.crds import (
     Condition,
@@ -35,22 +31,22 @@ class ConditionController:
     sources: Sequence[EventSource]
 
     def __init__(
-        self, client: Client, type_: str, condition: Callable[[Object], Condition | None]
+        self, crds: CRDAccess, type_: str, condition: Callable[[Object], Condition | None]
     ) -> None:
-        self._client = client
+        self._crds = crds
         self._type = type_
         self._condition = condition
         self.sources = (EventSource(CRDS, "", self._enqueue),)
 
     async def reconcile(self, key: str) -> Requeue | None:
-        crd = await get_definition(self._client, key)
+        crd = self._crds.get(key)
         if crd is not None and not self._is_right(crd):
             wanted = self._condition(crd)
             if wanted is None:
                 desired = without_condition(crd, self._type)
             else:
                 desired = with_condition(crd, wanted)
-            await write_status(self._client, crd, desired)
+            await self._crds.write_status(crd, desired)
         return None
 
     def _is_right(self, crd: Object) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from apiserver.controllers.controller import Controller
 from apiserver.controllers.customresources.condition_controller import ConditionController
+from apiserver.controllers.customresources.crd_access import CRDAccess
 from apiserver.controllers.customresources.crd_finalizer import CRDFinalizer
 from apiserver.controllers.customresources.crd_registration_controller import (
     CRDRegistrationController,
@@ -28,10 +29,11 @@ def custom_resource_controllers(
 ) -> Sequence[Controller]:
     """Return the controllers; ``builtin_versions`` are the group versions of built-in kinds."""
     client = system_client(registry)
-    naming, establishing = NamingConditionController(client), EstablishingController(client)
-    finalizer = CRDFinalizer(client, lambda crd: system_client(registry, stored_kind(crd)))
-    approval = ConditionController(client, API_APPROVAL, approval_condition)
-    structure = ConditionController(client, NON_STRUCTURAL_SCHEMA, structure_condition)
+    crds = CRDAccess(client, registry.reader)
+    naming, establishing = NamingConditionController(crds), EstablishingController(crds)
+    finalizer = CRDFinalizer(crds, lambda crd: system_client(registry, stored_kind(crd)))
+    approval = ConditionController(crds, API_APPROVAL, approval_condition)
+    structure = ConditionController(crds, NON_STRUCTURAL_SCHEMA, structure_condition)
     registration = CRDRegistrationController(client, builtin_versions)
     return [
         Controller(name, client, reconciler, workers, queue)

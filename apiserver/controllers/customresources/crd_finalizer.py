@@ -12,11 +12,7 @@ from typing import Final
 from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, PendingDeletions, Requeue
-from apiserver.controllers.customresources.status_writer import (
-    CRDS,
-    get_definition,
-    write_status,
-)
+from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
@@ -80,9 +76,9 @@ class CRDFinalizer:
     sources: Sequence[EventSource]
 
     def __init__(
-        self, client: Client, client_of: Callable[[Object], Client], clock: Clock | None = None
+        self, crds: CRDAccess, client_of: Callable[[Object], Client], clock: Clock | None = None
     ) -> None:
-        self._client = client
+        self._crds = crds
         self._client_of = client_of
         self._clock = clock or Clock()
         # When the objects of a definition were first deleted.
@@ -90,7 +86,7 @@ class CRDFinalizer:
         self.sources = (EventSource(CRDS, "", _enqueue),)
 
     async def reconcile(self, key: str) -> Requeue | None:
-        crd = await get_definition(self._client, key)
+        crd = self._crds.get(key)
         if crd is None or not _is_due(crd):
             self._since.pop(key, None)
             return None
@@ -110,7 +106,7 @@ class CRDFinalizer:
         if remaining is not None:
             return await self._wait(key, crd, remaining)
         self._since.pop(key, None)
-        await write_status(self._client, crd, without_cleanup_finalizer(with_condition(crd, done)))
+        await self._crds.write_status(crd, without_cleanup_finalizer(with_condition(crd, done)))
         return None
 
     async def _begin(self, crd: Object) -> Object | None:
@@ -144,7 +140,7 @@ class CRDFinalizer:
     async def _set_condition(self, crd: Object, condition: Condition) -> Object | None:
         if condition.matches(condition_of(crd, TERMINATING)):
             return crd
-        return await write_status(self._client, crd, with_condition(crd, condition))
+        return await self._crds.write_status(crd, with_condition(crd, condition))
 
 
 def _failed(error: StatusError) -> Condition:

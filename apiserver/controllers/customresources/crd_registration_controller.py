@@ -14,7 +14,7 @@ from typing import Any, Final
 from apiserver.client.client import DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
-from apiserver.controllers.customresources.status_writer import CRDS
+from apiserver.controllers.customresources.crd_access import CRDS
 from apiserver.controllers.informers import Handler, follow
 from apiserver.machinery.errors import AlreadyExists, NotFound
 from apiserver.machinery.gvk import GroupVersionResource

@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from apiserver.client.client import DELETED, Client, ObjectEvent
+from apiserver.client.client import DELETED, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
-from apiserver.controllers.customresources.status_writer import (
-    CRDS,
-    get_definition,
-    write_status,
-)
+from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.apiextensions.conversions import has_valid_ca_bundle
 from apiserver.resources.builtin.apiextensions.crds import (
@@ -42,17 +38,17 @@ class EstablishingController:
 
     sources: Sequence[EventSource]
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, crds: CRDAccess) -> None:
+        self._crds = crds
         self.sources = (EventSource(CRDS, "", _enqueue),)
 
     async def reconcile(self, key: str) -> Requeue | None:
-        crd = await get_definition(self._client, key)
+        crd = self._crds.get(key)
         if crd is None or not _is_due(crd):
             return None
         wanted = _WELL if has_valid_ca_bundle(crd) else _INVALID
         if not wanted.matches(condition_of(crd, ESTABLISHED)):
-            await write_status(self._client, crd, with_condition(crd, wanted))
+            await self._crds.write_status(crd, with_condition(crd, wanted))
         return None
 
 

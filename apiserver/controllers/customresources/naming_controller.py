@@ -11,15 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from apiserver.client.client import DELETED, Client, ObjectEvent
+from apiserver.client.client import DELETED, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
+from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.controllers.customresources.names import names_in_use, with_accepted_names
-from apiserver.controllers.customresources.status_writer import (
-    CRDS,
-    get_definition,
-    write_status,
-)
 from apiserver.controllers.informers import follow
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.apiextensions.crds import (
@@ -47,8 +43,8 @@ class NamingConditionController:
 
     sources: Sequence[EventSource] = ()
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, crds: CRDAccess) -> None:
+        self._crds = crds
         # By the name of the definition.
         self._given: dict[str, _Given] = {}
         self._synced = asyncio.Event()
@@ -58,19 +54,19 @@ class NamingConditionController:
         self._queue = queue
         while True:
             self._given.clear()
-            await follow(self._client, {CRDS: self._handle}, self._synced)
+            await follow(self._crds.client, {CRDS: self._handle}, self._synced)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def reconcile(self, key: str) -> Requeue | None:
         await self._synced.wait()
-        crd = await get_definition(self._client, key)
+        crd = self._crds.get(key)
         if crd is None:
             return None
         group = group_of(crd)
         used = names_in_use(each.names for each in self._given.values() if each.group == group)
         named = with_accepted_names(crd, used)
         if named is not crd:
-            written = await write_status(self._client, crd, named)
+            written = await self._crds.write_status(crd, named)
             if written is not None:
                 # The next key may be reconciled before the watch shows this.
                 self._put(key, _given(written))

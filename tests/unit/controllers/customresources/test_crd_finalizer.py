@@ -9,9 +9,9 @@ import pytest
 
 from apiserver.client.client import Client
 from apiserver.controllers.controller import PendingDeletions, Requeue
+from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.controllers.customresources.crd_finalizer import CRDFinalizer
-from apiserver.controllers.customresources.status_writer import CRDS, get_definition
-from apiserver.machinery.errors import InternalError
+from apiserver.machinery.errors import InternalError, NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
@@ -52,8 +52,9 @@ class Finalizing:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.client = system_client(registry)
+        self.crds = CRDAccess(self.client, registry.reader)
         self.clock = Ahead()
-        self.finalizer = CRDFinalizer(self.client, self.client_of, self.clock)
+        self.finalizer = CRDFinalizer(self.crds, self.client_of, self.clock)
 
     def client_of(self, document: Object) -> Loopback:
         return system_client(self.registry, stored_kind(document))
@@ -71,10 +72,16 @@ class Finalizing:
         await self.client.delete(CRDS, "", name, DeleteOptions())
         return await self.finalizer.reconcile(name)
 
+    async def is_gone(self, name: str = NAME) -> bool:
+        try:
+            await self.client.get(CRDS, "", name)
+        except NotFound:
+            return True
+        return False
+
     async def condition(self) -> Any:
         """Return the status and the reason of the condition Terminating."""
-        found = await get_definition(self.client, NAME)
-        assert found is not None
+        found = await self.client.get(CRDS, "", NAME)
         condition = condition_of(found, "Terminating") or {}
         return condition["status"], condition["reason"], condition["message"]
 
@@ -97,7 +104,7 @@ async def test_objects_of_all_namespaces_are_deleted_first(finalizing: Finalizin
     await put(foos, "one")
     await put(foos, "two", "b")
     assert await finalizing.delete() is None
-    assert await get_definition(finalizing.client, NAME) is None
+    assert await finalizing.is_gone()
     assert (await foos.list(FOOS)).items == []
 
 
@@ -122,14 +129,14 @@ async def test_an_object_with_a_finalizer_is_waited_for(finalizing: Finalizing) 
         )
     await foos.patch(FOOS, "a", "held", {"metadata": {"finalizers": None}})
     assert await finalizing.finalizer.reconcile(NAME) is None
-    assert await get_definition(finalizing.client, NAME) is None
+    assert await finalizing.is_gone()
 
 
 async def test_a_refusal_is_told_once_and_tried_again(finalizing: Finalizing) -> None:
     foos = await finalizing.establish(crd("foos", "Foo"))
     await put(foos, "one")
     refusing = Refusing(finalizing.registry, *_identity(finalizing))
-    finalizer = CRDFinalizer(finalizing.client, lambda document: refusing)
+    finalizer = CRDFinalizer(finalizing.crds, lambda document: refusing)
     await finalizing.client.delete(CRDS, "", NAME, DeleteOptions())
     versions = []
     for _ in range(3):
@@ -142,7 +149,7 @@ async def test_a_refusal_is_told_once_and_tried_again(finalizing: Finalizing) ->
         versions.append(found["metadata"]["resourceVersion"])
     assert len(set(versions)) == 1
     assert await finalizing.finalizer.reconcile(NAME) is None
-    assert await get_definition(finalizing.client, NAME) is None
+    assert await finalizing.is_gone()
 
 
 def _identity(finalizing: Finalizing) -> tuple[Any, str]:
@@ -157,7 +164,7 @@ async def test_built_in_objects_are_not_those_of_a_definition(finalizing: Finali
     document["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved"}
     await finalizing.establish(document)
     assert await finalizing.delete(f"apiservices.{group}") is None
-    assert await get_definition(finalizing.client, f"apiservices.{group}") is None
+    assert await finalizing.is_gone(f"apiservices.{group}")
     assert len((await finalizing.client.list(API_SERVICES)).items) == 1
 
 

@@ -15,7 +15,7 @@ from apiserver.controllers.controller_manager import (
     build_manager,
     run_controllers,
 )
-from apiserver.controllers.customresources.status_writer import CRDS
+from apiserver.controllers.customresources.crd_access import CRDS
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
