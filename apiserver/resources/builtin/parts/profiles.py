@@ -65,14 +65,12 @@ def validate_apparmor(profile: Mapping[str, Any], path: str) -> list[FieldError]
 
 
 def _local_apparmor(name: str | None, path: str) -> list[FieldError]:
-    if not name or not name.strip():
-        if name:
-            return [invalid(path, name, "must not be padded with whitespace")]
+    if not name:
         return [required(path, "must be set when AppArmor type is Localhost")]
     errors = []
     if name != name.strip():
         errors.append(invalid(path, name, "must not be padded with whitespace"))
-    if len(name) > _LONGEST:
+    if len(name.encode()) > _LONGEST:
         errors.append(too_long(path, _LONGEST))
     return errors
 
