@@ -19,7 +19,8 @@ from tests.unit.server.in_process import server_in_process
 SHAPES = (
     "unknown empty lists", "raw nested lists", "data of members:", "half members", "half labels",
     "half finalizers", "half containers", "half environment", "half endpoints", "half raw members",
-    "service ports", "half custom rules", "half custom members", "one text", "one long name", "broken at the end",
+    "service ports", "half custom rules", "half custom members", "one text", "one long name",
+    "broken at the end",
 )  # fmt: skip
 #: A machine that does something else as well makes every step longer.
 TOLERANCE = 3.0
