@@ -13,7 +13,10 @@ from typing import Final
 from apiserver.client.client import ADDED, DELETED, Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, PendingDeletions, Requeue
-from apiserver.controllers.namespace.namespaced_resources_deleter import NamespacedResourcesDeleter
+from apiserver.controllers.namespace.namespaced_resources_deleter import (
+    NamespacedResourcesDeleter,
+    NamespaceReplaced,
+)
 from apiserver.controllers.namespace.status_conditions import RemainingContent, update_conditions
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.errors import NotFound
@@ -44,13 +47,15 @@ class NamespaceController:
         if "deletionTimestamp" not in namespace["metadata"] or not _finalizers(namespace):
             return None
         age = self._clock.time() - parse_seconds(namespace["metadata"]["deletionTimestamp"])
-        content = await NamespacedResourcesDeleter(self._client, key, age).delete_all_content()
+        uid = namespace["metadata"]["uid"]
+        deleter = NamespacedResourcesDeleter(self._client, key, uid, age)
         try:
+            content = await deleter.delete_all_content()
             namespace = await self._update_status(namespace, content)
             if content.is_empty:
                 await self._finalize(namespace)
                 return None
-        except NotFound:
+        except (NotFound, NamespaceReplaced):
             # Another server has finalized the namespace.
             return None
         deletions = [

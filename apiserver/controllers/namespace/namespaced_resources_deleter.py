@@ -1,6 +1,10 @@
 """Deletes the content of a namespace: first the Pods, then everything else.
 
 Other objects, such as network policies, may protect or restrict the Pods, so they are deleted last.
+
+A server that was suspended may continue when the namespace has been finalized by another one and
+created again. So objects are listed first, then the namespace is verified to be the same, and then
+exactly those objects are deleted.
 """
 
 from __future__ import annotations
@@ -8,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from apiserver.client.client import APIResource, Client, ListedObjects
 from apiserver.controllers.namespace.status_conditions import RemainingContent, RemainingResource
-from apiserver.machinery.builtin_resources import PODS
-from apiserver.machinery.errors import NotFound, StatusError
+from apiserver.machinery.builtin_resources import NAMESPACES, PODS
+from apiserver.machinery.errors import Conflict, NotFound, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
@@ -26,12 +30,20 @@ _BACKGROUND: Final = DeleteOptions(propagation_policy="Background")
 _ENDED: Final = ("Succeeded", "Failed")
 
 
+class NamespaceReplaced(Exception):
+    """The namespace has been removed, and another one may have its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamespacedResourcesDeleter:
-    """Deletes the content of a namespace that has been terminating for ``age`` seconds."""
+    """Deletes the content of a namespace that has been terminating for ``age`` seconds.
+
+    ``uid`` is that of the namespace. Raises NamespaceReplaced.
+    """
 
     client: Client
     namespace: str
+    uid: str
     age: float
 
     async def delete_all_content(self) -> RemainingContent:
@@ -51,33 +63,51 @@ class NamespacedResourcesDeleter:
     async def _delete_resources(self, resources: Iterable[APIResource]) -> RemainingContent:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._attempt(resource)) for resource in resources]
-        return _merge([task.result() for task in tasks])
+        parts = [part for task in tasks if (part := task.result()) is not None]
+        if len(parts) < len(tasks):
+            raise NamespaceReplaced
+        return _merge(parts)
 
-    async def _attempt(self, resource: APIResource) -> RemainingContent:
+    async def _attempt(self, resource: APIResource) -> RemainingContent | None:
+        """Delete what is there of a resource; return ``None`` if the namespace is not the same."""
         try:
             return await self._delete_all(resource)
+        except NamespaceReplaced:
+            return None
         except StatusError as error:
             return RemainingContent(failures=(error.message,))
 
     async def _delete_all(self, resource: APIResource) -> RemainingContent:
-        name, seconds = resource.name, 0
-        if name == PODS:
-            seconds = self._grace((await self.client.list(name, self.namespace)).items)
-        if "deletecollection" in resource.verbs:
-            await self.client.delete_collection(name, self.namespace, _BACKGROUND)
-        else:
-            await self._delete_each(name)
+        name = resource.name
+        listed = await self.client.list(name, self.namespace)
+        if not listed.items:
+            return RemainingContent()
+        seconds = self._grace(listed.items) if name == PODS else 0
+        await self._check_namespace()
+        for each in listed.items:
+            await self._delete(name, each)
         listed = await self.client.list(name, self.namespace)
         return (
             self._remaining_content(name, listed, seconds) if listed.items else RemainingContent()
         )
 
-    async def _delete_each(self, resource: GroupVersionResource) -> None:
-        for each in (await self.client.list(resource, self.namespace)).items:
-            try:
-                await self.client.delete(resource, self.namespace, name_of(each), _BACKGROUND)
-            except NotFound:
-                continue
+    async def _check_namespace(self) -> None:
+        try:
+            found = await self.client.get(NAMESPACES, "", self.namespace)
+        except NotFound as error:
+            raise NamespaceReplaced from error
+        if found["metadata"]["uid"] != self.uid:
+            raise NamespaceReplaced
+
+    async def _delete(self, resource: GroupVersionResource, document: Object) -> None:
+        # Other requests need a chance to run: a store in memory never waits.
+        await asyncio.sleep(0)
+        options = replace(_BACKGROUND, uid=document["metadata"]["uid"])
+        try:
+            await self.client.delete(resource, self.namespace, name_of(document), options)
+        except (NotFound, Conflict):
+            # Deleted since, and perhaps replaced: then the next list shows it.
+            return
 
     def _remaining_content(
         self, resource: GroupVersionResource, listed: ListedObjects, seconds: int

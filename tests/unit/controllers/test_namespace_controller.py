@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.client.client import DELETED, APIResource, Client
+from apiserver.client.client import DELETED, APIResource, Client, ListedObjects
 from apiserver.controllers.controller import Controller, PendingDeletions, Requeue
 from apiserver.controllers.namespace import namespace_controller
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
@@ -188,6 +188,30 @@ async def test_a_failure_is_written_down_and_holds_the_namespace(
     assert failure["status"] == "True"
     assert failure["message"].endswith("1 remaining: Internal error occurred: out of order")
     assert namespace["spec"]["finalizers"] == ["kubernetes"]
+
+
+class Suspended(Loopback):
+    """The API of a server that stands still before it lists ConfigMaps, while others go on."""
+
+    async def list(
+        self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
+    ) -> ListedObjects:
+        if resource == CONFIG_MAPS:
+            other = Loopback(self._registry, self._user, "tests")
+            assert await NamespaceController(other).reconcile("n") is None
+            await create(self._registry, NAMESPACES, named("n"))
+            await create(self._registry, CONFIG_MAPS, named("new", "n"))
+        return await super().list(resource, namespace, field_selector=field_selector)
+
+
+async def test_a_server_that_was_suspended_leaves_a_new_namespace_alone(
+    client: Loopback, registry: Registry
+) -> None:
+    await create(registry, CONFIG_MAPS, named("old", "n"))
+    await end(client)
+    suspended = Suspended(registry, client._user, "tests")
+    assert await NamespaceController(suspended).reconcile("n") is None
+    assert await names(client, CONFIG_MAPS) == ["new"]
 
 
 @pytest.fixture
