@@ -100,7 +100,8 @@ class _PlainFramer:
         frames, watch = self._frames, self._watch
         if self._shares:
             return [frames.whole_part(watch, part) for part in parts]
-        served = watch.resource.definition.api_version
+        definition = watch.resource.definition
+        served = definition.api_version + definition.form
         return [frames.plain(served, event) for part in parts for event in watch.select(part)]
 
 

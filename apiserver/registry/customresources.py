@@ -23,7 +23,7 @@ from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
 from apiserver.registry.watch import DELETED, Watch, WatchEvent, watch_objects
 from apiserver.registry.yielding import Yielder
-from apiserver.resources.custom.customkinds import custom_kinds, schema_of, served_state
+from apiserver.resources.custom.customkinds import custom_kinds, published_schema, served_state
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.kind import UnloadedKind
 from storage.errors import StorageError
@@ -57,9 +57,11 @@ class CustomResources:
         self._synced = asyncio.Event()
 
     def schema(self, definition: ResourceDefinition) -> Object | None:
-        """Return the ``openAPIV3Schema`` of a custom kind, ``None`` if it has none."""
+        """Return the schema of a custom kind, to be published; ``None`` if it has none."""
         served = self._served.get(f"{definition.resource}.{definition.group}")
-        return None if served is None else schema_of(served.stored.object, definition.version)
+        return (
+            None if served is None else published_schema(served.stored.object, definition.version)
+        )
 
     async def wait_until_synced(self) -> None:
         """Wait until everything is served that was defined when `run` began."""

@@ -58,13 +58,15 @@ class DocumentBuilder:
         for source in self._sources:
             added |= self._custom_schemas(source)
         schemas = {name: self._definitions.plain(name) for name in self._needed(paths, added)}
-        schemas |= {name: v2.reduced(schema) for name, schema in added.items()}
+        schemas |= {
+            name: v2.reduced(custom.without_members(schema)) for name, schema in added.items()
+        }
         return _document(v2.document(paths, schemas))
 
     def _one(self, source: Source) -> dict[str, Any]:
         paths, added = self._paths(source), self._custom_schemas(source)
         schemas = {name: self._definitions.defaulted(name) for name in self._needed(paths, added)}
-        return v3.document(paths, schemas | added)
+        return v3.document(paths, schemas | added, v3.CUSTOM if added else v3.BUILT_IN)
 
     @property
     def _definitions(self) -> Definitions:

@@ -35,7 +35,23 @@ _LIST_METADATA: Schema = {
     "allOf": [{"$ref": f"{REFERENCE_V3}{META}ListMeta"}],
 }
 _OBJECT = {"apiVersion": _API_VERSION, "kind": _KIND, "metadata": _METADATA}
-_ANYTHING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_EMBEDDED: Schema = {
+    "apiVersion": {
+        "description": "apiVersion defines the versioned schema of this representation of an "
+        f"object. More info: {_CONVENTIONS}#resources",
+        "type": "string",
+    },
+    "kind": {
+        "description": "kind is a string value representing the type of this object. In CamelCase. "
+        f"More info: {_CONVENTIONS}#types-kinds",
+        "type": "string",
+    },
+    "metadata": _METADATA,
+}
+#: The extension that lists the fields of field selectors.
+SELECTABLE = "x-kubernetes-selectable-fields"
+_PRESERVES = "x-kubernetes-preserve-unknown-fields"
+_KINDS = "x-kubernetes-group-version-kind"
 
 
 def model_name(kind: GroupVersionKind) -> str:
@@ -49,9 +65,12 @@ def schemas(definition: ResourceDefinition, schema: Schema | None) -> dict[str, 
     kind = definition.gvk
     many = kind._replace(kind=definition.list_kind)
     name = model_name(kind)
-    item = _published(_ANYTHING if schema is None else schema)
-    item["properties"] = {**item.get("properties", {}), **_OBJECT}
-    item["x-kubernetes-group-version-kind"] = [kind._asdict()]
+    # Without a schema nothing is listed, since clients reject what is not.
+    item: Schema = {"type": "object"}
+    if schema is not None:
+        item = _published(schema)
+        item["properties"] = {**item.get("properties", {}), **_OBJECT}
+    item[_KINDS] = [kind._asdict()]
     return {
         name: item,
         model_name(many): {
@@ -68,9 +87,16 @@ def schemas(definition: ResourceDefinition, schema: Schema | None) -> dict[str, 
                     "items": {"$ref": REFERENCE_V3 + name},
                 },
             },
-            "x-kubernetes-group-version-kind": [many._asdict()],
+            _KINDS: [many._asdict()],
         },
     }
+
+
+def without_members(schema: Schema) -> Schema:
+    """Return the schema of a kind for version 2: if it preserves unknown fields, it lists none."""
+    if not schema.get(_PRESERVES):
+        return schema
+    return {"type": "object"} | {key: schema[key] for key in (_KINDS, SELECTABLE) if key in schema}
 
 
 def _published(schema: Schema) -> Schema:
@@ -85,7 +111,7 @@ def _published(schema: Schema) -> Schema:
     if published.get("x-kubernetes-int-or-string"):
         published.setdefault("anyOf", [{"type": "integer"}, {"type": "string"}])
     if published.get("x-kubernetes-embedded-resource"):
-        published["properties"] = {**published.get("properties", {}), **_OBJECT}
+        published["properties"] = {**published.get("properties", {}), **_EMBEDDED}
         required = published.get("required", [])
         missing = [name for name in ("kind", "apiVersion") if name not in required]
         published["required"] = [*required, *missing]

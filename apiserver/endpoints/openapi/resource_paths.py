@@ -29,9 +29,9 @@ from apiserver.resources.definition import ResourceDefinition, Subresource
 Model = Callable[[GroupVersionKind], str]
 
 _STREAM = ";stream=watch"
+_VERSION = "resourceVersion"
 _WATCHED = (*PRODUCED, JSON + _STREAM, PROTOBUF + _STREAM)
 _CUSTOM_PRODUCED = (JSON, YAML)
-_CUSTOM_WATCHED = (*_CUSTOM_PRODUCED, JSON + _STREAM)
 _CUSTOM_PATCH_TYPES = tuple(name for name in PATCH_TYPES if "strategic" not in name)
 _DEPRECATED = "deprecated: use the 'watch' parameter with a list operation instead"
 #: Kinds whose deletion returns the object; that of the others returns a Status.
@@ -74,10 +74,13 @@ class _Paths:
         self.item = f"{self.collection}/{{name}}"
         custom = definition.custom
         self.produces = _CUSTOM_PRODUCED if custom else PRODUCED
-        self.watches = _CUSTOM_WATCHED if custom else _WATCHED
+        self.watches = _CUSTOM_PRODUCED if custom else _WATCHED
         self.consumes = _CUSTOM_PRODUCED if custom else (ANY,)
         self.patches = _CUSTOM_PATCH_TYPES if custom else PATCH_TYPES
-        self.listing = "list or watch" if "watch" in definition.verbs else "list"
+        # Custom kinds are watched like others, but their documents do not say so.
+        watched = "watch" in definition.verbs and not custom
+        self.listing = "list or watch" if watched else "list"
+        self.read = tuple(each for each in table("list") if custom and each.name == _VERSION)
         self.pretty = common("pretty")
         self.everywhere = (common("namespace"),) if definition.namespaced else ()
 
@@ -118,6 +121,12 @@ class _Paths:
                 (*where, *table("write")), "post", self.kind, self.object,
                 consumes=self.consumes,
             )  # fmt: skip
+        elif verb == "deletecollection" and self.definition.custom:
+            yield Operation(
+                "delete", f"delete{self.title}Collection{self.scope}{kind}",
+                f"delete collection of {kind}", {200: f"{META}Status"}, self.produces,
+                (*where, *table("list")), "deletecollection", self.kind,
+            )  # fmt: skip
         elif verb == "deletecollection":
             listed = [
                 each for each in table("list") if each.name not in ("allowWatchBookmarks", "watch")
@@ -147,25 +156,28 @@ class _Paths:
         self, verb: str, what: str, kind: GroupVersionKind, suffix: str
     ) -> Iterator[Operation]:
         """Yield the get, put and patch operations of an item, or of its subresource ``what``."""
-        where = (*self._named(kind.kind), self.pretty)
+        # Whatever a subresource of a custom kind reads, its operations are of the kind itself.
+        shown = self.kind if self.definition.custom else kind
+        where = (*self._named(shown.kind), self.pretty)
         subject = f"{what} of the specified" if what else "the specified"
         model, changed = self.model(kind), dict.fromkeys((200, 201), self.model(kind))
+        patched = {200: model} if self.definition.custom else changed
         if verb == "get":
             yield Operation(
                 "get", self._name("read", suffix), f"read {subject} {self.kind.kind}",
-                {200: model}, self.produces, where, "get", kind,
+                {200: model}, self.produces, (*where, *self.read), "get", shown,
             )  # fmt: skip
         elif verb == "update":
             yield Operation(
                 "put", self._name("replace", suffix), f"replace {subject} {self.kind.kind}",
-                changed, self.produces, (*where, *table("write")), "put", kind, model,
+                changed, self.produces, (*where, *table("write")), "put", shown, model,
                 consumes=self.consumes,
             )  # fmt: skip
         elif verb == "patch":
             yield Operation(
                 "patch", self._name("patch", suffix),
-                f"partially update {subject} {self.kind.kind}",
-                changed, self.produces, (*where, *table("patch")), "patch", kind,
+                f"partially update {subject} {self.kind.kind}", patched,
+                self.produces, (*where, *table("patch")), "patch", shown,
                 f"{META}Patch", consumes=self.patches,
             )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from apiserver.endpoints.openapi.definitions import REFERENCE_V3, Schema
 from apiserver.endpoints.openapi.operations import TEXT, Operation, Parameter, Path, reason
@@ -18,11 +18,18 @@ _SECURITY = {
 }
 
 
-def document(paths: Iterable[Path], schemas: Mapping[str, Schema]) -> dict[str, Any]:
+#: The title and the version of a document.
+BUILT_IN: Final = {"title": "Kubernetes", "version": "unversioned"}
+CUSTOM: Final = {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
+
+
+def document(
+    paths: Iterable[Path], schemas: Mapping[str, Schema], info: Mapping[str, str] = BUILT_IN
+) -> dict[str, Any]:
     """Return a document of these paths and schemas."""
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "unversioned"},
+        "info": info,
         "paths": {path.path: _path(path) for path in paths},
         "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }

@@ -124,11 +124,14 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
         )
 
 
-def schema_of(crd: Object, version: str) -> Object | None:
-    """Return the ``openAPIV3Schema`` of a version, ``None`` if there is none."""
-    return next(
-        (_schema_of(each) for each in crd["spec"]["versions"] if each["name"] == version), None
-    )
+def published_schema(crd: Object, version: str) -> Object | None:
+    """Return the ``openAPIV3Schema`` of a version, with its selectable fields, or ``None``."""
+    declared = _version(crd, version)
+    schema, fields = _schema_of(declared), declared.get("selectableFields")
+    if schema is None or not fields:
+        return schema
+    paths = [{"fieldPath": each["jsonPath"].removeprefix(".")} for each in fields]
+    return {**schema, "x-kubernetes-selectable-fields": paths}
 
 
 def _accepted(crd: Object) -> Object:
@@ -206,7 +209,7 @@ class _Kinds:
         return conversion_strategy(self._read())
 
     def _schema(self, version: str) -> Schema:
-        return structural_schema(schema_of(self._read(), version) or _ANYTHING)
+        return structural_schema(_schema_of(_version(self._read(), version)) or _ANYTHING)
 
 
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

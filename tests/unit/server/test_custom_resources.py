@@ -395,8 +395,25 @@ async def test_openapi_shows_a_kind_at_once(api: InProcess) -> None:
     schema = document["components"]["schemas"]["com.example.things.v1.Gadget"]
     assert schema["description"] == "A gadget."
     assert schema["properties"]["spec"]["properties"]["size"]["default"] == 3
-    item = f"/apis/{GROUP}/v1/namespaces/{{namespace}}/gadgets/{{name}}"
+    assert schema["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.color"}]
+    embedded = schema["properties"]["spec"]["properties"]["template"]
+    assert embedded["required"] == ["kind", "apiVersion"]
+    assert document["info"]["title"] == "Kubernetes CRD Swagger"
+    collection = f"/apis/{GROUP}/v1/namespaces/{{namespace}}/gadgets"
+    item = f"{collection}/{{name}}"
     assert {item, f"{item}/status", f"{item}/scale"} < document["paths"].keys()
+    scale = document["paths"][f"{item}/scale"]["get"]
+    own = {"group": GROUP, "version": "v1", "kind": "Gadget"}
+    assert scale["x-kubernetes-group-version-kind"] == own
+    assert "name of the Gadget" in json.dumps(document["paths"][f"{item}/scale"]["parameters"])
+    model = scale["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    assert model.endswith("autoscaling.v1.Scale")
+    assert document["paths"][collection]["get"]["description"] == "list objects of kind Gadget"
+    patch = document["paths"][item]["patch"]
+    assert patch["responses"].keys() == {"200", "401"}
+    parameters = [each["name"] for each in document["paths"][item]["get"]["parameters"]]
+    assert parameters == ["resourceVersion"]
+    assert "requestBody" not in document["paths"][collection]["delete"]
 
 
 @pytest.mark.parametrize(
