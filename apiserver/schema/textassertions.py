@@ -11,7 +11,7 @@ from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, too_long
 from apiserver.machinery.quoting import json_escaped
 from apiserver.schema.memberorder import by_name
-from apiserver.schema.patterns import matcher
+from apiserver.schema.patterns import InvalidPattern, matcher
 from apiserver.schema.structural import Assertions
 
 _MAX_CODE_POINT: Final = 0x10FFFF
@@ -38,16 +38,25 @@ class TextAssertions:
             return lambda path: invalid(
                 path, text, f"{path} in body should be at least {least} chars long"
             )
-        if self._pattern and not self._match(text):
+        if self._pattern and not (self._matches or self._compiled())(text):
             return lambda path: invalid(
                 path, text, f"{path} in body should match '{self._pattern}'"
             )
         return None
 
-    def _match(self, text: str) -> bool:
-        if self._matches is None:
-            self._matches = matcher(self._pattern)
-        return self._matches(text)
+    def _compiled(self) -> Callable[[str], bool]:
+        try:
+            matches = matcher(self._pattern)
+        except InvalidPattern as error:
+            # Another server may have stored an expression that is too large here.
+            matches = _never
+            self._pattern = f"{self._pattern}, but pattern is invalid: {error}"
+        self._matches = matches
+        return matches
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 class Enumeration:

@@ -211,6 +211,9 @@ def test_what_is_missing_at_the_root() -> None:
         ({"type": "object", "additionalProperties": False}, {"b": 1},
          ['spec.x: Invalid value: "b": spec.x.b in body is a forbidden property']),
         ({"type": "object", "additionalProperties": True}, {"b": None, "c": [1]}, []),
+        ({**STRING, "pattern": "("}, "x",
+         ["spec.x: Invalid value: \"x\": spec.x in body should match '(, but pattern is invalid: "
+          "error parsing regexp: missing closing ): `(`'"]),
         ({**STRING, "maxLength": 2}, "äöü",
          ["spec.x: Too long: may not be more than 2 bytes"]),
     ],
