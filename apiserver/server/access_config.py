@@ -9,7 +9,11 @@ from typing import Final
 from apiserver.access.access import Access
 from apiserver.access.authentication.authenticator import RequestAuthenticator, TokenAuthenticator
 from apiserver.access.authentication.token_file import read_token_file
-from apiserver.access.authorization.modes import RBAC, authorizer_of
+from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.access.authorization.modes import NODE, RBAC, authorizer_of
+from apiserver.access.authorization.node_authorizer import NodeAuthorizer
+from apiserver.access.authorization.node_graph import NodeGraph
+from apiserver.access.authorization.policy_rules import CompiledRules
 from apiserver.access.authorization.rbac_authorizer import RBACAuthorizer
 from apiserver.access.authorization.rbac_index import RBACIndex
 from apiserver.access.serviceaccounts.token_keys import (
@@ -20,6 +24,7 @@ from apiserver.access.serviceaccounts.token_keys import (
 )
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenPolicy
 from apiserver.registry.registry import Registry
+from apiserver.resources.builtin.rbac.bootstrap import node_rules
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
 
@@ -55,13 +60,17 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
             [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
         )
         index = RBACIndex()
-        rbac = RBACAuthorizer(index, registry.reader)
-        authorizer = authorizer_of(config.authorization_mode, {RBAC: rbac})
+        graph = NodeGraph() if NODE in config.authorization_mode else None
+        stored: dict[str, Authorizer] = {RBAC: RBACAuthorizer(index, registry.reader)}
+        if graph is not None:
+            stored[NODE] = NodeAuthorizer(graph, CompiledRules(node_rules()))
+        authorizer = authorizer_of(config.authorization_mode, stored)
         return Access(
             authenticator,
             authorizer,
             tokens,
             index,
+            graph,
             config.service_account_jwks_uri,
             static_tokens,
         )

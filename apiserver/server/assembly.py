@@ -38,6 +38,7 @@ from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources, serving
 from apiserver.registry.following import following
+from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.kinds import builtin_catalog
@@ -180,11 +181,14 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
+            followers = [*rbac_followers(registry, access.rbac)]
+            if access.nodes is not None:
+                followers += node_followers(registry, access.nodes)
             roles = BootstrapRoles(registry)
             checks["readyz"][BOOTSTRAP_ROLES] = roles.check
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
-                following(rbac_followers(registry, access.rbac)),
+                following(followers),
                 serving(custom),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),

@@ -27,12 +27,17 @@ async def test_who_asks_is_told_who_that_is(api: Api) -> None:
     assert list(answer.json["metadata"]) == ["creationTimestamp"]
 
 
+ANYONE = "system:authenticated"
+
+
 @pytest.mark.parametrize(
     ("spec", "allowed"),
     [
         ({"user": "ann", "groups": ["system:masters"], "resourceAttributes": GET_PODS}, True),
         ({"user": "ann", "resourceAttributes": GET_PODS}, False),
-        ({"groups": ["x"], "nonResourceAttributes": {"path": "/version", "verb": "get"}}, True),
+        ({"groups": [ANYONE], "nonResourceAttributes": {"path": "/version", "verb": "get"}}, True),
+        # No group is added to those of the review.
+        ({"groups": ["x"], "nonResourceAttributes": {"path": "/version", "verb": "get"}}, False),
         ({"groups": ["x"], "nonResourceAttributes": {"path": "/metrics", "verb": "get"}}, False),
     ],
 )

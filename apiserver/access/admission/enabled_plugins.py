@@ -22,6 +22,7 @@ from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
 )
+from apiserver.access.admission.plugins.node_restriction import NodeRestriction
 from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
     PersistentVolumeClaimResize,
 )
@@ -66,11 +67,12 @@ class PluginDependencies:
     authorizer: Authorizer
 
 
-# The plugins of this server; some consist of several parts. All are enabled by default.
+# The plugins of this server; some consist of several parts.
 _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]] = {
     "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ProtectedNamespaces()),
     "LimitRanger": lambda _: (LimitRanger(),),
     "ServiceAccount": lambda _: (ServiceAccount(),),
+    "NodeRestriction": lambda dependencies: (NodeRestriction(dependencies.authorizer),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
     "PodSecurity": lambda _: (
         PodSecurityOfPods(),
@@ -92,6 +94,10 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
 }
 
 
+#: Those that run only if they are asked for.
+_OFF: Final = frozenset(["NodeRestriction"])
+
+
 class PluginFlagError(ValueError):
     """The flags name an unknown plugin, or enable and disable the same one."""
 
@@ -111,7 +117,8 @@ def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[s
     for name in enable:
         if name not in _FACTORIES:
             raise PluginFlagError(f"admission plugin {quote(name)} is not provided by this server")
-    return [name for name in ORDER if name in _FACTORIES and name not in disable]
+    off = (_OFF - set(enable)) | set(disable)
+    return [name for name in ORDER if name in _FACTORIES and name not in off]
 
 
 def build_plugins(names: Sequence[str], dependencies: PluginDependencies) -> list[Plugin]:

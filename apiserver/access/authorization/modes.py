@@ -59,4 +59,4 @@ def authorizer_of(modes: Sequence[str], stored: Mapping[str, Authorizer]) -> Uni
         ALWAYS_DENY: AlwaysDeny(),
         **stored,
     }
-    return UnionAuthorizer([known[mode] for mode in modes if mode in known])
+    return UnionAuthorizer([known[mode] for mode in modes])

@@ -70,9 +70,11 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
     """Serve the built-in kinds to an administrator."""
     tokens = folder / "tokens.csv"
     tokens.write_text("secret,admin,1,system:masters\n")
+    chosen = any(flag.startswith("--authorization-mode") for flag in flags)
+    modes = () if chosen else ("--authorization-mode=AlwaysAllow",)
     config, _ = parse_arguments([
         "--storage=memory://", f"--data-dir={folder}", f"--token-auth-file={tokens}",
-        "--authorization-mode=AlwaysAllow", "--controllers=-*", *flags,
+        "--controllers=-*", *modes, *flags,
     ])  # fmt: skip
     endpoint = Endpoint(config.cluster_ip, "127.0.0.1", 6443)
     storage = StorageOptions(config.storage_url, config.etcd_prefix, {})

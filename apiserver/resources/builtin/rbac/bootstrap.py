@@ -65,6 +65,15 @@ def bootstrap_policy() -> BootstrapPolicy:
     )
 
 
+def node_rules() -> Sequence[Object]:
+    """Return the rules of the role system:node."""
+    roles = bootstrap_policy().clusterroles
+    rules: Sequence[Object] = next(
+        role["rules"] for role in roles if role["metadata"]["name"] == "system:node"
+    )
+    return rules
+
+
 def _object(kind: str, name: str, namespace: str = "") -> Object:
     metadata: dict[str, Any] = {"name": name}
     if namespace:

@@ -1,0 +1,54 @@
+"""Keeps a `NodeGraph` in step with the stored Pods, volumes, attachments and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from apiserver.access.authorization.node_graph import ATTACHMENTS, SLICES, NodeGraph
+from apiserver.machinery.builtin_resources import PODS, VOLUMES
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.registry.codec import Stored
+from apiserver.registry.following import Follower
+from apiserver.registry.registry import Registry
+
+_ATTACHMENTS: Final = GroupVersionResource("storage.k8s.io", "v1", ATTACHMENTS)
+_SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    add: Callable[[Object], None]
+    discard: Callable[[tuple[str, str]], None]
+
+    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+        self.add(stored.object)
+
+    def remove(self, key: tuple[str, str]) -> None:
+        self.discard(key)
+
+
+def node_followers(registry: Registry, graph: NodeGraph) -> Sequence[Follower]:
+    """Return the followers that keep a graph in step."""
+    sinks = {
+        PODS: _Sink(graph.put_pod, graph.remove_pod),
+        VOLUMES: _Sink(graph.put_volume, lambda key: graph.remove_volume(key[1])),
+        **{
+            resource: _Sink(
+                partial(graph.put_named, resource.resource), partial(_remove_named, graph, resource)
+            )
+            for resource in (_ATTACHMENTS, _SLICES)
+        },
+    }
+    return [
+        Follower(registry, resource, sink)
+        for resource, sink in sinks.items()
+        if registry.resource(*resource) is not None
+    ]
+
+
+def _remove_named(graph: NodeGraph, resource: GroupVersionResource, key: tuple[str, str]) -> None:
+    graph.remove_named(resource.resource, key[1])
