@@ -1,15 +1,14 @@
 """JSON values in an object, such as the default in a schema, which have no type of their own.
 
 Kubernetes decodes and encodes them when it stores the object, so their numbers get the form that Go
-gives them: a whole number has no fraction.
+gives them: a whole number has no fraction. Integers beyond 64 bits are floats.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-# Go writes floats from this value on with an exponent.
-_EXPONENT: Final = 1e21
+_INT64: Final = 1 << 63
 
 
 def stored_value(value: Any) -> Any:
@@ -18,6 +17,11 @@ def stored_value(value: Any) -> Any:
         return {name: stored_value(member) for name, member in value.items()}
     if isinstance(value, list):
         return [stored_value(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXPONENT:
-        return int(value)
-    return value
+    return stored_number(value) if type(value) in (int, float) else value
+
+
+def stored_number(value: float) -> int | float:
+    """Return a finite number as it is stored: an integer of 64 bits, or a float."""
+    if not -_INT64 <= value < _INT64:
+        return float(value)
+    return int(value) if isinstance(value, int) or value.is_integer() else value

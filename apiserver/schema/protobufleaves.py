@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.machinery import times
 from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep, parse_json
 from apiserver.machinery.quantity import REFUSAL, canonical
-from apiserver.schema.jsonvalues import stored_value
+from apiserver.schema.jsonvalues import stored_number, stored_value
 from apiserver.schema.scalars import YEAR_ONE
 from apiserver.schema.wire import BYTES, VARINT, Expected, ProtobufError, fields, text
 
@@ -52,7 +52,7 @@ def _double(data: bytes, _: int) -> int | float:
     if not math.isfinite(value):
         name = "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
         raise ProtobufError(f"json: unsupported value: {name}")
-    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+    return stored_number(value)
 
 
 def _quantity(data: bytes, _: int) -> str:

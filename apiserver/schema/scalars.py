@@ -12,6 +12,7 @@ from apiserver.machinery import times
 from apiserver.machinery.quantity import canonical
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.schema.jsonvalues import stored_number
 
 
 class Unknown(list[str]):
@@ -104,9 +105,7 @@ def _double(value: Any, _: Unknown) -> int | float:
         return 0
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Mismatch(value, "float64")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
-    return value
+    return stored_number(value)
 
 
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/]")

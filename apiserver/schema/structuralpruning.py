@@ -17,7 +17,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.schema.errorpaths import MOST_CHARACTERS
 from apiserver.schema.jsondecoder import decode_with_unknown
-from apiserver.schema.jsonvalues import stored_value
+from apiserver.schema.jsonvalues import stored_number, stored_value
 from apiserver.schema.kindtypes import DecodeError
 from apiserver.schema.memberorder import by_name
 from apiserver.schema.structtypes import struct_type
@@ -90,7 +90,7 @@ class _Pruning:
         if kind is list:
             preserves = preserves or schema.preserve_unknown_fields
             return self._items(value, schema, unknown, preserves=preserves)
-        return value if kind is not float else stored_value(value)
+        return stored_number(value) if kind is float or kind is int else value
 
     def members(
         self,

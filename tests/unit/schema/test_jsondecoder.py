@@ -283,6 +283,8 @@ def schema_in(document: dict[str, Any]) -> Any:
         ({"dependencies": {"a": {"odd": 1}}}, {"dependencies": {"a": {}}}, []),
         ({"dependencies": {"a": ["b"]}}, {"dependencies": {"a": ["b"]}}, []),
         ({"default": None, "enum": [None, 1.0]}, {"enum": [None, 1]}, []),
+        ({"default": 10**20, "enum": [1 << 63]}, {"default": 1e20, "enum": [2.0**63]}, []),
+        ({"maximum": 1e20, "minimum": -5.0}, {"maximum": 1e20, "minimum": -5}, []),
     ],
 )
 def test_a_schema_that_reads_itself_tells_of_nothing(
