@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
@@ -23,6 +23,7 @@ from apiserver.client.queue_metrics import QueueMetrics
 from apiserver.client.workqueue import WorkQueue
 from apiserver.machinery.errors import Conflict, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.instruments import Family, Instrumented
 
 _RETRY_SECONDS: Final = 1.0
 
@@ -111,6 +112,10 @@ class Controller:
         self._reconciler = reconciler
         self._workers = workers
         self._waiting: dict[str, asyncio.Task[None]] = {}
+
+    def families(self) -> Iterable[Family]:
+        """Return the metrics of the reconciler's own."""
+        return self._reconciler.families() if isinstance(self._reconciler, Instrumented) else ()
 
     async def run(self) -> None:
         """Watch and reconcile until cancelled."""

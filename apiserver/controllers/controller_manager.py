@@ -134,6 +134,8 @@ class ControllerManager:
             running,
         )
         yield from queue_families([each.metrics for each in (*self.own, *self.managed)])
+        for each in (*self.own, *self.managed):
+            yield from each.families()
         if self.elector is not None:
             yield from self.elector.families()
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 #: Upper bounds of the durations of requests, in seconds.
 BUCKETS: Final = (
@@ -60,6 +60,7 @@ class Family:
     kind: str = GAUGE
 
 
+@runtime_checkable
 class Instrumented(Protocol):
     """A part of the server that has metrics."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from apiserver.client.client import (
@@ -37,6 +37,7 @@ from apiserver.controllers.garbagecollector.owners import (
 )
 from apiserver.controllers.garbagecollector.watches import GraphWatches
 from apiserver.machinery.errors import NotFound, UnsupportedMediaType
+from apiserver.machinery.instruments import COUNTER, Family
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.registry.yielding import Yielder
@@ -62,6 +63,20 @@ class GarbageCollector:
         self._graph = Graph()
         self._synced = asyncio.Event()
         self._yielder = Yielder()
+        self._sync_errors = 0
+
+    def families(self) -> Iterator[Family]:
+        """Return the metrics of the collector's own."""
+        yield Family(
+            "garbagecollector_controller_resources_sync_error",
+            "Watches of resources that have failed.",
+            (),
+            {(): float(self._sync_errors)},
+            COUNTER,
+        )
+
+    def _count_sync_error(self) -> None:
+        self._sync_errors += 1
 
     async def feed(self, queue: WorkQueue) -> None:
         """Watch every resource and queue what is due, until cancelled."""
@@ -88,7 +103,9 @@ class GarbageCollector:
                     )
                     group.create_task(event)
 
-            watches = GraphWatches(self._client, self._graph, self._owners, changed)
+            watches = GraphWatches(
+                self._client, self._graph, self._owners, changed, self._count_sync_error
+            )
             await watches.run(self._synced)
 
     async def reconcile(self, key: str) -> Requeue | None:

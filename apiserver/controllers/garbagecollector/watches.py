@@ -27,15 +27,24 @@ log = logging.getLogger(__name__)
 
 
 class GraphWatches:
-    """The watches; ``changed`` is called with what a change of the graph makes due."""
+    """The watches; ``changed`` is called with what a change of the graph makes due.
+
+    ``failed`` is called when a watch has failed.
+    """
 
     def __init__(
-        self, client: Client, graph: Graph, owners: OwnerFinder, changed: Callable[[Due], None]
+        self,
+        client: Client,
+        graph: Graph,
+        owners: OwnerFinder,
+        changed: Callable[[Due], None],
+        failed: Callable[[], None],
     ) -> None:
         self._client = client
         self._graph = graph
         self._owners = owners
         self._changed = changed
+        self._failed = failed
 
     async def run(self, synced: asyncio.Event) -> None:
         """Watch until cancelled; ``synced`` is set once the graph shows all that existed."""
@@ -69,6 +78,7 @@ class GraphWatches:
                     await self._follow(resource, uids, shown)
                 except StatusError as error:
                     log.warning("watch of %s failed: %s", resource.name.resource, error)
+                    self._failed()
                 await asyncio.sleep(_RETRY_SECONDS)
         finally:
             shown.set()

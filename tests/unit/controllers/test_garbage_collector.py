@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 
-from apiserver.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH
+from apiserver.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, MetadataEvent
 from apiserver.controllers.controller import Controller
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.machinery.builtin_resources import EVENTS, NODES
-from apiserver.machinery.errors import NotFound, UnsupportedMediaType
+from apiserver.machinery.errors import NotFound, ServiceUnavailable, UnsupportedMediaType
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
@@ -248,3 +248,36 @@ async def test_references_are_removed_by_a_merge_patch_where_there_is_no_other(
         await cluster.delete("a", "Orphan")
         await cluster.until_gone("a")
         await cluster.until_owned_by("b")
+
+
+class Stumbling(Loopback):
+    """An API whose first watch of ConfigMaps fails."""
+
+    failed = False
+
+    async def watch_metadata(
+        self, resource: GroupVersionResource
+    ) -> AsyncGenerator[Sequence[MetadataEvent], None]:
+        if resource == CONFIG_MAPS and not self.failed:
+            self.failed = True
+            raise ServiceUnavailable("not now")
+        async with aclosing(super().watch_metadata(resource)) as batches:
+            async for batch in batches:
+                yield batch
+
+
+async def test_a_watch_that_fails_is_counted_and_begun_again(registry: Registry) -> None:
+    cluster = Cluster(registry)
+    client = Stumbling(registry, cluster.client._user, "tests")
+    collector = GarbageCollector(client)
+    controller = Controller("test", client, collector)
+    task = asyncio.create_task(controller.run())
+    try:
+        await cluster.make("a", {**owner(await cluster.make("o")), "uid": "gone"})
+        await cluster.until_gone("a")
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    (family,) = controller.families()
+    assert family.name == "garbagecollector_controller_resources_sync_error"
+    assert family.values == {(): 1.0}
