@@ -444,3 +444,31 @@ async def test_a_patch_cannot_change_the_kind_or_the_version(api: InProcess) -> 
         ("kind", 'Invalid value: "Swan": must be Gadget'),
         ("apiVersion", f'Invalid value: "{GROUP}/v9": must be {GROUP}/v1'),
     ]
+
+
+async def test_a_cluster_scoped_kind_is_in_no_namespace(api: InProcess) -> None:
+    crd = named("orbs", "Orb", {"name": "v1", "storage": True})
+    crd["spec"]["scope"] = "Cluster"
+    await define(api, crd)
+    orb = {"apiVersion": f"{GROUP}/v1", "kind": "Orb", "metadata": {"name": "a"}}
+    assert (await api.ask("POST", f"/apis/{GROUP}/v1/orbs", orb)).status == 201
+    for path, status in (("orbs/a", 200), ("namespaces/default/orbs", 404)):
+        assert (await api.ask("GET", f"/apis/{GROUP}/v1/{path}")).status == status
+    refused = await api.ask("GET", f"/apis/{GROUP}/v1/orbs?fieldSelector=metadata.namespace=x")
+    assert refused.message == "field label not supported: metadata.namespace"
+
+
+async def test_what_only_a_webhook_can_convert_is_served_as_it_is_stored(api: InProcess) -> None:
+    crd = named("kegs", "Keg", {"name": "v1", "storage": True}, {"name": "v2"})
+    webhook = {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1"}}
+    crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
+    await define(api, crd)
+    kegs = f"/apis/{GROUP}/v1/namespaces/default/kegs"
+    keg = {"apiVersion": f"{GROUP}/v1", "kind": "Keg", "metadata": {"name": "a"}}
+    assert (await api.ask("POST", kegs, keg)).status == 201
+    assert (await api.ask("GET", f"{kegs}/a")).status == 200
+    for path in ("", "/a"):
+        failed = await api.ask("GET", kegs.replace("v1", "v2") + path)
+        assert failed.status == 500
+        assert failed.message.startswith(f"conversion webhook for {GROUP}/v1, Kind=Keg failed: ")
+    assert (await api.ask("DELETE", f"{kegs}/a")).status == 200
