@@ -35,6 +35,10 @@ from apiserver.controllers.protection_controllers import (
 )
 from apiserver.controllers.resource_quota_controller import ResourceQuotaController
 from apiserver.controllers.root_ca_certificate_publisher import RootCACertificatePublisher
+from apiserver.controllers.service_account_tokens_controller import (
+    Issue,
+    ServiceAccountTokensController,
+)
 from apiserver.controllers.service_accounts_controller import ServiceAccountsController
 from apiserver.controllers.serviceendpoints.endpoints_controller import EndpointsController
 from apiserver.controllers.serviceendpoints.endpointslice_controller import EndpointSliceController
@@ -60,11 +64,13 @@ class ControllerOptions:
 
     ``identity`` is unique among the servers that share a store; without it there are no others.
     ``root_ca`` is what verifies the certificate of the API, in PEM; it is not published if unknown.
+    ``issue_token`` makes the tokens that Secrets hold; without it there are none.
     """
 
     enabled: Sequence[str] = ()
     identity: str = ""
     root_ca: str = ""
+    issue_token: Issue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,11 @@ def build_manager(options: ControllerOptions, registry: Registry) -> ControllerM
     if options.root_ca:
         publisher = partial(RootCACertificatePublisher, root_ca=options.root_ca)
         known[names.ROOT_CA_PUBLISHER] = _Built(publisher, "root_ca_cert_publisher")
+    if options.issue_token is not None:
+        tokens = partial(
+            ServiceAccountTokensController, issue=options.issue_token, root_ca=options.root_ca
+        )
+        known[names.SERVICE_ACCOUNT_TOKEN] = _Built(tokens, "serviceaccount_tokens_secret")
     for name in names.selected_controllers(options.enabled, list(known)):
         client, built = controller_client(registry, name), known[name]
         reconciler = built.build(client)

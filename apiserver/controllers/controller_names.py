@@ -20,13 +20,14 @@ VOLUME_PROTECTION: Final = "persistentvolume-protection-controller"
 RESOURCE_QUOTA: Final = "resourcequota-controller"
 ROOT_CA_PUBLISHER: Final = "root-ca-certificate-publisher-controller"
 SERVICE_ACCOUNT: Final = "serviceaccount-controller"
+SERVICE_ACCOUNT_TOKEN: Final = "serviceaccount-token-controller"
 ATTRIBUTES_CLASS_PROTECTION: Final = "volumeattributesclass-protection-controller"
 
 #: The controllers of this server.
 IMPLEMENTED: Final = (
     CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE, ENDPOINT_SLICE_MIRRORING,
     GARBAGE_COLLECTOR, NAMESPACE, CLAIM_PROTECTION, VOLUME_PROTECTION, RESOURCE_QUOTA,
-    ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, ATTRIBUTES_CLASS_PROTECTION,
+    ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, SERVICE_ACCOUNT_TOKEN, ATTRIBUTES_CLASS_PROTECTION,
 )  # fmt: skip
 #: The controllers that only kube-controller-manager itself has.
 NOT_IMPLEMENTED: Final = frozenset(
@@ -43,7 +44,7 @@ NOT_IMPLEMENTED: Final = frozenset(
     pod-garbage-collector-controller podcertificaterequest-cleaner-controller
     replicaset-controller replicationcontroller-controller resourceclaim-controller
     resourcepoolstatusrequest-controller selinux-warning-controller service-cidr-controller
-    service-lb-controller serviceaccount-token-controller statefulset-controller
+    service-lb-controller statefulset-controller
     storage-version-migrator-controller storageversion-garbage-collector-controller
     taint-eviction-controller token-cleaner-controller ttl-after-finished-controller ttl-controller
     validatingadmissionpolicy-status-controller
@@ -86,7 +87,7 @@ _ALIASES: Final[Mapping[str, str]] = {
     "route": "node-route-controller",
     "service": "service-lb-controller",
     "serviceaccount": SERVICE_ACCOUNT,
-    "serviceaccount-token": "serviceaccount-token-controller",
+    "serviceaccount-token": SERVICE_ACCOUNT_TOKEN,
     "statefulset": "statefulset-controller",
     "storage-version-gc": "storageversion-garbage-collector-controller",
     "tokencleaner": "token-cleaner-controller",

@@ -159,7 +159,7 @@ async def build_server(
             dependencies = PluginDependencies(access.authorizer)
             escalation = EscalationCheck(access.authorizer, access.rbac)
             registry.admit([*build_plugins(options.plugins, dependencies), escalation])
-            manager = build_manager(_controllers(storage, options), registry)
+            manager = build_manager(_controllers(storage, options, access), registry)
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
             checks["readyz"]["controllers"] = _check_controllers(manager)
@@ -220,9 +220,12 @@ async def _background_tasks(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _controllers(storage: StorageOptions, options: ServerOptions) -> ControllerOptions:
+def _controllers(
+    storage: StorageOptions, options: ServerOptions, access: Access
+) -> ControllerOptions:
     identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
-    return ControllerOptions(options.controllers, identity, options.root_ca)
+    issue = access.tokens.issue_legacy
+    return ControllerOptions(options.controllers, identity, options.root_ca, issue)
 
 
 def _check_controllers(manager: ControllerManager) -> Check:

@@ -61,7 +61,11 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("client-ca-file", "FILE", "An additional CA for client certificates."),
     ("token-auth-file", "FILE", 'Bearer tokens, as CSV: token,user,uid,"group,group".'),
     ("anonymous-auth", None, "Serve requests without credentials as system:anonymous. (true)"),
-    ("authorization-mode", "MODES", "RBAC, AlwaysAllow or AlwaysDeny. (RBAC)"),
+    (
+        "authorization-mode",
+        "MODES",
+        "Node, RBAC, AlwaysAllow or AlwaysDeny, in their order. (RBAC)",
+    ),
     ("service-account-issuer", "URL", "The issuer of service account tokens."),
     ("service-account-key-file", "FILE", "Keys, or certificates, that verify such tokens."),
     ("service-account-signing-key-file", "FILE", "The key that signs such tokens."),

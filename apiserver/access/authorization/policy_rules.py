@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from apiserver.machinery.objects import Object
 
 ALL: Final = "*"
+_ALL_OF_ALL: Final = (ALL, ALL)
 #: A rule that multiplies to more entries is kept as sets.
 _MOST_ENTRIES: Final = 1024
 
@@ -42,7 +43,7 @@ class Probe:
         self.verb = verb
         self.group = group
         self.name = name
-        self.keys = ((verb, group), (verb, ALL), (ALL, group), (ALL, ALL))
+        self.keys = ((verb, group), (verb, ALL), (ALL, group), _ALL_OF_ALL)
         _, slash, subresource = resource.partition("/")
         self.patterns = (resource, ALL, f"{ALL}/{subresource}") if slash else (resource, ALL)
 
@@ -97,6 +98,8 @@ class CompiledRules:
                     names = grants.get(key, _NO_NAMES)
                     if names is None or probe.name in names:
                         return True
+        if not self._wide:
+            return False
         return any(rule.allows(probe) for rule in self._wide)
 
     def allows_path(self, probe: PathProbe) -> bool:

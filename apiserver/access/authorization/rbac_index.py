@@ -20,13 +20,17 @@ _GROUP: Final = "rbac.authorization.k8s.io"
 Key: TypeAlias = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class Subject:
     """A subject of a binding: the user or the group that it stands for, and its description."""
 
-    user: str
-    group: str
-    description: str
+    __slots__ = ("decision", "description", "group", "user")
+
+    def __init__(self, user: str, group: str, description: str) -> None:
+        self.user = user
+        self.group = group
+        self.description = description
+        #: The decision to allow it something; made when it is first needed.
+        self.decision: AuthorizationDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,16 @@ class Binding:
 
     def decision(self, user: UserInfo) -> AuthorizationDecision:
         """Return the decision to allow ``user`` something, which tells the first subject."""
-        who = next(
-            subject.description
-            for subject in self.subjects
-            if (subject.user and subject.user == user.name)
-            or (subject.group and subject.group in user.groups)
+        subject = next(
+            each
+            for each in self.subjects
+            if (each.user and each.user == user.name) or (each.group and each.group in user.groups)
         )
+        if subject.decision is None:
+            subject.decision = self._decision(subject.description)
+        return subject.decision
+
+    def _decision(self, who: str) -> AuthorizationDecision:
         namespace, name = self.key
         kind, shown = "ClusterRoleBinding", name
         if namespace:
@@ -93,6 +101,13 @@ class _Scope:
 
     users: dict[str, dict[Key, Binding]] = field(default_factory=dict)
     groups: dict[str, dict[Key, Binding]] = field(default_factory=dict)
+
+    def bindings_of(self, user: UserInfo) -> list[dict[Key, Binding]]:
+        """Return the bindings of the user's name and of each of its groups."""
+        groups = self.groups
+        found = [groups[group] for group in user.groups if group in groups]
+        own = self.users.get(user.name)
+        return found if own is None else [own, *found]
 
     def add(self, binding: Binding) -> None:
         for subject in binding.subjects:
@@ -167,27 +182,28 @@ class RBACIndex:
             scope = self._scopes.get(where)
             if scope is None:
                 continue
-            yield from scope.users.get(user.name, _NO_BINDINGS).values()
-            for group in user.groups:
-                yield from scope.groups.get(group, _NO_BINDINGS).values()
+            for bindings in scope.bindings_of(user):
+                yield from bindings.values()
 
     def find(
         self, user: UserInfo, namespace: str, probe: Probe | PathProbe, missing: list[str]
     ) -> Binding | None:
         """Return a binding that gives the user the probed right; collect missing roles."""
         roles = self._roles
-        for binding in self.bindings_of(user, namespace):
-            rules = roles.get(binding.role)
-            if rules is None:
-                missing.append(binding.missing_role)
-            elif rules.covers(probe):
-                return binding
+        for where in ("", namespace) if namespace else ("",):
+            scope = self._scopes.get(where)
+            if scope is None:
+                continue
+            for bindings in scope.bindings_of(user):
+                for binding in bindings.values():
+                    rules = roles.get(binding.role)
+                    if rules is None:
+                        missing.append(binding.missing_role)
+                    elif rules.covers(probe):
+                        return binding
         return None
 
     def missing_roles(self, user: UserInfo, namespace: str) -> list[str]:
         """Return the errors for roles that the bindings of a user name but that do not exist."""
         bindings = self.bindings_of(user, namespace)
         return [each.missing_role for each in bindings if each.role not in self._roles]
-
-
-_NO_BINDINGS: Final[dict[Key, Binding]] = {}

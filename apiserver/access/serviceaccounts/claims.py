@@ -84,6 +84,19 @@ def claims_of(
     }
 
 
+def legacy_claims_of(account: Object, secret: Object) -> dict[str, Any]:
+    """Return the claims of a new token that a Secret holds."""
+    namespace, name = namespace_of(account), name_of(account)
+    return {
+        "iss": LEGACY_ISSUER,
+        f"{_LEGACY}namespace": namespace,
+        f"{_LEGACY}secret.name": name_of(secret),
+        f"{_LEGACY}service-account.name": name,
+        f"{_LEGACY}service-account.uid": account["metadata"].get("uid", ""),
+        "sub": f"{_PREFIX}{namespace}:{name}",
+    }
+
+
 def user_of(claims: Claims) -> UserInfo:
     """Return the user that the claims name."""
     if claims["iss"] == LEGACY_ISSUER:

@@ -23,6 +23,7 @@ from apiserver.access.serviceaccounts.claims import (
     check_claims,
     claims_of,
     is_complete,
+    legacy_claims_of,
     user_of,
 )
 from apiserver.access.serviceaccounts.token_keys import KeyRing
@@ -91,9 +92,6 @@ class ServiceAccountTokens:
         audiences: Sequence[str],
     ) -> str:
         """Return a new token. Raises UnusableKey."""
-        from jwt import encode
-
-        key = self.keys.signing
         claims = claims_of(
             account,
             bound,
@@ -102,9 +100,19 @@ class ServiceAccountTokens:
             audiences=audiences,
             token=new_uid(),
         )
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        from jwt import encode
+
+        key = self.keys.signing
         # As upstream, the header has no ``typ``.
         headers: dict[str, Any] = {"kid": key.key_id, "typ": None}
         return encode(claims, key.private, algorithm=key.algorithm, headers=headers)
+
+    def issue_legacy(self, account: Object, secret: Object) -> str:
+        """Return a token for a Secret, which does not expire. Raises UnusableKey."""
+        return self._signed(legacy_claims_of(account, secret))
 
     async def authenticate(self, token: str) -> UserInfo | None:
         """Return the token's user, ``None`` for another type of token. Raises BadCredential."""
