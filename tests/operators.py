@@ -14,10 +14,9 @@ from typing import Any
 
 import orjson
 
-from apiserver.version import MINOR
-
 Schema = dict[str, Any]
 
+_VERSION = "v1.36.0-local"
 _REFERENCE = "#/$defs/"
 _INT_OR_STRING: Schema = {
     "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -303,6 +302,6 @@ def _definitions() -> Mapping[str, Any]:
     assert package is not None
     assert package.submodule_search_locations
     folder = Path(package.submodule_search_locations[0], "kubernetes-json-schema")
-    data = (folder / f"v1.{MINOR}.0-local" / "_definitions.json").read_bytes()
+    data = (folder / _VERSION / "_definitions.json").read_bytes()
     definitions: dict[str, Any] = orjson.loads(data)["$defs"]
     return definitions
