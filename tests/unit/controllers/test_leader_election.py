@@ -21,7 +21,7 @@ from apiserver.registry.loopback import Loopback, system_client
 from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory
 from tests.waiting import eventually
 
-TIMES = ElectionTimes(lease=15, renew=0.2, retry=0.01)
+TIMES = ElectionTimes(lease=15, renew=1, retry=0.01)
 
 
 class Watch(Clock):

@@ -160,8 +160,9 @@ async def test_a_schema_from_before_the_rule_is_told_of(registry: Registry) -> N
     assert definitions is not None
     await definitions.store.commit([Put(definitions.key("", name), Stored.to_write(old), 0, 0)])
     found = await reaches(client, name, reason("NonStructuralSchema", "Violations"))
-    message = found["status"]["conditions"][-1]["message"]
-    assert message == (
+    told = condition_of(found, "NonStructuralSchema")
+    assert told is not None
+    assert told["message"] == (
         "[spec.preserveUnknownFields: Invalid value: true: must be false, "
         "spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: must not be "
         "empty for specified object fields, spec.versions[0].schema.openAPIV3Schema.type: Required "
