@@ -30,6 +30,11 @@ class Correlated:
         self._keyed: dict[bytes, Any] | None = None
         self._children: dict[str | int, Correlated | None] = {}
 
+    @property
+    def old(self) -> Any:
+        """Return the old value."""
+        return self._old
+
     def member(self, name: str) -> Correlated | None:
         """Return a member of an object, ``None`` if it is not specified or has no old value."""
         if name not in self._children:

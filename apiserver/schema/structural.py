@@ -103,3 +103,9 @@ class Schema:
 ANY_VALUE: Final = Schema(
     nullable=True, may_have_defaults=False, may_have_unique_items=False, may_exclude=False
 )
+
+
+def has_rules(schema: Schema) -> bool:
+    """Return whether a schema of a custom kind, or any part of it, has rules."""
+    parts = [*schema.properties.values(), schema.values, schema.items]
+    return bool(schema.rules) or any(has_rules(part) for part in parts if part is not None)

@@ -1,7 +1,7 @@
 """The behaviour of a custom kind: what follows from its schema and its subresources.
 
 The order of validation is Kubernetes': metadata, schema, scale, embedded objects, duplicates in
-lists. An update is refused for what it changes only, as far as the schema is concerned.
+lists, rules. An update is refused for what it changes only, as far as the schema is concerned.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
@@ -26,12 +26,22 @@ from apiserver.resources.strategy import CHANGE, Strategy
 from apiserver.schema.errorpaths import NO_FIELD
 from apiserver.schema.kindtypes import Types
 from apiserver.schema.listtypes import list_type_problems, list_type_problems_of_update
+from apiserver.schema.structural import has_rules
 from apiserver.schema.validation import validate, validate_update
 
 _FINALIZERS: Final = "metadata.finalizers"
 _KUBERNETES_FINALIZERS: Final = frozenset(["kubernetes", "orphan", "foregroundDeletion"])
 _PREFER: Final = "prefer a domain-qualified finalizer name"
 _AVOID: Final = "to avoid accidental conflicts with other finalizer writers"
+# Errors that keep rules from being checked.
+_MISSHAPEN: Final = frozenset([
+    "FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+])  # fmt: skip
+_NOT_CHECKED: Final = (
+    "some validation rules were not checked because the object was invalid; correct the existing "
+    "errors to complete validation"
+)
 _TERMINATING: Final = "create not allowed while custom resource definition is terminating"
 
 
@@ -93,7 +103,8 @@ class CustomResourceStrategy(Strategy):
             errors += self._scale.spec_errors(document)
             errors += self._scale.status_errors(document)
         errors += self._embedded_errors(document)
-        return [*errors, *list_type_problems(document, schema)]
+        errors += list_type_problems(document, schema)
+        return self._with_rules(errors, document, None)
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         schema = self.types.schema
@@ -102,7 +113,8 @@ class CustomResourceStrategy(Strategy):
             errors += self._scale.spec_errors(document)
             errors += self._scale.status_errors(document)
         errors += self._embedded_errors(document)
-        return [*errors, *list_type_problems_of_update(document, old, schema)]
+        errors += list_type_problems_of_update(document, old, schema)
+        return self._with_rules(errors, document, old)
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         schema = self.types.schema
@@ -114,7 +126,29 @@ class CustomResourceStrategy(Strategy):
         if self._scale is not None:
             errors += self._scale.status_errors(document)
         errors += self._embedded_errors(document)
-        return [*errors, *list_type_problems_of_update(document, old, schema)]
+        errors += list_type_problems_of_update(document, old, schema)
+        return self._with_rules(errors, document, old)
+
+    def _with_rules(
+        self, errors: list[FieldError], document: Object, old: Object | None
+    ) -> list[FieldError]:
+        """Return the errors with those of the rules, which need a value of the right shape."""
+        rules = self._rules
+        if rules is None:
+            return errors
+        if any(error.reason in _MISSHAPEN for error in errors):
+            return [*errors, invalid(NO_FIELD, None, _NOT_CHECKED)]
+        return [*errors, *rules(document, old)]
+
+    @cached_property
+    def _rules(self) -> Callable[[Object, Object | None], list[FieldError]] | None:
+        schema = self.types.schema
+        if not has_rules(schema):
+            return None
+        # The language is loaded with the first rule.
+        from apiserver.cel.rulevalidation import RuleValidator
+
+        return RuleValidator(schema).validate
 
     def warnings_on_create(self, document: Object) -> list[str]:
         return _finalizer_warnings(document["metadata"].get("finalizers") or ())

@@ -45,12 +45,20 @@ def validate_schema(
         return []
     path = "spec.validation" if index is None else f"spec.versions[{index}].schema"
     schema, has_status = found
-    return structural_problems(
-        schema,
-        f"{path}.openAPIV3Schema",
-        has_status=has_status,
-        embedded_errors=embedded_object_errors,
+    where = f"{path}.openAPIV3Schema"
+    errors = structural_problems(
+        schema, where, has_status=has_status, embedded_errors=embedded_object_errors
     )
+    return [*errors, *_rule_problems(schema, where, errors)]
+
+
+def _rule_problems(schema: dict[str, Any], path: str, others: list[FieldError]) -> list[FieldError]:
+    if not any(inner.get("x-kubernetes-validations") for inner in subschemas(schema)):
+        return []
+    # The language is loaded with the first rule.
+    from apiserver.cel.rulechecks import rule_problems
+
+    return rule_problems(schema, path, others)
 
 
 def _schema_at(spec: InternalSpec, index: int | None) -> tuple[dict[str, Any], bool] | None:

@@ -1,0 +1,134 @@
+"""Compilation: a source text becomes a program, or an error with the API server's words.
+
+Parser and type checker are cel-cpp's. Programs run here (`apiserver.cel.evaluation`), on values as
+they are in documents, and with a budget.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_optional, ext_strings
+from google.protobuf.message import DecodeError
+
+from apiserver.cel.declarations import extension
+from apiserver.cel.descriptors import SchemaTypes
+from apiserver.cel.errors import CompileError
+from apiserver.cel.evaluation import CodeGenerator, Frame
+from apiserver.cel.functioncosts import FUNCTION_COSTS
+from apiserver.cel.kubernetesfunctions import KUBERNETES_FUNCTIONS
+from apiserver.cel.listfunctions import LIST_FUNCTIONS
+from apiserver.cel.operators import OPERATORS
+from apiserver.cel.syntaxtree import MapOf, Name, Node, decode, nodes_of
+from apiserver.cel.textfunctions import TEXT_FUNCTIONS
+from apiserver.cel.timevalues import TIME_FUNCTIONS
+
+#: What the evaluation of one expression may cost.
+CALL_LIMIT: Final = 1_000_000
+_FUNCTIONS: Final = {
+    **OPERATORS, **TEXT_FUNCTIONS, **LIST_FUNCTIONS, **TIME_FUNCTIONS, **KUBERNETES_FUNCTIONS,
+}  # fmt: skip
+_STRINGS_VERSION: Final = 2
+_ERROR: Final = re.compile(r"^ERROR: <input>:(\d+):(\d+): ", re.MULTILINE)
+# What cel-cpp says otherwise than cel-go.
+_WORDS: Final = (
+    (re.compile(r"(undefined field '[^']*') not found in struct '[^']*'"), r"\1"),
+    (
+        re.compile(r"expression of type ('.*') cannot be the operand of a select operation"),
+        r"type \1 does not support field selection",
+    ),
+)
+_TOO_DEEP: Final = "expression recursion limit exceeded"
+_OPTIONAL: Final = "optional_type<"
+
+
+class Program:
+    """An expression that can be evaluated.
+
+    ``type`` is the name of the type of its value, ``dyn`` if that is not known before.
+    """
+
+    __slots__ = ("_code", "tree", "type", "variables")
+
+    def __init__(self, tree: Node, type_: str) -> None:
+        self.tree = tree
+        self.type = type_
+        self.variables = frozenset(node.name for node in nodes_of(tree) if isinstance(node, Name))
+        self._code = CodeGenerator(_FUNCTIONS, FUNCTION_COSTS).code(tree)
+
+    def evaluate(self, variables: dict[str, Any], limit: int = CALL_LIMIT) -> tuple[Any, int]:
+        """Return the value and its cost. Raises EvaluationError.
+
+        The dictionary is used while the evaluation lasts; the values in it are not changed.
+        """
+        frame = Frame(variables, limit)
+        return self._code(frame), limit - frame.left
+
+
+class Environment:
+    """The variables that expressions may use, with the names of their types."""
+
+    def __init__(self, types: SchemaTypes, variables: Mapping[str, str]) -> None:
+        self._env = cel.NewEnv(
+            types.pool,
+            config=cel.NewEnvConfigFromYaml(_declared(variables)),
+            extensions=[
+                ext_optional.ExtOptional(),
+                ext_strings.ExtStrings(_STRINGS_VERSION),
+                _extension(),
+            ],
+        )
+
+    def compile(self, source: str) -> Program:
+        """Compile an expression. Raises CompileError."""
+        try:
+            checked = self._env.compile(source)
+        except RuntimeError as error:
+            raise CompileError(f"compilation failed: {_upstream(str(error))}") from None
+        try:
+            tree = decode(checked.serialize())
+        except DecodeError:
+            raise CompileError(f"compilation failed: {_TOO_DEEP}") from None
+        for node in nodes_of(tree):
+            # Types exist as messages for the checker alone.
+            if isinstance(node, MapOf) and node.message:
+                raise CompileError(f"compilation failed: undeclared type {node.message}")
+        return Program(tree, _name(checked.return_type()))
+
+
+_extension = cache(extension)
+
+
+def optional_of(type_: str) -> str:
+    """Return the name of the type of an optional value."""
+    return f"{_OPTIONAL}{type_}>"
+
+
+def _declared(variables: Mapping[str, str]) -> str:
+    """Return the declaration of variables; an optional type can be declared in this form only."""
+    lines = [f'  - name: "{name}"\n    type: "{type_}"\n' for name, type_ in variables.items()]
+    return f"variables:\n{''.join(lines)}"
+
+
+def _name(type_: Any) -> str:
+    return str(type_.name()).lower()
+
+
+def _upstream(text: str) -> str:
+    """Return the errors of the checker in the words and in the order of cel-go."""
+    plain = text.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+    for pattern, words in _WORDS:
+        plain = pattern.sub(words, plain)
+    starts = list(_ERROR.finditer(plain))
+    if not starts:
+        return plain
+    ends = [*(match.start() for match in starts[1:]), len(plain)]
+    parts = [
+        ((int(match[1]), int(match[2])), plain[match.start() : end].rstrip("\n"))
+        for match, end in zip(starts, ends, strict=True)
+    ]
+    return "\n".join(dict.fromkeys(part for _, part in sorted(parts, key=lambda each: each[0])))

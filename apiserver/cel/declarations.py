@@ -1,0 +1,121 @@
+"""What the type checker knows of the functions that the language itself has not.
+
+One line declares a function: its name, its receiver if it has one, the types of its arguments and
+its result. The names of types are those of the checker.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cel_expr_python import cel
+
+from apiserver.cel.kubernetesfunctions import FORMAT_NAMES
+from apiserver.cel.kubernetesvalues import Address, Network, Quantity, Url, Version
+
+_Q, _IP, _CIDR, _URL, _V = (kind.cel_type for kind in (Quantity, Address, Network, Url, Version))
+_F: Final = "kubernetes.NamedFormat"
+#: Types that have no fields, which the checker needs as messages.
+OPAQUE: Final = (_Q, _IP, _CIDR, _URL, _V, _F)
+_COMPARABLE: Final = ("int", "uint", "double", "bool", "string", "bytes", "duration", "timestamp")
+# Numbers of different types, which have an order, too.
+_MIXED: Final = ("int double", "double int", "int uint", "uint int", "uint double", "double uint")
+_SUMMABLE: Final = ("int", "uint", "double", "duration")
+
+# Name, types of the arguments (the first is the receiver if it ends with a dot), result.
+_TABLE: Final = f"""
+find string. string : string
+findAll string. string : list<string>
+findAll string. string int : list<string>
+indexOf list<~T>. ~T : int
+lastIndexOf list<~T>. ~T : int
+sets.contains list<~T> list<~T> : bool
+sets.equivalent list<~T> list<~T> : bool
+sets.intersects list<~T> list<~T> : bool
+url string : {_URL}
+isURL string : bool
+getScheme {_URL}. : string
+getHost {_URL}. : string
+getHostname {_URL}. : string
+getPort {_URL}. : string
+getEscapedPath {_URL}. : string
+getQuery {_URL}. : map<string,list<string>>
+quantity string : {_Q}
+isQuantity string : bool
+isInteger {_Q}. : bool
+asInteger {_Q}. : int
+asApproximateFloat {_Q}. : double
+sign {_Q}. : int
+add {_Q}. {_Q} : {_Q}
+add {_Q}. int : {_Q}
+sub {_Q}. {_Q} : {_Q}
+sub {_Q}. int : {_Q}
+isLessThan {_Q}. {_Q} : bool
+isGreaterThan {_Q}. {_Q} : bool
+compareTo {_Q}. {_Q} : int
+semver string : {_V}
+semver string bool : {_V}
+isSemver string : bool
+isSemver string bool : bool
+major {_V}. : int
+minor {_V}. : int
+patch {_V}. : int
+isLessThan {_V}. {_V} : bool
+isGreaterThan {_V}. {_V} : bool
+compareTo {_V}. {_V} : int
+ip string : {_IP}
+ip {_CIDR}. : {_IP}
+isIP string : bool
+ip.isCanonical string : bool
+string {_IP} : string
+family {_IP}. : int
+isUnspecified {_IP}. : bool
+isLoopback {_IP}. : bool
+isLinkLocalMulticast {_IP}. : bool
+isLinkLocalUnicast {_IP}. : bool
+isGlobalUnicast {_IP}. : bool
+cidr string : {_CIDR}
+isCIDR string : bool
+string {_CIDR} : string
+containsIP {_CIDR}. string : bool
+containsIP {_CIDR}. {_IP} : bool
+containsCIDR {_CIDR}. string : bool
+containsCIDR {_CIDR}. {_CIDR} : bool
+masked {_CIDR}. : {_CIDR}
+prefixLength {_CIDR}. : int
+format.named string : optional_type<{_F}>
+validate {_F}. string : optional_type<list<string>>
+"""
+
+
+def extension() -> Any:
+    """Return Kubernetes' own functions, as the checker takes them."""
+    lines = _TABLE.split("\n")
+    for kind in _COMPARABLE:
+        lines += [f"isSorted list<{kind}>. : bool"]
+        lines += [f"{name} list<{kind}>. : {kind}" for name in ("min", "max")]
+    lines += [f"sum list<{kind}>. : {kind}" for kind in _SUMMABLE]
+    lines += [f"format.{name}  : {_F}" for name in FORMAT_NAMES]
+    for operator in ("_<_", "_<=_", "_>_", "_>=_"):
+        lines += [f"{operator} {pair} : bool" for pair in _MIXED]
+    overloads: dict[str, list[Any]] = {}
+    for line in filter(None, lines):
+        name, overload = _overload(line)
+        overloads.setdefault(name, []).append(overload)
+    declared = [cel.FunctionDecl(name, found) for name, found in overloads.items()]
+    return cel.CelExtension("kubernetes", declared)
+
+
+def _overload(line: str) -> tuple[str, Any]:
+    left, _, result = line.partition(" : ")
+    name, *arguments = left.split()
+    is_member = bool(arguments) and arguments[0].endswith(".")
+    types = [cel.Type(argument.removesuffix(".")) for argument in arguments]
+    identifier = "_".join([name, *arguments]).replace("<", "_").replace(">", "").replace(".", "_")
+    overload = cel.Overload(
+        id=identifier.replace("~", "").replace(",", "_"),
+        return_type=cel.Type(result.strip()),
+        parameters=types,
+        is_member=is_member,
+    )
+    return name, overload

@@ -1,0 +1,395 @@
+"""Evaluation: a checked syntax tree becomes closures, which are called with the variables.
+
+What an evaluation costs is counted as in cel-go: a step for each name, each selection and each
+call, more for what depends on the size of its arguments. More than the budget is an error, so that
+no expression runs for long, however large the values are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
+from apiserver.cel.operators import index_of, select_field
+from apiserver.cel.syntaxtree import (
+    Call,
+    Comprehension,
+    ListOf,
+    Literal,
+    MapOf,
+    Name,
+    Node,
+    Select,
+)
+from apiserver.cel.values import ABSENT, OptionalValue, TypeValue
+
+Function: TypeAlias = Callable[..., Any]
+
+
+class Frame:
+    """One evaluation: the variables, and what is left of the budget."""
+
+    __slots__ = ("left", "variables")
+
+    def __init__(self, variables: dict[str, Any], budget: int) -> None:
+        self.variables = variables
+        self.left = budget
+
+    def spend(self, cost: int) -> None:
+        """Take from the budget."""
+        self.left -= cost
+        if self.left < 0:
+            raise BudgetExceededError
+
+
+Code: TypeAlias = Callable[[Frame], Any]
+_TYPES: Final = frozenset([
+    "bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type",
+    "google.protobuf.Timestamp", "google.protobuf.Duration", "optional_type",
+])  # fmt: skip
+_LIST_COST: Final = 10
+_MAP_COST: Final = 30
+
+
+class CodeGenerator:
+    """Makes code of trees. Functions are found by their names, and look at their arguments."""
+
+    def __init__(
+        self, functions: Mapping[str, Function], costs: Mapping[str, Callable[..., int]]
+    ) -> None:
+        self._functions = functions
+        self._costs = costs
+        self._results: set[str] = set()
+
+    def code(self, node: Node) -> Code:
+        """Return the code of a node."""
+        match node:
+            case Literal(value):
+                return lambda _: value
+            case Name(name):
+                return _type_code(name) if name in _TYPES else _name_code(name)
+            case Select():
+                return self._select(node)
+            case Call():
+                return self._call(node)
+            case ListOf():
+                return self._list(node)
+            case MapOf():
+                return self._map(node)
+            case Comprehension():
+                return self._loop(node)
+
+    def _select(self, node: Select) -> Code:
+        operand, field = self.code(node.operand), node.field
+        if node.test_only:
+
+            def test(frame: Frame) -> bool:
+                value = operand(frame)
+                frame.spend(1)
+                if type(value) is OptionalValue:
+                    return value.present and field in value.value
+                if type(value) is not dict:
+                    raise EvaluationError(f"no such key: {field}")
+                return field in value
+
+            return test
+
+        def select(frame: Frame) -> Any:
+            value = operand(frame)
+            frame.spend(1)
+            if type(value) is dict:
+                try:
+                    return value[field]
+                except KeyError:
+                    raise EvaluationError(f"no such key: {field}") from None
+            return select_field(value, field)
+
+        return select
+
+    def _call(self, node: Call) -> Code:
+        name = node.function
+        special = _SPECIAL.get(name)
+        arguments = node.arguments
+        if special is not None and (name != "or" or "optional" in "".join(node.overloads)):
+            return special(*map(self.code, arguments))
+        if name == "_+_" and self._is_growing(node):
+            return self._grow(node)
+        function = self._functions.get(name)
+        if function is None:
+            raise KeyError(name)
+        cost = self._costs.get(name)
+        codes = tuple(map(self.code, arguments))
+        if cost is not None:
+            return _costly(function, cost, codes)
+        return _cheap(function, codes)
+
+    def _is_growing(self, node: Call) -> bool:
+        left, right = node.arguments
+        return isinstance(left, Name) and left.name in self._results and isinstance(right, ListOf)
+
+    def _grow(self, node: Call) -> Code:
+        """Append to the result of a loop, which nothing else refers to, instead of copying it."""
+        left, right = map(self.code, node.arguments)
+
+        def grow(frame: Frame) -> Any:
+            result = left(frame)
+            result.extend(right(frame))
+            frame.spend(1)
+            return result
+
+        return grow
+
+    def _list(self, node: ListOf) -> Code:
+        codes, optional = tuple(map(self.code, node.items)), node.optional
+
+        def build(frame: Frame) -> list[Any]:
+            frame.spend(_LIST_COST)
+            if not optional:
+                return [code(frame) for code in codes]
+            items = []
+            for index, code in enumerate(codes):
+                item = code(frame)
+                if index not in optional:
+                    items.append(item)
+                elif item.present:
+                    items.append(item.value)
+            return items
+
+        return build
+
+    def _map(self, node: MapOf) -> Code:
+        entries = [(self.code(key), self.code(value), may) for key, value, may in node.entries]
+
+        def build(frame: Frame) -> dict[Any, Any]:
+            frame.spend(_MAP_COST)
+            built = {}
+            for key_code, value_code, optional in entries:
+                key, value = key_code(frame), value_code(frame)
+                if optional:
+                    if not value.present:
+                        continue
+                    value = value.value
+                if key in built:
+                    raise EvaluationError(f"insert failed: key already exists: {key}")
+                built[key] = value
+            return built
+
+        return build
+
+    def _loop(self, node: Comprehension) -> Code:
+        range_code, initial = self.code(node.range), self.code(node.initial)
+        grows = isinstance(node.initial, ListOf) and not node.initial.items
+        known = node.result_variable in self._results
+        if grows:
+            self._results.add(node.result_variable)
+        elif known:
+            self._results.discard(node.result_variable)
+        condition, step, result = map(self.code, (node.condition, node.step, node.result))
+        if known:
+            self._results.add(node.result_variable)
+        else:
+            self._results.discard(node.result_variable)
+        variable, accumulator = node.variable, node.result_variable
+        always = isinstance(node.condition, Literal)
+
+        def loop(frame: Frame) -> Any:
+            values = range_code(frame)
+            if type(values) is not list and type(values) is not dict:
+                raise EvaluationError(NO_OVERLOAD)
+            variables = frame.variables
+            outer = variables.get(variable, _UNSET), variables.get(accumulator, _UNSET)
+            variables[accumulator] = initial(frame)
+            try:
+                for value in values:
+                    frame.spend(1)
+                    variables[variable] = value
+                    if not always and not condition(frame):
+                        break
+                    try:
+                        variables[accumulator] = step(frame)
+                    except BudgetExceededError:
+                        raise
+                    except EvaluationError as error:
+                        # A later item may decide the result: errors are kept, not raised.
+                        variables[accumulator] = _Failure(error)
+                _restore(variables, variable, outer[0])
+                return result(frame)
+            finally:
+                _restore(variables, variable, outer[0])
+                _restore(variables, accumulator, outer[1])
+
+        return loop
+
+
+_UNSET: Final[Any] = object()
+
+
+def _restore(variables: dict[str, Any], name: str, value: Any) -> None:
+    if value is _UNSET:
+        variables.pop(name, None)
+    else:
+        variables[name] = value
+
+
+class _Failure:
+    """The result of a step that failed; whatever uses it fails alike."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: EvaluationError) -> None:
+        self.error = error
+
+
+def _name_code(name: str) -> Code:
+    def read(frame: Frame) -> Any:
+        frame.spend(1)
+        try:
+            value = frame.variables[name]
+        except KeyError:
+            raise EvaluationError(f"no such attribute(s): {name}") from None
+        if type(value) is _Failure:
+            raise value.error
+        return value
+
+    return read
+
+
+def _type_code(name: str) -> Code:
+    value = TypeValue(name)
+    return lambda _: value
+
+
+def _cheap(function: Function, codes: tuple[Code, ...]) -> Code:
+    if len(codes) == 2:
+        first, second = codes
+
+        def call_two(frame: Frame) -> Any:
+            left = first(frame)
+            right = second(frame)
+            frame.spend(1)
+            return function(left, right)
+
+        return call_two
+
+    def call(frame: Frame) -> Any:
+        arguments = [code(frame) for code in codes]
+        frame.spend(1)
+        return function(*arguments)
+
+    return call
+
+
+def _costly(function: Function, cost: Callable[..., int], codes: tuple[Code, ...]) -> Code:
+    def call(frame: Frame) -> Any:
+        arguments = [code(frame) for code in codes]
+        frame.spend(cost(*arguments))
+        return function(*arguments)
+
+    return call
+
+
+def _decided(first: Code, second: Code, decisive: bool) -> Code:  # noqa: FBT001
+    """Return the code of ``&&`` or ``||``: one side may decide, whatever the other one is."""
+
+    def decide(frame: Frame) -> bool:
+        failure: EvaluationError | None = None
+        for code in (first, second):
+            try:
+                value = code(frame)
+            except BudgetExceededError:
+                raise
+            except EvaluationError as error:
+                failure = failure or error
+                continue
+            if value is decisive:
+                return bool(value)
+            if type(value) is not bool:
+                failure = failure or EvaluationError(NO_OVERLOAD)
+        if failure is not None:
+            raise failure
+        return not decisive
+
+    return decide
+
+
+def _conditional(test: Code, yes: Code, no: Code) -> Code:
+    def choose(frame: Frame) -> Any:
+        chosen = test(frame)
+        if chosen is True:
+            return yes(frame)
+        if chosen is False:
+            return no(frame)
+        raise EvaluationError(NO_OVERLOAD)
+
+    return choose
+
+
+def _not_strictly_false(operand: Code) -> Code:
+    def test(frame: Frame) -> bool:
+        try:
+            return bool(operand(frame) is not False)
+        except BudgetExceededError:
+            raise
+        except EvaluationError:
+            return True
+
+    return test
+
+
+def _optional_select(operand: Code, field: Code) -> Code:
+    def select(frame: Frame) -> OptionalValue:
+        value, key = operand(frame), field(frame)
+        frame.spend(1)
+        if type(value) is OptionalValue:
+            if not value.present:
+                return ABSENT
+            value = value.value
+        if type(value) is dict:
+            return OptionalValue(present=True, value=value[key]) if key in value else ABSENT
+        if type(value) is list:
+            inside = type(key) is int and 0 <= key < len(value)
+            return OptionalValue(present=True, value=value[key]) if inside else ABSENT
+        raise EvaluationError(NO_OVERLOAD)
+
+    return select
+
+
+def _index(operand: Code, key: Code) -> Code:
+    def index(frame: Frame) -> Any:
+        value, at = operand(frame), key(frame)
+        frame.spend(1)
+        return index_of(value, at)
+
+    return index
+
+
+def _or(operand: Code, other: Code) -> Code:
+    def choose(frame: Frame) -> Any:
+        value = operand(frame)
+        frame.spend(1)
+        return value if value.present else other(frame)
+
+    return choose
+
+
+def _or_value(operand: Code, other: Code) -> Code:
+    def choose(frame: Frame) -> Any:
+        value = operand(frame)
+        frame.spend(1)
+        return value.value if value.present else other(frame)
+
+    return choose
+
+
+_SPECIAL: Final[Mapping[str, Callable[..., Code]]] = {
+    "_&&_": lambda first, second: _decided(first, second, decisive=False),
+    "_||_": lambda first, second: _decided(first, second, decisive=True),
+    "_?_:_": _conditional,
+    "@not_strictly_false": _not_strictly_false,
+    "_?._": _optional_select,
+    "_[?_]": _optional_select,
+    "_[_]": _index,
+    "or": _or,
+    "orValue": _or_value,
+}

@@ -1,0 +1,97 @@
+"""Functions of lists and sets, and of optional values.
+
+Those of lists are Kubernetes' own (documentation of "CEL in Kubernetes"), those of sets are an
+extension of cel-go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
+from apiserver.cel.operators import add
+from apiserver.cel.textfunctions import STRING_INDEX, STRING_LAST_INDEX
+from apiserver.cel.values import ABSENT, OptionalValue, compare, equal
+
+
+def _items(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise EvaluationError(NO_OVERLOAD)
+    return value
+
+
+def _is_sorted(items: Any) -> bool:
+    return all(compare(left, right) <= 0 for left, right in pairwise(_items(items)))
+
+
+def _sum(items: Any) -> Any:
+    total: Any = None
+    for item in _items(items):
+        total = item if total is None else add(total, item)
+    return 0 if total is None else total
+
+
+def _extreme(name: str, sign: int) -> Callable[[Any], Any]:
+    def find(items: Any) -> Any:
+        if not _items(items):
+            raise EvaluationError(f"{name} called on empty list")
+        best = items[0]
+        for item in items[1:]:
+            if compare(item, best) == sign:
+                best = item
+        return best
+
+    return find
+
+
+def _index(value: Any, *arguments: Any) -> int:
+    if type(value) is str:
+        return int(STRING_INDEX(value, *arguments))
+    found = (at for at, item in enumerate(_items(value)) if equal(item, arguments[0]))
+    return next(found, -1)
+
+
+def _last_index(value: Any, *arguments: Any) -> int:
+    if type(value) is str:
+        return int(STRING_LAST_INDEX(value, *arguments))
+    items = _items(value)
+    found = (at for at in range(len(items) - 1, -1, -1) if equal(items[at], arguments[0]))
+    return next(found, -1)
+
+
+def _contains(items: Any, others: Any) -> bool:
+    return all(any(equal(other, item) for item in _items(items)) for other in _items(others))
+
+
+def _intersects(items: Any, others: Any) -> bool:
+    return any(any(equal(other, item) for item in _items(items)) for other in _items(others))
+
+
+def _value(optional: OptionalValue) -> Any:
+    if not optional.present:
+        raise EvaluationError("optional.none() dereference")
+    return optional.value
+
+
+def _of_non_zero(value: Any) -> OptionalValue:
+    return OptionalValue(present=True, value=value) if value else ABSENT
+
+
+LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    "isSorted": _is_sorted,
+    "sum": _sum,
+    "min": _extreme("min", -1),
+    "max": _extreme("max", 1),
+    "indexOf": _index,
+    "lastIndexOf": _last_index,
+    "sets.contains": _contains,
+    "sets.equivalent": lambda left, right: _contains(left, right) and _contains(right, left),
+    "sets.intersects": _intersects,
+    "optional.of": lambda value: OptionalValue(present=True, value=value),
+    "optional.none": lambda: ABSENT,
+    "optional.ofNonZeroValue": _of_non_zero,
+    "hasValue": lambda optional: optional.present,
+    "value": _value,
+}

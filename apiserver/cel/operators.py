@@ -1,0 +1,347 @@
+"""Operators and conversions of the language: cel-spec, doc/langdef.md.
+
+Functions take values and return one. Where the types do not fit they raise what cel-go says:
+``no such overload``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
+from apiserver.cel.timevalues import (
+    duration_text,
+    parse_duration,
+    parse_timestamp,
+    timestamp_text,
+)
+from apiserver.cel.values import (
+    INT_MAX,
+    INT_MIN,
+    NANOSECONDS,
+    Duration,
+    OptionalValue,
+    Timestamp,
+    TypeValue,
+    UInt,
+    checked_int,
+    checked_uint,
+    compare,
+    equal,
+    type_name,
+)
+
+
+def no_overload() -> EvaluationError:
+    """Return the error of arguments whose types do not fit."""
+    return EvaluationError(NO_OVERLOAD)
+
+
+def select_field(value: Any, field: str) -> Any:
+    """Return a field of what is not a map: an optional value that holds one."""
+    if type(value) is OptionalValue:
+        if not value.present or field not in value.value:
+            return OptionalValue(present=False)
+        return OptionalValue(present=True, value=value.value[field])
+    raise EvaluationError(f"no such key: {field}" if value is None else NO_OVERLOAD)
+
+
+def index_of(value: Any, key: Any) -> Any:
+    """Return an item of a list or the value of a key."""
+    if type(value) is list:
+        if type(key) is float and key.is_integer():
+            key = int(key)
+        if type(key) is not int and type(key) is not UInt:
+            raise no_overload()
+        if not 0 <= key < len(value):
+            raise EvaluationError(f"index out of bounds: {key}")
+        return value[key]
+    if type(value) is dict:
+        if type(key) is bool or key not in value:
+            raise EvaluationError(f"no such key: {key}")
+        return value[key]
+    if type(value) is OptionalValue:
+        if not value.present:
+            return value
+        return OptionalValue(present=True, value=index_of(value.value, key))
+    raise no_overload()
+
+
+def add(left: Any, right: Any) -> Any:
+    """Return the sum of numbers or times, or the concatenation of texts or lists."""
+    kind = type(left)
+    if kind is Timestamp and type(right) is Duration:
+        return Timestamp(left.nanoseconds + right.nanoseconds)
+    if kind is Duration and type(right) is Timestamp:
+        return Timestamp(left.nanoseconds + right.nanoseconds)
+    if kind is not type(right):
+        raise no_overload()
+    if kind is int:
+        return checked_int(left + right)
+    if kind is UInt:
+        return checked_uint(int(left) + int(right))
+    if kind is Duration:
+        return Duration(checked_int(left.nanoseconds + right.nanoseconds))
+    if kind in (float, str, bytes, list):
+        return left + right
+    raise no_overload()
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """Return the difference of numbers or times."""
+    kind = type(left)
+    if kind is Timestamp and type(right) is Timestamp:
+        return Duration(checked_int(left.nanoseconds - right.nanoseconds))
+    if kind is Timestamp and type(right) is Duration:
+        return Timestamp(left.nanoseconds - right.nanoseconds)
+    if kind is not type(right):
+        raise no_overload()
+    if kind is int:
+        return checked_int(left - right)
+    if kind is UInt:
+        return checked_uint(int(left) - int(right))
+    if kind is Duration:
+        return Duration(checked_int(left.nanoseconds - right.nanoseconds))
+    if kind is float:
+        return left - right
+    raise no_overload()
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """Return the product of numbers."""
+    if type(left) is type(right):
+        if type(left) is int:
+            return checked_int(left * right)
+        if type(left) is UInt:
+            return checked_uint(int(left) * int(right))
+        if type(left) is float:
+            return left * right
+    raise no_overload()
+
+
+def divide(left: Any, right: Any) -> Any:
+    """Return the quotient of numbers; that of integers is rounded towards zero."""
+    if type(left) is not type(right) or type(left) not in (int, UInt, float):
+        raise no_overload()
+    if type(left) is float:
+        if right == 0:
+            return (
+                math.nan
+                if left == 0 or math.isnan(left)
+                else math.copysign(math.inf, math.copysign(1, left) * math.copysign(1, right))
+            )
+        return left / right
+    if right == 0:
+        raise EvaluationError("division by zero")
+    quotient = abs(left) // abs(right)
+    if type(left) is UInt:
+        return UInt(quotient)
+    return checked_int(quotient if (left < 0) == (right < 0) else -quotient)
+
+
+def modulo(left: Any, right: Any) -> Any:
+    """Return the rest of a division of integers, with the sign of the dividend."""
+    if type(left) is not type(right) or type(left) not in (int, UInt):
+        raise no_overload()
+    if right == 0:
+        raise EvaluationError("modulus by zero")
+    rest = abs(left) % abs(right)
+    return UInt(rest) if type(left) is UInt else (-rest if left < 0 else rest)
+
+
+def negate(value: Any) -> Any:
+    """Return the number with the other sign."""
+    if type(value) is int:
+        return checked_int(-value)
+    if type(value) is float:
+        return -value
+    raise no_overload()
+
+
+def invert(value: Any) -> bool:
+    """Return the opposite of a boolean."""
+    if type(value) is not bool:
+        raise no_overload()
+    return not value
+
+
+def contained(value: Any, container: Any) -> bool:
+    """Return whether a list has an item, or a map a key."""
+    if type(container) is list:
+        return any(equal(value, item) for item in container)
+    if type(container) is dict:
+        return type(value) is not list and type(value) is not dict and value in container
+    raise no_overload()
+
+
+def size(value: Any) -> int:
+    """Return the number of characters, bytes, items or entries."""
+    if type(value) in (str, bytes, list, dict):
+        return len(value)
+    raise no_overload()
+
+
+def _conversion_error(value: Any, target: str) -> EvaluationError:
+    return EvaluationError(f"type conversion error from '{type_name(value)}' to '{target}'")
+
+
+def to_int(value: Any) -> int:
+    """Convert to an integer."""
+    kind = type(value)
+    if kind is int or kind is UInt:
+        return checked_int(int(value))
+    if kind is float:
+        if not math.isfinite(value) or not INT_MIN < value < INT_MAX:
+            raise EvaluationError("integer overflow")
+        return int(value)
+    if kind is Timestamp:
+        return int(value.nanoseconds // NANOSECONDS)
+    if kind is Duration:
+        return int(value.nanoseconds)
+    if kind is str:
+        try:
+            if value.strip() == value and "_" not in value and value.isascii():
+                return checked_int(int(value))
+        except (ValueError, EvaluationError):
+            pass
+    raise _conversion_error(value, "int")
+
+
+def to_uint(value: Any) -> UInt:
+    """Convert to an unsigned integer."""
+    kind = type(value)
+    if kind is int or kind is UInt:
+        return checked_uint(int(value))
+    if kind is float:
+        if not math.isfinite(value):
+            raise EvaluationError("unsigned integer overflow")
+        return checked_uint(int(value))
+    if kind is str and value.isascii() and value.isdigit():
+        return checked_uint(int(value))
+    raise _conversion_error(value, "uint")
+
+
+def to_double(value: Any) -> float:
+    """Convert to a double."""
+    kind = type(value)
+    if kind in (int, UInt, float):
+        return float(value)
+    if kind is str and "_" not in value and value.strip() == value:
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise _conversion_error(value, "double")
+
+
+def double_text(value: float) -> str:
+    """Write a double as Go does: in the shortest form, with an exponent if that is shorter."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+    text = repr(value)
+    if "e" not in text:
+        magnitude = abs(value)
+        if magnitude and not 1e-5 < magnitude < 1e21:
+            text = f"{value:e}"
+        return text.removesuffix(".0")
+    mantissa, exponent = text.split("e")
+    return f"{mantissa}e{exponent}"
+
+
+def to_string(value: Any) -> str:
+    """Convert to a string."""
+    kind = type(value)
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is UInt:
+        return str(int(value))
+    if kind is float:
+        return double_text(value)
+    if kind is bytes:
+        try:
+            return str(value.decode())
+        except UnicodeDecodeError:
+            raise EvaluationError("invalid UTF-8 in bytes, cannot convert to string") from None
+    if kind is Timestamp:
+        return timestamp_text(value)
+    if kind is Duration:
+        return duration_text(value)
+    text = getattr(value, "cel_text", None)
+    if text is not None:
+        return str(text())
+    raise _conversion_error(value, "string")
+
+
+def to_bytes(value: Any) -> bytes:
+    """Convert to bytes."""
+    if type(value) is bytes:
+        return bytes(value)
+    if type(value) is str:
+        return value.encode()
+    raise _conversion_error(value, "bytes")
+
+
+def to_bool(value: Any) -> bool:
+    """Convert to a boolean."""
+    if type(value) is bool:
+        return bool(value)
+    if value in ("true", "True", "TRUE", "t", "1"):
+        return True
+    if value in ("false", "False", "FALSE", "f", "0"):
+        return False
+    raise _conversion_error(value, "bool")
+
+
+def to_timestamp(value: Any) -> Timestamp:
+    """Convert a text in RFC 3339 form, or seconds, to a time."""
+    if type(value) is Timestamp:
+        return value
+    if type(value) is int:
+        return Timestamp(value * NANOSECONDS)
+    if type(value) is str:
+        return parse_timestamp(value)
+    raise _conversion_error(value, "google.protobuf.Timestamp")
+
+
+def to_duration(value: Any) -> Duration:
+    """Convert a text in Go's form, or nanoseconds, to a duration."""
+    if type(value) is Duration:
+        return value
+    if type(value) is int:
+        return Duration(value)
+    if type(value) is str:
+        return parse_duration(value)
+    raise _conversion_error(value, "google.protobuf.Duration")
+
+
+OPERATORS: Final[Mapping[str, Callable[..., Any]]] = {
+    "_==_": equal,
+    "_!=_": lambda left, right: not equal(left, right),
+    "_<_": lambda left, right: compare(left, right) < 0,
+    "_<=_": lambda left, right: compare(left, right) <= 0,
+    "_>_": lambda left, right: compare(left, right) > 0,
+    "_>=_": lambda left, right: compare(left, right) >= 0,
+    "_+_": add,
+    "_-_": subtract,
+    "_*_": multiply,
+    "_/_": divide,
+    "_%_": modulo,
+    "-_": negate,
+    "!_": invert,
+    "@in": contained,
+    "size": size,
+    "int": to_int,
+    "uint": to_uint,
+    "double": to_double,
+    "string": to_string,
+    "bytes": to_bytes,
+    "bool": to_bool,
+    "timestamp": to_timestamp,
+    "duration": to_duration,
+    "dyn": lambda value: value,
+    "type": lambda value: TypeValue(type_name(value)),
+}

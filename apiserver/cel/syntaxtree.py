@@ -1,0 +1,230 @@
+"""The checked syntax tree of an expression, as plain values.
+
+The source is a serialized ``cel.expr.CheckedExpr`` (cel-spec, proto/cel/expr/checked.proto) in a
+``google.protobuf.Any``. Only what evaluation and the estimation of costs need is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from apiserver.cel.values import UInt
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A variable, or a type by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """``operand.field``, or whether it is present: ``has(operand.field)``."""
+
+    operand: Node
+    field: str
+    test_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function or an operator with its arguments; the first is the receiver, if it has one.
+
+    ``overloads`` are the identifiers of what may be meant.
+    """
+
+    function: str
+    arguments: tuple[Node, ...]
+    has_receiver: bool
+    overloads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """``[a, ?b]``: ``optional`` are the indexes of items that may be missing."""
+
+    items: tuple[Node, ...]
+    optional: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """``{key: value, ?key: value}``, or a message by its name: key, value, may be missing."""
+
+    message: str
+    entries: tuple[tuple[Node, Node, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension:
+    """A loop: what the macros ``all``, ``exists``, ``exists_one``, ``map`` and ``filter`` mean."""
+
+    variable: str
+    range: Node
+    result_variable: str
+    initial: Node
+    condition: Node
+    step: Node
+    result: Node
+
+
+Node: TypeAlias = Literal | Name | Select | Call | ListOf | MapOf | Comprehension
+
+
+def nodes_of(tree: Node) -> Iterator[Node]:
+    """Yield a tree and all of its nodes."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        left += _parts(node)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Select(operand):
+            return (operand,)
+        case Call():
+            return node.arguments
+        case ListOf(items):
+            return items
+        case MapOf():
+            return tuple(part for key, value, _ in node.entries for part in (key, value))
+        case Comprehension():
+            return node.range, node.initial, node.condition, node.step, node.result
+        case _:
+            return ()
+
+
+# Messages: field name, number, and type. Names in brackets are repeated, `{}` are maps from ids.
+_MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
+    "Any": (("value", 2, "bytes"),),
+    "CheckedExpr": (("references", 2, "[Entry]"), ("expr", 4, "Expr")),
+    "Entry": (("key", 1, "int64"), ("value", 2, "Reference")),
+    "Reference": (("name", 1, "string"), ("overloads", 3, "[string]")),
+    "Expr": (
+        ("id", 2, "int64"), ("constant", 3, "Constant"), ("name", 4, "Name"),
+        ("select", 5, "Select"), ("call", 6, "Call"), ("list", 7, "List"),
+        ("struct", 8, "Struct"), ("loop", 9, "Loop"),
+    ),
+    "Constant": (
+        ("null", 1, "uint64"), ("bool", 2, "bool"), ("int", 3, "int64"), ("uint", 4, "uint64"),
+        ("double", 5, "double"), ("string", 6, "string"), ("bytes", 7, "bytes"),
+    ),
+    "Name": (("name", 1, "string"),),
+    "Select": (("operand", 1, "Expr"), ("field", 2, "string"), ("test_only", 3, "bool")),
+    "Call": (("target", 1, "Expr"), ("function", 2, "string"), ("args", 3, "[Expr]")),
+    "List": (("items", 1, "[Expr]"), ("optional", 2, "[int32]")),
+    "Struct": (("message", 1, "string"), ("entries", 2, "[StructEntry]")),
+    "StructEntry": (
+        ("field", 2, "string"), ("key", 3, "Expr"), ("value", 4, "Expr"), ("optional", 5, "bool"),
+    ),
+    "Loop": (
+        ("variable", 1, "string"), ("range", 2, "Expr"), ("accumulator", 3, "string"),
+        ("initial", 4, "Expr"), ("condition", 5, "Expr"), ("step", 6, "Expr"),
+        ("result", 7, "Expr"),
+    ),
+}  # fmt: skip
+_PACKAGE: Final = "apiserver.cel"
+
+
+def decode(serialized: bytes) -> Node:
+    """Return the tree of a checked expression."""
+    envelope = _ANY.FromString(serialized)
+    checked = _CHECKED.FromString(envelope.value)
+    overloads = {entry.key: tuple(entry.value.overloads) for entry in checked.references}
+    names = {entry.key: entry.value.name for entry in checked.references if entry.value.name}
+    return _Decoder(overloads, names).node(checked.expr)
+
+
+class _Decoder:
+    def __init__(self, overloads: dict[int, tuple[str, ...]], names: dict[int, str]) -> None:
+        self._overloads = overloads
+        self._names = names
+
+    def node(self, expr: Any) -> Node:
+        if expr.HasField("constant"):
+            return Literal(_constant(expr.constant))
+        if expr.HasField("name"):
+            return Name(self._names.get(expr.id, expr.name.name))
+        if expr.HasField("select"):
+            found = expr.select
+            if expr.id in self._names:
+                return Name(self._names[expr.id])
+            return Select(self.node(found.operand), found.field, found.test_only)
+        if expr.HasField("call"):
+            return self._call(expr)
+        if expr.HasField("list"):
+            items = tuple(map(self.node, expr.list.items))
+            return ListOf(items, frozenset(expr.list.optional))
+        if expr.HasField("struct"):
+            return MapOf(expr.struct.message, tuple(map(self._entry, expr.struct.entries)))
+        loop = expr.loop
+        return Comprehension(
+            loop.variable,
+            self.node(loop.range),
+            loop.accumulator,
+            self.node(loop.initial),
+            self.node(loop.condition),
+            self.node(loop.step),
+            self.node(loop.result),
+        )
+
+    def _call(self, expr: Any) -> Call:
+        call = expr.call
+        has_receiver = call.HasField("target")
+        arguments = [call.target, *call.args] if has_receiver else call.args
+        nodes = tuple(map(self.node, arguments))
+        return Call(call.function, nodes, has_receiver, self._overloads.get(expr.id, ()))
+
+    def _entry(self, entry: Any) -> tuple[Node, Node, bool]:
+        key = self.node(entry.key) if entry.HasField("key") else Literal(entry.field)
+        return key, self.node(entry.value), entry.optional
+
+
+def _constant(constant: Any) -> Any:
+    [(field, value)] = constant.ListFields() or [(None, None)]
+    if field is None or field.name == "null":
+        return None
+    return UInt(value) if field.name == "uint" else value
+
+
+def _messages() -> dict[str, Any]:
+    proto = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="apiserver/cel.proto", package=_PACKAGE, syntax="proto2"
+    )
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind in fields:
+            plain = kind.strip("[]")
+            repeated = plain != kind
+            label = proto.LABEL_REPEATED if repeated else proto.LABEL_OPTIONAL
+            added = message.field.add(name=field, number=number, label=label)
+            if plain in _MESSAGES:
+                added.type, added.type_name = proto.TYPE_MESSAGE, f".{_PACKAGE}.{plain}"
+            else:
+                added.type = getattr(proto, f"TYPE_{plain.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+        for name in ("Any", "CheckedExpr")
+    }
+
+
+_FOUND: Final = _messages()
+_ANY: Final = _FOUND["Any"]
+_CHECKED: Final = _FOUND["CheckedExpr"]

@@ -1,0 +1,107 @@
+"""Values of the language that JSON has not, and what all values have in common.
+
+Booleans, integers, doubles, strings, bytes, lists, maps and null are those of Python. An unsigned
+integer, a time and a duration are classes here, since they must not be taken for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
+
+INT_MIN: Final = -(1 << 63)
+INT_MAX: Final = (1 << 63) - 1
+UINT_MAX: Final = (1 << 64) - 1
+NANOSECONDS: Final = 1_000_000_000
+
+
+class UInt(int):
+    """An unsigned integer of 64 bits."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """A point in time, in nanoseconds since 1970 in UTC."""
+
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """A signed length of time in nanoseconds."""
+
+    nanoseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeValue:
+    """The type of a value, as a value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalValue:
+    """A value that may be missing."""
+
+    present: bool
+    value: Any = None
+
+
+ABSENT: Final = OptionalValue(present=False)
+_NUMBERS: Final = frozenset([int, float, UInt])
+_ORDERED: Final = frozenset([str, bytes, bool, Timestamp, Duration])
+_NAMES: Final[Mapping[type, str]] = {
+    bool: "bool", int: "int", UInt: "uint", float: "double", str: "string", bytes: "bytes",
+    list: "list", dict: "map", type(None): "null_type", Timestamp: "google.protobuf.Timestamp",
+    Duration: "google.protobuf.Duration", TypeValue: "type", OptionalValue: "optional_type",
+}  # fmt: skip
+
+
+def type_name(value: Any) -> str:
+    """Return the name of the type of a value: ``int``, ``google.protobuf.Duration``."""
+    return _NAMES.get(type(value)) or str(getattr(value, "cel_type", type(value).__name__))
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Return whether two values are equal; numbers are, whatever their type."""
+    left_type, right_type = type(left), type(right)
+    if left_type is not right_type:
+        return left_type in _NUMBERS and right_type in _NUMBERS and bool(left == right)
+    if left_type is list:
+        return len(left) == len(right) and all(map(equal, left, right))
+    if left_type is dict:
+        return len(left) == len(right) and all(
+            name in right and equal(value, right[name]) for name, value in left.items()
+        )
+    if left_type is OptionalValue:
+        return left.present == right.present and equal(left.value, right.value)
+    return bool(left == right)
+
+
+def compare(left: Any, right: Any) -> int:
+    """Return whether the left value is less (-1), equal (0) or greater (1)."""
+    left_type, right_type = type(left), type(right)
+    ordered = left_type in _ORDERED and left_type is right_type
+    if not ordered and not (left_type in _NUMBERS and right_type in _NUMBERS):
+        raise EvaluationError(NO_OVERLOAD)
+    return -1 if left < right else int(left > right)
+
+
+def checked_int(value: int) -> int:
+    """Return an integer if it has 64 bits."""
+    if not INT_MIN <= value <= INT_MAX:
+        raise EvaluationError("integer overflow")
+    return value
+
+
+def checked_uint(value: int) -> UInt:
+    """Return an unsigned integer if it has 64 bits."""
+    if not 0 <= value <= UINT_MAX:
+        raise EvaluationError("unsigned integer overflow")
+    return UInt(value)
