@@ -6,7 +6,6 @@ See "Validation rules" in the documentation of CustomResourceDefinitions.
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Final
 
 _ACCESSIBLE: Final = re.compile(r"[a-zA-Z_./-][a-zA-Z0-9_./-]*", re.ASCII)
@@ -18,7 +17,6 @@ _RESERVED: Final = frozenset([
 ])  # fmt: skip
 
 
-@cache
 def escaped(name: str) -> str:
     """Return the identifier of a property, ``""`` if it has none: ``__namespace__``."""
     if name in _RESERVED:

@@ -6,14 +6,14 @@ The extension is that of cel-go, ext/README.md, "Strings", version 2. Regular ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.formatting import format_text, quote_text
+from apiserver.machinery.textcache import cache_by_text
 
 
-@lru_cache(maxsize=1024)
+@cache_by_text(1024)
 def _pattern(text: str) -> Any:
     import re2
 
