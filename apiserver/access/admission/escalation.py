@@ -16,11 +16,12 @@ from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.access.authorization.coverage import (
     TooManyRights,
+    count_rights,
     describe,
     missing_rules,
     quoted_list,
 )
-from apiserver.access.authorization.policy_rules import PathProbe, Probe
+from apiserver.access.authorization.policy_rules import CompiledRules, PathProbe, Probe
 from apiserver.access.authorization.rbac_authorizer import CLUSTER_ROLES, ROLES, aggregate
 from apiserver.access.authorization.rbac_index import RBACIndex
 from apiserver.client.client import Reader
@@ -42,8 +43,8 @@ _EVERYTHING: Final[Sequence[Object]] = (
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
 )
-#: Bigger roles are compared in a thread.
-_SMALL: Final = 200
+#: More rights than these are compared in a thread.
+_FEW: Final = 500
 
 
 class EscalationCheck:
@@ -83,12 +84,11 @@ class EscalationCheck:
         if await self._is_allowed(attributes, "escalate", attributes.gvr, name):
             return
         await self._confirm(attributes, document.get("rules") or ())
-        if _aggregates(document) or (old is not None and _aggregates(old)):
-            missing = await self._missing(attributes, _EVERYTHING)
-            if missing:
-                raise attributes.forbidden(
-                    "must have cluster-admin privileges to use the aggregationRule"
-                )
+        aggregates = _aggregates(document) or (old is not None and _aggregates(old))
+        if aggregates and await self._missing(attributes, _EVERYTHING):
+            raise attributes.forbidden(
+                "must have cluster-admin privileges to use the aggregationRule"
+            )
 
     async def _check_binding(
         self, attributes: AdmissionAttributes, document: Object, reader: Reader
@@ -132,23 +132,26 @@ class EscalationCheck:
             raise attributes.forbidden(f"{who}\ntoo many to be compared") from error
         if not missing:
             return
-        text = "\n".join([who, *describe(missing)])
+        text = "\n".join([who, *missing])
         unknown = self._index.missing_roles(user, attributes.namespace)
         if unknown:
             text += f"; resolution errors: [{aggregate(unknown)}]"
         raise attributes.forbidden(text)
 
-    async def _missing(
-        self, attributes: AdmissionAttributes, rules: Sequence[Object]
-    ) -> list[Object]:
-        user, namespace = attributes.user, attributes.namespace
+    async def _missing(self, attributes: AdmissionAttributes, rules: Sequence[Object]) -> list[str]:
+        """Return the lines that tell what the user lacks of some rules. Raises TooManyRights."""
+        # The index may change while a thread compares; what it holds now does not.
+        held = self._index.rules_of(attributes.user, attributes.namespace)
+        if count_rights(rules) * len(held) <= _FEW:
+            return _missing(rules, held)
+        return await asyncio.to_thread(_missing, rules, held)
 
-        def covers(probe: Probe | PathProbe) -> bool:
-            return self._index.find(user, namespace, probe, []) is not None
 
-        if len(rules) <= _SMALL:
-            return missing_rules(rules, covers)
-        return await asyncio.to_thread(missing_rules, rules, covers)
+def _missing(rules: Sequence[Object], held: Sequence[CompiledRules]) -> list[str]:
+    def covers(probe: Probe | PathProbe) -> bool:
+        return any(each.covers(probe) for each in held)
+
+    return describe(missing_rules(rules, covers))
 
 
 def _aggregates(role: Object) -> bool:

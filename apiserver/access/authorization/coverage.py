@@ -30,11 +30,16 @@ class TooManyRights(ValueError):
     """The rules multiply to more than `MOST_RIGHTS` rights."""
 
 
+def count_rights(rules: Sequence[Object]) -> int:
+    """Return how many rights rules multiply to."""
+    return sum(map(_count, rules))
+
+
 def missing_rules(
     rules: Sequence[Object], covers: Callable[[Probe | PathProbe], bool]
 ) -> list[Object]:
     """Return the rights of ``rules`` that are not covered, each as a rule. Raises TooManyRights."""
-    if sum(map(_count, rules)) > MOST_RIGHTS:
+    if count_rights(rules) > MOST_RIGHTS:
         raise TooManyRights
     return [right for rule in rules for right, probe in _rights(rule) if not covers(probe)]
 

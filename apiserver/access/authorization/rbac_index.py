@@ -203,6 +203,11 @@ class RBACIndex:
                         return binding
         return None
 
+    def rules_of(self, user: UserInfo, namespace: str) -> list[CompiledRules]:
+        """Return the rules of all roles of a user, as they are now."""
+        bindings = self.bindings_of(user, namespace)
+        return [self._roles[each.role] for each in bindings if each.role in self._roles]
+
     def missing_roles(self, user: UserInfo, namespace: str) -> list[str]:
         """Return the errors for roles that the bindings of a user name but that do not exist."""
         bindings = self.bindings_of(user, namespace)

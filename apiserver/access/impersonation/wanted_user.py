@@ -29,7 +29,9 @@ def wanted_user(headers: Iterable[tuple[str, str]]) -> UserInfo | None:
     groups: list[str] = []
     extra: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for header, value in headers:
+    for header, sent in headers:
+        # Bytes that are no UTF-8 could not be shown in an answer.
+        value = sent.encode(errors="surrogateescape").decode(errors="replace")
         field = header.lower()
         if field == "impersonate-group":
             groups.append(value)

@@ -60,6 +60,12 @@ def test_headers_name_the_wanted_user() -> None:
     )  # fmt: skip
 
 
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    sent = b"a\xff".decode(errors="surrogateescape")
+    wanted = wanted_user([("Impersonate-User", sent), ("Impersonate-Extra-X", sent)])
+    assert wanted == UserInfo("a\ufffd", extra={"x": ["a\ufffd"]})
+
+
 @pytest.mark.parametrize(
     ("headers", "shown"),
     [

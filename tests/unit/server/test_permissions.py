@@ -95,6 +95,10 @@ async def test_nothing_is_granted_that_its_author_lacks(api: InProcess) -> None:
     ):
         status, answer = await ask(api, method, path, body, **JANE)
         assert (status, refused in answer["message"]) == (403, True), (method, path)
+    # Many rights are compared beside the requests of others.
+    verbs = [f"v{number}" for number in range(5000)]
+    status, answer = await ask(api, "POST", ROLES, role("v", {**READ, "verbs": verbs}), **JANE)
+    assert (status, '"v0" "v1"' in answer["message"]) == (403, True)
     # What is too much to compare is refused, and quickly.
     many = [f"x{number}" for number in range(1000)]
     huge = {"apiGroups": many, "resources": many, "verbs": many}
