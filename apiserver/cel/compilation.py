@@ -42,6 +42,10 @@ _WORDS: Final = (
         r"type \1 does not support field selection",
     ),
 )
+_LARGE: Final = re.compile(r"(?<![\w.])[A-Z]+(?![\w.])")
+_UNDECLARED_PATH: Final = re.compile(
+    r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
+)
 _TOO_DEEP: Final = "expression recursion limit exceeded"
 _OPTIONAL: Final = "optional_type<"
 
@@ -115,7 +119,9 @@ def _declared(variables: Mapping[str, str]) -> str:
 
 
 def _name(type_: Any) -> str:
-    return str(type_.name()).lower()
+    """Return the name of a type as it is declared; the library shows some in capitals."""
+    shown = _LARGE.sub(lambda match: match.group().lower(), str(type_.name()))
+    return "null_type" if shown == "null" else shown.replace(", ", ",")
 
 
 def _upstream(text: str) -> str:
@@ -127,8 +133,23 @@ def _upstream(text: str) -> str:
     if not starts:
         return plain
     ends = [*(match.start() for match in starts[1:]), len(plain)]
-    parts = [
-        ((int(match[1]), int(match[2])), plain[match.start() : end].rstrip("\n"))
-        for match, end in zip(starts, ends, strict=True)
-    ]
+    parts = []
+    for match, end in zip(starts, ends, strict=True):
+        line, column, shown = int(match[1]), int(match[2]), plain[match.start() : end].rstrip("\n")
+        column, shown = _at_root(line, column, shown)
+        parts.append(((line, column), shown))
     return "\n".join(dict.fromkeys(part for _, part in sorted(parts, key=lambda each: each[0])))
+
+
+def _at_root(line: int, column: int, shown: str) -> tuple[int, str]:
+    """Return an error about the first name of a path, where the library tells the whole path."""
+    found = _UNDECLARED_PATH.fullmatch(shown)
+    if found is None:
+        return column, shown
+    root, container, source = found.groups()
+    start = source.rfind(root, 0, column - 1)
+    if start < 0:
+        return column, shown
+    text = f"undeclared reference to '{root}' ({container})"
+    caret = "." * start + "^"
+    return start + 1, f"ERROR: <input>:{line}:{start + 1}: {text}\n | {source}\n | {caret}"

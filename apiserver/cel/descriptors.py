@@ -6,7 +6,7 @@ has no form as the field of a message: what such an inner list has is not checke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from google.protobuf import (
@@ -48,7 +48,10 @@ _MESSAGES: Final = {
 class SchemaTypes:
     """The types of the values of a schema, and of all that is in it, with the pool they are in."""
 
-    def __init__(self, root: Schema | None, *, is_object: bool = True) -> None:
+    def __init__(
+        self, root: Schema | None, *, messages: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """Make the types of a schema of whole objects, and ``messages`` by their fields."""
         self._file = descriptor_pb2.FileDescriptorProto(
             name="apiserver/self.proto",
             syntax="proto3",
@@ -58,7 +61,11 @@ class SchemaTypes:
         #: The name of the type of a schema, by the identity of the latter; "": it has no type.
         self._names: dict[int, str] = {}
         if root is not None:
-            self._type_of(root, is_root=is_object)
+            self._type_of(root, is_root=True)
+        for name, fields in (messages or {}).items():
+            message = self._file.message_type.add(name=name)
+            for field, type_ in fields.items():
+                self._add(message, field, type_)
         self.pool = _pool(self._file)
 
     def name_of(self, schema: Schema) -> str:

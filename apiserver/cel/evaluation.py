@@ -115,9 +115,7 @@ class CodeGenerator:
             return special(*map(self.code, arguments))
         if name == "_+_" and self._is_growing(node):
             return self._grow(node)
-        function = self._functions.get(name)
-        if function is None:
-            raise KeyError(name)
+        function = self._functions.get(name, _no_overload)
         cost = self._costs.get(name)
         codes = tuple(map(self.code, arguments))
         if cost is not None:
@@ -258,6 +256,10 @@ def _name_code(name: str) -> Code:
 def _type_code(name: str) -> Code:
     value = TypeValue(name)
     return lambda _: value
+
+
+def _no_overload(*_: Any) -> Any:
+    raise EvaluationError(NO_OVERLOAD)
 
 
 def _cheap(function: Function, codes: tuple[Code, ...]) -> Code:

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.expressions import Expressions
 from apiserver.resources.builtin.admissionregistration.policies import (
     PolicyStrategy,
     policy_printer,
-    validate_condition_names,
+    validate_conditions,
     validate_param_kind,
-    validate_variable_names,
+    validate_variables,
 )
 from apiserver.resources.builtin.admissionregistration.rules import (
     FAILURE_POLICIES,
@@ -49,8 +50,12 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
             errors += validate_match(match, path, rules_needed=True)
             errors += _validate_operations(match, f"{path}.resourceRules.operations")
         conditions = spec.get("matchConditions") or []
-        errors += validate_condition_names(conditions, "spec.matchConditions")
-        errors += validate_variable_names(spec.get("variables") or [], "spec.variables")
+        has_params = spec.get("paramKind") is not None
+        path = "spec.matchConditions"
+        errors += validate_conditions(conditions, path, has_params=has_params)
+        expressions = Expressions(has_params=has_params, composes=True)
+        variables = spec.get("variables") or []
+        errors += validate_variables(variables, "spec.variables", expressions)
         mutations = spec.get("mutations") or []
         if not mutations:
             detail = "mutations must contain at least one item"

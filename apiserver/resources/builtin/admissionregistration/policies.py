@@ -17,6 +17,7 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.expressions import Expressions
 from apiserver.resources.builtin.admissionregistration.rules import default_match, default_rules
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
@@ -127,16 +128,22 @@ def _validate_api_version(text: str, path: str) -> list[FieldError]:
     return [*errors, invalid(path, version, ",".join(problems))] if problems else errors
 
 
-def validate_condition_names(conditions: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Validate match conditions, except for their expressions."""
+def validate_conditions(
+    conditions: list[dict[str, Any]], path: str, *, has_params: bool = False
+) -> list[FieldError]:
+    """Validate match conditions."""
     errors: list[FieldError] = []
+    expressions = Expressions(has_params=has_params)
     if len(conditions) > _MOST_CONDITIONS:
         errors.append(too_many(path, len(conditions), _MOST_CONDITIONS))
     names: set[str] = set()
     for index, condition in enumerate(conditions):
         where, name = f"{path}[{index}]", condition.get("name", "")
-        if not condition.get("expression", "").strip():
+        expression = condition.get("expression", "")
+        if not expression.strip():
             errors.append(required(f"{where}.expression"))
+        else:
+            errors += expressions.validate(expression, f"{where}.expression", "bool")
         if not name:
             errors.append(required(f"{where}.name"))
         else:
@@ -147,8 +154,10 @@ def validate_condition_names(conditions: list[dict[str, Any]], path: str) -> lis
     return errors
 
 
-def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[FieldError]:
-    """Validate variables, except for their expressions."""
+def validate_variables(
+    variables: list[dict[str, Any]], path: str, expressions: Expressions
+) -> list[FieldError]:
+    """Validate variables, and declare them to the expressions that follow."""
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, variable in enumerate(variables):
@@ -160,8 +169,11 @@ def validate_variable_names(variables: list[dict[str, Any]], path: str) -> list[
         elif name in names:
             errors.append(duplicate(f"{where}.name", name))
         names.add(name)
-        if not variable.get("expression", "").strip():
+        expression = variable.get("expression", "")
+        if not expression.strip():
             errors.append(required(f"{where}.expression", "expression is not specified"))
+        else:
+            errors += expressions.declare(name, expression, f"{where}.expression")
     return errors
 
 

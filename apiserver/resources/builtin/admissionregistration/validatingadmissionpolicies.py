@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicy, except for its expressions."""
+"""ValidatingAdmissionPolicy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from apiserver.machinery.fielderrors import (
     too_many,
 )
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.admissionregistration.expressions import Expressions
 from apiserver.resources.builtin.admissionregistration.policies import (
     PolicyStrategy,
     policy_printer,
-    validate_condition_names,
+    validate_conditions,
     validate_param_kind,
-    validate_variable_names,
+    validate_variables,
 )
 from apiserver.resources.builtin.admissionregistration.rules import (
     FAILURE_POLICIES,
@@ -58,19 +59,29 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
         else:
             errors += validate_match(match, path, rules_needed=True)
         conditions = spec.get("matchConditions") or []
-        errors += validate_condition_names(conditions, "spec.matchConditions")
-        errors += validate_variable_names(spec.get("variables") or [], "spec.variables")
+        has_params = spec.get("paramKind") is not None
+        path = "spec.matchConditions"
+        errors += validate_conditions(conditions, path, has_params=has_params)
+        expressions = Expressions(has_params=has_params, composes=True)
+        variables = spec.get("variables") or []
+        errors += validate_variables(variables, "spec.variables", expressions)
         if not validations and not audits:
             errors.append(required("spec.validations", _NOTHING))
             errors.append(required("spec.auditAnnotations", _NOTHING))
         for index, validation in enumerate(validations):
-            errors += _validate_rule(validation, f"spec.validations[{index}]")
-        return errors + _validate_audits(audits, document["metadata"].get("name", ""))
+            errors += _validate_rule(validation, f"spec.validations[{index}]", expressions)
+        return errors + _validate_audits(audits, document["metadata"].get("name", ""), expressions)
 
 
-def _validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
+def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) -> list[FieldError]:
     expression, message = rule.get("expression", ""), rule.get("message", "")
-    errors = [] if expression.strip() else [required(f"{path}.expression")]
+    if not expression.strip():
+        errors = [required(f"{path}.expression", "expression is not specified")]
+    else:
+        errors = expressions.validate(expression, f"{path}.expression", "bool")
+    shown = rule.get("messageExpression", "")
+    if shown.strip():
+        errors += expressions.validate(shown, f"{path}.messageExpression", "string")
     if message and not message.strip():
         detail = "message must be non-empty if specified"
         errors.append(invalid(f"{path}.message", message, detail))
@@ -85,7 +96,9 @@ def _validate_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_audits(audits: list[dict[str, Any]], policy: str) -> list[FieldError]:
+def _validate_audits(
+    audits: list[dict[str, Any]], policy: str, expressions: Expressions
+) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(audits) > _MOST_AUDITS:
         errors.append(too_many("spec.auditAnnotations", len(audits), _MOST_AUDITS))
@@ -105,6 +118,8 @@ def _validate_audits(audits: list[dict[str, Any]], policy: str) -> list[FieldErr
         elif len(expression.encode()) > _LONGEST_VALUE:
             detail = f"must not exceed {_LONGEST_VALUE} bytes in length"
             errors.append(required(where, detail))
+        else:
+            errors += expressions.validate(audit["valueExpression"], where, "string", "null_type")
     return errors
 
 

@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.admissionregistration.policies import validate_condition_names
+from apiserver.resources.builtin.admissionregistration.policies import validate_conditions
 from apiserver.resources.builtin.admissionregistration.rules import (
     FAILURE_POLICIES,
     MATCH_POLICIES,
@@ -106,7 +106,7 @@ def _validate_hook(hook: dict[str, Any], path: str) -> list[FieldError]:
     errors += validate_choice(policy, REINVOCATION_POLICIES, f"{path}.reinvocationPolicy")
     errors += validate_client_config(hook.get("clientConfig") or {}, f"{path}.clientConfig")
     conditions = hook.get("matchConditions") or []
-    return errors + validate_condition_names(conditions, f"{path}.matchConditions")
+    return errors + validate_conditions(conditions, f"{path}.matchConditions")
 
 
 def _validate_name(name: str, path: str) -> list[FieldError]:

@@ -177,6 +177,54 @@ POLICY_MISTAKES = [
         {"matchConditions": [{"name": "a", "expression": "true"}] * 2},
         ['spec.matchConditions[1].name: Duplicate value: "a"'],
     ),
+    (
+        {
+            "matchConditions": [{"name": "a", "expression": "request.name"}],
+            "variables": [
+                {"name": "count", "expression": "size(object.data)"},
+                {"name": "wrong", "expression": "variables.later"},
+                {"name": "labels", "expression": "namespaceObject.metadata.labels"},
+            ],
+            "validations": [
+                {"expression": "variables.count < 5 && variables.labels['a'] == variables.wrong"},
+                {"expression": "variables.labels", "messageExpression": "variables.count"},
+                {"expression": "request.userInfo.groups.exists(g, g == 1)"},
+            ],
+            "auditAnnotations": [{"key": "k", "valueExpression": "1.5"}],
+        },
+        [
+            'spec.matchConditions[0].expression: Invalid value: "request.name": '
+            "must evaluate to bool but got string",
+            'spec.variables[1].expression: Invalid value: "variables.later": compilation failed: '
+            "ERROR: <input>:1:10: undefined field 'later'\n | variables.later\n | .........^",
+            'spec.validations[1].expression: Invalid value: "variables.labels": '
+            "must evaluate to bool but got map(string, string)",
+            'spec.validations[1].messageExpression: Invalid value: "variables.count": '
+            "must evaluate to string but got int",
+            "spec.validations[2].expression: Invalid value: "
+            '"request.userInfo.groups.exists(g, g == 1)": compilation failed: ERROR: <input>:1:37: '
+            "found no matching overload for '_==_' applied to '(string, int)'\n"
+            " | request.userInfo.groups.exists(g, g == 1)\n"
+            " | ....................................^",
+            'spec.auditAnnotations[0].valueExpression: Invalid value: "1.5": '
+            "must evaluate to one of [string null_type] but got double",
+        ],
+    ),
+    (
+        {
+            "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
+            "validations": [{"expression": "params.data.x == object.metadata.name"}],
+        },
+        [],
+    ),
+    (
+        {"validations": [{"expression": "params.x"}]},
+        [
+            'spec.validations[0].expression: Invalid value: "params.x": compilation failed: '
+            "ERROR: <input>:1:1: undeclared reference to 'params' (in container '')\n"
+            " | params.x\n | ^"
+        ],
+    ),
 ]
 
 BINDING_MISTAKES = [
