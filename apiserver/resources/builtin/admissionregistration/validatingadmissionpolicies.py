@@ -86,7 +86,7 @@ def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) ->
         detail = "message must be non-empty if specified"
         errors.append(invalid(f"{path}.message", message, detail))
     elif "\n" in message.strip():
-        errors.append(invalid(f"{path}.message", message, "message must not contain line breaks"))
+        errors.append(invalid(f"{path}.message", message, "must not contain line breaks"))
     elif "\n" in expression.strip() and not message and not rule.get("messageExpression"):
         detail = "message must be specified if expression contains line breaks"
         errors.append(required(f"{path}.message", detail))

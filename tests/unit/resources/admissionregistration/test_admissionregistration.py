@@ -163,8 +163,7 @@ POLICY_MISTAKES = [
     (
         {"validations": [{"expression": "true", "message": "a\nb", "reason": "Odd"}]},
         [
-            'spec.validations[0].message: Invalid value: "a\\nb": '
-            "message must not contain line breaks",
+            'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks',
             'spec.validations[0].reason: Unsupported value: "Odd": supported values: '
             '"Forbidden", "Invalid", "RequestEntityTooLarge"',
         ],
