@@ -39,6 +39,11 @@ async def offload(size: int, work: Callable[P, R], *args: P.args, **kwargs: P.kw
     """Run pure ``work`` on documents of ``size`` bytes; return its result, or raise its error."""
     if size <= SMALL:
         return work(*args, **kwargs)
+    return await in_thread(work, *args, **kwargs)
+
+
+async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run pure ``work`` that takes long whatever the size of its documents."""
     loop, context = asyncio.get_running_loop(), copy_context()
     result = await loop.run_in_executor(_threads(), lambda: context.run(work, *args, **kwargs))
     # Context variables that the thread has set are copied back.

@@ -7,7 +7,8 @@ changes nothing but the times of ownership keeps the old times.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 from apiserver.access.admission.chain import CREATE, UPDATE
 from apiserver.fieldmanager.managers import manager_name
@@ -22,10 +23,12 @@ from apiserver.registry import deletion, metadata
 from apiserver.registry.admission import AdmittedRequest
 from apiserver.registry.allocating import LoopView, View
 from apiserver.registry.decision import Attempt
-from apiserver.registry.offload import SMALL
+from apiserver.registry.offload import SMALL, in_thread
 from apiserver.registry.outcome import Outcome, Remove, Save
 from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
 from storage.valueclass import valueclass
+
+P = ParamSpec("P")
 
 
 @valueclass
@@ -52,8 +55,8 @@ class WriteRequest(AdmittedRequest):
         if not self.context.subresource:
             # A create through the status subresource, where a kind allows it, allocates nothing.
             desired = await self._allocated(attempt, desired, None)
-        prepared = await attempt.run(
-            prepare_create, self.resource.strategy, desired, self.context.user
+        prepared = await self._prepared(
+            attempt, prepare_create, self.resource.strategy, desired, self.context.user
         )
         self._check(attempt, prepared, None)
         refusal = self.resource.strategy.creation_refusal
@@ -73,8 +76,8 @@ class WriteRequest(AdmittedRequest):
         desired = await self._admitted(attempt, UPDATE, desired, old)
         if strategy.update_of(self.context.subresource).allocates:
             desired = await self._allocated(attempt, desired, old)
-        prepared = await attempt.run(
-            prepare_update, strategy, desired, old, self.context.subresource
+        prepared = await self._prepared(
+            attempt, prepare_update, strategy, desired, old, self.context.subresource
         )
         self._check(attempt, prepared, old)
         desired = await attempt.run(_with_old_times, prepared.object, old)
@@ -124,6 +127,13 @@ class WriteRequest(AdmittedRequest):
             else await attempt.run(strategy.allocate, desired, old, LoopView(view))
         )
         return desired
+
+    async def _prepared(
+        self, attempt: Attempt, prepare: Callable[P, Prepared], *args: P.args, **kwargs: P.kwargs
+    ) -> Prepared:
+        if self.resource.strategy.validates_slowly:
+            return await in_thread(prepare, *args, **kwargs)
+        return await attempt.run(prepare, *args, **kwargs)
 
     def _check(self, attempt: Attempt, prepared: Prepared, old: Object | None) -> None:
         errors = [*self._errors_in_namespace(attempt, prepared.object, old), *prepared.errors]

@@ -126,6 +126,11 @@ class Strategy:
                 self.warnings_on_status_update,
             )
 
+    @property
+    def validates_slowly(self) -> bool:
+        """Whether validation may take long even for small objects, as it does with expressions."""
+        return False
+
     def update_of(self, subresource: str) -> Update:
         """Return the hooks of an update by a path.
 

@@ -75,6 +75,10 @@ class CustomResourceStrategy(Strategy):
         self.deprecation = features.deprecation
         self.creation_refusal = _TERMINATING if features.terminating else ""
 
+    @property
+    def validates_slowly(self) -> bool:
+        return self._has_rules
+
     def generation_fields(self, document: Object, old: Object) -> Iterable[str]:
         """Everything but the metadata counts; an update of either part leaves the other alone."""
         apart = {"metadata", "status"} if self.has_status else {"metadata"}
@@ -142,13 +146,16 @@ class CustomResourceStrategy(Strategy):
 
     @cached_property
     def _rules(self) -> Callable[[Object, Object | None], list[FieldError]] | None:
-        schema = self.types.schema
-        if not has_rules(schema):
+        if not self._has_rules:
             return None
         # The language is loaded with the first rule.
         from apiserver.cel.rulevalidation import RuleValidator
 
-        return RuleValidator(schema).validate
+        return RuleValidator(self.types.schema).validate
+
+    @cached_property
+    def _has_rules(self) -> bool:
+        return has_rules(self.types.schema)
 
     def warnings_on_create(self, document: Object) -> list[str]:
         return _finalizer_warnings(document["metadata"].get("finalizers") or ())

@@ -39,6 +39,10 @@ class PolicyStrategy(Strategy):
     allow_unconditional_update = False
     generation_of = ("spec",)
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def default(self, document: Object) -> None:
         spec = document["spec"]
         spec.setdefault("failurePolicy", "Fail")

@@ -60,6 +60,10 @@ class WebhookConfigurationStrategy(Strategy):
     #: Whether the webhooks change objects and may therefore be reinvoked.
     mutating = False
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def default(self, document: Object) -> None:
         for hook in document.get("webhooks") or ():
             hook.setdefault("failurePolicy", "Fail")

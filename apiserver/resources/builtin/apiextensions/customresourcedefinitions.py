@@ -51,6 +51,10 @@ class CustomResourceDefinitionStrategy(Strategy):
     reset_fields = _RESET_FIELDS
     printer = DEFAULT
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def name_problems_of(self, document: Object) -> Callable[[str], list[str]]:
         needed = f"{requested_names(document).plural}.{group_of(document)}"
 
