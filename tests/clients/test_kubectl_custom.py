@@ -43,7 +43,7 @@ def test_a_kind_has_its_names_and_its_columns(kubectl: Kubectl, group: str) -> N
     short = kubectl("get", "wf", "-o", "wide").split()
     assert short[:3] == ["NAME", "SIZE", "NAMES"]
     assert short[3:] == ["a", "3", '["x","y"]']
-    assert f"wolf.{group}/a" in kubectl("get", "pack")
+    assert f"wolf.{group}/a" in kubectl("get", "pack", "-o", "name")
     listed = kubectl("api-resources", f"--api-group={group}", "--no-headers").split()
     assert listed == ["wolves", "wf", f"{group}/v1", "true", "Wolf"]
     assert kubectl("get", "wolf", "--field-selector=spec.size=4", "-o", "name") == ""
