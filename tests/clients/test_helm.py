@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, Program
+from tests.clients.wolves import a_group, wolves
 
 CHART: Final = {
     "Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: '1'\n",
@@ -270,3 +271,30 @@ def replica_set(deployment: Any) -> dict[str, Any]:
         },
         "spec": {name: spec[name] for name in ("replicas", "selector", "template")},
     }
+
+
+@ON_SQLITE
+def test_a_chart_brings_its_own_kinds(helm: Program, kubectl: Kubectl, tmp_path: Path) -> None:
+    """What is in the folder ``crds`` is installed first, and stays when the release goes."""
+    group = a_group()
+    files = {
+        "Chart.yaml": CHART["Chart.yaml"],
+        "crds/wolves.yaml": json.dumps(wolves(group)),
+        "templates/wolf.yaml": f"""
+apiVersion: {group}/v1
+kind: Wolf
+metadata: {{name: {{{{ .Release.Name }}}}}}
+spec: {{}}
+""",
+    }
+    for name, text in files.items():
+        path = tmp_path / "pack" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    helm("install", "rel", str(tmp_path / "pack"))
+    try:
+        assert kubectl.json("get", f"wolves.{group}", "rel")["spec"] == {"size": 3}
+        helm("uninstall", "rel", "--wait", WAITS)
+        assert kubectl("get", f"wolves.{group}", "-o", "name") == ""
+    finally:
+        kubectl("delete", "crd", f"wolves.{group}", WAITS)
