@@ -376,8 +376,9 @@ def test_workers_share_a_port_and_one_that_dies_is_replaced(etcd_url: str, tmp_p
             traffic.go_on()
             wait_until(lambda: set(pids_of_workers(parent)) - set(before))
             traffic.go_on()
-            # The request that the killed worker was answering.
-            assert traffic.failed <= 1
+            assert traffic.failed == 0
+            # Those that the kernel gives to the killed worker until it has closed its socket.
+            assert traffic.cut <= 3
         assert server.stop() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in before)
 
@@ -386,7 +387,7 @@ class Traffic:
     """Requests one after the other, each on a connection of its own, in a thread."""
 
     def __init__(self, server: ServerProcess) -> None:
-        self.answered = self.failed = 0
+        self.answered = self.failed = self.cut = 0
         self._server = server
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -410,7 +411,8 @@ class Traffic:
             try:
                 status = get(connection, "/api/v1/namespaces/default")[0]
             except OSError:
-                status = 0
+                self.cut += 1
+                continue
             finally:
                 connection.close()
             if status == 200:
