@@ -2,7 +2,7 @@
 
 Every process follows by itself, with a watch on its own cache. What exists at the start is known
 before the server is ready. If the watch ends, the follower starts again and lets go of what is no
-longer there.
+longer there. Changes come in batches: those that happened together are settled together.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Sink(Protocol):
     def remove(self, key: tuple[str, str]) -> None:
         """Let go of an object; it may be unknown."""
         ...
+
+    def settle(self) -> None:
+        """Carry out what was put and removed since the last call, if that has not happened yet."""
+        return
 
 
 class Follower:
@@ -93,6 +97,7 @@ class Follower:
                 absent.difference_update(await self._apply(events, prefix))
         for key in absent:
             self._remove(key)
+        self._sink.settle()
 
     async def _apply(self, events: Iterable[WatchEvent], prefix: str) -> list[tuple[str, str]]:
         keys, yielder = [], Yielder()
@@ -105,6 +110,7 @@ class Follower:
             else:
                 await self._put(key, event.stored)
             await yielder.yield_if_due()
+        self._sink.settle()
         return keys
 
     async def _put(self, key: tuple[str, str], stored: Stored) -> None:

@@ -12,7 +12,7 @@ from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
-from apiserver.registry.following import Follower
+from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
 
 _ATTACHMENTS: Final = GroupVersionResource("storage.k8s.io", "v1", ATTACHMENTS)
@@ -20,7 +20,7 @@ _SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sink:
+class _GraphSink(Sink):
     add: Callable[[Object], None]
     discard: Callable[[tuple[str, str]], None]
 
@@ -34,10 +34,10 @@ class _Sink:
 def node_followers(registry: Registry, graph: NodeGraph) -> Sequence[Follower]:
     """Return the followers that keep a graph in step."""
     sinks = {
-        PODS: _Sink(graph.put_pod, graph.remove_pod),
-        VOLUMES: _Sink(graph.put_volume, lambda key: graph.remove_volume(key[1])),
+        PODS: _GraphSink(graph.put_pod, graph.remove_pod),
+        VOLUMES: _GraphSink(graph.put_volume, lambda key: graph.remove_volume(key[1])),
         **{
-            resource: _Sink(
+            resource: _GraphSink(
                 partial(graph.put_named, resource.resource), partial(_remove_named, graph, resource)
             )
             for resource in (_ATTACHMENTS, _SLICES)

@@ -9,7 +9,7 @@ from apiserver.access.authorization.rbac_authorizer import CLUSTER_ROLES, ROLES
 from apiserver.access.authorization.rbac_index import Binding, RBACIndex, binding_of
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.registry.codec import Stored
-from apiserver.registry.following import Follower
+from apiserver.registry.following import Follower, Sink
 from apiserver.registry.offload import offload
 from apiserver.registry.registry import Registry
 
@@ -19,7 +19,7 @@ CLUSTER_ROLE_BINDINGS = GroupVersionResource(
 )
 
 
-class _Roles:
+class _Roles(Sink):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 
@@ -30,7 +30,7 @@ class _Roles:
         self._index.remove_role(key)
 
 
-class _Bindings:
+class _Bindings(Sink):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 

@@ -36,7 +36,7 @@ from apiserver.endpoints.routes import Router
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
-from apiserver.registry.customresources import CustomResources, serving
+from apiserver.registry.customresources import CustomResources
 from apiserver.registry.following import following
 from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
@@ -181,7 +181,7 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
-            followers = [*rbac_followers(registry, access.rbac)]
+            followers = [*rbac_followers(registry, access.rbac), custom.follower()]
             if access.nodes is not None:
                 followers += node_followers(registry, access.nodes)
             roles = BootstrapRoles(registry)
@@ -189,7 +189,6 @@ async def build_server(
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
                 following(followers),
-                serving(custom),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),
                 run_controllers(manager, ready),

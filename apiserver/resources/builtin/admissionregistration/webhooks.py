@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,8 @@ from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import WHOLE, Strategy
 
 _SIDE_EFFECTS: Final = ("None", "NoneOnDryRun")
-_VERSIONS: Final = ("v1", "v1beta1")
+#: The versions of AdmissionReview and ConversionReview that the server can send.
+REVIEW_VERSIONS: Final = ("v1", "v1beta1")
 _LONGEST, _DEFAULT_TIMEOUT = 30, 10
 _HTTPS: Final = 443
 _FORM: Final = "; desired format: https://host[/path]"
@@ -82,8 +84,7 @@ class WebhookConfigurationStrategy(Strategy):
         for index, hook in enumerate(document.get("webhooks") or ()):
             path, name = f"webhooks[{index}]", hook.get("name", "")
             errors += _validate_hook(hook, path)
-            versions = hook.get("admissionReviewVersions") or []
-            errors += _validate_versions(versions, f"{path}.admissionReviewVersions")
+            errors += _validate_versions(hook, f"{path}.admissionReviewVersions")
             if name and name in names:
                 errors.append(duplicate(f"{path}.name", name))
             names.add(name)
@@ -125,10 +126,20 @@ def _validate_name(name: str, path: str) -> list[FieldError]:
     return []
 
 
-def _validate_versions(versions: list[str], path: str) -> list[FieldError]:
-    known = ", ".join(_VERSIONS)
+def _validate_versions(hook: dict[str, Any], path: str) -> list[FieldError]:
+    versions = hook.get("admissionReviewVersions") or []
     if not versions:
-        return [required(path, f"must specify one of {known}")]
+        return [required(path, f"must specify one of {', '.join(REVIEW_VERSIONS)}")]
+    return validate_review_versions(versions, path)
+
+
+def validate_review_versions(
+    versions: Sequence[str], path: str, *, recognized: bool = True
+) -> list[FieldError]:
+    """Validate the versions of a review that a webhook understands.
+
+    ``recognized``: at least one of them must be one that the server can send.
+    """
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, version in enumerate(versions):
@@ -138,8 +149,9 @@ def _validate_versions(versions: list[str], path: str) -> list[FieldError]:
             continue
         seen.add(version)
         errors += [invalid(where, version, problem) for problem in dns1035_label_problems(version)]
-    if not set(versions) & set(_VERSIONS):
-        errors.append(invalid(path, versions, f"must include at least one of {known}"))
+    if recognized and seen.isdisjoint(REVIEW_VERSIONS):
+        detail = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
+        errors.append(invalid(path, list(versions), detail))
     return errors
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
@@ -13,16 +13,17 @@ from apiserver.machinery.fielderrors import (
     not_supported,
     required,
 )
-from apiserver.machinery.names import dns1035_label_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.admissionregistration.webhooks import validate_client_config
+from apiserver.resources.builtin.admissionregistration.webhooks import (
+    REVIEW_VERSIONS,
+    validate_client_config,
+    validate_review_versions,
+)
 from apiserver.resources.builtin.apiextensions.crds import is_established, spec_of
 from apiserver.resources.builtin.certificates import pem
 from apiserver.resources.builtin.certificates.der import single_certificate_problem
 
 NONE, WEBHOOK = "None", "Webhook"
-#: The versions of ConversionReview that the server can send.
-REVIEW_VERSIONS: Final = ("v1", "v1beta1")
 _UNUSED: Final = "should not be set when strategy is not set to Webhook"
 
 Conversion = Mapping[str, Any]
@@ -66,25 +67,9 @@ def validate_conversion(
         errors += validate_client_config(config, where)
         if not _may_have_invalid_ca_bundle(old):
             errors += _validate_ca_bundle(config.get("caBundle") or "", f"{where}.caBundle")
-    return errors + _validate_versions(versions, listed, recognized=_must_recognize(old))
-
-
-def _validate_versions(versions: Sequence[str], path: str, *, recognized: bool) -> list[FieldError]:
     if not versions:
-        return [required(path)]
-    errors: list[FieldError] = []
-    seen: set[str] = set()
-    for index, version in enumerate(versions):
-        where = f"{path}[{index}]"
-        if version in seen:
-            errors.append(invalid(where, version, "duplicate version"))
-            continue
-        seen.add(version)
-        errors += [invalid(where, version, each) for each in dns1035_label_problems(version)]
-    if recognized and seen.isdisjoint(REVIEW_VERSIONS):
-        detail = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
-        errors.append(invalid(path, list(versions), detail))
-    return errors
+        return [*errors, required(listed)]
+    return errors + validate_review_versions(versions, listed, recognized=_must_recognize(old))
 
 
 def _must_recognize(old: Object | None) -> bool:
