@@ -27,7 +27,7 @@ from apiserver.machinery.builtin_resources import LEASES
 from apiserver.machinery.errors import AlreadyExists, Conflict, NotFound, StatusError
 from apiserver.machinery.instruments import Family
 from apiserver.machinery.objects import Object
-from apiserver.machinery.times import Clock, format_micros
+from apiserver.machinery.times import Clock, format_micros, system_clock
 
 NAMESPACE: Final = "kube-system"
 #: How long a stopping leader tries to leave the Lease without a holder, in seconds.
@@ -65,7 +65,7 @@ class LeaderElector:
         self._client = client
         self._name = name
         self._identity = identity
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._times = times or ElectionTimes()
         self._events = EventRecorder(client, name)
         # The Lease as it was last read, and when it was first seen in this state.

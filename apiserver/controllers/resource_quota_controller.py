@@ -28,7 +28,7 @@ from apiserver.machinery.builtin_resources import QUOTAS
 from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import Yielder, batches
 
 #: The maximum time between charging an object and storing or rejecting it.
@@ -56,7 +56,7 @@ class ResourceQuotaController:
 
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._observations: dict[str, dict[str, _Observation]] = {}
         self.sources = (EventSource(QUOTAS, "", _enqueue),)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import META_GROUP
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.times import system_clock
 from apiserver.registry.codec import Stored
 from apiserver.resources import printing
 from apiserver.resources.printing import Column, Printer
@@ -57,7 +57,7 @@ class TableFormat:
 
     def rows(self, items: Sequence[Stored]) -> list[dict[str, Any]]:
         """Return the rows that show objects."""
-        now = time.time()
+        now = system_clock().time()
         return [self._row(stored.object, now) for stored in items]
 
     def _row(self, document: Object, now: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Final
@@ -47,9 +48,10 @@ _MOST_SENDING: Final = 100
 
 
 class WatchStreams:
-    """The open watches of a server."""
+    """The open watches of a server. ``channel_for`` returns the transport of a watch."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel_for: Callable[[HTTPRequest], Channel] = channel_for) -> None:
+        self._channel_for = channel_for
         self._open: set[_WatchStream] = set()
         self._due: dict[_WatchStream, None] = {}
         # The watches left in the current flush, in reverse order, and its duration so far.
@@ -78,7 +80,7 @@ class WatchStreams:
         """
         allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
         framer = self._frames.framer(request, representation, watch)
-        channel = channel_for(request)
+        channel = self._channel_for(request)
         try:
             response = await channel.open(request)
         except MalformedHandshake as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
+
+from apiserver.machinery.randomness import random_bytes
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
@@ -30,7 +31,11 @@ _NAME_RULE = (
 
 def generate_name(prefix: str) -> str:
     """Append five random characters to ``prefix``, truncated to a total of at most 63."""
-    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+    # Of so many bits, the remainders are as good as equally frequent.
+    number, suffix = int.from_bytes(random_bytes(8)), ""
+    for _ in range(_SUFFIX_LENGTH):
+        number, index = divmod(number, len(_SUFFIX_ALPHABET))
+        suffix += _SUFFIX_ALPHABET[index]
     return prefix[:_MAX_GENERATED_PREFIX] + suffix
 
 

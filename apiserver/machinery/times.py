@@ -28,12 +28,23 @@ class Clock:
         return time.monotonic()
 
 
-_SYSTEM: Final = Clock()
+_system = Clock()
 
 
-def now(clock: Clock = _SYSTEM) -> str:
-    """Return the current time to the second."""
-    return format_seconds(int(clock.time()))
+def system_clock() -> Clock:
+    """Return the clock of this process, for whatever is given no other one."""
+    return _system
+
+
+def set_system_clock(clock: Clock) -> None:
+    """Replace the clock of this process, before anything is built that keeps it."""
+    global _system
+    _system = clock
+
+
+def now() -> str:
+    """Return the current time of this process to the second."""
+    return format_seconds(int(_system.time()))
 
 
 # Many objects are written in the same second.

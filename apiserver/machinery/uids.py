@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
+
+from apiserver.machinery.randomness import random_bytes
 
 _RANDOM: Final = 0xFFFFFFFF_FFFF_0FFF_3FFF_FFFFFFFFFFFF
 _VERSION_4: Final = 0x00000000_0000_4000_8000_000000000000
@@ -11,6 +12,6 @@ _VERSION_4: Final = 0x00000000_0000_4000_8000_000000000000
 
 def new_uid() -> str:
     """Return a new UID; several times as fast as ``str(uuid.uuid4())``."""
-    number = int.from_bytes(os.urandom(16)) & _RANDOM | _VERSION_4
+    number = int.from_bytes(random_bytes(16)) & _RANDOM | _VERSION_4
     digits = f"{number:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

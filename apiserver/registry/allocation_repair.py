@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry import allocating
 from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
@@ -57,7 +57,7 @@ class ServiceAllocations:
         assert addresses is not None
         self._services: Resource = services
         self._addresses: Resource = addresses
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._seen = -1
         # Allocations without a Service, and the time when each was first seen.
         self._unowned: dict[object, float] = {}

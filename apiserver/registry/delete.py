@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from apiserver.access.admission.chain import DELETE
 from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.times import system_clock
 from apiserver.registry import deletion
 from apiserver.registry.admission import AdmittedRequest
 from apiserver.registry.context import RequestContext
@@ -41,7 +40,7 @@ async def delete_item(
         existing = attempt.existing.value.object
         deletion.check_preconditions(resource.strategy, existing, options)
         await request.validate(attempt, DELETE, None, existing)
-        return deletion.decide(existing, options, resource.strategy, int(time.time()))
+        return deletion.decide(existing, options, resource.strategy, int(system_clock().time()))
 
     key = resource.key(context.namespace, context.name)
     return await write(Write(resource, context, key, "delete", options.dry_run), rule)

@@ -52,10 +52,22 @@ class Follower:
         self._sink = sink
         self._known: set[tuple[str, str]] = set()
         self._synced = asyncio.Event()
+        # The revision up to which the sink knows everything, and who waits for a later one.
+        self._revision = 0
+        self._advanced = asyncio.Event()
 
     async def wait_until_synced(self) -> None:
         """Wait until the sink has everything that existed when `run` began."""
         await self._synced.wait()
+
+    async def wait_until_current(self) -> None:
+        """Wait until the sink has everything that is in the cache now."""
+        resource = self._registry.resource(*self._gvr)
+        assert resource is not None
+        changed = resource.store.last_change(resource.prefix(""))
+        while self._revision < changed:
+            self._advanced.clear()
+            await self._advanced.wait()
 
     async def run(self) -> None:
         """Follow the objects until cancelled."""
@@ -75,14 +87,17 @@ class Follower:
         watch = await watch_objects(resource, "", list_options({}))
         prefix = resource.prefix("")
         try:
+            seen = resource.store.cached_revision
             await self._load(watch, prefix)
             self._synced.set()
+            self._advance(seen)
             pending = asyncio.Event()
             watch.subscribed(pending.set)
             while await pending.wait():
                 pending.clear()
                 for part in watch.take_parts():
                     await self._apply(watch.select(part), prefix)
+                    self._advance(part[-1].revision)
         except EOFError:
             # The watch has ended, and with it what is known of later changes: it starts again.
             return
@@ -112,6 +127,10 @@ class Follower:
             await yielder.yield_if_due()
         self._sink.settle()
         return keys
+
+    def _advance(self, revision: int) -> None:
+        self._revision = max(self._revision, revision)
+        self._advanced.set()
 
     async def _put(self, key: tuple[str, str], stored: Stored) -> None:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -29,15 +29,17 @@ from apiserver.endpoints.handlers.component_health import (
 )
 from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
 from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router
+from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources
-from apiserver.registry.following import following
+from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
@@ -97,27 +99,7 @@ class ServerOptions:
     root_ca: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The parts of a server that is ready to be served on a socket."""
-
-    registry: Registry
-    access: Access
-    router: Router
-    metrics: Metrics
-    ready: asyncio.Event
-    stopping: asyncio.Event
-
-    def become_ready(self) -> None:
-        """Start the controllers. They wait until then so that they do not delay the start."""
-        self.ready.set()
-
-    def stop_being_ready(self) -> None:
-        """Make /readyz fail from now on."""
-        self.stopping.set()
-
-
-async def _open_store(storage: StorageOptions) -> FeedStore[bytes]:
+async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
     """Open the store. One that other servers use, too, is waited for until it answers."""
     while True:
         try:
@@ -129,12 +111,52 @@ async def _open_store(storage: StorageOptions) -> FeedStore[bytes]:
         await asyncio.sleep(_OPEN_RETRY_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a server takes from its surroundings; a server of tests has surroundings of its own.
+
+    ``channel_for`` returns the transport of a watch, ``sleep`` passes the time between two
+    compactions. ``uids_recur``: what was deleted may come back with its uid.
+    """
+
+    open_store: Callable[[StorageOptions], Awaitable[FeedStore[bytes]]]
+    channel_for: Callable[[HTTPRequest], Channel] = channel_for
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    uids_recur: bool = False
+
+
+PRODUCTION: Final = Environment(open_configured_store)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The parts of a server that is ready to be served on a socket."""
+
+    registry: Registry
+    access: Access
+    router: Router
+    metrics: Metrics
+    ready: asyncio.Event
+    stopping: asyncio.Event
+    followers: Sequence[Follower]
+    manager: ControllerManager
+
+    def become_ready(self) -> None:
+        """Start the controllers. They wait until then so that they do not delay the start."""
+        self.ready.set()
+
+    def stop_being_ready(self) -> None:
+        """Make /readyz fail from now on."""
+        self.stopping.set()
+
+
 @asynccontextmanager
 async def build_server(
     storage: StorageOptions,
     endpoint: Endpoint,
     options: ServerOptions,
     build_access: Callable[[Registry], Access],
+    environment: Environment = PRODUCTION,
 ) -> AsyncIterator[Server]:
     """Open the store and build a server on it; stop and close both when the block ends.
 
@@ -142,7 +164,7 @@ async def build_server(
     """
     metrics = Metrics()
     ready, stopping = asyncio.Event(), asyncio.Event()
-    raw = await _open_store(storage)
+    raw = await environment.open_store(storage)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
         inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
@@ -159,7 +181,7 @@ async def build_server(
             dependencies = PluginDependencies(access.authorizer)
             escalation = EscalationCheck(access.authorizer, access.rbac)
             registry.admit([*build_plugins(options.plugins, dependencies), escalation])
-            manager = build_manager(_controllers(storage, options, access), registry)
+            manager = build_manager(_controllers(storage, options, access, environment), registry)
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
             checks["readyz"]["controllers"] = _check_controllers(manager)
@@ -170,7 +192,7 @@ async def build_server(
                 subresources=subresources(registry, access),
                 virtual_resources=virtual_resources(registry, access),
                 component_statuses=ComponentStatusHandlers(ComponentStatuses(_probes(observed))),
-                streams=WatchStreams(),
+                streams=WatchStreams(environment.channel_for),
                 non_resource=NonResourcePaths(
                     catalog=registry.catalog,
                     health=Health(checks),
@@ -193,21 +215,24 @@ async def build_server(
                 bootstrapping_roles(roles),
                 run_controllers(manager, ready),
                 repairing_allocations(registry, ready),
-                _background_tasks(raw, cache, options),
+                _background_tasks(raw, cache, options, environment.sleep),
             ):
-                yield Server(registry, access, router, metrics, ready, stopping)
+                yield Server(registry, access, router, metrics, ready, stopping, followers, manager)
     finally:
         await raw.close()
 
 
 @asynccontextmanager
 async def _background_tasks(
-    store: Store[bytes], cache: WatchCache[Stored], options: ServerOptions
+    store: Store[bytes],
+    cache: WatchCache[Stored],
+    options: ServerOptions,
+    sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[None]:
     """Compact the store periodically, and check the cache if enabled, while the block runs."""
     tasks = []
     if options.compaction:
-        compaction = compact_periodically(store, options.compaction)
+        compaction = compact_periodically(store, options.compaction, sleep)
         tasks.append(asyncio.create_task(compaction, name="compaction"))
     if options.check_cache:
         tasks.append(asyncio.create_task(check_periodically(cache), name="cache-check"))
@@ -220,11 +245,13 @@ async def _background_tasks(
 
 
 def _controllers(
-    storage: StorageOptions, options: ServerOptions, access: Access
+    storage: StorageOptions, options: ServerOptions, access: Access, environment: Environment
 ) -> ControllerOptions:
     identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
     issue = access.tokens.issue_legacy
-    return ControllerOptions(options.controllers, identity, options.root_ca, issue)
+    return ControllerOptions(
+        options.controllers, identity, options.root_ca, issue, environment.uids_recur
+    )
 
 
 def _check_controllers(manager: ControllerManager) -> Check:

@@ -15,10 +15,12 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import uvloop
 
@@ -29,11 +31,19 @@ from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_co
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
+from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
-from apiserver.server.assembly import Server, ServerOptions, StorageOptions, build_server
+from apiserver.server.assembly import (
+    PRODUCTION,
+    Environment,
+    Server,
+    ServerOptions,
+    StorageOptions,
+    build_server,
+)
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.config import Config
 from apiserver.server.files import make_directory
@@ -60,6 +70,9 @@ _GC_THRESHOLDS: Final = (20_000, 5, 200)
 # The limit of open files that is set if the hard limit is unlimited.
 _MAX_FILES: Final = 1 << 20
 
+#: Wraps a handler.
+Filter: TypeAlias = Callable[[Handler], Handler]
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +85,28 @@ _CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
     IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
 )  # fmt: skip
+
+
+class Embedding:
+    """What a server is embedded in: a process of its own, which it announces itself to.
+
+    A program that runs a server for tests has another one. ``outermost`` wraps the first filter,
+    ``inserted`` are further filters, see `Filters`.
+    """
+
+    environment: Environment = PRODUCTION
+    inserted: Sequence[Filter] = ()
+
+    def outermost(self, handler: Handler) -> Handler:
+        """Return ``handler``, or what wraps it."""
+        return handler
+
+    @asynccontextmanager
+    async def serving(self, server: Server, url: str, kubeconfig: Path) -> AsyncIterator[None]:
+        """Enclose the time in which requests are served at ``url``."""
+        _announce(url, kubeconfig)
+        freeze_memory()
+        yield
 
 
 def run(config: Config) -> int:
@@ -87,12 +122,16 @@ def run(config: Config) -> int:
 
 async def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartError."""
-    stop = _stop_event(config)
+    _raise_file_limit()
+    await serve_until(config, _stop_event(config), Embedding())
+
+
+async def serve_until(config: Config, stop: asyncio.Event, embedding: Embedding) -> None:
+    """Serve in this process until ``stop`` is set. Raises StartError."""
     try:
         make_directory(config.data_dir)
-        _raise_file_limit()
         with bind_socket(config) as listener:
-            await _until_stopped(config, listener, stop)
+            await _until_stopped(config, listener, stop, embedding)
     except _CAUSES as error:
         raise StartError(str(error)) from error
     except OSError as error:
@@ -100,10 +139,13 @@ async def serve(config: Config) -> None:
         raise StartError(f"{where}{error.strerror or error}") from error
 
 
-async def _until_stopped(config: Config, listener: socket.socket, stop: asyncio.Event) -> None:
+async def _until_stopped(
+    config: Config, listener: socket.socket, stop: asyncio.Event, embedding: Embedding
+) -> None:
     """Serve until ``stop`` is set, also if that is before the server has started."""
     started = asyncio.Event()
-    serving = asyncio.create_task(_serve(config, listener, started, stop), name="serve")
+    serve = _serve(config, listener, embedding, started, stop)
+    serving = asyncio.create_task(serve, name="serve")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -119,7 +161,11 @@ async def _until_stopped(config: Config, listener: socket.socket, stop: asyncio.
 
 
 async def _serve(
-    config: Config, listener: socket.socket, started: asyncio.Event, stop: asyncio.Event
+    config: Config,
+    listener: socket.socket,
+    embedding: Embedding,
+    started: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     port = listener.getsockname()[1]
     identity = _identity(config)
@@ -141,8 +187,11 @@ async def _serve(
     POLICY.allow_privileged = config.allow_privileged
     options = replace(options_from(config), root_ca=_root_ca(config, identity))
     build_access = access_factory(config)
-    async with build_server(storage, endpoint, options, build_access) as server:
-        http_server = HTTPServer(with_filters(server.router.handle, _filters(config, server)))
+    environment = embedding.environment
+    async with build_server(storage, endpoint, options, build_access, environment) as server:
+        filters = _filters(config, server, embedding.inserted)
+        handler = embedding.outermost(with_filters(server.router.handle, filters))
+        http_server = HTTPServer(handler)
         server.metrics.gauges["apiserver_open_connections"] = (
             "Connections open, idle ones included.",
             lambda: float(http_server.open_connections()),
@@ -152,11 +201,13 @@ async def _serve(
         )
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
-        _announce(url, kubeconfig)
-        freeze_memory()
-        server.become_ready()
         reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
-        async with reloading(reloader), returning_memory(http_server.open_connections):
+        async with (
+            embedding.serving(server, url, kubeconfig),
+            reloading(reloader),
+            returning_memory(http_server.open_connections),
+        ):
+            server.become_ready()
             started.set()
             await stop.wait()
         await _stop(config, server, tcp_server, http_server)
@@ -248,13 +299,14 @@ def _reloaded_files(
     return groups
 
 
-def _filters(config: Config, server: Server) -> Filters:
+def _filters(config: Config, server: Server, inserted: Sequence[Filter]) -> Filters:
     return Filters(
         authenticator=server.access.authenticator,
         authorizer=server.access.authorizer,
         metrics=server.metrics,
         deadlines=RequestDeadlines(config.request_timeout),
         limits=InFlightLimits(config.max_requests_inflight, config.max_mutating_requests_inflight),
+        inserted=inserted,
     )
 
 

@@ -8,7 +8,6 @@ treated as anonymous, and the response does not say why they are invalid.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.x509 import Certificate, certificate_user
+from apiserver.machinery.times import system_clock
 from apiserver.machinery.users import ANONYMOUS, UserInfo
 
 UNKNOWN_TOKEN: Final = "invalid bearer token"
@@ -65,12 +65,12 @@ class RequestAuthenticator:
         *,
         anonymous: bool,
         audiences: Sequence[str] = (),
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
         self._audiences = audiences
-        self._now = now
+        self._now = now or system_clock().time
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
         """Return the user of a request. Raises BadCredential."""

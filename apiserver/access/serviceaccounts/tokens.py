@@ -31,7 +31,7 @@ from apiserver.client.client import Reader
 from apiserver.machinery.documents import parse_json
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.machinery.uids import new_uid
 from apiserver.machinery.users import UserInfo
 
@@ -81,7 +81,7 @@ class ServiceAccountTokens:
         self.policy = policy
         self._reader = reader
         self._refresh = refresh
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._known: dict[str, VerifiedToken] = {}
 
     def issue(

@@ -17,7 +17,7 @@ from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.resources.builtin.apiextensions.crds import (
     PENDING,
     TERMINATING,
@@ -80,7 +80,7 @@ class CRDFinalizer:
     ) -> None:
         self._crds = crds
         self._client_of = client_of
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         # When the objects of a definition were first deleted.
         self._since: dict[str, float] = {}
         self.sources = (EventSource(CRDS, "", _enqueue),)

@@ -29,7 +29,7 @@ from apiserver.machinery.builtin_resources import DISRUPTION_BUDGETS, PODS
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.labels import LabelSelector
 from apiserver.machinery.objects import Object, name_of, namespace_of
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.builtin.parts.labelselector import compiled
 
@@ -45,7 +45,7 @@ class DisruptionController:
 
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._budgets: dict[str, dict[str, _Budget]] = {}
         self.sources = (
             EventSource(DISRUPTION_BUDGETS, "", self._enqueue_budget),

@@ -31,6 +31,7 @@ from apiserver.controllers.garbagecollector.decisions import (
 )
 from apiserver.controllers.garbagecollector.graph import Due, Graph, Node, references_of
 from apiserver.controllers.garbagecollector.owners import (
+    MOST_ABSENT,
     NamespacedOwner,
     OwnerFinder,
     UnknownOwnerKind,
@@ -52,14 +53,17 @@ log = logging.getLogger(__name__)
 
 
 class GarbageCollector:
-    """Reconciles objects; keys are their uids."""
+    """Reconciles objects; keys are their uids.
+
+    ``uids_recur``: what was deleted may come back with its uid.
+    """
 
     sources: Sequence[EventSource] = ()
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, uids_recur: bool = False) -> None:
         self._client = client
         self._events = EventRecorder(client, _NAME)
-        self._owners = OwnerFinder(client)
+        self._owners = OwnerFinder(client, 0 if uids_recur else MOST_ABSENT)
         self._graph = Graph()
         self._synced = asyncio.Event()
         self._yielder = Yielder()

@@ -17,7 +17,8 @@ from apiserver.controllers.garbagecollector.graph import (
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 
-_MOST_ABSENT: Final = 500
+#: The number of absent owners that are remembered.
+MOST_ABSENT: Final = 500
 
 #: An owner as looked for: its reference and the namespace.
 _Sought = tuple[OwnerReference, str]
@@ -35,11 +36,13 @@ class OwnerFinder:
     """Classifies owners. Those that the graph does not show are looked up.
 
     ``namespace`` is that of the dependent in every method. Absent owners are remembered: a uid is
-    used once, so an owner that was absent once stays absent.
+    used once, so an owner that was absent once stays absent. Where that is not so, ``remembered``
+    is 0, and each of them is looked up every time.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, remembered: int = MOST_ABSENT) -> None:
         self._client = client
+        self._most_absent = remembered
         self._absent: OrderedDict[_Sought, None] = OrderedDict()
 
     def remember_absent(self, node: Node) -> None:
@@ -98,5 +101,5 @@ class OwnerFinder:
 
     def _remember(self, sought: _Sought) -> None:
         self._absent[sought] = None
-        if len(self._absent) > _MOST_ABSENT:
+        if len(self._absent) > self._most_absent:
             self._absent.popitem(last=False)

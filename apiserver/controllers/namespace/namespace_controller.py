@@ -21,7 +21,7 @@ from apiserver.controllers.namespace.status_conditions import RemainingContent, 
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.objects import Object, name_of
-from apiserver.machinery.times import Clock, format_seconds, parse_seconds
+from apiserver.machinery.times import Clock, format_seconds, parse_seconds, system_clock
 from apiserver.resources.builtin.core.namespaces import KUBERNETES, TERMINATING
 
 #: The delay before content is deleted. A client with slightly stale data is then told that the
@@ -36,7 +36,7 @@ class NamespaceController:
 
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self.sources = (EventSource(NAMESPACES, f"status.phase={TERMINATING}", _enqueue),)
 
     async def reconcile(self, key: str) -> Requeue | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from apiserver.endpoints.openapi.document import Document, Source
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import Yielder
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
@@ -77,7 +77,7 @@ class OpenAPIService:
         clock: Clock | None = None,
     ) -> None:
         self._catalog = catalog
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
         self._custom_schema = custom_schema
         self._making = asyncio.Lock()
         self._tags: dict[str, tuple[Source, str]] = {}

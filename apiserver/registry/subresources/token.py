@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
-from apiserver.machinery.times import format_seconds
+from apiserver.machinery.times import format_seconds, system_clock
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.get import get_object
@@ -45,7 +44,7 @@ class TokenRequests:
         wanted = await request.prepared(document, keeps_identity=True)
         _check_name(wanted, context.name)
         account = await self._get("serviceaccounts", context.namespace, context.name)
-        begins = int(time.time())
+        begins = int(system_clock().time())
         wanted = self._completed(wanted, account, begins)
         errors = _validate(wanted["spec"])
         if errors:

@@ -29,7 +29,7 @@ async def test_a_shared_store_is_waited_for(
     attempts: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     options = assembly.StorageOptions("etcd://a:1", "/registry", {}, shared=True)
-    assert isinstance(await assembly._open_store(options), MemoryStore)
+    assert isinstance(await assembly.open_configured_store(options), MemoryStore)
     assert attempts == 4 * ["etcd://a:1"]
     assert caplog.messages == 3 * ["the server starts when its store answers: no connection"]
 
@@ -37,5 +37,5 @@ async def test_a_shared_store_is_waited_for(
 async def test_a_file_that_cannot_be_opened_is_not(attempts: list[str]) -> None:
     options = assembly.StorageOptions("sqlite:///x", "/registry", {})
     with pytest.raises(Unavailable):
-        await assembly._open_store(options)
+        await assembly.open_configured_store(options)
     assert attempts == ["sqlite:///x"]

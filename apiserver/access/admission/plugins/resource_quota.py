@@ -18,7 +18,7 @@ from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import CLAIMS, PODS, QUOTAS, SERVICES
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.times import Clock
+from apiserver.machinery.times import Clock, system_clock
 
 # Updates that can increase usage: resource and subresource.
 _GROWING: Final = frozenset([(PODS, "resize"), (SERVICES, ""), (CLAIMS, "")])
@@ -30,7 +30,7 @@ class ResourceQuota:
     name = "ResourceQuota"
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or Clock()
+        self._clock = clock or system_clock()
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         if operation == UPDATE:
