@@ -15,15 +15,17 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 from google.protobuf.message import DecodeError
 
-from apiserver.cel.declarations import extension
+from apiserver.cel.authorizervalues import AUTHORIZER_FUNCTIONS
+from apiserver.cel.declarations import extension, patch_extension
 from apiserver.cel.descriptors import SchemaTypes
 from apiserver.cel.errors import CompileError
 from apiserver.cel.evaluation import CodeGenerator, Frame
 from apiserver.cel.functioncosts import FUNCTION_COSTS
 from apiserver.cel.kubernetesfunctions import KUBERNETES_FUNCTIONS
 from apiserver.cel.listfunctions import LIST_FUNCTIONS
+from apiserver.cel.objectvalues import OBJECTS, PATCH_FUNCTIONS
 from apiserver.cel.operators import OPERATORS
-from apiserver.cel.syntaxtree import MapOf, Name, Node, decode, nodes_of
+from apiserver.cel.syntaxtree import NOTHING, MapOf, Name, Node, decode, nodes_of
 from apiserver.cel.textfunctions import TEXT_FUNCTIONS
 from apiserver.cel.timevalues import TIME_FUNCTIONS
 
@@ -31,6 +33,7 @@ from apiserver.cel.timevalues import TIME_FUNCTIONS
 CALL_LIMIT: Final = 1_000_000
 _FUNCTIONS: Final = {
     **OPERATORS, **TEXT_FUNCTIONS, **LIST_FUNCTIONS, **TIME_FUNCTIONS, **KUBERNETES_FUNCTIONS,
+    **AUTHORIZER_FUNCTIONS, **PATCH_FUNCTIONS,
 }  # fmt: skip
 _STRINGS_VERSION: Final = 2
 _ERROR: Final = re.compile(r"^ERROR: <input>:(\d+):(\d+): ", re.MULTILINE)
@@ -47,6 +50,8 @@ _UNDECLARED_PATH: Final = re.compile(
     r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
 )
 _TOO_DEEP: Final = "expression recursion limit exceeded"
+# Extensions that are known by their names only.
+_LIBRARIES: Final = 'extensions:\n  - name: "two-var-comprehensions"\n'
 _OPTIONAL: Final = "optional_type<"
 
 
@@ -72,11 +77,19 @@ class Program:
         frame = Frame(variables, limit)
         return self._code(frame), limit - frame.left
 
+    def run(self, frame: Frame) -> Any:
+        """Return the value; the frame tells what it cost, even after an EvaluationError."""
+        return self._code(frame)
+
 
 class Environment:
     """The variables that expressions may use, with the names of their types."""
 
-    def __init__(self, types: SchemaTypes, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, types: SchemaTypes, variables: Mapping[str, str], *, patches: bool = False
+    ) -> None:
+        """``patches``: expressions may make the objects of patches."""
+        self._makes_objects = patches
         self._env = cel.NewEnv(
             types.pool,
             config=cel.NewEnvConfigFromYaml(_declared(variables)),
@@ -84,27 +97,39 @@ class Environment:
                 ext_optional.ExtOptional(),
                 ext_strings.ExtStrings(_STRINGS_VERSION),
                 _extension(),
+                *([_patch_extension()] if patches else ()),
             ],
         )
 
-    def compile(self, source: str) -> Program:
-        """Compile an expression. Raises CompileError."""
+    def compile(self, source: str, renamed: Mapping[str, str] = NOTHING) -> Program:
+        """Compile an expression. Raises CompileError.
+
+        ``renamed`` are the true names of types, by the names that the expression has for them.
+        """
         try:
             checked = self._env.compile(source)
         except RuntimeError as error:
-            raise CompileError(f"compilation failed: {_upstream(str(error))}") from None
+            text = _upstream(str(error))
+            for name, true_name in renamed.items():
+                text = text.replace(name, true_name)
+            raise CompileError(f"compilation failed: {text}") from None
         try:
-            tree = decode(checked.serialize())
+            tree = decode(checked.serialize(), renamed)
         except DecodeError:
             raise CompileError(f"compilation failed: {_TOO_DEEP}") from None
         for node in nodes_of(tree):
             # Types exist as messages for the checker alone.
-            if isinstance(node, MapOf) and node.message:
+            if isinstance(node, MapOf) and node.message and not self._makes(node.message):
                 raise CompileError(f"compilation failed: undeclared type {node.message}")
-        return Program(tree, _name(checked.return_type()))
+        type_ = _name(checked.return_type())
+        return Program(tree, renamed.get(type_, type_))
+
+    def _makes(self, message: str) -> bool:
+        return self._makes_objects and message.partition(".")[0] in OBJECTS
 
 
 _extension = cache(extension)
+_patch_extension = cache(patch_extension)
 
 
 def optional_of(type_: str) -> str:
@@ -115,7 +140,7 @@ def optional_of(type_: str) -> str:
 def _declared(variables: Mapping[str, str]) -> str:
     """Return the declaration of variables; an optional type can be declared in this form only."""
     lines = [f'  - name: "{name}"\n    type: "{type_}"\n' for name, type_ in variables.items()]
-    return f"variables:\n{''.join(lines)}"
+    return f"{_LIBRARIES}variables:\n{''.join(lines)}"
 
 
 def _name(type_: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from apiserver.cel.functioncosts import CHECK_COST
 from apiserver.cel.sizes import REQUEST_SIZE, UNKNOWN, max_elements
 from apiserver.cel.syntaxtree import (
     Call,
@@ -76,6 +77,11 @@ def _item(estimate: _Estimate) -> _Estimate:
     return _Estimate(0, REQUEST_SIZE - 2)
 
 
+def _value(estimate: _Estimate) -> _Estimate:
+    assert estimate.schema is not None
+    return _of_schema(estimate.schema.values, 0)
+
+
 class _Estimator:
     def __init__(self, variables: dict[str, _Estimate]) -> None:
         self._variables = variables
@@ -118,9 +124,14 @@ class _Estimator:
     def _loop(self, node: Comprehension) -> _Estimate:
         values = self.estimate(node.range)
         initial = self.estimate(node.initial)
-        names = (node.variable, node.result_variable)
+        names = (node.variable, node.second, node.result_variable)
         outer = {name: self._variables.get(name) for name in names}
         self._variables[node.variable] = _item(values)
+        if node.second:
+            is_map = values.schema is not None and values.schema.items is None
+            self._variables[node.second] = _value(values) if is_map else _item(values)
+            if not is_map:
+                self._variables[node.variable] = _Estimate(0)
         self._variables[node.result_variable] = _Estimate(
             0,
             values.size if isinstance(node.initial, ListOf) else initial.size,
@@ -176,6 +187,13 @@ def _call_cost(function: str, parts: list[_Estimate]) -> int:
         return max(1, _tenth(sizes[0] + 1)) * max(1, math.ceil(sizes[1] / 4))
     if function in _SETS:
         return 1 + sizes[0] * sizes[1]
+    return _list_cost(function, parts)
+
+
+def _list_cost(function: str, parts: list[_Estimate]) -> int:
+    sizes = [part.size for part in parts]
+    if function == "check":
+        return CHECK_COST
     if function in _LISTS:
         item = _item(parts[0]).size if parts[0].schema is None or parts[0].schema.items else 1
         return sizes[0] * max(1, _tenth(item if item < UNKNOWN else 1))

@@ -15,8 +15,15 @@ from apiserver.cel.kubernetesvalues import Address, Network, Quantity, Url, Vers
 
 _Q, _IP, _CIDR, _URL, _V = (kind.cel_type for kind in (Quantity, Address, Network, Url, Version))
 _F: Final = "kubernetes.NamedFormat"
+AUTHORIZER: Final = "kubernetes.authorization.Authorizer"
+RESOURCE_CHECK: Final = "kubernetes.authorization.ResourceCheck"
+_PATH_CHECK: Final = "kubernetes.authorization.PathCheck"
+_GROUP_CHECK: Final = "kubernetes.authorization.GroupCheck"
+_DECISION: Final = "kubernetes.authorization.Decision"
 #: Types that have no fields, which the checker needs as messages.
-OPAQUE: Final = (_Q, _IP, _CIDR, _URL, _V, _F)
+OPAQUE: Final = (
+    _Q, _IP, _CIDR, _URL, _V, _F, AUTHORIZER, RESOURCE_CHECK, _PATH_CHECK, _GROUP_CHECK, _DECISION,
+)  # fmt: skip
 _COMPARABLE: Final = ("int", "uint", "double", "bool", "string", "bytes", "duration", "timestamp")
 # Numbers of different types, which have an order, too.
 _MIXED: Final = ("int double", "double int", "int uint", "uint int", "uint double", "double uint")
@@ -85,7 +92,28 @@ masked {_CIDR}. : {_CIDR}
 prefixLength {_CIDR}. : int
 format.named string : optional_type<{_F}>
 validate {_F}. string : optional_type<list<string>>
+path {AUTHORIZER}. string : {_PATH_CHECK}
+group {AUTHORIZER}. string : {_GROUP_CHECK}
+serviceAccount {AUTHORIZER}. string string : {AUTHORIZER}
+resource {_GROUP_CHECK}. string : {RESOURCE_CHECK}
+subresource {RESOURCE_CHECK}. string : {RESOURCE_CHECK}
+namespace {RESOURCE_CHECK}. string : {RESOURCE_CHECK}
+name {RESOURCE_CHECK}. string : {RESOURCE_CHECK}
+fieldSelector {RESOURCE_CHECK}. string : {RESOURCE_CHECK}
+labelSelector {RESOURCE_CHECK}. string : {RESOURCE_CHECK}
+check {_PATH_CHECK}. string : {_DECISION}
+check {RESOURCE_CHECK}. string : {_DECISION}
+allowed {_DECISION}. : bool
+reason {_DECISION}. : string
+error {_DECISION}. : string
+errored {_DECISION}. : bool
 """
+_PATCHES: Final = "jsonpatch.escapeKey string : string"
+
+
+def patch_extension() -> Any:
+    """Return the functions of expressions that make patches."""
+    return _extension("kubernetes.jsonpatch", [_PATCHES])
 
 
 def extension() -> Any:
@@ -98,12 +126,16 @@ def extension() -> Any:
     lines += [f"format.{name}  : {_F}" for name in FORMAT_NAMES]
     for operator in ("_<_", "_<=_", "_>_", "_>=_"):
         lines += [f"{operator} {pair} : bool" for pair in _MIXED]
+    return _extension("kubernetes", lines)
+
+
+def _extension(name: str, lines: list[str]) -> Any:
     overloads: dict[str, list[Any]] = {}
     for line in filter(None, lines):
-        name, overload = _overload(line)
-        overloads.setdefault(name, []).append(overload)
-    declared = [cel.FunctionDecl(name, found) for name, found in overloads.items()]
-    return cel.CelExtension("kubernetes", declared)
+        function, overload = _overload(line)
+        overloads.setdefault(function, []).append(overload)
+    declared = [cel.FunctionDecl(function, found) for function, found in overloads.items()]
+    return cel.CelExtension(name, declared)
 
 
 def _overload(line: str) -> tuple[str, Any]:

@@ -7,11 +7,12 @@ no expression runs for long, however large the values are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
-from apiserver.cel.operators import index_of, select_field
+from apiserver.cel.objectvalues import OBJECTS
+from apiserver.cel.operators import has_field, index_of, select_field
 from apiserver.cel.syntaxtree import (
     Call,
     Comprehension,
@@ -50,6 +51,7 @@ _TYPES: Final = frozenset([
 ])  # fmt: skip
 _LIST_COST: Final = 10
 _MAP_COST: Final = 30
+_MESSAGE_COST: Final = 40
 
 
 class CodeGenerator:
@@ -90,7 +92,7 @@ class CodeGenerator:
                 if type(value) is OptionalValue:
                     return value.present and field in value.value
                 if type(value) is not dict:
-                    raise EvaluationError(f"no such key: {field}")
+                    return has_field(value, field)
                 return field in value
 
             return test
@@ -158,9 +160,11 @@ class CodeGenerator:
 
     def _map(self, node: MapOf) -> Code:
         entries = [(self.code(key), self.code(value), may) for key, value, may in node.entries]
+        make = OBJECTS.get(node.message.partition(".")[0]) if node.message else None
+        message, cost = node.message, _MESSAGE_COST if node.message else _MAP_COST
 
-        def build(frame: Frame) -> dict[Any, Any]:
-            frame.spend(_MAP_COST)
+        def build(frame: Frame) -> Any:
+            frame.spend(cost)
             built = {}
             for key_code, value_code, optional in entries:
                 key, value = key_code(frame), value_code(frame)
@@ -171,37 +175,35 @@ class CodeGenerator:
                 if key in built:
                     raise EvaluationError(f"insert failed: key already exists: {key}")
                 built[key] = value
-            return built
+            return built if make is None else make(message, built)
 
         return build
 
-    def _loop(self, node: Comprehension) -> Code:
-        range_code, initial = self.code(node.range), self.code(node.initial)
-        grows = isinstance(node.initial, ListOf) and not node.initial.items
-        known = node.result_variable in self._results
-        if grows:
-            self._results.add(node.result_variable)
-        elif known:
-            self._results.discard(node.result_variable)
-        condition, step, result = map(self.code, (node.condition, node.step, node.result))
-        if known:
+    def _body(self, node: Comprehension) -> tuple[Code, ...]:
+        """Return the code of what is evaluated in a loop, where its result may grow."""
+        outer = set(self._results)
+        if isinstance(node.initial, ListOf) and not node.initial.items:
             self._results.add(node.result_variable)
         else:
             self._results.discard(node.result_variable)
-        variable, accumulator = node.variable, node.result_variable
-        always = isinstance(node.condition, Literal)
+        codes = tuple(map(self.code, (node.condition, node.step, node.result)))
+        self._results = outer
+        return codes
+
+    def _loop(self, node: Comprehension) -> Code:
+        range_code, initial = self.code(node.range), self.code(node.initial)
+        condition, step, result = self._body(node)
+        names = node.variable, node.second
+        accumulator, always = node.result_variable, isinstance(node.condition, Literal)
 
         def loop(frame: Frame) -> Any:
-            values = range_code(frame)
-            if type(values) is not list and type(values) is not dict:
-                raise EvaluationError(NO_OVERLOAD)
-            variables = frame.variables
-            outer = variables.get(variable, _UNSET), variables.get(accumulator, _UNSET)
+            values, variables = range_code(frame), frame.variables
+            outer = [variables.get(name, _UNSET) for name in (*names, accumulator)]
             variables[accumulator] = initial(frame)
             try:
-                for value in values:
+                for item in _items(values, names):
                     frame.spend(1)
-                    variables[variable] = value
+                    variables.update(item)
                     if not always and not condition(frame):
                         break
                     try:
@@ -211,13 +213,28 @@ class CodeGenerator:
                     except EvaluationError as error:
                         # A later item may decide the result: errors are kept, not raised.
                         variables[accumulator] = _Failure(error)
-                _restore(variables, variable, outer[0])
+                for name, value in zip(names, outer, strict=False):
+                    _restore(variables, name, value)
                 return result(frame)
             finally:
-                _restore(variables, variable, outer[0])
-                _restore(variables, accumulator, outer[1])
+                for name, value in zip((*names, accumulator), outer, strict=True):
+                    _restore(variables, name, value)
 
         return loop
+
+
+def _items(values: Any, names: tuple[str, str]) -> Iterable[Iterable[tuple[str, Any]]]:
+    """Yield the variables of each round of a loop over a list or map."""
+    first, second = names
+    if type(values) is list:
+        if second:
+            return (((first, at), (second, value)) for at, value in enumerate(values))
+        return (((first, value),) for value in values)
+    if type(values) is dict:
+        if second:
+            return (((first, key), (second, value)) for key, value in values.items())
+        return (((first, key),) for key in values)
+    raise EvaluationError(NO_OVERLOAD)
 
 
 _UNSET: Final[Any] = object()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+#: What a check of the authorizer costs: two of them fit into the budget of an expression.
+CHECK_COST: Final = 350_000
 _SIZED: Final = frozenset([str, bytes, list, dict])
 
 
@@ -58,5 +60,6 @@ FUNCTION_COSTS: Final[Mapping[str, Callable[..., int]]] = {
          "lastIndexOf", "quantity", "isQuantity", "url", "isURL", "ip", "isIP", "cidr", "isCIDR",
          "semver", "isSemver", "validate"), _first
     ),
+    "check": lambda *_: CHECK_COST,
     **dict.fromkeys(("sets.contains", "sets.equivalent", "sets.intersects"), _pairs),
 }  # fmt: skip

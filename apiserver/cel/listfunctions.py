@@ -79,6 +79,16 @@ def _of_non_zero(value: Any) -> OptionalValue:
     return OptionalValue(present=True, value=value) if value else ABSENT
 
 
+def _insert(built: dict[Any, Any], *added: Any) -> dict[Any, Any]:
+    """Add to the result of a loop, which nothing else refers to: a key and its value, or a map."""
+    entries = dict([added]) if len(added) == 2 else added[0]
+    for key, value in entries.items():
+        if key in built:
+            raise EvaluationError(f"insert failed: key {key} already exists")
+        built[key] = value
+    return built
+
+
 LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "isSorted": _is_sorted,
     "sum": _sum,
@@ -94,4 +104,5 @@ LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "optional.ofNonZeroValue": _of_non_zero,
     "hasValue": lambda optional: optional.present,
     "value": _value,
+    "cel.@mapInsert": _insert,
 }

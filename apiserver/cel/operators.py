@@ -40,12 +40,26 @@ def no_overload() -> EvaluationError:
 
 
 def select_field(value: Any, field: str) -> Any:
-    """Return a field of what is not a map: an optional value that holds one."""
+    """Return a field of what is not a map: of an optional value that holds one, or an object."""
     if type(value) is OptionalValue:
         if not value.present or field not in value.value:
             return OptionalValue(present=False)
         return OptionalValue(present=True, value=value.value[field])
+    members = getattr(value, "members", None)
+    if members is not None:
+        try:
+            return members[field]
+        except KeyError:
+            raise EvaluationError(f"no such key: {field}") from None
     raise EvaluationError(f"no such key: {field}" if value is None else NO_OVERLOAD)
+
+
+def has_field(value: Any, field: str) -> bool:
+    """Return whether an object, which is not a map, has a field."""
+    members = getattr(value, "members", None)
+    if members is None:
+        raise EvaluationError(f"no such key: {field}")
+    return field in members
 
 
 def index_of(value: Any, key: Any) -> Any:

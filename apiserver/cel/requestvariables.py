@@ -6,11 +6,14 @@ See "Validation expression" in the documentation of ValidatingAdmissionPolicy fo
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from apiserver.cel.compilation import Environment, Program
+from apiserver.cel.declarations import AUTHORIZER, RESOURCE_CHECK
 from apiserver.cel.descriptors import DYNAMIC, SchemaTypes
 from apiserver.cel.errors import CompileError
+from apiserver.cel.objecttypes import PatchSource
 
 _GROUP_VERSION: Final = {"group": "string", "version": "string"}
 _LABELS: Final = "map<string,string>"
@@ -27,21 +30,27 @@ _MESSAGES: Final = {
         "requestSubResource": "string", "name": "string", "namespace": "string",
         "operation": "string", "userInfo": "UserInfo", "dryRun": "bool", "options": DYNAMIC,
     },
-    "NamespaceMeta": {
+    "NamespaceMetadata": {
         "name": "string", "generateName": "string", "namespace": "string", "labels": _LABELS,
         "annotations": _LABELS, "UID": "string", "creationTimestamp": "timestamp",
         "deletionGracePeriodSeconds": "int", "deletionTimestamp": "timestamp",
         "generation": "int", "resourceVersion": "string", "finalizers": "list<string>",
     },
     "NamespaceSpec": {"finalizers": "list<string>"},
-    "NamespaceStatus": {"phase": "string"},
+    "NamespaceCondition": {
+        "status": "string", "type": "string", "lastTransitionTime": "timestamp",
+        "message": "string", "reason": "string",
+    },
+    "NamespaceStatus": {"conditions": "list<NamespaceCondition>", "phase": "string"},
     "Namespace": {
-        "metadata": "NamespaceMeta", "spec": "NamespaceSpec", "status": "NamespaceStatus",
+        "metadata": "NamespaceMetadata", "spec": "NamespaceSpec", "status": "NamespaceStatus",
     },
 }  # fmt: skip
-_VARIABLES: Final = "Variables"
+_AUTHORIZERS: Final = {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
+_VARIABLES: Final = "variables"
 # The types that a field of a message can have; all others are not known to the checker.
 _FIELD: Final = re.compile(r"[a-z]+|list<[a-z]+>|map<string,[a-z]+>")
+_SHOWN: Final = re.compile(rf"\b(?:{'|'.join((*_MESSAGES, _VARIABLES))})\b")
 
 
 class RequestExpressions:
@@ -53,31 +62,52 @@ class RequestExpressions:
     def __init__(self, *, has_params: bool = False, composes: bool = False) -> None:
         self._declared = {
             "object": DYNAMIC, "oldObject": DYNAMIC, "request": "AdmissionRequest",
-            "namespaceObject": "Namespace", "authorizer": DYNAMIC,
+            "namespaceObject": "Namespace",
         }  # fmt: skip
         if has_params:
             self._declared["params"] = DYNAMIC
         if composes:
             self._declared["variables"] = _VARIABLES
         self._variables: dict[str, str] = {}
-        self._environment: Environment | None = None
+        self._environments: dict[bool, Environment] = {}
 
     def declare(self, name: str, type_: str) -> None:
         """Add a variable of the policy."""
         self._variables[name] = type_ if _FIELD.fullmatch(type_) else DYNAMIC
-        self._environment = None
+        self._environments.clear()
 
-    def compile(self, source: str, *types: str) -> Program:
-        """Compile an expression whose value has one of these types. Raises CompileError."""
-        if self._environment is None:
-            messages = {**_MESSAGES, _VARIABLES: self._variables}
-            self._environment = Environment(SchemaTypes(None, messages=messages), self._declared)
-        program = self._environment.compile(source)
-        if types and program.type not in types:
-            needed = types[0] if len(types) == 1 else f"one of [{' '.join(types)}]"
-            raise CompileError(f"must evaluate to {needed} but got {_shown(program.type)}")
-        return program
+    def compile(self, source: str, *types: str, authorizes: bool = True) -> Program:
+        """Compile an expression whose value has one of these types. Raises CompileError.
+
+        ``authorizes``: it may ask the authorizer.
+        """
+        environment = self._environments.get(authorizes)
+        if environment is None:
+            environment = self._environment({}, authorizes=authorizes)
+            self._environments[authorizes] = environment
+        return _of_type(environment.compile(source), types)
+
+    def compile_patch(self, source: str, type_: str) -> Program:
+        """Compile an expression that makes objects: any type of them, with any members."""
+        seen = PatchSource.of(source)
+        environment = self._environment(seen.messages, authorizes=True)
+        return _of_type(environment.compile(seen.text, seen.names), (type_,))
+
+    def _environment(
+        self, messages: Mapping[str, Mapping[str, str]], *, authorizes: bool
+    ) -> Environment:
+        types = SchemaTypes(None, messages={**_MESSAGES, _VARIABLES: self._variables, **messages})
+        declared = self._declared | (_AUTHORIZERS if authorizes else {})
+        return Environment(types, declared, patches=bool(messages))
+
+
+def _of_type(program: Program, types: tuple[str, ...]) -> Program:
+    if types and program.type not in types:
+        needed = f"one of [{' '.join(types)}]" if len(types) > 1 else _shown(types[0])
+        raise CompileError(f"must evaluate to {needed} but got {_shown(program.type)}")
+    return program
 
 
 def _shown(type_: str) -> str:
-    return type_.replace("<", "(").replace(">", ")").replace(",", ", ")
+    plain = _SHOWN.sub(lambda match: f"kubernetes.{match.group()}", type_)
+    return plain.replace("<", "(").replace(">", ")").replace(",", ", ")

@@ -6,7 +6,7 @@ The source is a serialized ``cel.expr.CheckedExpr`` (cel-spec, proto/cel/expr/ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -69,9 +69,13 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Comprehension:
-    """A loop: what the macros ``all``, ``exists``, ``exists_one``, ``map`` and ``filter`` mean."""
+    """A loop: what the macros ``all``, ``exists``, ``exists_one``, ``map`` and ``filter`` mean.
+
+    ``second`` is the variable of the value, where ``variable`` is that of the index or key, or "".
+    """
 
     variable: str
+    second: str
     range: Node
     result_variable: str
     initial: Node
@@ -134,25 +138,34 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
     "Loop": (
         ("variable", 1, "string"), ("range", 2, "Expr"), ("accumulator", 3, "string"),
         ("initial", 4, "Expr"), ("condition", 5, "Expr"), ("step", 6, "Expr"),
-        ("result", 7, "Expr"),
+        ("result", 7, "Expr"), ("second", 8, "string"),
     ),
 }  # fmt: skip
 _PACKAGE: Final = "apiserver.cel"
 
 
-def decode(serialized: bytes) -> Node:
-    """Return the tree of a checked expression."""
+NOTHING: Final[Mapping[str, str]] = {}
+
+
+def decode(serialized: bytes, renamed: Mapping[str, str] = NOTHING) -> Node:
+    """Return the tree of a checked expression; ``renamed`` are the true names of its messages."""
     envelope = _ANY.FromString(serialized)
     checked = _CHECKED.FromString(envelope.value)
     overloads = {entry.key: tuple(entry.value.overloads) for entry in checked.references}
     names = {entry.key: entry.value.name for entry in checked.references if entry.value.name}
-    return _Decoder(overloads, names).node(checked.expr)
+    return _Decoder(overloads, names, renamed).node(checked.expr)
 
 
 class _Decoder:
-    def __init__(self, overloads: dict[int, tuple[str, ...]], names: dict[int, str]) -> None:
+    def __init__(
+        self,
+        overloads: dict[int, tuple[str, ...]],
+        names: dict[int, str],
+        renamed: Mapping[str, str],
+    ) -> None:
         self._overloads = overloads
         self._names = names
+        self._renamed = renamed
 
     def node(self, expr: Any) -> Node:
         if expr.HasField("constant"):
@@ -170,10 +183,12 @@ class _Decoder:
             items = tuple(map(self.node, expr.list.items))
             return ListOf(items, frozenset(expr.list.optional))
         if expr.HasField("struct"):
-            return MapOf(expr.struct.message, tuple(map(self._entry, expr.struct.entries)))
+            message = self._renamed.get(expr.struct.message, expr.struct.message)
+            return MapOf(message, tuple(map(self._entry, expr.struct.entries)))
         loop = expr.loop
         return Comprehension(
             loop.variable,
+            loop.second,
             self.node(loop.range),
             loop.accumulator,
             self.node(loop.initial),

@@ -19,15 +19,13 @@ from apiserver.machinery.builtin_resources import NODES, PODS, SECRETS, SERVICE_
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import parse_seconds
-from apiserver.machinery.users import UserInfo
+from apiserver.machinery.users import ACCOUNT_PREFIX, UserInfo, account_user
 
 Claims = Mapping[str, Any]
 
 PRIVATE: Final = "kubernetes.io"
 #: The tolerated clock skew, and the extra time after a deletion, in seconds.
 LEEWAY: Final = 60
-_PREFIX: Final = "system:serviceaccount:"
-_ALL: Final = "system:serviceaccounts"
 _EXTRA: Final = "authentication.kubernetes.io/"
 
 LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
@@ -80,7 +78,7 @@ def claims_of(
         "jti": token,
         PRIVATE: private,
         "nbf": lifetime.begins,
-        "sub": f"{_PREFIX}{namespace}:{name}",
+        "sub": f"{ACCOUNT_PREFIX}{namespace}:{name}",
     }
 
 
@@ -93,7 +91,7 @@ def legacy_claims_of(account: Object, secret: Object) -> dict[str, Any]:
         f"{_LEGACY}secret.name": name_of(secret),
         f"{_LEGACY}service-account.name": name,
         f"{_LEGACY}service-account.uid": account["metadata"].get("uid", ""),
-        "sub": f"{_PREFIX}{namespace}:{name}",
+        "sub": f"{ACCOUNT_PREFIX}{namespace}:{name}",
     }
 
 
@@ -118,18 +116,6 @@ def user_of(claims: Claims) -> UserInfo:
                 extra[f"{_EXTRA}{member}-uid"] = (reference["uid"],)
     account = private["serviceaccount"]
     return account_user(private["namespace"], account["name"], account.get("uid", ""), extra)
-
-
-def account_user(
-    namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]
-) -> UserInfo:
-    """Return the user of a ServiceAccount."""
-    return UserInfo(
-        f"{_PREFIX}{namespace}:{name}",
-        uid=uid,
-        groups=(_ALL, f"{_ALL}:{namespace}"),
-        extra=extra,
-    )
 
 
 def is_complete(claims: Claims) -> bool:

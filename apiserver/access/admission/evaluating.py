@@ -1,0 +1,104 @@
+"""Evaluates expressions about a write: with the authorizer, and without holding the event loop.
+
+Evaluations are pure, so one that cannot go on begins again: after the authorizer has decided what
+it needs to know, or in a thread, if it takes longer than the event loop may be held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
+from apiserver.cel import authorizervalues
+from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
+from apiserver.cel.requestevaluation import ENDLESS, INLINE_LIMIT, Patience, TooSlowError
+from apiserver.machinery.errors import StatusError
+from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
+from apiserver.machinery.labels import SelectorError
+from apiserver.machinery.users import UserInfo, account_user
+
+R = TypeVar("R")
+
+
+class InThread(Protocol):
+    """Runs pure work in a thread."""
+
+    def __call__(self, work: Callable[[Patience], R], patience: Patience, /) -> Awaitable[R]:
+        """Return its result, or raise its error."""
+        ...
+
+
+class Evaluator:
+    """Evaluates expressions about one write. What the authorizer decides is asked once."""
+
+    def __init__(
+        self, attributes: AdmissionAttributes, authorizer: Authorizer, in_thread: InThread
+    ) -> None:
+        self._user = attributes.user
+        self._authorizer = authorizer
+        self._in_thread = in_thread
+        self._decisions = Decisions()
+        self._slow = False
+        self._patience = Patience(INLINE_LIMIT)
+        self.authorizers: Mapping[str, Any] = {
+            "authorizer": authorizervalues.Authorizer(self._decisions),
+            "authorizer.requestResource": authorizervalues.request_resource_check(
+                self._decisions,
+                Check(
+                    group=attributes.gvr.group,
+                    resource=attributes.gvr.resource,
+                    subresource=attributes.subresource,
+                    namespace=attributes.namespace,
+                    name=attributes.name,
+                ),
+            ),
+        }
+
+    async def run(self, work: Callable[[Patience], R]) -> R:
+        """Return the result of an evaluation, which may be begun several times."""
+        while True:
+            try:
+                if self._slow:
+                    return await self._in_thread(work, Patience(ENDLESS))
+                return work(self._patience)
+            except DecisionNeeded as needed:
+                self._decisions.known[needed.check] = await self._decide(needed.check)
+            except TooSlowError:
+                self._slow = True
+
+    async def _decide(self, check: Check) -> Decision:
+        try:
+            decision = await self._authorizer.authorize(_attributes(check, self._user))
+        except StatusError as error:
+            return Decision(allowed=False, error=str(error))
+        return Decision(decision.verdict is Verdict.ALLOW, decision.reason)
+
+
+def _attributes(check: Check, user: UserInfo) -> AuthorizationAttributes:
+    if check.service_account is not None:
+        user = account_user(*check.service_account)
+    if check.path:
+        return AuthorizationAttributes(user, check.verb, check.path, is_resource_request=False)
+    return AuthorizationAttributes(
+        user,
+        check.verb,
+        path="",
+        is_resource_request=True,
+        group=check.group,
+        version="*",
+        resource=check.resource,
+        subresource=check.subresource,
+        namespace=check.namespace,
+        name=check.name,
+        fields=_field_selector(check.field_selector),
+    )
+
+
+def _field_selector(text: str) -> FieldSelector | None:
+    """Return a selector; one that cannot be parsed is left out of the check."""
+    try:
+        return parse_field_selector(text) if text else None
+    except SelectorError:
+        return None
