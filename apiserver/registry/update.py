@@ -24,12 +24,18 @@ _MODIFIED = (
 
 
 async def update_object(
-    resource: Resource, context: RequestContext, document: Object, options: WriteOptions
+    resource: Resource,
+    context: RequestContext,
+    document: Object,
+    options: WriteOptions,
+    *,
+    frees: bool = False,
 ) -> Written:
     """Replace an object, or the part that a subresource covers.
 
-    ``document`` is canonical, of the resource's kind, and the caller's own. Raises Conflict if it
-    is based on a stale state of the object, NotFound, Invalid...
+    ``document`` is canonical, of the resource's kind, and the caller's own. ``frees``: the update
+    is a step to a deletion, which a store without space still makes. Raises Conflict if it is
+    based on a stale state of the object, NotFound, Invalid...
     """
     document = addressed(document, context)
     await offload(context.size, resource.strategy.default, document)
@@ -44,7 +50,7 @@ async def update_object(
         return await request.update(attempt, document, existing.value.object)
 
     key = resource.key(context.namespace, context.name)
-    change = Write(resource, context, key, "update", options.dry_run, droppable=True)
+    change = Write(resource, context, key, "update", options.dry_run, droppable=True, frees=frees)
     return await write(change, rule)
 
 

@@ -51,8 +51,8 @@ class Written:
 class Write:
     """One change of one object.
 
-    ``droppable``: it may lose its managedFields to fit the store. ``frees``: it is a step to the
-    deletion of the object, which a store without space still makes.
+    ``droppable``: it may lose its managedFields to fit the store. ``frees``: it is a step to a
+    deletion, which a store without space still makes.
     """
 
     resource: Resource

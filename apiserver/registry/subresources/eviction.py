@@ -147,7 +147,7 @@ class _Eviction:
                 return
             desired = disruption.disrupted(budget, self.context.name, now())
             try:
-                await update_object(self.budgets, context, desired, WriteOptions())
+                await update_object(self.budgets, context, desired, WriteOptions(), frees=True)
             except Conflict:
                 stored = await get_object(self.budgets, context.namespace, name)
                 budget = stored.object

@@ -48,9 +48,11 @@ async def fill(server: InProcess, store: SQLiteStore, monkeypatch: pytest.Monkey
     await made(
         server, "configmaps", {"metadata": {"name": "dependent", "ownerReferences": [reference]}}
     )
-    for name in ("bound", "evicted"):
+    for name in ("bound", "evicted", "protected"):
         spec = {**CONTAINERS, "nodeName": "n"}
-        await made(server, "pods", {"metadata": {"name": name}, "spec": spec})
+        metadata = {"name": name, "labels": {"is": name}}
+        await made(server, "pods", {"metadata": metadata, "spec": spec})
+    await protect(server, "protected")
     service = {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
     await made(server, "services", service)
     assert (await server.ask("POST", "/api/v1/namespaces", named("gone"))).status == 201
@@ -73,6 +75,22 @@ async def fill(server: InProcess, store: SQLiteStore, monkeypatch: pytest.Monkey
         if answer.status != 201:
             break
     assert (answer.status, answer.message) == (500, "etcdserver: mvcc: database space exceeded")
+
+
+async def protect(server: InProcess, pod: str) -> None:
+    """Make a ready Pod and the budget that one eviction of it is taken from."""
+    selector = {"matchLabels": {"is": pod}}
+    budget = {"metadata": {"name": pod}, "spec": {"selector": selector, "maxUnavailable": 1}}
+    budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+    assert (await server.ask("POST", budgets, budget)).status == 201
+    counted = {"disruptionsAllowed": 1, "expectedPods": 1, "desiredHealthy": 1}
+    status = {"status": {**counted, "currentHealthy": 1, "observedGeneration": 1}}
+    ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    for path, patch in (
+        (f"{budgets}/{pod}/status", status),
+        (f"{NAMESPACE}/pods/{pod}/status", ready),
+    ):
+        assert (await server.ask("PATCH", path, patch, MERGE)).status == 200
 
 
 def named(name: str) -> dict[str, Any]:
@@ -115,6 +133,7 @@ async def test_everything_can_be_deleted(server: InProcess) -> None:
         ("DELETE", "pods/bound?gracePeriodSeconds=0", None),
         ("POST", "pods/evicted/eviction", named("evicted")),
         ("DELETE", "pods/evicted?gracePeriodSeconds=0", None),
+        ("POST", "pods/protected/eviction", named("protected")),
         ("DELETE", "services/s", None),
         ("DELETE", "/api/v1/namespaces/gone", None),
     ):
