@@ -32,6 +32,7 @@ from apiserver.registry.watch import Part, Watch
 from apiserver.registry.yielding import BATCH_SIZE, Yielder, batches
 
 _SHORTEST, _LONGEST = 1800, 3600
+_NANOSECONDS: Final = 1_000_000_000
 #: Several frames are joined into writes of at most so many bytes.
 _SLICE: Final = 256 * 1024
 _RETRY: Final = 0.05
@@ -78,7 +79,6 @@ class WatchStreams:
 
         They come until the timeout, until the client disconnects or until the server stops.
         """
-        allowed = seconds if seconds > 0 else random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
         framer = self._frames.framer(request, representation, watch)
         channel = self._channel_for(request)
         try:
@@ -87,7 +87,7 @@ class WatchStreams:
             return refused_handshake(error)
         stream = _WatchStream(self, watch, framer, channel)
         self._open.add(stream)
-        request.rest = partial(self._run, stream, allowed)
+        request.rest = partial(self._run, stream, duration(seconds))
         return response
 
     async def _run(self, stream: _WatchStream, seconds: float) -> None:
@@ -132,6 +132,18 @@ class WatchStreams:
         if self._due:
             self._scheduled = True
             loop.call_at(self._resting_until, self._flush)
+
+
+def duration(seconds: int) -> float:
+    """Return how many seconds a watch lasts for which a client asks so many; 0: it does not care.
+
+    As in Kubernetes, a negative time is over at once, and the nanoseconds of a time beyond 292
+    years wrap around as a signed 64-bit number does.
+    """
+    nanoseconds = (seconds * _NANOSECONDS + (1 << 63)) % (1 << 64) - (1 << 63)
+    if nanoseconds == 0:
+        return random.uniform(_SHORTEST, _LONGEST)  # noqa: S311
+    return max(nanoseconds / _NANOSECONDS, 0)
 
 
 class _WatchStream:

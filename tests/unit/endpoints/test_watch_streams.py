@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from apiserver.endpoints import watch_streams as streaming
 from apiserver.endpoints.watch_channels import HIGH_WATER, Channel
 from apiserver.endpoints.watch_streams import WatchStreams, _WatchStream
@@ -133,6 +135,21 @@ async def test_what_cannot_be_framed_ends_one_watch_and_no_other() -> None:
     (last,) = failing.written
     assert json.loads(last)["type"] == "ERROR"
     assert json.loads(last)["object"]["message"] == "this one is not there any more"
+
+
+@pytest.mark.parametrize(
+    ("asked", "lasts"),
+    [
+        (1, 1), (-1, 0), (9223372036, 9223372036), (9223372037, 0), ((1 << 63) - 1, 0),
+        (18446744074, pytest.approx(0.290448384)),
+    ],
+)  # fmt: skip
+def test_a_watch_lasts_as_many_nanoseconds_as_go_into_64_bits(asked: int, lasts: float) -> None:
+    assert streaming.duration(asked) == lasts
+
+
+def test_a_watch_of_which_nothing_is_said_lasts_up_to_an_hour() -> None:
+    assert 1800 <= streaming.duration(0) <= 3600
 
 
 async def test_who_has_gone_is_written_nothing() -> None:
