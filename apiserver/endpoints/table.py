@@ -57,8 +57,11 @@ class TableFormat:
 
     def rows(self, items: Sequence[Stored]) -> list[dict[str, Any]]:
         """Return the rows that show objects."""
-        now = system_clock().time()
-        return [self._row(stored.object, now) for stored in items]
+        now, order = system_clock().time(), self.printer.order
+        objects = [stored.object for stored in items]
+        if order is not None:
+            objects.sort(key=order)
+        return [self._row(document, now) for document in objects]
 
     def _row(self, document: Object, now: float) -> dict[str, Any]:
         row: dict[str, Any] = {"cells": self.printer.cells(document, now)}

@@ -40,11 +40,13 @@ class Printer:
 
     ``cells`` takes the object and the current time in seconds since 1970, and returns one JSON
     value for each column. ``conditions`` returns the conditions of the row (of a Pod that ended).
+    ``order`` returns what the rows of a list are sorted by; ``None``: they stay as they are listed.
     """
 
     columns: Sequence[Column]
     cells: Callable[[Object, float], list[Any]]
     conditions: Callable[[Object], list[dict[str, Any]]] | None = None
+    order: Callable[[Object], Any] | None = None
 
 
 _OBJECT_META: Final = "apimachinery.pkg.apis.meta.v1.ObjectMeta"

@@ -83,6 +83,17 @@ def test_a_row_has_conditions_where_the_printer_knows_some() -> None:
     assert row["conditions"] == ended
 
 
+def test_rows_are_in_the_order_of_the_printer() -> None:
+    printer = Printer((NAME,), lambda d, now: [d["metadata"]["name"]], order=lambda d: d["rank"])
+    ranks = {"a": 3, "b": 1, "c": 2}
+    items = [
+        Stored.preview(f"/{name}", {"metadata": {"name": name}, "rank": rank}, 7)
+        for name, rank in ranks.items()
+    ]
+    shown = TableFormat(printer, "None").table(items, {})
+    assert [row["cells"] for row in shown["rows"]] == [["b"], ["c"], ["a"]]
+
+
 @pytest.mark.parametrize("definition", builtin_definitions(), ids=lambda d: d.group_resource)
 def test_every_column_is_described(definition: ResourceDefinition) -> None:
     printer = builtin_kind(definition).strategy.printer or DEFAULT

@@ -61,13 +61,18 @@ def _cells(document: Object, now: float) -> list[Any]:
     ]
 
 
+def _precedence(document: Object) -> tuple[int, str]:
+    precedence: int = (document.get("spec") or {}).get("matchingPrecedence", 0)
+    return precedence, document["metadata"].get("name", "")
+
+
 class FlowSchemaStrategy(Strategy):
     """A FlowSchema sorts requests into flows of a priority level."""
 
     metadata_checks = (WHOLE,)
     reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     generation_of = ("spec",)
-    printer = Printer(COLUMNS, _cells)
+    printer = Printer(COLUMNS, _cells, order=_precedence)
 
     def default(self, document: Object) -> None:
         spec = document["spec"]
