@@ -50,7 +50,7 @@ _SLICE: Final = "api.discovery.v1.EndpointSlice"
 
 def _cells(document: Object) -> list[Any]:
     ports = [
-        str(port["port"]) if port.get("port") is not None else port.get("name") or "*"
+        str(port["port"]) if port.get("port") is not None else port.get("name", "*")
         for port in document.get("ports") or ()
     ]
     addresses = [
@@ -62,11 +62,9 @@ def _cells(document: Object) -> list[Any]:
 
 
 def _shown(texts: list[str]) -> str:
-    if not texts:
-        return UNSET
     text = ",".join(texts[:_MOST_SHOWN])
     rest = len(texts) - _MOST_SHOWN
-    return f"{text} + {rest} more..." if rest > 0 else text
+    return f"{text} + {rest} more..." if rest > 0 else text or UNSET
 
 
 class EndpointSliceStrategy(Strategy):

@@ -43,7 +43,7 @@ def _cells(document: Object, now: float) -> list[Any]:
     parameters = spec.get("parameters")
     shown = NONE
     if parameters is not None:
-        group = f".{parameters['apiGroup']}" if parameters.get("apiGroup") else ""
+        group = f".{parameters['apiGroup']}" if "apiGroup" in parameters else ""
         shown = f"{parameters.get('kind', '')}{group}/{parameters.get('name', '')}"
     name = metadata.get("name", "")
     return [

@@ -42,7 +42,7 @@ def _cells(document: Object, now: float) -> list[Any]:
     if parent.get("group"):
         resource += f".{parent['group']}"
     place = f"{parent['namespace']}/" if parent.get("namespace") else ""
-    shown = f"{resource}/{place}{parent.get('name', '')}" if parent else "<none>"
+    shown = f"{resource.lower()}/{place}{parent.get('name', '')}" if parent else "<none>"
     return [metadata.get("name", ""), shown, age_of(metadata.get("creationTimestamp"), now)]
 
 

@@ -100,3 +100,16 @@ def test_a_row_shows_three_of_each() -> None:
     made = KIND.create(merged(SLICE, endpoints=[{"addresses": addresses}], ports=None))
     shown = "192.0.2.1,192.0.2.2,192.0.2.3 + 2 more..."
     assert KIND.cells(made)[:4] == ["a", "IPv4", "<unset>", shown]
+
+
+@pytest.mark.parametrize(
+    ("ports", "shown"),
+    [
+        ([{"name": "x"}, {"name": "y", "port": 80}], "x,80"),
+        # A port of any number has a name by default, an empty one.
+        ([{}], "<unset>"),
+        ([{}, {"name": "y", "port": 80}], ",80"),
+    ],
+)
+def test_a_port_without_a_number_is_shown_by_its_name(ports: list[Object], shown: str) -> None:
+    assert KIND.cells(KIND.create(merged(SLICE, ports=ports)))[2] == shown

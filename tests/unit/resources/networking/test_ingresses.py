@@ -147,3 +147,9 @@ def test_the_row_of_a_class_marks_the_default() -> None:
     named = merged(INGRESS_CLASS, metadata={"annotations": annotations})
     made = CLASS.create(merged(named, spec={"parameters": parameters}))
     assert CLASS.cells(made)[:3] == ["a (default)", "example.com/c", "K.example.com/n"]
+
+
+def test_a_row_shows_that_a_group_is_given_even_an_empty_one() -> None:
+    parameters = {"apiGroup": "", "kind": "K", "name": "n"}
+    made = CLASS.create(merged(INGRESS_CLASS, spec={"parameters": parameters}))
+    assert CLASS.cells(made)[2] == "K./n"
