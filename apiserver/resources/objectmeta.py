@@ -9,6 +9,7 @@ repeats its errors each time. A kind declares which `CHECKS` it makes itself:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
@@ -192,7 +193,7 @@ def label_errors(labels: dict[str, str], path: str) -> list[FieldError]:
     return errors
 
 
-def annotation_errors(annotations: dict[str, str], path: str) -> list[FieldError]:
+def annotation_errors(annotations: Mapping[str, str], path: str) -> list[FieldError]:
     """Validate annotations."""
     errors: list[FieldError] = []
     size = 0

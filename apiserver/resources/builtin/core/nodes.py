@@ -249,10 +249,13 @@ def _validate_addresses(addresses: list[dict[str, str]]) -> list[FieldError]:
 
 
 def _validate_change(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
-    errors = []
-    if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
-        detail = 'node updates may not change podCIDR except from "" to valid'
-        errors.append(forbidden("spec.podCIDRs", detail))
+    cidrs, known = spec.get("podCIDRs") or [], before.get("podCIDRs") or []
+    detail = 'node updates may not change podCIDR except from "" to valid'
+    if len(cidrs) == len(known):
+        changes = sum(cidr != was for cidr, was in zip(cidrs, known, strict=True))
+    else:
+        changes = 1 if known else 0
+    errors = [forbidden("spec.podCIDRs", detail)] * changes
     if before.get("providerID") and before["providerID"] != spec.get("providerID"):
         detail = 'node updates may not change providerID except from "" to valid'
         errors.append(forbidden("spec.providerID", detail))

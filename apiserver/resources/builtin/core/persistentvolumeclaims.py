@@ -194,8 +194,7 @@ def _validate_spec_change(document: Object, old: Object) -> list[FieldError]:
         if _requests(new):
             requests = {**_requests(new), STORAGE: _requests(before).get(STORAGE, "0")}
             new["resources"] = {**copied(new["resources"]), "requests": requests}
-        new.pop(_ATTRIBUTES, None)
-        if _ATTRIBUTES in before:
+        if new.pop(_ATTRIBUTES, None) is not None and _ATTRIBUTES in before:
             new[_ATTRIBUTES] = before[_ATTRIBUTES]
     if new == before:
         return errors

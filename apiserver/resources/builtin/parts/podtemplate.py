@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, too_long
-from apiserver.machinery.names import label_key_problems
+from apiserver.machinery.fielderrors import FieldError, forbidden
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.podannotations import (
@@ -18,8 +17,7 @@ from apiserver.resources.builtin.parts.podrules import OF_TEMPLATE, annotations_
 from apiserver.resources.builtin.parts.podspec import validate_pod_spec
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.podwarnings import warnings_for_pod
-
-_MOST_ANNOTATIONS = 256 * 1024
+from apiserver.resources.objectmeta import annotation_errors
 
 
 def default_pod_spec(spec: dict[str, Any]) -> None:
@@ -66,13 +64,7 @@ def validate_template_metadata(
         errors += validate_labels(labels, f"{path}.labels")
     if annotations:
         where = f"{path}.annotations"
-        for key in annotations:
-            problems = label_key_problems(key.lower())
-            errors += [invalid(where, key, problem) for problem in problems]
-        if sum(len(k.encode()) + len(v.encode()) for k, v in annotations.items()) > (
-            _MOST_ANNOTATIONS
-        ):
-            errors.append(too_long(where, _MOST_ANNOTATIONS))
+        errors += annotation_errors(annotations, where)
         errors += validate_annotations(annotations, template["spec"], where, rules)
     return errors
 

@@ -29,6 +29,7 @@ from apiserver.resources.builtin.parts.projections import (
     validate_projected,
 )
 from apiserver.resources.builtin.parts.storagesources import STORAGE_SOURCES
+from apiserver.resources.objectmeta import annotation_errors
 
 _HOST_PATH_TYPES: Final = (
     "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate",
@@ -221,12 +222,13 @@ def _ephemeral(source: Mapping[str, Any], path: str) -> list[FieldError]:
     if template is None:
         return [required(f"{path}.volumeClaimTemplate")]
     where = f"{path}.volumeClaimTemplate"
-    metadata = template.get("metadata") or {}
-    errors = validate_labels(metadata.get("labels"), f"{where}.metadata.labels")
+    metadata, inside = template.get("metadata") or {}, f"{where}.metadata"
+    errors = annotation_errors(metadata.get("annotations") or {}, f"{inside}.annotations")
+    errors += validate_labels(metadata.get("labels"), f"{inside}.labels")
     errors += [
-        forbidden(f"{where}.metadata.{name}", "cannot be set")
-        for name in metadata
-        if name not in ("labels", "annotations", "creationTimestamp")
+        forbidden(f"{inside}.{_SHOWN_METADATA.get(name, name)}", "cannot be set")
+        for name in _FOREIGN_METADATA
+        if metadata.get(name) or (name in metadata and name == "deletionGracePeriodSeconds")
     ]
     return errors + validate_claim_spec(template["spec"], f"{where}.spec")
 
@@ -247,6 +249,13 @@ _ORDER: Final = (
     "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos", "projected", "scaleIO",
     "csi", "ephemeral", "image",
 )  # fmt: skip
+# The metadata that the template of a claim may not have, in the order of the errors.
+_FOREIGN_METADATA: Final = (
+    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
+    "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences",
+    "finalizers", "managedFields",
+)  # fmt: skip
 # Field names that the API server's errors misspell.
+_SHOWN_METADATA: Final = {"uid": "uID"}
 _SHOWN: Final = {"gcePersistentDisk": "persistentDisk"}
 _SHOWN_WHEN_SECOND: Final = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}

@@ -54,10 +54,10 @@ class CSINodeStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         errors = self.validate(document)
-        before = {driver.get("name"): driver for driver in _drivers(old)}
-        for driver in _drivers(document):
-            known = before.get(driver.get("name"))
-            if known is not None and _identity(known) != _identity(driver):
+        after = {driver.get("name"): driver for driver in _drivers(document)}
+        for known in _drivers(old):
+            driver = after.get(known.get("name"))
+            if driver is not None and _identity(known) != _identity(driver):
                 shown = internal_form(_DRIVER, driver)
                 errors.append(invalid("spec.drivers", shown, "field is immutable"))
         return errors

@@ -121,6 +121,24 @@ def test_the_refusal_shows_the_difference() -> None:
     assert '+ "VolumeMode": "Block"' in error
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("silver", []),
+        ("", ["spec.volumeAttributesClassName"]),
+        (None, ["spec", "spec.volumeAttributesClassName"]),
+    ],
+)
+def test_a_bound_claim_may_change_its_class_of_attributes(
+    name: str | None, wrong: list[str]
+) -> None:
+    gold = merged(CLAIM, spec={"volumeName": "v", "volumeAttributesClassName": "gold"})
+    status = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
+    made = KIND.update(KIND.create(gold), merged(gold, status=status), "status")
+    changed = merged(gold, spec={"volumeAttributesClassName": name})
+    assert fields(KIND.update(made, changed)) == wrong
+
+
 def test_a_row_shows_a_volume_once_there_is_one() -> None:
     assert KIND.cells(KIND.create(CLAIM))[1:7] == ["Pending", "", "", "", "", "<unset>"]
     assert KIND.cells(bound())[1:5] == ["Bound", "v", "1Gi", "RWO"]

@@ -27,7 +27,6 @@ from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.metrics im
 )
 from apiserver.resources.builtin.autoscaling.horizontalpodautoscalers.references import (
     validate_reference,
-    version_problem,
 )
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
@@ -104,7 +103,7 @@ def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
         reference,
         path,
         group_required=_needs_group(reference),
-        version_checked=old is None or _was_right(old.get("scaleTargetRef") or {}),
+        version_checked=old is None or _is_other_kind(reference, old.get("scaleTargetRef") or {}),
     )
     errors += validate_metrics(spec, old, "spec.metrics")
     if "behavior" in spec:
@@ -135,9 +134,8 @@ def _needs_group(reference: Object) -> bool:
     return reference.get("kind") != "ReplicationController"
 
 
-def _was_right(reference: Object) -> bool:
-    version = reference.get("apiVersion") or ""
-    return not version_problem(version, group_required=_needs_group(reference))
+def _is_other_kind(reference: Object, old: Object) -> bool:
+    return any((reference.get(it) or "") != (old.get(it) or "") for it in ("apiVersion", "kind"))
 
 
 STRATEGY = HorizontalPodAutoscalerStrategy

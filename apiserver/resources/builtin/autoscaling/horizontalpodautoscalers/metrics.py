@@ -56,6 +56,8 @@ def validate_metrics(spec: Object, old: Object | None, path: str) -> list[FieldE
 
 
 def _is_misversioned(metric: Object) -> bool:
+    if metric.get("type") != "Object":
+        return False
     described = (metric.get("object") or {}).get("describedObject") or {}
     return bool(version_problem(described.get("apiVersion") or "", group_required=False))
 
