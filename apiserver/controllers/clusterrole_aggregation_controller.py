@@ -18,9 +18,8 @@ from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.machinery.builtin_resources import CLUSTER_ROLES
 from apiserver.machinery.errors import NotFound
-from apiserver.machinery.labels import LabelSelector
+from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, name_of
-from apiserver.resources.builtin.parts.labelselector import compiled
 
 _MANAGER: Final = "clusterrole-aggregation-controller"
 
@@ -67,7 +66,7 @@ class ClusterRoleAggregationController:
 
 def aggregated_rules(role: Object, others: Iterable[Object]) -> list[Any]:
     """Return the rules of a ClusterRole that has an ``aggregationRule``. Pure."""
-    found = map(compiled, role["aggregationRule"].get("clusterRoleSelectors") or ())
+    found = map(label_selector_of, role["aggregationRule"].get("clusterRoleSelectors") or ())
     selectors = [each for each in found if each is not None]
     chosen = [each for each in others if _is_chosen(each, role, selectors)]
     rules: dict[bytes, Any] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from apiserver.machinery.names import label_key_problems, label_value_problems
 from apiserver.machinery.quoting import quote
@@ -20,6 +21,8 @@ _SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", ">", "<"])
 _OPERATORS = {
     "=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", ">": ">", "<": "<",
 }  # fmt: skip
+#: The operators of ``matchExpressions``.
+OPERATORS: Final = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 _EXPECTED_OPERATOR = "in, notin, =, ==, !=, gt, lt"
 
 
@@ -82,6 +85,28 @@ class LabelSelector:
 
 
 EVERYTHING = LabelSelector()
+
+
+def label_selector_of(document: Mapping[str, Any] | None) -> LabelSelector | None:
+    """Return the selector that an object has: ``matchLabels`` and ``matchExpressions``.
+
+    No selector (``None``) selects nothing, an empty one everything. Raises ValueError, with
+    Kubernetes' message, for an unknown operator.
+    """
+    if document is None:
+        return None
+    requirements = [
+        Requirement(key, "in", frozenset([value]))
+        for key, value in (document.get("matchLabels") or {}).items()
+    ]
+    for expression in document.get("matchExpressions") or ():
+        operator = OPERATORS.get(expression.get("operator", ""))
+        if operator is None:
+            shown = expression.get("operator", "")
+            raise ValueError(f'"{shown}" is not a valid label selector operator')
+        values = frozenset(expression.get("values") or ())
+        requirements.append(Requirement(expression["key"], operator, values))
+    return LabelSelector(tuple(requirements))
 
 
 @cache_by_text(512)

@@ -28,7 +28,10 @@ class MalformedPatch(PatchError):
 
 
 class PatchDoesNotApply(PatchError):
-    """The patch is valid, but does not apply: a test fails, or a path does not exist."""
+    """The patch is valid, but does not apply: a test fails, or a path does not exist.
+
+    The message is that of the library of Kubernetes.
+    """
 
 
 class PatchFails(PatchError):

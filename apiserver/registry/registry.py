@@ -72,6 +72,7 @@ class Registry:
         return self._resource(kind, Lifetime())
 
     def _forget(self, changed: Set[GroupVersionResource]) -> None:
+        self._admission.forget()
         for gvr in changed:
             known = self._resources.pop(gvr, None)
             if known is not None:

@@ -1,8 +1,9 @@
 """The admission chain: all mutating plugins in order, then all validating plugins.
 
 A plugin states which writes it handles. The chain asks it once per kind of write and caches the
-result, so a write without plugins costs one lookup. Most plugins decide immediately, from cached
-objects. Plugins that have to wait (for an authorizer or a webhook) run last in their phase.
+result, so a write without plugins costs one lookup; a plugin whose configuration has changed says
+so. Most plugins decide immediately, from cached objects. Plugins that have to wait (for an
+authorizer or a webhook) run last in their phase.
 """
 
 from __future__ import annotations
@@ -29,6 +30,32 @@ def _drop_warning(text: str) -> None:
     """Drop a warning."""
 
 
+def _drop_annotation(key: str, value: str) -> None:
+    """Drop an annotation."""
+
+
+class Reinvocation:
+    """The second round of mutating admission, after webhooks or policies have changed the object.
+
+    In it all plugins run once more, so that each has seen what the others have changed. A plugin
+    keeps what it needs to know then in ``states``, under its name.
+    """
+
+    def __init__(self) -> None:
+        self.running = False
+        self.states: dict[str, Any] = {}
+        self._requested = False
+
+    def request(self) -> None:
+        """Ask for a second round; there is no third one."""
+        self._requested = True
+
+    def begin(self) -> bool:
+        """Return whether the second round is to begin."""
+        self.running = self._requested
+        return self.running
+
+
 # Not frozen: it is created for every write, and frozen dataclasses are slower to create.
 @dataclass(slots=True)
 class AdmissionAttributes:
@@ -52,6 +79,12 @@ class AdmissionAttributes:
     options: Any = None
     #: Adds a warning to the response.
     warn: Callable[[str], None] = _drop_warning
+    #: Adds an annotation, key and value, to the audit event.
+    annotate: Callable[[str, str], None] = _drop_annotation
+    #: Until when the request must be answered, in the time of the event loop.
+    deadline: float | None = None
+    #: Set by the first plugin that may need a second round.
+    reinvocation: Reinvocation | None = None
 
     @property
     def group_resource(self) -> GroupResource:
@@ -82,12 +115,25 @@ class Beside(Protocol):
 
 
 class Plugin(Protocol):
-    """An admission plugin. It has one or more of the methods of the five protocols below."""
+    """An admission plugin. It has one or more of the methods of the protocols below."""
 
     name: str
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         """Return whether the plugin handles writes of this kind."""
+        ...
+
+
+@runtime_checkable
+class ChangingPlugin(Protocol):
+    """A plugin that handles other writes from time to time, as its configuration says."""
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Register a function to be called after every change of what the plugin handles."""
+        ...
+
+    def forget(self) -> None:
+        """Forget what depends on the served resources, because they have changed."""
         ...
 
 
@@ -156,6 +202,15 @@ class AdmissionChain:
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
         self._selected: dict[tuple[str, GroupVersionResource, str], _Selected] = {}
+        self._changing = [plugin for plugin in plugins if isinstance(plugin, ChangingPlugin)]
+        for plugin in self._changing:
+            plugin.on_change(self._selected.clear)
+
+    def forget(self) -> None:
+        """Forget which plugins handle which writes, because the served resources have changed."""
+        for plugin in self._changing:
+            plugin.forget()
+        self._selected.clear()
 
     def mutates(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         """Return whether writes of this kind have mutating plugins."""
@@ -178,17 +233,9 @@ class AdmissionChain:
         objects, calls the plugins that do not wait.
         """
         selected = self._of(attributes)
-        for plugin in selected.mutators:
-            if beside is None:
-                changed = plugin.mutate(attributes, reader)
-            else:
-                changed = await beside(plugin.mutate, attributes)
-            if changed is not None:
-                attributes.object = changed
-        for waiting in selected.async_mutators:
-            changed = await waiting.mutate_async(attributes, reader)
-            if changed is not None:
-                attributes.object = changed
+        await _mutate(selected, attributes, reader, beside)
+        if attributes.reinvocation is not None and attributes.reinvocation.begin():
+            await _mutate(selected, attributes, reader, beside)
         # A DELETE has no object.
         return attributes.object if attributes.object is not None else {}
 
@@ -222,6 +269,22 @@ class AdmissionChain:
             taking_part = [plugin for plugin in self.plugins if plugin.handles(*key)]
             known = self._selected[key] = _sorted(taking_part)
         return known
+
+
+async def _mutate(
+    selected: _Selected, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None
+) -> None:
+    for plugin in selected.mutators:
+        if beside is None:
+            changed = plugin.mutate(attributes, reader)
+        else:
+            changed = await beside(plugin.mutate, attributes)
+        if changed is not None:
+            attributes.object = changed
+    for waiting in selected.async_mutators:
+        changed = await waiting.mutate_async(attributes, reader)
+        if changed is not None:
+            attributes.object = changed
 
 
 def _sorted(plugins: Sequence[Plugin]) -> _Selected:

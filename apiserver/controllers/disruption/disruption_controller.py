@@ -27,11 +27,10 @@ from apiserver.controllers.disruption.pod_controllers import expected_scale
 from apiserver.controllers.disruption.stale_conditions import seconds_until_stale, without_target
 from apiserver.machinery.builtin_resources import DISRUPTION_BUDGETS, PODS
 from apiserver.machinery.errors import NotFound, StatusError
-from apiserver.machinery.labels import LabelSelector
+from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import Yielder, batches
-from apiserver.resources.builtin.parts.labelselector import compiled
 
 #: The pause between two counts of a budget as its Pods change, as a multiple of their duration.
 _REST: Final = 10
@@ -100,7 +99,7 @@ class DisruptionController:
         return None if seconds is None else Requeue(seconds + 1)
 
     async def _pods_of(self, budget: Object) -> list[Object]:
-        selector = compiled(budget["spec"].get("selector"))
+        selector = label_selector_of(budget["spec"].get("selector"))
         if selector is None:
             return []
         namespace = namespace_of(budget)
@@ -169,7 +168,7 @@ class _Budget:
 
 def _selector_of(budget: Object) -> LabelSelector | None:
     try:
-        return compiled(budget["spec"].get("selector"))
+        return label_selector_of(budget["spec"].get("selector"))
     except ValueError:
         # The count of such a budget fails, and says so in its status.
         return None

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
+from apiserver.machinery.labels import label_selector_of
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, name_of
 from apiserver.resources.builtin.apps.rules import validate_same
 from apiserver.resources.builtin.parts.labelselector import (
-    compiled,
     format_selector,
     is_empty,
     validate_label_selector,
@@ -130,7 +130,7 @@ def validate_match(
     selector: Mapping[str, Any] | None, template: Object, path: str
 ) -> list[FieldError]:
     """Reject a template whose labels the selector does not match; `is_readable` must hold."""
-    conditions = compiled(selector)
+    conditions = label_selector_of(selector)
     labels = member(template["metadata"], "labels")
     if conditions is not None and conditions.matches(labels or {}):
         return []

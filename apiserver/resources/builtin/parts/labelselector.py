@@ -6,14 +6,13 @@ No selector (``None``) selects nothing, an empty one everything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required
-from apiserver.machinery.labels import LabelSelector, Requirement
+from apiserver.machinery.labels import OPERATORS, label_selector_of
 from apiserver.resources.builtin.parts.names import validate_label_value, validate_qualified_name
 
 IN, NOT_IN, EXISTS, DOES_NOT_EXIST = "In", "NotIn", "Exists", "DoesNotExist"
-_OPERATORS: Final = {IN: "in", NOT_IN: "notin", EXISTS: "exists", DOES_NOT_EXIST: "!"}
 
 
 def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldError]:
@@ -59,30 +58,9 @@ def _requirement(requirement: dict[str, Any], path: str, *, lenient: bool) -> li
     return errors
 
 
-def compiled(selector: Mapping[str, Any] | None) -> LabelSelector | None:
-    """Return the conditions of a selector, ``None`` for one that selects nothing.
-
-    Raises ValueError, with Kubernetes' message, for an unknown operator.
-    """
-    if selector is None:
-        return None
-    requirements = [
-        Requirement(key, "in", frozenset([value]))
-        for key, value in (selector.get("matchLabels") or {}).items()
-    ]
-    for expression in selector.get("matchExpressions") or ():
-        operator = _OPERATORS.get(expression.get("operator", ""))
-        if operator is None:
-            shown = expression.get("operator", "")
-            raise ValueError(f'"{shown}" is not a valid label selector operator')
-        values = frozenset(expression.get("values") or ())
-        requirements.append(Requirement(expression["key"], operator, values))
-    return LabelSelector(tuple(requirements))
-
-
 def selector_matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str] | None) -> bool:
     """Return whether a selector selects an object with these labels. Raises ValueError."""
-    conditions = compiled(selector)
+    conditions = label_selector_of(selector)
     return conditions is not None and conditions.matches(labels or {})
 
 
@@ -106,7 +84,7 @@ def format_selector(selector: Mapping[str, Any] | None) -> str:
     shown = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():
         key, operator = expression["key"], expression.get("operator", "")
-        if operator not in _OPERATORS:
+        if operator not in OPERATORS:
             return "<error>"
         values = ",".join(sorted(set(expression.get("values") or ())))
         text = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.labels import label_selector_of
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
@@ -42,7 +43,6 @@ from apiserver.resources.builtin.batch.jobs.status import (
 )
 from apiserver.resources.builtin.fields import number
 from apiserver.resources.builtin.parts.labelselector import (
-    compiled,
     format_selector,
     validate_label_selector,
 )
@@ -248,7 +248,7 @@ def _validate_own_selector(document: Object, old: Object | None) -> list[FieldEr
         elif labels[key] != value:
             errors.append(invalid(path, internal_labels(labels), detail))
     if not validate_label_selector(selector, ""):
-        conditions = compiled(selector)
+        conditions = label_selector_of(selector)
         if conditions is None or not conditions.matches(expected):
             shown = internal_selector(selector)
             errors.append(invalid("spec.selector", shown, "`selector` not auto-generated"))

@@ -1,0 +1,106 @@
+"""What is said of JSON patches that do not apply; webhooks and policies show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apiserver.machinery.documents import dump_json
+from apiserver.patch import json_patch
+from apiserver.patch.errors import PatchDoesNotApply
+
+DOCUMENT: dict[str, Any] = {"metadata": {"name": "a"}, "items": [1, 2]}
+_SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        (
+            {"op": "remove", "path": "/data/a"},
+            'remove operation does not apply: doc is missing path: "/data/a": missing value',
+        ),
+        (
+            {"op": "remove", "path": "/data"},
+            "error in remove for path: '/data': Unable to remove nonexistent key: data: "
+            "missing value",
+        ),
+        (
+            {"op": "remove", "path": "/items/2"},
+            "error in remove for path: '/items/2': Unable to access invalid index: 2: "
+            "invalid index",
+        ),
+        ({"op": "remove", "path": "/items/x"}, f"error in remove for path: '/items/x': {_SYNTAX}"),
+        (
+            {"op": "add", "path": "/data/a"},
+            'add operation does not apply: doc is missing path: "/data/a": missing value',
+        ),
+        (
+            {"op": "add", "path": "name"},
+            'add operation does not apply: doc is missing path: "name": missing value',
+        ),
+        (
+            {"op": "add", "path": "/items/4"},
+            "error in add for path: '/items/4': Unable to access invalid index: 4: invalid index",
+        ),
+        (
+            {"op": "add", "path": "/items/x"},
+            "error in add for path: '/items/x': value was not a proper array index: 'x': "
+            f"{_SYNTAX}",
+        ),
+        (
+            {"op": "add"},
+            "add operation failed to decode path: operation missing path field: missing value",
+        ),
+        (
+            {"op": "replace", "path": "/data/a"},
+            "replace operation does not apply: doc is missing path: /data/a: missing value",
+        ),
+        (
+            {"op": "replace", "path": "/items/2"},
+            "replace operation does not apply: doc is missing key: /items/2: missing value",
+        ),
+        (
+            {"op": "replace", "path": "", "value": 1},
+            "replace operation value must be object or array",
+        ),
+        (
+            {"op": "test", "path": "/data/a", "value": 1},
+            "test operation does not apply: is missing path: /data/a: missing value",
+        ),
+        (
+            {"op": "test", "path": "/metadata/name", "value": "b"},
+            "testing value /metadata/name failed: test failed",
+        ),
+        ({"op": "test", "path": "", "value": 1}, "testing path  failed: test failed"),
+        (
+            {"op": "move", "from": "/data/a", "path": "/x"},
+            "move operation does not apply: doc is missing from path: /data/a: missing value",
+        ),
+        (
+            {"op": "move", "from": "/data", "path": "/x"},
+            "error in move for path: 'data': Unable to remove nonexistent key: data: missing value",
+        ),
+        (
+            {"op": "move", "from": "/metadata", "path": "/data/a"},
+            "move operation does not apply: doc is missing destination path: /data/a: "
+            "missing value",
+        ),
+        (
+            {"op": "copy", "from": "/data/a", "path": "/x"},
+            "copy operation does not apply: doc is missing from path: /data/a: missing value",
+        ),
+        (
+            {"op": "copy", "from": "/metadata", "path": "/items/9"},
+            "error while adding value during copy: Unable to access invalid index: 9: "
+            "invalid index",
+        ),
+    ],
+)
+def test_messages(operation: dict[str, Any], message: str) -> None:
+    operations = json_patch.parse(dump_json([operation]))
+    with pytest.raises(PatchDoesNotApply) as caught:
+        json_patch.apply(DOCUMENT, operations)
+    assert str(caught.value) == message
+    assert DOCUMENT == {"metadata": {"name": "a"}, "items": [1, 2]}
