@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
-from apiserver.access.authentication.token_file import StaticTokens
 from apiserver.access.authorization.node_graph import NodeGraph
 from apiserver.access.authorization.rbac_index import RBACIndex
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 
+#: What runs beside the requests, while a block does.
+Service: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFiles:
+    """Files that may change, and how they are loaded again; ``name`` is what they are.
+
+    ``load`` raises ValueError or OSError, and changes nothing then.
+    """
+
+    name: str
+    files: Sequence[Path]
+    load: Callable[[], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """What filters use for every request, and reviews for requests to other servers.
 
-    ``key_set_url`` is the published URL of the token keys; empty: it is on this server.
-    ``static_tokens`` are those of the token file, if there is one. ``rbac`` and ``nodes``, if an
-    authorizer uses it, are to be kept in step with the stored objects.
+    ``key_set_url`` is the published URL of the token keys; empty: it is on this server. ``rbac``
+    and ``nodes``, if an authorizer uses it, are to be kept in step with the stored objects.
+    ``files`` are those that it was built from.
     """
 
     authenticator: RequestAuthenticator
@@ -28,9 +46,18 @@ class Access:
     rbac: RBACIndex
     nodes: NodeGraph | None = None
     key_set_url: str = ""
-    static_tokens: StaticTokens | None = None
+    files: Sequence[LoadedFiles] = ()
+    services: Sequence[Service] = ()
 
     def issuer_documents(self, address: str) -> IssuerDocuments:
         """Return the discovery documents of the token issuer, for a server at ``address``."""
         url = self.key_set_url or f"https://{address}{KEYS}"
         return IssuerDocuments(self.tokens.policy.issuers[0], url, self.tokens.keys)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the services while the block runs."""
+        async with AsyncExitStack() as stack:
+            for service in self.services:
+                await stack.enter_async_context(service())
+            yield

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from apiserver.access.access import Access
-from apiserver.access.authentication.authenticator import RequestAuthenticator, TokenAuthenticator
-from apiserver.access.authentication.token_file import read_token_file
+from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.access.authorization.modes import NODE, RBAC, authorizer_of
 from apiserver.access.authorization.node_authorizer import NodeAuthorizer
@@ -25,6 +24,7 @@ from apiserver.access.serviceaccounts.token_keys import (
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenPolicy
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.rbac.bootstrap import node_rules
+from apiserver.server.authentication_config import token_authentication
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
 
@@ -36,14 +36,12 @@ class KeyFileError(Exception):
 
 
 def access_factory(config: Config) -> Callable[[Registry], Access]:
-    """Read the key and token files; return a function that builds the Access of a registry.
+    """Read the files of keys, tokens and rules; return what builds the Access of a registry.
 
-    Raises KeyFileError, TokenFileError and OSError.
+    Raises KeyFileError, TokenFileError, ConfigurationError and OSError.
     """
     keys = _key_ring(config)
-    path = config.token_auth_file
-    static_tokens = read_token_file(Path(path)) if path else None
-    authenticators: list[TokenAuthenticator] = [static_tokens] if static_tokens else []
+    given = token_authentication(config)
     issuers = config.service_account_issuer
     policy = TokenPolicy(
         issuers,
@@ -57,7 +55,10 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
             keys, policy, registry.reader, registry.store.wait_until_fresh
         )
         authenticator = RequestAuthenticator(
-            [*authenticators, tokens], anonymous=config.anonymous, audiences=policy.audiences
+            [*given.first, tokens, *given.last],
+            anonymous=given.anonymous,
+            anonymous_paths=given.anonymous_paths,
+            audiences=policy.audiences,
         )
         index = RBACIndex()
         graph = NodeGraph() if NODE in config.authorization_mode else None
@@ -72,7 +73,8 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
             index,
             graph,
             config.service_account_jwks_uri,
-            static_tokens,
+            given.files,
+            given.services,
         )
 
     return build_access

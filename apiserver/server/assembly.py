@@ -210,6 +210,7 @@ async def build_server(
             checks["readyz"][BOOTSTRAP_ROLES] = roles.check
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
+                access.running(),
                 following(followers),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),

@@ -61,6 +61,16 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("client-ca-file", "FILE", "An additional CA for client certificates."),
     ("token-auth-file", "FILE", 'Bearer tokens, as CSV: token,user,uid,"group,group".'),
     ("anonymous-auth", None, "Serve requests without credentials as system:anonymous. (true)"),
+    ("authentication-config", "FILE", "Issuers of tokens, and who is anonymous: an object."),
+    ("oidc-issuer-url", "URL", "An issuer of OpenID Connect tokens, instead of such a file."),
+    ("oidc-client-id", "NAME", "The audience that tokens of this issuer must have."),
+    ("oidc-ca-file", "FILE", "The CA of the issuer's servers. (those of the system)"),
+    ("oidc-username-claim", "NAME", "The claim with the user's name. (sub)"),
+    ("oidc-username-prefix", "TEXT", "The prefix of these names, - for none. (the issuer, #)"),
+    ("oidc-groups-claim", "NAME", "The claim with the user's groups."),
+    ("oidc-groups-prefix", "TEXT", "The prefix of these groups."),
+    ("oidc-required-claim", "CLAIM=VALUE", "A claim that tokens must have."),
+    ("oidc-signing-algs", "NAMES", "The signature algorithms of tokens. (RS256)"),
     (
         "authorization-mode",
         "MODES",
@@ -92,8 +102,8 @@ _GROUPS: Final = {
 _LISTS: Final = frozenset(
     [
         "api-audiences", "authorization-mode", "controllers", "disable-admission-plugins",
-        "enable-admission-plugins", "etcd-servers", "service-account-issuer",
-        "service-account-key-file", "tls-cipher-suites", "tls-san",
+        "enable-admission-plugins", "etcd-servers", "oidc-required-claim", "oidc-signing-algs",
+        "service-account-issuer", "service-account-key-file", "tls-cipher-suites", "tls-san",
     ]
 )  # fmt: skip
 

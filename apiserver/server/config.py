@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
+from apiserver.access.authentication.signed_tokens import SIGNING_ALGORITHMS
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, RBAC
 from apiserver.controllers.controller_names import unknown_controllers
 from apiserver.machinery.durations import DurationError, parse_duration
@@ -52,7 +53,17 @@ class Config:
     tls_cipher_suites: tuple[str, ...]
     client_ca_file: str
     token_auth_file: str
-    anonymous_auth: bool
+    anonymous_auth: bool | None
+    authentication_config: str
+    oidc_issuer_url: str
+    oidc_client_id: str
+    oidc_ca_file: str
+    oidc_username_claim: str
+    oidc_username_prefix: str
+    oidc_groups_claim: str
+    oidc_groups_prefix: str
+    oidc_required_claim: tuple[tuple[str, str], ...]
+    oidc_signing_algs: tuple[str, ...]
     authorization_mode: tuple[str, ...]
     service_cluster_ip_range: str
     service_node_port_range: tuple[int, int]
@@ -92,12 +103,9 @@ class Config:
         return self.storage_url.startswith(("http://", "https://", "etcd://"))
 
     @property
-    def anonymous(self) -> bool:
-        """Whether requests without credentials are served as anonymous.
-
-        With AlwaysAllow they are not, so that not everyone can do everything.
-        """
-        return self.anonymous_auth and ALWAYS_ALLOW not in self.authorization_mode
+    def allows_everything(self) -> bool:
+        """Whether every request that is authenticated is allowed."""
+        return ALWAYS_ALLOW in self.authorization_mode
 
     @property
     def cluster_ip(self) -> str:
@@ -143,6 +151,17 @@ class _List(fields.Field["tuple[str, ...]"]):
             if self._choices and name not in self._choices:
                 raise ValidationError(f"{name} is none of {', '.join(self._choices)}")
         return names
+
+
+class _Pairs(fields.Field["tuple[tuple[str, str], ...]"]):
+    """Pairs like ``name=value``; a repeated flag adds more."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[tuple[str, str], ...]:
+        given = [value] if isinstance(value, str) else value
+        pairs = [text.partition("=") for all_ in given for text in all_.split(",") if text]
+        if not all(name and equals for name, equals, _ in pairs):
+            raise ValidationError("must be formatted as key=value")
+        return tuple((name.strip(), value) for name, _, value in pairs)
 
 
 class _Urls(_List):
@@ -269,7 +288,17 @@ class ConfigSchema(Schema):
     tls_cipher_suites = _List(load_default=(), of=tuple(CIPHER_SUITES))
     client_ca_file = _Text(load_default="")
     token_auth_file = _Text(load_default="")
-    anonymous_auth = _Boolean(load_default=True)
+    anonymous_auth = _Boolean(load_default=None)
+    authentication_config = _Text(load_default="")
+    oidc_issuer_url = _Text(load_default="")
+    oidc_client_id = _Text(load_default="")
+    oidc_ca_file = _Text(load_default="")
+    oidc_username_claim = _Text(load_default="sub")
+    oidc_username_prefix = _Text(load_default="")
+    oidc_groups_claim = _Text(load_default="")
+    oidc_groups_prefix = _Text(load_default="")
+    oidc_required_claim = _Pairs(load_default=())
+    oidc_signing_algs = _List(load_default=("RS256",), of=SIGNING_ALGORITHMS)
     authorization_mode = _List(load_default=(RBAC,), of=MODES)
     service_cluster_ip_range = _Network(load_default="10.0.0.0/24")
     service_node_port_range = _PortRange(load_default=(30000, 32767))
@@ -349,13 +378,26 @@ def _check_together(config: Config) -> None:
             f"--workers={config.workers} needs --etcd-servers: "
             "a store in memory or in SQLite belongs to one process"
         )
+    _check_issuers(config)
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
+                 "authentication_config", "oidc_ca_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
                  "service_account_signing_key_file"):  # fmt: skip
         value = getattr(config, flag)
         for path in [value] if isinstance(value, str) else value:
             if path and not Path(path).is_file():
                 raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')
+
+
+def _check_issuers(config: Config) -> None:
+    issuer, client = config.oidc_issuer_url, config.oidc_client_id
+    if config.authentication_config and (issuer or client):
+        raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
+    if bool(issuer) != bool(client):
+        raise ConfigError(
+            "oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags "
+            "are set"
+        )
 
 
 def _check_plugins(config: Config) -> None:

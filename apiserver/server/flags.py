@@ -52,11 +52,9 @@ IGNORED: Final = frozenset(
 UNSUPPORTED: Final = frozenset(
     """
     admission-control-config-file audit-log-path audit-policy-file audit-webhook-config-file
-    authentication-config authentication-token-webhook-config-file authorization-config
-    authorization-policy-file authorization-webhook-config-file egress-selector-config-file
-    encryption-provider-config kubelet-certificate-authority oidc-ca-file oidc-client-id
-    oidc-groups-claim oidc-groups-prefix oidc-issuer-url oidc-required-claim oidc-signing-algs
-    oidc-username-claim oidc-username-prefix peer-ca-file requestheader-allowed-names
+    authentication-token-webhook-config-file authorization-config authorization-policy-file
+    authorization-webhook-config-file egress-selector-config-file encryption-provider-config
+    kubelet-certificate-authority peer-ca-file requestheader-allowed-names
     requestheader-client-ca-file requestheader-extra-headers-prefix requestheader-group-headers
     requestheader-uid-headers requestheader-username-headers
     strict-transport-security-directives tls-curve-preferences tls-sni-cert-key

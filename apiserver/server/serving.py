@@ -18,7 +18,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -27,6 +26,7 @@ import uvloop
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
+from apiserver.access.configuration_files import ConfigurationError
 from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_controllers
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
@@ -83,7 +83,8 @@ class StartError(Exception):
 #: From this verbosity on the cache is compared with the store periodically.
 _CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
-    IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError, StatusError,
+    ConfigurationError, IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError,
+    StatusError,
 )  # fmt: skip
 
 
@@ -291,12 +292,10 @@ def _reloaded_files(
     certificates = [serving.certificate, serving.key, identity.ca.certificate]
     if config.client_ca_file:
         certificates.append(Path(config.client_ca_file))
-    groups = [FileGroup("the certificates", certificates, load_tls)]
-    if access.static_tokens is not None:
-        path = Path(config.token_auth_file)
-        load_tokens = partial(access.static_tokens.reload, path)
-        groups.append(FileGroup("the token file", [path], load_tokens))
-    return groups
+    return [
+        FileGroup("the certificates", certificates, load_tls),
+        *(FileGroup(each.name, each.files, each.load) for each in access.files),
+    ]
 
 
 def _filters(config: Config, server: Server, inserted: Sequence[Filter]) -> Filters:

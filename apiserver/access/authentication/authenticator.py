@@ -1,14 +1,15 @@
 """RequestAuthenticator: asks the authenticators in order; the first that accepts decides.
 
 An authenticator returns a user, ``None`` for a credential that it does not handle, or raises
-`BadCredential` for an invalid one. A credential that no authenticator handles is invalid. A request
-without credentials is anonymous, if that is enabled. A request with invalid credentials is never
-treated as anonymous, and the response does not say why they are invalid.
+`BadCredential` for an invalid one; the next one may accept that. A credential that no authenticator
+accepts is invalid. A request without credentials is anonymous, if that is enabled. A request with
+invalid credentials is never treated as anonymous, and the response does not say why they are
+invalid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
@@ -28,10 +29,14 @@ class BadCredential(Exception):
 
 @dataclass(slots=True)
 class Credentials:
-    """The credentials of a request: its Authorization header and its client certificate."""
+    """The credentials of a request: its Authorization header and its client certificate.
+
+    ``path`` is what is requested: some paths are served without credentials.
+    """
 
     authorization: str = ""
     certificate: Certificate | None = None
+    path: str = ""
 
 
 class TokenAuthenticator(Protocol):
@@ -56,7 +61,8 @@ class AudienceAuthenticator(Protocol):
 class RequestAuthenticator:
     """All authenticators of a server, in order.
 
-    ``audiences`` are the names of the API itself.
+    ``audiences`` are the names of the API itself. ``anonymous_paths``: only these are served to
+    anonymous users; none of them: all are.
     """
 
     def __init__(
@@ -64,11 +70,13 @@ class RequestAuthenticator:
         tokens: Sequence[TokenAuthenticator],
         *,
         anonymous: bool,
+        anonymous_paths: Collection[str] = (),
         audiences: Sequence[str] = (),
         now: Callable[[], float] | None = None,
     ) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
+        self._anonymous_paths = anonymous_paths
         self._audiences = audiences
         self._now = now or system_clock().time
 
@@ -83,14 +91,10 @@ class RequestAuthenticator:
                 return user
         token = bearer_token(credentials.authorization)
         if token:
-            for authenticator in self._tokens:
-                user = await authenticator.authenticate(token)
-                if user is not None:
-                    return with_authenticated_group(user)
-            raise BadCredential(UNKNOWN_TOKEN)
+            return await self._token_user(token)
         if expired:
             raise BadCredential("the client certificate has expired")
-        if self._anonymous:
+        if self._anonymous and self._is_open(credentials.path):
             return ANONYMOUS
         raise BadCredential("no credentials, and anonymous requests are not allowed")
 
@@ -100,12 +104,32 @@ class RequestAuthenticator:
         The default audiences are those of the API. Raises BadCredential.
         """
         wanted = audiences or self._audiences
+        causes: list[str] = []
         for authenticator in self._tokens:
-            found = await self._review(authenticator, token, wanted)
+            try:
+                found = await self._review(authenticator, token, wanted)
+            except BadCredential as error:
+                causes.append(str(error))
+                continue
             if found is not None:
                 user, common = found
                 return with_authenticated_group(user), common
-        raise BadCredential(UNKNOWN_TOKEN)
+        raise _unknown(causes)
+
+    async def _token_user(self, token: str) -> UserInfo:
+        causes: list[str] = []
+        for authenticator in self._tokens:
+            try:
+                user = await authenticator.authenticate(token)
+            except BadCredential as error:
+                causes.append(str(error))
+                continue
+            if user is not None:
+                return with_authenticated_group(user)
+        raise _unknown(causes)
+
+    def _is_open(self, path: str) -> bool:
+        return not self._anonymous_paths or path in self._anonymous_paths
 
     async def _review(
         self, authenticator: TokenAuthenticator, token: str, wanted: Sequence[str]
@@ -117,6 +141,14 @@ class RequestAuthenticator:
             return None
         user = await authenticator.authenticate(token)
         return None if user is None else (user, common)
+
+
+def _unknown(causes: Sequence[str]) -> BadCredential:
+    """Return the error for a token that no authenticator accepts, in the words of TokenReviews."""
+    if not causes:
+        return BadCredential(UNKNOWN_TOKEN)
+    # Two authenticators reject every bad token: the server's own, and those of its issuers.
+    return BadCredential(f"[{', '.join([UNKNOWN_TOKEN, *causes])}]")
 
 
 # All requests of a connection have the same certificate.

@@ -8,13 +8,12 @@ been created through another server.
 
 from __future__ import annotations
 
-import base64
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.authentication.authenticator import BadCredential
+from apiserver.access.authentication.signed_tokens import audiences_of, parse_token
 from apiserver.access.serviceaccounts.claims import (
     LEGACY_ISSUER,
     BoundObjects,
@@ -28,16 +27,12 @@ from apiserver.access.serviceaccounts.claims import (
 )
 from apiserver.access.serviceaccounts.token_keys import KeyRing
 from apiserver.client.client import Reader
-from apiserver.machinery.documents import parse_json
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.machinery.uids import new_uid
 from apiserver.machinery.users import UserInfo
 
-log = logging.getLogger(__name__)
-
-_PARTS: Final = 3
 _REMEMBERED: Final = 4096
 _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
 
@@ -153,57 +148,19 @@ class ServiceAccountTokens:
             del self._known[next(iter(self._known))]
         self._known[token] = verified
 
-    def _verified(self, token: str) -> VerifiedToken | None:
-        claims = _unverified(token)
-        if claims is None or claims.get("iss") not in (*self.policy.issuers, LEGACY_ISSUER):
+    def _verified(self, text: str) -> VerifiedToken | None:
+        token = parse_token(text)
+        if token is None or token.claims.get("iss") not in (*self.policy.issuers, LEGACY_ISSUER):
             return None
-        self._check_signature(token)
-        if not is_complete(claims):
-            raise BadCredential("service account token claims could not be validated")
-        return VerifiedToken(claims, user_of(claims), _audiences(claims))
-
-    def _check_signature(self, token: str) -> None:
-        from jwt import PyJWS
-        from jwt.exceptions import PyJWTError
-
-        signatures = PyJWS()
-        try:
-            key_id = signatures.get_unverified_header(token).get("kid", "")
-        except PyJWTError as error:
-            raise BadCredential(str(error)) from error
-        keys = self.keys.named(key_id)
+        keys = self.keys.named(token.key_id)
         if not keys:
             raise BadCredential("invalid signature, no keys found")
-        for key in keys:
-            try:
-                signatures.decode(token, key.public, algorithms=[key.algorithm])
-            except PyJWTError as error:
-                log.debug("not signed with key %s: %s", key.key_id, error)
-            else:
-                return
-        raise BadCredential(_BAD_SIGNATURE)
-
-
-def _unverified(token: str) -> dict[str, Any] | None:
-    parts = token.split(".")
-    if len(parts) != _PARTS:
-        return None
-    try:
-        # The library that checks the signature would not refuse a header of any depth.
-        header, claims = (
-            parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-            for part in parts[:2]
-        )
-    except ValueError:
-        return None
-    return claims if isinstance(claims, dict) and isinstance(header, dict) else None
-
-
-def _audiences(claims: Claims) -> tuple[str, ...]:
-    given = claims.get("aud", ())
-    if isinstance(given, str):
-        return (given,)
-    return tuple(name for name in given if isinstance(name, str))
+        if not token.is_signed_with((key.algorithm, key.public) for key in keys):
+            raise BadCredential(_BAD_SIGNATURE)
+        claims = token.claims
+        if not is_complete(claims):
+            raise BadCredential("service account token claims could not be validated")
+        return VerifiedToken(claims, user_of(claims), audiences_of(claims))
 
 
 def _shown(audiences: Sequence[str]) -> str:

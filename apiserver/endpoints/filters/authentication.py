@@ -33,7 +33,9 @@ def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -
         if authorization and has_extra_space(authorization):
             request.warnings.append(_EXTRA_SPACE)
         try:
-            request.user = await authenticator.authenticate(Credentials(authorization, certificate))
+            request.user = await authenticator.authenticate(
+                Credentials(authorization, certificate, request.info.path)
+            )
         except BadCredential as error:
             raise Unauthorized from error
         return await handler(request)

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apiserver.access.authentication.authenticator import (
-    UNKNOWN_TOKEN,
-    BadCredential,
-    RequestAuthenticator,
-)
+from apiserver.access.authentication.authenticator import BadCredential, RequestAuthenticator
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now
@@ -47,7 +43,7 @@ class TokenReviews:
         try:
             user, audiences = await self.authenticator.review(token, spec.get("audiences") or ())
         except BadCredential as error:
-            status = {"user": {}, "error": _shown(error)}
+            status = {"user": {}, "error": str(error)}
         else:
             status = {"authenticated": True, "user": user_document(user)}
             # As in Kubernetes, an error that the client has sent is not removed.
@@ -68,9 +64,3 @@ def user_document(user: UserInfo) -> dict[str, Any]:
         "extra": {key: list(values) for key, values in user.extra.items()},
     }
     return {key: value for key, value in members.items() if value}
-
-
-def _shown(error: BadCredential) -> str:
-    # Two authenticators reject every bad token: the server's own, and that of its issuer.
-    cause = str(error)
-    return cause if cause == UNKNOWN_TOKEN else f"[{UNKNOWN_TOKEN}, {cause}]"

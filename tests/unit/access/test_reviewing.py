@@ -58,7 +58,7 @@ async def test_a_token_is_reviewed_for_the_audiences_that_ask(
     [
         ("nonsense", (), "invalid bearer token"),
         ("static", (VAULT,), "invalid bearer token"),
-        ("vault/ann", (), "it is for somebody else"),
+        ("vault/ann", (), "[invalid bearer token, it is for somebody else]"),
     ],
 )
 async def test_a_token_for_others_is_good_for_nothing(

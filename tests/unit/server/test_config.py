@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from apiserver.server.authentication_config import token_authentication
 from apiserver.server.cli import parse_arguments
 from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.flags import IGNORED, UNSUPPORTED
@@ -79,7 +80,7 @@ def test_a_prefix_begins_with_a_slash_and_ends_with_none(text: str) -> None:
 def test_nobody_is_anonymous_where_everybody_may_do_everything(
     flags: list[str], anonymous: bool
 ) -> None:
-    assert config(*flags).anonymous is anonymous
+    assert token_authentication(config(*flags)).anonymous is anonymous
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from apiserver.machinery.domainpaths import validate_domain_prefixed_path
 from apiserver.machinery.fielderrors import (
     FieldError,
     forbidden,
@@ -15,7 +16,6 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.resources.builtin.networking.references import validate_local_reference
-from apiserver.resources.builtin.parts.hosts import validate_domain_prefixed_path
 from apiserver.resources.printing import AGE, NAME, NONE, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
 

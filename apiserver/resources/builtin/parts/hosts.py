@@ -15,8 +15,6 @@ from apiserver.machinery.names import (
 _SUBDOMAIN: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _WILDCARD_RULE: Final = rf"\*\.{_SUBDOMAIN}"
 _WILDCARD: Final = re.compile(_WILDCARD_RULE)
-_PATH_RULE: Final = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
-_PATH: Final = re.compile(_PATH_RULE)
 
 
 def wildcard_problems(value: str) -> list[str]:
@@ -48,24 +46,6 @@ def validate_domain_name(value: str, path: str) -> list[FieldError]:
         return [invalid(path, value, detail)]
     wrong = [text for label in labels for text in dns1123_label_problems(label)]
     return [invalid(path, value, ",".join(wrong))] if wrong else []
-
-
-def validate_domain_prefixed_path(value: str, path: str) -> list[FieldError]:
-    """Reject a value that is not a domain, a slash and a path: ``example.com/controller``."""
-    if not value:
-        return [required(path)]
-    host, slash, rest = value.partition("/")
-    if not slash or not host or not rest:
-        detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        return [invalid(path, value, detail)]
-    errors = [invalid(path, host, problem) for problem in dns1123_subdomain_problems(host)]
-    if not _PATH.fullmatch(rest):
-        detail = (
-            "Invalid path (e.g. 'my-path',  or 'my.path',  or '/my/path', regex used for "
-            f"validation is '{_PATH_RULE}')"
-        )
-        errors.append(invalid(path, rest, detail))
-    return errors
 
 
 def validate_path_segment(value: str, path: str) -> list[FieldError]:

@@ -1,0 +1,56 @@
+"""The authenticators of tokens that know no stored objects, built from flags and files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from apiserver.access.access import LoadedFiles, Service
+from apiserver.access.authentication.authenticator import TokenAuthenticator
+from apiserver.access.authentication.token_file import read_token_file
+from apiserver.server.config import Config
+
+
+@dataclass(slots=True)
+class TokenAuthentication:
+    """Authenticators that are asked before, and after, that of service accounts.
+
+    ``anonymous`` and ``anonymous_paths`` say which requests without credentials are served.
+    """
+
+    anonymous: bool
+    anonymous_paths: Collection[str] = ()
+    first: list[TokenAuthenticator] = field(default_factory=list)
+    last: list[TokenAuthenticator] = field(default_factory=list)
+    files: list[LoadedFiles] = field(default_factory=list)
+    services: list[Service] = field(default_factory=list)
+
+
+def token_authentication(config: Config) -> TokenAuthentication:
+    """Read the files of a configuration. Raises ConfigurationError, TokenFileError and OSError."""
+    given = TokenAuthentication(anonymous=config.anonymous_auth is not False)
+    if config.token_auth_file:
+        path = Path(config.token_auth_file)
+        static = read_token_file(path)
+        given.first.append(static)
+        given.files.append(LoadedFiles("the token file", [path], lambda: static.reload(path)))
+    if config.authentication_config or config.oidc_issuer_url:
+        _add_issuers(config, given)
+    if config.allows_everything:
+        # Not everyone may do everything.
+        given.anonymous = False
+    return given
+
+
+def _add_issuers(config: Config, given: TokenAuthentication) -> None:
+    # Imported here: few servers know issuers of their own.
+    from apiserver.server.issuers import configured_issuers
+
+    issuers = configured_issuers(config)
+    if issuers.anonymous is not None:
+        given.anonymous = issuers.anonymous.enabled
+        given.anonymous_paths = frozenset(issuers.anonymous.conditions)
+    given.last.append(issuers.authenticators)
+    given.files += issuers.files
+    given.services.append(issuers.authenticators.running)
