@@ -7,10 +7,10 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from apiserver.access.access import Access
@@ -56,6 +56,11 @@ from storage.errors import StorageError, Unavailable
 from storage.interface import FeedStore, Store
 from storage.observed import ObservedStore
 from storage.open import open_store
+from storage.transform import TransformStore
+
+if TYPE_CHECKING:
+    # It imports ciphers, so it is imported by servers that encrypt what they store.
+    from apiserver.registry.encryption.encryption import Encryption
 
 _OPEN_RETRY_SECONDS: Final = 1.0
 _STORE_PROBE_SECONDS: Final = 5.0
@@ -70,7 +75,7 @@ class StorageOptions:
 
     ``shared``: other servers use the same store. ``removes_lease``: the server is the only one of
     its address, so its master lease is removed when it stops. ``allow_empty``: a SQLite file of 0
-    bytes is a new store.
+    bytes is a new store. ``encryption``: how the objects are encrypted, if they are.
     """
 
     url: str
@@ -79,6 +84,7 @@ class StorageOptions:
     shared: bool = False
     removes_lease: bool = True
     allow_empty: bool = False
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,15 @@ async def build_server(
     raw = await environment.open_store(storage)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
-        inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
-        async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
+        encryption = storage.encryption
+        source = observed if encryption is None else TransformStore(observed, encryption)
+        inner: CodecStore[Stored] = CodecStore(source, ObjectCodec(struct_of_kind))
+        async with (
+            nullcontext() if encryption is None else encryption.running(),
+            WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache,
+        ):
+            if encryption is not None:
+                encryption.changed = cache.reload
             registry = Registry(
                 builtin_catalog(),
                 cache,
@@ -184,6 +197,9 @@ async def build_server(
             manager = build_manager(_controllers(storage, options, access, environment), registry)
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
+            if encryption is not None:
+                for known in checks.values():
+                    known["kms-providers"] = _check_kms(encryption)
             checks["readyz"]["controllers"] = _check_controllers(manager)
             custom = CustomResources(registry)
             address = f"{endpoint.address}:{endpoint.port}"
@@ -262,6 +278,15 @@ def _check_controllers(manager: ControllerManager) -> Check:
             raise Unhealthy(f"these controllers do not run: {', '.join(failed)}")
 
     return controllers
+
+
+def _check_kms(encryption: Encryption) -> Check:
+    async def kms_providers() -> None:
+        failure = encryption.failure()
+        if failure:
+            raise Unhealthy(failure)
+
+    return kms_providers
 
 
 def _checks(

@@ -33,6 +33,7 @@ from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
+from apiserver.machinery.configurations import ConfigurationError
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
@@ -46,6 +47,7 @@ from apiserver.server.assembly import (
 )
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.config import Config
+from apiserver.server.encryption_config import load_encryption
 from apiserver.server.files import make_directory
 from apiserver.server.kubeconfig import write_kubeconfig
 from apiserver.server.listening import (
@@ -184,6 +186,7 @@ async def _serve(
         shared=config.uses_etcd,
         removes_lease=not config.worker,
         allow_empty=config.allow_empty_database,
+        encryption=load_encryption(config),
     )
     POLICY.allow_privileged = config.allow_privileged
     options = replace(options_from(config), root_ca=_root_ca(config, identity))
@@ -202,7 +205,12 @@ async def _serve(
         )
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
-        reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
+        reloaded = _reloaded_files(config, identity, tls, server.access, http_server)
+        if storage.encryption and config.encryption_provider_config_automatic_reload:
+            path = Path(config.encryption_provider_config)
+            load = storage.encryption.reload
+            reloaded.append(FileGroup("the encryption configuration", [path], load))
+        reloader = Reloader(reloaded)
         async with (
             embedding.serving(server, url, kubeconfig),
             reloading(reloader),
