@@ -33,7 +33,6 @@ from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
-from apiserver.machinery.configurations import ConfigurationError
 from apiserver.machinery.errors import StatusError
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
@@ -85,8 +84,8 @@ class StartError(Exception):
 #: From this verbosity on the cache is compared with the store periodically.
 _CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
-    ConfigurationError, IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError,
-    StatusError,
+    ConfigurationError, IdentityError, KeyFileError, StatusError, StorageError, TokenFileError,
+    UnknownStore,
 )  # fmt: skip
 
 

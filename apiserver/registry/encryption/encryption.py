@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from apiserver.machinery.configurations import ConfigurationError
+from apiserver.access.configuration_files import ConfigurationError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.encryption.encryption_configuration import (
     KMS,

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from marshmallow import fields, post_load
 
-from apiserver.machinery import fielderrors
-from apiserver.machinery.configurations import (
+from apiserver.access.configuration_files import (
     ConfigurationError,
-    ConfigurationSchema,
     Duration,
+    StrictSchema,
+    Text,
     load_configuration,
 )
+from apiserver.machinery import fielderrors
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.quoting import quote
@@ -89,16 +90,16 @@ class ResourceConfiguration:
     providers: tuple[ProviderConfiguration, ...]
 
 
-class _KeySchema(ConfigurationSchema):
-    name = fields.String(load_default="")
-    secret = fields.String(load_default="")
+class _KeySchema(StrictSchema):
+    name = Text()
+    secret = Text()
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Key:
         return Key(**data)
 
 
-class _KeysSchema(ConfigurationSchema):
+class _KeysSchema(StrictSchema):
     keys = fields.List(fields.Nested(_KeySchema), load_default=list)
 
     @post_load
@@ -106,10 +107,10 @@ class _KeysSchema(ConfigurationSchema):
         return tuple(data["keys"])
 
 
-class _KMSSchema(ConfigurationSchema):
+class _KMSSchema(StrictSchema):
     api_version = fields.String(load_default="v1", data_key="apiVersion")
-    name = fields.String(load_default="")
-    endpoint = fields.String(load_default="")
+    name = Text()
+    endpoint = Text()
     timeout = Duration(load_default=_KMS_TIMEOUT)
     cachesize = fields.Integer(load_default=None, strict=True)
 
@@ -118,13 +119,13 @@ class _KMSSchema(ConfigurationSchema):
         return KMS(**data)
 
 
-class _IdentitySchema(ConfigurationSchema):
+class _IdentitySchema(StrictSchema):
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> bool:
         return True
 
 
-class _ProviderSchema(ConfigurationSchema):
+class _ProviderSchema(StrictSchema):
     aesgcm = fields.Nested(_KeysSchema, load_default=None)
     aescbc = fields.Nested(_KeysSchema, load_default=None)
     secretbox = fields.Nested(_KeysSchema, load_default=None)
@@ -136,7 +137,7 @@ class _ProviderSchema(ConfigurationSchema):
         return ProviderConfiguration(**data)
 
 
-class _ResourceSchema(ConfigurationSchema):
+class _ResourceSchema(StrictSchema):
     resources = fields.List(fields.String(), load_default=list)
     providers = fields.List(fields.Nested(_ProviderSchema), load_default=list)
 
@@ -145,7 +146,7 @@ class _ResourceSchema(ConfigurationSchema):
         return ResourceConfiguration(tuple(data["resources"]), tuple(data["providers"]))
 
 
-class _EncryptionSchema(ConfigurationSchema):
+class _EncryptionSchema(StrictSchema):
     resources = fields.List(fields.Nested(_ResourceSchema), load_default=list)
 
     @post_load
@@ -156,7 +157,7 @@ class _EncryptionSchema(ConfigurationSchema):
 def load_encryption_configuration(data: bytes) -> tuple[ResourceConfiguration, ...]:
     """Return the configuration in a file. Raises ConfigurationError."""
     configurations: tuple[ResourceConfiguration, ...] = load_configuration(
-        data, "EncryptionConfiguration", ["apiserver.config.k8s.io/v1"], _EncryptionSchema
+        data, "EncryptionConfiguration", {"v1": _EncryptionSchema()}
     )
     errors = list(_validate(configurations))
     if errors:

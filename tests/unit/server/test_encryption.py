@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.configurations import ConfigurationError
+from apiserver.access.configuration_files import ConfigurationError
 from apiserver.server import assembly
 from storage.memory import MemoryStore
 from tests.unit.server.in_process import InProcess, server_in_process

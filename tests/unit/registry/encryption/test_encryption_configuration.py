@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.machinery.configurations import ConfigurationError
+from apiserver.access.configuration_files import ConfigurationError
 from apiserver.registry.encryption.encryption_configuration import load_encryption_configuration
 
 HEAD = "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\n"
@@ -36,11 +36,14 @@ def test_valid_ones(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file is empty"),
-        ("[]", "it is not a mapping"),
+        ("", "empty configuration"),
+        ("[]", "empty configuration"),
         ("a: [", "yaml: line 1: did not find expected node content"),
         (HEAD, "resources: Required value: at least one resources is required"),
-        (HEAD.replace("/v1", "/v2") + "resources: []", "expected EncryptionConfiguration of "),
+        (
+            HEAD.replace("/v1", "/v2") + "resources: []",
+            'no kind "EncryptionConfiguration" is',
+        ),
         (HEAD + "resources: []\nresources: []", "already set in map"),
         (HEAD + "resourcez: []", 'unknown field "resourcez"'),
         (HEAD + "resources: {}", "resources: "),
