@@ -100,6 +100,12 @@ class Stored:
         return self._body
 
     @property
+    def api_version(self) -> str:
+        """The apiVersion of the object, found without decoding it. Raises Corrupt."""
+        body = self.body
+        return body[body.find(_VERSION) + len(_VERSION) : self._head - 1].decode()
+
+    @property
     def item(self) -> bytes:
         """The same without apiVersion and kind, as in lists of built-in kinds."""
         body = self.body
@@ -302,10 +308,17 @@ class ConvertedStored(Stored):
     def _splice(self, raw: bytes) -> Object | None:
         source = self._source
         assert source is not None
-        body = source.body
-        stored = None if self._own else _parse(self.key, body)
+        stored = None if self._own else _parse(self.key, source.body)
         document = None if stored is None else self._to_served(stored)
-        if document is None or document is stored:
+        self._keep(None if document is stored else document)
+        return document
+
+    def _keep(self, document: Object | None) -> None:
+        """Make the body from the converted object; without one, it is that of the stored object."""
+        source = self._source
+        assert source is not None
+        body = source.body
+        if document is None:
             self._body, self._head = body, source._head
         else:
             # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
@@ -314,7 +327,6 @@ class ConvertedStored(Stored):
             self._head = self._body.find(_METADATA)
         # The source refers to this object, and reference counting does not free cycles.
         self._origin, self._source, self._raw = body, None, None
-        return document
 
     def _to_served(self, document: Object) -> Object:
         try:

@@ -16,6 +16,7 @@ from uuid import uuid4
 from apiserver.access.access import Access
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.access.admission.escalation import EscalationCheck
+from apiserver.client.webhook import WebhookClient
 from apiserver.controllers.controller_manager import (
     ControllerManager,
     ControllerOptions,
@@ -43,6 +44,7 @@ from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
+from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.bootstrap import Endpoint
@@ -194,14 +196,17 @@ async def build_server(
             dependencies = PluginDependencies(access.authorizer)
             escalation = EscalationCheck(access.authorizer, access.rbac)
             registry.admit([*build_plugins(options.plugins, dependencies), escalation])
-            manager = build_manager(_controllers(storage, options, access, environment), registry)
+            webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
+            manager = build_manager(
+                _controllers(storage, options, access, environment), registry, webhooks
+            )
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
             if encryption is not None:
                 for known in checks.values():
                     known["kms-providers"] = _check_kms(encryption)
             checks["readyz"]["controllers"] = _check_controllers(manager)
-            custom = CustomResources(registry)
+            custom = CustomResources(registry, webhooks)
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -227,6 +232,7 @@ async def build_server(
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
                 access.running(),
+                webhooks,
                 following(followers),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),
