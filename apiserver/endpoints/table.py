@@ -115,6 +115,6 @@ def _definition(column: Column) -> dict[str, Any]:
         "name": column.name,
         "type": column.type,
         "format": column.format,
-        "description": column.description or description_of(column.source),
+        "description": description_of(column.source) if column.source else column.description,
         "priority": column.priority,
     }

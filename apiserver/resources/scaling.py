@@ -8,13 +8,13 @@ object. Writing a Scale changes one field of the object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
-from apiserver.resources.printing import Column, aged
+from apiserver.resources.printing import AGE, NAME, Column, Printer, aged
 
 SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
 #: The path of the desired replicas in a Scale.
@@ -130,10 +130,12 @@ def _with(document: Object, path: tuple[str, ...], value: int) -> Object:
 
 
 #: The printer of a Scale.
-SCALE_PRINTER: Final = aged(
+SCALE_PRINTER: Final = Printer(
     (
+        replace(NAME, format=""),
         Column("Desired", type="integer", source="api.autoscaling.v1.ScaleSpec.replicas"),
         Column("Available", type="integer", source="api.autoscaling.v1.ScaleStatus.replicas"),
+        AGE,
     ),
-    lambda scale: [desired_of(scale), _number(scale, _STATUS_REPLICAS)],
+    aged((), lambda scale: [desired_of(scale), _number(scale, _STATUS_REPLICAS)]).cells,
 )

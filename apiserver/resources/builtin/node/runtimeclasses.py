@@ -30,7 +30,8 @@ class RuntimeClassStrategy(Strategy):
     allow_unconditional_update = False
     # The rules of the kind include metadata.
     metadata_checks = ()
-    printer = aged((Column("Handler", source="api.node.v1.RuntimeClass.handler"),), _cells)
+    # The column has no description, as in Kubernetes.
+    printer = aged((Column("Handler"),), _cells)
 
     def default(self, document: Object) -> None:
         default_quantities((document.get("overhead") or {}).get("podFixed") or {})

@@ -101,6 +101,19 @@ STATUSES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         ["1/1", "NotReady", "0"],
     ),
     (
+        "one of which one part has failed and one has not",
+        {
+            "phase": "Running",
+            "containerStatuses": [
+                state(terminated={"exitCode": 0, "reason": "Completed"}),
+                state(terminated={"exitCode": 1, "reason": "Error"}),
+                ready(),
+            ],
+        },
+        {},
+        ["1/1", "Error", "0"],
+    ),
+    (
         "one of which the first part has ended",
         {
             "phase": "Running",

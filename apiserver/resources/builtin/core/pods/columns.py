@@ -86,17 +86,27 @@ def _tally(pod: Object, sidecars: set[str]) -> _Tally:
     if initializing and not _is_true(status, "Initialized"):
         return tally
     tally.restarts, tally.last = beside.restarts, beside.last
+    failure = ""
     for container in reversed(status.get("containerStatuses") or ()):
         tally.count(container)
         reason = _container_reason(container["state"])
         if reason:
             tally.reason = reason
+            if (container["state"].get("terminated") or {}).get("exitCode"):
+                failure = reason
         elif container["ready"] and "running" in container["state"]:
             tally.running = True
             tally.ready += 1
-    if tally.reason == "Completed" and tally.running:
-        tally.reason = "Running" if _is_true(status, "Ready") else "NotReady"
+    if tally.reason == "Completed":
+        tally.reason = _completed(status, failure, running=tally.running)
     return tally
+
+
+def _completed(status: Status, failure: str, *, running: bool) -> str:
+    """Return the reason of a Pod of which a container has completed, and others maybe not."""
+    if running and _is_true(status, "Ready"):
+        return "Running"
+    return failure or ("NotReady" if running else "Completed")
 
 
 def _first_reason(status: Status) -> str:
