@@ -54,6 +54,16 @@ class UntypedObject(FieldManagerError):
         return UntypedObject(self.mismatches, f"failed to create typed {described}: ")
 
 
+class AtomicChange(FieldManagerError):
+    """A configuration changes lists or objects that can only be replaced as a whole."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(
+            "invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: "
+            + ", ".join(paths)
+        )
+
+
 class Conflicts(FieldManagerError):
     """An apply request would change fields that other managers own.
 

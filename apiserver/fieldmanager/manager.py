@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from apiserver.fieldmanager import fieldset, lastapplied, managedfields, ownership
 from apiserver.fieldmanager.atoms import ATOMS, Atoms
+from apiserver.fieldmanager.configurations import merge_configuration
 from apiserver.fieldmanager.errors import (
     Conflicts,
     MalformedApply,
@@ -162,6 +163,13 @@ class FieldManager:
         if document is existing and outcome.owners == stored:
             return existing
         return managedfields.with_owners(document, outcome.owners)
+
+    def merge(self, live: Object, configuration: Object) -> Object:
+        """Return an object after a configuration without an owner was merged into it.
+
+        The result is not yet canonical. Raises UntypedObject, or AtomicChange.
+        """
+        return cast(Object, merge_configuration(live, configuration, self._scope.atom))
 
     def _applied(
         self,

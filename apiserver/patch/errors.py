@@ -30,8 +30,12 @@ class MalformedPatch(PatchError):
 class PatchDoesNotApply(PatchError):
     """The patch is valid, but does not apply: a test fails, or a path does not exist.
 
-    The message is that of the library of Kubernetes.
+    The message is that of the library of Kubernetes. ``test_failed``: it is a test that fails.
     """
+
+    def __init__(self, message: str, *, test_failed: bool = False) -> None:
+        super().__init__(message)
+        self.test_failed = test_failed
 
 
 class PatchFails(PatchError):

@@ -365,13 +365,15 @@ class _Test(_Operation):
         path = self.text()
         if path == "":
             if not is_written_as(obj.root, self.value):
-                raise PatchDoesNotApply(f"testing path {path} failed: test failed")
+                raise PatchDoesNotApply(
+                    f"testing path {path} failed: test failed", test_failed=True
+                )
             return obj
         holder, last = self.held(obj, path, f"is missing path: {path}")
         with _explained(f"error in test for path: '{path}'"):
             found = _member(holder, last)
         if not is_written_as(found, self.value):
-            raise PatchDoesNotApply(f"testing value {path} failed: test failed")
+            raise PatchDoesNotApply(f"testing value {path} failed: test failed", test_failed=True)
         return obj
 
 

@@ -8,7 +8,6 @@ from apiserver.machinery.errors import (
     BadRequest,
     Conflict,
     Expired,
-    InternalError,
     Invalid,
     RequestEntityTooLarge,
     ServerTimeout,
@@ -33,7 +32,6 @@ from storage.errors import (
     OutOfSpace,
     StorageError,
     TooManyKeys,
-    TransformError,
     ValueTooLarge,
 )
 
@@ -55,7 +53,7 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
         case OutOfSpace():
             # The answer of kube-apiserver when its etcd has run out of space (the alarm NOSPACE).
             return UnknownError("etcdserver: mvcc: database space exceeded")
-        case Corrupt() | TransformError():
+        case Corrupt():
             return _unreadable(error)
         case OutcomeUnknown():
             return Timeout(f"the {verb} operation may or may not have happened: {error}")
@@ -68,12 +66,10 @@ def status_of_unreadable(error: Exception) -> StatusError | None:
 
     A stored object is decoded when it is sent or matched by a selector, not earlier.
     """
-    return _unreadable(error) if isinstance(error, Corrupt | TransformError) else None
+    return _unreadable(error) if isinstance(error, Corrupt) else None
 
 
-def _unreadable(error: Corrupt | TransformError) -> StatusError:
-    if isinstance(error, TransformError):
-        return InternalError(error.reason)
+def _unreadable(error: Corrupt) -> StatusError:
     cause = error.__cause__
     if isinstance(cause, Inconvertible):
         return UnknownError(str(cause))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from apiserver.access.admission.chain import Plugin
 from apiserver.access.admission.plugins.certificates import (
@@ -18,6 +18,9 @@ from apiserver.access.admission.plugins.default_toleration_seconds import (
     DefaultTolerationSeconds,
 )
 from apiserver.access.admission.plugins.limit_ranger import LimitRanger
+from apiserver.access.admission.plugins.mutating_admission_policy import (
+    MutatingAdmissionPolicy,
+)
 from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
@@ -40,6 +43,11 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
     StorageObjectInUseProtection,
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
+from apiserver.access.admission.plugins.validating_admission_policy import (
+    ValidatingAdmissionPolicy,
+)
+from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
+from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.quoting import quote
 
@@ -65,6 +73,9 @@ class PluginDependencies:
     """What plugins are built with."""
 
     authorizer: Authorizer
+    policies: PolicyDependencies
+    validating_policies: PolicyIndex[Any]
+    mutating_policies: PolicyIndex[Any]
 
 
 # The plugins of this server; some consist of several parts.
@@ -90,6 +101,12 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
+    "MutatingAdmissionPolicy": lambda dependencies: (
+        MutatingAdmissionPolicy(dependencies.mutating_policies, dependencies.policies),
+    ),
+    "ValidatingAdmissionPolicy": lambda dependencies: (
+        ValidatingAdmissionPolicy(dependencies.validating_policies, dependencies.policies),
+    ),
     "ResourceQuota": lambda _: (ResourceQuota(),),
 }
 

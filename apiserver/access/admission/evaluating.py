@@ -6,10 +6,11 @@ it needs to know, or in a thread, if it takes longer than the event loop may be 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.access.admission.policies.policy_dependencies import InThread
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.cel import authorizervalues
 from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
@@ -20,14 +21,6 @@ from apiserver.machinery.labels import SelectorError
 from apiserver.machinery.users import UserInfo, account_user
 
 R = TypeVar("R")
-
-
-class InThread(Protocol):
-    """Runs pure work in a thread."""
-
-    def __call__(self, work: Callable[[Patience], R], patience: Patience, /) -> Awaitable[R]:
-        """Return its result, or raise its error."""
-        ...
 
 
 class Evaluator:
@@ -61,7 +54,7 @@ class Evaluator:
         while True:
             try:
                 if self._slow:
-                    return await self._in_thread(work, Patience(ENDLESS))
+                    return await self._in_thread(lambda: work(Patience(ENDLESS)))
                 return work(self._patience)
             except DecisionNeeded as needed:
                 self._decisions.known[needed.check] = await self._decide(needed.check)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.access.admission.matching import ResourceVersion, request_namespace
 from apiserver.access.admission.operation_options import operation_options
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.requestevaluation import RequestValues
@@ -25,15 +26,11 @@ _UNSEEN: Final = frozenset(["managedFields", "ownerReferences", "selfLink"])
 _TIMES: Final = ("creationTimestamp", "deletionTimestamp")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MatchedRequest:
-    """A write in the version in which a rule matched it.
+    """A write in the version in which a rule matched it; so are the objects."""
 
-    ``object`` and ``old_object`` are in that version.
-    """
-
-    resource: GroupVersionResource
-    kind: GroupVersionKind
+    version: ResourceVersion
     object: Object | None
     old_object: Object | None
 
@@ -65,8 +62,8 @@ def _request(attributes: AdmissionAttributes, matched: MatchedRequest) -> dict[s
     subresource = attributes.subresource
     request = {
         "uid": "",
-        "kind": _kind(matched.kind),
-        "resource": _resource(matched.resource),
+        "kind": _kind(matched.version.kind),
+        "resource": _resource(matched.version.resource),
         "requestKind": _kind(attributes.gvk),
         "requestResource": _resource(attributes.gvr),
         "operation": attributes.operation,
@@ -77,7 +74,7 @@ def _request(attributes: AdmissionAttributes, matched: MatchedRequest) -> dict[s
         "subResource": subresource,
         "requestSubResource": subresource,
         "name": attributes.name,
-        "namespace": attributes.namespace,
+        "namespace": request_namespace(attributes),
         "options": operation_options(attributes),
     }
     return request | {name: value for name, value in optional.items() if value}

@@ -1,0 +1,60 @@
+"""What policies need of the rest of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from apiserver.access.admission.matching import ResourceVersion, ResourceVersions
+from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
+from apiserver.machinery.objects import Object
+
+R = TypeVar("R")
+
+
+class InThread(Protocol):
+    """Runs pure work in a thread."""
+
+    def __call__(self, work: Callable[[], R], /) -> Awaitable[R]:
+        """Return its result, or raise its error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParamResource:
+    """The resource of a kind of parameters."""
+
+    resource: GroupVersionResource
+    namespaced: bool
+
+
+class ConfigurationRefused(Exception):
+    """A configuration cannot be merged into an object; the text is that of the API server."""
+
+
+class ServedKinds(ResourceVersions, Protocol):
+    """The kinds that are served, their versions, and their schemas."""
+
+    def param_resource(self, kind: GroupVersionKind) -> ParamResource | None:
+        """Return the resource of a kind, ``None`` if it is not served."""
+        ...
+
+    def merge(
+        self, document: Object, configuration: Object, version: ResourceVersion, subresource: str
+    ) -> Object:
+        """Return an object after a configuration was merged into it, as by server-side apply.
+
+        Raises ConfigurationRefused.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDependencies:
+    """The authorizer, threads, and what is served."""
+
+    authorizer: Authorizer
+    in_thread: InThread
+    kinds: ServedKinds

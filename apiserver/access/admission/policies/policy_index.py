@@ -1,0 +1,83 @@
+"""The policies of one sort that are in force, kept in step with the stored ones by a follower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from apiserver.access.admission.matching import Candidates, MatchIndex, ResourceVersions
+from apiserver.access.admission.policies.policy_documents import (
+    BoundPolicy,
+    Policy,
+    PolicyBinding,
+)
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+
+C = TypeVar("C")
+
+
+class PolicyIndex(Generic[C]):
+    """Policies and bindings by name. A policy without a binding applies to nothing."""
+
+    def __init__(
+        self, versions: ResourceVersions, compile_spec: Callable[[Mapping[str, Any]], C]
+    ) -> None:
+        self._compile = compile_spec
+        self._policies: dict[str, Policy[C]] = {}
+        self._bindings: dict[str, PolicyBinding] = {}
+        self._index: MatchIndex[BoundPolicy[C]] = MatchIndex(versions)
+        self._stale = False
+
+    def put_policy(self, name: str, document: Object) -> None:
+        """Take in a new state of a policy. Raises KeyError, TypeError or ValueError."""
+        known = self._policies.get(name)
+        # A change of the status alone compiles nothing again.
+        if known is None or known.spec != document["spec"]:
+            self._policies[name] = Policy.of(document, self._compile)
+            self._stale = True
+
+    def remove_policy(self, name: str) -> None:
+        """Let go of a policy."""
+        if self._policies.pop(name, None) is not None:
+            self._stale = True
+
+    def put_binding(self, name: str, document: Object) -> None:
+        """Take in a new state of a binding. Raises KeyError, TypeError or ValueError."""
+        self._bindings[name] = PolicyBinding.of(document)
+        self._stale = True
+
+    def remove_binding(self, name: str) -> None:
+        """Let go of a binding."""
+        if self._bindings.pop(name, None) is not None:
+            self._stale = True
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Register a function to be called after every change."""
+        self._index.on_change(listener)
+
+    def forget(self) -> None:
+        """Forget what was found, because the served versions may have changed."""
+        self._index.forget()
+
+    def candidates(
+        self, operation: str, resource: GroupVersionResource, subresource: str
+    ) -> Candidates[BoundPolicy[C]]:
+        """Return the policies that may apply to writes of a kind, by name."""
+        return self._index.candidates(operation, resource, subresource)
+
+    def settle(self) -> None:
+        """Apply the changes since the last call."""
+        if not self._stale:
+            return
+        self._stale = False
+        bound: dict[str, list[PolicyBinding]] = {}
+        for _, binding in sorted(self._bindings.items()):
+            bound.setdefault(binding.policy_name, []).append(binding)
+        self._index.replace(
+            [
+                BoundPolicy(policy, tuple(bound[name]))
+                for name, policy in sorted(self._policies.items())
+                if name in bound
+            ]
+        )

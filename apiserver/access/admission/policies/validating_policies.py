@@ -1,0 +1,190 @@
+"""What a validating policy says of a request: which of its validations fail, and with what text.
+
+Evaluation is pure: it may be begun again, or run in a thread (`Evaluator`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from apiserver.access.admission.policies.compiled_policies import CompiledPolicy, compile_common
+from apiserver.cel.errors import EvaluationError
+from apiserver.cel.matchconditions import ConditionError
+from apiserver.cel.requestevaluation import (
+    POLICY_LIMIT,
+    Evaluation,
+    Expression,
+    OutOfBudgetError,
+    Patience,
+    RequestValues,
+)
+
+_LONGEST_MESSAGE: Final = 5 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One rule of a policy; without a ``reason`` the request is invalid."""
+
+    expression: Expression
+    message_expression: Expression | None
+    message: str
+    reason: str
+
+    def failure(self) -> str:
+        """Return the message that needs no evaluation."""
+        return self.message or f"failed expression: {self.expression.source.strip()}"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledValidatingPolicy(CompiledPolicy):
+    """The expressions of a ValidatingAdmissionPolicy; annotations are by their keys."""
+
+    validations: Sequence[Validation]
+    annotations: Sequence[tuple[str, Expression]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A validation that failed, by its index."""
+
+    index: int
+    message: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What a policy says: the validations that failed, and the annotations of the audit event.
+
+    ``refusals`` deny the request whatever the actions of the binding are: annotations that could
+    not be evaluated.
+    """
+
+    failures: list[Failure] = field(default_factory=list)
+    annotations: list[tuple[str, str]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+
+def compile_validating_policy(spec: Mapping[str, Any]) -> CompiledValidatingPolicy:
+    """Compile a policy."""
+    expressions, conditions, variables = compile_common(spec)
+    validations = []
+    for rule in spec.get("validations") or ():
+        source = rule.get("messageExpression") or ""
+        message = (
+            Expression.compile(expressions, source, "string", authorizes=False)
+            if source.strip()
+            else None
+        )
+        validations.append(
+            Validation(
+                Expression.compile(expressions, rule.get("expression") or "", "bool"),
+                message,
+                (rule.get("message") or "").strip(),
+                rule.get("reason") or "",
+            )
+        )
+    annotations = [
+        (
+            each.get("key") or "",
+            Expression.compile(
+                expressions, each.get("valueExpression") or "", "string", "null_type"
+            ),
+        )
+        for each in spec.get("auditAnnotations") or ()
+    ]
+    return CompiledValidatingPolicy(conditions, variables, validations, annotations)
+
+
+def judge(
+    policy: CompiledValidatingPolicy, values: RequestValues, patience: Patience, *, fails: bool
+) -> Judgement:
+    """Return what a policy says of a request; ``fails``: its failure policy is Fail."""
+    try:
+        if not policy.applies(values, patience, fails=fails):
+            return Judgement()
+        judgement = Judgement()
+        evaluation = policy.evaluation(values, POLICY_LIMIT, patience, authorizes=True)
+        failed = _failed(policy, evaluation, judgement, fails=fails)
+        if failed:
+            messages = policy.evaluation(values, evaluation.left, patience, authorizes=False)
+            _tell(policy, failed, messages, judgement, fails=fails)
+        if policy.annotations:
+            evaluation = policy.evaluation(values, POLICY_LIMIT, patience, authorizes=False)
+            _annotate(policy, evaluation, judgement, fails=fails)
+    except (ConditionError, OutOfBudgetError) as error:
+        # Then nothing else that was found counts.
+        return Judgement([Failure(0, str(error))] if fails else [])
+    judgement.failures.sort(key=lambda failure: failure.index)
+    return judgement
+
+
+def _failed(
+    policy: CompiledValidatingPolicy, evaluation: Evaluation, judgement: Judgement, *, fails: bool
+) -> list[int]:
+    """Return the indexes of the validations that are not true; errors are failures at once."""
+    failed = []
+    for index, validation in enumerate(policy.validations):
+        try:
+            if evaluation.value(validation.expression) is not True:
+                failed.append(index)
+        except EvaluationError as error:
+            if fails:
+                judgement.failures.append(Failure(index, str(error)))
+    return failed
+
+
+def _tell(
+    policy: CompiledValidatingPolicy,
+    failed: Sequence[int],
+    evaluation: Evaluation,
+    judgement: Judgement,
+    *,
+    fails: bool,
+) -> None:
+    """Find the messages of failed validations. What those of the others cost counts, too."""
+    try:
+        messages = [_message(validation, evaluation) for validation in policy.validations]
+    except OutOfBudgetError as error:
+        # As in the API server, even validations that are true fail then.
+        text = f"failed messageExpression: {error}"
+        known = {failure.index for failure in judgement.failures}
+        judgement.failures += [
+            Failure(index, text)
+            for index in range(len(policy.validations))
+            if fails and index not in known
+        ]
+        return
+    for index in failed:
+        validation = policy.validations[index]
+        text = messages[index] or validation.failure()
+        judgement.failures.append(Failure(index, text, validation.reason))
+
+
+def _message(validation: Validation, evaluation: Evaluation) -> str:
+    """Return the value of a message expression, "" if it has none that can be shown."""
+    if validation.message_expression is None:
+        return ""
+    try:
+        value = evaluation.value(validation.message_expression)
+    except EvaluationError:
+        return ""
+    text = value.strip() if type(value) is str else ""
+    return "" if "\n" in text or len(text.encode()) > _LONGEST_MESSAGE else str(text)
+
+
+def _annotate(
+    policy: CompiledValidatingPolicy, evaluation: Evaluation, judgement: Judgement, *, fails: bool
+) -> None:
+    for key, expression in policy.annotations:
+        try:
+            value = evaluation.value(expression)
+        except EvaluationError as error:
+            if fails:
+                judgement.refusals.append(str(error))
+            continue
+        if type(value) is str and value.strip():
+            judgement.annotations.append((key, value.strip()))

@@ -1,0 +1,48 @@
+"""Keeps the policies that are in force in step with the stored policies and bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apiserver.access.admission.policies.policy_index import PolicyIndex
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.registry.codec import Stored
+from apiserver.registry.following import Follower, Sink
+from apiserver.registry.registry import Registry
+
+_GROUP: Final = "admissionregistration.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexSink(Sink):
+    add: Callable[[str, Object], None]
+    discard: Callable[[str], None]
+    apply: Callable[[], None]
+
+    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+        self.add(key[1], stored.object)
+
+    def remove(self, key: tuple[str, str]) -> None:
+        self.discard(key[1])
+
+    def settle(self) -> None:
+        self.apply()
+
+
+def policy_followers(
+    registry: Registry, validating: PolicyIndex[Any], mutating: PolicyIndex[Any]
+) -> Sequence[Follower]:
+    """Return the followers that keep two indexes in step."""
+    followers = []
+    for sort, index in (("validating", validating), ("mutating", mutating)):
+        policies = _IndexSink(index.put_policy, index.remove_policy, index.settle)
+        bindings = _IndexSink(index.put_binding, index.remove_binding, index.settle)
+        for plural, sink in (
+            (f"{sort}admissionpolicies", policies),
+            (f"{sort}admissionpolicybindings", bindings),
+        ):
+            followers.append(Follower(registry, GroupVersionResource(_GROUP, "v1", plural), sink))
+    return followers
