@@ -71,6 +71,15 @@ class Corrupt(StorageError):
         self.reason = reason
 
 
+class TransformError(StorageError):
+    """The value under ``key`` cannot be converted to its stored form, or back."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
 class Unavailable(StorageError):
     """The store cannot be reached or cannot serve the request; nothing was changed."""
 

@@ -62,7 +62,7 @@ def load_configuration(data: bytes, kind: str, versions: Mapping[str, StrictSche
     except (DocumentError, RequestEntityTooLarge) as error:
         raise ConfigurationError(str(error)) from error
     if duplicates:
-        raise ConfigurationError(duplicates[0])
+        raise ConfigurationError(" ".join(duplicates[0].split()))
     if not isinstance(document, dict) or not document:
         raise ConfigurationError("empty configuration")
     api_version, found = document.pop("apiVersion", None), document.pop("kind", None)

@@ -83,7 +83,11 @@ class Client(Protocol):
     """
 
     async def resources(self) -> Sequence[APIResource]:
-        """Return every served resource once, in the preferred version of its group."""
+        """Return every served resource once, in the preferred version of its group.
+
+        Where a webhook converts the objects, it is the version in which they are stored, so that a
+        webhook that fails or hangs does not delay those who look after all kinds.
+        """
         ...
 
     async def resource_of(self, kind: GroupVersionKind) -> APIResource | None:
@@ -94,6 +98,12 @@ class Client(Protocol):
         self, resource: GroupVersionResource, namespace: str, name: str, subresource: str = ""
     ) -> Object:
         """Return the current object, or its Scale as the subresource ``scale``."""
+        ...
+
+    async def get_metadata(
+        self, resource: GroupVersionResource, namespace: str, name: str
+    ) -> Mapping[str, Any]:
+        """Return the metadata of an object. Labels and annotations may be those of any version."""
         ...
 
     async def list(

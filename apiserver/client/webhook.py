@@ -168,6 +168,12 @@ class WebhookClient:
         check_response(response)
         return response.body
 
+    async def __aenter__(self) -> WebhookClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """Close all connections."""
         sessions = [session.session for session in self._sessions.values()]

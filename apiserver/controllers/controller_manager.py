@@ -15,6 +15,7 @@ from typing import Final
 
 from apiserver.client.client import Client
 from apiserver.client.queue_metrics import queue_families
+from apiserver.client.webhook import WebhookClient
 from apiserver.controllers import controller_names as names
 from apiserver.controllers.clusterrole_aggregation_controller import (
     ClusterRoleAggregationController,
@@ -159,8 +160,13 @@ class ControllerManager:
         return [each.name for each in due if not each.is_running]
 
 
-def build_manager(options: ControllerOptions, registry: Registry) -> ControllerManager:
-    """Return the enabled controllers, each with a client of its own, and those of the server."""
+def build_manager(
+    options: ControllerOptions, registry: Registry, webhooks: WebhookClient
+) -> ControllerManager:
+    """Return the enabled controllers, each with a client of its own, and those of the server.
+
+    ``webhooks`` calls the conversion webhooks of custom kinds.
+    """
     managed, known = [], dict(_REGISTERED)
     if options.root_ca:
         publisher = partial(RootCACertificatePublisher, root_ca=options.root_ca)
@@ -181,7 +187,7 @@ def build_manager(options: ControllerOptions, registry: Registry) -> ControllerM
     system = system_client(registry)
     own = [
         Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),
-        *custom_resource_controllers(registry, _builtin_versions(registry.catalog)),
+        *custom_resource_controllers(registry, _builtin_versions(registry.catalog), webhooks),
     ]
     elector = LeaderElector(system, LEASE, options.identity) if options.identity else None
     return ControllerManager(own, managed, elector)

@@ -21,15 +21,18 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import StructType
-from storage.errors import Corrupt
+from storage.errors import Corrupt, TransformError
 from storage.interface import Record
+from storage.transform import Stale, Unreadable
 
 _PROTOBUF_MAGIC = b"k8s\x00"
+_ENCRYPTED: Final = b"k8s:enc:"
 _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _METADATA = b',"metadata":{'
 _HEAD: Final = ("kind", "apiVersion", "metadata")
 _UID, _OWNERS, _DELETION = b'"uid":"', b'"ownerReferences":[', b'"deletionTimestamp":"'
+IDENTITY_REFUSES: Final = "identity transformer tried to read encrypted data"
 #: Returns the type of a kind by apiVersion and kind, ``None`` if it is not built in.
 StructOf: TypeAlias = Callable[[str, str], StructType | None]
 
@@ -97,6 +100,12 @@ class Stored:
         return self._body
 
     @property
+    def api_version(self) -> str:
+        """The apiVersion of the object, found without decoding it. Raises Corrupt."""
+        body = self.body
+        return body[body.find(_VERSION) + len(_VERSION) : self._head - 1].decode()
+
+    @property
     def item(self) -> bytes:
         """The same without apiVersion and kind, as in lists of built-in kinds."""
         body = self.body
@@ -149,6 +158,13 @@ class Stored:
         """Return the selectable fields as computed by ``read``, and cache them."""
         self.fields = read(self._object or self._read())
         return self.fields
+
+    def is_deleting(self) -> bool:
+        """Return whether the object is known to be being deleted. Raises Corrupt."""
+        try:
+            return "deletionTimestamp" in self.metadata
+        except TransformError:
+            return False
 
     def is_stale(self) -> bool:
         """Return whether storing the object again would change what is stored. Raises Corrupt."""
@@ -205,14 +221,57 @@ class Stored:
         return None
 
 
+class StaleStored(Stored):
+    """An object that would be stored in another form now, encrypted with another key for example.
+
+    An update that changes nothing writes it, too.
+    """
+
+    __slots__ = ()
+
+    def is_stale(self) -> bool:
+        return True
+
+
+class UnreadableStored(Stored):
+    """An object whose stored form cannot be transformed back, for ``reason``."""
+
+    __slots__ = ("_reason",)
+
+    def __init__(self, key: str, raw: Unreadable, revision: int) -> None:
+        super().__init__(key, raw, revision)
+        self._reason = raw.reason
+
+    @property
+    def item(self) -> bytes:
+        raise self._not_listed()
+
+    @property
+    def item_size(self) -> int:
+        raise self._not_listed()
+
+    def _splice(self, raw: bytes) -> Object | None:
+        raise TransformError(self.key, self._reason)
+
+    def _not_listed(self) -> TransformError:
+        # A list says which of its objects it is.
+        return TransformError(self.key, f'unable to transform key "{self.key}": {self._reason}')
+
+
 class StoredProtobuf(Stored):
     """An object that another server stored as protobuf; it is converted to JSON on first use."""
 
-    __slots__ = ("_struct_of",)
+    __slots__ = ("_stale", "_struct_of")
 
-    def __init__(self, key: str, raw: bytes, revision: int, struct_of: StructOf) -> None:
+    def __init__(
+        self, key: str, raw: bytes, revision: int, struct_of: StructOf, *, stale: bool
+    ) -> None:
         super().__init__(key, raw, revision)
         self._struct_of = struct_of
+        self._stale = stale
+
+    def is_stale(self) -> bool:
+        return self._stale
 
     def _splice(self, raw: bytes) -> Object | None:
         document = _from_protobuf(self.key, raw, self._struct_of)
@@ -226,7 +285,7 @@ class ConvertedStored(Stored):
     process has just written it in the served form.
     """
 
-    __slots__ = ("_conversion", "_origin", "_own", "_source")
+    __slots__ = ("_conversion", "_origin", "_own", "_source", "_stale")
 
     def __init__(self, source: Stored, conversion: Conversion, *, own: bool = False) -> None:
         super().__init__(source.key, b"", source.revision)
@@ -235,8 +294,11 @@ class ConvertedStored(Stored):
         self._conversion = conversion
         self._own = own
         self._origin = b""
+        self._stale = source.is_stale()
 
     def is_stale(self) -> bool:
+        if self._stale:
+            return True
         body = self.body
         if self._origin is body:
             return False
@@ -246,10 +308,17 @@ class ConvertedStored(Stored):
     def _splice(self, raw: bytes) -> Object | None:
         source = self._source
         assert source is not None
-        body = source.body
-        stored = None if self._own else _parse(self.key, body)
+        stored = None if self._own else _parse(self.key, source.body)
         document = None if stored is None else self._to_served(stored)
-        if document is None or document is stored:
+        self._keep(None if document is stored else document)
+        return document
+
+    def _keep(self, document: Object | None) -> None:
+        """Make the body from the converted object; without one, it is that of the stored object."""
+        source = self._source
+        assert source is not None
+        body = source.body
+        if document is None:
             self._body, self._head = body, source._head
         else:
             # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
@@ -258,7 +327,6 @@ class ConvertedStored(Stored):
             self._head = self._body.find(_METADATA)
         # The source refers to this object, and reference counting does not free cycles.
         self._origin, self._source, self._raw = body, None, None
-        return document
 
     def _to_served(self, document: Object) -> Object:
         try:
@@ -286,8 +354,13 @@ class ObjectCodec:
     def decode(self, key: str, data: bytes, revision: int) -> Stored:
         """Return a stored object; invalid data raises an error only when the object is used."""
         if data.startswith(_PROTOBUF_MAGIC):
-            return StoredProtobuf(key, data, revision, self._struct_of)
-        return Stored(key, data, revision)
+            stale = type(data) is Stale
+            return StoredProtobuf(key, data, revision, self._struct_of, stale=stale)
+        if type(data) is bytes:
+            return Stored(key, data, revision)
+        if isinstance(data, Unreadable):
+            return UnreadableStored(key, data, revision)
+        return StaleStored(key, data, revision)
 
 
 NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
@@ -319,6 +392,9 @@ def _parse(key: str, data: bytes) -> Object:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if data.startswith(_ENCRYPTED):
+            # What kube-apiserver says of an encrypted object if it is not configured to decrypt.
+            raise TransformError(key, IDENTITY_REFUSES) from error
         raise Corrupt(key, f"it is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
         raise Corrupt(key, "it is not an object with metadata")

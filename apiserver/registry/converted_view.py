@@ -149,14 +149,17 @@ class ConvertedView(ObjectView):
             return known
         if not record.key.startswith(self._prefix):
             return record
-        return self._kept(record, ConvertedStored(stored, self._conversion))
+        return self._kept(record, self._form(stored))
 
     def _own_record(self, record: Record[Stored]) -> Record[Stored]:
         """Return the record of a write that needed no conversion."""
         stored, convert = record.value, self._conversion.to_served
         if not record.key.startswith(self._prefix) or convert in stored.converted:
             return self._record(record)
-        return self._kept(record, ConvertedStored(stored, self._conversion, own=True))
+        return self._kept(record, self._form(stored, own=True))
+
+    def _form(self, stored: Stored, *, own: bool = False) -> Stored:
+        return ConvertedStored(stored, self._conversion, own=own)
 
     def _kept(self, record: Record[Stored], value: Stored) -> Record[Stored]:
         converted = Record(record.key, value, record.revision, record.created)

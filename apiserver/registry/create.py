@@ -53,7 +53,7 @@ async def _create(request: WriteRequest, document: Object) -> Written:
         namespaces.require(attempt, resource, context.namespace, name)
         desired = await request.create(attempt, document)
         if attempt.existing is not None:
-            deleting = "deletionTimestamp" in attempt.existing.value.metadata
+            deleting = attempt.existing.value.is_deleting()
             raise AlreadyExists.of(resource.group_resource, name, deleting=deleting)
         return Save(desired)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.codec import Stored
@@ -29,17 +30,23 @@ class _Served:
 
     __slots__ = ("kinds", "state", "stored")
 
-    def __init__(self, state: str, stored: Stored, before: Sequence[UnloadedKind]) -> None:
+    def __init__(
+        self, state: str, stored: Stored, webhooks: WebhookClient, before: Sequence[UnloadedKind]
+    ) -> None:
         self.state = state
         self.stored = stored
-        self.kinds = custom_kinds(stored.object, lambda: self.stored.object, before)
+        self.kinds = custom_kinds(stored.object, lambda: self.stored.object, webhooks, before)
 
 
 class CustomResources(Sink):
-    """Changes the catalogue of a registry as the definitions in its store change."""
+    """Changes the catalogue of a registry as the definitions in its store change.
 
-    def __init__(self, registry: Registry) -> None:
+    ``webhooks`` calls the conversion webhooks.
+    """
+
+    def __init__(self, registry: Registry, webhooks: WebhookClient) -> None:
         self._registry = registry
+        self._webhooks = webhooks
         # By the name of the definition; the changes are not carried out yet, ``None`` removes.
         self._served: dict[str, _Served] = {}
         self._changes: dict[str, _Served | None] = {}
@@ -90,5 +97,5 @@ class CustomResources(Sink):
         if known is not None and known.state == state:
             known.stored = stored
             return known
-        served = _Served(state, stored, () if known is None else known.kinds)
+        served = _Served(state, stored, self._webhooks, () if known is None else known.kinds)
         return served if served.kinds else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ParamSpec, TypeAlias, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
@@ -21,6 +22,7 @@ from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.resources.allocation import NOTHING, Allocation
+from apiserver.schema.answers import Unanswered, with_answers
 from storage.interface import Record
 
 P = ParamSpec("P")
@@ -48,9 +50,13 @@ class Attempt:
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of pure work on the documents, in a thread if they are large."""
-        if self.size <= SMALL:
-            return work(*args, **kwargs)
-        return await offload(self.size, work, *args, **kwargs)
+        try:
+            if self.size <= SMALL:
+                return work(*args, **kwargs)
+            return await offload(self.size, work, *args, **kwargs)
+        except Unanswered as missing:
+            again = partial(offload, self.size, work, *args, **kwargs)
+            return await with_answers(missing, again)
 
 
 #: Makes a decision. Raises StatusError to reject the request.

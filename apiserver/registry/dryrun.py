@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from apiserver.machinery.objects import Object
+from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import Stored, arrange
 from apiserver.registry.view import ObjectView
 from storage.errors import RevisionConflict
@@ -15,10 +16,11 @@ from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Committer, Delete
 
 
 class DryRun(Committer[Stored]):
-    """Commits the changes of one write."""
+    """Commits the changes of one write; ``awaited`` is the store if its objects are converted."""
 
-    def __init__(self, store: ObjectView) -> None:
+    def __init__(self, store: ObjectView, awaited: AwaitedView | None = None) -> None:
         self._store = store
+        self._awaited = awaited
         self._made: dict[str, Record[Stored]] = {}
 
     async def commit(
@@ -27,14 +29,16 @@ class DryRun(Committer[Stored]):
         replaced = [await self._check_change(change) for change in changes]
         for key, revision in requires.items():
             await self._check(key, revision)
-        return [self._make(*each) for each in zip(changes, replaced, strict=True)]
+        return [await self._make(*each) for each in zip(changes, replaced, strict=True)]
 
-    def _make(self, change: Change[Stored], current: Record[Stored] | None) -> Record[Stored]:
+    async def _make(self, change: Change[Stored], current: Record[Stored] | None) -> Record[Stored]:
         if isinstance(change, Delete):
             assert current is not None
             return current
-        key, expected = change.key, change.expected
-        made = Record(key, preview(key, change.value.object, expected), expected, expected)
+        key, expected, document = change.key, change.expected, change.value.object
+        if self._awaited is not None:
+            document = await self._awaited.written(document)
+        made = Record(key, preview(key, document, expected), expected, expected)
         self._made[key] = made
         return made
 

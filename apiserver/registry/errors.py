@@ -8,6 +8,7 @@ from apiserver.machinery.errors import (
     BadRequest,
     Conflict,
     Expired,
+    InternalError,
     Invalid,
     RequestEntityTooLarge,
     ServerTimeout,
@@ -32,6 +33,7 @@ from storage.errors import (
     OutOfSpace,
     StorageError,
     TooManyKeys,
+    TransformError,
     ValueTooLarge,
 )
 
@@ -53,7 +55,7 @@ def status_of(error: StorageError, resource: GroupResource, verb: str) -> Status
         case OutOfSpace():
             # The answer of kube-apiserver when its etcd has run out of space (the alarm NOSPACE).
             return UnknownError("etcdserver: mvcc: database space exceeded")
-        case Corrupt():
+        case Corrupt() | TransformError():
             return _unreadable(error)
         case OutcomeUnknown():
             return Timeout(f"the {verb} operation may or may not have happened: {error}")
@@ -66,10 +68,12 @@ def status_of_unreadable(error: Exception) -> StatusError | None:
 
     A stored object is decoded when it is sent or matched by a selector, not earlier.
     """
-    return _unreadable(error) if isinstance(error, Corrupt) else None
+    return _unreadable(error) if isinstance(error, Corrupt | TransformError) else None
 
 
-def _unreadable(error: Corrupt) -> StatusError:
+def _unreadable(error: Corrupt | TransformError) -> StatusError:
+    if isinstance(error, TransformError):
+        return InternalError(error.reason)
     cause = error.__cause__
     if isinstance(cause, Inconvertible):
         return UnknownError(str(cause))

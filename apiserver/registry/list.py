@@ -135,7 +135,7 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
     if selection and not span.limit and await _is_in_memory(resource, span):
         return await _from_memory(resource, span, selection)
     page = await _page(resource, span, span.limit)
-    records = await _chosen(page.records, selection, span.limit)
+    records = await _chosen(resource, page.records, selection, span.limit)
     revision = page.revision
     while span.limit and page.remaining and len(records) < span.limit:
         following = page.records[-1].key + "\0"
@@ -147,7 +147,7 @@ async def _read(resource: Resource, span: _Range, selection: Selection) -> Objec
             page = await _page(resource, pinned, _FETCH_LIMIT)
         records = [
             *records,
-            *await _chosen(page.records, selection, span.limit - len(records)),
+            *await _chosen(resource, page.records, selection, span.limit - len(records)),
         ]
     more = page.remaining + max(len(records) - span.limit, 0) if span.limit else 0
     if span.limit:
@@ -176,7 +176,7 @@ async def _from_memory(resource: Resource, span: _Range, selection: Selection) -
     if known is not None and known.revision >= store.last_change(span.within):
         return ObjectList(known.items, revision)
     page = store.list_cached(span.within)
-    items = [record.value for record in await _chosen(page.records, selection)]
+    items = [record.value for record in await _chosen(resource, page.records, selection)]
     if len(items) <= _MOST_REMEMBERED_ITEMS:
         if len(resource.selected) >= _MOST_REMEMBERED:
             resource.selected.pop(next(iter(resource.selected)))
@@ -193,14 +193,18 @@ async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:
 
 
 async def _chosen(
-    records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
+    resource: Resource, records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
 ) -> Sequence[Record[Stored]]:
     """Return the matching records; if ``enough`` is given, that many and a few more."""
+    if resource.awaited is not None and not selection:
+        await resource.awaited.ready(records)
     if not selection:
         return records
     found: list[Record[Stored]] = []
     yielder = Yielder()
     for batch in batches(records, size_of=_size_of):
+        if resource.awaited is not None:
+            await resource.awaited.ready(batch)
         found += selection.of(batch)
         if 0 < enough < len(found):
             break

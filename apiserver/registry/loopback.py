@@ -6,11 +6,11 @@ ownership, as a named user. Only authorization is skipped, since the server is t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -24,7 +24,7 @@ from apiserver.client.client import (
 )
 from apiserver.machinery.errors import BadRequest, NotFound, UnsupportedMediaType
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
-from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.objects import Object, metadata_of, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions, list_options
 from apiserver.machinery.users import AUTHENTICATED, SYSTEM_USER, UserInfo
 from apiserver.registry import watch as watches
@@ -99,6 +99,13 @@ class Loopback:
         if subresource == _SCALE:
             return await get_scale(found, namespace, name)
         return read_objects(found, "get", [await get_object(found, namespace, name)])[0]
+
+    async def get_metadata(
+        self, resource: GroupVersionResource, namespace: str, name: str
+    ) -> Mapping[str, Any]:
+        found = self._found(resource).as_stored()
+        (document,) = read_objects(found, "get", [await get_object(found, namespace, name)])
+        return metadata_of(document)
 
     async def list(
         self, resource: GroupVersionResource, namespace: str = "", *, field_selector: str = ""
@@ -201,7 +208,7 @@ class Loopback:
     async def watch_metadata(
         self, resource: GroupVersionResource
     ) -> AsyncGenerator[Sequence[MetadataEvent], None]:
-        found = self._found(resource)
+        found = self._found(resource).as_stored()
         watch = await watches.watch_objects(found, "", list_options({}))
         events = follow(watch, partial(metadata_events, found), unselected, _PAUSE)
         async with aclosing(events) as batches:
@@ -247,7 +254,10 @@ def _preferred(catalog: Catalog) -> Sequence[APIResource]:
     for group in catalog.groups():
         for version in catalog.versions(group):
             for definition in catalog.resources(group, version):
-                found.setdefault((group, definition.resource), _api_resource(definition))
+                key = group, definition.resource
+                stored = definition.version == definition.storage_kind.version
+                if key not in found or (stored and definition.awaited):
+                    found[key] = _api_resource(definition)
     return list(found.values())
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
+from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import Stored
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.fieldmanagers import field_manager_of
@@ -90,8 +91,12 @@ class Registry:
     def _resource(self, kind: Kind, lifetime: Lifetime) -> Resource:
         definition, strategy, change = kind.definition, kind.strategy, kind.conversion
         store: ObjectView = self.store
-        if change is not None:
-            store = ConvertedView(self.store, change, collection_prefix(self._root, definition))
+        awaited: AwaitedView | None = None
+        prefix = collection_prefix(self._root, definition)
+        if change is not None and change.awaited is not None:
+            store = awaited = AwaitedView(self.store, change, change.awaited, prefix)
+        elif change is not None:
+            store = ConvertedView(self.store, change, prefix)
         return Resource(
             definition=definition,
             types=kind.types,
@@ -102,6 +107,7 @@ class Registry:
             admission=self._admission,
             find=self.resource,
             conversion=change,
+            awaited=awaited,
             ranges=self._ranges,
             subresources={
                 name: SubresourceKind(types, FieldManager(types))

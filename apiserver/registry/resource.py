@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from apiserver.access.admission.chain import AdmissionChain
@@ -11,6 +11,7 @@ from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
+from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import Stored
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
@@ -58,6 +59,8 @@ class Resource:
     #: Finds other served resources.
     find: Find
     conversion: Conversion | None = None
+    #: The store, if its objects have to be made ready before they are looked at.
+    awaited: AwaitedView | None = None
     #: The ranges from which addresses and node ports are allocated.
     ranges: ServiceRanges = field(default_factory=ServiceRanges)
     subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
@@ -90,6 +93,15 @@ class Resource:
     def prefix(self, namespace: str = "") -> str:
         """Return the prefix of the keys of all objects, or of those in one namespace."""
         return keys.collection_prefix(self.root, self.definition, namespace)
+
+    def as_stored(self) -> Resource:
+        """Return the resource for readers of metadata, for which no webhook is asked.
+
+        No conversion changes identity, owners or finalizers of an object.
+        """
+        if self.awaited is None:
+            return self
+        return replace(self, store=self.awaited.as_stored(), awaited=None)
 
     def not_found(self, name: str) -> NotFound:
         """Return the error for an object that does not exist."""

@@ -28,10 +28,11 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import fielderrors
-from apiserver.machinery.errors import Expired, Invalid, StatusError
+from apiserver.machinery.errors import Expired, Invalid, StatusError, TooManyRequests
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import freshness
+from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import Stored
 from apiserver.registry.list import check_list, within
 from apiserver.registry.resource import Resource
@@ -45,6 +46,7 @@ from storage.valueclass import valueclass
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 _NOT_OLDER: Final = "NotOlderThan"
+_INITIALIZING: Final = "storage is (re)initializing"
 
 
 #: Consecutive changes under one prefix, shared by all its watches.
@@ -83,6 +85,8 @@ async def watch_objects(
     if initial and not version:
         await _refresh(resource)
     scope = _Scope(within(resource, namespace, selection))
+    if initial and resource.awaited is not None:
+        await _initialize(resource.awaited, scope)
     return Watch(
         resource, scope, selection, _Start(revision, options, initial=initial, marks=not as_list)
     )
@@ -116,6 +120,17 @@ async def _refresh(resource: Resource) -> None:
         await resource.store.wait_until_fresh()
     except StorageError as error:
         raise resource.failed(error, "watch") from error
+
+
+async def _initialize(store: AwaitedView, scope: _Scope) -> None:
+    """Convert the watched objects. Raises TooManyRequests.
+
+    In Kubernetes the cache of a version is not ready before all its objects have been converted.
+    """
+    try:
+        await store.ready(store.list_cached(scope.prefix).records)
+    except StorageError as error:
+        raise TooManyRequests(_INITIALIZING, {"retryAfterSeconds": 1}) from error
 
 
 @valueclass
@@ -250,6 +265,8 @@ class Watch:
         for batch in batches(page.records):
             if events:
                 yield events
+            if self._resource.awaited is not None:
+                await self._resource.awaited.ready(batch)
             records = self._selection.of(batch) if self._selection else batch
             events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
             await yielder.yield_if_due()

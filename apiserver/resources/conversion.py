@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
 from apiserver.schema.kindtypes import Convert
@@ -12,15 +12,41 @@ from apiserver.schema.kindtypes import Convert
 Step: TypeAlias = Callable[[Object], Object]
 
 
+class AwaitedConversion(Protocol):
+    """Conversion by something that is asked, such as a webhook: many objects at once."""
+
+    @property
+    def served(self) -> str:
+        """The apiVersion of the served version."""
+
+    @property
+    def stored(self) -> str:
+        """The apiVersion of the stored version."""
+
+    def read(self, document: Object) -> Object:
+        """Return a stored object as it is in the version in which it was stored.
+
+        Raises Inconvertible.
+        """
+
+    async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
+        """Return objects in another version, which none of them has. Raises Inconvertible."""
+
+    def pruned(self, document: Object) -> Object:
+        """Return the answer for an object as its version specifies it. Raises Inconvertible."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversion:
     """Converts an object from a served version to the stored version, and back.
 
-    A step that changes nothing returns the object itself. Both may raise Inconvertible.
+    A step that changes nothing returns the object itself. Both may raise Inconvertible. If the
+    conversion is ``awaited``, the steps may also raise Unanswered.
     """
 
     to_stored: Step
     to_served: Step
+    awaited: AwaitedConversion | None = None
 
 
 def converter(conversions: Mapping[str, Conversion]) -> Convert:

@@ -7,10 +7,10 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from apiserver.access.access import Access
@@ -19,6 +19,7 @@ from apiserver.access.admission.escalation import EscalationCheck
 from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
 from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
+from apiserver.client.webhook import WebhookClient
 from apiserver.controllers.controller_manager import (
     ControllerManager,
     ControllerOptions,
@@ -49,6 +50,7 @@ from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
+from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.bootstrap import Endpoint
@@ -62,6 +64,11 @@ from storage.errors import StorageError, Unavailable
 from storage.interface import FeedStore, Store
 from storage.observed import ObservedStore
 from storage.open import open_store
+from storage.transform import TransformStore
+
+if TYPE_CHECKING:
+    # It imports ciphers, so it is imported by servers that encrypt what they store.
+    from apiserver.registry.encryption.encryption import Encryption
 
 _OPEN_RETRY_SECONDS: Final = 1.0
 _STORE_PROBE_SECONDS: Final = 5.0
@@ -76,7 +83,7 @@ class StorageOptions:
 
     ``shared``: other servers use the same store. ``removes_lease``: the server is the only one of
     its address, so its master lease is removed when it stops. ``allow_empty``: a SQLite file of 0
-    bytes is a new store.
+    bytes is a new store. ``encryption``: how the objects are encrypted, if they are.
     """
 
     url: str
@@ -85,6 +92,7 @@ class StorageOptions:
     shared: bool = False
     removes_lease: bool = True
     allow_empty: bool = False
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +181,15 @@ async def build_server(
     raw = await environment.open_store(storage)
     try:
         observed = ObservedStore(raw, metrics.observe_storage)
-        inner: CodecStore[Stored] = CodecStore(observed, ObjectCodec(struct_of_kind))
-        async with WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache:
+        encryption = storage.encryption
+        source = observed if encryption is None else TransformStore(observed, encryption)
+        inner: CodecStore[Stored] = CodecStore(source, ObjectCodec(struct_of_kind))
+        async with (
+            nullcontext() if encryption is None else encryption.running(),
+            WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache,
+        ):
+            if encryption is not None:
+                encryption.changed = cache.reload
             registry = Registry(
                 builtin_catalog(),
                 cache,
@@ -184,21 +199,18 @@ async def build_server(
             )
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
-            kinds = ServedKinds(registry)
-            validating, mutating = validating_policies(kinds), mutating_policies(kinds)
-            dependencies = PluginDependencies(
-                access.authorizer,
-                PolicyDependencies(access.authorizer, in_thread, kinds),
-                validating,
-                mutating,
+            policies = _admit(registry, access, options.plugins)
+            webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
+            manager = build_manager(
+                _controllers(storage, options, access, environment), registry, webhooks
             )
-            escalation = EscalationCheck(access.authorizer, access.rbac)
-            registry.admit([*build_plugins(options.plugins, dependencies), escalation])
-            manager = build_manager(_controllers(storage, options, access, environment), registry)
             metrics.parts.append(manager)
             checks = _checks(observed, cache, stopping)
+            if encryption is not None:
+                for known in checks.values():
+                    known["kms-providers"] = _check_kms(encryption)
             checks["readyz"]["controllers"] = _check_controllers(manager)
-            custom = CustomResources(registry)
+            custom = CustomResources(registry, webhooks)
             address = f"{endpoint.address}:{endpoint.port}"
             router = Router(
                 registry=registry,
@@ -216,8 +228,7 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
-            followers = [*rbac_followers(registry, access.rbac), custom.follower()]
-            followers += policy_followers(registry, validating, mutating)
+            followers = [*rbac_followers(registry, access.rbac), custom.follower(), *policies]
             if access.nodes is not None:
                 followers += node_followers(registry, access.nodes)
             roles = BootstrapRoles(registry)
@@ -225,6 +236,7 @@ async def build_server(
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
             async with (
                 access.running(),
+                webhooks,
                 following(followers),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),
@@ -259,6 +271,21 @@ async def _background_tasks(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _admit(registry: Registry, access: Access, plugins: Sequence[str]) -> Sequence[Follower]:
+    """Apply admission to all writes; return the followers that keep it in step with policies."""
+    kinds = ServedKinds(registry)
+    validating, mutating = validating_policies(kinds), mutating_policies(kinds)
+    dependencies = PluginDependencies(
+        access.authorizer,
+        PolicyDependencies(access.authorizer, in_thread, kinds),
+        validating,
+        mutating,
+    )
+    escalation = EscalationCheck(access.authorizer, access.rbac)
+    registry.admit([*build_plugins(plugins, dependencies), escalation])
+    return policy_followers(registry, validating, mutating)
+
+
 def _controllers(
     storage: StorageOptions, options: ServerOptions, access: Access, environment: Environment
 ) -> ControllerOptions:
@@ -276,6 +303,15 @@ def _check_controllers(manager: ControllerManager) -> Check:
             raise Unhealthy(f"these controllers do not run: {', '.join(failed)}")
 
     return controllers
+
+
+def _check_kms(encryption: Encryption) -> Check:
+    async def kms_providers() -> None:
+        failure = encryption.failure()
+        if failure:
+            raise Unhealthy(failure)
+
+    return kms_providers
 
 
 def _checks(

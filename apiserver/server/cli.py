@@ -48,6 +48,12 @@ _STORAGE: Final[Sequence[_Flag]] = (
     ("etcd-cafile", "FILE", "The CA of etcd's certificates."),
     ("etcd-certfile", "FILE", "The client certificate for etcd."),
     ("etcd-keyfile", "FILE", "The key of --etcd-certfile."),
+    ("encryption-provider-config", "FILE", "The EncryptionConfiguration of stored objects."),
+    (
+        "encryption-provider-config-automatic-reload",
+        None,
+        "Reload it when it changes. (false)",
+    ),
     ("event-ttl", "TIME", "How long Events are kept. (1h0m0s)"),
     (
         "etcd-compaction-interval",

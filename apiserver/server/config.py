@@ -25,6 +25,15 @@ _JSON: Final = "application/json"
 _LEAST_EXPIRATION: Final = 3600
 _MOST_EXPIRATION: Final = 1 << 32
 
+#: Flags that have no meaning without another one.
+_NEEDS: Final = (
+    ("tls_cert_file", "tls_private_key_file"),
+    ("tls_private_key_file", "tls_cert_file"),
+    ("etcd_certfile", "etcd_keyfile"),
+    ("etcd_keyfile", "etcd_certfile"),
+    ("encryption_provider_config_automatic_reload", "encryption_provider_config"),
+)
+
 
 class ConfigError(Exception):
     """A flag has an invalid value; the message names both."""
@@ -38,6 +47,8 @@ class Config:
     etcd_servers: tuple[str, ...]
     etcd_prefix: str
     allow_empty_database: bool
+    encryption_provider_config: str
+    encryption_provider_config_automatic_reload: bool
     etcd_cafile: str
     etcd_certfile: str
     etcd_keyfile: str
@@ -271,6 +282,8 @@ class ConfigSchema(Schema):
     etcd_prefix = fields.String(
         load_default="/registry", validate=validate.Regexp(".*[^/]", error="must name something")
     )
+    encryption_provider_config = _Text(load_default="")
+    encryption_provider_config_automatic_reload = _Boolean(load_default=False)
     etcd_cafile = _Text(load_default="")
     etcd_certfile = _Text(load_default="")
     etcd_keyfile = _Text(load_default="")
@@ -351,7 +364,7 @@ def load_config(given: Mapping[str, Any]) -> Config:
         name, problems = next(iter(error.messages_dict.items()))
         value = given.get(name, "")
         shown = ",".join(value) if isinstance(value, list) else str(value)
-        flag = "v" if name == "verbosity" else name.replace("_", "-")
+        flag = "v" if name == "verbosity" else _spelled(name)
         raise ConfigError(f'invalid argument "{shown}" for "--{flag}": {problems[0]}') from error
     _check_together(config)
     return config
@@ -361,18 +374,15 @@ def _check_together(config: Config) -> None:
     if config.storage and config.etcd_servers:
         raise ConfigError("--storage and --etcd-servers exclude each other")
     _check_plugins(config)
+    _check_needed(config)
     unknown = unknown_controllers(config.controllers)
     if unknown:
         raise ConfigError(f'--controllers: "{unknown[0]}" is not in the list of known controllers')
-    if bool(config.tls_cert_file) != bool(config.tls_private_key_file):
-        raise ConfigError("--tls-cert-file and --tls-private-key-file need each other")
     longest = config.service_account_max_token_expiration
     if longest and not _LEAST_EXPIRATION <= longest <= _MOST_EXPIRATION:
         raise ConfigError(
             "--service-account-max-token-expiration must be between 1h and 2^32 seconds"
         )
-    if bool(config.etcd_certfile) != bool(config.etcd_keyfile):
-        raise ConfigError("--etcd-certfile and --etcd-keyfile need each other")
     if config.workers > 1 and not config.uses_etcd:
         raise ConfigError(
             f"--workers={config.workers} needs --etcd-servers: "
@@ -382,11 +392,21 @@ def _check_together(config: Config) -> None:
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
                  "authentication_config", "oidc_ca_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
-                 "service_account_signing_key_file"):  # fmt: skip
+                 "service_account_signing_key_file", "encryption_provider_config"):  # fmt: skip
         value = getattr(config, flag)
         for path in [value] if isinstance(value, str) else value:
             if path and not Path(path).is_file():
-                raise ConfigError(f'"--{flag.replace("_", "-")}": {path}: no such file')
+                raise ConfigError(f'"--{_spelled(flag)}": {path}: no such file')
+
+
+def _check_needed(config: Config) -> None:
+    for flag, needed in _NEEDS:
+        if getattr(config, flag) and not getattr(config, needed):
+            raise ConfigError(f"--{_spelled(flag)} needs --{_spelled(needed)}")
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _check_issuers(config: Config) -> None:

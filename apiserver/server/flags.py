@@ -31,8 +31,8 @@ IGNORED: Final = frozenset(
     default-unreachable-toleration-seconds default-watch-cache-size delete-collection-workers
     disable-http2-serving disabled-metrics emulated-version emulation-forward-compatible
     enable-aggregator-routing enable-bootstrap-token-auth
-    enable-priority-and-fairness encryption-provider-config-automatic-reload
-    endpoint-reconciler-type etcd-count-metric-poll-period etcd-db-metric-poll-interval
+    enable-priority-and-fairness endpoint-reconciler-type
+    etcd-count-metric-poll-period etcd-db-metric-poll-interval
     etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
     feature-gates goaway-chance http2-max-streams-per-connection kubelet-client-certificate
     kubelet-client-key kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
@@ -53,7 +53,7 @@ UNSUPPORTED: Final = frozenset(
     """
     admission-control-config-file audit-log-path audit-policy-file audit-webhook-config-file
     authentication-token-webhook-config-file authorization-config authorization-policy-file
-    authorization-webhook-config-file egress-selector-config-file encryption-provider-config
+    authorization-webhook-config-file egress-selector-config-file
     kubelet-certificate-authority peer-ca-file requestheader-allowed-names
     requestheader-client-ca-file requestheader-extra-headers-prefix requestheader-group-headers
     requestheader-uid-headers requestheader-username-headers

@@ -46,6 +46,7 @@ from apiserver.server.assembly import (
 )
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.config import Config
+from apiserver.server.encryption_config import load_encryption
 from apiserver.server.files import make_directory
 from apiserver.server.kubeconfig import write_kubeconfig
 from apiserver.server.listening import (
@@ -83,8 +84,8 @@ class StartError(Exception):
 #: From this verbosity on the cache is compared with the store periodically.
 _CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
-    ConfigurationError, IdentityError, KeyFileError, TokenFileError, UnknownStore, StorageError,
-    StatusError,
+    ConfigurationError, IdentityError, KeyFileError, StatusError, StorageError, TokenFileError,
+    UnknownStore,
 )  # fmt: skip
 
 
@@ -184,6 +185,7 @@ async def _serve(
         shared=config.uses_etcd,
         removes_lease=not config.worker,
         allow_empty=config.allow_empty_database,
+        encryption=load_encryption(config),
     )
     POLICY.allow_privileged = config.allow_privileged
     options = replace(options_from(config), root_ca=_root_ca(config, identity))
@@ -202,7 +204,12 @@ async def _serve(
         )
         url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
         write_kubeconfig(kubeconfig, url, identity)
-        reloader = Reloader(_reloaded_files(config, identity, tls, server.access, http_server))
+        reloaded = _reloaded_files(config, identity, tls, server.access, http_server)
+        if storage.encryption and config.encryption_provider_config_automatic_reload:
+            path = Path(config.encryption_provider_config)
+            load = storage.encryption.reload
+            reloaded.append(FileGroup("the encryption configuration", [path], load))
+        reloader = Reloader(reloaded)
         async with (
             embedding.serving(server, url, kubeconfig),
             reloading(reloader),

@@ -94,6 +94,13 @@ class WatchCache(Store[V]):
         await self._revision_reads.stop()
         self._hub.fail(Unavailable("the store is closing"))
 
+    def reload(self) -> None:
+        """Read everything from the store again, because the same data mean something else now.
+
+        Open watches end; they can resume where they were.
+        """
+        self._feed.reload()
+
     # Methods that only a cache has: they read the state in memory without waiting.
 
     @property

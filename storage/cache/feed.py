@@ -1,7 +1,7 @@
 """Feed: reads everything below a root of a store, then watches it until stopped.
 
 If the watch breaks, it resumes after the last revision received. If the history after that revision
-has been compacted, the feed reads everything again.
+has been compacted, or if the values are to be decoded differently, the feed reads everything again.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Feed(Generic[V]):
         self._load = load
         self._apply = apply
         self._revision = 0
+        # Whether everything has to be read again before the watch resumes.
+        self._behind = False
         self._listening = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -48,19 +50,31 @@ class Feed(Generic[V]):
             async with asyncio.timeout(timeout):
                 await self._listening.wait()
 
+    def reload(self) -> None:
+        """Read everything again, because the same data mean something else now."""
+        self._behind = True
+        previous = self._task
+        if previous is not None:
+            previous.cancel()
+            self._task = asyncio.create_task(self._run(previous), name="watch-cache-feed")
+
     async def stop(self) -> None:
         """Stop the watch; neither callback is called afterwards."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def _run(self) -> None:
+    async def _run(self, previous: asyncio.Task[None] | None = None) -> None:
+        if previous is not None:
+            await asyncio.wait([previous])
         while True:
             try:
+                if self._behind:
+                    await self._load_all()
                 await self._watch()
             except Compacted:
                 log.warning("the watch fell behind the store's history; reading everything again")
-                await self._load_again()
+                self._behind = True
             except StorageError as error:
                 log.warning("the watch on the store broke: %s", error)
                 await asyncio.sleep(_RETRY_DELAY)
@@ -76,14 +90,8 @@ class Feed(Generic[V]):
         self._revision = max(self._revision, batch.revision)
         self._apply(batch)
 
-    async def _load_again(self) -> None:
-        try:
-            await self._load_all()
-        except StorageError as error:
-            log.warning("reading the store failed: %s", error)
-            await asyncio.sleep(_RETRY_DELAY)
-
     async def _load_all(self) -> None:
         page = await self._source.list(self._root)
+        self._behind = False
         self._revision = page.revision
         self._load(page)

@@ -73,19 +73,28 @@ class TLSFiles:
 
 
 class GRPCChannel:
-    """Calls to ``http://host:port`` or ``https://host:port``. Raises ValueError for other URLs.
+    """Calls to ``http://host:port``, ``https://host:port`` or ``unix:///path``.
 
-    ``metadata`` is sent with every call.
+    The path of a socket in the abstract namespace of Linux begins with ``/@``. ``metadata`` is sent
+    with every call; ``package`` is that of the services. Raises ValueError for other URLs.
     """
 
-    def __init__(self, endpoint: str, files: TLSFiles, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        files: TLSFiles,
+        metadata: Mapping[str, str],
+        package: str = "etcdserverpb",
+    ) -> None:
         parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        self._path = parts.path if parts.scheme == "unix" else ""
+        if not self._path and (parts.scheme not in ("http", "https") or not parts.hostname):
             raise ValueError(f"not an etcd endpoint: {endpoint}")
-        self._host = parts.hostname
+        self._host = parts.hostname or ""
         self._port = parts.port or DEFAULT_PORT
         self._tls = _tls_context(files) if parts.scheme == "https" else None
-        self._authority = parts.netloc.rpartition("@")[2]
+        self._authority = "localhost" if self._path else parts.netloc.rpartition("@")[2]
+        self._package = package
         self._metadata = dict(metadata)
         self._blocks: dict[str, bytes] = {}
         self._connection: HTTP2Connection | None = None
@@ -103,8 +112,14 @@ class GRPCChannel:
         if connection is not None and connection.accepting:
             return True
         if self._connecting is None and not self._closed:
-            self._connecting = asyncio.create_task(self._connect(), name="etcd-connect")
+            self._connecting = asyncio.create_task(self._connect(), name="grpc-connect")
         return False
+
+    async def wait_until_ready(self, timeout: float) -> bool:
+        """Return whether the channel is connected, at most ``timeout`` seconds later."""
+        if not self.ready and self._connecting is not None:
+            await asyncio.wait([self._connecting], timeout=timeout)
+        return self.ready
 
     async def call(self, method: str, request: bytes, timeout: float) -> bytes:
         """Send a request and return the response. Raises CallError; ``timeout`` is in seconds."""
@@ -146,7 +161,7 @@ class GRPCChannel:
                 [
                     (":method", "POST"),
                     (":scheme", "https" if self._tls else "http"),
-                    (":path", f"/etcdserverpb.{method}"),
+                    (":path", f"/{self._package}.{method}"),
                     (":authority", self._authority),
                     ("content-type", "application/grpc"),
                     ("te", "trailers"),
@@ -178,9 +193,12 @@ class GRPCChannel:
         self._open.add(connection)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await loop.create_connection(
-                    lambda: connection, self._host, self._port, ssl=self._tls
-                )
+                if self._path:
+                    await loop.create_unix_connection(lambda: connection, _socket(self._path))
+                else:
+                    await loop.create_connection(
+                        lambda: connection, self._host, self._port, ssl=self._tls
+                    )
                 # The server's settings show that it speaks HTTP/2.
                 await settled
         except (OSError, TimeoutError) as error:
@@ -359,6 +377,10 @@ class GRPCStream(_Response):
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+
+def _socket(path: str) -> str:
+    return f"\0{path[2:]}" if path.startswith("/@") else path
 
 
 def _length(buffer: bytearray, start: int) -> int:

@@ -8,13 +8,12 @@ look like to a type checker stands beside it, in ``rpc.pyi``.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from storage.etcd.message_classes import message_classes
 
 _PACKAGE: Final = "etcdserverpb"
 
-# Number, name, type; the members of a message's only "oneof" are marked by that word.
 _MESSAGES: Final = {
     "KeyValue": (
         "1 key bytes",
@@ -147,55 +146,4 @@ _ENUMS: Final = {
     "Compare": {"CompareResult": ("EQUAL",), "CompareTarget": ("VERSION", "CREATE", "MOD")},
 }
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS: Final = {
-    "bytes": _Field.TYPE_BYTES,
-    "bool": _Field.TYPE_BOOL,
-    "int64": _Field.TYPE_INT64,
-    "uint64": _Field.TYPE_UINT64,
-    "string": _Field.TYPE_STRING,
-}
-
-
-def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="storage/etcd/rpc.proto", package=_PACKAGE, syntax="proto3"
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for enum, values in _ENUMS.get(name, {}).items():
-            described = message.enum_type.add(name=enum)
-            for number, value in enumerate(values):
-                described.value.add(name=value, number=number)
-        if any(" oneof " in field for field in fields):
-            message.oneof_decl.add(name="choice")
-        for field in fields:
-            message.field.append(_field(*field.split()))
-    return file
-
-
-def _field(number: str, name: str, *words: str) -> descriptor_pb2.FieldDescriptorProto:
-    *qualities, kind = words
-    field = _Field(name=name, number=int(number), label=_Field.LABEL_OPTIONAL)
-    if "repeated" in qualities:
-        field.label = _Field.LABEL_REPEATED
-    if "oneof" in qualities:
-        field.oneof_index = 0
-    if kind in _SCALARS:
-        field.type = _SCALARS[kind]
-    else:
-        field.type = _Field.TYPE_ENUM if "." in kind else _Field.TYPE_MESSAGE
-        field.type_name = f".{_PACKAGE}.{kind}"
-    return field
-
-
-def _classes() -> dict[str, Any]:
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(_file().SerializeToString())
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in _MESSAGES
-    }
-
-
-globals().update(_classes())
+globals().update(message_classes("storage/etcd/rpc.proto", _PACKAGE, _MESSAGES, _ENUMS))

@@ -20,6 +20,7 @@ EXAMPLES = {
     errors.ValueTooLarge: (errors.ValueTooLarge("k", 2, 1), 413, "RequestEntityTooLarge"),
     errors.TooManyKeys: (errors.TooManyKeys(129, 128), 413, "RequestEntityTooLarge"),
     errors.Corrupt: (errors.Corrupt("k", "why"), 500, "StorageReadError"),
+    errors.TransformError: (errors.TransformError("k", "why"), 500, "InternalError"),
     errors.Unavailable: (errors.Unavailable("gone"), 500, "ServerTimeout"),
     errors.OutOfSpace: (errors.OutOfSpace("full"), 500, ""),
     errors.OutcomeUnknown: (errors.OutcomeUnknown("k"), 504, "Timeout"),

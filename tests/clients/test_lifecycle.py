@@ -229,7 +229,7 @@ def test_without_anonymous_requests_everybody_must_say_who_they_are(tmp_path: Pa
         (["--service-node-port-range=5-1"], "must be a range of ports"),
         (["--storage-media-type=application/yaml"], "must be application/json"),
         (["--token-auth-file=/no/such/file"], "no such file"),
-        (["--tls-cert-file=/dev/null"], "need each other"),
+        (["--tls-cert-file=/dev/null"], "needs --tls-private-key-file"),
         (["--etcd-servers=ftp://a"], "ftp://a is not like http://127.0.0.1:2379"),
         (["--workers=2"], "needs --etcd-servers"),
         (["--storage=memory://", "--etcd-servers=http://127.0.0.1:1"], "exclude each other"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.options import WriteOptions
@@ -14,6 +15,7 @@ from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
+from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
@@ -71,3 +73,8 @@ def pod(name: str, namespace: str, **spec: Any) -> Object:
         **named(name, namespace),
         "spec": {"containers": [{"name": "c", "image": "i"}], **spec},
     }
+
+
+def webhooks_of(registry: Registry) -> WebhookClient:
+    """Return what calls webhooks, for a test that has none: nothing needs to be closed then."""
+    return WebhookClient(ServiceEndpointResolver(registry.reader))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import Final
 
+from apiserver.client.webhook import WebhookClient
 from apiserver.controllers.controller import Controller
 from apiserver.controllers.customresources.condition_controller import ConditionController
 from apiserver.controllers.customresources.crd_access import CRDAccess
@@ -25,13 +26,16 @@ _FINALIZER_WORKERS: Final = 5
 
 
 def custom_resource_controllers(
-    registry: Registry, builtin_versions: Set[tuple[str, str]]
+    registry: Registry, builtin_versions: Set[tuple[str, str]], webhooks: WebhookClient
 ) -> Sequence[Controller]:
-    """Return the controllers; ``builtin_versions`` are the group versions of built-in kinds."""
+    """Return the controllers; ``builtin_versions`` are the group versions of built-in kinds.
+
+    ``webhooks`` calls the conversion webhooks of custom kinds.
+    """
     client = system_client(registry)
     crds = CRDAccess(client, registry.reader)
     naming, establishing = NamingConditionController(crds), EstablishingController(crds)
-    finalizer = CRDFinalizer(crds, lambda crd: system_client(registry, stored_kind(crd)))
+    finalizer = CRDFinalizer(crds, lambda crd: system_client(registry, stored_kind(crd, webhooks)))
     approval = ConditionController(crds, API_APPROVAL, approval_condition)
     structure = ConditionController(crds, NON_STRUCTURAL_SCHEMA, structure_condition)
     registration = CRDRegistrationController(client, builtin_versions)

@@ -90,14 +90,14 @@ class OwnerFinder:
             raise NamespacedOwner
         where = namespace if resource.namespaced else ""
         try:
-            owner = await self._client.get(resource.name, where, reference.name)
+            owner = await self._client.get_metadata(resource.name, where, reference.name)
         except NotFound:
             owner = None
-        if owner is None or owner["metadata"]["uid"] != reference.uid:
+        if owner is None or owner["uid"] != reference.uid:
             self._remember((coordinates, where))
             return None
         watched = WatchedResource(resource.name, resource.kind, resource.namespaced)
-        return node_of(watched, owner["metadata"])
+        return node_of(watched, owner)
 
     def _remember(self, sought: _Sought) -> None:
         self._absent[sought] = None

@@ -14,19 +14,18 @@ from typing import Any, Final
 
 import orjson
 
+from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionKind, format_api_version, version_order
 from apiserver.machinery.objects import Object
+from apiserver.resources.builtin.apiextensions.conversions import WEBHOOK, conversion_of
 from apiserver.resources.builtin.apiextensions.crds import TERMINATING, is_served, is_true
 from apiserver.resources.builtin.kinds import builtin_types
 from apiserver.resources.custom.customstrategy import CustomResourceStrategy, Features
 from apiserver.resources.custom.printercolumns import printer_of
 from apiserver.resources.custom.scalepaths import ScalePaths
 from apiserver.resources.custom.selectablefields import selectable_fields
-from apiserver.resources.custom.versionconversion import (
-    VersionConversion,
-    VersionTypes,
-    conversion_strategy,
-)
+from apiserver.resources.custom.versionconversion import VersionConversion, VersionTypes, rename
+from apiserver.resources.custom.webhookconversion import WebhookConversion, WebhookConverter
 from apiserver.resources.definition import ResourceDefinition, Subresource
 from apiserver.resources.kind import Kind, UnloadedKind
 from apiserver.resources.scaling import SCALE
@@ -47,16 +46,16 @@ ReadDefinition = Callable[[], Object]
 
 
 def custom_kinds(
-    crd: Object, read: ReadDefinition, before: Iterable[UnloadedKind] = ()
+    crd: Object, read: ReadDefinition, webhooks: WebhookClient, before: Iterable[UnloadedKind] = ()
 ) -> Sequence[UnloadedKind]:
     """Return the kinds that a CustomResourceDefinition serves in its present state.
 
     ``read`` returns the definition in this state; ``before`` are the kinds that it has served up to
-    now. Raises LookupError for an invalid definition.
+    now. ``webhooks`` calls its conversion webhook. Raises LookupError for an invalid definition.
     """
     if not is_served(crd):
         return ()
-    kinds = _Kinds(read)
+    kinds = _Kinds(read, webhooks)
     since = {kind.definition.form: kind.definition.since for kind in before}
     return [
         UnloadedKind(replace(each, since=since.get(each.form, each.since)), kinds.load)
@@ -64,7 +63,7 @@ def custom_kinds(
     ]
 
 
-def stored_kind(crd: Object) -> Kind:
+def stored_kind(crd: Object, webhooks: WebhookClient) -> Kind:
     """Return the kind of the version that objects are stored in, which need not be served.
 
     Raises LookupError for an invalid definition.
@@ -72,7 +71,7 @@ def stored_kind(crd: Object) -> Kind:
     stored = _stored_version(crd)
     versions = [{**each, "served": each["name"] == stored} for each in crd["spec"]["versions"]]
     (definition,) = definitions_of({**crd, "spec": {**crd["spec"], "versions": versions}})
-    return _Kinds(lambda: crd).load(definition)
+    return _Kinds(lambda: crd, webhooks).load(definition)
 
 
 def served_state(crd: Object) -> str:
@@ -92,6 +91,7 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
     versions = spec["versions"]
     stored = _stored_version(crd)
     terminating = is_true(crd, TERMINATING)
+    awaited = conversion_of(crd).get("strategy") == WEBHOOK
     group, plural, kind = spec["group"], names["plural"], names["kind"]
     shared = _digest(metadata.get("uid"), spec.get("conversion"), [
         (each["name"], each["storage"], _schema_of(each)) for each in versions
@@ -116,6 +116,7 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
             list_kind=names["listKind"],
             typed_items=True,
             custom=True,
+            awaited=awaited,
             routed_by_verb=True,
             form=_digest(
                 shared, version.get("additionalPrinterColumns"), version.get("selectableFields")
@@ -158,8 +159,9 @@ def _subresources(version: Object, kind: GroupVersionKind) -> Iterable[Subresour
 class _Kinds:
     """The kinds of one state of a CustomResourceDefinition, with what they share."""
 
-    def __init__(self, read: ReadDefinition) -> None:
+    def __init__(self, read: ReadDefinition, webhooks: WebhookClient) -> None:
         self._read = read
+        self._webhooks = webhooks
 
     def load(self, definition: ResourceDefinition) -> Kind:
         """Return the kind of a version."""
@@ -180,12 +182,7 @@ class _Kinds:
             definition=definition,
             types=types,
             strategy=CustomResourceStrategy(definition, types, features),
-            conversion=VersionConversion(
-                versions,
-                self._convert,
-                definition.api_version,
-                definition.storage_kind.api_version,
-            ).both_ways(),
+            conversion=self._conversion(definition).both_ways(),
             subresources={"scale": builtin_types(SCALE)} if scale else {},
         )
 
@@ -203,10 +200,25 @@ class _Kinds:
         shared.types.update(versions)
         return versions
 
-    @cached_property
+    def _conversion(self, definition: ResourceDefinition) -> VersionConversion:
+        versions, stored = self._versions, definition.storage_kind.api_version
+        between = versions, self._convert, definition.api_version, stored
+        if self._webhook is None:
+            return VersionConversion(*between)
+        return WebhookConversion(*between, self._webhook)
+
+    @property
     def _convert(self) -> Convert:
         """The conversion strategy. Raises Inconvertible when it cannot be carried out."""
-        return conversion_strategy(self._read())
+        return rename if self._webhook is None else self._webhook.convert
+
+    @cached_property
+    def _webhook(self) -> WebhookConverter | None:
+        """The webhook that converts, if that is the strategy."""
+        conversion = conversion_of(self._read())
+        if conversion.get("strategy") != WEBHOOK:
+            return None
+        return WebhookConverter(conversion["webhook"], self._webhooks)
 
     def _schema(self, version: str) -> Schema:
         return structural_schema(_schema_of(_version(self._read(), version)) or _ANYTHING)

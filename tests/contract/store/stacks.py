@@ -25,6 +25,7 @@ from storage.interface import Store
 from storage.memory import MemoryStore
 from storage.observed import ObservedStore
 from storage.sqlite.store import SQLiteStore
+from storage.transform import TransformStore
 from tests.waiting import PATIENCE
 
 _numbers = itertools.count()
@@ -78,6 +79,18 @@ class _Opened:
     bottom: Any
 
 
+class ByKey:
+    """`storage.transform.Transformer` whose stored form depends on the key."""
+
+    async def to_storage(self, key: str, value: bytes) -> bytes:
+        return b"%s:%s" % (key.encode(), value[::-1])
+
+    async def from_storage(self, key: str, data: bytes) -> bytes:
+        prefix = key.encode() + b":"
+        # What another transformer has written, or nobody has transformed, is no value of a test.
+        return data[len(prefix) :][::-1] if data.startswith(prefix) else b"unreadable"
+
+
 Build = Callable[[Store[Any], str, AsyncExitStack], Awaitable[Store[Any]]]
 
 
@@ -91,6 +104,10 @@ async def _codec(store: Store[Any], root: str, stack: AsyncExitStack) -> Store[A
 
 async def _observed(store: Store[Any], root: str, stack: AsyncExitStack) -> Store[Any]:
     return ObservedStore(store, lambda operation, seconds, failed: None)
+
+
+async def _transformed(store: Store[Any], root: str, stack: AsyncExitStack) -> Store[Any]:
+    return TransformStore(store, ByKey())
 
 
 async def _cached(store: Store[Any], root: str, stack: AsyncExitStack) -> Store[Any]:
@@ -107,7 +124,8 @@ async def _cached_codec(store: Store[Any], root: str, stack: AsyncExitStack) -> 
 
 
 async def _whole(store: Store[Any], root: str, stack: AsyncExitStack) -> Store[Any]:
-    return await _cached_codec(await _observed(store, root, stack), root, stack)
+    observed = await _observed(store, root, stack)
+    return await _cached_codec(await _transformed(observed, root, stack), root, stack)
 
 
 def _text(text: str) -> bytes:
@@ -180,6 +198,7 @@ STACKS: Final = {
     "sqlite": Stack("sqlite", can=_SQLITE),
     "etcd": Stack("etcd", can=_ETCD),
     "codec-over-memory": Stack("memory", _codec, _document, _MEMORY),
+    "transform-over-memory": Stack("memory", _transformed, can=_MEMORY),
     "observed-over-memory": Stack("memory", _observed, can=_MEMORY),
     "cache-over-memory": Stack("memory", _cached, can=_CACHED_MEMORY),
     "cache-over-codec-over-memory": Stack("memory", _cached_codec, _document, _CACHED_MEMORY),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from storage.errors import StorageError
+from storage.interface import FeedStore, Store
 from storage.memory import MemoryStore
-from tests.contract.store.broken import BROKEN
-from tests.contract.store.stacks import STACKS, Setting, Stack
+from storage.transform import TransformStore
+from tests.contract.store.broken import BROKEN, BROKEN_TRANSFORMS
+from tests.contract.store.stacks import STACKS, ByKey, Setting, Stack
 
 MODULES = (
     "test_put",
@@ -53,9 +56,8 @@ def marks_of(module: object) -> list[pytest.Mark]:
     return [each.mark for each in (marks if isinstance(marks, list) else [marks])]
 
 
-async def failed_check(store: type[MemoryStore], place: Path) -> str | None:
-    """Return the first test that a store fails."""
-    stack = Stack("memory", can=CAN, patience=0.25, memory=store)
+async def failed_check(stack: Stack, place: Path) -> str | None:
+    """Return the first test that a stack fails."""
     for name, check, parameters in checks():
         async with stack.opened(str(place)) as setting:
             if not await passes(check, setting, parameters):
@@ -82,8 +84,21 @@ async def passes(check: Check, setting: Setting, parameters: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("store", BROKEN, ids=lambda store: store.__name__)
 async def test_a_broken_store_is_caught(store: type[MemoryStore], tmp_path: Path) -> None:
-    assert await failed_check(store, tmp_path), f"{store.__doc__} And nothing noticed."
+    stack = Stack("memory", can=CAN, patience=0.25, memory=store)
+    assert await failed_check(stack, tmp_path), f"{store.__doc__} And nothing noticed."
 
 
-async def test_a_sound_store_is_not(tmp_path: Path) -> None:
-    assert await failed_check(MemoryStore, tmp_path) is None
+@pytest.mark.parametrize("kind", BROKEN_TRANSFORMS, ids=lambda kind: kind.__name__)
+async def test_a_broken_transformation_is_caught(
+    kind: type[TransformStore], tmp_path: Path
+) -> None:
+    async def build(store: Store[Any], root: str, closing: AsyncExitStack) -> Store[Any]:
+        return kind(cast("FeedStore[bytes]", store), ByKey())
+
+    stack = Stack("memory", build, can=CAN, patience=0.25)
+    assert await failed_check(stack, tmp_path), f"{kind.__doc__} And nothing noticed."
+
+
+@pytest.mark.parametrize("name", ["memory", "transform-over-memory"])
+async def test_a_sound_store_is_not(name: str, tmp_path: Path) -> None:
+    assert await failed_check(STACKS[name], tmp_path) is None

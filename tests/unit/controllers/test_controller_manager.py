@@ -27,7 +27,7 @@ from apiserver.machinery.builtin_resources import LEASES
 from apiserver.machinery.instruments import Histogram
 from apiserver.registry.loopback import system_client
 from apiserver.registry.registry import Registry
-from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory
+from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory, webhooks_of
 from tests.waiting import eventually
 
 KNOWN = ["a", "b", "c"]
@@ -72,7 +72,7 @@ def gauge(manager: ControllerManager, family: str) -> dict[str, float]:
 def manager_of(
     registry: Registry, identity: str = "", enabled: Sequence[str] = ("*",)
 ) -> ControllerManager:
-    return build_manager(ControllerOptions(enabled, identity), registry)
+    return build_manager(ControllerOptions(enabled, identity), registry, webhooks_of(registry))
 
 
 async def test_controllers_begin_when_the_server_is_ready_and_end_with_it() -> None:

@@ -13,7 +13,7 @@ from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry.loopback import Loopback, system_client
-from tests.unit.cluster import registry_in_memory
+from tests.unit.cluster import registry_in_memory, webhooks_of
 from tests.waiting import PATIENCE
 
 SCHEMA = {"metadata": {"name": "s"}, "spec": {"priorityLevelConfiguration": {"name": "l"}}}
@@ -37,7 +37,9 @@ async def test_a_schema_follows_its_level() -> None:
     async with registry_in_memory() as registry:
         client, ready = system_client(registry), asyncio.Event()
         ready.set()
-        async with run_controllers(build_manager(ControllerOptions(), registry), ready):
+        async with run_controllers(
+            build_manager(ControllerOptions(), registry, webhooks_of(registry)), ready
+        ):
             await client.create(FLOW_SCHEMAS, SCHEMA)
             missing = await condition(client, "True")
             assert (missing["type"], missing["reason"]) == ("Dangling", "NotFound")

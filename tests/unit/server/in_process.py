@@ -15,10 +15,12 @@ from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_server import HTTPServer
+from apiserver.registry.encryption.encryption import Encryption
 from apiserver.server.access_config import access_factory
 from apiserver.server.assembly import Server, StorageOptions, build_server
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.cli import parse_arguments
+from apiserver.server.encryption_config import load_encryption
 from apiserver.server.serving import options_from
 
 
@@ -42,6 +44,7 @@ class InProcess:
     server: Server
     session: aiohttp.ClientSession
     url: str
+    encryption: Encryption | None = None
 
     async def ask(
         self, method: str, path: str, body: Any = None, media_type: str = "application/json"
@@ -77,7 +80,8 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
         "--controllers=-*", *modes, *flags,
     ])  # fmt: skip
     endpoint = Endpoint(config.cluster_ip, "127.0.0.1", 6443)
-    storage = StorageOptions(config.storage_url, config.etcd_prefix, {})
+    encryption = load_encryption(config)
+    storage = StorageOptions(config.storage_url, config.etcd_prefix, {}, encryption=encryption)
     options, build_access = options_from(config), access_factory(config)
     async with build_server(storage, endpoint, options, build_access) as server:
         filters = Filters(
@@ -94,7 +98,7 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
         headers = {"Authorization": "Bearer secret"}
         async with aiohttp.ClientSession(headers=headers) as session:
             server.become_ready()
-            yield InProcess(server, session, f"http://127.0.0.1:{port}")
+            yield InProcess(server, session, f"http://127.0.0.1:{port}", encryption)
         listener.close()
         server.router.streams.stop()
         await http_server.drain(1)

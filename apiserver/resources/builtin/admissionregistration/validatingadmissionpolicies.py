@@ -12,6 +12,7 @@ from apiserver.machinery.fielderrors import (
     required,
     too_many,
 )
+from apiserver.machinery.jsonpathsyntax import JSONPathSyntaxError, parse_jsonpath
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.admissionregistration.expressions import Expressions
 from apiserver.resources.builtin.admissionregistration.policies import (
@@ -27,7 +28,9 @@ from apiserver.resources.builtin.admissionregistration.rules import (
     validate_match,
 )
 from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.builtin.policy import conditions
 from apiserver.resources.printing import Column
+from apiserver.resources.strategy import with_metadata_of
 
 _NOTHING: Final = "validations or auditAnnotations must contain at least one item"
 _MOST_AUDITS: Final = 20
@@ -38,6 +41,7 @@ _REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
     """A validating policy rejects requests that violate its rules, or warns about them."""
 
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     printer = policy_printer(
         Column(
             "Validations",
@@ -58,10 +62,11 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
             errors.append(required(path))
         else:
             errors += validate_match(match, path, rules_needed=True)
-        conditions = spec.get("matchConditions") or []
         has_params = spec.get("paramKind") is not None
         path = "spec.matchConditions"
-        errors += validate_conditions(conditions, path, has_params=has_params)
+        errors += validate_conditions(
+            spec.get("matchConditions") or [], path, has_params=has_params
+        )
         expressions = Expressions(has_params=has_params, composes=True)
         variables = spec.get("variables") or []
         errors += validate_variables(variables, "spec.variables", expressions)
@@ -71,6 +76,32 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
         for index, validation in enumerate(validations):
             errors += _validate_rule(validation, f"spec.validations[{index}]", expressions)
         return errors + _validate_audits(audits, document["metadata"].get("name", ""), expressions)
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        status = document.get("status") or {}
+        warnings = (status.get("typeChecking") or {}).get("expressionWarnings") or ()
+        errors: list[FieldError] = []
+        for index, warning in enumerate(warnings):
+            path = f"status.typeChecking.expressionWarnings[{index}]"
+            if not warning.get("warning"):
+                errors.append(required(f"{path}.warning"))
+            errors += _validate_field_ref(warning.get("fieldRef", "").strip(), f"{path}.fieldRef")
+        return errors + conditions.validate_conditions(
+            status.get("conditions") or (), "status.conditions"
+        )
+
+
+def _validate_field_ref(reference: str, path: str) -> list[FieldError]:
+    if not reference:
+        return [required(path)]
+    try:
+        parse_jsonpath(reference)
+    except JSONPathSyntaxError as error:
+        return [invalid(path, reference, f"invalid JSONPath: {error}")]
+    return []
 
 
 def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) -> list[FieldError]:

@@ -20,7 +20,7 @@ from apiserver.registry.loopback import Loopback, system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import condition_of
 from apiserver.resources.custom.customkinds import stored_kind
-from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory
+from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory, webhooks_of
 from tests.unit.controllers.customresources.crds import crd
 
 NAME = "foos.example.com"
@@ -57,7 +57,7 @@ class Finalizing:
         self.finalizer = CRDFinalizer(self.crds, self.client_of, self.clock)
 
     def client_of(self, document: Object) -> Loopback:
-        return system_client(self.registry, stored_kind(document))
+        return system_client(self.registry, stored_kind(document, webhooks_of(self.registry)))
 
     async def establish(self, document: Object) -> Loopback:
         """Create a definition, and return a client that knows its objects."""

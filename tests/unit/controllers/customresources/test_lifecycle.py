@@ -26,7 +26,7 @@ from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import accepted_names, condition_of
 from storage.interface import Put
 from storage.memory import MemoryStore
-from tests.unit.cluster import registry_in_memory, registry_over
+from tests.unit.cluster import registry_in_memory, registry_over, webhooks_of
 from tests.unit.controllers.customresources.crds import crd
 from tests.waiting import PATIENCE
 
@@ -38,7 +38,9 @@ async def registry() -> AsyncIterator[Registry]:
     async with registry_in_memory() as registry:
         ready = asyncio.Event()
         ready.set()
-        async with run_controllers(build_manager(ControllerOptions(), registry), ready):
+        async with run_controllers(
+            build_manager(ControllerOptions(), registry, webhooks_of(registry)), ready
+        ):
             yield registry
 
 
@@ -225,7 +227,7 @@ async def test_several_servers_agree() -> None:
     async with AsyncExitStack() as stack:
         registries = [await stack.enter_async_context(registry_over(store)) for _ in range(3)]
         for registry in registries:
-            manager = build_manager(ControllerOptions(), registry)
+            manager = build_manager(ControllerOptions(), registry, webhooks_of(registry))
             await stack.enter_async_context(run_controllers(manager, ready))
         clients = [system_client(registry) for registry in registries]
         names = [f"{plural}.example.com" for plural in ("as", "bs", "cs", "ds", "es", "fs")]

@@ -10,6 +10,7 @@ from apiserver.resources.builtin.parts.difference import difference
 from apiserver.resources.builtin.parts.podannotations import MIRROR
 from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
+from apiserver.resources.strategy import with_metadata_of
 from apiserver.schema.internalform import internal_form
 
 _MEMBER = "ephemeralContainers"
@@ -17,11 +18,11 @@ _PATH = f"spec.{_MEMBER}"
 
 
 def prepare(pod: Object, old: Object) -> Object:
-    """Return the old Pod with the ephemeral containers, and the metadata, of the new one."""
+    """Return the old Pod with the ephemeral containers of the new one."""
     spec = {name: value for name, value in old["spec"].items() if name != _MEMBER}
     if pod["spec"].get(_MEMBER):
         spec[_MEMBER] = pod["spec"][_MEMBER]
-    return {**old, "metadata": pod["metadata"], "spec": spec}
+    return {**with_metadata_of(pod, old), "spec": spec, "status": old.get("status", {})}
 
 
 def validate(pod: Object, old: Object) -> list[FieldError]:

@@ -16,29 +16,32 @@ from apiserver.resources.builtin.parts.podrules import annotations_of
 from apiserver.resources.builtin.parts.podupdaterules import rules_for_update
 from apiserver.resources.builtin.parts.resources import COMPUTE
 from apiserver.resources.builtin.parts.windows import WINDOWS
+from apiserver.resources.strategy import with_metadata_of
 
 Spec = Mapping[str, Any]
 
 _PARTS: Final = ("containers", "initContainers")
 _RESIZED: Final = ("resources", "resizePolicy")
+#: The fields of a container that a resize can own, as FieldsV1.
+OWNED: Final[Mapping[str, Any]] = {f"f:{name}": {} for name in _RESIZED}
 
 
 def prepare(pod: Object, old: Object) -> Object:
-    """Return the old Pod with the resources, and the metadata, of the new one.
+    """Return the old Pod with the resources of the new one.
 
-    If the containers are not the same, in the same order, the new spec is returned unchanged and
-    validation rejects it.
+    Containers that are not the same, in the same order, are taken unchanged, and validation rejects
+    them.
     """
     spec, before = pod["spec"], old["spec"]
-    if all(_names(spec, part) == _names(before, part) for part in _PARTS):
-        changed = _taking(before, spec, ("resources",))
-        for part in _PARTS:
-            if part in before:
-                pairs = zip(before[part], spec[part], strict=True)
-                changed[part] = [_taking(mine, its, _RESIZED) for mine, its in pairs]
-        spec = changed
-    spec = drop_disabled_spec_fields(spec, before)
-    return {**old, "metadata": pod["metadata"], "spec": spec}
+    changed = _taking(before, spec, ("resources",))
+    for part in _PARTS:
+        if _names(spec, part) != _names(before, part):
+            changed[part] = spec.get(part) or []
+        elif part in before:
+            pairs = zip(before[part], spec[part], strict=True)
+            changed[part] = [_taking(mine, its, _RESIZED) for mine, its in pairs]
+    changed = drop_disabled_spec_fields(changed, before)
+    return {**with_metadata_of(pod, old), "spec": changed, "status": old["status"]}
 
 
 def _names(spec: Spec, part: str) -> list[str]:

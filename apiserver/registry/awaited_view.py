@@ -1,0 +1,273 @@
+"""AwaitedView: the objects of a resource in a version to which a webhook converts them.
+
+What the webhook makes of an object is cached with its record, as in any `ConvertedView`: it is
+asked once for each record and version, for all objects of a page or of a batch of events together.
+Readers of records in memory await `AwaitedView.ready` before they look at objects. Requests that
+need the same objects at the same time wait for the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from functools import partial
+from typing import Final
+
+from apiserver.machinery.objects import Object
+from apiserver.registry.codec import ConvertedStored, Stored
+from apiserver.registry.converted_view import ConvertedView
+from apiserver.registry.view import EventWatcher, ObjectView
+from apiserver.registry.yielding import Yielder
+from apiserver.resources.conversion import AwaitedConversion, Conversion
+from apiserver.schema.answers import Unanswered, with_answers
+from apiserver.schema.kindtypes import Inconvertible
+from storage.errors import Corrupt, RevisionConflict, StorageError
+from storage.interface import NO_REQUIREMENTS, Batch, Change, Event, Record
+
+#: How much one request to a webhook contains: objects, and bytes of them.
+_MOST_OBJECTS: Final = 500
+_MOST_BYTES: Final = 1024 * 1024
+
+
+class AwaitedStored(ConvertedStored):
+    """A stored object in another version, which may have to be converted before it is looked at.
+
+    ``pending`` is set while it is being converted; the result is the error, if there was one.
+    """
+
+    __slots__ = ("_view", "pending")
+
+    def __init__(
+        self, source: Stored, conversion: Conversion, view: AwaitedView, *, own: bool = False
+    ) -> None:
+        super().__init__(source, conversion, own=own)
+        self._view = view
+        self.pending: asyncio.Future[StorageError | None] | None = None
+
+    def awaits(self, api_version: str) -> bool:
+        """Return whether the object has to be converted to this version. Raises Corrupt."""
+        source = self._source
+        return source is not None and not self._own and source.api_version != api_version
+
+    def read(self, read: Callable[[Object], Object]) -> Object:
+        """Return the object to be converted, as ``read`` makes it of the stored one."""
+        assert self._source is not None
+        try:
+            return read(self._source.object)
+        except Inconvertible as error:
+            raise Corrupt(self.key, str(error)) from error
+
+    def fill(self, document: Object) -> None:
+        """Set the converted object."""
+        if self._source is not None:
+            self._keep(document)
+
+    def _to_served(self, document: Object) -> Object:
+        try:
+            return super()._to_served(document)
+        except Unanswered as missing:
+            raise Unanswered(missing.key, partial(self._view.ready_values, [self])) from missing
+
+
+class AwaitedView(ConvertedView):
+    """A view over another view whose values take a webhook to be converted."""
+
+    def __init__(
+        self, inner: ObjectView, conversion: Conversion, awaited: AwaitedConversion, prefix: str
+    ) -> None:
+        super().__init__(inner, conversion, prefix)
+        self._awaited = awaited
+
+    async def ready(self, records: Iterable[Record[Stored]]) -> None:
+        """Convert the objects that have not been converted yet. Raises Corrupt."""
+        values = (record.value for record in records)
+        await self.ready_values([each for each in values if isinstance(each, AwaitedStored)])
+
+    async def ready_values(self, values: Sequence[AwaitedStored]) -> None:
+        """Convert the objects that have not been converted yet. Raises Corrupt."""
+        served = self._awaited.served
+        for batch in _requests([each for each in values if each.awaits(served)]):
+            while waiting := [each for each in batch if each.awaits(served)]:
+                pending = {each.pending for each in waiting if each.pending is not None}
+                free = [each for each in waiting if each.pending is None]
+                if free:
+                    await self._convert(free)
+                if pending:
+                    await _joined(pending)
+
+    async def ready_events(self, events: Iterable[Event[Stored]]) -> None:
+        """Convert the objects of events, before and after. Raises Corrupt."""
+        records = [record for event in events for record in (event.record, event.previous)]
+        await self.ready(record for record in records if record is not None)
+
+    def as_stored(self) -> ObjectView:
+        """Return a view of the same objects in the versions in which they are stored."""
+        return ConvertedView(self._inner, Conversion(_unchanged, self._awaited.read), self._prefix)
+
+    async def written(self, document: Object) -> Object:
+        """Return an object as it would be read after it has been written. Raises Corrupt."""
+        awaited = self._awaited
+        if awaited.served == awaited.stored:
+            return document
+        try:
+            (stored,) = await awaited.ask([document], awaited.stored)
+            (served,) = await awaited.ask([awaited.read(awaited.pruned(stored))], awaited.served)
+            return awaited.pruned(served)
+        except Inconvertible as error:
+            raise Corrupt(self._prefix + document["metadata"]["name"], str(error)) from error
+
+    async def commit(
+        self, changes: Sequence[Change[Stored]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[Stored]]:
+        try:
+            records = await self._commit(changes, requires)
+        except RevisionConflict as conflict:
+            if conflict.current is not None:
+                await self.ready([conflict.current])
+            raise
+        await self.ready(records)
+        return records
+
+    async def _commit(
+        self, changes: Sequence[Change[Stored]], requires: Mapping[str, int]
+    ) -> Sequence[Record[Stored]]:
+        commit = partial(super().commit, changes, requires=requires)
+        try:
+            return await commit()
+        except Unanswered as missing:
+            # The objects are converted before anything is committed.
+            return await with_answers(missing, commit)
+
+    async def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
+        async with aclosing(super().watch_history(prefix, after)) as batches:
+            async for batch in batches:
+                await self.ready_events(batch.events)
+                yield batch
+
+    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
+        return _AwaitedWatcher(super().subscribe(prefix, after, exact=exact), self.ready_events)
+
+    def _form(self, stored: Stored, *, own: bool = False) -> Stored:
+        return AwaitedStored(stored, self._conversion, self, own=own)
+
+    async def _convert(self, values: Sequence[AwaitedStored]) -> None:
+        """Convert objects that are not pending; tasks that wait for them get the same error."""
+        done: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
+        for value in values:
+            value.pending = done
+        failure: StorageError | None = None
+        try:
+            await self._fill(values)
+        except StorageError as error:
+            failure = error
+            raise
+        finally:
+            for value in values:
+                value.pending = None
+            done.set_result(failure)
+
+    async def _fill(self, values: Sequence[AwaitedStored]) -> None:
+        awaited, yielder = self._awaited, Yielder()
+        documents: list[Object] = []
+        for value in values:
+            documents.append(value.read(awaited.read))
+            await yielder.yield_if_due()
+        try:
+            answers = await awaited.ask(documents, awaited.served)
+            for value, answer in zip(values, answers, strict=True):
+                value.fill(awaited.pruned(answer))
+                await yielder.yield_if_due()
+        except Inconvertible as error:
+            raise Corrupt(values[0].key, str(error)) from error
+
+
+class _AwaitedWatcher:
+    """A watcher whose events are converted, by a task of its own, before they can be taken.
+
+    It works on what is pending, and goes on when that has been taken: a reader who is slow does not
+    make it pile up events.
+    """
+
+    __slots__ = ("_error", "_parts", "_ready", "_task", "_watcher", "wake")
+
+    def __init__(
+        self, watcher: EventWatcher, ready: Callable[[Sequence[Event[Stored]]], Awaitable[None]]
+    ) -> None:
+        self._watcher = watcher
+        self._ready = ready
+        self._parts: Sequence[Sequence[Event[Stored]]] = ()
+        self._error: Exception | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.wake: Callable[[], None] | None = None
+        watcher.wake = self._begin
+        self._begin()
+
+    @property
+    def idle(self) -> bool:
+        return not self._parts and self._error is None and self._task is None
+
+    def take_parts(self) -> Sequence[Sequence[Event[Stored]]]:
+        parts, self._parts = self._parts, ()
+        if not parts and self._error is not None:
+            raise self._error
+        self._begin()
+        return parts
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        self._watcher.wake = None
+        self._watcher.close()
+
+    def _begin(self) -> None:
+        if self.idle and not self._watcher.idle:
+            self._task = asyncio.create_task(self._convert(), name="conversion of watch events")
+
+    async def _convert(self) -> None:
+        try:
+            parts = self._watcher.take_parts()
+            for part in parts:
+                await self._ready(part)
+            self._parts = parts
+        except Exception as error:  # noqa: BLE001  # it is raised for the reader
+            self._error = error
+        finally:
+            self._task = None
+        if self.wake is not None:
+            self.wake()
+
+
+def _requests(values: Sequence[AwaitedStored]) -> Iterator[Sequence[AwaitedStored]]:
+    """Yield the objects in the parts that are sent in one request each."""
+    part: list[AwaitedStored] = []
+    size = 0
+    for value in values:
+        if part and (len(part) == _MOST_OBJECTS or size + value.size > _MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(value)
+        size += value.size
+    if part:
+        yield part
+
+
+async def _joined(pending: set[asyncio.Future[StorageError | None]]) -> None:
+    """Wait for conversions that others have begun. Raises Corrupt."""
+    await asyncio.wait(pending)
+    for each in pending:
+        error = each.result()
+        if error is not None:
+            raise error
+
+
+def _unchanged(document: Object) -> Object:
+    return document
