@@ -299,11 +299,11 @@ class ConvertedStored(Stored):
     def is_stale(self) -> bool:
         if self._stale:
             return True
-        body = self.body
-        if self._origin is body:
+        served = self.object
+        document = self._to_stored(served)
+        if document is served and self._origin is self.body:
             return False
-        stored, document = _parse(self.key, self._origin), self._to_stored(self.object)
-        return not deep_equal(arrange(document), arrange(stored))
+        return not deep_equal(arrange(document), arrange(_parse(self.key, self._origin)))
 
     def _splice(self, raw: bytes) -> Object | None:
         source = self._source

@@ -45,7 +45,7 @@ class Api:
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
         self.session = session
         self.url = url
-        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "wire/1.0"}
+        self.headers = {"Authorization": f"Bearer {token}", "User-Agent": "wire/1.0"}
 
     async def send(
         self,
@@ -55,7 +55,7 @@ class Api:
         headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
         """Send one request; a body that is not bytes is sent as JSON."""
-        given = {**self._headers, **(headers or {})}
+        given = {**self.headers, **(headers or {})}
         data = body
         if isinstance(body, bytes):
             data = io.BytesIO(body)

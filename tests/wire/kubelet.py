@@ -81,11 +81,15 @@ async def serving_kubelet(directory: Path) -> AsyncIterator[Kubelet]:
     try:
         yield kubelet
     finally:
-        # Connections are cut, not wound down: nobody would be left to do that.
-        for connection in runner.server.connections if runner.server else ():
-            if connection.transport is not None:
-                cast("asyncio.Transport", connection.transport).abort()
-        await runner.cleanup()
+        await cut_off(runner)
+
+
+async def cut_off(runner: web.AppRunner) -> None:
+    """Stop a server. Its connections are cut, not wound down: nobody would be left to do that."""
+    for connection in runner.server.connections if runner.server else ():
+        if connection.transport is not None:
+            cast("asyncio.Transport", connection.transport).abort()
+    await runner.cleanup()
 
 
 @asynccontextmanager

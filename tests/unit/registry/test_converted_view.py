@@ -25,6 +25,14 @@ def _to_v1(document: Object) -> Object:
     return {**document, "apiVersion": "v1"}
 
 
+def _to_v2(document: Object) -> Object:
+    return {**document, "apiVersion": "v2"}
+
+
+def _same(document: Object) -> Object:
+    return document
+
+
 def conversion(converted: list[str]) -> Conversion:
     """Return the conversion between v1, which is stored, and v2; it notes what it converts."""
 
@@ -151,3 +159,13 @@ async def test_what_cannot_be_read_is_told_when_it_is_shown(views: Views) -> Non
     page = await views.served.list(PREFIX)
     with pytest.raises(Corrupt, match=PREFIX + "a"):
         _ = page.records[0].value.body
+
+
+async def test_what_is_stored_in_an_older_version_is_stale(views: Views) -> None:
+    await views.make("a")
+    for to_stored, stale in ((_to_v2, True), (_same, False)):
+        served = ConvertedView(views.stored, Conversion(to_stored, lambda each: each), PREFIX)
+        record = served.get_cached(PREFIX + "a")
+        assert record is not None
+        assert record.value.object["apiVersion"] == "v1"
+        assert record.value.is_stale() is stale
