@@ -47,9 +47,11 @@ _MESSAGES: Final = {
     },
 }  # fmt: skip
 _AUTHORIZERS: Final = {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
-_VARIABLES: Final = "variables"
+_VARIABLES: Final = "Variables"
 # The types that a field of a message can have; all others are not known to the checker.
 _FIELD: Final = re.compile(r"[a-z]+|list<[a-z]+>|map<string,[a-z]+>")
+# What types are called in errors, if not by the names that they have here.
+_NAMES: Final = {_VARIABLES: "variables"}
 _SHOWN: Final = re.compile(rf"\b(?:{'|'.join((*_MESSAGES, _VARIABLES))})\b")
 
 
@@ -109,5 +111,5 @@ def _of_type(program: Program, types: tuple[str, ...]) -> Program:
 
 
 def _shown(type_: str) -> str:
-    plain = _SHOWN.sub(lambda match: f"kubernetes.{match.group()}", type_)
+    plain = _SHOWN.sub(lambda match: f"kubernetes.{_NAMES.get(match[0], match[0])}", type_)
     return plain.replace("<", "(").replace(">", ")").replace(",", ", ")

@@ -18,12 +18,27 @@ class Expressions:
         self._has_params = has_params
         self._composes = composes
 
-    def validate(self, source: str, path: str, *types: str) -> list[FieldError]:
-        """Return why an expression does not compile to a value of one of some types."""
+    def validate(
+        self, source: str, path: str, *types: str, authorizes: bool = True
+    ) -> list[FieldError]:
+        """Return why an expression does not compile to a value of one of some types.
+
+        ``authorizes``: it may ask the authorizer.
+        """
         from apiserver.cel.errors import CompileError
 
         try:
-            self._compiler.compile(source, *types)
+            self._compiler.compile(source, *types, authorizes=authorizes)
+        except CompileError as error:
+            return [invalid(path, source, str(error))]
+        return []
+
+    def validate_patch(self, source: str, path: str, type_: str) -> list[FieldError]:
+        """Return why an expression does not compile to a patch of a type."""
+        from apiserver.cel.errors import CompileError
+
+        try:
+            self._compiler.compile_patch(source, type_)
         except CompileError as error:
             return [invalid(path, source, str(error))]
         return []

@@ -1,4 +1,4 @@
-"""MutatingAdmissionPolicy, except for its expressions."""
+"""MutatingAdmissionPolicy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from apiserver.resources.builtin.admissionregistration.rules import (
 from apiserver.resources.printing import Column
 
 _OPERATIONS: Final = ("*", "CONNECT", "CREATE", "UPDATE")
-# The types of patches, and the member that holds the expression of one.
+# The types of patches, the member that holds the expression of one, and what that makes.
 _PATCHES: Final = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+_MADE: Final = {"ApplyConfiguration": "Object", "JSONPatch": "list<JSONPatch>"}
 
 
 class MutatingAdmissionPolicyStrategy(PolicyStrategy):
@@ -61,7 +62,7 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
             detail = "mutations must contain at least one item"
             errors.append(required("spec.mutations", detail))
         for index, mutation in enumerate(mutations):
-            errors += _validate_mutation(mutation, f"spec.mutations[{index}]")
+            errors += _validate_mutation(mutation, f"spec.mutations[{index}]", expressions)
         policy = spec.get("reinvocationPolicy", "")
         where = "spec.reinvocationPolicy"
         if not policy:
@@ -79,7 +80,9 @@ def _validate_operations(match: dict[str, Any], path: str) -> list[FieldError]:
     ]
 
 
-def _validate_mutation(mutation: dict[str, Any], path: str) -> list[FieldError]:
+def _validate_mutation(
+    mutation: dict[str, Any], path: str, expressions: Expressions
+) -> list[FieldError]:
     type_ = mutation.get("patchType", "")
     if not type_:
         return [required(f"{path}.patchType")]
@@ -93,7 +96,8 @@ def _validate_mutation(mutation: dict[str, Any], path: str) -> list[FieldError]:
     elif not patch.get("expression", "").strip():
         errors = [required(f"{path}.{member}.expression")]
     else:
-        errors = []
+        where = f"{path}.{member}.expression"
+        errors = expressions.validate_patch(patch["expression"], where, _MADE[type_])
     return errors + [
         invalid(
             f"{path}.{other}", f"{{{other}}}", f"must not be specified when patchType is {type_}"

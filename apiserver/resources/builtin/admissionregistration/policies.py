@@ -161,18 +161,17 @@ def validate_conditions(
 def validate_variables(
     variables: list[dict[str, Any]], path: str, expressions: Expressions
 ) -> list[FieldError]:
-    """Validate variables, and declare them to the expressions that follow."""
+    """Validate variables, and declare them to the expressions that follow.
+
+    Of two with the same name the later one counts.
+    """
     errors: list[FieldError] = []
-    names: set[str] = set()
     for index, variable in enumerate(variables):
         where, name = f"{path}[{index}]", variable.get("name", "")
         if not name:
             errors.append(required(f"{where}.name", "name is not specified"))
         elif not _IDENTIFIER.fullmatch(name):
             errors.append(invalid(f"{where}.name", name, "name is not a valid CEL identifier"))
-        elif name in names:
-            errors.append(duplicate(f"{where}.name", name))
-        names.add(name)
         expression = variable.get("expression", "")
         if not expression.strip():
             errors.append(required(f"{where}.expression", "expression is not specified"))

@@ -112,7 +112,8 @@ def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) ->
         errors = expressions.validate(expression, f"{path}.expression", "bool")
     shown = rule.get("messageExpression", "")
     if shown.strip():
-        errors += expressions.validate(shown, f"{path}.messageExpression", "string")
+        where = f"{path}.messageExpression"
+        errors += expressions.validate(shown, where, "string", authorizes=False)
     if message and not message.strip():
         detail = "message must be non-empty if specified"
         errors.append(invalid(f"{path}.message", message, detail))
