@@ -46,6 +46,13 @@ class ResultCache(Generic[K, V]):
         # A caller that is cancelled does not cancel the question of others.
         return await asyncio.shield(task)
 
+    async def close(self) -> None:
+        """Cancel all questions."""
+        tasks = list(self._asked.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def clear(self) -> None:
         """Forget all answers."""
         self._kept.clear()

@@ -70,7 +70,14 @@ class WebhookResponse:
 
 
 class WebhookError(Exception):
-    """A webhook could not be called, or its response is an error; the message says why."""
+    """A webhook could not be called, or its response is an error; the message says why.
+
+    ``status`` is that of its HTTP response, 0 without one.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def check_response(response: WebhookResponse) -> None:
@@ -79,7 +86,7 @@ def check_response(response: WebhookResponse) -> None:
     is_json = media_type == "application/json"
     if not 200 <= response.status <= 206:
         said = _status_message(response.body) if is_json else None
-        raise WebhookError(said or _described(response, media_type))
+        raise WebhookError(said or _described(response, media_type), response.status)
     if not is_json:
         raise WebhookError(f"serializer for {response.content_type} doesn't exist")
     if not response.body:

@@ -9,7 +9,7 @@ from typing import Final
 from apiserver.access.access import Access
 from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
-from apiserver.access.authorization.modes import NODE, RBAC, authorizer_of
+from apiserver.access.authorization.modes import ALWAYS_ALLOW, NODE, RBAC
 from apiserver.access.authorization.node_authorizer import NodeAuthorizer
 from apiserver.access.authorization.node_graph import NodeGraph
 from apiserver.access.authorization.policy_rules import CompiledRules
@@ -25,6 +25,7 @@ from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenP
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.rbac.bootstrap import node_rules
 from apiserver.server.authentication_config import token_authentication
+from apiserver.server.authorization_config import configured_authorizers
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
 
@@ -41,7 +42,8 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
     Raises KeyFileError, TokenFileError, ConfigurationError and OSError.
     """
     keys = _key_ring(config)
-    given = token_authentication(config)
+    authorizers = configured_authorizers(config)
+    given = token_authentication(config, allows_all=ALWAYS_ALLOW in authorizers.types)
     issuers = config.service_account_issuer
     policy = TokenPolicy(
         issuers,
@@ -61,20 +63,19 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
             audiences=policy.audiences,
         )
         index = RBACIndex()
-        graph = NodeGraph() if NODE in config.authorization_mode else None
+        graph = NodeGraph() if NODE in authorizers.types else None
         stored: dict[str, Authorizer] = {RBAC: RBACAuthorizer(index, registry.reader)}
         if graph is not None:
             stored[NODE] = NodeAuthorizer(graph, CompiledRules(node_rules()))
-        authorizer = authorizer_of(config.authorization_mode, stored)
         return Access(
             authenticator,
-            authorizer,
+            authorizers.build(stored),
             tokens,
             index,
             graph,
             config.service_account_jwks_uri,
-            given.files,
-            given.services,
+            [*given.files, *authorizers.files],
+            [*given.services, authorizers.running],
         )
 
     return build_access

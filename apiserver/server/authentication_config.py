@@ -27,8 +27,11 @@ class TokenAuthentication:
     services: list[Service] = field(default_factory=list)
 
 
-def token_authentication(config: Config) -> TokenAuthentication:
-    """Read the files of a configuration. Raises ConfigurationError, TokenFileError and OSError."""
+def token_authentication(config: Config, *, allows_all: bool) -> TokenAuthentication:
+    """Read the files of a configuration. Raises ConfigurationError, TokenFileError and OSError.
+
+    ``allows_all``: all authenticated requests are allowed, so none are served anonymously.
+    """
     given = TokenAuthentication(anonymous=config.anonymous_auth is not False)
     if config.token_auth_file:
         path = Path(config.token_auth_file)
@@ -37,9 +40,7 @@ def token_authentication(config: Config) -> TokenAuthentication:
         given.files.append(LoadedFiles("the token file", [path], lambda: static.reload(path)))
     if config.authentication_config or config.oidc_issuer_url:
         _add_issuers(config, given)
-    if config.allows_everything:
-        # Not everyone may do everything.
-        given.anonymous = False
+    given.anonymous = given.anonymous and not allows_all
     return given
 
 

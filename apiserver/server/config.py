@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from apiserver.access.authentication.signed_tokens import SIGNING_ALGORITHMS
-from apiserver.access.authorization.modes import ALWAYS_ALLOW, MODES, RBAC
+from apiserver.access.authorization.modes import MODES, RBAC, WEBHOOK
 from apiserver.controllers.controller_names import unknown_controllers
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.resources.allocation import ServiceRanges
@@ -76,6 +76,11 @@ class Config:
     oidc_required_claim: tuple[tuple[str, str], ...]
     oidc_signing_algs: tuple[str, ...]
     authorization_mode: tuple[str, ...]
+    authorization_config: str
+    authorization_webhook_config_file: str
+    authorization_webhook_version: str
+    authorization_webhook_cache_authorized_ttl: float
+    authorization_webhook_cache_unauthorized_ttl: float
     service_cluster_ip_range: str
     service_node_port_range: tuple[int, int]
     service_account_issuer: tuple[str, ...]
@@ -114,9 +119,9 @@ class Config:
         return self.storage_url.startswith(("http://", "https://", "etcd://"))
 
     @property
-    def allows_everything(self) -> bool:
-        """Whether every request that is authenticated is allowed."""
-        return ALWAYS_ALLOW in self.authorization_mode
+    def authorization_modes(self) -> tuple[str, ...]:
+        """The modes of authorization, if no file has them."""
+        return self.authorization_mode or (RBAC,)
 
     @property
     def cluster_ip(self) -> str:
@@ -261,6 +266,13 @@ def _count(default: int, least: int) -> fields.Integer:
     return fields.Integer(load_default=default, validate=bounds, error_messages=_NO_INTEGER)
 
 
+def _version() -> fields.String:
+    versions = ("v1", "v1beta1")
+    return fields.String(
+        load_default="v1beta1", validate=validate.OneOf(versions, error=_no_choice(versions))
+    )
+
+
 def _no_choice(known: Iterable[str]) -> str:
     return f"must be one of {', '.join(known)}"
 
@@ -312,7 +324,12 @@ class ConfigSchema(Schema):
     oidc_groups_prefix = _Text(load_default="")
     oidc_required_claim = _Pairs(load_default=())
     oidc_signing_algs = _List(load_default=("RS256",), of=SIGNING_ALGORITHMS)
-    authorization_mode = _List(load_default=(RBAC,), of=MODES)
+    authorization_mode = _List(load_default=(), of=MODES)
+    authorization_config = _Text(load_default="")
+    authorization_webhook_config_file = _Text(load_default="")
+    authorization_webhook_version = _version()
+    authorization_webhook_cache_authorized_ttl = _Duration(load_default=300.0, least=0.0)
+    authorization_webhook_cache_unauthorized_ttl = _Duration(load_default=30.0, least=0.0)
     service_cluster_ip_range = _Network(load_default="10.0.0.0/24")
     service_node_port_range = _PortRange(load_default=(30000, 32767))
     service_account_issuer = _List(load_default=("https://kubernetes.default.svc",))
@@ -389,8 +406,10 @@ def _check_together(config: Config) -> None:
             "a store in memory or in SQLite belongs to one process"
         )
     _check_issuers(config)
+    _check_authorization(config)
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
-                 "authentication_config", "oidc_ca_file",
+                 "authentication_config", "oidc_ca_file", "authorization_config",
+                 "authorization_webhook_config_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
                  "service_account_signing_key_file", "encryption_provider_config"):  # fmt: skip
         value = getattr(config, flag)
@@ -418,6 +437,19 @@ def _check_issuers(config: Config) -> None:
             "oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags "
             "are set"
         )
+
+
+def _check_authorization(config: Config) -> None:
+    webhook = config.authorization_webhook_config_file
+    if config.authorization_config and (config.authorization_mode or webhook):
+        raise ConfigError(
+            "--authorization-config can not be specified when --authorization-mode or "
+            "--authorization-webhook-* flags are defined"
+        )
+    if WEBHOOK in config.authorization_mode and not webhook:
+        raise ConfigError("authorization-mode Webhook's authorization config file not passed")
+    if webhook and WEBHOOK not in config.authorization_mode:
+        raise ConfigError("cannot specify --authorization-webhook-config-file without mode Webhook")
 
 
 def _check_plugins(config: Config) -> None:

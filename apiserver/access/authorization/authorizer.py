@@ -28,6 +28,8 @@ class AuthorizationAttributes:
     name: str = ""
     #: The conditions on fields of a list, watch or deletecollection.
     fields: FieldSelector | None = None
+    #: The conditions on labels of such a request, as a selector that is not parsed.
+    labels: str = ""
 
 
 class Verdict(Enum):
@@ -40,10 +42,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationDecision:
-    """A verdict and its reason."""
+    """A verdict and its reason; ``error`` is why an authorizer could not decide."""
 
     verdict: Verdict
     reason: str = ""
+    error: str = ""
 
 
 ALLOWED: Final = AuthorizationDecision(Verdict.ALLOW)
@@ -60,12 +63,12 @@ class Authorizer(Protocol):
 
 def forbidden_message(attributes: AuthorizationAttributes, reason: str) -> str:
     """Return the text that follows ``is forbidden:``."""
-    user = _escaped(quote(attributes.user.name))
+    user = escaped(quote(attributes.user.name))
     if attributes.is_resource_request:
         asked = _resource_request(attributes)
     else:
         asked = f"cannot {attributes.verb} path {quote(attributes.path)}"
-    text = f"User {user} {_escaped(asked)}"
+    text = f"User {user} {escaped(asked)}"
     return f"{text}: {reason}" if reason else text
 
 
@@ -84,5 +87,6 @@ def _resource_request(attributes: AuthorizationAttributes) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text whose characters cannot be taken for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

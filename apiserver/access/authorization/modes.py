@@ -20,7 +20,10 @@ ALWAYS_ALLOW: Final = "AlwaysAllow"
 ALWAYS_DENY: Final = "AlwaysDeny"
 RBAC: Final = "RBAC"
 NODE: Final = "Node"
-MODES: Final = (ALWAYS_ALLOW, ALWAYS_DENY, RBAC, NODE)
+WEBHOOK: Final = "Webhook"
+MODES: Final = (ALWAYS_ALLOW, ALWAYS_DENY, RBAC, NODE, WEBHOOK)
+#: A mode of Kubernetes that is not implemented.
+ABAC: Final = "ABAC"
 
 _FORBIDDEN: Final = AuthorizationDecision(Verdict.NO_OPINION, "Everything is forbidden.")
 
@@ -49,14 +52,14 @@ class AlwaysDeny:
         return Rules()
 
 
+#: The authorizers of the modes that need nothing.
+ALWAYS: Final[Mapping[str, Authorizer]] = {ALWAYS_ALLOW: AlwaysAllow(), ALWAYS_DENY: AlwaysDeny()}
+
+
 def authorizer_of(modes: Sequence[str], stored: Mapping[str, Authorizer]) -> UnionAuthorizer:
     """Return the authorizer of these modes, in this order. Raises KeyError.
 
     ``stored`` are the authorizers of the modes that decide by stored objects.
     """
-    known: dict[str, Authorizer] = {
-        ALWAYS_ALLOW: AlwaysAllow(),
-        ALWAYS_DENY: AlwaysDeny(),
-        **stored,
-    }
+    known: dict[str, Authorizer] = {**ALWAYS, **stored}
     return UnionAuthorizer([known[mode] for mode in modes])

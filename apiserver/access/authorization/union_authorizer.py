@@ -23,19 +23,27 @@ class UnionAuthorizer:
         self._authorizers = authorizers
 
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        """Return the first allow or deny; else no opinion, with all reasons."""
+        """Return the first allow or deny; else no opinion, with all reasons and errors."""
         if MASTERS in attributes.user.groups:
             return ALLOWED
         reasons = []
+        errors = []
         for authorizer in self._authorizers:
             decision = await authorizer.authorize(attributes)
             if decision.verdict is not Verdict.NO_OPINION:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)
-        return (
-            AuthorizationDecision(Verdict.NO_OPINION, "\n".join(reasons)) if reasons else NO_OPINION
-        )
+            if decision.error:
+                errors.append(decision.error)
+        if not reasons and not errors:
+            return NO_OPINION
+        error = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]" if errors else ""
+        return AuthorizationDecision(Verdict.NO_OPINION, "\n".join(reasons), error)
+
+    def replace(self, authorizers: Sequence[Authorizer]) -> None:
+        """Ask other authorizers from now on."""
+        self._authorizers = authorizers
 
     async def rules_for(self, user: UserInfo, namespace: str) -> Rules:
         """Return the rules of all authorizers that can list them."""

@@ -12,15 +12,17 @@ from apiserver.access.authorization.authorizer import (
     AuthorizationAttributes,
     Authorizer,
     Verdict,
+    escaped,
     forbidden_message,
 )
 from apiserver.endpoints.errors import error_response
 from apiserver.endpoints.http_request import Handler, HTTPRequest
-from apiserver.machinery.errors import Forbidden
+from apiserver.machinery.errors import Forbidden, InternalError
 from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.labels import SelectorError
 from apiserver.machinery.options import first
+from apiserver.machinery.quoting import quote
 
 #: Those who may read one object by name need no longer ones; others have no work done for them.
 _LONGEST_SELECTOR: Final = 4096
@@ -36,6 +38,8 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
         attributes = attributes_of(request)
         decision = await authorizer.authorize(attributes)
         if decision.verdict is not Verdict.ALLOW:
+            if decision.error:
+                return _failure(request, decision.error)
             return refusal(request, attributes, decision.reason)
         if request.verb in _CREATING_VERBS:
             # Most of them create nothing, so that is not asked before it is known.
@@ -49,6 +53,8 @@ async def _authorize_create(authorizer: Authorizer, attributes: AuthorizationAtt
     created = replace(attributes, verb="create")
     decision = await authorizer.authorize(created)
     if decision.verdict is not Verdict.ALLOW:
+        if decision.error:
+            raise InternalError(decision.error)
         raise _forbidden(created, decision.reason)
 
 
@@ -71,6 +77,7 @@ def attributes_of(request: HTTPRequest) -> AuthorizationAttributes:
         info.namespace,
         name,
         fields,
+        _labels(request) if "labelSelector" in request.query else "",
     )
 
 
@@ -86,6 +93,13 @@ def _fields(request: HTTPRequest) -> FieldSelector | None:
         return None
 
 
+def _labels(request: HTTPRequest) -> str:
+    if request.verb not in _SELECTING_VERBS:
+        return ""
+    text = first(request.query, "labelSelector")
+    return text if len(text) <= _LONGEST_SELECTOR else ""
+
+
 def _selected_name(request: HTTPRequest, fields: FieldSelector) -> str:
     # Permission to read an object by name includes listing and watching only that object.
     if request.verb not in _NAMING_VERBS:
@@ -99,6 +113,14 @@ def refusal(
 ) -> web.StreamResponse:
     """Return the 403 for a request that is not allowed."""
     response = error_response(_forbidden(attributes, reason), request.header("Accept"))
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _failure(request: HTTPRequest, why: str) -> web.Response:
+    """Return the 500 for a request that no authorizer allows, and on which one could not decide."""
+    text = escaped(f"Internal Server Error: {quote(request.http.raw_path)}: {why}")
+    response = web.Response(status=500, text=f"{text}\n")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

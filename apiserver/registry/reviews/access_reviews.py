@@ -19,6 +19,7 @@ from apiserver.machinery.users import UserInfo
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.reviews.selector_attributes import (
     field_selector,
+    label_selector,
     label_selector_error,
     validate_selectors,
 )
@@ -110,8 +111,9 @@ class AccessReviews:
             status["denied"] = True
         if decision.reason:
             status["reason"] = decision.reason
-        if ignored:
-            status["evaluationError"] = ignored
+        errors = [error for error in (decision.error, ignored) if error]
+        if errors:
+            status["evaluationError"] = "; ".join(errors)
         return {**review, "status": status}
 
 
@@ -136,6 +138,7 @@ def _attributes(spec: dict[str, Any], user: UserInfo) -> tuple[AuthorizationAttr
         namespace=asked.get("namespace", ""),
         name=asked.get("name", ""),
         fields=fields,
+        labels=label_selector(asked),
     )
     errors = [error for error in (field_error, label_selector_error(asked)) if error]
     return attributes, "; ".join(errors)

@@ -52,8 +52,32 @@ def field_selector(attributes: Mapping[str, Any]) -> tuple[FieldSelector | None,
     return (FieldSelector(tuple(terms)) if terms else None), error
 
 
+def label_selector(attributes: Mapping[str, Any]) -> str:
+    """Return the conditions on labels that can be used, as the text of a selector."""
+    given = attributes.get("labelSelector")
+    if given is None:
+        return ""
+    raw: str = given.get("rawSelector") or ""
+    return raw or ",".join(filter(None, map(_condition, given.get("requirements") or ())))
+
+
+def _condition(requirement: Mapping[str, Any]) -> str:
+    key, values = requirement.get("key") or "", ",".join(requirement.get("values") or ())
+    match requirement.get("operator"):
+        case "In":
+            return f"{key} in ({values})"
+        case "NotIn":
+            return f"{key} notin ({values})"
+        case "Exists":
+            return key
+        case "DoesNotExist":
+            return f"!{key}"
+        case _:
+            return ""
+
+
 def label_selector_error(attributes: Mapping[str, Any]) -> str:
-    """Return the error for conditions on labels that cannot be used. No authorizer needs them."""
+    """Return the error for conditions on labels that cannot be used."""
     given = attributes.get("labelSelector")
     if given is None:
         return ""

@@ -73,7 +73,9 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
     """Serve the built-in kinds to an administrator."""
     tokens = folder / "tokens.csv"
     tokens.write_text("secret,admin,1,system:masters\n")
-    chosen = any(flag.startswith("--authorization-mode") for flag in flags)
+    chosen = any(
+        flag.startswith(("--authorization-mode", "--authorization-config")) for flag in flags
+    )
     modes = () if chosen else ("--authorization-mode=AlwaysAllow",)
     config, _ = parse_arguments([
         "--storage=memory://", f"--data-dir={folder}", f"--token-auth-file={tokens}",

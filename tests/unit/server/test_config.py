@@ -22,7 +22,7 @@ def test_without_flags_everything_has_a_value() -> None:
     assert bare.secure_port == 6443
     assert bare.bind_address == "127.0.0.1"
     assert bare.etcd_prefix == "/registry"
-    assert bare.authorization_mode == ("RBAC",)
+    assert bare.authorization_modes == ("RBAC",)
     assert bare.cert_dir == Path(".apiserver/certificates")
     assert bare.storage_url == f"sqlite:///{Path('.apiserver/state.db').absolute()}"
     assert bare.cluster_ip == "10.0.0.1"
@@ -80,7 +80,9 @@ def test_a_prefix_begins_with_a_slash_and_ends_with_none(text: str) -> None:
 def test_nobody_is_anonymous_where_everybody_may_do_everything(
     flags: list[str], anonymous: bool
 ) -> None:
-    assert token_authentication(config(*flags)).anonymous is anonymous
+    given = config(*flags)
+    allows_all = "AlwaysAllow" in given.authorization_modes
+    assert token_authentication(given, allows_all=allows_all).anonymous is anonymous
 
 
 @pytest.mark.parametrize(

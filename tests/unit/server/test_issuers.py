@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from apiserver.access.configuration_files import ConfigurationError
-from apiserver.server.authentication_config import token_authentication
-from apiserver.server.config import ConfigError, load_config
+from apiserver.server.authentication_config import TokenAuthentication, token_authentication
+from apiserver.server.authorization_config import configured_authorizers
+from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.issuers import configured_issuers
 
 URL = "https://issuer.example"
@@ -68,7 +69,12 @@ def test_flags_that_contradict_are_refused(flags: dict[str, Any], error: str) ->
 def test_an_issuer_that_cannot_be_trusted_is_refused(url: str) -> None:
     config = load_config({**FLAGS, "oidc_issuer_url": url})
     with pytest.raises(ConfigurationError, match=r"^jwt\[0\].issuer.url: Invalid value"):
-        token_authentication(config)
+        token_authentication(config, allows_all=False)
+
+
+def authentication(config: Config) -> TokenAuthentication:
+    modes = configured_authorizers(config).types
+    return token_authentication(config, allows_all="AlwaysAllow" in modes)
 
 
 def configured(tmp_path: Path, body: str) -> dict[str, str]:
@@ -91,17 +97,17 @@ def configured(tmp_path: Path, body: str) -> dict[str, str]:
 def test_who_is_anonymous(
     tmp_path: Path, body: str, flags: dict[str, Any], anonymous: bool, paths: set[str]
 ) -> None:
-    found = token_authentication(load_config({**configured(tmp_path, body), **flags}))
+    found = authentication(load_config({**configured(tmp_path, body), **flags}))
     assert (found.anonymous, set(found.anonymous_paths)) == (anonymous, paths)
 
 
 def test_a_flag_and_a_file_do_not_both_say_who_is_anonymous(tmp_path: Path) -> None:
     flags = configured(tmp_path, "anonymous: {enabled: true}")
     with pytest.raises(ConfigurationError, match="--anonymous-auth flag cannot be set"):
-        token_authentication(load_config({**flags, "anonymous_auth": "true"}))
+        authentication(load_config({**flags, "anonymous_auth": "true"}))
 
 
 def test_a_file_that_is_wrong_is_named(tmp_path: Path) -> None:
     flags = configured(tmp_path, "jwt: [{}]")
     with pytest.raises(ConfigurationError, match=r"^/.*/authentication.yaml: \[jwt\[0\]"):
-        token_authentication(load_config(flags))
+        authentication(load_config(flags))

@@ -69,6 +69,7 @@ class JWTAuthenticators:
             if self._next is not None:
                 self._next.cancel()
                 await asyncio.gather(self._next, return_exceptions=True)
+            await self._known.close()
             await _close(self._current)
 
     async def _ask(self, token: str) -> UserInfo | None:

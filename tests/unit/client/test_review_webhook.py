@@ -1,0 +1,87 @@
+"""Reviews over HTTP: what is sent, and which answers count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from apiserver.client import review_webhook
+from apiserver.client.kubeconfig_file import KubeconfigConnection
+from apiserver.client.review_webhook import ReviewWebhook
+from apiserver.client.webhook import Credentials, WebhookClientConfig
+from apiserver.client.webhook_responses import WebhookError
+from tests.unit.client.webhook_server import Webhook, http, make_certificate, running_webhook
+
+CERTIFICATE = make_certificate("127.0.0.1")
+
+
+@asynccontextmanager
+async def reviewing(
+    answer: bytes | None, timeout: float = 5.0
+) -> AsyncIterator[tuple[Webhook, ReviewWebhook]]:
+    async with running_webhook(CERTIFICATE, answer) as webhook:
+        config = WebhookClientConfig(
+            url=f"https://127.0.0.1:{webhook.port}/authorize", ca_bundle=CERTIFICATE.pem
+        )
+        connection = KubeconfigConnection(config, Credentials("Bearer me"))
+        client = ReviewWebhook(
+            connection, "TokenReview", "authentication.k8s.io", ("v1", "v1beta1"), timeout=timeout
+        )
+        yield webhook, client
+        await client.close()
+
+
+def answer(document: Any) -> bytes:
+    return http(json.dumps(document).encode())
+
+
+REVIEW = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1"}
+
+
+async def test_a_review_is_sent_as_kubernetes_does() -> None:
+    said = answer({**REVIEW, "status": {"authenticated": True}})
+    async with reviewing(said) as (webhook, client):
+        assert await client.review({"token": "t"}, {"user": {}}) == {"authenticated": True}
+    ((line, headers, body),) = webhook.requests
+    assert line == "POST /authorize?timeout=5s HTTP/1.1"
+    assert headers["authorization"] == "Bearer me"
+    assert body == (
+        b'{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{},'
+        b'"spec":{"token":"t"},"status":{"user":{}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (http(b"nonsense"), "couldn't get version/kind; json parse error"),
+        (http(b"[]"), "couldn't get version/kind"),
+        (answer({"kind": "Pod", "apiVersion": "v1"}), 'no kind "Pod" is registered'),
+        (answer({**REVIEW, "status": []}), "not an object"),
+        (http(b"", "404 Not Found"), "could not find the requested resource"),
+        (http(b"x" * (2 << 20)), "unexpected error when reading response body"),
+    ],
+)
+async def test_answers_that_do_not_count(said: bytes, error: str) -> None:
+    async with reviewing(said) as (webhook, client):
+        with pytest.raises(WebhookError, match=error):
+            await client.review({}, {})
+        assert len(webhook.requests) == 1
+
+
+async def test_a_webhook_that_hangs_is_given_up() -> None:
+    async with reviewing(None, timeout=0.05) as (_, client):
+        with pytest.raises(WebhookError, match="context deadline exceeded"):
+            await client.review({}, {})
+
+
+async def test_a_call_that_fails_in_passing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review_webhook, "_FIRST_PAUSE", 0.001)
+    async with reviewing(http(b"", "500 Internal Server Error")) as (webhook, client):
+        with pytest.raises(WebhookError, match="an error on the server"):
+            await client.review({}, {})
+        assert len(webhook.requests) == 5
