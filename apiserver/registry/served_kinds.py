@@ -17,6 +17,7 @@ from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.schema.answers import answered
 from apiserver.schema.kindtypes import DecodeError, Inconvertible
 
 
@@ -50,9 +51,13 @@ class ServedKinds:
         if version.kind == wanted.kind:
             return document
         here, there = self._resource(version), self._resource(wanted)
-        try:
+
+        def converted() -> Object:
             stored = here.conversion.to_stored(document) if here.conversion else document
             return there.conversion.to_served(stored) if there.conversion else stored
+
+        try:
+            return await answered(converted)
         except Inconvertible as error:
             raise InternalError(str(error)) from error
 

@@ -41,6 +41,18 @@ def require(key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
     return answer
 
 
+async def answered(work: Callable[[], T]) -> T:
+    """Return the result of short work. Raises its errors."""
+
+    async def run() -> T:
+        return work()
+
+    try:
+        return work()
+    except Unanswered as missing:
+        return await with_answers(missing, run)
+
+
 async def with_answers(missing: Unanswered, run: Callable[[], Awaitable[T]]) -> T:
     """Return the result of work that has missed an answer: it runs until nothing is missing.
 

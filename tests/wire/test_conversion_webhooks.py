@@ -303,6 +303,47 @@ async def test_an_old_webhook_is_asked_in_its_version(
     await api.send("DELETE", cellar.definition)
 
 
+async def test_a_policy_reads_its_parameters_in_its_version(cellar: Kegs) -> None:
+    api, name = cellar.api, f"p-{uuid.uuid4().hex[:8]}"
+    await cellar.make("most", size=5)
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    policies, bindings = (
+        f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic{end}"
+        for end in ("ies", "ybindings")
+    )
+    rule = {
+        "apiGroups": [cellar.group],
+        "apiVersions": ["v2"],
+        "operations": ["CREATE"],
+        "resources": ["kegs"],
+    }
+    policy = {
+        "paramKind": {"apiVersion": f"{cellar.group}/v2", "kind": "Keg"},
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "object.spec.litres <= params.spec.litres"}],
+    }
+    body = {**kind, "kind": "ValidatingAdmissionPolicy", "spec": policy}
+    assert (await api.post(policies, body)).status == 201
+    binding = {
+        "policyName": name,
+        "paramRef": {"name": "most", "parameterNotFoundAction": "Deny"},
+        "validationActions": ["Deny"],
+    }
+    body = {**kind, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding}
+    assert (await api.post(bindings, body)).status == 201
+
+    async def is_denied() -> bool:
+        path = f"{cellar.path('v1')}?dryRun=All"
+        return (await api.post(path, keg(cellar.group, "a", size=6))).status == 422
+
+    # The rule is about v2; the webhook converts a request in v1 for it.
+    await eventually(is_denied)
+    await cellar.make("b", size=4)
+    await cellar.make("c", "v2", litres=5)
+    for path in (f"{policies}/{name}", f"{bindings}/{name}"):
+        assert (await api.send("DELETE", path)).status == 200
+
+
 def _changed(**metadata: Any) -> Callable[[Review], Review]:
     def answer(review: Review) -> Review:
         honestly = honest(review)

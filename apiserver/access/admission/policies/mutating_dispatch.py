@@ -96,7 +96,7 @@ async def mutate(
         version = request.version_of(bound.match, candidates.equivalents)
         if version is not None:
             dispatch = _Dispatch(bound.policy, version, request, rounds)
-            for each in list(request.invocations(bound, candidates.equivalents)):
+            for each in await request.invocations(bound, candidates.equivalents):
                 await dispatch.invoke(each)
             denied += dispatch.denied
     rounds.output = attributes.object

@@ -34,6 +34,7 @@ from apiserver.cel.requestevaluation import Patience, RequestValues
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
+from apiserver.schema.answers import answered
 
 R = TypeVar("R")
 
@@ -84,10 +85,16 @@ class PolicyRequest:
             return None
         return match.version(self.attributes, equivalents)
 
-    def invocations(
+    async def invocations(
+        self, bound: BoundPolicy[Any], equivalents: Sequence[ResourceVersion]
+    ) -> Sequence[Invocation | Problem]:
+        """Return for what a policy, which applies, is to be evaluated."""
+        # A webhook may have to convert the parameters.
+        return await answered(lambda: list(self._invocations(bound, equivalents)))
+
+    def _invocations(
         self, bound: BoundPolicy[Any], equivalents: Sequence[ResourceVersion]
     ) -> Iterator[Invocation | Problem]:
-        """Yield for what a policy, which applies, is to be evaluated."""
         try:
             resource = resource_of_params(bound.policy.param_kind, self._dependencies.kinds)
         except ConfigurationError as error:

@@ -99,7 +99,7 @@ class _Dispatch:
             self._fail(Problem("", f"failed to configure policy: {error}"))
             return
         annotations: dict[str, dict[str, None]] = {}
-        for invocation in request.invocations(self._bound, equivalents):
+        for invocation in await request.invocations(self._bound, equivalents):
             if isinstance(invocation, Problem):
                 self._fail(invocation)
                 continue
