@@ -7,7 +7,7 @@ they are in documents, and with a budget.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -45,13 +45,15 @@ _WORDS: Final = (
         r"type \1 does not support field selection",
     ),
 )
+# What the library calls the type whose values may have any type.
+_ANY: Final = re.compile(r"\berror\b")
 _LARGE: Final = re.compile(r"(?<![\w.])[A-Z]+(?![\w.])")
 _UNDECLARED_PATH: Final = re.compile(
     r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
 )
 _TOO_DEEP: Final = "expression recursion limit exceeded"
 # Extensions that are known by their names only.
-_LIBRARIES: Final = 'extensions:\n  - name: "two-var-comprehensions"\n'
+_LIBRARIES: Final = ("two-var-comprehensions",)
 _OPTIONAL: Final = "optional_type<"
 
 
@@ -86,13 +88,21 @@ class Environment:
     """The variables that expressions may use, with the names of their types."""
 
     def __init__(
-        self, types: SchemaTypes, variables: Mapping[str, str], *, patches: bool = False
+        self,
+        types: SchemaTypes,
+        variables: Mapping[str, str],
+        *,
+        patches: bool = False,
+        libraries: Iterable[str] = (),
     ) -> None:
-        """``patches``: expressions may make the objects of patches."""
+        """``patches``: expressions may make the objects of patches.
+
+        ``libraries`` are extensions by the names that cel-cpp has for them.
+        """
         self._makes_objects = patches
         self._env = cel.NewEnv(
             types.pool,
-            config=cel.NewEnvConfigFromYaml(_declared(variables)),
+            config=cel.NewEnvConfigFromYaml(_declared(variables, libraries)),
             extensions=[
                 ext_optional.ExtOptional(),
                 ext_strings.ExtStrings(_STRINGS_VERSION),
@@ -110,6 +120,8 @@ class Environment:
             checked = self._env.compile(source)
         except RuntimeError as error:
             text = _upstream(str(error))
+            if not source:
+                text = text.replace("<input>:1:1:", "<input>:1:0:")
             for name, true_name in renamed.items():
                 text = text.replace(name, true_name)
             raise CompileError(f"compilation failed: {text}") from None
@@ -137,15 +149,17 @@ def optional_of(type_: str) -> str:
     return f"{_OPTIONAL}{type_}>"
 
 
-def _declared(variables: Mapping[str, str]) -> str:
+def _declared(variables: Mapping[str, str], libraries: Iterable[str]) -> str:
     """Return the declaration of variables; an optional type can be declared in this form only."""
+    named = "".join(f'  - name: "{name}"\n' for name in (*_LIBRARIES, *libraries))
     lines = [f'  - name: "{name}"\n    type: "{type_}"\n' for name, type_ in variables.items()]
-    return f"{_LIBRARIES}variables:\n{''.join(lines)}"
+    return f"extensions:\n{named}variables:\n{''.join(lines)}"
 
 
 def _name(type_: Any) -> str:
     """Return the name of a type as it is declared; the library shows some in capitals."""
     shown = _LARGE.sub(lambda match: match.group().lower(), str(type_.name()))
+    shown = _ANY.sub("any", shown)
     return "null_type" if shown == "null" else shown.replace(", ", ",")
 
 

@@ -50,10 +50,15 @@ class _Estimate:
     item: _Estimate | None = None
 
 
-def estimate_cost(tree: Node, variables: Mapping[str, Schema]) -> int:
-    """Return the highest cost of an expression; ``variables`` are the schemas of variables."""
+def estimate_cost(
+    tree: Node, variables: Mapping[str, Schema], *, key_size: int = REQUEST_SIZE - 2
+) -> int:
+    """Return the highest cost of an expression.
+
+    ``variables`` are the schemas of variables, ``key_size`` is the largest size of a key of a map.
+    """
     known = {name: _of_schema(schema, 0) for name, schema in variables.items()}
-    return _Estimator(known).estimate(tree).cost
+    return _Estimator(known, key_size).estimate(tree).cost
 
 
 def saturated(cost: float) -> int:
@@ -67,14 +72,14 @@ def _of_schema(schema: Schema | None, cost: int) -> _Estimate:
     return _Estimate(cost, max_elements(schema), schema)
 
 
-def _item(estimate: _Estimate) -> _Estimate:
+def _item(estimate: _Estimate, key_size: int = REQUEST_SIZE - 2) -> _Estimate:
     schema = estimate.schema
     if schema is None:
         return _Estimate(0, UNKNOWN) if estimate.item is None else estimate.item
     if schema.items is not None:
         return _of_schema(schema.items, 0)
     # The keys of a map.
-    return _Estimate(0, REQUEST_SIZE - 2)
+    return _Estimate(0, key_size)
 
 
 def _value(estimate: _Estimate) -> _Estimate:
@@ -83,8 +88,9 @@ def _value(estimate: _Estimate) -> _Estimate:
 
 
 class _Estimator:
-    def __init__(self, variables: dict[str, _Estimate]) -> None:
+    def __init__(self, variables: dict[str, _Estimate], key_size: int) -> None:
         self._variables = variables
+        self._key_size = key_size
 
     def estimate(self, node: Node) -> _Estimate:
         match node:
@@ -126,7 +132,7 @@ class _Estimator:
         initial = self.estimate(node.initial)
         names = (node.variable, node.second, node.result_variable)
         outer = {name: self._variables.get(name) for name in names}
-        self._variables[node.variable] = _item(values)
+        self._variables[node.variable] = _item(values, self._key_size)
         if node.second:
             is_map = values.schema is not None and values.schema.items is None
             self._variables[node.second] = _value(values) if is_map else _item(values)

@@ -13,6 +13,7 @@ from cel_expr_python import cel
 from apiserver.cel.kubernetesfunctions import FORMAT_NAMES
 from apiserver.cel.kubernetesvalues import Address, Network, Quantity, Url, Version
 
+QUANTITY: Final = Quantity.cel_type
 _Q, _IP, _CIDR, _URL, _V = (kind.cel_type for kind in (Quantity, Address, Network, Url, Version))
 _F: Final = "kubernetes.NamedFormat"
 AUTHORIZER: Final = "kubernetes.authorization.Authorizer"

@@ -28,6 +28,10 @@ class DeviceClassStrategy(Strategy):
     generation_of = ("spec",)
     printer = NAME_AND_AGE
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def validate(self, document: Object) -> list[FieldError]:
         return _validate(document.get("spec") or {}, {})
 

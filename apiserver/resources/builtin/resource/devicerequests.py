@@ -13,6 +13,7 @@ import orjson
 
 from apiserver.machinery.fielderrors import (
     FieldError,
+    forbidden,
     invalid,
     not_supported,
     required,
@@ -46,11 +47,6 @@ _ONE_OF_TWO: Final = "exactly one of `exactly` or `firstAvailable` is required"
 _NO_ATTRIBUTE: Final = (
     'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are '
     "set"
-)
-_NO_EXPRESSION: Final = (
-    "compilation failed: ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting "
-    "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, "
-    "STRING, BYTES, IDENTIFIER}"
 )
 
 Claim = Mapping[str, Any]
@@ -157,7 +153,7 @@ def _allocation_mode(request: Claim, path: str) -> list[FieldError]:
 
 
 def validate_selectors(selectors: list[Claim] | None, path: str) -> list[FieldError]:
-    """Validate selectors of devices, except for what their expressions mean."""
+    """Validate selectors of devices. The language is loaded with the first of them."""
     return validate_items(selectors, _MOST_SELECTORS, _selector, path)
 
 
@@ -168,7 +164,16 @@ def _selector(selector: Claim, path: str) -> list[FieldError]:
     expression, where = cel.get("expression", ""), f"{path}.cel.expression"
     if len(expression.encode()) > _LONGEST_EXPRESSION:
         return [too_long(where, _LONGEST_EXPRESSION)]
-    return [] if expression else [invalid(where, expression, _NO_EXPRESSION)]
+    from apiserver.cel.deviceselectors import TooExpensiveError, check_selector
+    from apiserver.cel.errors import CompileError
+
+    try:
+        check_selector(expression)
+    except CompileError as error:
+        return [invalid(where, expression, str(error))]
+    except TooExpensiveError:
+        return [forbidden(where, "too complex, exceeds cost limit")]
+    return []
 
 
 def validate_tolerations(holder: Claim, path: str) -> list[FieldError]:

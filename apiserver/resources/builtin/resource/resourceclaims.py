@@ -58,6 +58,10 @@ class ResourceClaimStrategy(Strategy):
         _cells,
     )
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def default(self, document: Object) -> None:
         default_device_claim(document["spec"]["devices"])
         allocation = (document.get("status") or {}).get("allocation") or {}

@@ -28,6 +28,10 @@ class ResourceClaimTemplateStrategy(Strategy):
     metadata_checks = ()
     printer = NAME_AND_AGE
 
+    @property
+    def validates_slowly(self) -> bool:
+        return True
+
     def default(self, document: Object) -> None:
         default_device_claim(document["spec"]["spec"]["devices"])
 
