@@ -47,7 +47,7 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
     issuers = config.service_account_issuer
     policy = TokenPolicy(
         issuers,
-        config.api_audiences or issuers,
+        config.audiences,
         longest=int(config.service_account_max_token_expiration),
         extends=config.service_account_extend_token_expiration,
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from apiserver.access.access import LoadedFiles, Service
 from apiserver.access.authentication.authenticator import TokenAuthenticator
 from apiserver.access.authentication.token_file import read_token_file
 from apiserver.server.config import Config
+
+_GROUP, _KIND = "authentication.k8s.io", "TokenReview"
+_WEBHOOK_TIMEOUT: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ def token_authentication(config: Config, *, allows_all: bool) -> TokenAuthentica
         given.files.append(LoadedFiles("the token file", [path], lambda: static.reload(path)))
     if config.authentication_config or config.oidc_issuer_url:
         _add_issuers(config, given)
+    if config.authentication_token_webhook_config_file:
+        _add_webhook(config, given)
     given.anonymous = given.anonymous and not allows_all
     return given
 
@@ -55,3 +61,22 @@ def _add_issuers(config: Config, given: TokenAuthentication) -> None:
     given.last.append(issuers.authenticators)
     given.files += issuers.files
     given.services.append(issuers.authenticators.running)
+
+
+def _add_webhook(config: Config, given: TokenAuthentication) -> None:
+    from apiserver.access.authentication.webhook_tokens import WebhookTokens
+    from apiserver.access.configuration_files import ConfigurationError
+    from apiserver.client.kubeconfig_file import KubeconfigError, load_kubeconfig
+    from apiserver.client.review_webhook import ReviewWebhook
+
+    try:
+        connection = load_kubeconfig(Path(config.authentication_token_webhook_config_file))
+    except KubeconfigError as error:
+        raise ConfigurationError(str(error)) from error
+    first = config.authentication_token_webhook_version
+    versions = (first, *({"v1", "v1beta1"} - {first}))
+    reviewer = ReviewWebhook(connection, _KIND, _GROUP, versions, timeout=_WEBHOOK_TIMEOUT)
+    seconds = config.authentication_token_webhook_cache_ttl
+    tokens = WebhookTokens(reviewer, config.audiences, seconds)
+    given.last.append(tokens)
+    given.services.append(tokens.running)

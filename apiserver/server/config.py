@@ -66,6 +66,9 @@ class Config:
     token_auth_file: str
     anonymous_auth: bool | None
     authentication_config: str
+    authentication_token_webhook_config_file: str
+    authentication_token_webhook_version: str
+    authentication_token_webhook_cache_ttl: float
     oidc_issuer_url: str
     oidc_client_id: str
     oidc_ca_file: str
@@ -122,6 +125,11 @@ class Config:
     def authorization_modes(self) -> tuple[str, ...]:
         """The modes of authorization, if no file has them."""
         return self.authorization_mode or (RBAC,)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The names of the API itself in tokens."""
+        return self.api_audiences or self.service_account_issuer
 
     @property
     def cluster_ip(self) -> str:
@@ -315,6 +323,9 @@ class ConfigSchema(Schema):
     token_auth_file = _Text(load_default="")
     anonymous_auth = _Boolean(load_default=None)
     authentication_config = _Text(load_default="")
+    authentication_token_webhook_config_file = _Text(load_default="")
+    authentication_token_webhook_version = _version()
+    authentication_token_webhook_cache_ttl = _Duration(load_default=120.0, least=0.0)
     oidc_issuer_url = _Text(load_default="")
     oidc_client_id = _Text(load_default="")
     oidc_ca_file = _Text(load_default="")
@@ -410,6 +421,7 @@ def _check_together(config: Config) -> None:
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
                  "authentication_config", "oidc_ca_file", "authorization_config",
                  "authorization_webhook_config_file",
+                 "authentication_token_webhook_config_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
                  "service_account_signing_key_file", "encryption_provider_config"):  # fmt: skip
         value = getattr(config, flag)

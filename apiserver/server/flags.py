@@ -22,18 +22,16 @@ IGNORED: Final = frozenset(
     audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
     audit-webhook-initial-backoff audit-webhook-mode audit-webhook-truncate-enabled
     audit-webhook-truncate-max-batch-size audit-webhook-truncate-max-event-size
-    audit-webhook-version authentication-token-webhook-cache-ttl
-    authentication-token-webhook-version contention-profiling
-    coordinated-leadership-lease-duration coordinated-leadership-renew-deadline
-    coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
-    default-not-ready-toleration-seconds default-unreachable-toleration-seconds
-    default-watch-cache-size delete-collection-workers disable-http2-serving disabled-metrics
-    emulated-version emulation-forward-compatible enable-aggregator-routing
-    enable-bootstrap-token-auth enable-priority-and-fairness endpoint-reconciler-type
-    etcd-count-metric-poll-period etcd-db-metric-poll-interval etcd-healthcheck-timeout
-    etcd-readycheck-timeout etcd-servers-overrides external-hostname feature-gates goaway-chance
-    http2-max-streams-per-connection kubelet-client-certificate kubelet-client-key
-    kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
+    audit-webhook-version contention-profiling coordinated-leadership-lease-duration
+    coordinated-leadership-renew-deadline coordinated-leadership-retry-period
+    cors-allowed-origins debug-socket-path default-not-ready-toleration-seconds
+    default-unreachable-toleration-seconds default-watch-cache-size delete-collection-workers
+    disable-http2-serving disabled-metrics emulated-version emulation-forward-compatible
+    enable-aggregator-routing enable-bootstrap-token-auth enable-priority-and-fairness
+    endpoint-reconciler-type etcd-count-metric-poll-period etcd-db-metric-poll-interval
+    etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
+    feature-gates goaway-chance http2-max-streams-per-connection kubelet-client-certificate
+    kubelet-client-key kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
     kubernetes-service-node-port lease-reuse-duration-seconds livez-grace-period
     log-flush-frequency log-json-info-buffer-size log-json-split-stream
     log-text-info-buffer-size log-text-split-stream logging-format max-connection-bytes-per-sec
@@ -50,11 +48,11 @@ IGNORED: Final = frozenset(
 UNSUPPORTED: Final = frozenset(
     """
     admission-control-config-file audit-log-path audit-policy-file audit-webhook-config-file
-    authentication-token-webhook-config-file authorization-policy-file
-    egress-selector-config-file kubelet-certificate-authority peer-ca-file
-    requestheader-allowed-names requestheader-client-ca-file requestheader-extra-headers-prefix
-    requestheader-group-headers requestheader-uid-headers requestheader-username-headers
-    strict-transport-security-directives tls-curve-preferences tls-sni-cert-key
+    authorization-policy-file egress-selector-config-file kubelet-certificate-authority
+    peer-ca-file requestheader-allowed-names requestheader-client-ca-file
+    requestheader-extra-headers-prefix requestheader-group-headers requestheader-uid-headers
+    requestheader-username-headers strict-transport-security-directives tls-curve-preferences
+    tls-sni-cert-key
     """.split()
 )
 

@@ -201,3 +201,28 @@ async def test_a_kubeconfig_that_leads_nowhere_is_refused(tmp_path: Path) -> Non
 def test_flags_that_contradict_are_refused(flags: dict[str, Any], error: str) -> None:
     with pytest.raises(ConfigError, match=error):
         load_config(flags)
+
+
+async def test_a_webhook_may_know_tokens(tmp_path: Path) -> None:
+    status = {"authenticated": True, "user": {"username": "jane", "groups": ["dev"]}}
+    review = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1beta1"}
+    said = http(json.dumps({**review, "status": status}).encode())
+    async with running_webhook(CERTIFICATE, said) as webhook:
+        path = kubeconfig(tmp_path, webhook)
+        flag = f"--authentication-token-webhook-config-file={path}"
+        async with server_in_process(tmp_path, flag) as api:
+            whoami = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+            headers = {"Authorization": "Bearer theirs"}
+            for _ in range(2):
+                async with api.session.post(api.url + whoami, json={}, headers=headers) as answer:
+                    user = (await answer.json())["status"]["userInfo"]
+                    assert user == {"username": "jane", "groups": ["dev", "system:authenticated"]}
+            ((_, _, body),) = webhook.requests
+            assert json.loads(body)["spec"] == {
+                "token": "theirs",
+                "audiences": ["https://kubernetes.default.svc"],
+            }
+            webhook.answer = http(json.dumps({**review, "status": {"error": "x"}}).encode())
+            assert (await api.get("/api", Authorization="Bearer other")).status == 401
+            webhook.answer = http(b"nonsense")
+            assert (await api.get("/api", Authorization="Bearer other")).status == 401
