@@ -11,7 +11,8 @@ from typing import Final
 _ACCESSIBLE: Final = re.compile(r"[a-zA-Z_./-][a-zA-Z0-9_./-]*", re.ASCII)
 _SPECIAL: Final = re.compile(r"__|\.|-|/")
 _ESCAPES: Final = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
-_RESERVED: Final = frozenset([
+#: The words that are no identifiers.
+RESERVED: Final = frozenset([
     "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function",
     "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
 ])  # fmt: skip
@@ -19,7 +20,7 @@ _RESERVED: Final = frozenset([
 
 def escaped(name: str) -> str:
     """Return the identifier of a property, ``""`` if it has none: ``__namespace__``."""
-    if name in _RESERVED:
+    if name in RESERVED:
         return f"__{name}__"
     if not _ACCESSIBLE.fullmatch(name):
         return ""

@@ -19,10 +19,10 @@ from apiserver.resources.builtin.admissionregistration.rules import (
     REINVOCATION_POLICIES,
     validate_choice,
     validate_match,
+    validate_mutable,
 )
 from apiserver.resources.printing import Column
 
-_OPERATIONS: Final = ("*", "CONNECT", "CREATE", "UPDATE")
 # The types of patches, the member that holds the expression of one, and what that makes.
 _PATCHES: Final = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 _MADE: Final = {"ApplyConfiguration": "Object", "JSONPatch": "list<JSONPatch>"}
@@ -49,7 +49,7 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
             errors.append(required(path))
         else:
             errors += validate_match(match, path, rules_needed=True)
-            errors += _validate_operations(match, f"{path}.resourceRules.operations")
+            errors += validate_mutable(match, path)
         conditions = spec.get("matchConditions") or []
         has_params = spec.get("paramKind") is not None
         path = "spec.matchConditions"
@@ -70,16 +70,6 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
         return errors + validate_choice(policy, REINVOCATION_POLICIES, where)
 
 
-def _validate_operations(match: dict[str, Any], path: str) -> list[FieldError]:
-    # A mutating policy cannot apply to DELETE.
-    return [
-        not_supported(path, operation, _OPERATIONS)
-        for rule in match.get("resourceRules") or ()
-        for operation in rule.get("operations") or ()
-        if operation not in _OPERATIONS
-    ]
-
-
 def _validate_mutation(
     mutation: dict[str, Any], path: str, expressions: Expressions
 ) -> list[FieldError]:
@@ -93,11 +83,11 @@ def _validate_mutation(
     if patch is None:
         detail = f"must be specified when patchType is {type_}"
         errors = [required(f"{path}.{member}", detail)]
-    elif not patch.get("expression", "").strip():
-        errors = [required(f"{path}.{member}.expression")]
-    else:
+    elif expression := patch.get("expression", "").strip():
         where = f"{path}.{member}.expression"
-        errors = expressions.validate_patch(patch["expression"], where, _MADE[type_])
+        errors = expressions.validate_patch(expression, where, _MADE[type_])
+    else:
+        errors = [required(f"{path}.{member}.expression")]
     return errors + [
         invalid(
             f"{path}.{other}", f"{{{other}}}", f"must not be specified when patchType is {type_}"

@@ -10,7 +10,10 @@ from apiserver.resources.builtin.admissionregistration.policies import (
     validate_param_reference,
     validate_policy_name,
 )
-from apiserver.resources.builtin.admissionregistration.rules import validate_match
+from apiserver.resources.builtin.admissionregistration.rules import (
+    validate_match,
+    validate_mutable,
+)
 
 
 class MutatingAdmissionPolicyBindingStrategy(PolicyBindingStrategy):
@@ -27,6 +30,7 @@ class MutatingAdmissionPolicyBindingStrategy(PolicyBindingStrategy):
         match = spec.get("matchResources")
         if match is not None:
             errors += validate_match(match, "spec.matchResources", rules_needed=False)
+            errors += validate_mutable(match, "spec.matchResources")
         return errors
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from apiserver.cel.propertynames import RESERVED
 from apiserver.machinery.fielderrors import (
     FieldError,
     duplicate,
@@ -127,7 +128,7 @@ def _validate_api_version(text: str, path: str) -> list[FieldError]:
     if problems:
         errors.append(invalid(path, group, ",".join(problems)))
     if not version:
-        return [*errors, required(path)]
+        return [*errors, invalid(path, text, "version must be specified")]
     problems = dns1035_label_problems(version)
     return [*errors, invalid(path, version, ",".join(problems))] if problems else errors
 
@@ -143,8 +144,8 @@ def validate_conditions(
     names: set[str] = set()
     for index, condition in enumerate(conditions):
         where, name = f"{path}[{index}]", condition.get("name", "")
-        expression = condition.get("expression", "")
-        if not expression.strip():
+        expression = condition.get("expression", "").strip()
+        if not expression:
             errors.append(required(f"{where}.expression"))
         else:
             errors += expressions.validate(expression, f"{where}.expression", "bool")
@@ -168,10 +169,10 @@ def validate_variables(
     errors: list[FieldError] = []
     for index, variable in enumerate(variables):
         where, name = f"{path}[{index}]", variable.get("name", "")
-        if not name:
+        if not name.strip():
             errors.append(required(f"{where}.name", "name is not specified"))
-        elif not _IDENTIFIER.fullmatch(name):
-            errors.append(invalid(f"{where}.name", name, "name is not a valid CEL identifier"))
+        elif not _IDENTIFIER.fullmatch(name) or name in RESERVED:
+            errors.append(invalid(f"{where}.name", name, "must be a valid CEL identifier"))
         expression = variable.get("expression", "")
         if not expression.strip():
             errors.append(required(f"{where}.expression", "expression is not specified"))

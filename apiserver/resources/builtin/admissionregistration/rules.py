@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    duplicate,
+    invalid,
+    not_supported,
+    required,
+)
+from apiserver.resources.builtin.parts.hosts import validate_path_segment
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
 
 WILDCARD: Final = "*"
 OPERATIONS: Final = (WILDCARD, "CONNECT", "CREATE", "DELETE", "UPDATE")
+_MUTABLE: Final = tuple(each for each in OPERATIONS if each != "DELETE")
 FAILURE_POLICIES: Final = ("Fail", "Ignore")
 MATCH_POLICIES: Final = ("Equivalent", "Exact")
 REINVOCATION_POLICIES: Final = ("IfNeeded", "Never")
@@ -67,12 +75,34 @@ def validate_match(match: dict[str, Any], path: str, *, rules_needed: bool) -> l
     errors += validate_selectors(match, path)
     rules = match.get("resourceRules") or []
     for index, rule in enumerate(rules):
-        errors += validate_rule(rule, f"{path}.resourceRules[{index}]")
+        errors += _validate_named_rule(rule, f"{path}.resourceRules[{index}]")
     for index, rule in enumerate(match.get("excludeResourceRules") or ()):
-        errors += validate_rule(rule, f"{path}.excludeResourceRules[{index}]")
+        errors += _validate_named_rule(rule, f"{path}.excludeResourceRules[{index}]")
     if rules_needed and not rules:
         errors.append(required(f"{path}.resourceRules"))
     return errors
+
+
+def validate_mutable(match: dict[str, Any], path: str) -> list[FieldError]:
+    """Validate the operations that a mutating policy matches: nothing changes a deletion."""
+    return [
+        not_supported(f"{path}.resourceRules.operations", operation, _MUTABLE)
+        for rule in match.get("resourceRules") or ()
+        for operation in rule.get("operations") or ()
+        if operation not in _MUTABLE
+    ]
+
+
+def _validate_named_rule(rule: dict[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, name in enumerate(rule.get("resourceNames") or ()):
+        where = f"{path}.resourceNames[{index}]"
+        errors += validate_path_segment(name, where)
+        if name in seen:
+            errors.append(duplicate(where, name))
+        seen.add(name)
+    return errors + validate_rule(rule, path)
 
 
 def _covering(name: str, before: Container[str]) -> list[str]:

@@ -10,7 +10,6 @@ from apiserver.machinery.fielderrors import (
     invalid,
     not_supported,
     required,
-    too_many,
 )
 from apiserver.machinery.jsonpathsyntax import JSONPathSyntaxError, parse_jsonpath
 from apiserver.machinery.objects import Object
@@ -33,6 +32,7 @@ from apiserver.resources.printing import Column
 from apiserver.resources.strategy import with_metadata_of
 
 _NOTHING: Final = "validations or auditAnnotations must contain at least one item"
+_EMPTY: Final = "must be non-empty if specified"
 _MOST_AUDITS: Final = 20
 _LONGEST_VALUE: Final = 5 * 1024
 _REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
@@ -67,8 +67,8 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
         errors += validate_conditions(
             spec.get("matchConditions") or [], path, has_params=has_params
         )
-        expressions = Expressions(has_params=has_params, composes=True)
         variables = spec.get("variables") or []
+        expressions = Expressions(has_params=has_params, composes=bool(variables))
         errors += validate_variables(variables, "spec.variables", expressions)
         if not validations and not audits:
             errors.append(required("spec.validations", _NOTHING))
@@ -111,13 +111,14 @@ def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) ->
     else:
         errors = expressions.validate(expression, f"{path}.expression", "bool")
     shown = rule.get("messageExpression", "")
+    where = f"{path}.messageExpression"
     if shown.strip():
-        where = f"{path}.messageExpression"
         errors += expressions.validate(shown, where, "string", authorizes=False)
+    elif shown:
+        errors.append(invalid(where, shown, _EMPTY))
     if message and not message.strip():
-        detail = "message must be non-empty if specified"
-        errors.append(invalid(f"{path}.message", message, detail))
-    elif "\n" in message.strip():
+        errors.append(invalid(f"{path}.message", message, _EMPTY))
+    elif not {"\n", "\r"}.isdisjoint(message.strip()):
         errors.append(invalid(f"{path}.message", message, "must not contain line breaks"))
     reason = rule.get("reason")
     if reason is not None and reason not in _REASONS:
@@ -125,12 +126,18 @@ def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) ->
     return errors
 
 
+def _shown(audit: dict[str, Any]) -> dict[str, str]:
+    # The error message gives these names to the members of an annotation.
+    return {"Key": audit.get("key", ""), "ValueExpression": audit.get("valueExpression", "")}
+
+
 def _validate_audits(
     audits: list[dict[str, Any]], policy: str, expressions: Expressions
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(audits) > _MOST_AUDITS:
-        errors.append(too_many("spec.auditAnnotations", len(audits), _MOST_AUDITS))
+        detail = f"must not have more than {_MOST_AUDITS} auditAnnotations"
+        errors.append(invalid("spec.auditAnnotations", [_shown(audit) for audit in audits], detail))
     keys: set[str] = set()
     for index, audit in enumerate(audits):
         path, key = f"spec.auditAnnotations[{index}]", audit.get("key", "")
