@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, invalid, required
+from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.names import (
     dns1035_label_problems,
     dns1123_subdomain_problems,
@@ -15,9 +16,10 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now as time_now
 from apiserver.resources.builtin.parts.names import port_number_problems
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.strategy import Strategy, with_metadata_of
 
 _HTTPS: Final = 443
+_CONDITION_STATUSES: Final = ("True", "False", "Unknown")
 _HIGHEST_GROUP, _HIGHEST_VERSION = 20000, 1000
 
 _COLUMNS: Final = (
@@ -46,9 +48,21 @@ class APIServiceStrategy(Strategy):
     """An APIService defines the server of a group version: this server or a Service."""
 
     qualifies_finalizers = False
-    name_problems = staticmethod(path_segment_problems)
     allow_unconditional_update = False
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     printer = aged(_COLUMNS, _cells)
+
+    def name_problems_of(self, document: Object) -> Callable[[str], list[str]]:
+        spec = document.get("spec") or {}
+        needed = f"{spec.get('version', '')}.{spec.get('group', '')}"
+
+        def problems(name: str) -> list[str]:
+            if name == needed:
+                return path_segment_problems(name)
+            other = f'must be `spec.version+"."+spec.group`: {quote(needed)}'
+            return path_segment_problems(name) or [other]
+
+        return problems
 
     def prepare_for_create(self, document: Object) -> Object:
         prepared = super().prepare_for_create(document)
@@ -69,13 +83,9 @@ class APIServiceStrategy(Strategy):
             service.setdefault("port", _HTTPS)
 
     def validate(self, document: Object) -> list[FieldError]:
-        spec, name = document.get("spec") or {}, document["metadata"].get("name", "")
+        spec = document.get("spec") or {}
         group, version = spec.get("group", ""), spec.get("version", "")
         errors = []
-        needed = f"{version}.{group}"
-        if name != needed:
-            detail = f'must be `spec.version+"."+spec.group`: {quote(needed)}'
-            errors.append(invalid("metadata.name", name, detail))
         if group:
             problems = dns1123_subdomain_problems(group)
             errors += [invalid("spec.group", group, problem) for problem in problems]
@@ -87,6 +97,17 @@ class APIServiceStrategy(Strategy):
         errors += _validate_priorities(spec)
         service = spec.get("service")
         return errors + (_validate_local(spec) if service is None else _validate_remote(spec))
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
+
+    def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
+        conditions = (document.get("status") or {}).get("conditions") or ()
+        return [
+            not_supported(f"status.conditions[{index}].status", status, _CONDITION_STATUSES)
+            for index, condition in enumerate(conditions)
+            if (status := condition.get("status", "")) not in _CONDITION_STATUSES
+        ]
 
 
 def _validate_priorities(spec: dict[str, Any]) -> list[FieldError]:
