@@ -12,13 +12,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.fuzz.making import Maker, Request
 from tests.server_process import ServerProcess, running_server
 
 #: What a request may take, in seconds, before the server counts as hanging.
 PATIENCE = 30
+#: How many watches go on at once.
+WATCHES = 50
 UNHANDLED = "unhandled exception"
 
 
@@ -39,6 +41,7 @@ def fuzz(server: ServerProcess, count: int, seed: int) -> Findings:
     findings, maker = Findings(), Maker(seed)
     client = _Client(server.url)
     before = 0
+    watches: list[tuple[Request, http.client.HTTPResponse]] = []
     for number in range(count):
         if number == count // 10:
             before = _memory(server)
@@ -46,18 +49,46 @@ def fuzz(server: ServerProcess, count: int, seed: int) -> Findings:
         logged = _size(server)
         begun = time.monotonic()
         try:
-            status, body = client.send(request)
+            answer = client.begin(request)
+            if answer.status == 200 and _is_watch(request):
+                # It goes on for a second, others are sent meanwhile.
+                watches.append((request, answer))
+                client, body = _Client(server.url), b""
+            else:
+                body = answer.read()
         except (OSError, http.client.HTTPException) as error:
             findings.broken.append(f"{error!r}: {request}")
             client = _Client(server.url)
             continue
+        status = answer.status
         findings.slowest = max(findings.slowest, time.monotonic() - begun)
         findings.statuses[status] += 1
         # Of a stream the status is sent before it breaks, so the log has the last word.
         if UNHANDLED in _log(server, logged) or (status == 500 and not is_status(body)):
             findings.broken.append(f"{status} {body[:300]!r}: {request}")
+        if len(watches) > WATCHES:
+            findings.broken += _ended(watches)
+    findings.broken += _ended(watches)
     findings.memory = before, _memory(server)
     return findings
+
+
+def _is_watch(request: Request) -> bool:
+    query = dict(parse_qsl(urlsplit(request.path).query, keep_blank_values=True))
+    return request.method == "GET" and "watch" in query
+
+
+def _ended(watches: list[tuple[Request, http.client.HTTPResponse]]) -> list[str]:
+    """Read watches to their ends; return those that broke."""
+    broken = []
+    for request, answer in watches:
+        try:
+            answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            broken.append(f"{error!r}: {request}")
+        answer.close()
+    watches.clear()
+    return broken
 
 
 class _Client:
@@ -68,11 +99,11 @@ class _Client:
             urlsplit(url).netloc, context=context, timeout=PATIENCE
         )
 
-    def send(self, request: Request) -> tuple[int, bytes]:
+    def begin(self, request: Request) -> http.client.HTTPResponse:
+        """Send a request; return the answer, of which the body is not read yet."""
         headers = {**request.headers, "Authorization": "Bearer admin-token"}
         self._connection.request(request.method, request.path, request.body or None, headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        return self._connection.getresponse()
 
 
 def is_status(body: bytes) -> bool:

@@ -75,6 +75,13 @@ class Api:
         """GET a path; ``_`` in the name of a header stands for ``-``."""
         return await self.send("GET", path, headers=_named(headers))
 
+    async def events(self, path: str, count: int, accept: str = "application/json") -> list[Any]:
+        """Return the first events of a watch, which ends with them."""
+        headers = {**self._headers, "Accept": accept}
+        async with self.session.get(self.url + path, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return [json.loads(await response.content.readline()) for _ in range(count)]
+
     async def post(self, path: str, body: Any, **headers: str | None) -> Answer:
         """POST a document."""
         return await self.send("POST", path, body, _named(headers))

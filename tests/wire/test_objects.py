@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from tests.wire.conftest import Api
 
@@ -63,8 +62,7 @@ async def test_a_watch_yields_what_follows_its_version_in_order(api: Api, namesp
     created = (await api.post(collection, config_map("a"))).json
     await api.send("PUT", f"{collection}/a", created | {"data": {"k": "v"}})
     await api.send("DELETE", f"{collection}/a")
-    answer = await api.get(f"{collection}?watch=1&resourceVersion={version}&timeoutSeconds=1")
-    events = [json.loads(line) for line in answer.body.splitlines()]
+    events = await api.events(f"{collection}?watch=1&resourceVersion={version}", 3)
     assert [event["type"] for event in events] == ["ADDED", "MODIFIED", "DELETED"]
     versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
     assert versions == sorted(set(versions))

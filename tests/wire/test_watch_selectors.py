@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from tests.wire.conftest import Api
@@ -14,13 +11,6 @@ PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 WATCH_LIST = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
 
 
-async def events(api: Api, path: str, accept: str = "application/json") -> list[Any]:
-    """Return what a watch of one second yields."""
-    answer = await api.get(f"{path}&timeoutSeconds=1", Accept=accept)
-    assert answer.status == 200, answer.text
-    return [json.loads(line) for line in answer.body.splitlines()]
-
-
 @pytest.mark.parametrize("accept", ["application/json", PARTIAL, TABLE])
 @pytest.mark.parametrize("path", ["", "/watch"])
 async def test_a_name_is_watched_in_all_namespaces(
@@ -28,13 +18,13 @@ async def test_a_name_is_watched_in_all_namespaces(
 ) -> None:
     collection = f"/api/v1/namespaces/{namespace}/configmaps"
     version = (await api.get(collection)).json["metadata"]["resourceVersion"]
-    for name in ("a", "b"):
+    for name in ("a", "b", "a"):
         made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
         assert (await api.post(collection, made)).status == 201
-    await api.send("DELETE", f"{collection}/a")
+        await api.send("DELETE", f"{collection}/a")
     selected = f"?watch=1&resourceVersion={version}&fieldSelector=metadata.name%3Da"
-    seen = await events(api, f"/api/v1{path}/configmaps{selected}", accept)
-    assert [event["type"] for event in seen] == ["ADDED", "DELETED"]
+    seen = await api.events(f"/api/v1{path}/configmaps{selected}", 4, accept)
+    assert [event["type"] for event in seen] == ["ADDED", "DELETED", "ADDED", "DELETED"]
 
 
 @pytest.mark.parametrize("selector", ["metadata.name=b", "type=Opaque", "metadata.name!=b"])
@@ -52,7 +42,7 @@ async def test_the_row_that_ends_the_initial_events_says_so(
     api: Api, namespace: str, include: str
 ) -> None:
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments?watch=1&{WATCH_LIST}"
-    (last,) = await events(api, f"{path}&includeObject={include}", TABLE)
+    (last,) = await api.events(f"{path}&includeObject={include}", 1, TABLE)
     assert last["type"] == "BOOKMARK"
     (row,) = last["object"]["rows"]
     assert row["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}

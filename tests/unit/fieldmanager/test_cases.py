@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from apiserver.fieldmanager import fieldset, managedfields
 from apiserver.fieldmanager.errors import Conflicts, UntypedObject
@@ -18,9 +17,10 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.schema.kindtypes import KindVersions
 from apiserver.schema.structural import MISSING, Schema
 from apiserver.schema.structuraltypes import StructuralTypes
+from tests.cases.reading import read_yaml
 
 CASES = Path(__file__).parents[2] / "cases" / "apply"
-SCHEMAS = yaml.safe_load((CASES / "schemas.yaml").read_text())
+SCHEMAS = read_yaml((CASES / "schemas.yaml").read_text())
 KIND = "Thing"
 NOW = "2024-01-01T00:00:{:02d}Z"
 
@@ -137,7 +137,7 @@ class Scenario:
 def read_cases() -> Iterator[Any]:
     for path in sorted(CASES.glob("*.yaml")):
         if path.stem != "schemas":
-            for case in yaml.safe_load(path.read_text()):
+            for case in read_yaml(path.read_text()):
                 yield pytest.param(case, id=f"{path.stem}: {case['name']}")
 
 

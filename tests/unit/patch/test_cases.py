@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 import pytest
-import yaml
 
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import MalformedPatch, PatchDoesNotApply, PatchError, PatchFails
 from apiserver.schema.openapi import builtin_schema
+from tests.cases.reading import read_yaml
 
 CASES = Path(__file__).parents[2] / "cases" / "patch"
 ERRORS = {"malformed": MalformedPatch, "does_not_apply": PatchDoesNotApply, "fails": PatchFails}
@@ -44,7 +44,7 @@ PARSERS = {"json": parsed_json, "merge": parsed_merge, "strategic": parsed_strat
 CASE_LIST = [
     pytest.param(parse, case, id=f"{name}: {case['name']}")
     for name, parse in PARSERS.items()
-    for case in yaml.safe_load((CASES / f"{name}.yaml").read_text())
+    for case in read_yaml((CASES / f"{name}.yaml").read_text())
 ]
 
 

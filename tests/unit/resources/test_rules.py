@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.cases.reading import read_yaml
 from tests.unit.resources.writing import Kind, Written
 
 TABLES = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
@@ -37,7 +37,7 @@ STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]+)\]")
 
 def rows() -> Iterator[Any]:
     for path in TABLES:
-        table = yaml.safe_load(path.read_text())
+        table = read_yaml(path.read_text())
         for number, row in enumerate(table["rows"], 1):
             yield pytest.param(table, row, id=f"{path.stem}-{number}: {row['rule']}")
 
