@@ -1,0 +1,33 @@
+"""HTTPS with one server, as its administrator."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from pathlib import Path
+from typing import Final
+
+from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
+
+ADMIN: Final = {"Authorization": "Bearer admin-token"}
+
+
+def port_of(server: ServerProcess) -> int:
+    """Return the port that a server listens on."""
+    return int(server.url.rpartition(":")[2])
+
+
+def connect(server: ServerProcess, ca: Path | None = None) -> http.client.HTTPSConnection:
+    """Return a connection that trusts the server's CA, or another, and nobody else."""
+    context = ssl.create_default_context(cafile=str(ca or server.ca))
+    return http.client.HTTPSConnection(
+        "localhost", port_of(server), context=context, timeout=PATIENCE
+    )
+
+
+def get(connection: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]:
+    """Return the status and the body of what is at a path."""
+    connection.request("GET", path, headers=ADMIN)
+    response = connection.getresponse()
+    return response.status, response.read()
