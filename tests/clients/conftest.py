@@ -47,6 +47,9 @@ class Program:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "KUBECONFIG": str(kubeconfig),
+            # A program that runs for a moment has no use for a collector.
+            "GOGC": "off",
+            "GOMEMLIMIT": "256MiB",
         }
         self._command = (program, f"--namespace={namespace}")
 
@@ -118,46 +121,57 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def store_flags(request: pytest.FixtureRequest, store: str) -> list[str]:
-    """The flags for a new store."""
-    return flags_of(request, store)
+Servers = Callable[[str, str], ServerProcess]
 
 
 @pytest.fixture(scope="session")
-def shared_servers(
+def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], ServerProcess]]:
-    """Return the server on a store, which starts when it is first asked for."""
+) -> Iterator[Servers]:
+    """Return the server on a store for a purpose, which starts when it is first asked for."""
     with ExitStack() as stack:
 
         @cache
-        def started(store: str) -> ServerProcess:
-            directory = tmp_path_factory.mktemp(f"shared-{store}")
+        def started(store: str, purpose: str) -> ServerProcess:
+            directory = tmp_path_factory.mktemp(f"{purpose}-{store}")
             return stack.enter_context(running_server(directory, *flags_of(request, store)))
 
         yield started
 
 
 @pytest.fixture(scope="module")
-def server(shared_servers: Callable[[str], ServerProcess], store: str) -> Iterator[ServerProcess]:
+def server(servers: Servers, store: str) -> Iterator[ServerProcess]:
     """A server that many tests share; what it logs must be no traceback."""
-    started = shared_servers(store)
+    started = servers(store, "shared")
     yield started
     assert "Traceback" not in started.log, started.log
 
 
 @pytest.fixture
-def own_server(store_flags: list[str], tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that a test may stop."""
-    with running_server(tmp_path / "server", *store_flags) as started:
-        yield started
-        assert "Traceback" not in started.log, started.log
+def own_server(servers: Servers, store: str) -> Iterator[ServerProcess]:
+    """A server that a test may stop: nobody else uses it meanwhile, but others did before."""
+    started = servers(store, "own")
+    if started.process is None:
+        started.start()
+    logged = len(started.log)
+    yield started
+    assert "Traceback" not in started.log[logged:], started.log[logged:]
 
 
 @pytest.fixture
 def kubectl(server: ServerProcess) -> Kubectl:
     """Real kubectl on the shared server, in a namespace of its own."""
+    return in_new_namespace(server)
+
+
+@pytest.fixture
+def own_kubectl(own_server: ServerProcess) -> Kubectl:
+    """Real kubectl on a server that a test may stop, in a namespace of its own."""
+    return in_new_namespace(own_server)
+
+
+def in_new_namespace(server: ServerProcess) -> Kubectl:
+    """Return kubectl in a new namespace."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
     # What kubectl discovers it keeps at home, and it is the same in all tests of a server.
     home = server.directory / "home"

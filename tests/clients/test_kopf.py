@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
-from tests.clients.conftest import WAITS, Kubectl, forget_history
+from tests.clients.conftest import WAITS, Kubectl, forget_history, in_new_namespace
 from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE, wait_until
 
@@ -120,13 +118,6 @@ def running_operator(
         process.wait()
 
 
-@pytest.fixture
-def own_kubectl(own_server: ServerProcess, tmp_path: Path) -> Kubectl:
-    """kubectl on a server that may be stopped."""
-    Kubectl(own_server.kubeconfig, tmp_path)("create", "namespace", "operated")
-    return Kubectl(own_server.kubeconfig, tmp_path, "operated")
-
-
 def create(kubectl: Kubectl, name: str, **labels: str) -> None:
     metadata = {"name": name, "labels": {"watched": "yes", **labels}}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
@@ -172,7 +163,7 @@ def test_an_operator_goes_on_after_restarts_and_after_history_is_forgotten(
         change(kubectl, "a", colour="red")
         operator.wait_until(lambda: has_changed(operator, "a", "red"))
         # What the operator has come to is before all of these, and then nobody knows it any more.
-        elsewhere = Kubectl(own_server.kubeconfig, tmp_path)
+        elsewhere = in_new_namespace(own_server)
         for number in range(3):
             elsewhere("create", "configmap", f"other-{number}")
         forget_history(own_server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -111,9 +110,9 @@ def test_a_watch_shows_what_happens_while_it_is_open(kubectl: Kubectl) -> None:
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_everything_is_still_there_after_a_restart(
-    own_server: ServerProcess, tmp_path: Path, how: str
+    own_server: ServerProcess, own_kubectl: Kubectl, how: str
 ) -> None:
-    kubectl = Kubectl(own_server.kubeconfig, tmp_path)
+    kubectl = own_kubectl
     kubectl("create", "configmap", "kept", "--from-literal=k=v")
     before = json.loads(kubectl("get", "configmap", "kept", "-o", "json"))
     namespace = kubectl("get", "namespace", "default", "-o", "jsonpath={.metadata.uid}")
