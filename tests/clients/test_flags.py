@@ -99,7 +99,10 @@ def test_a_second_server_on_the_same_file_is_refused(configured: ServerProcess) 
         (["--secure-port=70000"], "must be a port"),
         (["--bind-address=nowhere"], "must be an IP address"),
         (["--event-ttl=1"], 'time: missing unit in duration "1"'),
-        (["--authorization-mode=Webhook"], "Webhook is none of"),
+        (
+            ["--authorization-mode=Webhook"],
+            "authorization-mode Webhook's authorization config file not passed",
+        ),
         (["--anonymous-auth=maybe"], "must be true or false"),
         (["--service-cluster-ip-range=10.0.0.0/33"], "must be a range of IP addresses"),
         (["--service-node-port-range=5-1"], "must be a range of ports"),

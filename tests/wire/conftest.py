@@ -77,7 +77,7 @@ class Api:
 
     async def events(self, path: str, count: int, accept: str = "application/json") -> list[Any]:
         """Return the first events of a watch, which ends with them."""
-        headers = {**self._headers, "Accept": accept}
+        headers = {**self.headers, "Accept": accept}
         async with self.session.get(self.url + path, headers=headers) as response:
             assert response.status == 200, await response.text()
             return [json.loads(await response.content.readline()) for _ in range(count)]
