@@ -130,8 +130,7 @@ async def replace(where: ObjectLocation, document: Object) -> None:
     if existing is None:
         await ensure(where, document)
         return
-    metadata = {**existing["metadata"]}
-    metadata.pop("resourceVersion", None)
+    metadata = _of_any_version(existing)["metadata"]
     metadata["labels"] = {**metadata.get("labels", {}), **document["metadata"].get("labels", {})}
     desired = {**document, "metadata": metadata}
     await update_object(where.resource, where.context(), desired, WriteOptions())
@@ -161,7 +160,7 @@ async def _ensure_service_cidr(registry: Registry, endpoint: Endpoint) -> None:
         "reason": "",
         "message": "Kubernetes default Service CIDR is ready",
     }
-    desired = {**existing.value.object, "status": {"conditions": [ready]}}
+    desired = {**_of_any_version(existing.value.object), "status": {"conditions": [ready]}}
     context = replace_fields(where.context(), subresource="status")
     await update_object(where.resource, context, desired, WriteOptions())
 
@@ -177,12 +176,17 @@ async def _ensure_service(registry: Registry, endpoint: Endpoint) -> None:
     spec = existing["spec"]
     if spec.get("type") == "ClusterIP" and spec.get("ports") == [_port(endpoint)]:
         return
-    desired = {**existing, "spec": {**spec, "type": "ClusterIP", "ports": [_port(endpoint)]}}
-    metadata = {**existing["metadata"]}
-    metadata.pop("resourceVersion", None)
-    await update_object(
-        where.resource, where.context(), {**desired, "metadata": metadata}, WriteOptions()
-    )
+    wanted = {**spec, "type": "ClusterIP", "ports": [_port(endpoint)]}
+    desired = {**_of_any_version(existing), "spec": wanted}
+    await update_object(where.resource, where.context(), desired, WriteOptions())
+
+
+def _of_any_version(existing: Object) -> Object:
+    """Return an object without its version: another server may change it at the same time."""
+    metadata = {
+        name: value for name, value in existing["metadata"].items() if name != "resourceVersion"
+    }
+    return {**existing, "metadata": metadata}
 
 
 def _port(endpoint: Endpoint) -> Object:

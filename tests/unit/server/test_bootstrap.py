@@ -1,0 +1,42 @@
+"""Servers that start on one store at the same time make what every cluster contains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apiserver.server.bootstrap import Endpoint, bootstrap
+from storage.interface import NO_REQUIREMENTS, Change, Put, Record, Store
+from storage.open import open_store
+from tests.unit.cluster import registry_over
+
+
+class Contested:
+    """A store in which somebody else is always a moment earlier, with the same value."""
+
+    def __init__(self, store: Store[bytes]) -> None:
+        self._store = store
+        self.contested: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(
+        self, changes: Sequence[Change[bytes]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
+    ) -> Sequence[Record[bytes]]:
+        for change in changes:
+            if isinstance(change, Put) and change.expected and change.key not in self.contested:
+                self.contested.add(change.key)
+                await self._store.put(change.key, change.value, expected=change.expected)
+        return await self._store.commit(changes, requires=requires)
+
+
+async def test_another_server_that_is_earlier_is_not_in_the_way() -> None:
+    raw = await open_store("memory://")
+    store = Contested(raw)
+    async with registry_over(store) as registry:
+        await bootstrap(registry, Endpoint("10.0.0.1", "192.0.2.1", 6443))
+        await bootstrap(registry, Endpoint("10.0.0.1", "192.0.2.1", 6444))
+    await raw.close()
+    changed = {"/registry/servicecidrs/kubernetes", "/registry/services/specs/default/kubernetes"}
+    assert changed <= store.contested
