@@ -47,6 +47,8 @@ _WORDS: Final = (
 )
 # What the library calls the type whose values may have any type.
 _ANY: Final = re.compile(r"\berror\b")
+# The type of what has an error itself: what follows from one is not reported.
+_FOLLOWING: Final = "*error*"
 _LARGE: Final = re.compile(r"(?<![\w.])[A-Z]+(?![\w.])")
 _UNDECLARED_PATH: Final = re.compile(
     r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
@@ -176,7 +178,8 @@ def _upstream(text: str) -> str:
     for match, end in zip(starts, ends, strict=True):
         line, column, shown = int(match[1]), int(match[2]), plain[match.start() : end].rstrip("\n")
         column, shown = _at_root(line, column, shown)
-        parts.append(((line, column), shown))
+        if _FOLLOWING not in shown:
+            parts.append(((line, column), shown))
     return "\n".join(dict.fromkeys(part for _, part in sorted(parts, key=lambda each: each[0])))
 
 

@@ -6,7 +6,7 @@ has no form as the field of a message: what such an inner list has is not checke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from google.protobuf import (
@@ -49,9 +49,16 @@ class SchemaTypes:
     """The types of the values of a schema, and of all that is in it, with the pool they are in."""
 
     def __init__(
-        self, root: Schema | None, *, messages: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        root: Schema | None,
+        *,
+        messages: Mapping[str, Mapping[str, str]] | None = None,
+        others: Iterable[Schema] = (),
     ) -> None:
-        """Make the types of a schema of whole objects, and ``messages`` by their fields."""
+        """Make the types of a schema of whole objects, and ``messages`` by their fields.
+
+        Of ``root`` only the names are known of metadata; ``others`` say themselves what they have.
+        """
         self._file = descriptor_pb2.FileDescriptorProto(
             name="apiserver/self.proto",
             syntax="proto3",
@@ -62,6 +69,8 @@ class SchemaTypes:
         self._names: dict[int, str] = {}
         if root is not None:
             self._type_of(root, is_root=True)
+        for other in others:
+            self._type_of(other)
         for name, fields in (messages or {}).items():
             message = self._file.message_type.add(name=name)
             for field, type_ in fields.items():
@@ -95,7 +104,8 @@ class SchemaTypes:
 
     def _message(self, schema: Schema, *, is_root: bool) -> str:
         self._messages += 1
-        name = f"selfType{self._messages}"
+        # It is known before its members are: a type may contain itself.
+        name = self._names[id(schema)] = f"selfType{self._messages}"
         message = self._file.message_type.add(name=name)
         fields = {name: self._type_of(member) for name, member in schema.properties.items()}
         if is_root or schema.embedded_resource:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from apiserver.cel.compilation import Environment, Program
@@ -14,6 +15,7 @@ from apiserver.cel.declarations import AUTHORIZER, RESOURCE_CHECK
 from apiserver.cel.descriptors import DYNAMIC, SchemaTypes
 from apiserver.cel.errors import CompileError
 from apiserver.cel.objecttypes import PatchSource
+from apiserver.schema.structural import Schema
 
 _GROUP_VERSION: Final = {"group": "string", "version": "string"}
 _LABELS: Final = "map<string,string>"
@@ -59,9 +61,17 @@ class RequestExpressions:
     """Compiles expressions about a request, those of the variables of a policy among them.
 
     A variable may be used from its declaration on. ``composes``: there are such variables.
+    ``schemas`` are those of `object` and `params`, where they are known.
     """
 
-    def __init__(self, *, has_params: bool = False, composes: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        has_params: bool = False,
+        composes: bool = False,
+        schemas: Mapping[str, Schema] = MappingProxyType({}),
+    ) -> None:
+        self._schemas = schemas
         self._declared = {
             "object": DYNAMIC, "oldObject": DYNAMIC, "request": "AdmissionRequest",
             "namespaceObject": "Namespace",
@@ -98,8 +108,14 @@ class RequestExpressions:
     def _environment(
         self, messages: Mapping[str, Mapping[str, str]], *, authorizes: bool
     ) -> Environment:
-        types = SchemaTypes(None, messages={**_MESSAGES, _VARIABLES: self._variables, **messages})
+        types = SchemaTypes(
+            None,
+            messages={**_MESSAGES, _VARIABLES: self._variables, **messages},
+            others=self._schemas.values(),
+        )
         declared = self._declared | (_AUTHORIZERS if authorizes else {})
+        for name, schema in self._schemas.items():
+            declared[name] = types.name_of(schema) or DYNAMIC
         return Environment(types, declared, patches=bool(messages))
 
 

@@ -46,6 +46,9 @@ from apiserver.controllers.serviceendpoints.endpointslice_controller import Endp
 from apiserver.controllers.serviceendpoints.endpointslice_mirroring_controller import (
     EndpointSliceMirroringController,
 )
+from apiserver.controllers.validating_admission_policy_status_controller import (
+    ValidatingAdmissionPolicyStatusController,
+)
 from apiserver.machinery.instruments import Family, Labels
 from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
@@ -176,6 +179,8 @@ def build_manager(
             ServiceAccountTokensController, issue=options.issue_token, root_ca=options.root_ca
         )
         known[names.SERVICE_ACCOUNT_TOKEN] = _Built(tokens, "serviceaccount_tokens_secret")
+    statuses = partial(ValidatingAdmissionPolicyStatusController, registry=registry)
+    known[names.POLICY_STATUS] = _Built(statuses, "validating_admission_policy_status")
     if options.uids_recur:
         collector = partial(GarbageCollector, uids_recur=True)
         queue = known[names.GARBAGE_COLLECTOR].queue

@@ -22,12 +22,14 @@ ROOT_CA_PUBLISHER: Final = "root-ca-certificate-publisher-controller"
 SERVICE_ACCOUNT: Final = "serviceaccount-controller"
 SERVICE_ACCOUNT_TOKEN: Final = "serviceaccount-token-controller"
 ATTRIBUTES_CLASS_PROTECTION: Final = "volumeattributesclass-protection-controller"
+POLICY_STATUS: Final = "validatingadmissionpolicy-status-controller"
 
 #: The controllers of this server.
 IMPLEMENTED: Final = (
     CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE, ENDPOINT_SLICE_MIRRORING,
     GARBAGE_COLLECTOR, NAMESPACE, CLAIM_PROTECTION, VOLUME_PROTECTION, RESOURCE_QUOTA,
     ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, SERVICE_ACCOUNT_TOKEN, ATTRIBUTES_CLASS_PROTECTION,
+    POLICY_STATUS,
 )  # fmt: skip
 #: The controllers that only kube-controller-manager itself has.
 NOT_IMPLEMENTED: Final = frozenset(
@@ -47,7 +49,6 @@ NOT_IMPLEMENTED: Final = frozenset(
     service-lb-controller statefulset-controller
     storage-version-migrator-controller storageversion-garbage-collector-controller
     taint-eviction-controller token-cleaner-controller ttl-after-finished-controller ttl-controller
-    validatingadmissionpolicy-status-controller
     """.split()
 )
 #: Former names, which are still accepted.
@@ -93,7 +94,7 @@ _ALIASES: Final[Mapping[str, str]] = {
     "tokencleaner": "token-cleaner-controller",
     "ttl": "ttl-controller",
     "ttl-after-finished": "ttl-after-finished-controller",
-    "validatingadmissionpolicy-status": "validatingadmissionpolicy-status-controller",
+    "validatingadmissionpolicy-status": POLICY_STATUS,
 }
 _ALL: Final = "*"
 
