@@ -17,6 +17,7 @@ from apiserver.client.client import Client
 from apiserver.client.queue_metrics import queue_families
 from apiserver.client.webhook import WebhookClient
 from apiserver.controllers import controller_names as names
+from apiserver.controllers.bootstrap_token_controllers import BootstrapSigner, TokenCleaner
 from apiserver.controllers.clusterrole_aggregation_controller import (
     ClusterRoleAggregationController,
 )
@@ -92,6 +93,8 @@ def _protection(protection: Protection) -> Callable[[Client], Reconciler]:
 
 
 _REGISTERED: Final[Mapping[str, _Built]] = {
+    names.BOOTSTRAP_SIGNER: _Built(BootstrapSigner, "bootstrap_signer_queue"),
+    names.TOKEN_CLEANER: _Built(TokenCleaner, "token_cleaner"),
     names.CLUSTER_ROLE_AGGREGATION: _Built(
         ClusterRoleAggregationController, "ClusterRoleAggregator"
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+BOOTSTRAP_SIGNER: Final = "bootstrap-signer-controller"
 CLUSTER_ROLE_AGGREGATION: Final = "clusterrole-aggregation-controller"
 DISRUPTION: Final = "disruption-controller"
 ENDPOINTS: Final = "endpoints-controller"
@@ -21,20 +22,23 @@ RESOURCE_QUOTA: Final = "resourcequota-controller"
 ROOT_CA_PUBLISHER: Final = "root-ca-certificate-publisher-controller"
 SERVICE_ACCOUNT: Final = "serviceaccount-controller"
 SERVICE_ACCOUNT_TOKEN: Final = "serviceaccount-token-controller"
+TOKEN_CLEANER: Final = "token-cleaner-controller"
 ATTRIBUTES_CLASS_PROTECTION: Final = "volumeattributesclass-protection-controller"
 POLICY_STATUS: Final = "validatingadmissionpolicy-status-controller"
 
 #: The controllers of this server.
 IMPLEMENTED: Final = (
-    CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE, ENDPOINT_SLICE_MIRRORING,
-    GARBAGE_COLLECTOR, NAMESPACE, CLAIM_PROTECTION, VOLUME_PROTECTION, RESOURCE_QUOTA,
-    ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, SERVICE_ACCOUNT_TOKEN, ATTRIBUTES_CLASS_PROTECTION,
-    POLICY_STATUS,
+    BOOTSTRAP_SIGNER, CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE,
+    ENDPOINT_SLICE_MIRRORING, GARBAGE_COLLECTOR, NAMESPACE, CLAIM_PROTECTION, VOLUME_PROTECTION,
+    RESOURCE_QUOTA, ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, SERVICE_ACCOUNT_TOKEN, TOKEN_CLEANER,
+    ATTRIBUTES_CLASS_PROTECTION, POLICY_STATUS,
 )  # fmt: skip
+#: Those that ``*`` does not enable.
+OFF_BY_DEFAULT: Final = frozenset([BOOTSTRAP_SIGNER, TOKEN_CLEANER])
 #: The controllers that only kube-controller-manager itself has.
 NOT_IMPLEMENTED: Final = frozenset(
     """
-    bootstrap-signer-controller certificatesigningrequest-approving-controller
+    certificatesigningrequest-approving-controller
     certificatesigningrequest-cleaner-controller certificatesigningrequest-signing-controller
     cloud-node-lifecycle-controller cronjob-controller daemonset-controller deployment-controller
     device-taint-eviction-controller ephemeral-volume-controller
@@ -48,13 +52,13 @@ NOT_IMPLEMENTED: Final = frozenset(
     resourcepoolstatusrequest-controller selinux-warning-controller service-cidr-controller
     service-lb-controller statefulset-controller
     storage-version-migrator-controller storageversion-garbage-collector-controller
-    taint-eviction-controller token-cleaner-controller ttl-after-finished-controller ttl-controller
+    taint-eviction-controller ttl-after-finished-controller ttl-controller
     """.split()
 )
 #: Former names, which are still accepted.
 _ALIASES: Final[Mapping[str, str]] = {
     "attachdetach": "persistentvolume-attach-detach-controller",
-    "bootstrapsigner": "bootstrap-signer-controller",
+    "bootstrapsigner": BOOTSTRAP_SIGNER,
     "cloud-node-lifecycle": "cloud-node-lifecycle-controller",
     "clusterrole-aggregation": CLUSTER_ROLE_AGGREGATION,
     "cronjob": "cronjob-controller",
@@ -91,7 +95,7 @@ _ALIASES: Final[Mapping[str, str]] = {
     "serviceaccount-token": SERVICE_ACCOUNT_TOKEN,
     "statefulset": "statefulset-controller",
     "storage-version-gc": "storageversion-garbage-collector-controller",
-    "tokencleaner": "token-cleaner-controller",
+    "tokencleaner": TOKEN_CLEANER,
     "ttl": "ttl-controller",
     "ttl-after-finished": "ttl-after-finished-controller",
     "validatingadmissionpolicy-status": POLICY_STATUS,
@@ -102,14 +106,14 @@ _ALL: Final = "*"
 def selected_controllers(given: Iterable[str], known: Sequence[str] = IMPLEMENTED) -> list[str]:
     """Return the ``known`` controllers that the value of ``--controllers`` enables.
 
-    ``name`` enables a controller, ``-name`` disables it, ``*`` enables all others and ``-*``
-    disables them. The first mention of a name counts.
+    ``name`` enables a controller, ``-name`` disables it, ``*`` enables all others that are not off
+    by default, and ``-*`` disables them. The first mention of a name counts.
     """
     chosen: dict[str, bool] = {}
     for text in given:
         chosen.setdefault(_name(text), not text.startswith("-"))
     everything = chosen.pop(_ALL, False)
-    return [name for name in known if chosen.get(name, everything)]
+    return [name for name in known if chosen.get(name, everything and name not in OFF_BY_DEFAULT)]
 
 
 def unknown_controllers(given: Iterable[str]) -> list[str]:

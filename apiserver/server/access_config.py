@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from apiserver.access.access import Access
-from apiserver.access.authentication.authenticator import RequestAuthenticator
+from apiserver.access.authentication.authenticator import RequestAuthenticator, TokenAuthenticator
+from apiserver.access.authentication.bootstrap_tokens import BootstrapTokens
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.access.authorization.modes import ALWAYS_ALLOW, NODE, RBAC
 from apiserver.access.authorization.node_authorizer import NodeAuthorizer
@@ -56,8 +57,12 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
         tokens = ServiceAccountTokens(
             keys, policy, registry.reader, registry.store.wait_until_fresh
         )
+        bootstrap: list[TokenAuthenticator] = []
+        if config.enable_bootstrap_token_auth:
+            refresh = registry.store.wait_until_fresh
+            bootstrap.append(BootstrapTokens(registry.reader, refresh))
         authenticator = RequestAuthenticator(
-            [*given.first, tokens, *given.last],
+            [*given.first, tokens, *bootstrap, *given.last],
             anonymous=given.anonymous,
             anonymous_paths=given.anonymous_paths,
             audiences=policy.audiences,

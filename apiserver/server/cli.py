@@ -67,6 +67,7 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("client-ca-file", "FILE", "An additional CA for client certificates."),
     ("token-auth-file", "FILE", 'Bearer tokens, as CSV: token,user,uid,"group,group".'),
     ("anonymous-auth", None, "Serve requests without credentials as system:anonymous. (true)"),
+    ("enable-bootstrap-token-auth", None, "Authenticate bootstrap tokens. (false)"),
     ("authentication-config", "FILE", "Issuers of tokens, and who is anonymous: an object."),
     ("authentication-token-webhook-config-file", "FILE", "A webhook for tokens: a kubeconfig."),
     ("authentication-token-webhook-version", "NAME", "The version of its reviews. (v1beta1)"),

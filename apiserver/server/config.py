@@ -66,6 +66,7 @@ class Config:
     token_auth_file: str
     anonymous_auth: bool | None
     authentication_config: str
+    enable_bootstrap_token_auth: bool
     authentication_token_webhook_config_file: str
     authentication_token_webhook_version: str
     authentication_token_webhook_cache_ttl: float
@@ -322,6 +323,7 @@ class ConfigSchema(Schema):
     client_ca_file = _Text(load_default="")
     token_auth_file = _Text(load_default="")
     anonymous_auth = _Boolean(load_default=None)
+    enable_bootstrap_token_auth = _Boolean(load_default=False)
     authentication_config = _Text(load_default="")
     authentication_token_webhook_config_file = _Text(load_default="")
     authentication_token_webhook_version = _version()

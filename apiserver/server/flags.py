@@ -27,11 +27,11 @@ IGNORED: Final = frozenset(
     cors-allowed-origins debug-socket-path default-not-ready-toleration-seconds
     default-unreachable-toleration-seconds default-watch-cache-size delete-collection-workers
     disable-http2-serving disabled-metrics emulated-version emulation-forward-compatible
-    enable-aggregator-routing enable-bootstrap-token-auth enable-priority-and-fairness
-    endpoint-reconciler-type etcd-count-metric-poll-period etcd-db-metric-poll-interval
-    etcd-healthcheck-timeout etcd-readycheck-timeout etcd-servers-overrides external-hostname
-    feature-gates goaway-chance http2-max-streams-per-connection kubelet-client-certificate
-    kubelet-client-key kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
+    enable-aggregator-routing enable-priority-and-fairness endpoint-reconciler-type
+    etcd-count-metric-poll-period etcd-db-metric-poll-interval etcd-healthcheck-timeout
+    etcd-readycheck-timeout etcd-servers-overrides external-hostname feature-gates goaway-chance
+    http2-max-streams-per-connection kubelet-client-certificate kubelet-client-key
+    kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
     kubernetes-service-node-port lease-reuse-duration-seconds livez-grace-period
     log-flush-frequency log-json-info-buffer-size log-json-split-stream
     log-text-info-buffer-size log-text-split-stream logging-format max-connection-bytes-per-sec
