@@ -245,8 +245,6 @@ class WatchCache(Store[V]):
         except RevisionConflict as conflict:
             conflict.current = self._shared(conflict.current)
             raise
-        if len(changes) == 1 and type(changes[0]) is Put:
-            return (self._note_write(records[0]),)
         return [
             self._note_write(record) if isinstance(change, Put) else record
             for change, record in zip(changes, records, strict=True)

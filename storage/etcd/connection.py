@@ -20,7 +20,8 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 from storage.errors import Compacted, FutureRevision, OutOfSpace, StorageError, Unavailable
 from storage.etcd import rpc
-from storage.etcd.grpc_channel import CallError, GRPCChannel, GRPCStream, StatusCode, TLSFiles
+from storage.etcd.grpc_channel import GRPCChannel, GRPCStream, TLSFiles
+from storage.etcd.grpc_status import CallError, StatusCode
 
 CONNECT_PATIENCE: Final = 3.0
 #: Seconds to wait for a response: from the only member, and from one of several.

@@ -14,11 +14,11 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from storage.etcd import http2
+from storage.etcd.grpc_status import CallError, StatusCode, call_error
 from storage.etcd.http2_connection import HTTP2Connection
 from storage.valueclass import valueclass
 
@@ -30,37 +30,6 @@ RECONNECT_DELAY: Final = 0.1
 MAX_RECONNECT_DELAY: Final = 1.0
 
 _PREFIX: Final = 5
-
-
-class StatusCode(Enum):
-    """The status codes of gRPC."""
-
-    OK = 0
-    CANCELLED = 1
-    UNKNOWN = 2
-    INVALID_ARGUMENT = 3
-    DEADLINE_EXCEEDED = 4
-    NOT_FOUND = 5
-    ALREADY_EXISTS = 6
-    PERMISSION_DENIED = 7
-    RESOURCE_EXHAUSTED = 8
-    FAILED_PRECONDITION = 9
-    ABORTED = 10
-    OUT_OF_RANGE = 11
-    UNIMPLEMENTED = 12
-    INTERNAL = 13
-    UNAVAILABLE = 14
-    DATA_LOSS = 15
-    UNAUTHENTICATED = 16
-
-
-class CallError(Exception):
-    """A call has failed with a status."""
-
-    def __init__(self, code: StatusCode, details: str) -> None:
-        super().__init__(f"{code.name}: {details}")
-        self.code = code
-        self.details = details
 
 
 @valueclass
@@ -211,7 +180,10 @@ class GRPCChannel:
         if not connection.accepting:
             self.failure = "it closed the connection"
             return False
-        self._connection = connection
+        previous, self._connection = self._connection, connection
+        if previous is not None:
+            # It had no stream left; those that it has finish there.
+            previous.drain()
         return True
 
 
@@ -248,7 +220,7 @@ class _Response:
     def headers_received(self, headers: Mapping[str, str]) -> None:
         status = headers.get("grpc-status")
         if status is not None:
-            self._status = _status(status, headers.get("grpc-message", ""))
+            self._status = call_error(status, headers.get("grpc-message", ""))
         elif not self._begun and headers.get(":status") != "200":
             found = f"the server answers with the HTTP status {headers.get(':status')}"
             self._status = CallError(StatusCode.UNAVAILABLE, found)
@@ -385,14 +357,6 @@ def _socket(path: str) -> str:
 
 def _length(buffer: bytearray, start: int) -> int:
     return int.from_bytes(buffer[start + 1 : start + _PREFIX])
-
-
-def _status(code: str, message: str) -> CallError:
-    try:
-        known = StatusCode(int(code))
-    except ValueError:
-        known = StatusCode.UNKNOWN
-    return CallError(known, unquote(message))
 
 
 def _tls_context(files: TLSFiles) -> ssl.SSLContext:

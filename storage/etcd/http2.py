@@ -69,7 +69,7 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-def encode_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+def encode_frame(kind: int, flags: int, stream: int, payload: bytes | memoryview = b"") -> bytes:
     """Return a frame to send."""
     size = len(payload)
     return _HEADER.pack(size >> 8, size & 0xFF, kind, flags, stream) + payload

@@ -82,7 +82,7 @@ class HTTP2Connection(asyncio.Protocol):
         self._stream_window = http2.DEFAULT_WINDOW
         self._frame_size = http2.DEFAULT_FRAME
         # What the server's flow control does not admit yet: streams, data, and whether they end.
-        self._blocked: deque[tuple[int, bytes, bool]] = deque()
+        self._blocked: deque[tuple[int, memoryview, bool]] = deque()
         self._received = 0
         self._out: list[bytes] = []
         self._heard = 0.0
@@ -113,7 +113,7 @@ class HTTP2Connection(asyncio.Protocol):
         self._streams[stream_id] = _Stream(receiver, self._stream_window)
         self._write(http2.encode_frame(http2.HEADERS, http2.END_HEADERS, stream_id, block))
         if self._next_id > http2.MAX_STREAM_ID:
-            self._drain()
+            self.drain()
         return stream_id
 
     def send(self, stream_id: int, data: bytes, *, end: bool = False) -> None:
@@ -123,7 +123,8 @@ class HTTP2Connection(asyncio.Protocol):
             return
         size = len(data)
         if self._blocked or size > min(self._window, stream.window, self._frame_size):
-            self._blocked.append((stream_id, data, end))
+            # Views are cut into frames without a copy of what is left.
+            self._blocked.append((stream_id, memoryview(data), end))
             self._unblock()
             return
         self._send(stream_id, stream, data, end=end)
@@ -144,6 +145,12 @@ class HTTP2Connection(asyncio.Protocol):
             return
         code = http2.encode_uint32(http2.CANCEL)
         self._write(http2.encode_frame(http2.RST_STREAM, 0, stream_id, code))
+        self._left()
+
+    def drain(self) -> None:
+        """Accept no more requests, and close the connection after those in progress."""
+        self._draining = True
+        self._changed()
         self._left()
 
     def close(self) -> None:
@@ -263,11 +270,13 @@ class HTTP2Connection(asyncio.Protocol):
         code = http2.decode_uint32(frame.payload, 4)
         for stream_id in [each for each in self._streams if each > last]:
             self._end(stream_id, NotSent(f"the server is going away: {code}"))
-        self._drain()
+        self.drain()
 
     # Sending.
 
-    def _send(self, stream_id: int, stream: _Stream, data: bytes, *, end: bool) -> None:
+    def _send(
+        self, stream_id: int, stream: _Stream, data: bytes | memoryview, *, end: bool
+    ) -> None:
         self._window -= len(data)
         stream.window -= len(data)
         flags = http2.END_STREAM if end else 0
@@ -316,12 +325,6 @@ class HTTP2Connection(asyncio.Protocol):
     def _left(self) -> None:
         if self._draining and not self._streams:
             self.close()
-
-    def _drain(self) -> None:
-        """Accept no more requests, and close the connection after those in progress."""
-        self._draining = True
-        self._changed()
-        self._left()
 
     def _lose(self, error: Exception) -> None:
         if self._closed:

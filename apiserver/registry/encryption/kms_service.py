@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from storage.etcd.grpc_channel import CallError, GRPCChannel, StatusCode, TLSFiles
+from storage.etcd.grpc_channel import GRPCChannel, TLSFiles
+from storage.etcd.grpc_status import CallError, StatusCode
 from storage.etcd.message_classes import message_classes
 
 # The annotations are a map: on the wire a repeated message of a key and a value.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc  # type: ignore[import-untyped, unused-ignore]
 import grpc.aio  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
-from storage.etcd.grpc_channel import CallError, GRPCChannel, StatusCode, TLSFiles
+from storage.etcd.grpc_channel import GRPCChannel, TLSFiles
+from storage.etcd.grpc_status import CallError, StatusCode
 from tests.waiting import PATIENCE, eventually
 
 LARGE = 9 * 1024 * 1024
@@ -47,11 +49,20 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc, unused-ignore]
                 yield request
 
 
+Served = tuple[grpc.aio.Server, Service, GRPCChannel]
+
+
 @pytest.fixture
-async def served() -> AsyncIterator[tuple[grpc.aio.Server, Service, GRPCChannel]]:
+async def served() -> AsyncIterator[Served]:
     """A server, its service, and a channel that is connected to it."""
+    async with serving() as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving(*options: tuple[str, int]) -> AsyncIterator[Served]:
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    server, service = grpc.aio.server(options=unlimited), Service()
+    server, service = grpc.aio.server(options=[*unlimited, *options]), Service()
     server.add_generic_rpc_handlers([service])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -60,9 +71,6 @@ async def served() -> AsyncIterator[tuple[grpc.aio.Server, Service, GRPCChannel]
     yield server, service, channel
     await channel.close()
     await server.stop(None)
-
-
-Served = tuple[grpc.aio.Server, Service, GRPCChannel]
 
 
 async def test_requests_of_any_size_are_answered(served: Served) -> None:
@@ -136,6 +144,25 @@ async def test_a_server_that_stops_fails_its_calls_and_is_connected_to_again(
     await eventually(lambda: not channel.ready)
     with pytest.raises(CallError, match="UNAVAILABLE"):
         await channel.call("KV/Range", b"x", PATIENCE)
+
+
+async def test_a_connection_with_all_its_streams_is_followed_by_another() -> None:
+    """What is on the old one goes on; with its last stream it is closed."""
+    async with serving(("grpc.max_concurrent_streams", 1)) as (_, _, channel):
+        (first,) = channel._open
+        stream = channel.stream("Watch/Stream")
+        await eventually(lambda: channel.ready)
+        assert await channel.call("KV/Range", b"x", PATIENCE) == b"x"
+        stream.write(b"y")
+        assert await stream.read() == b"y"
+        assert not first.closed
+        stream.write(b"end")
+        assert [await stream.read() for _ in range(2)] == [b"y", b"y"]
+        with pytest.raises(CallError, match="ended the stream"):
+            await stream.read()
+        await eventually(lambda: first.closed)
+        assert await channel.call("KV/Range", b"z", PATIENCE) == b"z"
+        assert first not in channel._open
 
 
 async def test_an_unknown_method_is_unimplemented() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -160,6 +161,25 @@ async def test_large_bodies_are_split_and_wait_for_the_window_of_the_connection(
     rest = await peer.frames()
     assert sent + b"".join(frame.payload for frame in rest) == body
     assert rest[-1].flags == http2.END_STREAM
+    peer.connection.close()
+
+
+async def test_what_a_large_body_costs_grows_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = 0
+
+    def encode_frame(kind: int, flags: int, stream: int, payload: Any = b"") -> bytes:
+        nonlocal copied
+        # A view is of the body itself; bytes have been copied from it.
+        copied += isinstance(payload, bytes) and kind == http2.DATA
+        return encode(kind, flags, stream, payload)
+
+    encode = http2.encode_frame
+    monkeypatch.setattr(http2, "encode_frame", encode_frame)
+    peer = Peer({http2.INITIAL_WINDOW_SIZE: 1 << 20})
+    peer.send(http2.WINDOW_UPDATE, 0, 0, http2.encode_uint32(1 << 20))
+    stream = peer.connection.open(Received(), BLOCK)
+    peer.connection.send(stream, bytes(1 << 20), end=True)
+    assert (copied, peer.connection._blocked) == (0, deque())
     peer.connection.close()
 
 
