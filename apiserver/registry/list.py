@@ -230,7 +230,11 @@ async def _values(records: Sequence[Record[Stored]]) -> list[Stored]:
 def _expired(span: _Range, options: ListOptions) -> Expired:
     if not options.continue_token:
         return Expired("The resourceVersion for the provided list is too old.")
-    start = span.start[len(span.prefix) :]
+    return continue_expired(span.start[len(span.prefix) :])
+
+
+def continue_expired(start: str) -> Expired:
+    """Return the error for a continue token that is too old; ``start`` is where it continues."""
     refusal = Expired(_CONTINUE_EXPIRED)
     token = continuation.Continuation(start, continuation.INCONSISTENT)
     refusal.list_metadata = {"continue": token.encode()}

@@ -18,7 +18,8 @@ from apiserver.registry.write import Write, Written, write
 from apiserver.registry.writerequest import WriteRequest
 from storage.interface import Record
 
-_MODIFIED = (
+#: Why an update is refused whose resourceVersion is not the current one.
+OPTIMISTIC_LOCK = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
 
@@ -106,7 +107,7 @@ def check_version(resource: Resource, document: Object, current: Record[Stored])
         if not resource.strategy.allow_unconditional_update:
             raise _version_required(resource, name)
     elif version != current.revision:
-        raise Conflict.of(resource.group_resource, name, _MODIFIED)
+        raise Conflict.of(resource.group_resource, name, OPTIMISTIC_LOCK)
 
 
 def _wrong_uid(resource: Resource, key: str, given: Object, found: str) -> Conflict:

@@ -1,0 +1,212 @@
+"""WatchTaps: the open watches of a server for tests, and the faults that hit them.
+
+A tap is the transport of a watch: it counts the events that pass, leaves bookmarks out, and cuts
+the connection. A watch is ended from outside by cancelling the rest of its response; its client
+gets a last event then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Final, cast
+
+from aiohttp import web
+
+from apiserver.endpoints.http_request import Handler, HTTPRequest, Rest
+from apiserver.endpoints.watch_channels import Channel, channel_for
+from apiserver.endpoints.watch_frames import status_frame
+from apiserver.machinery.errors import Expired
+from apiserver.machinery.options import first
+from apiserver.testing.fault_rules import FaultRule, FaultRules
+from apiserver.testing.request_recorder import Recorded
+
+_BOOKMARK: Final = b'{"type":"BOOKMARK"'
+
+
+class WatchTap(Channel):
+    """The transport of one watch, with the faults that are in force for it."""
+
+    __slots__ = ("_cuts", "_ended", "_inner", "_mute", "_task", "after", "http", "record")
+
+    def __init__(self, request: HTTPRequest, record: Recorded) -> None:
+        self._inner = channel_for(request)
+        self._task: asyncio.Task[None] | None = None
+        self._ended: Expired | None = None
+        # The faults that cut this watch, with the number of events that it still gets.
+        self._cuts: dict[int, tuple[FaultRule, int]] = {}
+        self._mute: list[FaultRule] = []
+        self.http = request.http
+        self.record = record
+        version = first(request.query, "resourceVersion")
+        #: The revision that the watch resumes after; 0: it does not resume.
+        self.after = int(version) if version.isdecimal() else 0
+
+    def attach(self, rule: FaultRule) -> None:
+        """Put a fault in force for this watch."""
+        if rule.action == "cut_watch":
+            self._cuts[rule.number] = (rule, rule.options["after"])
+        elif rule.action == "skip_bookmarks":
+            self._mute.append(rule)
+
+    def detach(self, number: int | None) -> None:
+        """Take a fault off, or all of them."""
+        self._mute = [rule for rule in self._mute if number not in (None, rule.number)]
+        for each in list(self._cuts) if number is None else [number]:
+            self._cuts.pop(each, None)
+
+    def expire(self, revision: int) -> None:
+        """End the watch with 410, as if ``revision`` were the oldest that is known."""
+        if self._ended is None:
+            message = f"too old resource version: {self.after} ({revision})"
+            self._ended = Expired(message)
+            if self._task is not None:
+                self._task.cancel()
+
+    async def run(self, rest: Rest) -> None:
+        """Send the rest of the response: events, until the watch ends or is ended."""
+        task = self._task = cast("asyncio.Task[None]", asyncio.current_task())
+        if self._ended is not None:
+            task.cancel()
+        try:
+            await rest()
+        except asyncio.CancelledError:
+            if self._ended is None:
+                raise
+            task.uncancel()
+            self._inner.write_now([status_frame(self._ended)])
+            await self._inner.close()
+        finally:
+            self._task = None
+
+    async def open(self, request: HTTPRequest) -> web.StreamResponse:
+        return await self._inner.open(request)
+
+    async def write(self, frames: Sequence[bytes]) -> None:
+        passed = self._passed(frames)
+        if passed:
+            await self._inner.write(passed)
+
+    def write_now(self, frames: Sequence[bytes]) -> None:
+        passed = self._passed(frames)
+        if passed:
+            self._inner.write_now(passed)
+
+    def waiting(self) -> int:
+        return self._inner.waiting()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _passed(self, frames: Sequence[bytes]) -> Sequence[bytes]:
+        if not self._mute and not self._cuts:
+            return frames
+        passed = []
+        for line in b"".join(frames).splitlines(keepends=True):
+            if line.startswith(_BOOKMARK):
+                if self._mute:
+                    self._mute[0].strike(self.record)
+                    continue
+            elif not self._may_pass():
+                self._cut()
+                break
+            passed.append(line)
+        return passed
+
+    def _may_pass(self) -> bool:
+        """Count one event; return whether no fault cuts the watch before it."""
+        for number, (rule, left) in list(self._cuts.items()):
+            if left > 0:
+                self._cuts[number] = (rule, left - 1)
+            elif not rule.exhausted:
+                rule.strike(self.record)
+                return False
+        return True
+
+    def _cut(self) -> None:
+        self._cuts.clear()
+        transport = self.http.transport
+        if transport is not None:
+            # Events that were passed on are sent before the connection is closed.
+            transport.close()
+
+
+class WatchTaps:
+    """The open watches, and the faults of watches. ``revision`` returns that of the server."""
+
+    ACTIONS: ClassVar = frozenset(["cut_watch", "expire_watch", "skip_bookmarks"])
+
+    def __init__(self, rules: FaultRules, revision: Callable[[], int]) -> None:
+        self._rules = rules
+        self._revision = revision
+        self._open: dict[web.BaseRequest, WatchTap] = {}
+        # Watches do not resume from before this revision.
+        self._expired_before = 0
+
+    def channel_for(self, request: HTTPRequest) -> Channel:
+        """Return the transport of a watch; those of the harness itself have no tap."""
+        return self._open.get(request.http) or channel_for(request)
+
+    def tapped(self, handler: Handler, record: Recorded) -> Handler:
+        """Return ``handler`` with the watch of one request tapped."""
+
+        async def handle(request: HTTPRequest) -> web.StreamResponse:
+            tap = self._open[request.http] = self._new_tap(request, record)
+            try:
+                response = await handler(request)
+                rest = request.rest
+            finally:
+                if request.rest is None:
+                    del self._open[request.http]
+            if rest is not None:
+                request.rest = partial(self._run, tap, rest)
+            return response
+
+        return handle
+
+    def apply(self, rule: FaultRule) -> None:
+        """Let a new fault hit the watches that are open."""
+        for tap in list(self._open.values()):
+            if rule.action in self.ACTIONS and rule.chooses(tap.record):
+                self._attach(tap, rule)
+
+    def lift(self, number: int | None) -> None:
+        """Take a fault off the watches that are open, or all faults."""
+        for tap in self._open.values():
+            tap.detach(number)
+
+    def expire(self, revision: int) -> None:
+        """End all watches with 410, and those that resume from before ``revision`` later."""
+        self._expired_before = revision
+        for tap in list(self._open.values()):
+            tap.expire(revision)
+
+    def close(self) -> None:
+        """Close the connections of all watches."""
+        for http in list(self._open):
+            if http.transport is not None:
+                http.transport.close()
+
+    def _new_tap(self, request: HTTPRequest, record: Recorded) -> WatchTap:
+        tap = WatchTap(request, record)
+        if 0 < tap.after < self._expired_before:
+            tap.expire(self._expired_before)
+        for rule in self._rules:
+            resumes = tap.after > 0 or rule.action != "expire_watch"
+            if rule.action in self.ACTIONS and resumes and rule.chooses(record):
+                self._attach(tap, rule)
+        return tap
+
+    def _attach(self, tap: WatchTap, rule: FaultRule) -> None:
+        if rule.action == "expire_watch":
+            rule.strike(tap.record)
+            tap.expire(self._revision())
+        else:
+            tap.attach(rule)
+
+    async def _run(self, tap: WatchTap, rest: Rest) -> None:
+        try:
+            await tap.run(rest)
+        finally:
+            del self._open[tap.http]
