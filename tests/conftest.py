@@ -14,11 +14,14 @@ from hypothesis import settings
 from tests.etcd_process import EtcdMissing, etcd_endpoint
 from tests.robustness.runs import SEED
 
+# Where the package is installed, its entry point has brought the plugin already.
+pytest_plugins = ["apiserver.testing.plugin", "pytester"]
+
 TESTS: Final = Path(__file__).parent
 #: Slow tests first, so that many quick ones are left to keep every worker busy until the end.
 ORDER: Final = (
-    "unit/resources/test_growth.py", "fuzz", "robustness", "clients", "wire", "contract", "laws",
-    "unit", "architecture",
+    "unit/resources/test_growth.py", "fuzz", "robustness", "clients", "harness", "wire", "contract",
+    "laws", "unit", "architecture",
 )  # fmt: skip
 
 # The same examples in every run. --hypothesis-profile=thorough takes more, chosen by a seed.

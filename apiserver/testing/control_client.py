@@ -59,7 +59,7 @@ class ControlClient:
         return reply
 
     def _disconnect(self) -> None:
-        if self._socket is not None:
-            self._lines.close()
-            self._socket.close()
-            self._socket = None
+        for each in (self._lines, self._socket):
+            if each is not None:
+                each.close()
+        self._lines = self._socket = None

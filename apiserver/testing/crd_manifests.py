@@ -44,7 +44,7 @@ def _wait(rest: RestClient, name: str, deadline: float) -> None:
     """Wait until a definition is established, and its resources are found."""
     while True:
         crd = rest.request("GET", f"{_PATH}/{name}")
-        conditions = crd.get("status", {}).get("conditions", [])
+        conditions = (crd.get("status") or {}).get("conditions") or []
         if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
             break
         if time.monotonic() > deadline:

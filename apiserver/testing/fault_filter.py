@@ -92,11 +92,11 @@ class FaultFilter:
         self._recorder.keep_body(record, data)
         if record.verb == "create" and not record.name:
             record.name = _name_in(data)
-        # The handler reads the body as if nobody had read it before.
+        # The handler reads what aiohttp keeps under this name, as if it had not been read before.
         again = StreamReader(http.protocol, LIMIT, loop=asyncio.get_running_loop())
         again.feed_data(data)
         again.feed_eof()
-        http._payload = again
+        http._cache["content"] = again
 
 
 def _name_in(data: bytes) -> str:

@@ -51,13 +51,11 @@ def refusal(request: HTTPRequest, options: Mapping[str, Any]) -> web.StreamRespo
 
 
 def dropped(request: HTTPRequest) -> web.StreamResponse:
-    """Cut the connection of a request, and return a response of which nothing is sent."""
+    """Cut the connection of a request; return a response of which nothing is sent."""
     transport = request.http.transport
     if transport is not None:
         transport.abort()
-    response = DetachedResponse()
-    response.set_status(499)
-    return response
+    return DetachedResponse()
 
 
 async def truncated(

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from apiserver.endpoints.http_connection import DetachedResponse
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.testing.harness_agent import USER_AGENT
 from apiserver.testing.seeding import current_request
@@ -89,7 +90,8 @@ class RequestRecorder:
             begun = time.perf_counter()
             try:
                 response = await handler(request)
-                record.status = record.status or response.status
+                if not isinstance(response, DetachedResponse):
+                    record.status = response.status
             finally:
                 record.seconds = time.perf_counter() - begun
             return response

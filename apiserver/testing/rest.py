@@ -73,7 +73,7 @@ class RestClient:
         idle = self._connection.sock is not None
         try:
             return self._exchange(method, path, data, headers)
-        except (ConnectionError, http.client.HTTPException):
+        except (ConnectionError, ssl.SSLError, http.client.HTTPException):
             self._connection.close()
             if not idle:
                 raise

@@ -39,10 +39,10 @@ class StoreBusy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The records below the root as of a revision, by key."""
+    """The records below the root as of a revision, by key; those that were restored are newer."""
 
     revision: int
-    records: Mapping[str, Record[bytes]]
+    records: dict[str, Record[bytes]]
 
 
 class Snapshots:
@@ -101,7 +101,10 @@ class Snapshots:
         found = {record.key: record.revision for record in cache.list_cached(self._root).records}
         changes = list(self._differences(found, snapshot.records))
         for some in _commits(changes):
-            await self._store.commit(some)
+            for record in await self._store.commit(some):
+                if record.key in snapshot.records:
+                    # This is how it is found next time.
+                    snapshot.records[record.key] = record
         return len(changes)
 
     def _differences(

@@ -87,7 +87,9 @@ class SteerableClock(Clock):
             self._offset += seconds
             self._ahead += seconds
         else:
-            self._frozen = (self._frozen[0] + seconds, self._frozen[1] + seconds)
+            # Sums of fractions must not show 299.99 seconds for 300.
+            moment = round(self._frozen[0] + seconds, 6)
+            self._frozen = (moment, self._frozen[1] + seconds)
         for moved in self._sleepers:
             if not moved.done():
                 moved.set_result(None)

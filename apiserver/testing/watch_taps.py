@@ -20,7 +20,7 @@ from apiserver.endpoints.watch_frames import status_frame
 from apiserver.machinery.errors import Expired
 from apiserver.machinery.options import first
 from apiserver.testing.fault_rules import FaultRule, FaultRules
-from apiserver.testing.request_recorder import Recorded
+from apiserver.testing.request_recorder import Recorded, current_record
 
 _BOOKMARK: Final = b'{"type":"BOOKMARK"'
 
@@ -28,7 +28,7 @@ _BOOKMARK: Final = b'{"type":"BOOKMARK"'
 class WatchTap(Channel):
     """The transport of one watch, with the faults that are in force for it."""
 
-    __slots__ = ("_cuts", "_ended", "_inner", "_mute", "_task", "after", "http", "record")
+    __slots__ = ("_cuts", "_ended", "_http", "_inner", "_mute", "_task", "after", "record")
 
     def __init__(self, request: HTTPRequest, record: Recorded) -> None:
         self._inner = channel_for(request)
@@ -37,7 +37,7 @@ class WatchTap(Channel):
         # The faults that cut this watch, with the number of events that it still gets.
         self._cuts: dict[int, tuple[FaultRule, int]] = {}
         self._mute: list[FaultRule] = []
-        self.http = request.http
+        self._http = request.http
         self.record = record
         version = first(request.query, "resourceVersion")
         #: The revision that the watch resumes after; 0: it does not resume.
@@ -109,7 +109,8 @@ class WatchTap(Channel):
                     self._mute[0].strike(self.record)
                     continue
             elif not self._may_pass():
-                self._cut()
+                self._cuts.clear()
+                self.disconnect()
                 break
             passed.append(line)
         return passed
@@ -124,11 +125,10 @@ class WatchTap(Channel):
                 return False
         return True
 
-    def _cut(self) -> None:
-        self._cuts.clear()
-        transport = self.http.transport
+    def disconnect(self) -> None:
+        """Close the connection, when the events that were passed on have been sent."""
+        transport = self._http.transport
         if transport is not None:
-            # Events that were passed on are sent before the connection is closed.
             transport.close()
 
 
@@ -140,25 +140,28 @@ class WatchTaps:
     def __init__(self, rules: FaultRules, revision: Callable[[], int]) -> None:
         self._rules = rules
         self._revision = revision
-        self._open: dict[web.BaseRequest, WatchTap] = {}
+        # By the number of the request.
+        self._open: dict[int, WatchTap] = {}
         # Watches do not resume from before this revision.
         self._expired_before = 0
 
     def channel_for(self, request: HTTPRequest) -> Channel:
         """Return the transport of a watch; those of the harness itself have no tap."""
-        return self._open.get(request.http) or channel_for(request)
+        record = current_record.get()
+        tap = None if record is None else self._open.get(record.number)
+        return tap or channel_for(request)
 
     def tapped(self, handler: Handler, record: Recorded) -> Handler:
         """Return ``handler`` with the watch of one request tapped."""
 
         async def handle(request: HTTPRequest) -> web.StreamResponse:
-            tap = self._open[request.http] = self._new_tap(request, record)
+            tap = self._open[record.number] = self._new_tap(request, record)
             try:
                 response = await handler(request)
                 rest = request.rest
             finally:
                 if request.rest is None:
-                    del self._open[request.http]
+                    del self._open[record.number]
             if rest is not None:
                 request.rest = partial(self._run, tap, rest)
             return response
@@ -184,9 +187,8 @@ class WatchTaps:
 
     def close(self) -> None:
         """Close the connections of all watches."""
-        for http in list(self._open):
-            if http.transport is not None:
-                http.transport.close()
+        for tap in list(self._open.values()):
+            tap.disconnect()
 
     def _new_tap(self, request: HTTPRequest, record: Recorded) -> WatchTap:
         tap = WatchTap(request, record)
@@ -209,4 +211,4 @@ class WatchTaps:
         try:
             await tap.run(rest)
         finally:
-            del self._open[tap.http]
+            del self._open[tap.record.number]

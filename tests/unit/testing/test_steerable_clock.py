@@ -1,0 +1,61 @@
+"""The clock of a server for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from apiserver.testing.steerable_clock import SteerableClock
+
+
+async def test_it_shows_the_time_of_the_system_until_it_is_moved() -> None:
+    clock = SteerableClock()
+    assert abs(clock.time() - time.time()) < 1
+    await clock.advance(3600)
+    assert 3599 < clock.time() - time.time() < 3601
+    assert 3599 < clock.monotonic() - time.monotonic() < 3601
+    clock.reset()
+    assert abs(clock.time() - time.time()) < 1
+
+
+async def test_a_frozen_clock_moves_only_when_it_is_moved() -> None:
+    clock = SteerableClock()
+    clock.freeze(1_000_000)
+    steady = clock.monotonic()
+    assert (clock.time(), clock.time()) == (1_000_000, 1_000_000)
+    await clock.advance(60)
+    assert (clock.time(), clock.monotonic()) == (1_000_060, steady + 60)
+    clock.resume()
+    assert 1_000_060 <= clock.time() < 1_000_070
+    assert clock.monotonic() >= steady + 60
+
+
+def test_what_is_steady_never_goes_back() -> None:
+    clock = SteerableClock()
+    before = clock.monotonic()
+    clock.set(0)
+    clock.freeze()
+    clock.set(-1000)
+    assert clock.monotonic() >= before
+    clock.resume()
+    assert clock.monotonic() >= before
+    clock.reset()
+    assert clock.monotonic() >= before
+
+
+async def test_what_recurs_does_so_more_than_once_in_a_long_time() -> None:
+    clock, rounds = SteerableClock(), []
+    clock.freeze(0)
+
+    async def recur() -> None:
+        while True:
+            await clock.sleep(300)
+            rounds.append(clock.time())
+
+    task = asyncio.create_task(recur())
+    await asyncio.sleep(0)
+    await clock.advance(1000)
+    assert rounds == [300, 600, 900]
+    await clock.advance(100_000)
+    assert len(rounds) < 25, "a long way has few steps"
+    task.cancel()
