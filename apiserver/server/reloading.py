@@ -74,15 +74,19 @@ class Reloader:
 
 
 @asynccontextmanager
-async def reloading(reloader: Reloader, interval: float = INTERVAL) -> AsyncIterator[None]:
-    """Reload on changes and on SIGHUP while the block runs."""
+async def reloading(
+    reloader: Reloader, interval: float = INTERVAL, *, hangup: bool = True
+) -> AsyncIterator[None]:
+    """Reload on changes while the block runs, and on SIGHUP if ``hangup``."""
     loop = asyncio.get_running_loop()
     looking = asyncio.create_task(_look(reloader, interval), name="reloading")
-    loop.add_signal_handler(signal.SIGHUP, reloader.reload)
+    if hangup:
+        loop.add_signal_handler(signal.SIGHUP, reloader.reload)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGHUP)
+        if hangup:
+            loop.remove_signal_handler(signal.SIGHUP)
         looking.cancel()
 
 

@@ -93,11 +93,12 @@ class Embedding:
     """What a server is embedded in: a process of its own, which it announces itself to.
 
     A program that runs a server for tests has another one. ``outermost`` wraps the first filter,
-    ``inserted`` are further filters, see `Filters`.
+    ``inserted`` are further filters, see `Filters`. ``owns_process``: signals are for the server.
     """
 
     environment: Environment = PRODUCTION
     inserted: Sequence[Filter] = ()
+    owns_process: bool = True
 
     def outermost(self, handler: Handler) -> Handler:
         """Return ``handler``, or what wraps it."""
@@ -212,7 +213,7 @@ async def _serve(
         reloader = Reloader(reloaded)
         async with (
             embedding.serving(server, url, kubeconfig),
-            reloading(reloader),
+            reloading(reloader, hangup=embedding.owns_process),
             returning_memory(http_server.open_connections),
         ):
             server.become_ready()

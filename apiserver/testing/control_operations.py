@@ -76,7 +76,7 @@ class Operations:
             "requests": self._requests,
             "count_requests": self._count_requests,
             "clear_requests": self._clear_requests,
-            "history": self.history.of_object,
+            "history": self._history,
             "differences": self.history.differences,
             "revision": self.store.revision,
             "compact": self._compact,
@@ -101,6 +101,9 @@ class Operations:
             await self._compact()
         self.tools.seeds.restart(self.seed)
         return {"changed": changed, "revision": revision}
+
+    async def _history(self, **wanted: str) -> list[dict[str, Any]]:
+        return await self.history.of_object(**wanted, since=self.store.compact_revision())
 
     async def _compact(self) -> None:
         revision = await self.store.revision()
@@ -185,9 +188,9 @@ class Operations:
         token = secrets.token_hex(16)
         self.users.append((token, name, groups))
         write_private(self.token_file, token_rows(self.users))
-        tokens = self.server.access.static_tokens
-        assert tokens is not None
-        tokens.reload(self.token_file)
+        for each in self.server.access.files:
+            if self.token_file in each.files:
+                each.load()
         return token
 
 

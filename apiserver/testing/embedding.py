@@ -63,6 +63,8 @@ class Ready(TypedDict):
 class HarnessEmbedding(Embedding):
     """What surrounds a server for tests. ``announce`` is called when the server is ready."""
 
+    owns_process = False
+
     def __init__(
         self, settings: dict[str, Any], config: Config, announce: Callable[[Ready], None]
     ) -> None:
@@ -127,7 +129,7 @@ class HarnessEmbedding(Embedding):
             store,
             self.tools,
             Snapshots(server, store, root, int(self._config.event_ttl)),
-            RevisionHistory(server.registry, store, root),
+            RevisionHistory(server.registry, root),
             Path(self._config.token_auth_file),
             [harness_user(self._settings)],
             self._settings["seed"],

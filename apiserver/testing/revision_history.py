@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
-from apiserver.registry.codec import ObjectCodec
+from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
-from apiserver.schema.structtypes import struct_of_kind
-from storage.interface import FeedStore, Record
+from storage.interface import Record
 
 
 class UnknownResource(LookupError):
@@ -16,43 +15,39 @@ class UnknownResource(LookupError):
 
 
 class RevisionHistory:
-    """Reads old states from a store, as far back as it has been compacted."""
+    """Reads old states of the objects of a registry, as far back as history goes."""
 
-    def __init__(self, registry: Registry, store: FeedStore[bytes], root: str) -> None:
+    def __init__(self, registry: Registry, root: str) -> None:
         self._registry = registry
-        self._store = store
         self._root = f"{root}/"
-        self._codec = ObjectCodec(struct_of_kind)
 
     async def of_object(
-        self, api_version: str, plural: str, namespace: str, name: str
+        self, api_version: str, plural: str, namespace: str, name: str, since: int
     ) -> list[dict[str, Any]]:
         """Return the states of an object: ``revision``, and ``object``, ``None``: it was deleted.
 
-        They are in the stored version. The first one may be older than the history. Raises
-        UnknownResource.
+        They are in the stored version. The first one, as of the revision ``since``, may be older
+        than that. Raises UnknownResource.
         """
         group, _, version = api_version.rpartition("/")
         resource = self._registry.resource(group, version, plural)
         if resource is None:
             raise UnknownResource(f"{plural} of {api_version} are not served")
-        key = resource.key(namespace, name)
-        begin = self._store.compact_revision()
-        states = []
-        if begin:
-            record = await self._store.get(key, revision=begin)
-            if record is not None:
-                states.append(self._state(key, record.revision, record))
-        now = await self._store.revision()
-        async with aclosing(self._store.watch(key, after=begin)) as batches:
+        key, states = resource.key(namespace, name), []
+        store = self._registry.store
+        record = await store.get(key, revision=since) if since else None
+        if record is not None:
+            states.append(_state(record.revision, record))
+        now = await store.revision()
+        await store.wait_for_revision(now)
+        async with aclosing(store.watch(key, after=since)) as batches:
             async for batch in batches:
-                states += [
-                    self._state(key, event.revision, event.record)
-                    for event in batch.events
-                    if event.key == key
-                ]
+                events = [event for event in batch.events if event.key == key]
+                states += [_state(event.revision, event.record) for event in events]
                 if batch.revision >= now:
                     break
+                # Without it, a watch that has nothing to say says nothing.
+                store.request_progress()
         return states
 
     async def differences(self, before: int, after: int) -> list[dict[str, Any]]:
@@ -60,30 +55,29 @@ class RevisionHistory:
 
         An object is ``None`` where it does not exist. Raises Compacted or FutureRevision.
         """
-        old = await self._objects(before)
-        new = await self._objects(after)
+        old, new = await self._records(before), await self._records(after)
         return [
             {
                 "key": key.removeprefix(self._root),
-                "before": self._object(key, old.get(key)),
-                "after": self._object(key, new.get(key)),
+                "before": _object(old.get(key)),
+                "after": _object(new.get(key)),
             }
             for key in sorted(old.keys() | new.keys())
             if _revision(old.get(key)) != _revision(new.get(key))
         ]
 
-    async def _objects(self, revision: int) -> dict[str, Record[bytes]]:
-        page = await self._store.list(self._root, revision=revision)
+    async def _records(self, revision: int) -> dict[str, Record[Stored]]:
+        page = await self._registry.store.list(self._root, revision=revision)
         return {record.key: record for record in page.records}
 
-    def _state(self, key: str, revision: int, record: Record[bytes] | None) -> dict[str, Any]:
-        return {"revision": revision, "object": self._object(key, record)}
 
-    def _object(self, key: str, record: Record[bytes] | None) -> Any:
-        if record is None:
-            return None
-        return self._codec.decode(key, record.value, record.revision).object
+def _state(revision: int, record: Record[Stored] | None) -> dict[str, Any]:
+    return {"revision": revision, "object": _object(record)}
 
 
-def _revision(record: Record[bytes] | None) -> int:
+def _object(record: Record[Stored] | None) -> Any:
+    return None if record is None else record.value.object
+
+
+def _revision(record: Record[Stored] | None) -> int:
     return 0 if record is None else record.revision
