@@ -2,7 +2,7 @@
 
 The texts of errors, and what is left out of an update, are those of the API server. Rules that
 use the old value run where there is one (KEP-2876); what a rule says of a part that is equal to its
-old part is no reason to refuse an update (KEP-4008).
+old part is no reason to refuse an update, but a warning (KEP-4008).
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from apiserver.cel.errors import NO_OVERLOAD, OVER_BUDGET, EvaluationError
 from apiserver.cel.fieldpaths import field_path
 from apiserver.cel.rules import CompiledRule, compile_rules
 from apiserver.cel.values import ABSENT, OptionalValue
-from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid, required
+from apiserver.machinery.fielderrors import (
+    FieldError,
+    RatchetedError,
+    duplicate,
+    forbidden,
+    invalid,
+    required,
+)
 from apiserver.schema.correlation import Correlated
 from apiserver.schema.structural import Schema, has_rules
 
@@ -121,8 +128,9 @@ class _Part:
             if error is None:
                 continue
             # What did not change may be older than the rule.
-            if correlated is None or rule.compares or not correlated.equal():
-                run.errors.append(error)
+            if correlated is not None and not rule.compares and correlated.equal():
+                error = RatchetedError(error.reason, error.field, error.body)
+            run.errors.append(error)
 
     def _run_rule(
         self, rule: CompiledRule, variables: dict[str, Any], value: Any, path: str, run: _Run

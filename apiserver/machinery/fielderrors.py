@@ -29,6 +29,11 @@ class FieldError:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class RatchetedError(FieldError):
+    """What is wrong with a part that an update leaves as it was: a warning, not an error."""
+
+
 def aggregate(errors: Sequence[FieldError]) -> str:
     """Join errors as one message: a single one as it is, several in brackets."""
     texts = list(dict.fromkeys(str(error) for error in errors))

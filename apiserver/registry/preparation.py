@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apiserver.machinery.fielderrors import FieldError
+from apiserver.machinery.fielderrors import FieldError, RatchetedError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import UserInfo
 from apiserver.registry import metadata
@@ -18,7 +18,7 @@ from apiserver.resources.strategy import Strategy
 
 @dataclass(slots=True)
 class Prepared:
-    """A prepared object; there are no warnings if there are errors."""
+    """A prepared object; if there are errors, warnings are only of what did not change."""
 
     object: Object
     errors: list[FieldError]
@@ -44,4 +44,9 @@ def prepare_update(
     desired = metadata.with_generation(desired, old, strategy)
     errors = objectmeta.validate_update(desired, old, strategy, update)
     errors = [*errors, *update.validate(desired, old)]
-    return Prepared(desired, errors, [] if errors else update.warnings(desired, old))
+    if not errors:
+        return Prepared(desired, errors, update.warnings(desired, old))
+    ratcheted = [str(error) for error in errors if isinstance(error, RatchetedError)]
+    errors = [error for error in errors if not isinstance(error, RatchetedError)]
+    told = [] if errors else update.warnings(desired, old)
+    return Prepared(desired, errors, [*ratcheted, *told])

@@ -136,13 +136,13 @@ class WriteRequest(AdmittedRequest):
         return await attempt.run(prepare, *args, **kwargs)
 
     def _check(self, attempt: Attempt, prepared: Prepared, old: Object | None) -> None:
+        for text in prepared.warnings:
+            attempt.warn(text)
         errors = [*self._errors_in_namespace(attempt, prepared.object, old), *prepared.errors]
         if errors:
             # Errors name the stored kind and version, whichever version was requested.
             kind, name = self.resource.definition.storage_kind, name_of(prepared.object)
             raise Invalid.of(kind, name, errors)
-        for text in prepared.warnings:
-            attempt.warn(text)
 
     def _errors_in_namespace(
         self, attempt: Attempt, desired: Object, old: Object | None
