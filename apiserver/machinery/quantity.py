@@ -81,6 +81,13 @@ def canonical(text: str) -> str:
     return _decimal(number, family)
 
 
+def format_quantity(number: Decimal, family: Format) -> str:
+    """Return a number as a quantity in a format."""
+    if family is Format.BINARY:
+        return canonical(f"{number / 1024:f}Ki")
+    return canonical(f"{number:f}")
+
+
 def _is_kept(text: str) -> bool:
     """Return whether upstream keeps the text, because it is canonical or looks canonical.
 

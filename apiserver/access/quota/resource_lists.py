@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from apiserver.machinery.quantity import Format, canonical, parse_quantity
+from apiserver.machinery.quantity import format_quantity, parse_quantity
 from apiserver.machinery.textcache import cache_by_text
 
 ResourceList = Mapping[str, str]
@@ -29,13 +29,6 @@ def add_quantities(quantity: str, other: str) -> str:
     return format_quantity(
         number + quantity_value(other), family if number else parse_cached(other)[1]
     )
-
-
-def format_quantity(number: Decimal, family: Format) -> str:
-    """Return a number as a quantity in a format."""
-    if family is Format.BINARY:
-        return canonical(f"{number / 1024:f}Ki")
-    return canonical(f"{number:f}")
 
 
 def add_lists(amounts: ResourceList, others: ResourceList) -> dict[str, str]:

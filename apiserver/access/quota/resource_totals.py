@@ -6,11 +6,10 @@ from decimal import Decimal
 
 from apiserver.access.quota.resource_lists import (
     ResourceList,
-    format_quantity,
     parse_cached,
     quantity_value,
 )
-from apiserver.machinery.quantity import Format
+from apiserver.machinery.quantity import Format, format_quantity
 
 
 class ResourceTotals:

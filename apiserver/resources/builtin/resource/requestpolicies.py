@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid, required
-from apiserver.machinery.quantity import parse_quantity
+from apiserver.machinery.quantity import format_quantity, parse_quantity
 from apiserver.resources.builtin.resource.items import validate_items
 
 _MOST_VALUES: Final = 10
@@ -54,11 +54,11 @@ def _values(values: list[str], default: str, capacity: str, path: str) -> list[F
     if len(values) > _MOST_VALUES:
         return [*errors, _no_default(default, path)]
     seen: set[int] = set()
-    for index, amount in enumerate(amounts):
-        whole = -(-amount // 1)
-        if int(whole) in seen:
-            errors.append(duplicate(f"{path}[{index}]", str(int(whole))))
-        seen.add(int(whole))
+    for index, value in enumerate(values):
+        whole = _whole(value)
+        if whole in seen:
+            errors.append(duplicate(f"{path}[{index}]", str(whole)))
+        seen.add(whole)
     return errors if _amount(default) in amounts else [*errors, _no_default(default, path)]
 
 
@@ -75,7 +75,7 @@ def _range(span: Mapping[str, Any], default: str, capacity: str, path: str) -> l
         detail = f"min is larger than capacity value: {capacity}"
         errors.append(invalid(f"{path}.min", low, detail))
     if _amount(default) < _amount(low):
-        errors.append(invalid(f"{path}.default", default, f"default is less than min: {low}"))
+        errors.append(invalid(f"{path}.min", default, f"default is less than min: {low}"))
     if high is not None:
         if _amount(low) > _amount(high):
             errors.append(invalid(f"{path}.max", low, f"min is larger than max: {high}"))
@@ -84,7 +84,7 @@ def _range(span: Mapping[str, Any], default: str, capacity: str, path: str) -> l
             errors.append(invalid(f"{path}.max", high, detail))
         if _amount(default) > _amount(high):
             detail = f"default is more than max: {high}"
-            errors.append(invalid(f"{path}.default", default, detail))
+            errors.append(invalid(f"{path}.max", default, detail))
     return errors if step is None else errors + _steps(span, default, capacity, path)
 
 
@@ -94,16 +94,16 @@ def _steps(span: Mapping[str, Any], default: str, capacity: str, path: str) -> l
     if _amount(step) <= 0:
         return [invalid(where, step, "must be greater than zero")]
     errors = []
-    added = _amount(low) + _amount(step)
-    if added > _amount(capacity):
-        detail = f"one step {_shown(added)} is larger than capacity value: {capacity}"
+    (first, family), (more, other) = parse_quantity(low), parse_quantity(step)
+    if first + more > _amount(capacity):
+        shown = format_quantity(first + more, family if first else other)
+        detail = f"one step {shown} is larger than capacity value: {capacity}"
         errors.append(invalid(where, step, detail))
     detail = f"value is not a multiple of a given step ({step}) from ({low})"
     return errors + [
         invalid(where, value, detail)
         for value in (default, high)
-        if value is not None
-        and (Fraction(_amount(value)) - Fraction(_amount(low))) % Fraction(_amount(step))
+        if value is not None and (_whole(value) - _whole(low)) % _whole(step)
     ]
 
 
@@ -111,5 +111,6 @@ def _amount(text: str) -> Decimal:
     return parse_quantity(text)[0]
 
 
-def _shown(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
+def _whole(text: str) -> int:
+    """Return an amount, rounded up."""
+    return math.ceil(_amount(text))

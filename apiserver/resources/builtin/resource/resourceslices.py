@@ -103,10 +103,10 @@ def _validate(spec: Part, before: Part | None) -> list[FieldError]:
     if before is not None:
         errors += _immutable(spec, before)
     errors += _placement(spec)
-    counters, devices = spec.get("sharedCounters"), spec.get("devices") or ()
-    if counters and devices:
+    counters, devices = spec.get("sharedCounters"), spec.get("devices")
+    if counters is not None and devices is not None:
         errors.append(invalid("spec", "", "only one of `sharedCounters` or `devices` is allowed"))
-    advanced = any(each.get("taints") or each.get("consumesCounters") for each in devices)
+    advanced = any(each.get("taints") or each.get("consumesCounters") for each in devices or ())
     most = _MOST_ADVANCED_DEVICES if advanced else _MOST_DEVICES
     known, placed = _devices(before or {}), bool(spec.get("perDeviceNodeSelection"))
 
