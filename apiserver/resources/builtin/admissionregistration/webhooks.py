@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from apiserver.machinery.fielderrors import (
     FieldError,
@@ -15,6 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
+from apiserver.machinery.urls import URLError, parse_url
 from apiserver.resources.builtin.admissionregistration.policies import validate_conditions
 from apiserver.resources.builtin.admissionregistration.rules import (
     FAILURE_POLICIES,
@@ -168,18 +168,17 @@ def validate_client_config(config: dict[str, Any], path: str) -> list[FieldError
 
 def _validate_url(url: str, path: str) -> list[FieldError]:
     try:
-        parts = urlsplit(url)
-    except ValueError as error:
+        parts = parse_url(url)
+    except URLError as error:
         return [required(path, f"url must be a valid URL: {error}{_FORM}")]
-    user, _, host = parts.netloc.rpartition("@")
     errors = []
     if parts.scheme != "https":
         detail = f"'https' is the only allowed URL scheme{_FORM}"
         errors.append(invalid(path, parts.scheme, detail))
-    if not host:
-        errors.append(invalid(path, host, f"host must be specified{_FORM}"))
+    if not parts.host:
+        errors.append(invalid(path, "", f"host must be specified{_FORM}"))
     unwanted = (
-        (user, "user information is"),
+        (parts.user, "user information is"),
         (parts.fragment, "fragments are"),
         (parts.query, "query parameters are"),
     )

@@ -39,6 +39,7 @@ from apiserver.resources.builtin.parts.ipforms import validate_new_cidr, validat
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import (
     port_number_problems,
+    validate_dns_subdomain,
     validate_port,
     validate_qualified_name,
 )
@@ -155,11 +156,8 @@ def _validate_external_name(spec: Spec) -> list[FieldError]:
     detail = "may not be set for ExternalName services"
     members = ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
     errors = [forbidden(f"spec.{member}", detail) for member in members if spec.get(member)]
-    name = spec.get("externalName", "")
-    if not name:
-        return [*errors, required("spec.externalName")]
-    problems = dns1123_subdomain_problems(name.removesuffix("."))
-    return [*errors, *(invalid("spec.externalName", name, problem) for problem in problems)]
+    name, path = spec.get("externalName", "").removesuffix("."), "spec.externalName"
+    return errors + (validate_dns_subdomain(name, path) if name else [required(path)])
 
 
 def _validate_ports(spec: Spec, _: Spec) -> list[FieldError]:
