@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,12 @@ from apiserver.client.queue_metrics import queue_families
 from apiserver.client.webhook import WebhookClient
 from apiserver.controllers import controller_names as names
 from apiserver.controllers.bootstrap_token_controllers import BootstrapSigner, TokenCleaner
+from apiserver.controllers.cluster_authentication_trust_controller import (
+    CONTROLLER as TRUST,
+)
+from apiserver.controllers.cluster_authentication_trust_controller import (
+    ClusterAuthenticationTrustController,
+)
 from apiserver.controllers.clusterrole_aggregation_controller import (
     ClusterRoleAggregationController,
 )
@@ -70,6 +76,7 @@ class ControllerOptions:
     ``identity`` is unique among the servers that share a store; without it there are no others.
     ``root_ca`` is what verifies the certificate of the API, in PEM; it is not published if unknown.
     ``issue_token`` makes the tokens that Secrets hold; without it there are none.
+    ``published_trust`` is for other API servers, if there is anything to publish.
     ``uids_recur``: what was deleted may come back with its uid, as in tests.
     """
 
@@ -77,6 +84,7 @@ class ControllerOptions:
     identity: str = ""
     root_ca: str = ""
     issue_token: Issue | None = None
+    published_trust: Mapping[str, str] = field(default_factory=dict)
     uids_recur: bool = False
 
 
@@ -197,6 +205,9 @@ def build_manager(
         Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),
         *custom_resource_controllers(registry, _builtin_versions(registry.catalog), webhooks),
     ]
+    if options.published_trust:
+        trust = ClusterAuthenticationTrustController(system, options.published_trust)
+        own.append(Controller(TRUST, system, trust))
     elector = LeaderElector(system, LEASE, options.identity) if options.identity else None
     return ControllerManager(own, managed, elector)
 

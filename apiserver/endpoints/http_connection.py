@@ -28,6 +28,12 @@ IDLE_SECONDS: Final = 90.0
 #: A client is disconnected after so many seconds without reading from a full connection.
 STALLED_SECONDS: Final = 60.0
 
+# The encoding DER of certificates, as OpenSSL numbers it.
+_DER: Final = 2
+#: Of how many certificates the trusted one that has verified them is remembered.
+_MOST_ANCHORS: Final = 1024
+_anchors: dict[bytes, bytes] = {}
+
 # The maximum number of hijacked bytes that wait for their reader.
 _MOST_HIJACKED: Final = 64 * 1024
 _BAD_REQUEST: Final = b"400 Bad Request"
@@ -95,7 +101,8 @@ class HTTPConnection(web.RequestHandler):
         if peer:
             der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
             not_after = ssl.cert_time_to_seconds(peer["notAfter"])
-            self._certificate = Certificate(peer["subject"], der, not_after)
+            anchor = _anchor(transport.get_extra_info("ssl_object"), der)
+            self._certificate = Certificate(peer["subject"], der, not_after, anchor)
 
     def data_received(self, data: bytes) -> None:
         if self._hijacked is not None:
@@ -204,3 +211,26 @@ class HTTPConnection(web.RequestHandler):
         if self.transport is not None:
             log.info("closing connection: client does not read")
             self.transport.abort()
+
+
+def _anchor(connection: Any, der: bytes) -> bytes:
+    """Return the trusted certificate by which TLS has verified a client, empty if it is unknown."""
+    # Public from Python 3.13 on.
+    chain = getattr(connection, "get_verified_chain", None)
+    if chain is None:
+        own = getattr(connection, "_sslobj", None)
+        found = own.get_verified_chain() if own is not None else None
+        anchor = found[-1].public_bytes(_DER) if found else b""
+    else:
+        found = chain()
+        anchor = found[-1] if found else b""
+    if anchor:
+        _remember(der, anchor)
+    # A session that is resumed is not verified again.
+    return anchor or _anchors.get(der, b"")
+
+
+def _remember(der: bytes, anchor: bytes) -> None:
+    if len(_anchors) >= _MOST_ANCHORS:
+        del _anchors[next(iter(_anchors))]
+    _anchors[der] = anchor

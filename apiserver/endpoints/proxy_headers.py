@@ -16,7 +16,8 @@ _HOP_BY_HOP: Final = frozenset(
      "te", "trailer", "transfer-encoding", "upgrade"]
 )  # fmt: skip
 _PRIVATE: Final = frozenset(["authorization", "expect"])
-_IMPERSONATION: Final = "impersonate-"
+#: What such names begin with, those of front proxies among them.
+_PRIVATE_PREFIXES: Final = ("impersonate-", "x-remote-")
 _PROTOCOLS: Final = "sec-websocket-protocol"
 #: Browsers cannot send the header Authorization with a WebSocket.
 _BEARER: Final = "base64url.bearer.authorization.k8s.io."
@@ -69,7 +70,7 @@ def _end_to_end(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def _private_removed(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for name, value in headers:
         lower = name.lower()
-        if lower in _PRIVATE or lower.startswith(_IMPERSONATION):
+        if lower in _PRIVATE or lower.startswith(_PRIVATE_PREFIXES):
             continue
         kept = value
         if lower == _PROTOCOLS:

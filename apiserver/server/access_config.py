@@ -65,6 +65,7 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
             [*given.first, tokens, *bootstrap, *given.last],
             anonymous=given.anonymous,
             anonymous_paths=given.anonymous_paths,
+            front_proxy=given.front_proxy,
             audiences=policy.audiences,
         )
         index = RBACIndex()

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -102,7 +102,8 @@ class ServerOptions:
     ``event_ttl`` and ``compaction`` are in seconds: the lifetime of Events, and the compaction
     interval, 0 for none. ``plugins`` are names of admission plugins, ``controllers`` the value of
     ``--controllers``. ``check_cache``: the cache is compared with the store periodically.
-    ``root_ca`` has the certificates that verify the server, in PEM.
+    ``root_ca`` has the certificates that verify the server, in PEM. ``published_trust`` tells other
+    API servers whom this one trusts, if it is told so.
     """
 
     event_ttl: int
@@ -111,6 +112,7 @@ class ServerOptions:
     controllers: Sequence[str]
     check_cache: bool = False
     root_ca: str = ""
+    published_trust: Mapping[str, str] = field(default_factory=dict)
 
 
 async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
@@ -292,7 +294,12 @@ def _controllers(
     identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
     issue = access.tokens.issue_legacy
     return ControllerOptions(
-        options.controllers, identity, options.root_ca, issue, environment.uids_recur
+        options.controllers,
+        identity,
+        options.root_ca,
+        issue,
+        options.published_trust,
+        environment.uids_recur,
     )
 
 

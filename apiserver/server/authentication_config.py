@@ -9,6 +9,7 @@ from typing import Final
 
 from apiserver.access.access import LoadedFiles, Service
 from apiserver.access.authentication.authenticator import TokenAuthenticator
+from apiserver.access.authentication.front_proxy import FrontProxy
 from apiserver.access.authentication.token_file import read_token_file
 from apiserver.server.config import Config
 
@@ -25,6 +26,7 @@ class TokenAuthentication:
 
     anonymous: bool
     anonymous_paths: Collection[str] = ()
+    front_proxy: FrontProxy | None = None
     first: list[TokenAuthenticator] = field(default_factory=list)
     last: list[TokenAuthenticator] = field(default_factory=list)
     files: list[LoadedFiles] = field(default_factory=list)
@@ -42,6 +44,11 @@ def token_authentication(config: Config, *, allows_all: bool) -> TokenAuthentica
         static = read_token_file(path)
         given.first.append(static)
         given.files.append(LoadedFiles("the token file", [path], lambda: static.reload(path)))
+    if config.requestheader_client_ca_file:
+        from apiserver.server.front_proxies import front_proxy
+
+        given.front_proxy, files = front_proxy(config)
+        given.files.append(files)
     if config.authentication_config or config.oidc_issuer_url:
         _add_issuers(config, given)
     if config.authentication_token_webhook_config_file:

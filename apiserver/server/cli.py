@@ -65,6 +65,12 @@ _STORAGE: Final[Sequence[_Flag]] = (
 )
 _ACCESS: Final[Sequence[_Flag]] = (
     ("client-ca-file", "FILE", "An additional CA for client certificates."),
+    ("requestheader-client-ca-file", "FILE", "The CA of proxies that name their clients."),
+    ("requestheader-allowed-names", "NAMES", "The common names of these proxies. (all)"),
+    ("requestheader-username-headers", "NAMES", "Where they name a user. (x-remote-user)"),
+    ("requestheader-uid-headers", "NAMES", "Where they name the user's uid."),
+    ("requestheader-group-headers", "NAMES", "Where they name its groups. (x-remote-group)"),
+    ("requestheader-extra-headers-prefix", "NAMES", "And all else. (x-remote-extra-)"),
     ("token-auth-file", "FILE", 'Bearer tokens, as CSV: token,user,uid,"group,group".'),
     ("anonymous-auth", None, "Serve requests without credentials as system:anonymous. (true)"),
     ("enable-bootstrap-token-auth", None, "Authenticate bootstrap tokens. (false)"),
@@ -118,6 +124,9 @@ _LISTS: Final = frozenset(
     [
         "api-audiences", "authorization-mode", "controllers", "disable-admission-plugins",
         "enable-admission-plugins", "etcd-servers", "oidc-required-claim", "oidc-signing-algs",
+        "requestheader-allowed-names", "requestheader-extra-headers-prefix",
+        "requestheader-group-headers", "requestheader-uid-headers",
+        "requestheader-username-headers",
         "service-account-issuer", "service-account-key-file", "tls-cipher-suites", "tls-san",
     ]
 )  # fmt: skip

@@ -63,6 +63,12 @@ class Config:
     tls_min_version: str
     tls_cipher_suites: tuple[str, ...]
     client_ca_file: str
+    requestheader_client_ca_file: str
+    requestheader_allowed_names: tuple[str, ...]
+    requestheader_username_headers: tuple[str, ...]
+    requestheader_uid_headers: tuple[str, ...]
+    requestheader_group_headers: tuple[str, ...]
+    requestheader_extra_headers_prefix: tuple[str, ...]
     token_auth_file: str
     anonymous_auth: bool | None
     authentication_config: str
@@ -321,6 +327,12 @@ class ConfigSchema(Schema):
     )
     tls_cipher_suites = _List(load_default=(), of=tuple(CIPHER_SUITES))
     client_ca_file = _Text(load_default="")
+    requestheader_client_ca_file = _Text(load_default="")
+    requestheader_allowed_names = _List(load_default=())
+    requestheader_username_headers = _List(load_default=("x-remote-user",))
+    requestheader_uid_headers = _List(load_default=())
+    requestheader_group_headers = _List(load_default=("x-remote-group",))
+    requestheader_extra_headers_prefix = _List(load_default=("x-remote-extra-",))
     token_auth_file = _Text(load_default="")
     anonymous_auth = _Boolean(load_default=None)
     enable_bootstrap_token_auth = _Boolean(load_default=False)
@@ -421,6 +433,7 @@ def _check_together(config: Config) -> None:
     _check_issuers(config)
     _check_authorization(config)
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
+                 "requestheader_client_ca_file",
                  "authentication_config", "oidc_ca_file", "authorization_config",
                  "authorization_webhook_config_file",
                  "authentication_token_webhook_config_file",

@@ -49,10 +49,7 @@ UNSUPPORTED: Final = frozenset(
     """
     admission-control-config-file audit-log-path audit-policy-file audit-webhook-config-file
     authorization-policy-file egress-selector-config-file kubelet-certificate-authority
-    peer-ca-file requestheader-allowed-names requestheader-client-ca-file
-    requestheader-extra-headers-prefix requestheader-group-headers requestheader-uid-headers
-    requestheader-username-headers strict-transport-security-directives tls-curve-preferences
-    tls-sni-cert-key
+    peer-ca-file strict-transport-security-directives tls-curve-preferences tls-sni-cert-key
     """.split()
 )
 

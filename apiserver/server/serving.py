@@ -15,7 +15,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -189,7 +189,11 @@ async def _serve(
         encryption=load_encryption(config),
     )
     POLICY.allow_privileged = config.allow_privileged
-    options = replace(options_from(config), root_ca=_root_ca(config, identity))
+    options = replace(
+        options_from(config),
+        root_ca=_root_ca(config, identity),
+        published_trust=_published_trust(config, identity),
+    )
     build_access = access_factory(config)
     environment = embedding.environment
     async with build_server(storage, endpoint, options, build_access, environment) as server:
@@ -280,10 +284,22 @@ def _root_ca(config: Config, identity: Identity) -> str:
     return Path(config.tls_cert_file).read_text() + own if config.tls_cert_file else own
 
 
+def _published_trust(config: Config, identity: Identity) -> Mapping[str, str]:
+    if not any(_authorities(config)):
+        return {}
+    from apiserver.server.front_proxies import published_trust
+
+    return published_trust(config, identity.ca.certificate)
+
+
 def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:
     return tls_context(
-        identity, config.client_ca_file, config.tls_min_version, config.tls_cipher_suites
+        identity, _authorities(config), config.tls_min_version, config.tls_cipher_suites
     )
+
+
+def _authorities(config: Config) -> tuple[str, str]:
+    return config.client_ca_file, config.requestheader_client_ca_file
 
 
 def _reloaded_files(
@@ -298,8 +314,7 @@ def _reloaded_files(
 
     serving = identity.serving
     certificates = [serving.certificate, serving.key, identity.ca.certificate]
-    if config.client_ca_file:
-        certificates.append(Path(config.client_ca_file))
+    certificates += map(Path, filter(None, _authorities(config)))
     return [
         FileGroup("the certificates", certificates, load_tls),
         *(FileGroup(each.name, each.files, each.load) for each in access.files),

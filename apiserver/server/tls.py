@@ -42,12 +42,16 @@ def _trusted(context: ssl.SSLContext) -> set[bytes]:
 
 
 def tls_context(
-    identity: Identity, client_ca: str, min_version: str = "", cipher_suites: Sequence[str] = ()
+    identity: Identity,
+    authorities: Sequence[str],
+    min_version: str = "",
+    cipher_suites: Sequence[str] = (),
 ) -> ssl.SSLContext:
     """Return the TLS context of the server. Client certificates are requested, not required.
 
-    ``min_version`` and ``cipher_suites`` are names in `apiserver.server.ciphers`; empty is the
-    default. Raises IdentityError for files that are not certificates or do not match.
+    ``authorities`` are files of CAs that sign such certificates, beside its own; empty names do
+    not count. ``min_version`` and ``cipher_suites`` are names in `apiserver.server.ciphers`; empty
+    is the default. Raises IdentityError for files that are not certificates or do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = VERSIONS[min_version or "VersionTLS12"]
@@ -66,7 +70,7 @@ def tls_context(
     serving = identity.serving
     with _naming_files(f"{serving.certificate}, {serving.key}"):
         context.load_cert_chain(serving.certificate, serving.key)
-    for authority in filter(None, (str(identity.ca.certificate), client_ca)):
+    for authority in filter(None, (str(identity.ca.certificate), *authorities)):
         with _naming_files(authority):
             context.load_verify_locations(authority)
     return context

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
+from apiserver.access.authentication.front_proxy import FrontProxy, Headers, UnknownProxy
 from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.x509 import Certificate, certificate_user
 from apiserver.machinery.times import system_clock
@@ -31,12 +32,14 @@ class BadCredential(Exception):
 class Credentials:
     """The credentials of a request: its Authorization header and its client certificate.
 
-    ``path`` is what is requested: some paths are served without credentials.
+    ``path`` is what is requested: some paths are served without credentials. ``headers`` are for
+    front proxies.
     """
 
     authorization: str = ""
     certificate: Certificate | None = None
     path: str = ""
+    headers: Headers | None = None
 
 
 class TokenAuthenticator(Protocol):
@@ -71,12 +74,14 @@ class RequestAuthenticator:
         *,
         anonymous: bool,
         anonymous_paths: Collection[str] = (),
+        front_proxy: FrontProxy | None = None,
         audiences: Sequence[str] = (),
         now: Callable[[], float] | None = None,
     ) -> None:
         self._tokens = tokens
         self._anonymous = anonymous
         self._anonymous_paths = anonymous_paths
+        self._front_proxy = front_proxy
         self._audiences = audiences
         self._now = now or system_clock().time
 
@@ -85,15 +90,19 @@ class RequestAuthenticator:
         certificate = credentials.certificate
         # A connection may stay open for longer than the certificate of its handshake is valid.
         expired = certificate is not None and certificate.not_after < self._now()
+        refusal = "the client certificate has expired" if expired else ""
         if certificate is not None and not expired:
-            user = _certified(certificate)
+            if self._front_proxy is None:
+                user = _certified(certificate)
+            else:
+                user, refusal = self._by_proxy(self._front_proxy, certificate, credentials.headers)
             if user is not None:
                 return user
         token = bearer_token(credentials.authorization)
         if token:
             return await self._token_user(token)
-        if expired:
-            raise BadCredential("the client certificate has expired")
+        if refusal:
+            raise BadCredential(refusal)
         if self._anonymous and self._is_open(credentials.path):
             return ANONYMOUS
         raise BadCredential("no credentials, and anonymous requests are not allowed")
@@ -115,6 +124,21 @@ class RequestAuthenticator:
                 user, common = found
                 return with_authenticated_group(user), common
         raise _unknown(causes)
+
+    def _by_proxy(
+        self, proxy: FrontProxy, certificate: Certificate, headers: Headers | None
+    ) -> tuple[UserInfo | None, str]:
+        """Return the user that a proxy names, or else that of its certificate, or why not."""
+        refusal = ""
+        try:
+            user = None if headers is None else proxy.user_of(certificate, headers)
+        except UnknownProxy as error:
+            refusal, user = str(error), None
+        if user is not None:
+            return with_authenticated_group(user), ""
+        if proxy.certifies_clients(certificate):
+            return _certified(certificate), refusal
+        return None, refusal or "x509: certificate signed by unknown authority"
 
     async def _token_user(self, token: str) -> UserInfo:
         causes: list[str] = []

@@ -23,12 +23,20 @@ Subject = Sequence[Sequence[tuple[str, str]]]
 class Certificate:
     """A client certificate that was valid in the handshake: its subject and its DER encoding.
 
-    ``not_after`` is when it expires, in seconds since 1970.
+    ``not_after`` is when it expires, in seconds since 1970. ``anchor`` is the trusted certificate,
+    in DER, that it was verified by, empty if that is not known.
     """
 
     subject: Subject
     der: bytes
     not_after: float
+    anchor: bytes = b""
+
+
+def common_name(certificate: Certificate) -> str:
+    """Return the common name of a certificate, ``""`` if it has none."""
+    pairs = (pair for names in certificate.subject for pair in names)
+    return next((value for attribute, value in pairs if attribute == "commonName"), "")
 
 
 def certificate_user(certificate: Certificate) -> UserInfo | None:

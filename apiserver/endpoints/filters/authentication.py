@@ -34,7 +34,7 @@ def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -
             request.warnings.append(_EXTRA_SPACE)
         try:
             request.user = await authenticator.authenticate(
-                Credentials(authorization, certificate, request.info.path)
+                Credentials(authorization, certificate, request.info.path, http.headers)
             )
         except BadCredential as error:
             raise Unauthorized from error

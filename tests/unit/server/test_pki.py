@@ -167,7 +167,7 @@ def test_clients_of_an_authority_of_the_same_name_are_let_in(tmp_path: Path, nam
     jane = old_fashioned_authority(tmp_path, subject)
     made = load_or_create_identity(tmp_path / "ours", NAMES, None, str(tmp_path / "clients.crt"))
     assert (tmp_path / "ours" / "ca.crt.replaced").exists() == (named != "kubernetes-ca")
-    server = tls_context(made, str(tmp_path / "clients.crt"))
+    server = tls_context(made, [str(tmp_path / "clients.crt")])
     admin = (made.admin, "kubernetes-admin")
     for pair, name in (admin, (jane, "jane"), admin):
         client = ssl.create_default_context(cafile=str(made.ca.certificate))

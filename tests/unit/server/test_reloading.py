@@ -121,7 +121,7 @@ class Changing:
         self.reloader = Reloader([FileGroup("the certificates", files, self.load)])
 
     def build(self) -> ssl.SSLContext:
-        return tls_context(self.identity, str(self.client_ca))
+        return tls_context(self.identity, [str(self.client_ca)])
 
     def load(self) -> None:
         def changed() -> None:

@@ -39,30 +39,30 @@ def agreed(server: ssl.SSLContext, newest: ssl.TLSVersion) -> tuple[str | None, 
 
 
 def test_tls_1_2_is_the_least(identity: Identity) -> None:
-    assert agreed(tls_context(identity, ""), ssl.TLSVersion.TLSv1_2)[0] == "TLSv1.2"
+    assert agreed(tls_context(identity, []), ssl.TLSVersion.TLSv1_2)[0] == "TLSv1.2"
 
 
 def test_a_client_without_the_least_version_is_turned_away(identity: Identity) -> None:
-    server = tls_context(identity, "", "VersionTLS13")
+    server = tls_context(identity, [], "VersionTLS13")
     assert agreed(server, ssl.TLSVersion.TLSv1_3)[0] == "TLSv1.3"
     with pytest.raises(ssl.SSLError):
         agreed(server, ssl.TLSVersion.TLSv1_2)
 
 
 def test_only_the_named_cipher_suites_are_offered(identity: Identity) -> None:
-    server = tls_context(identity, "", cipher_suites=[ECDSA])
+    server = tls_context(identity, [], cipher_suites=[ECDSA])
     assert agreed(server, ssl.TLSVersion.TLSv1_2)[1] == CIPHER_SUITES[ECDSA]
 
 
 def test_suites_of_tls_1_3_alone_leave_nothing_older(identity: Identity) -> None:
-    server = tls_context(identity, "", cipher_suites=["TLS_AES_128_GCM_SHA256"])
+    server = tls_context(identity, [], cipher_suites=["TLS_AES_128_GCM_SHA256"])
     with pytest.raises(ssl.SSLError):
         agreed(server, ssl.TLSVersion.TLSv1_2)
 
 
 @pytest.mark.parametrize("name", [name for name, known in CIPHER_SUITES.items() if known])
 def test_every_name_is_known_to_openssl(identity: Identity, name: str) -> None:
-    tls_context(identity, "", cipher_suites=[name])
+    tls_context(identity, [], cipher_suites=[name])
 
 
 def test_authorities_have_names_of_their_own(tmp_path: Path) -> None:
