@@ -18,14 +18,25 @@ from google.protobuf.message import DecodeError
 from apiserver.cel.authorizervalues import AUTHORIZER_FUNCTIONS
 from apiserver.cel.declarations import extension, patch_extension
 from apiserver.cel.descriptors import SchemaTypes
-from apiserver.cel.errors import CompileError
+from apiserver.cel.errors import CompileError, EvaluationError, InstantiationError
 from apiserver.cel.evaluation import CodeGenerator, Frame
 from apiserver.cel.functioncosts import FUNCTION_COSTS
 from apiserver.cel.kubernetesfunctions import KUBERNETES_FUNCTIONS
 from apiserver.cel.listfunctions import LIST_FUNCTIONS
+from apiserver.cel.literals import literal_problems
 from apiserver.cel.objectvalues import OBJECTS, PATCH_FUNCTIONS
 from apiserver.cel.operators import OPERATORS
-from apiserver.cel.syntaxtree import NOTHING, MapOf, Name, Node, decode, nodes_of
+from apiserver.cel.syntaxtree import (
+    NOTHING,
+    Call,
+    Literal,
+    MapOf,
+    Name,
+    Node,
+    decode,
+    nodes_of,
+    read_checked,
+)
 from apiserver.cel.textfunctions import TEXT_FUNCTIONS
 from apiserver.cel.timevalues import TIME_FUNCTIONS
 
@@ -35,6 +46,9 @@ _FUNCTIONS: Final = {
     **OPERATORS, **TEXT_FUNCTIONS, **LIST_FUNCTIONS, **TIME_FUNCTIONS, **KUBERNETES_FUNCTIONS,
     **AUTHORIZER_FUNCTIONS, **PATCH_FUNCTIONS,
 }  # fmt: skip
+_CONVERSIONS: Final = frozenset([
+    "bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint",
+])  # fmt: skip
 _STRINGS_VERSION: Final = 2
 _ERROR: Final = re.compile(r"^ERROR: <input>:(\d+):(\d+): ", re.MULTILINE)
 # What cel-cpp says otherwise than cel-go.
@@ -80,6 +94,19 @@ class Program:
         """
         frame = Frame(variables, limit)
         return self._code(frame), limit - frame.left
+
+    def instantiated(self) -> Program:
+        """Return the program. Raises InstantiationError if it converts a literal in vain.
+
+        The API server says so after it has looked at the type of the result.
+        """
+        for node in nodes_of(self.tree):
+            if isinstance(node, Call) and node.function in _CONVERSIONS:
+                try:
+                    _convert(node)
+                except EvaluationError as error:
+                    raise InstantiationError(f"program instantiation failed: {error}") from error
+        return self
 
     def run(self, frame: Frame) -> Any:
         """Return the value; the frame tells what it cost, even after an EvaluationError."""
@@ -128,9 +155,13 @@ class Environment:
                 text = text.replace(name, true_name)
             raise CompileError(f"compilation failed: {text}") from None
         try:
-            tree = decode(checked.serialize(), renamed)
+            read = read_checked(checked.serialize())
         except DecodeError:
             raise CompileError(f"compilation failed: {_TOO_DEEP}") from None
+        problems = literal_problems(read, source)
+        if problems:
+            raise CompileError("compilation failed: " + "\n".join(problems))
+        tree = decode(read, renamed)
         for node in nodes_of(tree):
             # Types exist as messages for the checker alone.
             if isinstance(node, MapOf) and node.message and not self._makes(node.message):
@@ -140,6 +171,13 @@ class Environment:
 
     def _makes(self, message: str) -> bool:
         return self._makes_objects and message.partition(".")[0] in OBJECTS
+
+
+def _convert(node: Call) -> None:
+    """Convert a literal, if the call does that."""
+    literal = node.arguments[0] if len(node.arguments) == 1 else None
+    if isinstance(literal, Literal):
+        _FUNCTIONS[node.function](literal.value)
 
 
 _extension = cache(extension)

@@ -45,6 +45,7 @@ def check_selector(source: str) -> None:
         shown = program.type.replace("<", "(").replace(">", ")").replace(",", ", ")
         shown = shown.replace(_DEVICE, f"kubernetes.{_DEVICE}")
         raise CompileError(f"must evaluate to bool or the unknown type, not {shown}")
+    program.instantiated()
     if estimate_cost(program.tree, _schemas(), key_size=_KEY_SIZE) > SELECTOR_LIMIT:
         raise TooExpensiveError
 

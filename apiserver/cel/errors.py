@@ -16,6 +16,10 @@ class CompileError(Exception):
     """
 
 
+class InstantiationError(CompileError):
+    """A checked expression cannot be made a program, because a part of it always fails."""
+
+
 class EvaluationError(Exception):
     """The evaluation of an expression failed: ``no such key: size``."""
 

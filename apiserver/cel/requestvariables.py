@@ -123,7 +123,7 @@ def _of_type(program: Program, types: tuple[str, ...]) -> Program:
     if types and program.type not in types:
         needed = f"one of [{' '.join(types)}]" if len(types) > 1 else _shown(types[0])
         raise CompileError(f"must evaluate to {needed} but got {_shown(program.type)}")
-    return program
+    return program.instantiated()
 
 
 def _shown(type_: str) -> str:

@@ -75,4 +75,9 @@ def _program(
         program = environment.compile(source)
     except CompileError as error:
         return None, str(error)
-    return (program, "") if program.type == type_ else (None, detail)
+    if program.type != type_:
+        return None, detail
+    try:
+        return program.instantiated(), ""
+    except CompileError as error:
+        return None, str(error)

@@ -1,7 +1,7 @@
 """The checked syntax tree of an expression, as plain values.
 
 The source is a serialized ``cel.expr.CheckedExpr`` (cel-spec, proto/cel/expr/checked.proto) in a
-``google.protobuf.Any``. Only what evaluation and the estimation of costs need is decoded.
+``google.protobuf.Any``. Only what is used here is decoded.
 """
 
 from __future__ import annotations
@@ -115,7 +115,19 @@ def _parts(node: Node) -> tuple[Node, ...]:
 # Messages: field name, number, and type. Names in brackets are repeated, `{}` are maps from ids.
 _MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
     "Any": (("value", 2, "bytes"),),
-    "CheckedExpr": (("references", 2, "[Entry]"), ("expr", 4, "Expr")),
+    "CheckedExpr": (
+        ("references", 2, "[Entry]"), ("types", 3, "[TypeEntry]"), ("expr", 4, "Expr"),
+        ("source", 5, "Source"),
+    ),
+    "TypeEntry": (("key", 1, "int64"), ("value", 2, "Type")),
+    "Type": (
+        ("null", 2, "int32"), ("primitive", 3, "int32"), ("well_known", 5, "int32"),
+        ("list", 6, "ListType"), ("map", 7, "MapType"),
+    ),
+    "ListType": (("element", 1, "Type"),),
+    "MapType": (("key", 1, "Type"), ("value", 2, "Type")),
+    "Source": (("positions", 4, "[Position]"),),
+    "Position": (("key", 1, "int64"), ("value", 2, "int32")),
     "Entry": (("key", 1, "int64"), ("value", 2, "Reference")),
     "Reference": (("name", 1, "string"), ("overloads", 3, "[string]")),
     "Expr": (
@@ -147,10 +159,13 @@ _PACKAGE: Final = "apiserver.cel"
 NOTHING: Final[Mapping[str, str]] = {}
 
 
-def decode(serialized: bytes, renamed: Mapping[str, str] = NOTHING) -> Node:
+def read_checked(serialized: bytes) -> Any:
+    """Return a ``cel.expr.CheckedExpr`` with the members used here. Raises DecodeError."""
+    return _CHECKED.FromString(_ANY.FromString(serialized).value)
+
+
+def decode(checked: Any, renamed: Mapping[str, str] = NOTHING) -> Node:
     """Return the tree of a checked expression; ``renamed`` are the true names of its messages."""
-    envelope = _ANY.FromString(serialized)
-    checked = _CHECKED.FromString(envelope.value)
     overloads = {entry.key: tuple(entry.value.overloads) for entry in checked.references}
     names = {entry.key: entry.value.name for entry in checked.references if entry.value.name}
     return _Decoder(overloads, names, renamed).node(checked.expr)

@@ -14,7 +14,8 @@ from apiserver.machinery.textcache import cache_by_text
 
 
 @cache_by_text(1024)
-def _pattern(text: str) -> Any:
+def compile_pattern(text: str) -> Any:
+    """Return a pattern in RE2's syntax. Raises EvaluationError."""
     import re2
 
     options = re2.Options()
@@ -40,7 +41,7 @@ def _on_strings(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _find(text: str, pattern: str) -> str:
-    found = _pattern(pattern).search(text)
+    found = compile_pattern(pattern).search(text)
     return "" if found is None else str(found.group())
 
 
@@ -48,7 +49,7 @@ def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     if limit == 0:
         return []
     found = []
-    for match in _pattern(pattern).finditer(text):
+    for match in compile_pattern(pattern).finditer(text):
         found.append(match.group())
         if len(found) == limit:
             break
@@ -121,7 +122,7 @@ TEXT_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "contains": _on_strings(lambda text, part: part in text),
     "startsWith": _on_strings(lambda text, part: text.startswith(part)),
     "endsWith": _on_strings(lambda text, part: text.endswith(part)),
-    "matches": _on_strings(lambda text, pattern: _pattern(pattern).search(text) is not None),
+    "matches": _on_strings(lambda text, pattern: compile_pattern(pattern).search(text) is not None),
     "find": _on_strings(_find),
     "findAll": _on_strings(_find_all),
     "charAt": _on_strings(_char_at),

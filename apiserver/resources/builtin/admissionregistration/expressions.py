@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Final
 
-from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.fielderrors import FieldError, internal, invalid
 
 # The type of a variable whose expression does not compile: its error is reported once.
 _UNKNOWN: Final = "dyn"
@@ -30,7 +30,7 @@ class Expressions:
         try:
             self._compiler.compile(source, *types, authorizes=authorizes)
         except CompileError as error:
-            return [invalid(path, source, str(error))]
+            return [_problem(error, path, source)]
         return []
 
     def validate_patch(self, source: str, path: str, type_: str) -> list[FieldError]:
@@ -40,7 +40,7 @@ class Expressions:
         try:
             self._compiler.compile_patch(source, type_)
         except CompileError as error:
-            return [invalid(path, source, str(error))]
+            return [_problem(error, path, source)]
         return []
 
     def declare(self, name: str, source: str, path: str) -> list[FieldError]:
@@ -51,7 +51,7 @@ class Expressions:
         try:
             type_ = self._compiler.compile(source).type
         except CompileError as error:
-            errors.append(invalid(path, source, str(error)))
+            errors.append(_problem(error, path, source))
         if name.isidentifier() and name.isascii():
             self._compiler.declare(name, type_)
         return errors
@@ -61,3 +61,11 @@ class Expressions:
         from apiserver.cel.requestvariables import RequestExpressions
 
         return RequestExpressions(has_params=self._has_params, composes=self._composes)
+
+
+def _problem(error: Exception, path: str, source: str) -> FieldError:
+    from apiserver.cel.errors import InstantiationError
+
+    if isinstance(error, InstantiationError):
+        return internal(path, str(error))
+    return invalid(path, source, str(error))
