@@ -13,8 +13,10 @@ from apiserver.resources.builtin.fields import paths
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import (
+    CHANGE,
     FOREGROUND_FINALIZER,
     ORPHAN_FINALIZER,
+    WHOLE,
     Strategy,
     Update,
     keeping,
@@ -43,6 +45,7 @@ class NamespaceStrategy(Strategy):
     """
 
     fields = paths("status.phase")
+    metadata_checks = (WHOLE, CHANGE)
     name_problems = staticmethod(dns1123_label_problems)
     returns_deleted_object = True
     reset_fields = _RESET_FIELDS

@@ -15,9 +15,7 @@ from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr
 from apiserver.resources.builtin.parts.numbers import NOT_POSITIVE
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.resources import (
-    amount,
     default_quantities,
-    is_huge_page,
     validate_quantity_of,
 )
 from apiserver.resources.builtin.parts.taints import validate_taints
@@ -179,16 +177,11 @@ def _validate_resources(document: Object) -> list[FieldError]:
 
 
 def _validate_amounts(amounts: dict[str, str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    huge = 0
-    for resource, quantity in amounts.items():
-        where = f"{path}.{resource}"
-        errors += validate_quantity_of(resource, quantity, where)
-        huge += is_huge_page(resource) and amount(quantity) > 0
-        if huge > 1:
-            detail = "may not have pre-allocated hugepages for multiple page sizes"
-            errors.append(invalid(where, quantity, detail))
-    return errors
+    return [
+        error
+        for resource, quantity in amounts.items()
+        for error in validate_quantity_of(resource, quantity, f"{path}.{resource}")
+    ]
 
 
 def _validate_swap(swap: dict[str, Any]) -> list[FieldError]:

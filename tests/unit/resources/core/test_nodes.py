@@ -55,14 +55,6 @@ MISTAKES = [
             'status.allocatable.pods: Invalid value: "1500m": must be an integer',
         ],
     ),
-    (
-        {"status": {"capacity": {"hugepages-2Mi": "4Mi", "hugepages-1Gi": "1Gi"}}},
-        [
-            f'status.{member}.hugepages-1Gi: Invalid value: "1Gi": '
-            "may not have pre-allocated hugepages for multiple page sizes"
-            for member in ("capacity", "allocatable")
-        ],
-    ),
 ]
 
 CHANGES = [

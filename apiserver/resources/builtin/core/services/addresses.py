@@ -68,38 +68,48 @@ def validate_same_addresses(spec: dict[str, Any], before: dict[str, Any]) -> lis
     """Return what is wrong with a change of addresses: those that are there stay."""
     if is_headless(spec) and is_headless(before):
         return []
-    errors = _validate_same(spec, before, "clusterIPs", "clusterIP")
+    errors = _validate_same_ips(spec, before)
     if not is_headless(spec) and not is_headless(before):
-        errors += _validate_same(spec, before, "ipFamilies", "ipFamily")
+        errors += _validate_same_families(spec, before)
     return errors
 
 
-def _validate_same(
-    spec: dict[str, Any], before: dict[str, Any], member: str, singular: str
-) -> list[FieldError]:
-    new, old = spec.get(member) or [], before.get(member) or []
+def _validate_same_ips(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    new, old = spec.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if not new and old:
+        return [invalid("spec.clusterIPs[0]", None, "primary clusterIP can not be unset")]
+    # Only as many as before are compared beyond the first.
+    compared = len(new) if len(new) == len(old) else 1
+    errors = [
+        invalid(f"spec.clusterIPs[{index}]", new, _ONCE)
+        for index, (one, other) in enumerate(zip(new[:compared], old[:compared], strict=False))
+        if one != other
+    ]
+    return errors + _validate_release(spec, len(new), len(old), "clusterIP")
+
+
+def _validate_same_families(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
+    new, old = spec.get("ipFamilies") or [], before.get("ipFamilies") or []
+    path = "spec.ipFamilies[0]"
     if len(new) == len(old):
-        return [
-            invalid(f"spec.{member}[{index}]", new, _ONCE)
-            for index in range(len(new))
-            if new[index] != old[index]
-        ]
-    if len(new) > len(old):
-        return [
-            invalid(f"spec.{member}[{index}]", new, _ONCE)
-            for index in range(len(old))
-            if new[index] != old[index]
-        ]
-    if not new:
-        return [invalid(f"spec.{member}[0]", None, f"primary {singular} can not be unset")]
+        # Every change is one of the first, as in Kubernetes.
+        changes = sum(one != other for one, other in zip(new, old, strict=True))
+        return [invalid(path, new, _ONCE)] * changes
+    addresses = spec.get("clusterIPs") or []
     errors = []
-    if new[0] != old[0]:
-        errors.append(invalid(f"spec.{member}[0]", new, _ONCE))
+    if len(new) < len(old) and not addresses:
+        errors.append(invalid(path, new or None, "primary ipFamily can not be unset"))
+    if new and old and new[0] != old[0]:
+        errors.append(invalid(path, addresses, _ONCE))
+    return errors + _validate_release(spec, len(new), len(old), "ipFamily")
+
+
+def _validate_release(spec: dict[str, Any], new: int, old: int, singular: str) -> list[FieldError]:
     policy = spec.get("ipFamilyPolicy")
-    if policy != SINGLE_STACK:
-        detail = f"must be set to '{SINGLE_STACK}' when releasing the secondary {singular}"
-        errors.append(invalid("spec.ipFamilyPolicy", policy, detail))
-    return errors
+    if not new == 1 < old or policy == SINGLE_STACK:
+        return []
+    detail = f"must be set to '{SINGLE_STACK}' when releasing the secondary {singular}"
+    return [invalid("spec.ipFamilyPolicy", policy, detail)]
 
 
 def _validate_families(spec: dict[str, Any]) -> list[FieldError]:
@@ -125,17 +135,16 @@ def _validate_addresses(
     if not addresses or (len(addresses) == 1 and _is_plain(addresses[0], spec)):
         # Most Services have one address, whose form says all.
         return []
-    if HEADLESS in addresses and len(addresses) > 1:
-        return [invalid(path, addresses, "'None' must be the first and only value")]
     if addresses == [HEADLESS]:
         return []
-    errors: list[FieldError] = []
-    for index, text in enumerate(addresses):
-        errors += validate_new_ip(text, f"{path}[{index}]", known)
+    wrong = _validate_forms(addresses, known)
+    errors = list(wrong)
     if len(addresses) > 2:
         errors.append(invalid(path, addresses, "may only hold up to 2 values"))
+    if wrong:
+        return errors
     families = [family_of(text) for text in addresses]
-    if len(addresses) == 2 and families[0] == families[1]:
+    if len(addresses) > 1 and len(set(families)) == 1:
         detail = "may specify no more than one IP for each IP family"
         errors.append(invalid(path, addresses, detail))
     given = spec.get("ipFamilies") or []
@@ -143,6 +152,17 @@ def _validate_addresses(
         if family and expected in FAMILIES and expected != family:
             detail = f"expected an {expected} value as indicated by `ipFamilies[{index}]`"
             errors.append(invalid(f"{path}[{index}]", addresses[index], detail))
+    return errors
+
+
+def _validate_forms(addresses: list[str], known: list[str]) -> list[FieldError]:
+    path = "spec.clusterIPs"
+    errors: list[FieldError] = []
+    if addresses[0] == HEADLESS:
+        errors.append(invalid(path, addresses, "'None' must be the first and only value"))
+    for index, text in enumerate(addresses):
+        if index or text != HEADLESS:
+            errors += validate_new_ip(text, f"{path}[{index}]", known)
     return errors
 
 
