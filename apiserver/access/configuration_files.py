@@ -52,10 +52,12 @@ class Duration(fields.Field[float]):
             raise ValidationError(str(error)) from error
 
 
-def load_configuration(data: bytes, kind: str, versions: Mapping[str, StrictSchema]) -> Any:
+def load_configuration(
+    data: bytes, kind: str, versions: Mapping[str, StrictSchema], group: str = GROUP
+) -> Any:
     """Return what the schema of the file's version makes of it. Raises ConfigurationError.
 
-    ``versions`` are the versions of ``kind`` with their schemas.
+    ``versions`` are the versions of ``kind``, in ``group``, with their schemas.
     """
     try:
         document, duplicates = parse_yaml(data)
@@ -66,8 +68,8 @@ def load_configuration(data: bytes, kind: str, versions: Mapping[str, StrictSche
     if not isinstance(document, dict) or not document:
         raise ConfigurationError("empty configuration")
     api_version, found = document.pop("apiVersion", None), document.pop("kind", None)
-    group, _, version = str(api_version or "").rpartition("/")
-    if found != kind or group != GROUP or version not in versions:
+    found_group, _, version = str(api_version or "").rpartition("/")
+    if found != kind or found_group != group or version not in versions:
         raise ConfigurationError(
             f"no kind {quote(str(found or ''))} is registered for version "
             f"{quote(str(api_version or ''))}"

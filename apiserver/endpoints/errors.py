@@ -17,13 +17,16 @@ log = logging.getLogger(__name__)
 
 def status_error(error: Exception) -> StatusError:
     """Return the error as a StatusError. Any other exception is a bug here, and is logged."""
+    if not isinstance(error, StatusError) and status_of_unreadable(error) is None:
+        log.error("unhandled exception in request, answering 500", exc_info=error)
+    return described(error)
+
+
+def described(error: Exception) -> StatusError:
+    """Return the StatusError that clients get for an error."""
     if isinstance(error, StatusError):
         return error
-    unreadable = status_of_unreadable(error)
-    if unreadable is not None:
-        return unreadable
-    log.error("unhandled exception in request, answering 500", exc_info=error)
-    return InternalError(f"{type(error).__name__}")
+    return status_of_unreadable(error) or InternalError(type(error).__name__)
 
 
 def error_response(error: StatusError, accept: str) -> web.StreamResponse:

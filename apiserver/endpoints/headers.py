@@ -21,8 +21,7 @@ _WARNING: Final = istr("Warning")
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
     """Add the audit id, cache control, server and warning headers. Call it before sending."""
     headers = response.headers
-    given = request.http.headers.get(_AUDIT_ID)
-    headers[_AUDIT_ID] = given if given and given.isascii() and given.isprintable() else random_id()
+    headers[_AUDIT_ID] = audit_id(request) if request.audit is None else request.audit.id
     if _CACHE_CONTROL not in headers:
         headers[_CACHE_CONTROL] = "no-cache, private"
     # By default aiohttp states its own version and that of Python.
@@ -30,6 +29,12 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
     if request.warnings:
         for header in warning_headers(request.warnings):
             headers.add(_WARNING, header)
+
+
+def audit_id(request: HTTPRequest) -> str:
+    """Return the audit id that the client has chosen, or a random one."""
+    given = request.http.headers.get(_AUDIT_ID)
+    return given if given and given.isascii() and given.isprintable() else random_id()
 
 
 def random_id() -> str:

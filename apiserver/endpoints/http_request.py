@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -12,6 +12,9 @@ from apiserver.endpoints.request_info import RequestInfo, parse
 from apiserver.machinery.options import parse_bool
 from apiserver.machinery.textcache import cache_by_text
 from apiserver.machinery.users import ANONYMOUS, UserInfo
+
+if TYPE_CHECKING:
+    from apiserver.access.audit.audit_event import AuditEvent
 
 Query: TypeAlias = Mapping[str, list[str]]
 
@@ -36,8 +39,8 @@ class HTTPRequest:
     """
 
     __slots__ = (
-        "authorize_create", "http", "info", "long_running", "query", "rest", "user", "verb",
-        "warnings",
+        "audit", "authorize_create", "http", "info", "long_running", "query", "rest", "user",
+        "verb", "warnings",
     )  # fmt: skip
 
     def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
@@ -47,6 +50,8 @@ class HTTPRequest:
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
         self.rest: Rest | None = None
+        #: The draft of the audit events, if the request is audited.
+        self.audit: AuditEvent | None = None
         #: Raises Forbidden if the user may not create the object; set for updates and patches.
         self.authorize_create: Callable[[], Awaitable[None]] | None = None
         verb = info.verb

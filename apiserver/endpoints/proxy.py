@@ -94,6 +94,8 @@ async def forward_response(
         response.headers.add(name, value)
     server = answer.headers.get("Server")
     add_common_headers(request, response)
+    if request.audit is not None:
+        await request.audit.start(answer.status)
     if server is not None:
         response.headers["Server"] = server
     await response.prepare(request.http)
@@ -126,6 +128,8 @@ async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse
         await writer.drain()
         connection.hijack(writer)
         head = await _response_head(connection, location, reader)
+        if request.audit is not None:
+            await request.audit.start(int(head.split(maxsplit=2)[1]))
         return await _copy_in_both_directions(connection, head, reader, writer)
     finally:
         writer.close()

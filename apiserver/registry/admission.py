@@ -75,6 +75,7 @@ class AdmittedRequest:
             dry_run=self.options.dry_run,
             options=self.options,
             warn=attempt.warn,
+            annotate=context.annotate,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from apiserver.access.admission.chain import drop_annotation
 from apiserver.machinery.users import UserInfo
 
 
@@ -20,6 +21,8 @@ class RequestContext:
     warnings: list[str] = field(default_factory=list)
     #: The size of the request's body, in bytes.
     size: int = 0
+    #: Adds an annotation, key and value, to the audit event.
+    annotate: Callable[[str, str], None] = drop_annotation
     #: Raises Forbidden if the user may not create the object, for writes that may do so.
     authorize_create: Callable[[], Awaitable[None]] | None = None
 

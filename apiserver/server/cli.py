@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from apiserver.server.audit_flags import AUDIT_FLAGS
 from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED, UNSUPPORTED
 from apiserver.server.imports import without_system_ca
@@ -119,6 +120,7 @@ _GROUPS: Final = {
     "storage": _STORAGE,
     "access": _ACCESS,
     "cluster": _CLUSTER,
+    "audit": AUDIT_FLAGS,
 }
 _LISTS: Final = frozenset(
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -16,6 +16,7 @@ from apiserver.access.authorization.modes import MODES, RBAC, WEBHOOK
 from apiserver.controllers.controller_names import unknown_controllers
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.resources.allocation import ServiceRanges
+from apiserver.server.audit_flags import NO_AUDIT, AuditFlags, load_audit_flags
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
 from storage.open import without_credentials
 
@@ -115,6 +116,7 @@ class Config:
     workers: int
     worker: bool
     verbosity: int
+    audit: AuditFlags = NO_AUDIT
 
     @property
     def storage_url(self) -> str:
@@ -402,6 +404,7 @@ def load_config(given: Mapping[str, Any]) -> Config:
     """Validate flags, named in Python's spelling. Raises ConfigError."""
     try:
         config: Config = ConfigSchema().load(given)
+        config = replace(config, audit=load_audit_flags(given))
     except ValidationError as error:
         name, problems = next(iter(error.messages_dict.items()))
         value = given.get(name, "")

@@ -13,43 +13,33 @@ from typing import Final
 IGNORED: Final = frozenset(
     """
     aggregator-reject-forwarding-redirect allow-metric-labels allow-metric-labels-manifest
-    audit-log-batch-buffer-size audit-log-batch-max-size audit-log-batch-max-wait
-    audit-log-batch-throttle-burst audit-log-batch-throttle-enable audit-log-batch-throttle-qps
-    audit-log-compress audit-log-format audit-log-maxage audit-log-maxbackup audit-log-maxsize
-    audit-log-mode audit-log-truncate-enabled audit-log-truncate-max-batch-size
-    audit-log-truncate-max-event-size audit-log-version audit-webhook-batch-buffer-size
-    audit-webhook-batch-max-size audit-webhook-batch-max-wait audit-webhook-batch-throttle-burst
-    audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps
-    audit-webhook-initial-backoff audit-webhook-mode audit-webhook-truncate-enabled
-    audit-webhook-truncate-max-batch-size audit-webhook-truncate-max-event-size
-    audit-webhook-version contention-profiling coordinated-leadership-lease-duration
-    coordinated-leadership-renew-deadline coordinated-leadership-retry-period
-    cors-allowed-origins debug-socket-path default-not-ready-toleration-seconds
-    default-unreachable-toleration-seconds default-watch-cache-size delete-collection-workers
-    disable-http2-serving disabled-metrics emulated-version emulation-forward-compatible
-    enable-aggregator-routing enable-priority-and-fairness endpoint-reconciler-type
-    etcd-count-metric-poll-period etcd-db-metric-poll-interval etcd-healthcheck-timeout
-    etcd-readycheck-timeout etcd-servers-overrides external-hostname feature-gates goaway-chance
+    contention-profiling coordinated-leadership-lease-duration coordinated-leadership-renew-deadline
+    coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
+    default-not-ready-toleration-seconds default-unreachable-toleration-seconds
+    default-watch-cache-size delete-collection-workers disable-http2-serving disabled-metrics
+    emulated-version emulation-forward-compatible enable-aggregator-routing
+    enable-priority-and-fairness endpoint-reconciler-type etcd-count-metric-poll-period
+    etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout
+    etcd-servers-overrides external-hostname feature-gates goaway-chance
     http2-max-streams-per-connection kubelet-client-certificate kubelet-client-key
     kubelet-preferred-address-types kubelet-read-only-port kubelet-timeout
-    kubernetes-service-node-port lease-reuse-duration-seconds livez-grace-period
-    log-flush-frequency log-json-info-buffer-size log-json-split-stream
-    log-text-info-buffer-size log-text-split-stream logging-format max-connection-bytes-per-sec
-    min-compatibility-version min-request-timeout peer-advertise-ip peer-advertise-port
-    permit-address-sharing profiling proxy-client-cert-file proxy-client-key-file runtime-config
-    runtime-config-emulation-forward-compatible service-account-lookup
-    service-account-signing-endpoint show-hidden-metrics-for-version shutdown-send-retry-after
-    shutdown-watch-termination-grace-period storage-initialization-timeout tracing-config-file
-    vmodule watch-cache watch-cache-sizes
+    kubernetes-service-node-port lease-reuse-duration-seconds livez-grace-period log-flush-frequency
+    log-json-info-buffer-size log-json-split-stream log-text-info-buffer-size log-text-split-stream
+    logging-format max-connection-bytes-per-sec min-compatibility-version min-request-timeout
+    peer-advertise-ip peer-advertise-port permit-address-sharing profiling proxy-client-cert-file
+    proxy-client-key-file runtime-config runtime-config-emulation-forward-compatible
+    service-account-lookup service-account-signing-endpoint show-hidden-metrics-for-version
+    shutdown-send-retry-after shutdown-watch-termination-grace-period storage-initialization-timeout
+    tracing-config-file vmodule watch-cache watch-cache-sizes
     """.split()
 )
 
 #: Flags that promise security which this server does not provide yet: it does not start with them.
 UNSUPPORTED: Final = frozenset(
     """
-    admission-control-config-file audit-log-path audit-policy-file audit-webhook-config-file
-    authorization-policy-file egress-selector-config-file kubelet-certificate-authority
-    peer-ca-file strict-transport-security-directives tls-curve-preferences tls-sni-cert-key
+    admission-control-config-file authorization-policy-file egress-selector-config-file
+    kubelet-certificate-authority peer-ca-file strict-transport-security-directives
+    tls-curve-preferences tls-sni-cert-key
     """.split()
 )
 

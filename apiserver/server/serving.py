@@ -16,7 +16,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -44,6 +44,7 @@ from apiserver.server.assembly import (
     StorageOptions,
     build_server,
 )
+from apiserver.server.audit_config import build_auditor
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.config import Config
 from apiserver.server.encryption_config import load_encryption
@@ -196,8 +197,14 @@ async def _serve(
     )
     build_access = access_factory(config)
     environment = embedding.environment
-    async with build_server(storage, endpoint, options, build_access, environment) as server:
-        filters = _filters(config, server, embedding.inserted)
+    auditor = build_auditor(config.audit)
+    async with (
+        nullcontext() if auditor is None else auditor.running(),
+        build_server(storage, endpoint, options, build_access, environment) as server,
+    ):
+        filters = replace(_filters(config, server, embedding.inserted), auditor=auditor)
+        if auditor is not None:
+            server.metrics.parts.append(auditor)
         handler = embedding.outermost(with_filters(server.router.handle, filters))
         http_server = HTTPServer(handler)
         server.metrics.gauges["apiserver_open_connections"] = (

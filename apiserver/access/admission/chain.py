@@ -30,7 +30,7 @@ def _drop_warning(text: str) -> None:
     """Drop a warning."""
 
 
-def _drop_annotation(key: str, value: str) -> None:
+def drop_annotation(key: str, value: str) -> None:
     """Drop an annotation."""
 
 
@@ -80,7 +80,7 @@ class AdmissionAttributes:
     #: Adds a warning to the response.
     warn: Callable[[str], None] = _drop_warning
     #: Adds an annotation, key and value, to the audit event.
-    annotate: Callable[[str, str], None] = _drop_annotation
+    annotate: Callable[[str, str], None] = drop_annotation
     #: Until when the request must be answered, in the time of the event loop.
     deadline: float | None = None
     #: Set by the first plugin that may need a second round.

@@ -6,6 +6,7 @@ Their order decides which error a client gets. Outermost first:
     recovery          turns exceptions into a Status; adds common headers
     request_deadline  504
     authentication    401
+    audit             events of what follows, and of the 401
     impersonation     400, 403; the user is another one from here on
     inserted          what another program puts in; nothing in a server of its own
     in_flight         429
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
@@ -31,6 +33,9 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.metrics import Metrics
+
+if TYPE_CHECKING:
+    from apiserver.access.audit.auditor import Auditor
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Filters:
     deadlines: RequestDeadlines = field(default_factory=RequestDeadlines)
     limits: InFlightLimits = field(default_factory=InFlightLimits)
     inserted: Sequence[Callable[[Handler], Handler]] = ()
+    auditor: Auditor | None = None
 
 
 def with_filters(handler: Handler, filters: Filters) -> Handler:
@@ -55,7 +61,17 @@ def with_filters(handler: Handler, filters: Filters) -> Handler:
     for insert in filters.inserted:
         handler = insert(handler)
     handler = with_impersonation(handler, Impersonator(filters.authorizer))
-    handler = with_authentication(handler, filters.authenticator)
+    handler = _with_authentication(handler, filters)
     handler = with_deadline(handler, filters.deadlines)
     handler = with_recovery(handler)
     return with_request_metrics(handler, filters.metrics)
+
+
+def _with_authentication(handler: Handler, filters: Filters) -> Handler:
+    if filters.auditor is None:
+        return with_authentication(handler, filters.authenticator)
+    # Imported by servers with an audit policy.
+    from apiserver.endpoints.filters.audit import with_audit, with_failed_authentication_audit
+
+    handler = with_authentication(with_audit(handler, filters.auditor), filters.authenticator)
+    return with_failed_authentication_audit(handler, filters.auditor)

@@ -28,6 +28,8 @@ from apiserver.machinery.quoting import quote
 _LONGEST_SELECTOR: Final = 4096
 _CREATING_VERBS: Final = frozenset(["update", "patch"])
 _SELECTING_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
+_DECISION: Final = "authorization.k8s.io/decision"
+_REASON: Final = "authorization.k8s.io/reason"
 _NAMING_VERBS: Final = frozenset(["list", "watch"])
 
 
@@ -37,6 +39,10 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
     async def authorized(request: HTTPRequest) -> web.StreamResponse:
         attributes = attributes_of(request)
         decision = await authorizer.authorize(attributes)
+        if request.audit is not None:
+            allowed = decision.verdict is Verdict.ALLOW
+            request.audit.annotate(_DECISION, "allow" if allowed else "forbid")
+            request.audit.annotate(_REASON, decision.reason)
         if decision.verdict is not Verdict.ALLOW:
             if decision.error:
                 return _failure(request, decision.error)
@@ -112,7 +118,10 @@ def refusal(
     request: HTTPRequest, attributes: AuthorizationAttributes, reason: str
 ) -> web.StreamResponse:
     """Return the 403 for a request that is not allowed."""
-    response = error_response(_forbidden(attributes, reason), request.header("Accept"))
+    error = _forbidden(attributes, reason)
+    if request.audit is not None:
+        request.audit.answers_with_status(error.status())
+    response = error_response(error, request.header("Accept"))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

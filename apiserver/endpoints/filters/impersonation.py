@@ -25,6 +25,8 @@ def with_impersonation(handler: Handler, impersonator: Impersonator) -> Handler:
             if wanted is not None:
                 try:
                     request.user = await impersonator.impersonated(attributes_of(request), wanted)
+                    if request.audit is not None:
+                        request.audit.impersonates(request.user)
                 except ImpersonationDenied as denied:
                     return refusal(request, denied.attributes, denied.reason)
         return await handler(request)

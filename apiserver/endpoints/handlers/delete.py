@@ -61,4 +61,7 @@ async def _options(request: HTTPRequest) -> DeleteOptions:
     if not data:
         return delete_options(request.query)
     media_type = content_type(request.header("Content-Type"))
-    return await offload(len(data), decode_delete_options, data, media_type)
+    options, document = await offload(len(data), decode_delete_options, data, media_type)
+    if request.audit is not None:
+        request.audit.asks_with(document, len(data))
+    return options

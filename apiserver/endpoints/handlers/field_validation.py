@@ -23,6 +23,8 @@ async def read_object(
             raise strict_decoding_error(decoded, scope.types.kind)
         if options.field_validation == "Warn":
             request.warnings.extend(_warnings(decoded.problems))
+    if request.audit is not None:
+        request.audit.asks_with(decoded.document, len(data))
     return decoded.document
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from apiserver.access.admission.chain import drop_annotation
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.registry.context import RequestContext
 from apiserver.registry.resource import Resource
@@ -36,5 +37,6 @@ class RequestScope:
             user_agent=request.header("User-Agent"),
             warnings=request.warnings,
             size=request.http.content.total_bytes,
+            annotate=drop_annotation if request.audit is None else request.audit.annotate,
             authorize_create=request.authorize_create,
         )

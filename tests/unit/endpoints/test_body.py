@@ -157,7 +157,7 @@ def test_keys_that_yaml_sets_twice_are_told_by_line() -> None:
     ],
 )  # fmt: skip
 def test_the_body_of_a_delete_is_delete_options(media_type: str, data: bytes) -> None:
-    options = decode_delete_options(data, media_type)
+    options, _ = decode_delete_options(data, media_type)
     assert (options.grace_period_seconds, options.uid) == (5, "u")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from apiserver.endpoints.http_server import HTTPServer
 from apiserver.registry.encryption.encryption import Encryption
 from apiserver.server.access_config import access_factory
 from apiserver.server.assembly import Server, StorageOptions, build_server
+from apiserver.server.audit_config import build_auditor
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.cli import parse_arguments
 from apiserver.server.encryption_config import load_encryption
@@ -85,13 +86,20 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
     encryption = load_encryption(config)
     storage = StorageOptions(config.storage_url, config.etcd_prefix, {}, encryption=encryption)
     options, build_access = options_from(config), access_factory(config)
-    async with build_server(storage, endpoint, options, build_access) as server:
+    auditor = build_auditor(config.audit)
+    async with (
+        nullcontext() if auditor is None else auditor.running(),
+        build_server(storage, endpoint, options, build_access) as server,
+    ):
+        if auditor is not None:
+            server.metrics.parts.append(auditor)
         filters = Filters(
             authenticator=server.access.authenticator,
             authorizer=server.access.authorizer,
             metrics=server.metrics,
             deadlines=RequestDeadlines(config.request_timeout),
             limits=InFlightLimits(400, 200),
+            auditor=auditor,
         )
         http_server = HTTPServer(with_filters(server.router.handle, filters))
         loop = asyncio.get_running_loop()

@@ -11,9 +11,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.admission.chain import (
+    CREATE,
+    UPDATE,
+    AdmissionAttributes,
+    drop_annotation,
+)
 from apiserver.access.admission.plugins.pod_security.checks import Violation, violations
 from apiserver.access.admission.plugins.pod_security.policy import (
+    AUDIT,
     ENFORCE,
     PRIVILEGED,
     WARN,
@@ -42,6 +48,7 @@ _TEMPLATES: Final = {
     ("batch", "jobs"): ("spec", "template"),
 }
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_ANNOTATION: Final = "pod-security.kubernetes.io/"
 _WRITES: Final = (CREATE, UPDATE)
 
 
@@ -63,11 +70,13 @@ class PodSecurityOfPods:
         if pod is None or not labels or (old is not None and not _is_significant(pod, old)):
             return
         enforced = policy_of(labels, ENFORCE)
+        attributes.annotate(f"{_ANNOTATION}enforce-policy", str(enforced))
         broken = _broken(enforced, pod)
         if broken:
             raise attributes.forbidden(
                 f"violates PodSecurity {quote(str(enforced))}: {_details(broken)}"
             )
+        _audit(attributes, policy_of(labels, AUDIT), pod)
         _warn(attributes, policy_of(labels, WARN), pod)
 
 
@@ -86,6 +95,7 @@ class PodSecurityOfWorkloads:
             template = (template or {}).get(member)
         labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
         if template and template.get("spec") is not None and labels:
+            _audit(attributes, policy_of(labels, AUDIT), template)
             _warn(attributes, policy_of(labels, WARN), template)
 
 
@@ -126,7 +136,20 @@ def _details(broken: list[Violation]) -> str:
 def _warn(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
     broken = _broken(policy, pod)
     if broken:
-        attributes.warn(f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}")
+        attributes.warn(_would_violate(policy, broken))
+
+
+def _audit(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
+    # Without an audit of the request nothing has to be checked.
+    if attributes.annotate is drop_annotation:
+        return
+    broken = _broken(policy, pod)
+    if broken:
+        attributes.annotate(f"{_ANNOTATION}audit-violations", _would_violate(policy, broken))
+
+
+def _would_violate(policy: Policy, broken: list[Violation]) -> str:
+    return f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}"
 
 
 def _warn_of_existing(attributes: AdmissionAttributes, policy: Policy, reader: Reader) -> None:

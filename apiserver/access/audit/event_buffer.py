@@ -1,0 +1,163 @@
+"""EventBuffer: records on their way to a backend, limited in number and in size.
+
+One task takes them out in batches and delivers each. In the mode ``batch`` requests do not wait,
+and what does not fit into the buffer is dropped; in the blocking modes they wait for room, and
+until what they have put in has been delivered. One batch has what has come in meanwhile, so many
+requests wait for the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from apiserver.access.audit.audit_event import AuditRecord
+
+BATCH: Final = "batch"
+BLOCKING: Final = "blocking"
+BLOCKING_STRICT: Final = "blocking-strict"
+MODES: Final = (BATCH, BLOCKING, BLOCKING_STRICT)
+
+#: The total size of the records in a buffer, in bytes. Upstream limits only their number.
+MOST_BYTES: Final = 64 * 1024 * 1024
+#: In the blocking modes a batch has what is there, at most so many records.
+_MOST_AT_ONCE: Final = 500
+
+log = logging.getLogger(__name__)
+
+#: Delivers records; returns how many were not stored. Must not raise.
+Deliver: TypeAlias = Callable[[Sequence[AuditRecord]], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """The batches of a backend: times in seconds, ``qps`` and ``burst`` of batches if throttled."""
+
+    buffer_size: int
+    max_size: int
+    max_wait: float
+    throttle: bool
+    qps: float
+    burst: int
+
+
+class EventBuffer:
+    """The records of one backend. `run` has to be running."""
+
+    def __init__(self, mode: str, options: BatchOptions, deliver: Deliver, name: str) -> None:
+        self.mode = mode
+        self.name = name
+        #: How many records were not stored.
+        self.failed = 0
+        self.dropped = 0
+        self._options = options
+        self._most = options.max_size if mode == BATCH else _MOST_AT_ONCE
+        self._deliver = deliver
+        self._records: deque[tuple[AuditRecord, asyncio.Future[bool] | None]] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closing = False
+        self._tokens = float(options.burst)
+        self._refilled = 0.0
+
+    async def put(self, record: AuditRecord, *, wait: bool) -> bool:
+        """Put a record in; return whether it is stored, or will be for all that is known.
+
+        In the blocking modes it waits for room, and with ``wait`` until it has been stored.
+        """
+        if self.mode == BATCH:
+            return self._offer(record)
+        while not self._fits(record) and not self._closing:
+            self._room.clear()
+            await self._room.wait()
+        stored: asyncio.Future[bool] | None = None
+        if wait:
+            stored = asyncio.get_running_loop().create_future()
+        self._add(record, stored)
+        return True if stored is None else await stored
+
+    async def run(self) -> None:
+        """Deliver records until `close` was called and none is left."""
+        while True:
+            if not self._records:
+                if self._closing:
+                    return
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            await self._collect()
+            await self._throttle()
+            await self._deliver_batch()
+
+    def close(self) -> None:
+        """Take no more records in; `run` ends when those that are there are delivered."""
+        self._closing = True
+        self._arrived.set()
+        self._room.set()
+
+    def abandon(self) -> None:
+        """Count the records that are left as not stored."""
+        self.failed += len(self._records)
+        while self._records:
+            _, stored = self._records.popleft()
+            if stored is not None and not stored.done():
+                stored.set_result(False)
+
+    def _offer(self, record: AuditRecord) -> bool:
+        if self._closing or not self._fits(record):
+            self.dropped += 1
+            return False
+        self._add(record, None)
+        return True
+
+    def _fits(self, record: AuditRecord) -> bool:
+        if not self._records:
+            return True
+        return (
+            len(self._records) < self._options.buffer_size
+            and self._bytes + record.size <= MOST_BYTES
+        )
+
+    def _add(self, record: AuditRecord, stored: asyncio.Future[bool] | None) -> None:
+        self._records.append((record, stored))
+        self._bytes += record.size
+        self._arrived.set()
+
+    async def _collect(self) -> None:
+        """Wait until there is a whole batch, or for as long as one may wait."""
+        if self.mode != BATCH or self._most <= 1:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.max_wait):
+                while len(self._records) < self._most and not self._closing:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+
+    async def _throttle(self) -> None:
+        options = self._options
+        if self.mode != BATCH or not options.throttle or self._closing:
+            return
+        now = asyncio.get_running_loop().time()
+        refilled = (now - self._refilled) * options.qps
+        self._tokens, self._refilled = min(options.burst, self._tokens + refilled), now
+        self._tokens -= 1
+        if self._tokens < 0:
+            await asyncio.sleep(-self._tokens / options.qps)
+
+    async def _deliver_batch(self) -> None:
+        count = min(self._most, len(self._records))
+        batch = [self._records.popleft() for _ in range(count)]
+        self._bytes -= sum(record.size for record, _ in batch)
+        self._room.set()
+        failed = await self._deliver([record for record, _ in batch])
+        self.failed += failed
+        for _, stored in batch:
+            if stored is not None and not stored.done():
+                stored.set_result(not failed)

@@ -1,0 +1,133 @@
+"""Buffers: their limits, batches, and who waits for what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from apiserver.access.audit import event_buffer
+from apiserver.access.audit.audit_event import AuditRecord
+from apiserver.access.audit.event_buffer import (
+    BATCH,
+    BLOCKING,
+    BLOCKING_STRICT,
+    BatchOptions,
+    EventBuffer,
+)
+from tests.unit.access.audit.records import record
+from tests.waiting import FOR_EVER, eventually
+
+
+class Sink:
+    """Takes records in when a test lets it."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.fails = False
+
+    async def deliver(self, records: Sequence[AuditRecord]) -> int:
+        await self.open.wait()
+        self.batches.append(len(records))
+        return len(records) if self.fails else 0
+
+
+@asynccontextmanager
+async def buffering(
+    sink: Sink,
+    mode: str,
+    size: int = 10,
+    batch: int = 1,
+    wait: float = 0.0,
+    throttle: tuple[float, int] | None = None,
+) -> AsyncIterator[EventBuffer]:
+    qps, burst = throttle or (0.0, 0)
+    options = BatchOptions(size, batch, wait, throttle is not None, qps, burst)
+    buffer = EventBuffer(mode, options, sink.deliver, "sink")
+    task = asyncio.create_task(buffer.run())
+    try:
+        yield buffer
+    finally:
+        sink.open.set()
+        buffer.close()
+        await task
+
+
+async def test_what_does_not_fit_is_dropped_and_counted() -> None:
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BATCH, size=3) as buffer:
+        stored = [await buffer.put(record(), wait=True) for _ in range(5)]
+        assert stored == [True, True, True, False, False]
+        assert buffer.dropped == 2
+    assert sum(sink.batches) == 3, "what is left is delivered at the end"
+
+
+async def test_large_records_fill_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_buffer, "MOST_BYTES", 12_000)
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BATCH, size=1000) as buffer:
+        assert await buffer.put(record(size=20_000), wait=False), "alone it fits"
+        await eventually(lambda: not buffer._records)
+        assert [await buffer.put(record(size=4_000), wait=False) for _ in range(3)] == [
+            True, True, False,
+        ]  # fmt: skip
+
+
+async def test_a_batch_waits_until_it_is_full() -> None:
+    sink = Sink()
+    async with buffering(sink, BATCH, batch=3, wait=FOR_EVER) as buffer:
+        for _ in range(4):
+            await buffer.put(record(), wait=False)
+        await eventually(lambda: sink.batches == [3])
+    assert sink.batches == [3, 1]
+
+
+async def test_a_batch_waits_for_a_while() -> None:
+    sink = Sink()
+    async with buffering(sink, BATCH, batch=3, wait=0.01) as buffer:
+        await buffer.put(record(), wait=False)
+        await eventually(lambda: sink.batches == [1])
+
+
+async def test_batches_are_limited_per_second() -> None:
+    sink = Sink()
+    begun = asyncio.get_running_loop().time()
+    async with buffering(sink, BATCH, throttle=(50.0, 2)) as buffer:
+        for _ in range(5):
+            await buffer.put(record(), wait=False)
+        await eventually(lambda: len(sink.batches) == 5)
+    assert asyncio.get_running_loop().time() - begun >= 0.04
+
+
+@pytest.mark.parametrize("mode", [BLOCKING, BLOCKING_STRICT])
+async def test_in_the_blocking_modes_requests_wait_until_it_is_stored(mode: str) -> None:
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, mode, size=2) as buffer:
+        waiting = [asyncio.create_task(buffer.put(record(), wait=True)) for _ in range(6)]
+        await asyncio.sleep(0.01)
+        assert not any(task.done() for task in waiting)
+        sink.open.set()
+        assert await asyncio.gather(*waiting) == [True] * 6
+        assert (sum(sink.batches), buffer.dropped) == (6, 0)
+        sink.fails = True
+        assert await buffer.put(record(), wait=True) is False
+        assert buffer.failed == 1
+
+
+async def test_who_goes_away_does_not_disturb_the_others() -> None:
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BLOCKING) as buffer:
+        first = asyncio.create_task(buffer.put(record(), wait=True))
+        other = asyncio.create_task(buffer.put(record(), wait=True))
+        await asyncio.sleep(0)
+        first.cancel()
+        sink.open.set()
+        assert await other is True
