@@ -62,7 +62,7 @@ class Auditor:
         received = stage == REQUEST_RECEIVED
         record = event.at_stage(stage, event.received if received else self._clock.time())
         for buffer in self._buffers:
-            # Whoever has the response finds its event; that it was received is stored before.
+            # A client that has the response finds its event; that of its receipt is stored before.
             wait = not received or buffer.mode == BLOCKING_STRICT
             stored = await buffer.put(record, wait=wait)
             if received and not stored and buffer.mode == BLOCKING_STRICT:
