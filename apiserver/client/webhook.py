@@ -34,7 +34,7 @@ _MOST_KEPT: Final = 200
 #: How long an unused connection is kept, in seconds.
 _IDLE_SECONDS: Final = 90
 #: The usual limit of a response.
-_MOST_BYTES: Final = 16 * 1024 * 1024
+_MOST_BYTES: Final = 8 * 1024 * 1024
 #: How often a request is repeated if the webhook asks for it with Retry-After.
 _MOST_RETRIES: Final = 10
 _DEADLINE: Final = "context deadline exceeded"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from apiserver.machinery.documents import DocumentError, parse_json
+from apiserver.machinery.documents import DocumentError, parse_json, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
@@ -32,6 +32,8 @@ _MESSAGES: Final[Mapping[int, str]] = {
         "processing the request"
     ),
 }
+#: YAML is parsed slowly.
+_LONGEST_YAML: Final = 64 * 1024
 #: These are answered with what the response says itself.
 _TEXTUAL: Final = (403, 406, 415)
 _STATUS: Final = GroupVersionKind("", "v1", "Status")
@@ -103,9 +105,7 @@ def parse_review(body: bytes, kind: str, group: str, versions: Sequence[str]) ->
     too; its other members are not checked. Raises WebhookError.
     """
     try:
-        document = parse_json(body)
-        if document is None:
-            document = {}
+        document = _parsed(body)
         given = _type_of(document)
     except (DocumentError, RequestEntityTooLarge) as error:
         message = f"couldn't get version/kind; json parse error: {error}"
@@ -121,6 +121,15 @@ def parse_review(body: bytes, kind: str, group: str, versions: Sequence[str]) ->
             f"in scheme {quote(_SCHEME)}"
         )
     raise WebhookError(f"converting ({named}) to ({versions[0]}.{kind}): unknown conversion")
+
+
+def _parsed(body: bytes) -> Any:
+    """Return the document in a body; what is no JSON object is read as YAML, as in Kubernetes."""
+    if body.lstrip().startswith(b"{") or len(body) > _LONGEST_YAML:
+        document = parse_json(body)
+    else:
+        document = parse_yaml(body)[0]
+    return {} if document is None else document
 
 
 def _type_of(document: Any) -> GroupVersionKind:

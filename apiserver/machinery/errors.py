@@ -15,7 +15,7 @@ The error policy of the program:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from apiserver.machinery import status
@@ -236,6 +236,16 @@ class UnknownError(StatusError):
     """A failure that Kubernetes reports with code 500 and no reason."""
 
     code, reason = 500, ""
+
+
+class GivenStatus(StatusError):
+    """What someone else has decided, such as a webhook: the members of a Status are given."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given.get("message", ""), given.get("details"))
+        self.code = given.get("code", 500)  # type: ignore[misc]
+        self.reason = given.get("reason", "")  # type: ignore[misc]
+        self.list_metadata = dict(given.get("metadata") or {})
 
 
 class ServerTimeout(StatusError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.client.client import Reader
@@ -33,16 +33,28 @@ class AdmittedRequest:
     options: WriteOptions | DeleteOptions
     kind: GroupVersionKind | None = None
 
+    @overload
     async def mutated(
         self, attempt: Attempt, operation: str, desired: Object, old: Object | None
-    ) -> Object:
-        """Return ``desired`` after mutating admission. Raises the errors of admission."""
+    ) -> Object: ...
+
+    @overload
+    async def mutated(
+        self, attempt: Attempt, operation: str, desired: None, old: Object | None
+    ) -> None: ...
+
+    async def mutated(
+        self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
+    ) -> Object | None:
+        """Return ``desired`` after mutating admission; a DELETE has none.
+
+        Raises the errors of admission.
+        """
         resource, subresource = self.resource, self.context.subresource
         if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
             return desired
         attributes = self._attributes(attempt, operation, desired, old)
-        beside = _beside(attempt)
-        return await resource.admission.mutate(attributes, attempt.reader, beside)
+        return await resource.admission.mutate(attributes, attempt.reader, _beside(attempt))
 
     async def validate(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None
@@ -53,6 +65,8 @@ class AdmittedRequest:
         charges = admission.charges(*sort)
         if not charges and not admission.validates(*sort):
             return
+        if desired is not None and old is not None:
+            desired = _based_on(desired, old)
         attributes = self._attributes(attempt, operation, desired, old)
         await admission.validate(attributes, attempt.reader, _beside(attempt))
         if charges:
@@ -69,14 +83,29 @@ class AdmittedRequest:
             gvr=definition.gvr,
             subresource=context.subresource,
             namespace=context.namespace,
-            name=context.name or (name_of(desired) if desired is not None else ""),
+            name=_requested_name(context, desired),
             object=desired,
             old_object=old,
             dry_run=self.options.dry_run,
             options=self.options,
             warn=attempt.warn,
             annotate=context.annotate,
+            deadline=context.deadline,
         )
+
+
+def _based_on(desired: Object, old: Object) -> Object:
+    """Return the desired object with the resourceVersion that it replaces."""
+    version = old["metadata"].get("resourceVersion")
+    if not version or desired["metadata"].get("resourceVersion") == version:
+        return desired
+    return {**desired, "metadata": {**desired["metadata"], "resourceVersion": version}}
+
+
+def _requested_name(context: RequestContext, desired: Object | None) -> str:
+    if context.in_collection:
+        return ""
+    return context.name or (name_of(desired) if desired is not None else "")
 
 
 class _Beside:

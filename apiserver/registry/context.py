@@ -23,6 +23,10 @@ class RequestContext:
     size: int = 0
     #: Adds an annotation, key and value, to the audit event.
     annotate: Callable[[str, str], None] = drop_annotation
+    #: Until when the request must be answered, in the time of the event loop.
+    deadline: float | None = None
+    #: The object is one of a collection: no request names it.
+    in_collection: bool = False
     #: Raises Forbidden if the user may not create the object, for writes that may do so.
     authorize_create: Callable[[], Awaitable[None]] | None = None
 

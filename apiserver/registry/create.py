@@ -52,9 +52,13 @@ async def _create(request: WriteRequest, document: Object) -> Written:
     async def rule(attempt: Attempt) -> Outcome:
         namespaces.require(attempt, resource, context.namespace, name)
         desired = await request.create(attempt, document)
-        if attempt.existing is not None:
-            deleting = attempt.existing.value.is_deleting()
-            raise AlreadyExists.of(resource.group_resource, name, deleting=deleting)
+        existing, stored_name = attempt.existing, name_of(desired)
+        if stored_name != name:
+            attempt.key = resource.key(context.namespace, stored_name)
+            existing = attempt.reader.record(resource.store, attempt.key)
+        if existing is not None:
+            deleting = existing.value.is_deleting()
+            raise AlreadyExists.of(resource.group_resource, stored_name, deleting=deleting)
         return Save(desired)
 
     key = resource.key(context.namespace, name)

@@ -36,7 +36,8 @@ class Attempt:
 
     ``requires`` are the revisions of other keys that the write depends on; ``charged`` is the write
     to charge to the quotas; ``allocation`` is what the write allocates and releases of the
-    resources that all objects share.
+    resources that all objects share. ``key`` is where the object is stored, if admission has given
+    it another name than that of the request.
     """
 
     existing: Record[Stored] | None
@@ -45,6 +46,7 @@ class Attempt:
     requires: dict[str, int]
     charged: AdmissionAttributes | None = None
     allocation: Allocation = NOTHING
+    key: str = ""
     #: The total size of the documents of the decision, in bytes.
     size: int = 0
 
@@ -74,6 +76,7 @@ class Decision:
     requires: Mapping[str, int]
     charged: AdmissionAttributes | None
     allocation: Allocation
+    key: str
 
 
 async def decide(
@@ -105,6 +108,7 @@ async def decide(
         attempt.requires,
         attempt.charged,
         attempt.allocation,
+        attempt.key,
     )
 
 

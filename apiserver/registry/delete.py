@@ -39,6 +39,7 @@ async def delete_item(
             raise resource.not_found(context.name)
         existing = attempt.existing.value.object
         deletion.check_preconditions(resource.strategy, existing, options)
+        await request.mutated(attempt, DELETE, None, existing)
         await request.validate(attempt, DELETE, None, existing)
         return deletion.decide(existing, options, resource.strategy, int(system_clock().time()))
 

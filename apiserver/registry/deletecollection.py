@@ -24,7 +24,12 @@ async def delete_collection(
     found = await list_objects(resource, context.namespace, selected)
     for stored in found.items:
         document = stored.object
-        one = replace(context, namespace=namespace_of(document), name=name_of(document))
+        one = replace(
+            context,
+            namespace=namespace_of(document),
+            name=name_of(document),
+            in_collection=True,
+        )
         # A store in memory never waits, so other requests need a chance to run.
         await asyncio.sleep(0)
         try:

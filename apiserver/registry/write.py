@@ -150,7 +150,7 @@ class _Writing:
             self._existing, self._confirmed, self._decision = conflict.current, True, None
             return
         self._seen[conflict.key] = conflict.current
-        if conflict.key in decision.requires:
+        if conflict.key in decision.requires or conflict.key == decision.key:
             self._decision = None
 
     async def _commit(self, decision: Decision) -> Written:
@@ -192,7 +192,9 @@ class _Writing:
         expected, ttl = _revision(decision.existing), self._change.resource.ttl
         document = self._change.resource.types.arrange_metadata(document)
         frees = self._change.frees or _frees(document, decision.existing)
-        change = Put(self._change.key, Stored.to_write(document), expected, ttl, frees)
+        change = Put(
+            decision.key or self._change.key, Stored.to_write(document), expected, ttl, frees
+        )
         quotas = self._charge(decision)
         if decision.charged is None or self._quotas is None or not quotas:
             return await self._commit_all((change,), decision)

@@ -8,15 +8,17 @@ changes nothing but the times of ownership keeps the old times.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
 from apiserver.access.admission.chain import CREATE, UPDATE
+from apiserver.fieldmanager import managedfields
+from apiserver.fieldmanager.errors import MalformedManagedFields
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.builtin_resources import NAMESPACES
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import Forbidden, Invalid
 from apiserver.machinery.fielderrors import FieldError
-from apiserver.machinery.objects import Object, metadata_of, name_of
+from apiserver.machinery.objects import Object, metadata_of, name_of, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry import deletion, metadata
@@ -29,6 +31,11 @@ from apiserver.registry.preparation import Prepared, prepare_create, prepare_upd
 from storage.valueclass import valueclass
 
 P = ParamSpec("P")
+
+_INVALID_OWNERS: Final = (
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an "
+    "outdated mutating admission controller; please fix your requests"
+)
 
 
 @valueclass
@@ -114,6 +121,8 @@ class WriteRequest(AdmittedRequest):
         admitted = await self.mutated(attempt, operation, desired, old)
         if admitted is desired:
             return desired
+        admitted = metadata.check_namespace(admitted, self.context.namespace)
+        admitted = _with_valid_owners(admitted, desired, attempt.warn)
         return await self._distinct_owners(attempt, admitted, admitted=True)
 
     async def _allocated(self, attempt: Attempt, desired: Object, old: Object | None) -> Object:
@@ -153,6 +162,19 @@ class WriteRequest(AdmittedRequest):
         namespace = attempt.reader.get(NAMESPACES, "", context.namespace)
         labels = metadata_of(namespace or {}).get("labels") or {}
         return strategy.validate_in_namespace(desired, old, context.subresource, labels)
+
+
+def _with_valid_owners(admitted: Object, desired: Object, warn: Callable[[str], None]) -> Object:
+    """Return an object after admission, with the owners before it if these are not valid."""
+    before, after = (document["metadata"].get("managedFields") for document in (desired, admitted))
+    if after == before:
+        return admitted
+    try:
+        managedfields.parse(after or [])
+    except MalformedManagedFields as error:
+        warn(f"{_INVALID_OWNERS}: {error}")
+        return with_metadata(admitted, managedFields=before)
+    return admitted
 
 
 def _with_old_times(desired: Object, old: Object) -> Object:

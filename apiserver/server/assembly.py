@@ -14,11 +14,6 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from apiserver.access.access import Access
-from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
-from apiserver.access.admission.escalation import EscalationCheck
-from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
-from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
-from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
 from apiserver.client.webhook import WebhookClient
 from apiserver.controllers.controller_manager import (
     ControllerManager,
@@ -45,14 +40,12 @@ from apiserver.registry.component_statuses import ComponentHealth, ComponentStat
 from apiserver.registry.customresources import CustomResources
 from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
-from apiserver.registry.offload import in_thread
-from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
-from apiserver.registry.served_kinds import ServedKinds
 from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind
+from apiserver.server.admission_assembly import build_admission
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
 from apiserver.server.rbac_bootstrap import BOOTSTRAP_ROLES, BootstrapRoles, bootstrapping_roles
@@ -201,8 +194,9 @@ async def build_server(
             )
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
-            policies = _admit(registry, access, options.plugins)
             webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
+            admission = build_admission(registry, access, webhooks, options.plugins)
+            registry.admit(admission.plugins)
             manager = build_manager(
                 _controllers(storage, options, access, environment), registry, webhooks
             )
@@ -230,7 +224,8 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
-            followers = [*rbac_followers(registry, access.rbac), custom.follower(), *policies]
+            followers = [*rbac_followers(registry, access.rbac), *admission.followers]
+            followers.append(custom.follower())
             if access.nodes is not None:
                 followers += node_followers(registry, access.nodes)
             roles = BootstrapRoles(registry)
@@ -271,21 +266,6 @@ async def _background_tasks(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _admit(registry: Registry, access: Access, plugins: Sequence[str]) -> Sequence[Follower]:
-    """Apply admission to all writes; return the followers that keep it in step with policies."""
-    kinds = ServedKinds(registry)
-    validating, mutating = validating_policies(kinds), mutating_policies(kinds)
-    dependencies = PluginDependencies(
-        access.authorizer,
-        PolicyDependencies(access.authorizer, in_thread, kinds),
-        validating,
-        mutating,
-    )
-    escalation = EscalationCheck(access.authorizer, access.rbac)
-    registry.admit([*build_plugins(plugins, dependencies), escalation])
-    return policy_followers(registry, validating, mutating)
 
 
 def _controllers(

@@ -226,7 +226,7 @@ class AdmissionChain:
 
     async def mutate(
         self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
-    ) -> Object:
+    ) -> Object | None:
         """Return the object as changed by the plugins. Raises StatusError if one rejects it.
 
         The attributes belong to the caller; their object is replaced. ``beside``, for large
@@ -236,8 +236,7 @@ class AdmissionChain:
         await _mutate(selected, attributes, reader, beside)
         if attributes.reinvocation is not None and attributes.reinvocation.begin():
             await _mutate(selected, attributes, reader, beside)
-        # A DELETE has no object.
-        return attributes.object if attributes.object is not None else {}
+        return attributes.object
 
     async def validate(
         self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None

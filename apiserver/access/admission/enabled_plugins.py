@@ -21,6 +21,9 @@ from apiserver.access.admission.plugins.limit_ranger import LimitRanger
 from apiserver.access.admission.plugins.mutating_admission_policy import (
     MutatingAdmissionPolicy,
 )
+from apiserver.access.admission.plugins.mutating_admission_webhook import (
+    MutatingAdmissionWebhook,
+)
 from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
@@ -46,8 +49,13 @@ from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNod
 from apiserver.access.admission.plugins.validating_admission_policy import (
     ValidatingAdmissionPolicy,
 )
+from apiserver.access.admission.plugins.validating_admission_webhook import (
+    ValidatingAdmissionWebhook,
+)
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
 from apiserver.access.admission.policies.policy_index import PolicyIndex
+from apiserver.access.admission.webhook_calls import WebhookDependencies
+from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.quoting import quote
 
@@ -76,6 +84,9 @@ class PluginDependencies:
     policies: PolicyDependencies
     validating_policies: PolicyIndex[Any]
     mutating_policies: PolicyIndex[Any]
+    webhooks: WebhookDependencies
+    mutating_webhooks: WebhookConfigurations
+    validating_webhooks: WebhookConfigurations
 
 
 # The plugins of this server; some consist of several parts.
@@ -106,6 +117,12 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     ),
     "ValidatingAdmissionPolicy": lambda dependencies: (
         ValidatingAdmissionPolicy(dependencies.validating_policies, dependencies.policies),
+    ),
+    "MutatingAdmissionWebhook": lambda dependencies: (
+        MutatingAdmissionWebhook(dependencies.mutating_webhooks, dependencies.webhooks),
+    ),
+    "ValidatingAdmissionWebhook": lambda dependencies: (
+        ValidatingAdmissionWebhook(dependencies.validating_webhooks, dependencies.webhooks),
     ),
     "ResourceQuota": lambda _: (ResourceQuota(),),
 }

@@ -1,38 +1,24 @@
 """The variables of expressions about a write: `request`, `object`, `namespaceObject` and others.
 
-See "Validation expression" in the documentation of ValidatingAdmissionPolicy. Members of `request`
-that are empty are absent.
+See "Validation expression" in the documentation of ValidatingAdmissionPolicy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from apiserver.access.admission.admission_request import MatchedRequest, admission_request
 from apiserver.access.admission.chain import AdmissionAttributes
-from apiserver.access.admission.matching import ResourceVersion, request_namespace
-from apiserver.access.admission.operation_options import operation_options
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.requestevaluation import RequestValues
 from apiserver.cel.timevalues import parse_timestamp
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES
-from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.users import UserInfo
 
 _UNSEEN: Final = frozenset(["managedFields", "ownerReferences", "selfLink"])
 _TIMES: Final = ("creationTimestamp", "deletionTimestamp")
-
-
-@dataclass(slots=True)
-class MatchedRequest:
-    """A write in the version in which a rule matched it; so are the objects."""
-
-    version: ResourceVersion
-    object: Object | None
-    old_object: Object | None
 
 
 def request_values(
@@ -45,7 +31,7 @@ def request_values(
     return RequestValues(
         matched.object,
         matched.old_object,
-        _request(attributes, matched),
+        {"uid": "", **admission_request(attributes, matched)},
         None if namespace is None else _namespace(namespace),
         authorizers=authorizers,
     )
@@ -56,50 +42,6 @@ def namespace_of_request(attributes: AdmissionAttributes, reader: Reader) -> Obj
     if not attributes.namespace or attributes.gvr == NAMESPACES:
         return None
     return reader.get(NAMESPACES, "", attributes.namespace)
-
-
-def _request(attributes: AdmissionAttributes, matched: MatchedRequest) -> dict[str, Any]:
-    subresource = attributes.subresource
-    request = {
-        "uid": "",
-        "kind": _kind(matched.version.kind),
-        "resource": _resource(matched.version.resource),
-        "requestKind": _kind(attributes.gvk),
-        "requestResource": _resource(attributes.gvr),
-        "operation": attributes.operation,
-        "userInfo": _user(attributes.user),
-        "dryRun": attributes.dry_run,
-    }
-    optional = {
-        "subResource": subresource,
-        "requestSubResource": subresource,
-        "name": attributes.name,
-        "namespace": request_namespace(attributes),
-        "options": operation_options(attributes),
-    }
-    return request | {name: value for name, value in optional.items() if value}
-
-
-def _kind(kind: GroupVersionKind) -> dict[str, str]:
-    return {"group": kind.group, "version": kind.version, "kind": kind.kind}
-
-
-def _resource(resource: GroupVersionResource) -> dict[str, str]:
-    return {
-        "group": resource.group,
-        "version": resource.version,
-        "resource": resource.resource,
-    }
-
-
-def _user(user: UserInfo) -> dict[str, Any]:
-    members = {
-        "username": user.name,
-        "uid": user.uid,
-        "groups": list(user.groups),
-        "extra": {key: list(values) for key, values in user.extra.items()},
-    }
-    return {name: value for name, value in members.items() if value}
 
 
 def _namespace(namespace: Object) -> dict[str, Any]:

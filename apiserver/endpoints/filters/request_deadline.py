@@ -32,12 +32,13 @@ class DeadlineQueue:
         self._due: dict[asyncio.Task[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self, task: asyncio.Task[Any]) -> None:
-        """Start the timeout of ``task``."""
+    def enter(self, task: asyncio.Task[Any]) -> float:
+        """Start the timeout of ``task``; return its deadline, in the time of the event loop."""
         loop = task.get_loop()
         self._due[task] = due = loop.time() + self.seconds
         if self._timer is None:
             self._timer = loop.call_at(due, self.expire, loop.time)
+        return due
 
     def leave(self, task: asyncio.Task[Any]) -> bool:
         """Remove ``task``; return whether it was in time."""
@@ -96,7 +97,7 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
         queue = deadlines.queue(request)
         # The task of the connection, which awaits this request and is cancelled with it.
         task = request.http.task
-        queue.enter(task)
+        request.deadline = queue.enter(task)
         try:
             response = await handler(request)
         except asyncio.CancelledError:

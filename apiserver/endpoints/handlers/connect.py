@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from aiohttp import ClientResponse, web
 
@@ -35,6 +36,7 @@ from apiserver.machinery.errors import (
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import first, parse_bool
+from apiserver.registry.connect_admission import admit_connect
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.subresources.locations import Location, Locations, chosen_container
@@ -75,19 +77,26 @@ class ConnectHandlers:
 
     async def exec_(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Run a command in a container."""
-        query = _streams(request)
-        command = request.query.get("command")
-        if command:
-            query["command"] = list(command)
-        return await self._stream(request, scope, "exec", query)
+        options = _stream_options(request)
+        if "command" in request.query:
+            options["command"] = list(request.query["command"])
+        options = await _admitted(request, scope, options)
+        query = _streams(options)
+        if options.get("command"):
+            query["command"] = options["command"]
+        return await self._stream(request, scope, "exec", query, options.get("container", ""))
 
     async def attach(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Connect to what runs in a container."""
-        return await self._stream(request, scope, "attach", _streams(request))
+        options = await _admitted(request, scope, _stream_options(request))
+        container = options.get("container", "")
+        return await self._stream(request, scope, "attach", _streams(options), container)
 
     async def portforward(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Connect to ports of a Pod."""
         ports = first(request.query, "ports")
+        numbers = [int(port) for port in request.query.get("ports", ()) if _is_number(port)]
+        await _admitted(request, scope, {"ports": numbers} if numbers else {})
         query = {"port": ports} if ports else {}
         return await self._stream(request, scope, "portForward", query)
 
@@ -95,8 +104,12 @@ class ConnectHandlers:
         """Forward a request to a Pod, a Node, or a Pod behind a Service."""
         if request.query.get("dryRun"):
             raise BadRequest("dryRun is not supported")
-        location = await self._proxied(request, scope)
         prefix, path, query = _split_target(request)
+        wanted = unquote(path)
+        options = await _admitted(request, scope, {"path": wanted} if wanted else {})
+        if options.get("path", "") != wanted:
+            path = quote(options.get("path", ""))
+        location = await self._proxied(request, scope)
         upgrading = wants_upgrade(request)
         if not path and request.method in ("GET", "HEAD") and not upgrading:
             return _with_slash(request, query)
@@ -118,14 +131,18 @@ class ConnectHandlers:
                 return await locations.node(resource, info.name)
 
     async def _stream(
-        self, request: HTTPRequest, scope: RequestScope, call: str, query: dict[str, Any]
+        self,
+        request: HTTPRequest,
+        scope: RequestScope,
+        call: str,
+        query: dict[str, Any],
+        container: str = "",
     ) -> web.StreamResponse:
         if wants_upgrade(request) and request.method == "GET":
             await self._may_create(request)
         pod = await _pod(request, scope)
-        container = ""
         if call != "portForward":
-            container = chosen_container(pod, first(request.query, "container"))
+            container = chosen_container(pod, container)
         locations = Locations(self.registry)
         location = await locations.kubelet(scope.resource, pod, container, call, query)
         if location is None:
@@ -150,13 +167,30 @@ async def _pod(request: HTTPRequest, scope: RequestScope) -> Object:
     return (await get_object(scope.resource, info.namespace, info.name)).object
 
 
-def _streams(request: HTTPRequest) -> dict[str, Any]:
+async def _admitted(request: HTTPRequest, scope: RequestScope, options: Object) -> Object:
+    """Return the options of a request, as admission has changed them."""
+    assert scope.subresource is not None
+    return await admit_connect(
+        scope.resource, scope.context(request), scope.subresource.kind, options
+    )
+
+
+def _stream_options(request: HTTPRequest) -> dict[str, Any]:
+    """Return PodExecOptions, without the command, or PodAttachOptions."""
     query = request.query
-    return {
-        asked: "1"
-        for given, asked in _STREAMS.items()
-        if given in query and parse_bool(query[given][0])
+    options: dict[str, Any] = {
+        name: True for name in _STREAMS if name in query and parse_bool(query[name][0])
     }
+    container = first(query, "container")
+    return {**options, "container": container} if container else options
+
+
+def _streams(options: Object) -> dict[str, Any]:
+    return {asked: "1" for given, asked in _STREAMS.items() if options.get(given)}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:

@@ -38,5 +38,6 @@ class RequestScope:
             warnings=request.warnings,
             size=request.http.content.total_bytes,
             annotate=drop_annotation if request.audit is None else request.audit.annotate,
+            deadline=request.deadline,
             authorize_create=request.authorize_create,
         )

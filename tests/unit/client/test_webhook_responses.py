@@ -20,6 +20,7 @@ _PARSE = "couldn't get version/kind; json parse error: "
         b'{"apiVersion": "g/v1", "a": 1}',
         b'{"kind": "Review", "a": 1}',
         b'{"a": 1}',
+        b"kind: Review\na: 1\n",
     ],
 )
 def test_reviews(body: bytes) -> None:
@@ -31,7 +32,8 @@ def test_reviews(body: bytes) -> None:
     [
         (b'"x"', f"{_PARSE}json: cannot unmarshal string into Go value of type {_STRUCT}"),
         (b"[]", f"{_PARSE}json: cannot unmarshal array into Go value of type {_STRUCT}"),
-        (b"x", f"{_PARSE}invalid character 'x' looking for beginning of value"),
+        (b"x", f"{_PARSE}json: cannot unmarshal string into Go value of type {_STRUCT}"),
+        (b"{x", f"{_PARSE}invalid character 'x' looking for beginning of object key string"),
         (
             b'{"kind": 1}',
             f"{_PARSE}json: cannot unmarshal number into Go struct field .kind of type string",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation
 from apiserver.access.admission.matching import Candidates, ResourceVersion
 from apiserver.access.admission.policies.mutating_policies import (
@@ -29,7 +30,6 @@ from apiserver.access.admission.policies.policy_request import (
     Problem,
     with_params,
 )
-from apiserver.access.admission.request_values import MatchedRequest
 from apiserver.cel.matchconditions import ConditionError
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import Forbidden, StatusError

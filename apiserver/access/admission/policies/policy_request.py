@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.access.admission.evaluating import Evaluator
 from apiserver.access.admission.matching import (
@@ -26,7 +27,6 @@ from apiserver.access.admission.policies.policy_documents import (
     PolicyBinding,
 )
 from apiserver.access.admission.request_values import (
-    MatchedRequest,
     namespace_of_request,
     request_values,
 )

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from apiserver.access.admission.chain import CREATE, AdmissionAttributes, AdmissionChain, Plugin
+from apiserver.access.admission.enabled_plugins import PluginDependencies
+from apiserver.access.admission.matching import ResourceVersion
+from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
+from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
+from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
+from apiserver.access.admission.webhook_calls import WebhookDependencies
+from apiserver.access.admission.webhooks import WebhookConfigurations
+from apiserver.access.authorization.modes import AlwaysAllow
+from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.users import UserInfo
+from apiserver.registry.service_resolver import ServiceEndpointResolver
 
 USER = UserInfo("u", groups=("system:authenticated",))
+
+
+class Versions:
+    """Resources of one version each."""
+
+    def equivalents(
+        self, resource: GroupVersionResource, subresource: str
+    ) -> Sequence[ResourceVersion]:
+        return ()
+
+    async def convert(
+        self, document: Object, version: ResourceVersion, wanted: ResourceVersion
+    ) -> Object:
+        raise NotImplementedError
+
+    def decode(self, document: Any, version: ResourceVersion, subresource: str) -> Object:
+        return dict(document)
 
 
 class Objects:
@@ -30,6 +57,27 @@ class Objects:
             for of, document in self._objects
             if of == resource and namespace in ("", namespace_of(document))
         ]
+
+
+async def in_thread(work: Callable[[], Any]) -> Any:
+    """Run work here and now."""
+    return work()
+
+
+def build_dependencies() -> PluginDependencies:
+    """Return what plugins need: no policies, no webhooks, and an authorizer that allows all."""
+    versions, authorizer = Versions(), AlwaysAllow()
+    client = WebhookClient(ServiceEndpointResolver(Objects()))
+    kinds: Any = versions
+    return PluginDependencies(
+        authorizer,
+        PolicyDependencies(authorizer, in_thread, kinds),
+        validating_policies(kinds),
+        mutating_policies(kinds),
+        WebhookDependencies(client, versions, authorizer, in_thread),
+        WebhookConfigurations(versions),
+        WebhookConfigurations(versions),
+    )
 
 
 class Admission:

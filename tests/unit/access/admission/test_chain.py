@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from apiserver.access.admission.chain import (
@@ -15,20 +13,15 @@ from apiserver.access.admission.chain import (
 )
 from apiserver.access.admission.enabled_plugins import (
     ORDER,
-    PluginDependencies,
     PluginFlagError,
     build_plugins,
     enabled_plugins,
 )
-from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
-from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
-from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
-from apiserver.access.authorization.modes import AlwaysAllow
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
-from tests.unit.access.admission.admitting import USER, Objects, named
+from tests.unit.access.admission.admitting import USER, Objects, build_dependencies, named
 
 MAPS = GroupVersionResource("", "v1", "configmaps")
 EVENTS = GroupVersionResource("", "v1", "events")
@@ -153,12 +146,7 @@ def test_flags_that_make_no_sense_are_refused(
 
 
 def test_what_no_plugin_handles_costs_nothing() -> None:
-    # Without policies nobody asks which kinds there are.
-    kinds: Any = None
-    policies = PolicyDependencies(AlwaysAllow(), kinds, kinds)
-    dependencies = PluginDependencies(
-        AlwaysAllow(), policies, validating_policies(kinds), mutating_policies(kinds)
-    )
+    dependencies = build_dependencies()
     chain = AdmissionChain(build_plugins(enabled_plugins((), ()), dependencies))
     assert not chain.mutates(UPDATE, MAPS, "")
     assert not chain.validates(UPDATE, MAPS, "")

@@ -1,0 +1,162 @@
+"""MutatingAdmissionWebhook: webhooks change objects, one after another.
+
+If one of them changes the object, there is a second round, in which the built-in plugins see the
+object again, and those webhooks before it whose reinvocationPolicy is IfNeeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from apiserver.access.admission.admission_request import MatchedRequest
+from apiserver.access.admission.admission_review import AdmissionResponse
+from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation
+from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
+from apiserver.access.admission.webhooks import Webhook, WebhookConfigurations
+from apiserver.client.client import Reader
+from apiserver.machinery.documents import dump_json
+from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.errors import InternalError
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.patch import json_patch
+from apiserver.patch.errors import PatchError
+
+_DOMAIN: Final = "webhook.admission.k8s.io"
+_JSON_PATCH: Final = "JSONPatch"
+
+
+@dataclass(slots=True)
+class _Rounds:
+    """What is known of the first round in the second one; webhooks are known by their keys."""
+
+    #: Those that have been asked, and are asked again if the object changes.
+    waiting: set[tuple[str, str]] = field(default_factory=set)
+    #: Those that are asked in the second round.
+    due: set[tuple[str, str]] = field(default_factory=set)
+    #: The object after the first round.
+    output: Object | None = None
+
+    def object_changed(self) -> None:
+        """Note that everyone who was asked before is to be asked again."""
+        self.due |= self.waiting
+        self.waiting = set()
+
+
+class MutatingAdmissionWebhook:
+    """Applies the patches of webhooks, and rejects what they deny."""
+
+    name = "MutatingAdmissionWebhook"
+
+    def __init__(
+        self, configurations: WebhookConfigurations, dependencies: WebhookDependencies
+    ) -> None:
+        self._configurations = configurations
+        self._dependencies = dependencies
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return bool(self._configurations.candidates(operation, resource, subresource).items)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        self._configurations.on_change(listener)
+
+    def forget(self) -> None:
+        self._configurations.forget()
+
+    async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
+        if attributes.reinvocation is None:
+            attributes.reinvocation = Reinvocation()
+        reinvocation = attributes.reinvocation
+        rounds: _Rounds = reinvocation.states.setdefault(self.name, _Rounds())
+        if reinvocation.running and not _is_same(rounds.output, attributes.object):
+            rounds.object_changed()
+        candidates = self._configurations.candidates(
+            attributes.operation, attributes.gvr, attributes.subresource
+        )
+        request = WebhookRequest(attributes, reader, self._dependencies)
+        for hook in candidates.items:
+            matched = await request.matched(hook, candidates.equivalents)
+            # No webhook is asked for the first time in the second round.
+            if matched is None or (reinvocation.running and hook.key not in rounds.due):
+                continue
+            if await self._ask(request, hook, matched, reinvocation):
+                rounds.object_changed()
+                reinvocation.request()
+            if hook.reinvocable:
+                rounds.waiting.add(hook.key)
+        rounds.output = attributes.object
+        return attributes.object
+
+    async def _ask(
+        self,
+        request: WebhookRequest,
+        hook: Webhook,
+        matched: MatchedRequest,
+        reinvocation: Reinvocation,
+    ) -> bool:
+        """Ask a webhook; return whether it has changed the object."""
+        place = f"round_{int(reinvocation.running)}_index_{hook.index}"
+        try:
+            response = await request.ask(hook, matched, mutating=True)
+            operations = _operations(response)
+        except CallError as error:
+            request.pass_over(hook, error, f"failed-open.mutation.{_DOMAIN}/{place}")
+            return False
+        changed = False
+        if operations is not None and operations.items:
+            changed = await self._apply(request, hook, matched, operations)
+        annotation = {
+            "configuration": hook.configuration,
+            "webhook": hook.name,
+            "mutated": changed,
+        }
+        request.attributes.annotate(f"mutation.{_DOMAIN}/{place}", dump_json(annotation).decode())
+        return changed
+
+    async def _apply(
+        self,
+        request: WebhookRequest,
+        hook: Webhook,
+        matched: MatchedRequest,
+        operations: json_patch.Operations,
+    ) -> bool:
+        attributes, versions = request.attributes, self._dependencies.versions
+        if matched.object is None:
+            raise InternalError(
+                f"admission webhook {quote(hook.name)} attempted to modify the object, which is "
+                "not supported for this operation"
+            )
+        try:
+            patched = json_patch.apply(matched.object, operations)
+        except PatchError as error:
+            raise InternalError(str(error)) from error
+        version = matched.version
+        decoded = versions.decode(patched, version, attributes.subresource)
+        if deep_equal(decoded, matched.object):
+            return False
+        if version != request.own:
+            decoded = await versions.convert(decoded, version, request.own)
+        attributes.object = decoded
+        return True
+
+
+def _operations(response: AdmissionResponse) -> json_patch.Operations | None:
+    """Return the operations of a patch, ``None`` if there is none. Raises CallError."""
+    if not response.patch:
+        return None
+    try:
+        operations = json_patch.parse(response.patch, validated=False)
+    except PatchError as error:
+        raise CallError(f"received undecodable patch in webhook response: {error}") from error
+    if operations.items and response.patch_type != _JSON_PATCH:
+        raise CallError(f"unsupported patch type {quote(response.patch_type)}")
+    return operations
+
+
+def _is_same(before: Object | None, after: Object | None) -> bool:
+    return before is after or (
+        before is not None and after is not None and deep_equal(before, after)
+    )

@@ -1,0 +1,59 @@
+"""Builds the admission plugins of a server, and what keeps their configurations in step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apiserver.access.access import Access
+from apiserver.access.admission.chain import Plugin
+from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
+from apiserver.access.admission.escalation import EscalationCheck
+from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
+from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
+from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
+from apiserver.access.admission.webhook_calls import WebhookDependencies
+from apiserver.access.admission.webhooks import WebhookConfigurations
+from apiserver.client.webhook import WebhookClient
+from apiserver.registry.following import Follower
+from apiserver.registry.offload import in_thread
+from apiserver.registry.policy_following import policy_followers
+from apiserver.registry.registry import Registry
+from apiserver.registry.served_kinds import ServedKinds
+from apiserver.registry.webhook_following import webhook_followers
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The plugins, and the followers of their configurations."""
+
+    plugins: Sequence[Plugin]
+    followers: Sequence[Follower]
+
+
+def build_admission(
+    registry: Registry, access: Access, client: WebhookClient, names: Sequence[str]
+) -> Admission:
+    """Return the plugins of these names, and what belongs to them."""
+    kinds = ServedKinds(registry)
+    dependencies = PluginDependencies(
+        authorizer=access.authorizer,
+        policies=PolicyDependencies(access.authorizer, in_thread, kinds),
+        validating_policies=validating_policies(kinds),
+        mutating_policies=mutating_policies(kinds),
+        webhooks=WebhookDependencies(client, kinds, access.authorizer, in_thread),
+        validating_webhooks=WebhookConfigurations(kinds),
+        mutating_webhooks=WebhookConfigurations(kinds),
+    )
+    escalation = EscalationCheck(access.authorizer, access.rbac)
+    return Admission(
+        plugins=[*build_plugins(names, dependencies), escalation],
+        followers=[
+            *policy_followers(
+                registry, dependencies.validating_policies, dependencies.mutating_policies
+            ),
+            *webhook_followers(
+                registry, dependencies.mutating_webhooks, dependencies.validating_webhooks
+            ),
+        ],
+    )

@@ -1,0 +1,381 @@
+"""What webhooks are asked, and what becomes of their answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apiserver.access.admission.chain import (
+    CREATE,
+    DELETE,
+    UPDATE,
+    AdmissionAttributes,
+    AdmissionChain,
+)
+from apiserver.access.admission.plugins.mutating_admission_webhook import MutatingAdmissionWebhook
+from apiserver.access.admission.plugins.validating_admission_webhook import (
+    ValidatingAdmissionWebhook,
+)
+from apiserver.access.admission.webhook_calls import WebhookDependencies
+from apiserver.access.admission.webhooks import WebhookConfigurations
+from apiserver.access.authorization.modes import AlwaysAllow
+from apiserver.client.webhook import WebhookClientConfig
+from apiserver.client.webhook_responses import WebhookError
+from apiserver.machinery.errors import StatusError, Timeout
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
+from apiserver.machinery.options import DeleteOptions, WriteOptions
+from apiserver.machinery.users import UserInfo
+from tests.unit.access.admission.admitting import Objects, Versions, in_thread
+
+MAPS, MAP = GroupVersionResource("", "v1", "configmaps"), GroupVersionKind("", "v1", "ConfigMap")
+MUTATING, VALIDATING = "mutating", "validating"
+_FAILED = 'Internal error occurred: failed calling webhook "{}.example.com": '
+
+Answer = Callable[[dict[str, Any]], Any]
+
+
+class Webhooks:
+    """Webhooks by name, and what they were asked."""
+
+    def __init__(self, sort: str, **answers: Any) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._answers = answers
+        self.running = 0
+        self.together = 0
+        versions, authorizer = Versions(), AlwaysAllow()
+        self.configurations = WebhookConfigurations(versions)
+        dependencies: Any = WebhookDependencies(self, versions, authorizer, in_thread)  # type: ignore[arg-type]
+        plugin = {MUTATING: MutatingAdmissionWebhook, VALIDATING: ValidatingAdmissionWebhook}[sort]
+        self.chain = AdmissionChain([plugin(self.configurations, dependencies)])
+
+    def configure(self, name: str, *hooks: dict[str, Any]) -> None:
+        self.configurations.put({"metadata": {"name": name}, "webhooks": list(hooks)})
+        self.configurations.settle()
+
+    async def post(self, config: WebhookClientConfig, body: bytes, *, timeout: float) -> bytes:
+        review = json.loads(body)
+        name = config.url.rpartition("/")[2]
+        self.asked.append((name, review["request"] | {"timeout": timeout}))
+        self.running += 1
+        self.together = max(self.together, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        answer = self._answers.get(name, {})
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            answer = answer(review["request"])
+        if isinstance(answer, bytes):
+            return answer
+        response = {"uid": review["request"]["uid"], "allowed": True, **answer}
+        return json.dumps({**review, "request": None, "response": response}).encode()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.asked]
+
+
+def hook(name: str, **members: Any) -> dict[str, Any]:
+    anything = {key: ["*"] for key in ("operations", "apiGroups", "apiVersions", "resources")}
+    return {
+        "name": f"{name}.example.com",
+        "clientConfig": {"url": f"https://127.0.0.1/{name}"},
+        "rules": [anything],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 7,
+        **members,
+    }
+
+
+def patch(*operations: dict[str, Any]) -> dict[str, Any]:
+    text = b64encode(json.dumps(operations).encode()).decode()
+    return {"patch": text, "patchType": "JSONPatch"}
+
+
+def label(name: str) -> dict[str, Any]:
+    return patch({"op": "add", "path": f"/metadata/labels/{name}", "value": "1"})
+
+
+def write(operation: str = CREATE, **members: Any) -> AdmissionAttributes:
+    document = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a", "labels": {}}}
+    objects = {"object": None, "old_object": document} if operation == DELETE else {}
+    options = DeleteOptions() if operation == DELETE else WriteOptions()
+    user = UserInfo("u", extra={"scopes": ["x"]})
+    given = {"object": document, "namespace": "ns", "name": "a", "options": options}
+    return AdmissionAttributes(operation, user, MAP, MAPS, **(given | objects | members))
+
+
+async def denied(webhooks: Webhooks, attributes: AdmissionAttributes | None = None) -> StatusError:
+    with pytest.raises(StatusError) as caught:
+        await admitted(webhooks, attributes or write())
+    return caught.value
+
+
+async def admitted(webhooks: Webhooks, attributes: AdmissionAttributes) -> None:
+    await webhooks.chain.mutate(attributes, Objects())
+    await webhooks.chain.validate(attributes, Objects())
+
+
+async def test_the_request_is_described() -> None:
+    webhooks = Webhooks(VALIDATING)
+    webhooks.configure("c", hook("a"))
+    options = DeleteOptions(grace_period_seconds=0, uid="u", dry_run=True)
+    await webhooks.chain.validate(write(DELETE, options=options, dry_run=True), Objects())
+    ((_, request),) = webhooks.asked
+    assert len(request.pop("uid")) == 36
+    assert request == {
+        "kind": {"group": "", "version": "v1", "kind": "ConfigMap"},
+        "resource": {"group": "", "version": "v1", "resource": "configmaps"},
+        "requestKind": {"group": "", "version": "v1", "kind": "ConfigMap"},
+        "requestResource": {"group": "", "version": "v1", "resource": "configmaps"},
+        "name": "a",
+        "namespace": "ns",
+        "operation": "DELETE",
+        "userInfo": {"username": "u", "extra": {"scopes": ["x"]}},
+        "object": None,
+        "oldObject": write().object,
+        "dryRun": True,
+        "options": {
+            "kind": "DeleteOptions",
+            "apiVersion": "meta.k8s.io/v1",
+            "gracePeriodSeconds": 0,
+            "preconditions": {"uid": "u"},
+            "dryRun": ["All"],
+        },
+        "timeout": 7,
+    }
+
+
+async def test_validating_webhooks_are_asked_at_the_same_time_and_all_of_them() -> None:
+    webhooks = Webhooks(VALIDATING, b={"allowed": False})
+    webhooks.configure("c", hook("a"), hook("b"), hook("c"))
+    error = await denied(webhooks)
+    assert (
+        error.message == 'admission webhook "b.example.com" denied the request without explanation'
+    )
+    assert sorted(webhooks.names) == ["a", "b", "c"]
+    assert webhooks.together == 3
+
+
+async def test_mutating_webhooks_follow_one_another_by_the_names_of_configurations() -> None:
+    webhooks = Webhooks(MUTATING, a=label("a"), b=label("b"))
+    webhooks.configure("z", hook("a"))
+    webhooks.configure("y", hook("b"), hook("c"))
+    changed = await webhooks.chain.mutate(write(), Objects())
+    assert changed is not None
+    assert changed["metadata"]["labels"] == {"a": "1", "b": "1"}
+    assert webhooks.names == ["b", "c", "a"]
+    assert webhooks.together == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "policies", "names"),
+    [
+        # Who asked for it is asked again after a change by another, once.
+        ({"b": label("b")}, {"a": "IfNeeded", "c": "IfNeeded"}, ["a", "b", "c", "a"]),
+        ({"b": label("b")}, {"a": "Never"}, ["a", "b", "c"]),
+        ({"a": label("a")}, {"a": "IfNeeded"}, ["a", "b", "c"]),
+        ({}, {"a": "IfNeeded", "b": "IfNeeded"}, ["a", "b", "c"]),
+        (
+            {"b": label("b"), "c": label("c")},
+            {"a": "IfNeeded", "b": "IfNeeded"},
+            ["a", "b", "c", "a", "b"],
+        ),
+    ],
+)
+async def test_reinvocation(answers: Any, policies: Any, names: list[str]) -> None:
+    webhooks = Webhooks(MUTATING, **answers)
+    hooks = [hook(name, reinvocationPolicy=policies.get(name, "Never")) for name in "abc"]
+    webhooks.configure("c", *hooks)
+    await webhooks.chain.mutate(write(), Objects())
+    assert webhooks.names == names
+
+
+async def test_reinvocation_after_a_change_by_another_plugin() -> None:
+    class Stamps:
+        name = "Stamps"
+
+        def handles(self, *_: Any) -> bool:
+            return True
+
+        def mutate(self, attributes: AdmissionAttributes, _: Any) -> Any:
+            assert attributes.object is not None
+            labels = attributes.object["metadata"]["labels"]
+            if "b" not in labels:
+                return None
+            return {**attributes.object, "metadata": {"name": "a", "labels": labels | {"s": "1"}}}
+
+    webhooks = Webhooks(MUTATING, b=label("b"))
+    webhooks.configure("c", hook("b", reinvocationPolicy="IfNeeded"))
+    chain = AdmissionChain([Stamps(), *webhooks.chain.plugins])
+    changed = await chain.mutate(write(), Objects())
+    assert changed is not None
+    assert changed["metadata"]["labels"] == {"b": "1", "s": "1"}
+    assert webhooks.names == ["b", "b"]
+
+
+FAILURES = {
+    "unreachable": (WebhookError("gone"), "failed to call webhook: gone"),
+    "no response": (b"{}", "received invalid webhook response: webhook response was absent"),
+    "undecodable": (
+        {"allowed": "yes"},
+        "failed to call webhook: json: cannot unmarshal string into Go struct field "
+        "AdmissionResponse.response.allowed of type bool",
+    ),
+    "another uid": (
+        lambda request: {"uid": "x"},
+        "received invalid webhook response: expected response.uid=",
+    ),
+    "no type": (
+        {"patch": b64encode(b"[]").decode()},
+        "received invalid webhook response: webhook returned response.patch but not "
+        "response.patchType",
+    ),
+    "no patch": (
+        {"patchType": "JSONPatch"},
+        "received invalid webhook response: webhook returned response.patchType but not "
+        "response.patch",
+    ),
+    "another type": (
+        {**patch({"op": "remove", "path": "/data"}), "patchType": "Merge"},
+        'unsupported patch type "Merge"',
+    ),
+    "no JSON": (
+        {"patch": b64encode(b"nope").decode(), "patchType": "JSONPatch"},
+        "received undecodable patch in webhook response: invalid character 'o' in literal null "
+        "(expecting 'u')",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+async def test_failures_follow_the_policy(case: str) -> None:
+    answer, message = FAILURES[case]
+    webhooks = Webhooks(MUTATING, a=answer, b=label("b"))
+    webhooks.configure("c", hook("a"), hook("b"))
+    error = await denied(webhooks)
+    assert error.message.startswith(_FAILED.format("a") + message)
+    assert (error.code, error.reason) == (500, "InternalError")
+    annotations: dict[str, str] = {}
+    webhooks.configure("c", hook("a", failurePolicy="Ignore"), hook("b"))
+    attributes = write(annotate=annotations.__setitem__)
+    changed = await webhooks.chain.mutate(attributes, Objects())
+    assert changed is not None
+    assert changed["metadata"]["labels"] == {"b": "1"}
+    domain = "mutation.webhook.admission.k8s.io"
+    assert annotations == {
+        f"failed-open.{domain}/round_0_index_0": "a.example.com",
+        f"{domain}/round_0_index_1": (
+            '{"configuration":"c","webhook":"b.example.com","mutated":true}'
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "operation", "message"),
+    [
+        (patch({"op": "remove", "path": "/data"}), CREATE, "error in remove for path: '/data'"),
+        (
+            patch({"op": "remove", "path": "/data"}),
+            DELETE,
+            'admission webhook "a.example.com" attempted to modify the object, which is not '
+            "supported for this operation",
+        ),
+    ],
+)
+async def test_patches_that_cannot_be_applied_are_never_ignored(
+    answer: Any, operation: str, message: str
+) -> None:
+    webhooks = Webhooks(MUTATING, a=answer)
+    webhooks.configure("c", hook("a", failurePolicy="Ignore"))
+    error = await denied(webhooks, write(operation))
+    assert error.message.startswith(f"Internal error occurred: {message}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"patch": b64encode(b"[]").decode()}, "validating webhook may not return response.patch"),
+        ({"patchType": "JSONPatch"}, "validating webhook may not return response.patchType"),
+    ],
+)
+async def test_validating_webhooks_do_not_patch(answer: Any, message: str) -> None:
+    webhooks = Webhooks(VALIDATING, a=answer)
+    webhooks.configure("c", hook("a"))
+    error = await denied(webhooks)
+    assert error.message == f"{_FAILED.format('a')}received invalid webhook response: {message}"
+
+
+async def test_dry_runs_need_webhooks_without_side_effects() -> None:
+    webhooks = Webhooks(VALIDATING)
+    webhooks.configure("c", hook("a", sideEffects="Some", failurePolicy="Ignore"))
+    error = await denied(webhooks, write(dry_run=True))
+    assert error.message == 'admission webhook "a.example.com" does not support dry run'
+    assert (error.code, webhooks.asked) == (400, [])
+    await webhooks.chain.validate(write(), Objects())
+    assert webhooks.names == ["a"]
+
+
+async def test_the_deadline_of_the_request_counts() -> None:
+    webhooks = Webhooks(VALIDATING)
+    webhooks.configure("c", hook("a"))
+    now = asyncio.get_running_loop().time()
+    await webhooks.chain.validate(write(deadline=now + 2), Objects())
+    assert 1 < webhooks.asked[0][1]["timeout"] <= 2
+    assert isinstance(await denied(webhooks, write(deadline=now)), Timeout)
+
+
+async def test_warnings_and_annotations_of_a_webhook() -> None:
+    webhooks = Webhooks(VALIDATING, a={"warnings": ["w", ""], "auditAnnotations": {"k": "v"}})
+    webhooks.configure("c", hook("a"))
+    warnings: list[str] = []
+    annotations: dict[str, str] = {}
+    attributes = write(warn=warnings.append, annotate=annotations.__setitem__)
+    await webhooks.chain.validate(attributes, Objects())
+    assert (warnings, annotations) == (["w"], {"a.example.com/k": "v"})
+
+
+async def test_what_is_not_asked_costs_nothing() -> None:
+    webhooks = Webhooks(VALIDATING)
+    assert not webhooks.chain.validates(CREATE, MAPS, "")
+    rules = hook("a")["rules"][0] | {"operations": ["UPDATE"]}
+    webhooks.configure("c", hook("a", rules=[rules]))
+    assert not webhooks.chain.validates(CREATE, MAPS, "")
+    assert webhooks.chain.validates(UPDATE, MAPS, "")
+    webhooks.configurations.remove("c")
+    webhooks.configurations.settle()
+    assert not webhooks.chain.validates(UPDATE, MAPS, "")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "fails", "outcome"),
+    [
+        (["object.metadata.name == 'a'"], True, ["a"]),
+        (["object.metadata.name == 'b'"], True, []),
+        (["request.userInfo.username == 'u'", "request.operation == 'CREATE'"], True, ["a"]),
+        (["object.data.x == 'y'", "false"], True, []),
+        (["object.data.x == 'y'"], False, []),
+        (
+            ["object.data.x == 'y'"],
+            True,
+            "configmaps \"a\" is forbidden: expression 'object.data.x == 'y'' resulted in error: "
+            "no such key: data",
+        ),
+    ],
+)
+async def test_match_conditions(conditions: list[str], fails: bool, outcome: Any) -> None:
+    webhooks = Webhooks(VALIDATING)
+    matches = [{"name": str(n), "expression": each} for n, each in enumerate(conditions)]
+    policy = "Fail" if fails else "Ignore"
+    webhooks.configure("c", hook("a", matchConditions=matches, failurePolicy=policy))
+    if isinstance(outcome, str):
+        assert (await denied(webhooks)).message == outcome
+    else:
+        await webhooks.chain.validate(write(), Objects())
+        assert webhooks.names == outcome
