@@ -58,7 +58,10 @@ class Form:
     def _holds_items(self, value: list[Any]) -> bool:
         items = self._items
         if items is None:
-            return self._any_member or not any(type(item) in _PARTS for item in value)
+            if self._any_member:
+                return True
+            # Of what is in items that nothing specifies, only fields are pruned.
+            return all(_NOTHING.holds(item) for item in value if type(item) in _PARTS)
         return all(items.holds(item) for item in value if item is None or type(item) in _PARTS)
 
 
@@ -74,3 +77,6 @@ def _leaf(preserves: bool, embedded: bool, nullable: bool) -> Form:  # noqa: FBT
     return Form(
         Schema(preserve_unknown_fields=preserves, embedded_resource=embedded, nullable=nullable)
     )
+
+
+_NOTHING: Final = Form(Schema())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apiserver.machinery.gvk import GroupVersionKind
@@ -33,6 +33,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=4)
+#: An object with lists that no schema says anything of.
+LISTS = {"a": [[], [None, 1, {}], [{"b": 1}]]}
 SIZES = st.integers(0, 2)
 ASSERTIONS: dict[str, st.SearchStrategy[Any]] = {
     "enum": st.lists(JSON, min_size=1, max_size=2),
@@ -150,6 +152,7 @@ def test_an_update_that_changes_nothing_is_valid(props: Props, document: Any) ->
 
 
 @given(ROOTS.filter(lambda props: structural_problems(props, "schema") == []), OBJECTS)
+@example({"type": "object", "properties": {"a": {"x-kubernetes-int-or-string": True}}}, LISTS)
 def test_what_is_stored_is_read_back_as_it_is(props: Props, document: Any) -> None:
     types = StructuralTypes(
         GroupVersionKind("example.com", "v1", "Goose"), structural_schema(props)

@@ -38,7 +38,7 @@ async def watched(api: Api, path: str) -> AsyncIterator[AsyncIterator[Any]]:
     """Yield the events of a watch as they come."""
     async with (
         asyncio.timeout(PATIENCE),
-        api.session.get(f"{api.url}{path}", headers=api._headers) as response,
+        api.session.get(f"{api.url}{path}", headers=api.headers) as response,
     ):
 
         async def events() -> AsyncIterator[Any]:

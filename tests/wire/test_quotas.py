@@ -52,7 +52,7 @@ class Quota:
         async with (
             asyncio.timeout(PATIENCE),
             self.api.session.get(
-                f"{self.api.url}{self.namespace}/resourcequotas{field}", headers=self.api._headers
+                f"{self.api.url}{self.namespace}/resourcequotas{field}", headers=self.api.headers
             ) as response,
         ):
             async for line in response.content:
