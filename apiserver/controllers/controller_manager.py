@@ -33,6 +33,11 @@ from apiserver.controllers.disruption.disruption_controller import DisruptionCon
 from apiserver.controllers.flow_schema_status_controller import FlowSchemaStatusController
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.controllers.leader_election import LeaderElector
+from apiserver.controllers.legacy_token_controllers import (
+    TRACKING,
+    LegacyTokenCleaner,
+    LegacyTokenTracking,
+)
 from apiserver.controllers.namespace.namespace_controller import NamespaceController
 from apiserver.controllers.protection_controllers import (
     CLAIM_PROTECTION,
@@ -113,6 +118,7 @@ _REGISTERED: Final[Mapping[str, _Built]] = {
         EndpointSliceMirroringController, "endpoint_slice_mirroring"
     ),
     names.GARBAGE_COLLECTOR: _Built(GarbageCollector, "garbage_collector_attempt_to_delete"),
+    names.LEGACY_TOKEN_CLEANER: _Built(LegacyTokenCleaner, "legacy_service_account_token_cleaner"),
     names.NAMESPACE: _Built(NamespaceController, "namespace"),
     names.CLAIM_PROTECTION: _Built(_protection(CLAIM_PROTECTION), "pvcprotection"),
     names.VOLUME_PROTECTION: _Built(_protection(VOLUME_PROTECTION), "pvprotection"),
@@ -203,6 +209,7 @@ def build_manager(
     system = system_client(registry)
     own = [
         Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),
+        Controller(TRACKING, system, LegacyTokenTracking(system)),
         *custom_resource_controllers(registry, _builtin_versions(registry.catalog), webhooks),
     ]
     if options.published_trust:

@@ -15,6 +15,7 @@ ENDPOINTS: Final = "endpoints-controller"
 ENDPOINT_SLICE: Final = "endpointslice-controller"
 ENDPOINT_SLICE_MIRRORING: Final = "endpointslice-mirroring-controller"
 GARBAGE_COLLECTOR: Final = "garbage-collector-controller"
+LEGACY_TOKEN_CLEANER: Final = "legacy-serviceaccount-token-cleaner-controller"
 NAMESPACE: Final = "namespace-controller"
 CLAIM_PROTECTION: Final = "persistentvolumeclaim-protection-controller"
 VOLUME_PROTECTION: Final = "persistentvolume-protection-controller"
@@ -29,9 +30,9 @@ POLICY_STATUS: Final = "validatingadmissionpolicy-status-controller"
 #: The controllers of this server.
 IMPLEMENTED: Final = (
     BOOTSTRAP_SIGNER, CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE,
-    ENDPOINT_SLICE_MIRRORING, GARBAGE_COLLECTOR, NAMESPACE, CLAIM_PROTECTION, VOLUME_PROTECTION,
-    RESOURCE_QUOTA, ROOT_CA_PUBLISHER, SERVICE_ACCOUNT, SERVICE_ACCOUNT_TOKEN, TOKEN_CLEANER,
-    ATTRIBUTES_CLASS_PROTECTION, POLICY_STATUS,
+    ENDPOINT_SLICE_MIRRORING, GARBAGE_COLLECTOR, LEGACY_TOKEN_CLEANER, NAMESPACE,
+    CLAIM_PROTECTION, VOLUME_PROTECTION, RESOURCE_QUOTA, ROOT_CA_PUBLISHER, SERVICE_ACCOUNT,
+    SERVICE_ACCOUNT_TOKEN, TOKEN_CLEANER, ATTRIBUTES_CLASS_PROTECTION, POLICY_STATUS,
 )  # fmt: skip
 #: Those that ``*`` does not enable.
 OFF_BY_DEFAULT: Final = frozenset([BOOTSTRAP_SIGNER, TOKEN_CLEANER])
@@ -44,7 +45,7 @@ NOT_IMPLEMENTED: Final = frozenset(
     device-taint-eviction-controller ephemeral-volume-controller
     horizontal-pod-autoscaler-controller job-controller
     kube-apiserver-serving-clustertrustbundle-publisher-controller
-    legacy-serviceaccount-token-cleaner-controller node-ipam-controller node-lifecycle-controller
+    node-ipam-controller node-lifecycle-controller
     node-route-controller persistentvolume-attach-detach-controller
     persistentvolume-binder-controller persistentvolume-expander-controller
     pod-garbage-collector-controller podcertificaterequest-cleaner-controller
@@ -75,7 +76,7 @@ _ALIASES: Final[Mapping[str, str]] = {
     "garbagecollector": GARBAGE_COLLECTOR,
     "horizontalpodautoscaling": "horizontal-pod-autoscaler-controller",
     "job": "job-controller",
-    "legacy-service-account-token-cleaner": "legacy-serviceaccount-token-cleaner-controller",
+    "legacy-service-account-token-cleaner": LEGACY_TOKEN_CLEANER,
     "namespace": NAMESPACE,
     "nodeipam": "node-ipam-controller",
     "nodelifecycle": "node-lifecycle-controller",

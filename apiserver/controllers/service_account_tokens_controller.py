@@ -16,6 +16,7 @@ from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.machinery.builtin_resources import SECRETS, SERVICE_ACCOUNTS
 from apiserver.machinery.errors import Conflict, NotFound
+from apiserver.machinery.legacytokens import ACCOUNT_NAME, ACCOUNT_UID, TOKEN_TYPE
 from apiserver.machinery.objects import (
     Object,
     annotations_of,
@@ -25,9 +26,6 @@ from apiserver.machinery.objects import (
 )
 from apiserver.machinery.options import DeleteOptions
 
-TOKEN_TYPE: Final = "kubernetes.io/service-account-token"
-ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
-ACCOUNT_UID: Final = "kubernetes.io/service-account.uid"
 _OF_TYPE: Final = f"type={TOKEN_TYPE}"
 _CA, _NAMESPACE, _TOKEN = "ca.crt", "namespace", "token"
 

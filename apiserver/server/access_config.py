@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +23,20 @@ from apiserver.access.serviceaccounts.token_keys import (
     check_pem,
     new_private_pem,
 )
-from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens, TokenPolicy
+from apiserver.access.serviceaccounts.tokens import Label, ServiceAccountTokens, TokenPolicy
+from apiserver.client.client import Client
+from apiserver.machinery.builtin_resources import SECRETS
+from apiserver.machinery.errors import StatusError
+from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.registry.loopback import system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.rbac.bootstrap import node_rules
 from apiserver.server.authentication_config import token_authentication
 from apiserver.server.authorization_config import configured_authorizers
 from apiserver.server.config import Config
 from apiserver.server.files import exclusive, make_directory, write_private
+
+log = logging.getLogger(__name__)
 
 KEY_NAME: Final = "service-account.key"
 
@@ -55,7 +63,11 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
 
     def build_access(registry: Registry) -> Access:
         tokens = ServiceAccountTokens(
-            keys, policy, registry.reader, registry.store.wait_until_fresh
+            keys,
+            policy,
+            registry.reader,
+            registry.store.wait_until_fresh,
+            label=_labelling(system_client(registry)),
         )
         bootstrap: list[TokenAuthenticator] = []
         if config.enable_bootstrap_token_auth:
@@ -85,6 +97,21 @@ def access_factory(config: Config) -> Callable[[Registry], Access]:
         )
 
     return build_access
+
+
+def _labelling(client: Client) -> Label:
+    async def label(secret: Object, labels: Mapping[str, str]) -> None:
+        metadata = {"uid": secret["metadata"]["uid"], "labels": labels}
+        try:
+            await client.patch(
+                SECRETS, namespace_of(secret), name_of(secret), {"metadata": metadata}
+            )
+        except StatusError as error:
+            # The token is valid all the same.
+            name = name_of(secret)
+            log.warning("the use of a token is not noted in Secret %s: %s", name, error)
+
+    return label
 
 
 def load_or_create_key(directory: Path) -> Path:

@@ -16,6 +16,7 @@ from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.authentication.x509 import CREDENTIAL_ID
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
+from apiserver.machinery.legacytokens import INVALID_SINCE
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import parse_seconds
@@ -32,6 +33,10 @@ LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
 _LEGACY: Final = "kubernetes.io/serviceaccount/"
 
 _INVALIDATED: Final = "service account token has been invalidated"
+
+
+class MarkedInvalid(BadCredential):
+    """A legacy token is valid but for a label on its Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,20 @@ def _check_legacy(claims: Claims, token: str, reader: Reader, now: float) -> Non
         raise BadCredential("token does not match server's copy")
     name, uid = claims[f"{_LEGACY}service-account.name"], claims[f"{_LEGACY}service-account.uid"]
     _check_account(reader, namespace, name, uid, now)
+    if (secret["metadata"].get("labels") or {}).get(INVALID_SINCE):
+        raise MarkedInvalid(
+            f"the token in secret {namespace}/{name_of(secret)} for service account "
+            f"{namespace}/{name} has been marked invalid. Use tokens from the TokenRequest API or "
+            f"manually created secret-based tokens, or remove the '{INVALID_SINCE}' label from the "
+            "secret to temporarily allow use of this token"
+        )
+
+
+def secret_of(claims: Claims, reader: Reader) -> Object | None:
+    """Return the Secret that holds a legacy token, ``None`` for another token or without one."""
+    if claims["iss"] != LEGACY_ISSUER:
+        return None
+    return reader.get(SECRETS, claims[f"{_LEGACY}namespace"], claims[f"{_LEGACY}secret.name"])
 
 
 def _is_gone(document: Object, now: float) -> bool:

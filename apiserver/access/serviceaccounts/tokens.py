@@ -8,9 +8,9 @@ been created through another server.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.authentication.signed_tokens import audiences_of, parse_token
@@ -18,15 +18,18 @@ from apiserver.access.serviceaccounts.claims import (
     LEGACY_ISSUER,
     BoundObjects,
     Claims,
+    MarkedInvalid,
     TokenLifetime,
     check_claims,
     claims_of,
     is_complete,
     legacy_claims_of,
+    secret_of,
     user_of,
 )
 from apiserver.access.serviceaccounts.token_keys import KeyRing
 from apiserver.client.client import Reader
+from apiserver.machinery.legacytokens import LAST_USED, day_of
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock, system_clock
@@ -35,6 +38,10 @@ from apiserver.machinery.users import UserInfo
 
 _REMEMBERED: Final = 4096
 _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
+
+
+#: Adds labels to a Secret. Raises nothing.
+Label: TypeAlias = Callable[[Object, Mapping[str, str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,10 @@ class TokenPolicy:
 
 
 class ServiceAccountTokens:
-    """The tokens of one server; ``refresh`` synchronises the reader with the store."""
+    """The tokens of one server; ``refresh`` synchronises the reader with the store.
+
+    ``label`` adds labels to the Secret of a legacy token, which tell when that was used.
+    """
 
     def __init__(
         self,
@@ -71,13 +81,17 @@ class ServiceAccountTokens:
         reader: Reader,
         refresh: Callable[[], Awaitable[object]],
         clock: Clock | None = None,
+        label: Label | None = None,
     ) -> None:
         self.keys = keys
         self.policy = policy
         self._reader = reader
         self._refresh = refresh
         self._clock = clock or system_clock()
+        self._label = label
         self._known: dict[str, VerifiedToken] = {}
+        # By the uid of a Secret the date on which its token was last used.
+        self._noted: dict[str, str] = {}
 
     def issue(
         self,
@@ -132,8 +146,30 @@ class ServiceAccountTokens:
                 f"token audiences {_shown(given)} is invalid for the target audiences "
                 f"{_shown(audiences)}"
             )
-        await self._check(verified.claims, token)
+        try:
+            await self._check(verified.claims, token)
+        except MarkedInvalid:
+            await self._note_use(verified.claims)
+            raise
+        if verified.claims["iss"] == LEGACY_ISSUER:
+            await self._note_use(verified.claims)
         return verified.user, common
+
+    async def _note_use(self, claims: Claims) -> None:
+        """Label the Secret of a legacy token with the date, once a day."""
+        secret = secret_of(claims, self._reader)
+        if secret is None or self._label is None:
+            return
+        now = self._clock.time()
+        today = day_of(now)
+        uid, labels = secret["metadata"]["uid"], secret["metadata"].get("labels") or {}
+        # The clock of another server may be ahead.
+        if labels.get(LAST_USED) in (today, day_of(now, days=1)) or self._noted.get(uid) == today:
+            return
+        if len(self._noted) >= _REMEMBERED:
+            self._noted.clear()
+        self._noted[uid] = today
+        await self._label(secret, {LAST_USED: today})
 
     async def _check(self, claims: Claims, token: str) -> None:
         now = self._clock.time()

@@ -9,6 +9,7 @@ import orjson
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required, too_long
 from apiserver.machinery.jsonsyntax import complaint
+from apiserver.machinery.legacytokens import ACCOUNT_NAME, TOKEN_TYPE
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.datakeys import (
     MAX_SIZE,
@@ -21,9 +22,7 @@ from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import Strategy
 
 OPAQUE: Final = "Opaque"
-SERVICE_ACCOUNT_TOKEN: Final = "kubernetes.io/service-account-token"
 BASIC_AUTH: Final = "kubernetes.io/basic-auth"
-ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 _REDACTED: Final = "<secret contents redacted>"
 
 # What a type of Secret must hold; the values may be empty.
@@ -87,7 +86,7 @@ class SecretStrategy(Strategy):
 
 def _validate_type(document: Object, data: dict[str, str | None]) -> list[FieldError]:
     type_ = document.get("type", "")
-    if type_ == SERVICE_ACCOUNT_TOKEN:
+    if type_ == TOKEN_TYPE:
         annotations = document["metadata"].get("annotations") or {}
         named = annotations.get(ACCOUNT_NAME)
         return [] if named else [required(f"metadata.annotations[{ACCOUNT_NAME}]")]
