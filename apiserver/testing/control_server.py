@@ -66,7 +66,10 @@ class ControlServer:
             request = json.loads(line)
             if not compare_digest(str(request["token"]).encode(), self._token.encode()):
                 return {"error": "the token is wrong"}
-            operation = self._operations[request["call"]]
+            name = request["call"]
+            if name not in self._operations:
+                return {"error": f"there is no operation {name}"}
+            operation = self._operations[name]
             return {"result": await operation(**request.get("arguments", {}))}
         except Exception as error:
             log.info("control call failed", exc_info=error)

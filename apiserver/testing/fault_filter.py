@@ -67,10 +67,10 @@ class FaultFilter:
     async def _hit(
         self, handler: Handler, request: HTTPRequest, record: Recorded
     ) -> web.StreamResponse:
+        # All are asked first: one that skips requests also counts those that another one refuses.
+        chosen = [each for each in self._rules if _concerns(each, request) and each.chooses(record)]
         behind: list[FaultRule] = []
-        for rule in self._rules:
-            if not _concerns(rule, request) or not rule.chooses(record):
-                continue
+        for rule in chosen:
             rule.strike(record)
             if rule.action in self._behind:
                 behind.append(rule)

@@ -6,6 +6,7 @@ first test that uses it, once per session, and with pytest-xdist once per worker
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -147,6 +148,10 @@ def kube_namespace(apiserver: ApiServer) -> Iterator[str]:
 def kubeconfig(apiserver: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Set KUBECONFIG to the path of the administrator's kubeconfig, which is also returned."""
     monkeypatch.setenv("KUBECONFIG", str(apiserver.kubeconfig))
+    # The official client has read the variable when it was imported.
+    loader = sys.modules.get("kubernetes.config.kube_config")
+    if loader is not None:
+        monkeypatch.setattr(loader, "KUBE_CONFIG_DEFAULT_LOCATION", str(apiserver.kubeconfig))
     return apiserver.kubeconfig
 
 

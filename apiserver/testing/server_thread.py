@@ -56,6 +56,8 @@ class ServerThread:
             self._loop = runner.get_loop()
             try:
                 runner.run(self._serve())
+            except SystemExit:
+                self._said.put(ValueError("a flag is wrong, see stderr"))
             except StartError as error:
                 self._said.put(error)
 

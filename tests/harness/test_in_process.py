@@ -1,0 +1,56 @@
+"""A server in a thread of this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from kubernetes.client import ApiException, CoreV1Api
+
+from apiserver.machinery import randomness, times
+from apiserver.registry import get
+from apiserver.testing import ApiServer, StartFailed
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ApiServer]:
+    with ApiServer(in_process=True, seed=1) as started:
+        yield started
+        started.clock.freeze(0)
+    assert abs(times.system_clock().time() - time.time()) < 60
+    assert randomness.random_bytes(16) != randomness.random_bytes(16)
+
+
+def test_flags_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StartFailed, match="a flag is wrong"):
+        ApiServer("--secure-port=x", in_process=True).start()
+    assert 'invalid argument "x" for "--secure-port"' in capsys.readouterr().err
+
+
+def test_it_is_a_server_like_the_other(server: ApiServer) -> None:
+    core, snapshot = CoreV1Api(server.admin.client()), server.snapshot()
+    with server.clock.frozen("2030-01-01T00:00:00Z"):
+        created = core.create_namespaced_config_map("default", {"metadata": {"name": "a"}})
+    assert created.metadata.creation_timestamp.year == 2030
+    with server.faults.refuse(503, verb="get") as fault, pytest.raises(ApiException, match="503"):
+        core.read_namespaced_config_map("a", "default")
+    assert [each.status for each in fault.hits] == [503]
+    assert server.reset(snapshot) == 1
+    server.requests.assert_any(verb="create", name="a")
+
+
+def test_its_code_can_be_reached(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = []
+    problems = get.path_segment_problems
+    monkeypatch.setattr(
+        get, "path_segment_problems", lambda name: reached.append(name) or problems(name)
+    )
+    server.request("GET", "/api/v1/namespaces/default")
+    assert reached == ["default"]
+
+
+def test_one_runs_at_a_time(server: ApiServer) -> None:
+    assert server.url
+    with pytest.raises(StartFailed, match="another server runs"):
+        ApiServer(in_process=True).start()
