@@ -86,9 +86,11 @@ def _sections(name: str, server: ApiServer, item: pytest.Item) -> list[tuple[str
         requests = [str(each) for each in server.requests if each.started >= since]
     except ControlFailed as error:
         requests = [str(error)]
-    sections = [(f"{name}: last requests", "\n".join(requests[-lines:]) or "none")]
     log = server.log(lines)
-    return [*sections, (f"{name}: log", log)] if log else sections
+    return [
+        (f"{name}: last requests", "\n".join(requests[-lines:]) or "none"),
+        (f"{name}: log", log or "nothing"),
+    ]
 
 
 def _option(config: pytest.Config, name: str) -> Any:
