@@ -9,6 +9,7 @@ from apiserver.access.access import Access
 from apiserver.access.admission.chain import Plugin
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.access.admission.escalation import EscalationCheck
+from apiserver.access.admission.param_access import ParamAccessCheck
 from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
 from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
@@ -45,9 +46,10 @@ def build_admission(
         validating_webhooks=WebhookConfigurations(kinds),
         mutating_webhooks=WebhookConfigurations(kinds),
     )
+    params = ParamAccessCheck(access.authorizer, kinds)
     escalation = EscalationCheck(access.authorizer, access.rbac)
     return Admission(
-        plugins=[*build_plugins(names, dependencies), escalation],
+        plugins=[params, *build_plugins(names, dependencies), escalation],
         followers=[
             *policy_followers(
                 registry, dependencies.validating_policies, dependencies.mutating_policies

@@ -86,6 +86,7 @@ def _attributes(check: Check, user: UserInfo) -> AuthorizationAttributes:
         namespace=check.namespace,
         name=check.name,
         fields=_field_selector(check.field_selector),
+        labels=check.label_selector,
     )
 
 

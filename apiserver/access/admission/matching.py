@@ -60,7 +60,7 @@ class ResourceVersions(Protocol):
 
 
 def is_exempt(resource: GroupVersionResource) -> bool:
-    """Return whether a resource configures admission: no webhook or policy may get in the way."""
+    """Return whether a resource configures admission: no webhook may get in the way."""
     return resource.group == _GROUP and resource.resource in _EXEMPT
 
 
@@ -265,8 +265,13 @@ class Candidates(Generic[M]):
 class MatchIndex(Generic[M]):
     """Finds what may apply to requests of a kind, without looking at all there is every time."""
 
-    def __init__(self, versions: ResourceVersions) -> None:
+    def __init__(
+        self,
+        versions: ResourceVersions,
+        exempt: Callable[[GroupVersionResource], bool] = is_exempt,
+    ) -> None:
         self._versions = versions
+        self._exempt = exempt
         self._items: Sequence[M] = ()
         self._known: dict[tuple[str, GroupVersionResource, str], Candidates[M]] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -299,7 +304,7 @@ class MatchIndex(Generic[M]):
     def _found(
         self, operation: str, resource: GroupVersionResource, subresource: str
     ) -> Candidates[M]:
-        if not self._items or is_exempt(resource):
+        if not self._items or self._exempt(resource):
             return Candidates((), ())
         equivalents = self._versions.equivalents(resource, subresource)
         items = tuple(

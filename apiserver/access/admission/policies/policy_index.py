@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from apiserver.access.admission.matching import Candidates, MatchIndex, ResourceVersions
 from apiserver.access.admission.policies.policy_documents import (
@@ -15,6 +15,24 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 
 C = TypeVar("C")
+# No policy applies to policies, nor to reviews: a mistake in it could block all requests.
+_EXEMPT: Final = frozenset([
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authentication.k8s.io", "tokenreviews"),
+    ("authorization.k8s.io", "localsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"),
+    ("authorization.k8s.io", "subjectaccessreviews"),
+])  # fmt: skip
+
+
+def is_exempt(resource: GroupVersionResource) -> bool:
+    """Return whether no policy applies to a resource."""
+    return (resource.group, resource.resource) in _EXEMPT
 
 
 class PolicyIndex(Generic[C]):
@@ -26,7 +44,7 @@ class PolicyIndex(Generic[C]):
         self._compile = compile_spec
         self._policies: dict[str, Policy[C]] = {}
         self._bindings: dict[str, PolicyBinding] = {}
-        self._index: MatchIndex[BoundPolicy[C]] = MatchIndex(versions)
+        self._index: MatchIndex[BoundPolicy[C]] = MatchIndex(versions, is_exempt)
         self._stale = False
 
     def put_policy(self, name: str, document: Object) -> None:
@@ -38,7 +56,7 @@ class PolicyIndex(Generic[C]):
             self._stale = True
 
     def remove_policy(self, name: str) -> None:
-        """Let go of a policy."""
+        """Remove a policy; it may be unknown."""
         if self._policies.pop(name, None) is not None:
             self._stale = True
 
@@ -48,7 +66,7 @@ class PolicyIndex(Generic[C]):
         self._stale = True
 
     def remove_binding(self, name: str) -> None:
-        """Let go of a binding."""
+        """Remove a binding; it may be unknown."""
         if self._bindings.pop(name, None) is not None:
             self._stale = True
 
