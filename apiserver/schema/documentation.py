@@ -11,15 +11,13 @@ from typing import Final
 
 import orjson
 
-from apiserver.schema.oldertexts import OLDER_TEXTS
-
 _DEFINITIONS: Final = "kubernetes-json-schema/v1.36.0-local/_definitions.json"
 _PREFIX: Final = "io.k8s."
 
 
 def description_of(member: str) -> str:
     """Return the description of a member: ``api.core.v1.ServiceSpec.type``. Raises KeyError."""
-    return OLDER_TEXTS.get(member) or _texts()[member]
+    return _texts()[member]
 
 
 @cache

@@ -102,30 +102,6 @@ def test_every_column_is_described(definition: ResourceDefinition) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "name", "start"),
-    [
-        ("daemonsets", "Ready", "The number of nodes that should be running the daemon pod"),
-        ("daemonsets", "Selector", "A label query over pods that are managed by the daemon"),
-        ("deployments", "Selector", "Label selector for pods. Existing ReplicaSets whose"),
-        ("replicasets", "Selector", "Selector is a label query over pods that should match"),
-        ("endpointslices", "Ports", "ports specifies the list of network ports"),
-        ("certificatesigningrequests", "SignerName", "Requested signer for"),
-        ("runtimeclasses", "Handler", ""),
-    ],
-)
-def test_some_columns_are_described_as_in_older_versions(
-    resource: str, name: str, start: str
-) -> None:
-    (definition,) = (each for each in builtin_definitions() if each.resource == resource)
-    columns = TableFormat(builtin_kind(definition).strategy.printer or DEFAULT, "None").table(
-        [], {}
-    )
-    (column,) = (each for each in columns["columnDefinitions"] if each["name"] == name)
-    assert column["description"].startswith(start)
-    assert bool(column["description"]) == bool(start)
-
-
-@pytest.mark.parametrize(
     ("seconds", "shown"),
     [
         (-2.5, "<invalid>"), (-1.5, "0s"), (0, "0s"), (119.9, "119s"), (120, "2m"), (125, "2m5s"),

@@ -58,32 +58,26 @@ _STATUS_COUNTS: Final = (
     "numberUnavailable",
     "collisionCount",
 )
-_SHOWN_COUNTS: Final = {
-    "desiredNumberScheduled": "Desired",
-    "currentNumberScheduled": "Current",
-    "numberReady": "Ready",
-    "updatedNumberScheduled": "Up-to-date",
-    "numberAvailable": "Available",
-}
-#: The older version of the kind describes what the served one says in other words.
-_OLDER_SPEC: Final = "api.extensions.v1beta1.DaemonSetSpec"
-_OLDER_STATUS: Final = "api.extensions.v1beta1.DaemonSetStatus"
+_SHOWN_COUNTS: Final = (
+    "desiredNumberScheduled",
+    "currentNumberScheduled",
+    "numberReady",
+    "updatedNumberScheduled",
+    "numberAvailable",
+)
+_COUNT_NAMES: Final = ("Desired", "Current", "Ready", "Up-to-date", "Available")
 
 _COLUMNS: Final = (
     NAME,
     *(
-        Column(
-            name,
-            type="integer",
-            source=f"{_OLDER_STATUS if name == 'Ready' else _STATUS}.{member}",
-        )
-        for member, name in _SHOWN_COUNTS.items()
+        Column(name, type="integer", source=f"{_STATUS}.{member}")
+        for name, member in zip(_COUNT_NAMES, _SHOWN_COUNTS, strict=True)
     ),
     Column("Node Selector", source="api.core.v1.PodSpec.nodeSelector"),
     AGE,
     CONTAINERS,
     IMAGES,
-    Column("Selector", source=f"{_OLDER_SPEC}.selector", priority=1),
+    Column("Selector", source="api.apps.v1.DaemonSetSpec.selector", priority=1),
 )
 
 

@@ -58,7 +58,7 @@ _COLUMNS: Final = (
     AGE,
     CONTAINERS,
     IMAGES,
-    Column("Selector", source="api.extensions.v1beta1.DeploymentSpec.selector", priority=1),
+    Column("Selector", source="api.apps.v1.DeploymentSpec.selector", priority=1),
 )
 
 

@@ -36,11 +36,8 @@ _STATUS_COUNTS: Final = (
 )
 
 
-def replica_columns(spec: str, status: str, selecting: str) -> tuple[Column, ...]:
-    """Return the columns of a kind that counts replicas.
-
-    The types of its two halves describe them, and for the selector the type ``selecting``.
-    """
+def replica_columns(spec: str, status: str) -> tuple[Column, ...]:
+    """Return the columns of a kind that counts replicas, given the names of its two halves."""
     return (
         NAME,
         Column("Desired", type="integer", source=f"{spec}.replicas"),
@@ -49,7 +46,7 @@ def replica_columns(spec: str, status: str, selecting: str) -> tuple[Column, ...
         AGE,
         CONTAINERS,
         IMAGES,
-        Column("Selector", source=f"{selecting}.selector", priority=1),
+        Column("Selector", source=f"{spec}.selector", priority=1),
     )
 
 
@@ -86,9 +83,7 @@ def validate_replica_status(status: Object) -> list[FieldError]:
 class ReplicaSetStrategy(WorkloadStrategy):
     """A ReplicaSet keeps a number of Pods of one template."""
 
-    printer = Printer(
-        replica_columns(_SPEC, _STATUS, "api.extensions.v1beta1.ReplicaSetSpec"), _cells
-    )
+    printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(spec_selector_text)
 
     def default_spec(self, document: Object) -> None:

@@ -41,20 +41,14 @@ _RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "approval": {"f:spec": {}, "f:status": {"f:certificate": {}}},
 }
 
-#: The type whose members describe most columns: that of the older version.
-_SPEC: Final = "api.certificates.v1beta1.CertificateSigningRequestSpec"
+_SPEC: Final = "api.certificates.v1.CertificateSigningRequestSpec"
 COLUMNS: Final = (
     NAME,
     AGE,
     Column("SignerName", source=f"{_SPEC}.signerName"),
     Column("Requestor", source=f"{_SPEC}.request"),
-    Column(
-        "RequestedDuration",
-        source="api.certificates.v1.CertificateSigningRequestSpec.expirationSeconds",
-    ),
-    Column(
-        "Condition", source="api.certificates.v1beta1.CertificateSigningRequestStatus.conditions"
-    ),
+    Column("RequestedDuration", source=f"{_SPEC}.expirationSeconds"),
+    Column("Condition", source="api.certificates.v1.CertificateSigningRequestStatus.conditions"),
 )
 
 

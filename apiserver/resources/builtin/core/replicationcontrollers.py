@@ -48,7 +48,7 @@ class ReplicationControllerStrategy(WorkloadStrategy):
     checks_generate_name = False
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
-    printer = Printer(replica_columns(_SPEC, _STATUS, _SPEC), _cells)
+    printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(_selector)
 
     def default_spec(self, document: Object) -> None:

@@ -46,8 +46,6 @@ _CONTROLLERS: Final = (
     "endpointslicemirroring-controller.k8s.io",
 )
 _SLICE: Final = "api.discovery.v1.EndpointSlice"
-#: The older version of the kind describes most columns.
-_OLDER_SLICE: Final = "api.discovery.v1beta1.EndpointSlice"
 
 
 def _cells(document: Object) -> list[Any]:
@@ -76,8 +74,8 @@ class EndpointSliceStrategy(Strategy):
     generation_of = ("addressType", "endpoints", "ports")
     printer = aged(
         (
-            Column("AddressType", source=f"{_OLDER_SLICE}.addressType"),
-            Column("Ports", source=f"{_OLDER_SLICE}.ports"),
+            Column("AddressType", source=f"{_SLICE}.addressType"),
+            Column("Ports", source=f"{_SLICE}.ports"),
             Column("Endpoints", source=f"{_SLICE}.endpoints"),
         ),
         _cells,

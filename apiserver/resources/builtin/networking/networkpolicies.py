@@ -40,7 +40,7 @@ class NetworkPolicyStrategy(Strategy):
     metadata_checks = (CHANGE,)
     generation_of = ("spec",)
     printer = aged(
-        (Column("Pod-Selector", source="api.extensions.v1beta1.NetworkPolicySpec.podSelector"),),
+        (Column("Pod-Selector", source="api.networking.v1.NetworkPolicySpec.podSelector"),),
         _cells,
     )
 

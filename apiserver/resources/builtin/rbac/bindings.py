@@ -79,7 +79,7 @@ def binding_printer(kind: str, shown: str) -> Printer:
     """Return the printer of a binding kind; ``shown`` is its name in descriptions."""
     columns = (
         NAME,
-        Column("Role", source=f"api.rbac.v1beta1.{kind}.roleRef"),
+        Column("Role", source=f"api.rbac.v1.{kind}.roleRef"),
         AGE,
         Column("Users", f"Users in the {shown}", priority=1),
         Column("Groups", f"Groups in the {shown}", priority=1),

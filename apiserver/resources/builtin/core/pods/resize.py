@@ -22,8 +22,6 @@ Spec = Mapping[str, Any]
 
 _PARTS: Final = ("containers", "initContainers")
 _RESIZED: Final = ("resources", "resizePolicy")
-#: The fields of a container that a resize can own, as FieldsV1.
-OWNED: Final[Mapping[str, Any]] = {f"f:{name}": {} for name in _RESIZED}
 
 
 def prepare(pod: Object, old: Object) -> Object:

@@ -60,13 +60,6 @@ class PodStrategy(Strategy):
     }
     owned_fields = {  # noqa: RUF012
         "ephemeralcontainers": {"f:spec": {"f:ephemeralContainers": {"*": {}}}},
-        "resize": {
-            "f:spec": {
-                "f:containers": {"*": resize.OWNED},
-                "f:initContainers": {"*": resize.OWNED},
-                "f:resources": {},
-            }
-        },
     }
 
     def __init__(self, definition: ResourceDefinition, types: Types) -> None:
