@@ -163,7 +163,8 @@ class _Eviction:
             written = await self._mark(options)
             if options.resource_version is not None:
                 options = _unchanged(options, written.stored.object)
-        await delete_object(self.pods, self.context, options)
+        # Admission has seen the Eviction.
+        await delete_object(self.pods, self.context, options, admits=False)
 
     async def _mark(self, options: DeleteOptions) -> Written:
         """Set the condition of the Pod that gives the reason for its deletion."""

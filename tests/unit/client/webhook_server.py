@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+Answer = bytes | Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,13 @@ def _general_name(name: str) -> x509.GeneralName:
 
 @dataclass
 class Webhook:
-    """A running server; ``answer`` is what it sends, ``None`` for nothing ever."""
+    """A running server; ``answer`` is what it sends, ``None`` for nothing ever.
+
+    It may be a function of the body of a request.
+    """
 
     port: int = 0
-    answer: bytes | None = b""
+    answer: Answer | None = b""
     closes: bool = False
     secure: bool = True
     connections: int = 0
@@ -81,7 +86,7 @@ class Webhook:
         self.connections += 1
         self.open[writer] = asyncio.current_task()
         try:
-            if not self.secure and self.answer is not None:
+            if not self.secure and isinstance(self.answer, bytes):
                 writer.write(self.answer)
             while head := await reader.readuntil(b"\r\n\r\n"):
                 line, *lines = head.decode().strip().split("\r\n")
@@ -90,7 +95,9 @@ class Webhook:
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.requests.append((line, headers, body))
                 if self.answer is not None:
-                    writer.write(self.answer)
+                    writer.write(
+                        self.answer if isinstance(self.answer, bytes) else self.answer(body)
+                    )
                     await writer.drain()
                 if self.closes:
                     break
@@ -118,7 +125,7 @@ def http(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
 
 @asynccontextmanager
 async def running_webhook(
-    certificate: Certificate | None, answer: bytes | None = b"", *, closes: bool = False
+    certificate: Certificate | None, answer: Answer | None = b"", *, closes: bool = False
 ) -> AsyncIterator[Webhook]:
     """Run a server, with TLS if it has a certificate."""
     webhook = Webhook(answer=answer, closes=closes, secure=certificate is not None)

@@ -1,0 +1,242 @@
+"""Webhooks that misbehave, and what they see of writes that others make."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.unit.client.webhook_server import Webhook, http, make_certificate, running_webhook
+from tests.waiting import eventually
+from tests.wire.conftest import Answer, Api
+
+CERTIFICATE = make_certificate("127.0.0.1")
+_FAILED = 'Internal error occurred: failed calling webhook "hook.example.com": '
+_BODY = "unexpected error when reading response body. Please retry. Original error: "
+
+
+def config_map(name: str, **members: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, **members}
+
+
+def answering(**response: Any) -> Callable[[bytes], bytes]:
+    """Return the function that answers a review: allowed, unless ``response`` says otherwise."""
+
+    def answer(body: bytes) -> bytes:
+        review = json.loads(body)
+        given = {"uid": review["request"]["uid"], "allowed": True, **response}
+        return http(json.dumps({**review, "request": None, "response": given}).encode())
+
+    return answer
+
+
+def patching(*operations: dict[str, Any]) -> Callable[[bytes], bytes]:
+    patch = b64encode(json.dumps(operations).encode()).decode()
+    return answering(patch=patch, patchType="JSONPatch")
+
+
+class Hooked:
+    """A namespace with a webhook that is asked about some of its resources."""
+
+    def __init__(self, api: Api, namespace: str, webhook: Webhook) -> None:
+        self.api = api
+        self.webhook = webhook
+        self.path = f"/api/v1/namespaces/{namespace}"
+
+    async def create(self, document: dict[str, Any], query: str = "") -> Answer:
+        plural = f"{document['kind'].lower()}s"
+        return await self.api.post(f"{self.path}/{plural}{query}", document)
+
+    @property
+    def seen(self) -> list[Any]:
+        """The requests that the webhook was asked about."""
+        return [json.loads(body)["request"] for _, _, body in self.webhook.requests]
+
+
+@asynccontextmanager
+async def hooked(
+    api: Api,
+    namespace: str,
+    sort: str = "Validating",
+    resources: tuple[str, ...] = ("configmaps",),
+    **members: Any,
+) -> AsyncIterator[Hooked]:
+    """Configure a webhook that allows everything; when it is in force the block begins."""
+    path = f"/apis/admissionregistration.k8s.io/v1/{sort.lower()}webhookconfigurations"
+    rule = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"]}
+    async with running_webhook(CERTIFICATE, answering()) as webhook:
+        hook = {
+            "name": "hook.example.com",
+            "clientConfig": {
+                "url": f"https://127.0.0.1:{webhook.port}/hook",
+                "caBundle": b64encode(CERTIFICATE.pem.encode()).decode(),
+            },
+            "rules": [{**rule, "resources": list(resources)}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            **members,
+        }
+        configuration = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": f"{sort}WebhookConfiguration",
+            "metadata": {"name": namespace},
+            "webhooks": [hook],
+        }
+        created = await api.post(path, configuration)
+        assert created.status == 201, created.text
+        place = Hooked(api, namespace, webhook)
+        since = time.monotonic()
+
+        async def asked() -> bool:
+            await place.create(config_map("probe"), "?dryRun=All")
+            return bool(webhook.requests)
+
+        await eventually(asked)
+        assert time.monotonic() - since < 5
+        webhook.requests.clear()
+        try:
+            yield place
+        finally:
+            await api.send("DELETE", f"{path}/{namespace}")
+
+
+BROKEN = {
+    "closes": (b"", 'failed to call webhook: Post "URL": EOF'),
+    "garbage": (http(b"nonsense"), "failed to call webhook: couldn't get version/kind"),
+    "another uid": (answering(uid="x"), "received invalid webhook response: expected response.uid"),
+    "redirect": (
+        http(b"", "307 Temporary Redirect", Location="https://127.0.0.1:1/"),
+        "failed to call webhook: the server responded with the status code 307 but did not return "
+        "more information",
+    ),
+    "much": (
+        http(b"{" * 1000, Content_Length="100000000"),
+        f"failed to call webhook: {_BODY}unexpected EOF",
+    ),
+    "too much": (
+        http(b" " * 9_000_000, Content_Length="100000000"),
+        f"failed to call webhook: {_BODY}more than 8388608 bytes",
+    ),
+    "deeply nested": (
+        http(b'{"response": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
+        "failed to call webhook: couldn't get version/kind; json parse error: exceeded max depth",
+    ),
+}
+
+
+async def test_webhooks_that_do_not_answer_properly(api: Api, namespace: str) -> None:
+    async with hooked(api, namespace) as place:
+        for case, (answer, message) in BROKEN.items():
+            place.webhook.answer = answer
+            place.webhook.closes = True
+            refused = await place.create(config_map("a"))
+            shown = refused.json["message"].replace(
+                f"https://127.0.0.1:{place.webhook.port}/hook?timeout=10s", "URL"
+            )
+            assert refused.status == 500, case
+            assert shown.startswith(_FAILED + message), case
+    assert (await api.get(f"{place.path}/configmaps/a")).status == 404
+
+
+async def test_nobody_else_waits_for_a_webhook_that_hangs(api: Api, namespace: str) -> None:
+    async with hooked(api, namespace, timeoutSeconds=1) as place:
+        place.webhook.answer = None
+        hanging = [asyncio.create_task(place.create(config_map(f"a{n}"))) for n in range(20)]
+        await eventually(lambda: len(place.webhook.requests) == len(hanging))
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+        assert (await place.create(secret)).status == 201
+        timed_out = await place.create(config_map("b"), "?timeout=200ms")
+        assert timed_out.status == 504
+        assert place.webhook.requests[-1][0].endswith("/hook?timeout=1s HTTP/1.1")
+        for refused in await asyncio.gather(*hanging):
+            assert refused.status == 500
+            assert refused.json["message"].endswith(": context deadline exceeded")
+        await eventually(lambda: all(writer.is_closing() for writer in place.webhook.open))
+    assert (await api.get(f"{place.path}/configmaps")).json["items"] == []
+
+
+async def test_an_object_that_a_webhook_makes_invalid_is_not_stored(
+    api: Api, namespace: str
+) -> None:
+    async with hooked(api, namespace, "Mutating") as place:
+        place.webhook.answer = patching({"op": "add", "path": "/data", "value": {"a b": "c"}})
+        refused = await place.create(config_map("a"))
+        assert refused.status == 422
+        assert refused.json["details"]["causes"][0]["field"] == "data[a b]"
+        change = {"op": "replace", "path": "/metadata/namespace", "value": "default"}
+        place.webhook.answer = patching(change)
+        refused = await place.create(config_map("a"))
+        assert (refused.status, refused.json["reason"]) == (400, "BadRequest")
+        assert "does not match the namespace sent on the request" in refused.json["message"]
+        place.webhook.answer = patching(
+            {"op": "replace", "path": "/metadata/managedFields", "value": [{"operation": "x"}]}
+        )
+        created = await place.create(config_map("b", data={"a": "b"}))
+        assert created.status == 201
+        assert created.json["metadata"]["managedFields"][0]["manager"] == "wire"
+        assert "managedFields was in an invalid state" in created.headers["Warning"]
+    assert (await api.get(f"{place.path}/configmaps/a")).status == 404
+
+
+async def test_a_webhook_may_rename_what_is_created_and_nothing_else(
+    api: Api, namespace: str
+) -> None:
+    async with hooked(api, namespace, "Mutating") as place:
+        rename = {"op": "replace", "path": "/metadata/name", "value": "other"}
+        place.webhook.answer = patching(rename)
+        created = await place.create(config_map("a"))
+        assert (created.status, created.json["metadata"]["name"]) == (201, "other")
+        assert (await api.get(f"{place.path}/configmaps/other")).status == 200
+        assert (await api.get(f"{place.path}/configmaps/a")).status == 404
+        again = await place.create(config_map("b"))
+        assert (again.status, again.json["details"]["name"]) == (409, "other")
+        place.webhook.answer = patching({**rename, "value": "third"})
+        changed = await api.send(
+            "PUT", f"{place.path}/configmaps/other", config_map("other", data={"a": "b"})
+        )
+        assert changed.status == 422
+        assert changed.json["details"]["causes"][0]["field"] == "metadata.name"
+
+
+async def test_an_eviction_is_asked_about_and_the_deletion_by_it_is_not(
+    api: Api, namespace: str
+) -> None:
+    async with hooked(api, namespace, resources=("*/*",)) as place:
+        containers = [{"name": "c", "image": "i"}]
+        pod = {**config_map("p", spec={"containers": containers}), "kind": "Pod"}
+        assert (await place.create(pod)).status == 201
+        place.webhook.requests.clear()
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": "p", "namespace": namespace},
+        }
+        evicted = await api.post(f"{place.path}/pods/p/eviction", eviction)
+        assert evicted.status == 201, evicted.text
+        ((operation, kind, sub),) = [
+            (each["operation"], each["kind"]["kind"], each["subResource"]) for each in place.seen
+        ]
+        assert (operation, kind, sub) == ("CREATE", "Eviction", "eviction")
+
+
+@pytest.mark.parametrize("sort", ["Validating", "Mutating"])
+async def test_deletions_are_asked_about(api: Api, namespace: str, sort: str) -> None:
+    async with hooked(api, namespace, sort) as place:
+        await place.create(config_map("a"))
+        place.webhook.requests.clear()
+        place.webhook.answer = answering(allowed=False, status={"message": "keep it", "code": 403})
+        for path in ("/configmaps/a", "/configmaps"):
+            refused = await api.send("DELETE", place.path + path)
+            assert refused.status == 403
+            assert refused.json["message"].endswith("denied the request: keep it")
+        by_name, of_all = place.seen
+        assert (by_name["name"], "name" in of_all) == ("a", False)
+        assert by_name["object"] is of_all["object"] is None
+        assert by_name["oldObject"] == of_all["oldObject"]
