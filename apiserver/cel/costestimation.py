@@ -33,7 +33,7 @@ _COMPARISONS: Final = frozenset(["_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"])
 _WHOLE: Final = frozenset([
     "string", "bytes", "lowerAscii", "upperAscii", "replace", "split", "substring", "trim", "join",
     "strings.quote", "quantity", "isQuantity", "url", "isURL", "ip", "isIP", "ip.isCanonical",
-    "cidr", "isCIDR", "semver", "isSemver", "validate", "charAt", "format", "timestamp", "duration",
+    "cidr", "isCIDR", "semver", "isSemver", "validate", "charAt", "format",
 ])  # fmt: skip
 _LISTS: Final = frozenset(["isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"])
 _SETS: Final = frozenset(["sets.contains", "sets.equivalent", "sets.intersects"])

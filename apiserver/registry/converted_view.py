@@ -154,7 +154,8 @@ class ConvertedView(ObjectView):
     def _own_record(self, record: Record[Stored]) -> Record[Stored]:
         """Return the record of a write that needed no conversion."""
         stored, convert = record.value, self._conversion.to_served
-        if not record.key.startswith(self._prefix) or convert in stored.converted:
+        foreign = not record.key.startswith(self._prefix)
+        if foreign or convert in stored.converted or not self._conversion.settled:
             return self._record(record)
         return self._kept(record, self._form(stored, own=True))
 

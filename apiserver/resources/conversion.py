@@ -41,12 +41,14 @@ class Conversion:
     """Converts an object from a served version to the stored version, and back.
 
     A step that changes nothing returns the object itself. Both may raise Inconvertible. If the
-    conversion is ``awaited``, the steps may also raise Unanswered.
+    conversion is ``awaited``, the steps may also raise Unanswered. ``settled``: an object that was
+    written in the stored version is read as it was written.
     """
 
     to_stored: Step
     to_served: Step
     awaited: AwaitedConversion | None = None
+    settled: bool = True
 
 
 def converter(conversions: Mapping[str, Conversion]) -> Convert:

@@ -182,7 +182,9 @@ class _Kinds:
             definition=definition,
             types=types,
             strategy=CustomResourceStrategy(definition, types, features),
-            conversion=self._conversion(definition).both_ways(),
+            conversion=self._conversion(
+                definition, settled=not _drops_default(version)
+            ).both_ways(),
             subresources={"scale": builtin_types(SCALE)} if scale else {},
         )
 
@@ -200,9 +202,9 @@ class _Kinds:
         shared.types.update(versions)
         return versions
 
-    def _conversion(self, definition: ResourceDefinition) -> VersionConversion:
+    def _conversion(self, definition: ResourceDefinition, *, settled: bool) -> VersionConversion:
         versions, stored = self._versions, definition.storage_kind.api_version
-        between = versions, self._convert, definition.api_version, stored
+        between = versions, self._convert, definition.api_version, stored, settled
         if self._webhook is None:
             return VersionConversion(*between)
         return WebhookConversion(*between, self._webhook)
@@ -225,6 +227,14 @@ class _Kinds:
 
 
 _ANYTHING: Final = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def _drops_default(version: Object) -> bool:
+    """Return whether a create drops what is a default again when the object is read: the status."""
+    if (version.get("subresources") or {}).get("status") is None:
+        return False
+    properties = (_schema_of(version) or {}).get("properties") or {}
+    return (properties.get("status") or {}).get("default") is not None
 
 
 def _stored_version(crd: Object) -> str:

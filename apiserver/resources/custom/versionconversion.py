@@ -32,17 +32,18 @@ def rename(document: Object, api_version: str) -> Object:
 class VersionConversion:
     """Conversion between a served version and the stored one, given by their apiVersions.
 
-    ``convert`` is the strategy of the kind.
+    ``convert`` is the strategy of the kind. ``settled`` is as in `Conversion`.
     """
 
     versions: VersionTypes
     convert: Convert
     served: str
     stored: str
+    settled: bool
 
     def both_ways(self) -> Conversion:
         """Return the conversion in the form that the layers above use."""
-        return Conversion(self.to_stored, self.to_served)
+        return Conversion(self.to_stored, self.to_served, settled=self.settled)
 
     def to_stored(self, document: Object) -> Object:
         """Return an object as it is to be stored: itself, if the served version is stored."""

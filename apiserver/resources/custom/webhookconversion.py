@@ -86,7 +86,7 @@ class WebhookConversion(VersionConversion):
     webhook: WebhookConverter
 
     def both_ways(self) -> Conversion:
-        return Conversion(self.to_stored, self.to_served, self)
+        return Conversion(self.to_stored, self.to_served, self, self.settled)
 
     async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
         """Return objects in another version, which none of them has. Raises Inconvertible."""
