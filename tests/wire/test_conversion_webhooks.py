@@ -359,8 +359,9 @@ def _changed(**metadata: Any) -> Callable[[Review], Review]:
     [
         (
             lambda _: web.Response(body=b"<html>", content_type="application/json"),
-            "failed: couldn't get version/kind; json parse error: invalid character '<' looking "
-            "for beginning of value",
+            "failed: couldn't get version/kind; json parse error: json: cannot unmarshal string "
+            'into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+            'Kind string "json:\\"kind,omitempty\\"" }',
         ),
         (
             lambda review: answered(review, [], uid="x"),
@@ -382,9 +383,9 @@ def _changed(**metadata: Any) -> Callable[[Review], Review]:
             "information",
         ),
         (
-            lambda review: answered(review, ["x" * (17 << 20)]),
+            lambda review: answered(review, ["x" * (9 << 20)]),
             "failed: unexpected error when reading response body. Please retry. Original error: "
-            "more than 16777216 bytes",
+            "more than 8388608 bytes",
         ),
     ],
 )

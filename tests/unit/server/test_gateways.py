@@ -270,9 +270,8 @@ async def test_definitions_are_installed_and_hold(
     for kind, definition in definitions.items():
         assert (await api.ask("POST", DEFINITIONS, definition)).status == 201
         await eventually(lambda kind=kind: _is_served(api, kind))
-        found = await api.ask("GET", f"{DEFINITIONS}/{definition['metadata']['name']}")
-        conditions = {each["type"]: each for each in found.body["status"]["conditions"]}
-        assert conditions["KubernetesAPIApprovalPolicyConformant"]["status"] == "True"
+        name = definition["metadata"]["name"]
+        await eventually(lambda name=name: _is_approved(api, name))
     for document in (CLASS, GATEWAY, ROUTE):
         made = await api.ask("POST", path(document), document)
         assert made.status == 201, made.body
@@ -301,3 +300,9 @@ async def test_definitions_are_installed_and_hold(
 
 async def _is_served(api: InProcess, kind: str) -> bool:
     return (await api.ask("GET", path({"kind": kind}))).status == 200
+
+
+async def _is_approved(api: InProcess, name: str) -> bool:
+    found = await api.ask("GET", f"{DEFINITIONS}/{name}")
+    conditions = {each["type"]: each["status"] for each in found.body["status"]["conditions"]}
+    return conditions.get("KubernetesAPIApprovalPolicyConformant") == "True"

@@ -131,9 +131,10 @@ def test_an_old_webhook_need_not_return_uid_and_kind() -> None:
             "unknown conversion",
         ),
         (
-            b"<html>",
-            "failed: couldn't get version/kind; json parse error: invalid character '<' looking "
-            "for beginning of value",
+            b"7",
+            "failed: couldn't get version/kind; json parse error: json: cannot unmarshal number "
+            'into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; '
+            'Kind string "json:\\"kind,omitempty\\"" }',
         ),
         (
             answer([]),
