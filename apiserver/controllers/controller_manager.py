@@ -18,6 +18,13 @@ from apiserver.client.queue_metrics import queue_families
 from apiserver.client.webhook import WebhookClient
 from apiserver.controllers import controller_names as names
 from apiserver.controllers.bootstrap_token_controllers import BootstrapSigner, TokenCleaner
+from apiserver.controllers.certificates.signing_controllers import (
+    CertificateApprover,
+    CertificateCleaner,
+    CertificateSigner,
+    IsAllowed,
+    Sign,
+)
 from apiserver.controllers.cluster_authentication_trust_controller import (
     CONTROLLER as TRUST,
 )
@@ -91,6 +98,10 @@ class ControllerOptions:
     issue_token: Issue | None = None
     published_trust: Mapping[str, str] = field(default_factory=dict)
     uids_recur: bool = False
+    #: Signs certificates; without it none are.
+    sign: Sign | None = None
+    #: Whether a user may do something; without it nothing is approved by itself.
+    is_allowed: IsAllowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +116,15 @@ def _protection(protection: Protection) -> Callable[[Client], Reconciler]:
     return lambda client: ProtectionController(client, protection)
 
 
+#: The service accounts of controllers whose permissions depend on it.
+_ACCOUNTS: Final = dict.fromkeys(
+    [names.CSR_APPROVING, names.CSR_CLEANER, names.CSR_SIGNING], "certificate-controller"
+)
+
 _REGISTERED: Final[Mapping[str, _Built]] = {
     names.BOOTSTRAP_SIGNER: _Built(BootstrapSigner, "bootstrap_signer_queue"),
     names.TOKEN_CLEANER: _Built(TokenCleaner, "token_cleaner"),
+    names.CSR_CLEANER: _Built(CertificateCleaner, "certificate"),
     names.CLUSTER_ROLE_AGGREGATION: _Built(
         ClusterRoleAggregationController, "ClusterRoleAggregator"
     ),
@@ -196,6 +213,12 @@ def build_manager(
             ServiceAccountTokensController, issue=options.issue_token, root_ca=options.root_ca
         )
         known[names.SERVICE_ACCOUNT_TOKEN] = _Built(tokens, "serviceaccount_tokens_secret")
+    if options.sign is not None:
+        signer = partial(CertificateSigner, sign=options.sign)
+        known[names.CSR_SIGNING] = _Built(signer, "csr-signing")
+    if options.is_allowed is not None:
+        approver = partial(CertificateApprover, is_allowed=options.is_allowed)
+        known[names.CSR_APPROVING] = _Built(approver, "csr-approving")
     statuses = partial(ValidatingAdmissionPolicyStatusController, registry=registry)
     known[names.POLICY_STATUS] = _Built(statuses, "validating_admission_policy_status")
     if options.uids_recur:
@@ -203,7 +226,7 @@ def build_manager(
         queue = known[names.GARBAGE_COLLECTOR].queue
         known[names.GARBAGE_COLLECTOR] = _Built(collector, queue)
     for name in names.selected_controllers(options.enabled, list(known)):
-        client, built = controller_client(registry, name), known[name]
+        client, built = controller_client(registry, _ACCOUNTS.get(name, name)), known[name]
         reconciler = built.build(client)
         managed.append(Controller(name, client, reconciler, _WORKERS, built.queue))
     system = system_client(registry)

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 BOOTSTRAP_SIGNER: Final = "bootstrap-signer-controller"
+CSR_APPROVING: Final = "certificatesigningrequest-approving-controller"
+CSR_CLEANER: Final = "certificatesigningrequest-cleaner-controller"
+CSR_SIGNING: Final = "certificatesigningrequest-signing-controller"
 CLUSTER_ROLE_AGGREGATION: Final = "clusterrole-aggregation-controller"
 DISRUPTION: Final = "disruption-controller"
 ENDPOINTS: Final = "endpoints-controller"
@@ -29,7 +32,8 @@ POLICY_STATUS: Final = "validatingadmissionpolicy-status-controller"
 
 #: The controllers of this server.
 IMPLEMENTED: Final = (
-    BOOTSTRAP_SIGNER, CLUSTER_ROLE_AGGREGATION, DISRUPTION, ENDPOINTS, ENDPOINT_SLICE,
+    BOOTSTRAP_SIGNER, CSR_APPROVING, CSR_CLEANER, CSR_SIGNING, CLUSTER_ROLE_AGGREGATION,
+    DISRUPTION, ENDPOINTS, ENDPOINT_SLICE,
     ENDPOINT_SLICE_MIRRORING, GARBAGE_COLLECTOR, LEGACY_TOKEN_CLEANER, NAMESPACE,
     CLAIM_PROTECTION, VOLUME_PROTECTION, RESOURCE_QUOTA, ROOT_CA_PUBLISHER, SERVICE_ACCOUNT,
     SERVICE_ACCOUNT_TOKEN, TOKEN_CLEANER, ATTRIBUTES_CLASS_PROTECTION, POLICY_STATUS,
@@ -39,8 +43,6 @@ OFF_BY_DEFAULT: Final = frozenset([BOOTSTRAP_SIGNER, TOKEN_CLEANER])
 #: The controllers that only kube-controller-manager itself has.
 NOT_IMPLEMENTED: Final = frozenset(
     """
-    certificatesigningrequest-approving-controller
-    certificatesigningrequest-cleaner-controller certificatesigningrequest-signing-controller
     cloud-node-lifecycle-controller cronjob-controller daemonset-controller deployment-controller
     device-taint-eviction-controller ephemeral-volume-controller
     horizontal-pod-autoscaler-controller job-controller
@@ -63,9 +65,9 @@ _ALIASES: Final[Mapping[str, str]] = {
     "cloud-node-lifecycle": "cloud-node-lifecycle-controller",
     "clusterrole-aggregation": CLUSTER_ROLE_AGGREGATION,
     "cronjob": "cronjob-controller",
-    "csrapproving": "certificatesigningrequest-approving-controller",
-    "csrcleaner": "certificatesigningrequest-cleaner-controller",
-    "csrsigning": "certificatesigningrequest-signing-controller",
+    "csrapproving": CSR_APPROVING,
+    "csrcleaner": CSR_CLEANER,
+    "csrsigning": CSR_SIGNING,
     "daemonset": "daemonset-controller",
     "deployment": "deployment-controller",
     "disruption": DISRUPTION,

@@ -9,12 +9,19 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from apiserver.access.access import Access
+from apiserver.access.authorization.authorizer import (
+    AuthorizationAttributes,
+    Authorizer,
+    Verdict,
+)
 from apiserver.client.webhook import WebhookClient
+from apiserver.controllers.certificates.signing_controllers import Sign
 from apiserver.controllers.controller_manager import (
     ControllerManager,
     ControllerOptions,
@@ -105,6 +112,7 @@ class ServerOptions:
     controllers: Sequence[str]
     check_cache: bool = False
     root_ca: str = ""
+    sign: Sign | None = None
     published_trust: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -280,7 +288,13 @@ def _controllers(
         issue,
         options.published_trust,
         environment.uids_recur,
+        options.sign,
+        partial(_is_allowed, access.authorizer),
     )
+
+
+async def _is_allowed(authorizer: Authorizer, attributes: AuthorizationAttributes) -> bool:
+    return (await authorizer.authorize(attributes)).verdict is Verdict.ALLOW
 
 
 def _check_controllers(manager: ControllerManager) -> Check:

@@ -113,6 +113,9 @@ _CLUSTER: Final[Sequence[_Flag]] = (
     ("service-cluster-ip-range", "CIDR", "The range of cluster IPs. (10.0.0.0/24)"),
     ("service-node-port-range", "RANGE", "The range of node ports. (30000-32767)"),
     ("controllers", "NAMES", "The controllers to run; * is all of them. (*)"),
+    ("cluster-signing-cert-file", "FILE", "The CA that signs certificates. (that of the server)"),
+    ("cluster-signing-key-file", "FILE", "The key of --cluster-signing-cert-file."),
+    ("cluster-signing-duration", "TIME", "The longest lifetime of such certificates. (8760h)"),
     ("enable-garbage-collector", None, "Run the garbage collector, if it is among them. (true)"),
 )
 _GROUPS: Final = {

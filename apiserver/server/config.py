@@ -32,6 +32,8 @@ _NEEDS: Final = (
     ("tls_private_key_file", "tls_cert_file"),
     ("etcd_certfile", "etcd_keyfile"),
     ("etcd_keyfile", "etcd_certfile"),
+    ("cluster_signing_cert_file", "cluster_signing_key_file"),
+    ("cluster_signing_key_file", "cluster_signing_cert_file"),
     ("encryption_provider_config_automatic_reload", "encryption_provider_config"),
 )
 
@@ -57,6 +59,9 @@ class Config:
     secure_port: int
     advertise_address: str
     cert_dir: Path
+    cluster_signing_cert_file: str
+    cluster_signing_key_file: str
+    cluster_signing_duration: float
     data_dir: Path
     tls_cert_file: str
     tls_private_key_file: str
@@ -320,6 +325,9 @@ class ConfigSchema(Schema):
     secure_port = _port()
     advertise_address = _Address(load_default="")
     cert_dir = _Text(load_default="")
+    cluster_signing_cert_file = _Text(load_default="")
+    cluster_signing_key_file = _Text(load_default="")
+    cluster_signing_duration = _Duration(load_default=365 * 86_400.0)
     data_dir = _Text(load_default=".apiserver")
     tls_cert_file = _Text(load_default="")
     tls_private_key_file = _Text(load_default="")
@@ -441,7 +449,8 @@ def _check_together(config: Config) -> None:
                  "authorization_webhook_config_file",
                  "authentication_token_webhook_config_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
-                 "service_account_signing_key_file", "encryption_provider_config"):  # fmt: skip
+                 "service_account_signing_key_file", "encryption_provider_config",
+                 "cluster_signing_cert_file", "cluster_signing_key_file"):  # fmt: skip
         value = getattr(config, flag)
         for path in [value] if isinstance(value, str) else value:
             if path and not Path(path).is_file():

@@ -46,6 +46,7 @@ from apiserver.server.assembly import (
 )
 from apiserver.server.audit_config import build_auditor
 from apiserver.server.bootstrap import Endpoint
+from apiserver.server.cluster_signing import ClusterSigner
 from apiserver.server.config import Config
 from apiserver.server.encryption_config import load_encryption
 from apiserver.server.files import make_directory
@@ -193,6 +194,7 @@ async def _serve(
     options = replace(
         options_from(config),
         root_ca=_root_ca(config, identity),
+        sign=_cluster_signer(config, identity).sign,
         published_trust=_published_trust(config, identity),
     )
     build_access = access_factory(config)
@@ -282,6 +284,16 @@ def _identity(config: Config) -> Identity:
     return load_or_create_identity(
         config.cert_dir, certificate_names(config), given, config.client_ca_file
     )
+
+
+def _cluster_signer(config: Config, identity: Identity) -> ClusterSigner:
+    authority = identity.ca
+    if config.cluster_signing_cert_file:
+        authority = KeyPair(
+            Path(config.cluster_signing_cert_file), Path(config.cluster_signing_key_file)
+        )
+    longest = config.cluster_signing_duration
+    return ClusterSigner(authority.certificate, authority.key, longest)
 
 
 def _root_ca(config: Config, identity: Identity) -> str:

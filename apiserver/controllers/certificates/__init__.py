@@ -1,0 +1,1 @@
+"""CertificateSigningRequests: approved for nodes, signed when approved, and deleted when done."""
