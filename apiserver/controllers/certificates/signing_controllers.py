@@ -125,7 +125,7 @@ class CertificateApprover:
 
 
 class CertificateCleaner:
-    """Deletes requests that are done, or that nobody has decided on."""
+    """Deletes requests that are done, or that were not decided on."""
 
     sources: Sequence[EventSource]
 
