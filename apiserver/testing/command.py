@@ -54,6 +54,12 @@ def described(server: ApiServer) -> dict[str, str]:
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str], list[str]]:
     given = list(arguments)
     end = given.index("--") if "--" in given else len(given)
+    own, flags = command_parser().parse_known_args(given[:end])
+    return own, flags, given[end + 1 :]
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's own options; others are flags of the server."""
     parser = argparse.ArgumentParser(
         prog="apiserver test",
         usage=_USAGE,
@@ -63,8 +69,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str], lis
     )
     parser.add_argument("--print-json", action="store_true", help="print how to reach the server")
     parser.add_argument("--seed", type=int, metavar="N", help="predictable UIDs and names")
-    own, flags = parser.parse_known_args(given[:end])
-    return own, flags, given[end + 1 :]
+    return parser
 
 
 def _run(command: Sequence[str], server: ApiServer) -> int:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from apiserver.server.cli import _parser
+from apiserver.testing.command import command_parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -30,9 +31,11 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
 
 
 def test_every_flag_that_the_readme_names_exists() -> None:
-    known = {flag for action in _parser()._actions for flag in action.option_strings}
+    parsers = (_parser(), command_parser())
+    known = {flag for each in parsers for action in each._actions for flag in action.option_strings}
     commands = [
-        line
+        # Behind two dashes is another command.
+        line.partition(" -- ")[0]
         for block in code_blocks()
         for line in re.sub(r"\\\n", " ", block).splitlines()
         if line.startswith("apiserver ")

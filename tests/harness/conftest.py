@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
 
 from apiserver.testing import ApiServer
+
+ROOT: Final = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def this_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let other processes import what is tested here, not what is installed."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture(autouse=True)
