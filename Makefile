@@ -1,16 +1,17 @@
 # make run   starts the server, make test   checks everything; both install what they need into .venv.
 VENV := .venv
 PYTHON ?= python3
-# One more process than processors: some tests wait for other programs.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + os.cpu_count())')
+# Two more processes than processors: some tests wait for other programs.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 + os.cpu_count())')
 
 .PHONY: run test robustness lint helm bench
 run: $(VENV)/.run
 	$(VENV)/bin/apiserver $(ARGS)
 
+# Every process reads all tests: what pytest makes of them is kept, whatever the environment says.
 test: lint
-	$(VENV)/bin/pytest -q -n $(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=10 \
-	$(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest -q -n $(WORKERS) --dist=loadfile \
+	--no-loadscope-reorder --durations=10 $(PYTEST_ARGS)
 
 # The same choices for the same seed, which is printed with what it does.
 SEED ?= 1

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from tests.definitions import crd, with_schema
+
 Schema = dict[str, Any]
 
 _VERSION = "v1.36.0-local"
@@ -76,34 +78,26 @@ def _inlined(definition: Mapping[str, Any]) -> Schema:
     return schema
 
 
-def crd(group: str, plural: str, kind: str, versions: Mapping[str, Schema], **spec: Any) -> Schema:
+def _operated(
+    group: str, plural: str, kind: str, versions: Mapping[str, Schema], **spec: Any
+) -> Schema:
     """Return a definition; the last version is stored, and all have a status."""
     *_, stored = versions
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "kind": kind, "categories": [group.split(".")[0]]},
-            "versions": [
-                {
-                    "name": name,
-                    "served": True,
-                    "storage": name == stored,
-                    "schema": {"openAPIV3Schema": schema},
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": [
-                        {"name": "Ready", "type": "string", "jsonPath": _READY},
-                        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
-                    ],
-                }
-                for name, schema in versions.items()
-            ],
-            **spec,
-        },
-    }
+    columns = [
+        {"name": "Ready", "type": "string", "jsonPath": _READY},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    made = (
+        with_schema(
+            schema,
+            name=name,
+            storage=name == stored,
+            subresources={"status": {}},
+            additionalPrinterColumns=columns,
+        )
+        for name, schema in versions.items()
+    )
+    return crd(group, plural, kind, *made, names={"categories": [group.split(".")[0]]}, **spec)
 
 
 _READY = '.status.conditions[?(@.type=="Ready")].status'
@@ -199,7 +193,7 @@ def certificate() -> Schema:
         },
     }  # fmt: skip
     selectable = [{"jsonPath": ".spec.secretName"}, {"jsonPath": ".spec.issuerRef.name"}]
-    document = crd("certs.example.com", "certificates", "Certificate", {"v1": _whole(spec)})
+    document = _operated("certs.example.com", "certificates", "Certificate", {"v1": _whole(spec)})
     document["spec"]["versions"][0]["selectableFields"] = selectable
     return document
 
@@ -256,7 +250,7 @@ def issuer() -> Schema:
         "properties": {"acme": acme, "selfSigned": {"type": "object"}},
         "x-kubernetes-preserve-unknown-fields": True,
     }
-    return crd("certs.example.com", "issuers", "Issuer", {"v1": _whole(spec)})
+    return _operated("certs.example.com", "issuers", "Issuer", {"v1": _whole(spec)})
 
 
 def prometheus(copies: int = 1) -> Schema:
@@ -275,7 +269,7 @@ def prometheus(copies: int = 1) -> Schema:
             **{f"pod{number}": inlined(f"{pod}PodSpec") for number in range(copies)},
         },
     }
-    document = crd("mon.example.com", "prometheuses", "Prometheus", {"v1": _whole(spec)})
+    document = _operated("mon.example.com", "prometheuses", "Prometheus", {"v1": _whole(spec)})
     document["spec"]["versions"][0]["subresources"]["scale"] = {
         "specReplicasPath": ".spec.replicas",
         "statusReplicasPath": ".status.replicas",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.clients.conftest import WAITS, Kubectl, forget_history, in_new_namespace
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, forget_history, in_new_namespace
 from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE, wait_until
 
@@ -128,6 +128,7 @@ def change(kubectl: Kubectl, name: str, **data: str) -> None:
     kubectl("patch", "configmap", name, "--type=merge", "-p", json.dumps({"data": data}))
 
 
+@ON_SQLITE
 def test_handlers_see_an_object_from_its_creation_to_its_end(
     kubectl: Kubectl, tmp_path: Path
 ) -> None:

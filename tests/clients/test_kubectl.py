@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import ON_ETCD, ON_SQLITE, Kubectl
 from tests.server_process import ServerProcess
 
 DEPLOYMENT = """
@@ -54,6 +54,7 @@ spec: {holderIdentity: me, leaseDurationSeconds: 15}
 }
 
 
+@ON_SQLITE
 def test_a_first_look_around(kubectl: Kubectl) -> None:
     namespaces = kubectl("get", "namespaces", "-o", "name").split()
     for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
@@ -82,6 +83,7 @@ def test_an_object_from_its_creation_to_its_end(kubectl: Kubectl) -> None:
     assert 'configmaps "a" not found' in absent.stderr
 
 
+@ON_ETCD
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_kinds_of_many_groups_are_created_shown_and_deleted(kubectl: Kubectl, kind: str) -> None:
     created = kubectl("create", "-f", "-", "-o", "name", stdin=KINDS[kind]).strip()

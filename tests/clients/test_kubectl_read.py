@@ -81,6 +81,7 @@ def meanwhile(kubectl: Kubectl, *commands: Sequence[str]) -> Iterator[None]:
         thread.join()
 
 
+@ON_SQLITE
 def test_tables_are_plain_wide_labelled_sorted_and_for_all_namespaces(shared: Kubectl) -> None:
     plain = shared("get", "pods")
     assert plain.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
@@ -122,6 +123,7 @@ def test_output_has_the_form_that_is_asked_for(
     assert shared("get", "pods", *form) == shown
 
 
+@ON_SQLITE
 def test_json_and_yaml_are_whole_objects(shared: Kubectl) -> None:
     front = shared.json("get", "pod", "front")
     assert (front["apiVersion"], front["kind"]) == ("v1", "Pod")
@@ -157,6 +159,7 @@ def test_selectors_choose(shared: Kubectl, what: str, flag: str, selector: str, 
     assert found == names
 
 
+@ON_SQLITE
 def test_what_cannot_be_selected_or_is_not_known_is_refused(shared: Kubectl) -> None:
     refused = shared.refused("get", "configmaps", "--field-selector=data.colour=red")
     assert '"data.colour" is not a known field selector: only "metadata.name"' in refused
@@ -270,6 +273,7 @@ def test_objects_are_described(shared: Kubectl, what: str, name: str, says: str)
     assert re.search(says, shared("describe", what, name))
 
 
+@ON_SQLITE
 def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
     pod = filled.json("get", "pod", "front")
     event = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from tests.definitions import crd, with_schema
+
 
 def a_group() -> str:
     """Return the name of a new group."""
@@ -37,44 +39,26 @@ def wolves(group: str, *, scope: str = "Namespaced") -> dict[str, Any]:
         },
     }
     status = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
-        "name": "v1",
-        "served": True,
-        "storage": True,
-        "schema": {
-            "openAPIV3Schema": {
-                "type": "object",
-                "description": "A wolf.",
-                "properties": {"spec": spec, "status": status},
-            }
-        },
-        "subresources": {
+    schema = {
+        "type": "object",
+        "description": "A wolf.",
+        "properties": {"spec": spec, "status": status},
+    }
+    version = with_schema(
+        schema,
+        subresources={
             "status": {},
             "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.n"},
         },
-        "additionalPrinterColumns": [
+        additionalPrinterColumns=[
             {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
             {"name": "Names", "type": "string", "jsonPath": ".spec.names", "priority": 1},
         ],
-        "selectableFields": [{"jsonPath": ".spec.size"}],
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"wolves.{group}"},
-        "spec": {
-            "group": group,
-            "scope": scope,
-            "names": {
-                "plural": "wolves",
-                "kind": "Wolf",
-                "shortNames": ["wf"],
-                # Not "all": other tests, which remember kinds for longer, get that.
-                "categories": ["pack"],
-            },
-            "versions": [version],
-        },
-    }
+        selectableFields=[{"jsonPath": ".spec.size"}],
+    )
+    # Not the category "all": other tests, which remember kinds for longer, get that.
+    names = {"shortNames": ["wf"], "categories": ["pack"]}
+    return crd(group, "wolves", "Wolf", version, names=names, scope=scope)
 
 
 def wolf(group: str, name: str = "a", **spec: Any) -> dict[str, Any]:

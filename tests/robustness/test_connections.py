@@ -50,6 +50,7 @@ pytestmark = pytest.mark.timeout(300 + CONNECTIONS / 20)
 WATCH = "?watch=1&timeoutSeconds=3600"
 OPEN, WATCHES = "apiserver_open_connections", "apiserver_longrunning_watches"
 MIB = 1024 * 1024
+_CHANGES = 100
 _TCP_REPAIR = 19
 
 
@@ -311,7 +312,7 @@ async def test_who_reads_no_events_is_dropped_without_harm_to_others(strict: Pla
             async for event in events:
                 if event["type"] == "MODIFIED":
                     told.append(event["object"]["metadata"]["labels"]["number"])
-                if told[-1:] == ["199"]:
+                if told[-1:] == [str(_CHANGES - 1)]:
                     return
 
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
@@ -320,14 +321,14 @@ async def test_who_reads_no_events_is_dropped_without_harm_to_others(strict: Pla
             tasks.create_task(_read_nothing_until_the_end(server, strict.watch))
         await until(api, WATCHES, lambda found: found == watches + 6)
         before = memory_of(server)
-        await strict.make("changing", 50_000)
+        await strict.make("changing", 100_000)
         async with measured(server.url, "/version") as others:
-            for number in range(200):
+            for number in range(_CHANGES):
                 await strict.change("changing", number)
             await listening
         grown = memory_of(server) - before
     log.info("10 MB of events to five who do not read: %.0f KiB more; others %s", grown, others)
-    assert [int(each) for each in told] == list(range(200))
+    assert [int(each) for each in told] == list(range(_CHANGES))
     assert await until(api, WATCHES, lambda found: found <= watches) <= watches
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.definitions import crd, with_schema
 from tests.operators import certificate, issuer, prometheus
 from tests.wire.conftest import Answer, Api
 
@@ -26,20 +27,9 @@ def group() -> str:
     return f"g{uuid.uuid4().hex[:8]}.example.com"
 
 
-def crd(group: str, plural: str = "foos", kind: str = "Foo", **spec: Any) -> dict[str, Any]:
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"plural": plural, "kind": kind},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
-            **spec,
-        },
-    }
+def preserving(group: str, plural: str = "foos", kind: str = "Foo", **spec: Any) -> dict[str, Any]:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return crd(group, plural, kind, with_schema(schema), **spec)
 
 
 def foo(group: str, name: str, **metadata: Any) -> dict[str, Any]:
@@ -83,7 +73,7 @@ async def establish(api: Api, document: dict[str, Any]) -> str:
 
 
 async def test_a_kind_comes_and_goes(api: Api, namespace: str, group: str) -> None:
-    path = await establish(api, crd(group))
+    path = await establish(api, preserving(group))
     foos = f"/apis/{group}/v1/namespaces/{namespace}/foos"
     await until(api, foos, lambda answer: answer.status == 200)
     assert (await api.post(foos, foo(group, "a"))).status == 201
@@ -94,13 +84,13 @@ async def test_a_kind_comes_and_goes(api: Api, namespace: str, group: str) -> No
     assert says("Terminating", "InstanceDeletionPending")(deleted)
     for each in (path, foos, f"/apis/{group}", f"{SERVICES}/v1.{group}"):
         await until(api, each, is_gone)
-    await establish(api, crd(group))
+    await establish(api, preserving(group))
     listed = await until(api, foos, lambda answer: answer.status == 200)
     assert listed.json["items"] == []
 
 
 async def test_a_definition_waits_for_its_objects(api: Api, namespace: str, group: str) -> None:
-    path = await establish(api, crd(group))
+    path = await establish(api, preserving(group))
     foos = f"/apis/{group}/v1/namespaces/{namespace}/foos"
     await until(api, foos, lambda answer: answer.status == 200)
     for name in ("a", "b"):
@@ -125,23 +115,23 @@ async def test_a_definition_waits_for_its_objects(api: Api, namespace: str, grou
 async def test_objects_of_a_kind_that_is_not_served_go_too(
     api: Api, namespace: str, group: str, scope: str
 ) -> None:
-    path = await establish(api, crd(group, scope=scope))
+    path = await establish(api, preserving(group, scope=scope))
     where = f"namespaces/{namespace}/" if scope == "Namespaced" else ""
     foos = f"/apis/{group}/v1/{where}foos"
     await until(api, foos, lambda answer: answer.status == 200)
     assert (await api.post(foos, foo(group, "a"))).status == 201
-    versions = [{**crd(group)["spec"]["versions"][0], "served": False}]
+    versions = [{**preserving(group)["spec"]["versions"][0], "served": False}]
     assert (await patch(api, path, {"spec": {"versions": versions}})).status == 200
     await until(api, foos, is_gone)
     assert (await api.send("DELETE", path)).status == 200
     await until(api, path, is_gone)
-    await establish(api, crd(group, scope=scope))
+    await establish(api, preserving(group, scope=scope))
     listed = await until(api, foos, lambda answer: answer.status == 200)
     assert listed.json["items"] == []
 
 
 async def test_preconditions_hold_of_a_definition(api: Api, group: str) -> None:
-    path = await establish(api, crd(group))
+    path = await establish(api, preserving(group))
     uid = (await api.get(path)).json["metadata"]["uid"]
     for preconditions, text in (
         ({"uid": "x"}, f"Precondition failed: UID in precondition: x, UID in object meta: {uid}"),
@@ -156,7 +146,7 @@ async def test_preconditions_hold_of_a_definition(api: Api, group: str) -> None:
 
 
 async def test_an_update_says_what_it_has_seen(api: Api, group: str) -> None:
-    path = await establish(api, crd(group))
+    path = await establish(api, preserving(group))
     document = (await api.get(path)).json
     document["spec"]["names"]["shortNames"] = ["f"]
     version = document["metadata"].pop("resourceVersion")
@@ -167,7 +157,10 @@ async def test_an_update_says_what_it_has_seen(api: Api, group: str) -> None:
     changed = await api.send("PUT", path, document, {"Content-Type": "application/json"})
     assert changed.json["metadata"]["generation"] == 2
     missing = f"{CRDS}/bars.{group}"
-    document = {**crd(group, "bars"), "metadata": {"name": f"bars.{group}", "resourceVersion": "1"}}
+    document = {
+        **preserving(group, "bars"),
+        "metadata": {"name": f"bars.{group}", "resourceVersion": "1"},
+    }
     assert (await api.send("PUT", missing, document)).status == 404
 
 

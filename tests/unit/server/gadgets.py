@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from tests.definitions import crd
 from tests.unit.server.in_process import Answer, InProcess
 from tests.waiting import eventually
 
@@ -75,44 +76,35 @@ def definition(**changes: Any) -> dict[str, Any]:
 
 def named(plural: str, kind: str, *versions: dict[str, Any]) -> dict[str, Any]:
     """Return a definition of a kind with short versions or whole ones."""
-    empty: dict[str, Any] = {
-        "served": True, "storage": False, "schema": {"openAPIV3Schema": {"type": "object"}}
-    }  # fmt: skip
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "plural": plural,
-                "singular": kind.lower(),
-                "kind": kind,
-                "listKind": f"{kind}List",
-                "shortNames": [plural[:2]],
-                "categories": ["all"],
-            },
-            "versions": [{**empty, **version} for version in versions],
+    return crd(
+        GROUP,
+        plural,
+        kind,
+        *({"storage": False, **version} for version in versions),
+        names={
+            "singular": kind.lower(),
+            "listKind": f"{kind}List",
+            "shortNames": [plural[:2]],
+            "categories": ["all"],
         },
-    }
+    )
 
 
-async def define(api: InProcess, crd: dict[str, Any]) -> None:
+async def define(api: InProcess, document: dict[str, Any]) -> None:
     """Create a definition, and wait until it is served."""
-    created = await api.ask("POST", DEFINITIONS, crd)
+    created = await api.ask("POST", DEFINITIONS, document)
     assert created.status == 201, created.body
-    spec = crd["spec"]
+    spec = document["spec"]
     version = next(each["name"] for each in spec["versions"] if each["served"])
     catalog = api.server.registry.catalog
     await eventually(lambda: catalog.resource(GROUP, version, spec["names"]["plural"]))
 
 
-async def change(api: InProcess, crd: dict[str, Any]) -> None:
+async def change(api: InProcess, document: dict[str, Any]) -> None:
     """Replace the spec of a definition."""
-    path = f"{DEFINITIONS}/{crd['metadata']['name']}"
+    path = f"{DEFINITIONS}/{document['metadata']['name']}"
     stored = (await api.ask("GET", path)).body
-    written = await api.ask("PUT", path, {**stored, "spec": crd["spec"]})
+    written = await api.ask("PUT", path, {**stored, "spec": document["spec"]})
     assert written.status == 200, written.body
 
 

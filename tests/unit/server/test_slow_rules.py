@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.definitions import crd, with_schema
 from tests.unit.server.in_process import InProcess, server_in_process
 from tests.waiting import eventually
 
@@ -24,17 +25,7 @@ def definition() -> dict[str, Any]:
         "x-kubernetes-validations": [{"rule": RULE}],
     }  # fmt: skip
     schema = {"type": "object", "properties": {"items": items}}
-    names = {"plural": "sums", "singular": "sum", "kind": "Sum", "listKind": "SumList"}
-    version = {"name": "v1", "served": True, "storage": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": "sums.example.com"},
-        "spec": {
-            "group": "example.com", "scope": "Namespaced", "names": names,
-            "versions": [{**version, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }  # fmt: skip
+    return crd("example.com", "sums", "Sum", with_schema(schema))
 
 
 @pytest.fixture

@@ -20,8 +20,10 @@ from apiserver.registry.loopback import Loopback, system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import condition_of
 from apiserver.resources.custom.customkinds import stored_kind
+from tests.definitions import crd
 from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory, webhooks_of
-from tests.unit.controllers.customresources.crds import crd
+
+GROUP = "example.com"
 
 NAME = "foos.example.com"
 FOOS = GroupVersionResource("example.com", "v1", "foos")
@@ -100,7 +102,7 @@ async def put(foos: Client, name: str, namespace: str = "a", **metadata: Any) ->
 
 
 async def test_objects_of_all_namespaces_are_deleted_first(finalizing: Finalizing) -> None:
-    foos = await finalizing.establish(crd("foos", "Foo"))
+    foos = await finalizing.establish(crd(GROUP, "foos", "Foo"))
     await put(foos, "one")
     await put(foos, "two", "b")
     assert await finalizing.delete() is None
@@ -109,7 +111,7 @@ async def test_objects_of_all_namespaces_are_deleted_first(finalizing: Finalizin
 
 
 async def test_an_object_with_a_finalizer_is_waited_for(finalizing: Finalizing) -> None:
-    foos = await finalizing.establish(crd("foos", "Foo"))
+    foos = await finalizing.establish(crd(GROUP, "foos", "Foo"))
     await put(foos, "held", finalizers=["example.com/hold"])
     waits = await finalizing.delete()
     assert waits is not None
@@ -133,7 +135,7 @@ async def test_an_object_with_a_finalizer_is_waited_for(finalizing: Finalizing) 
 
 
 async def test_a_refusal_is_told_once_and_tried_again(finalizing: Finalizing) -> None:
-    foos = await finalizing.establish(crd("foos", "Foo"))
+    foos = await finalizing.establish(crd(GROUP, "foos", "Foo"))
     await put(foos, "one")
     refusing = Refusing(finalizing.registry, *_identity(finalizing))
     finalizer = CRDFinalizer(finalizing.crds, lambda document: refusing)
@@ -160,7 +162,7 @@ async def test_built_in_objects_are_not_those_of_a_definition(finalizing: Finali
     group = "apiregistration.k8s.io"
     service = {"group": "x.com", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}
     await finalizing.client.create(API_SERVICES, {**named("v1.x.com"), "spec": service})
-    document = crd("apiservices", "APIService", group, scope="Cluster")
+    document = crd(group, "apiservices", "APIService", scope="Cluster")
     document["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved"}
     await finalizing.establish(document)
     assert await finalizing.delete(f"apiservices.{group}") is None
@@ -169,7 +171,7 @@ async def test_built_in_objects_are_not_those_of_a_definition(finalizing: Finali
 
 
 async def test_what_keeps_another_finalizer_is_left_to_it(finalizing: Finalizing) -> None:
-    document = crd("foos", "Foo")
+    document = crd(GROUP, "foos", "Foo")
     document["metadata"]["finalizers"] = ["example.com/mine"]
     await finalizing.establish(document)
     assert await finalizing.delete() is None

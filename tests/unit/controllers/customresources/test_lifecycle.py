@@ -26,9 +26,11 @@ from apiserver.registry.registry import Registry
 from apiserver.resources.builtin.apiextensions.crds import accepted_names, condition_of
 from storage.interface import Put
 from storage.memory import MemoryStore
+from tests.definitions import crd
 from tests.unit.cluster import registry_in_memory, registry_over, webhooks_of
-from tests.unit.controllers.customresources.crds import crd
 from tests.waiting import PATIENCE
+
+GROUP = "example.com"
 
 API_SERVICES = GroupVersionResource("apiregistration.k8s.io", "v1", "apiservices")
 
@@ -77,7 +79,7 @@ def reason(type_: str, expected: str) -> Callable[[Any], bool]:
 
 
 async def test_a_kind_is_established(client: Loopback) -> None:
-    created = await client.create(CRDS, crd("foos", "Foo"))
+    created = await client.create(CRDS, crd(GROUP, "foos", "Foo"))
     assert created["status"]["acceptedNames"] == {"plural": "", "kind": ""}
     found = await reaches(client, "foos.example.com", reason("Established", "InitialNamesAccepted"))
     assert accepted_names(found).list_kind == "FooList"
@@ -90,9 +92,9 @@ async def test_a_kind_is_established(client: Loopback) -> None:
 
 
 async def test_a_name_is_free_when_its_kind_gives_it_up(client: Loopback) -> None:
-    await client.create(CRDS, crd("foos", "Foo", names={"shortNames": ["f"]}))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo", names={"shortNames": ["f"]}))
     await reaches(client, "foos.example.com", reason("Established", "InitialNamesAccepted"))
-    await client.create(CRDS, crd("bars", "Bar", names={"shortNames": ["f"]}))
+    await client.create(CRDS, crd(GROUP, "bars", "Bar", names={"shortNames": ["f"]}))
     found = await reaches(client, "bars.example.com", reason("Established", "NotAccepted"))
     assert "shortNames" not in found["status"]["acceptedNames"]
     patch = {"spec": {"names": {"shortNames": None}}}
@@ -102,10 +104,10 @@ async def test_a_name_is_free_when_its_kind_gives_it_up(client: Loopback) -> Non
 
 
 async def test_a_name_is_free_when_its_kind_is_deleted(client: Loopback) -> None:
-    await client.create(CRDS, crd("foos", "Foo"))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo"))
     await reaches(client, "foos.example.com", reason("NamesAccepted", "NoConflicts"))
-    await client.create(CRDS, crd("bars", "Foo"))
-    await client.create(CRDS, crd("bars", "Foo", group="other.com"))
+    await client.create(CRDS, crd(GROUP, "bars", "Foo"))
+    await client.create(CRDS, crd("other.com", "bars", "Foo"))
     await reaches(client, "bars.other.com", reason("Established", "InitialNamesAccepted"))
     await reaches(client, "bars.example.com", reason("NamesAccepted", "ListKindConflict"))
     await client.patch(CRDS, "", "foos.example.com", NOT_ESTABLISHED, subresource="status")
@@ -119,9 +121,9 @@ NOT_ESTABLISHED: Object = {"status": {"conditions": [
 
 
 async def test_what_was_never_established_goes_at_once(client: Loopback) -> None:
-    await client.create(CRDS, crd("foos", "Foo"))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo"))
     await reaches(client, "foos.example.com", reason("Established", "InitialNamesAccepted"))
-    await client.create(CRDS, crd("bars", "Foo"))
+    await client.create(CRDS, crd(GROUP, "bars", "Foo"))
     await reaches(client, "bars.example.com", reason("Established", "NotAccepted"))
     await client.delete(CRDS, "", "bars.example.com", DeleteOptions())
     await reaches(client, "bars.example.com", lambda found: found is None)
@@ -131,7 +133,7 @@ async def test_a_webhook_that_cannot_be_trusted_delays_it(client: Loopback) -> N
     config = {"url": "https://a.b/c", "caBundle": "Zm9v"}
     webhook = {"conversionReviewVersions": ["v1"], "clientConfig": config}
     conversion = {"strategy": "Webhook", "webhook": webhook}
-    await client.create(CRDS, crd("foos", "Foo", conversion=conversion))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo", conversion=conversion))
     found = await reaches(client, "foos.example.com", reason("Established", "InvalidCABundle"))
     assert condition_of(found, "NamesAccepted") is not None
     patch = {"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": None}}}}}
@@ -140,7 +142,7 @@ async def test_a_webhook_that_cannot_be_trusted_delays_it(client: Loopback) -> N
 
 
 async def test_a_protected_group_tells_of_its_approval(client: Loopback) -> None:
-    document, annotation = crd("foos", "Foo", group="a.k8s.io"), "api-approved.kubernetes.io"
+    document, annotation = crd("a.k8s.io", "foos", "Foo"), "api-approved.kubernetes.io"
     document["metadata"]["annotations"] = {annotation: "https://example.com/approval"}
     await client.create(CRDS, document)
     type_ = "KubernetesAPIApprovalPolicyConformant"
@@ -155,8 +157,7 @@ async def test_a_schema_from_before_the_rule_is_told_of(registry: Registry) -> N
     client, name = system_client(registry), "foos.example.com"
     schema = {"openAPIV3Schema": {"properties": {"a": {}}}}
     versions = [{"name": "v1", "served": True, "storage": True, "schema": schema}]
-    kind = {"kind": "CustomResourceDefinition", "apiVersion": "apiextensions.k8s.io/v1"}
-    old = {**kind, **crd("foos", "Foo", preserveUnknownFields=True, versions=versions)}
+    old = crd(GROUP, "foos", "Foo", preserveUnknownFields=True, versions=versions)
     old["metadata"]["uid"] = "u"
     definitions = registry.resource(*CRDS)
     assert definitions is not None
@@ -171,14 +172,17 @@ async def test_a_schema_from_before_the_rule_is_told_of(registry: Registry) -> N
         "value: must not be empty at the root]"
     )
     patch = {
-        "spec": {"preserveUnknownFields": False, "versions": crd("foos", "Foo")["spec"]["versions"]}
+        "spec": {
+            "preserveUnknownFields": False,
+            "versions": crd(GROUP, "foos", "Foo")["spec"]["versions"],
+        }
     }
     await client.patch(CRDS, "", name, patch, MERGE_PATCH)
     await reaches(client, name, lambda found: condition_of(found, "NonStructuralSchema") is None)
 
 
 async def test_a_group_version_has_an_api_service(client: Loopback) -> None:
-    await client.create(CRDS, crd("foos", "Foo"))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo"))
     found = await reaches(client, "v1.example.com", bool, API_SERVICES)
     assert found["metadata"]["labels"] == {"kube-aggregator.kubernetes.io/automanaged": "true"}
     assert found["spec"] == {
@@ -198,11 +202,15 @@ async def test_a_group_version_has_an_api_service(client: Loopback) -> None:
 
 
 async def test_an_api_service_goes_with_the_last_definition(client: Loopback) -> None:
-    await client.create(CRDS, crd("foos", "Foo"))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo"))
     await reaches(client, "foos.example.com", reason("Established", "InitialNamesAccepted"))
-    await client.create(CRDS, crd("bars", "Foo"))
+    await client.create(CRDS, crd(GROUP, "bars", "Foo"))
     await reaches(client, "v1.example.com", bool, API_SERVICES)
-    patch = {"spec": {"versions": [{**crd("foos", "Foo")["spec"]["versions"][0], "served": False}]}}
+    patch = {
+        "spec": {
+            "versions": [{**crd(GROUP, "foos", "Foo")["spec"]["versions"][0], "served": False}]
+        }
+    }
     await client.patch(CRDS, "", "foos.example.com", patch, MERGE_PATCH)
     await client.delete(CRDS, "", "bars.example.com", DeleteOptions())
     await reaches(client, "bars.example.com", lambda found: found is None)
@@ -213,8 +221,8 @@ async def test_an_api_service_of_somebody_else_is_left_alone(client: Loopback) -
     spec = {"group": "example.com", "version": "v1", "groupPriorityMinimum": 5}
     mine = {"metadata": {"name": "v1.example.com"}, "spec": {**spec, "versionPriority": 6}}
     await client.create(API_SERVICES, mine)
-    await client.create(CRDS, crd("foos", "Foo"))
-    await client.create(CRDS, crd("bars", "Bar", group="other.com"))
+    await client.create(CRDS, crd(GROUP, "foos", "Foo"))
+    await client.create(CRDS, crd("other.com", "bars", "Bar"))
     await reaches(client, "v1.other.com", bool, API_SERVICES)
     found = await client.get(API_SERVICES, "", "v1.example.com")
     assert found["spec"]["groupPriorityMinimum"] == 5
@@ -232,7 +240,7 @@ async def test_several_servers_agree() -> None:
         clients = [system_client(registry) for registry in registries]
         names = [f"{plural}.example.com" for plural in ("as", "bs", "cs", "ds", "es", "fs")]
         for index, name in enumerate(names):
-            document = crd(name.partition(".")[0], f"Kind{index}")
+            document = crd(GROUP, name.partition(".")[0], f"Kind{index}")
             await clients[index % 3].create(CRDS, document)
         for name in names:
             for client in clients:
