@@ -416,6 +416,40 @@ async def test_a_wrong_answer_fails_the_request(
     assert (await cellar.get("a", "v2"))["spec"]["litres"] == 1
 
 
+async def test_a_webhook_that_cannot_be_called_fails_the_request(
+    api: Api, webhook: ConversionWebhook, namespace: str
+) -> None:
+    url = f"https://127.0.0.1:{webhook.port}/convert"
+    service = {"namespace": "default", "name": "none", "path": "/convert"}
+    for config, message in (
+        (
+            {"url": url},
+            f'Post "{url}?timeout=30s": tls: failed to verify certificate: x509: certificate '
+            "signed by unknown authority",
+        ),
+        (
+            {"url": "https://127.0.0.1:1/convert"},
+            'Post "https://127.0.0.1:1/convert?timeout=30s": dial tcp 127.0.0.1:1: connect: '
+            "connection refused",
+        ),
+        (
+            {"service": service},
+            'Post "https://none.default.svc:443/convert?timeout=30s": service "none" not found',
+        ),
+    ):
+        cellar = Kegs(api, webhook, namespace)
+        called = {"conversionReviewVersions": ["v1"], "clientConfig": config}
+        await cellar.define(conversion={"webhook": called})
+        for name in "ab":
+            await cellar.make(name, size=1)
+        for path in (cellar.path("v2", "a"), cellar.path("v2")):
+            failed = await api.get(path)
+            assert failed.status == 500
+            expected = f"conversion webhook for {cellar.group}/v1, Kind=Keg failed: {message}"
+            assert failed.json["message"] == expected
+        await api.send("DELETE", cellar.definition)
+
+
 async def test_a_watch_ends_with_the_error_of_the_webhook(cellar: Kegs) -> None:
     async with cellar.watch("v2") as events:
         cellar.webhook.answer = lambda review: answered(review, [])
