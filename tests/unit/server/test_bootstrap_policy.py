@@ -173,6 +173,17 @@ def test_every_binding_names_an_existing_role_and_every_controller_is_bound() ->
     assert {key for key in RULES if key.startswith(C)} <= bound
 
 
+def test_who_elects_leaders_has_the_leases_of_the_controller_manager_only() -> None:
+    elector = ("kube-system", "leader-election-controller")
+    bound = {
+        binding["roleRef"]["name"]
+        for binding in POLICY.rolebindings
+        for subject in binding["subjects"]
+        if (subject.get("namespace"), subject["name"]) == elector
+    }
+    assert bound == {"system::leader-locking-kube-controller-manager"}
+
+
 def test_the_resources_of_the_default_roles_exist() -> None:
     """A mistyped resource would grant nothing, and be noticed by nobody."""
     known = {definition.resource for definition in builtin_catalog().definitions()}
@@ -197,6 +208,12 @@ def test_the_resources_of_the_default_roles_exist() -> None:
         (UserInfo("p", groups=("system:monitoring",)), "/metrics", True),
         (UserInfo("system:kube-scheduler"), "create core pods/binding", True),
         (UserInfo("system:kube-scheduler"), "patch core persistentvolumes", True),
+        (UserInfo("system:kube-scheduler"), "create coordination.k8s.io leasecandidates", True),
+        (
+            UserInfo("system:kube-controller-manager"),
+            "create coordination.k8s.io leasecandidates",
+            False,
+        ),
         (UserInfo("system:kube-proxy"), "list core services", True),
         (UserInfo("system:serviceaccount:kube-system:job-controller"), "create core pods", True),
         (UserInfo("system:serviceaccount:default:job-controller"), "create core pods", False),
@@ -215,10 +232,16 @@ async def test_the_default_bindings_give_the_roles_to_their_users(
     if asked.startswith("/"):
         attributes = AuthorizationAttributes(user, "get", asked, is_resource_request=False)
     else:
-        verb, _, resource = asked.split()
+        verb, group, resource = asked.split()
         resource, _, subresource = resource.partition("/")
         attributes = AuthorizationAttributes(
-            user, verb, "", is_resource_request=True, resource=resource, subresource=subresource
+            user,
+            verb,
+            "",
+            is_resource_request=True,
+            group="" if group == "core" else group,
+            resource=resource,
+            subresource=subresource,
         )
     decision = await RBACAuthorizer(index, Roles({})).authorize(attributes)
     assert (decision.verdict is Verdict.ALLOW) == allowed
