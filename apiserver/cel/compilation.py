@@ -19,8 +19,8 @@ from apiserver.cel.authorizervalues import AUTHORIZER_FUNCTIONS
 from apiserver.cel.declarations import extension, patch_extension
 from apiserver.cel.descriptors import SchemaTypes
 from apiserver.cel.errors import CompileError, EvaluationError, InstantiationError
-from apiserver.cel.evaluation import CodeGenerator, Frame
-from apiserver.cel.functioncosts import FUNCTION_COSTS
+from apiserver.cel.evaluation import CodeGenerator
+from apiserver.cel.frames import Frame
 from apiserver.cel.kubernetesfunctions import KUBERNETES_FUNCTIONS
 from apiserver.cel.listfunctions import LIST_FUNCTIONS
 from apiserver.cel.literals import literal_problems
@@ -85,7 +85,7 @@ class Program:
         self.tree = tree
         self.type = type_
         self.variables = frozenset(node.name for node in nodes_of(tree) if isinstance(node, Name))
-        self._code = CodeGenerator(_FUNCTIONS, FUNCTION_COSTS).code(tree)
+        self._code = CodeGenerator(_FUNCTIONS).code(tree)
 
     def evaluate(self, variables: dict[str, Any], limit: int = CALL_LIMIT) -> tuple[Any, int]:
         """Return the value and its cost. Raises EvaluationError.

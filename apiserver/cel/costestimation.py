@@ -121,9 +121,10 @@ class _Estimator:
 
     def _select(self, node: Select) -> _Estimate:
         operand = self.estimate(node.operand)
-        cost = saturated(operand.cost + 1)
         if node.test_only:
-            return _Estimate(cost)
+            # The test itself costs nothing.
+            return _Estimate(operand.cost)
+        cost = saturated(operand.cost + 1)
         schema = None if operand.schema is None else operand.schema.member(_plain(node.field))
         return _of_schema(schema, cost)
 

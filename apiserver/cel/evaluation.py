@@ -1,18 +1,29 @@
 """Evaluation: a checked syntax tree becomes closures, which are called with the variables.
 
 What an evaluation costs is counted as in cel-go: a step for each name, each selection and each
-call, more for what depends on the size of its arguments. More than the budget is an error, so that
-no expression runs for long, however large the values are.
+call, more for what depends on the size of its arguments, nothing for constants. More than the
+budget is an error, so that no expression runs for long, however large the values are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
+from apiserver.cel.callcodes import (
+    SPECIAL,
+    cheap_call,
+    costly_call,
+    free_call,
+    laborious_call,
+    no_such_overload,
+)
+from apiserver.cel.constants import is_constant, value_of
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
+from apiserver.cel.frames import Code, Frame, Function
+from apiserver.cel.functioncosts import EFFORTS, FUNCTION_COSTS, OVERLOAD_COSTS
 from apiserver.cel.objectvalues import OBJECTS
-from apiserver.cel.operators import has_field, index_of, select_field
+from apiserver.cel.operators import has_field, select_field
 from apiserver.cel.syntaxtree import (
     Call,
     Comprehension,
@@ -23,28 +34,8 @@ from apiserver.cel.syntaxtree import (
     Node,
     Select,
 )
-from apiserver.cel.values import ABSENT, OptionalValue, TypeValue
+from apiserver.cel.values import OptionalValue, TypeValue
 
-Function: TypeAlias = Callable[..., Any]
-
-
-class Frame:
-    """One evaluation: the variables, and what is left of the budget."""
-
-    __slots__ = ("left", "variables")
-
-    def __init__(self, variables: dict[str, Any], budget: int) -> None:
-        self.variables = variables
-        self.left = budget
-
-    def spend(self, cost: int) -> None:
-        """Take from the budget."""
-        self.left -= cost
-        if self.left < 0:
-            raise BudgetExceededError
-
-
-Code: TypeAlias = Callable[[Frame], Any]
 _TYPES: Final = frozenset([
     "bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type",
     "google.protobuf.Timestamp", "google.protobuf.Duration", "optional_type",
@@ -57,11 +48,8 @@ _MESSAGE_COST: Final = 40
 class CodeGenerator:
     """Makes code of trees. Functions are found by their names, and look at their arguments."""
 
-    def __init__(
-        self, functions: Mapping[str, Function], costs: Mapping[str, Callable[..., int]]
-    ) -> None:
+    def __init__(self, functions: Mapping[str, Function]) -> None:
         self._functions = functions
-        self._costs = costs
         self._results: set[str] = set()
 
     def code(self, node: Node) -> Code:
@@ -87,8 +75,8 @@ class CodeGenerator:
         if node.test_only:
 
             def test(frame: Frame) -> bool:
+                # The test itself costs nothing.
                 value = operand(frame)
-                frame.spend(1)
                 if type(value) is OptionalValue:
                     return value.present and field in value.value
                 if type(value) is not dict:
@@ -111,18 +99,28 @@ class CodeGenerator:
 
     def _call(self, node: Call) -> Code:
         name = node.function
-        special = _SPECIAL.get(name)
+        special = SPECIAL.get(name)
         arguments = node.arguments
         if special is not None and (name != "or" or "optional" in "".join(node.overloads)):
             return special(*map(self.code, arguments))
         if name == "_+_" and self._is_growing(node):
             return self._grow(node)
-        function = self._functions.get(name, _no_overload)
-        cost = self._costs.get(name)
-        codes = tuple(map(self.code, arguments))
+        function, codes = (
+            self._functions.get(name, no_such_overload),
+            tuple(map(self.code, arguments)),
+        )
+        if name == "@in" and is_constant(arguments[1]):
+            # Membership in what is known before costs nothing.
+            return free_call(function, codes)
+        cost = FUNCTION_COSTS.get(name)
+        if cost is None and len(node.overloads) == 1:
+            cost = OVERLOAD_COSTS.get(node.overloads[0])
+        effort = EFFORTS.get(name)
+        if effort is not None:
+            return laborious_call(function, cost, effort, codes)
         if cost is not None:
-            return _costly(function, cost, codes)
-        return _cheap(function, codes)
+            return costly_call(function, cost, codes)
+        return cheap_call(function, codes)
 
     def _is_growing(self, node: Call) -> bool:
         left, right = node.arguments
@@ -142,6 +140,12 @@ class CodeGenerator:
 
     def _list(self, node: ListOf) -> Code:
         codes, optional = tuple(map(self.code, node.items)), node.optional
+        if not codes:
+            # A loop may add to it.
+            return lambda _: []
+        if is_constant(node):
+            known = value_of(node)
+            return lambda _: known
 
         def build(frame: Frame) -> list[Any]:
             frame.spend(_LIST_COST)
@@ -161,6 +165,11 @@ class CodeGenerator:
     def _map(self, node: MapOf) -> Code:
         entries = [(self.code(key), self.code(value), may) for key, value, may in node.entries]
         make = OBJECTS.get(node.message.partition(".")[0]) if node.message else None
+        if not entries and not node.message:
+            return lambda _: {}
+        if is_constant(node):
+            known = value_of(node)
+            return lambda _: known
         message, cost = node.message, _MESSAGE_COST if node.message else _MAP_COST
 
         def build(frame: Frame) -> Any:
@@ -182,7 +191,8 @@ class CodeGenerator:
     def _body(self, node: Comprehension) -> tuple[Code, ...]:
         """Return the code of what is evaluated in a loop, where its result may grow."""
         outer = set(self._results)
-        if isinstance(node.initial, ListOf) and not node.initial.items:
+        repeats = not (isinstance(node.condition, Literal) and node.condition.value is False)
+        if repeats and isinstance(node.initial, ListOf) and not node.initial.items:
             self._results.add(node.result_variable)
         else:
             self._results.discard(node.result_variable)
@@ -202,7 +212,6 @@ class CodeGenerator:
             variables[accumulator] = initial(frame)
             try:
                 for item in _items(values, names):
-                    frame.spend(1)
                     variables.update(item)
                     if not always and not condition(frame):
                         break
@@ -273,142 +282,3 @@ def _name_code(name: str) -> Code:
 def _type_code(name: str) -> Code:
     value = TypeValue(name)
     return lambda _: value
-
-
-def _no_overload(*_: Any) -> Any:
-    raise EvaluationError(NO_OVERLOAD)
-
-
-def _cheap(function: Function, codes: tuple[Code, ...]) -> Code:
-    if len(codes) == 2:
-        first, second = codes
-
-        def call_two(frame: Frame) -> Any:
-            left = first(frame)
-            right = second(frame)
-            frame.spend(1)
-            return function(left, right)
-
-        return call_two
-
-    def call(frame: Frame) -> Any:
-        arguments = [code(frame) for code in codes]
-        frame.spend(1)
-        return function(*arguments)
-
-    return call
-
-
-def _costly(function: Function, cost: Callable[..., int], codes: tuple[Code, ...]) -> Code:
-    def call(frame: Frame) -> Any:
-        arguments = [code(frame) for code in codes]
-        frame.spend(cost(*arguments))
-        return function(*arguments)
-
-    return call
-
-
-def _decided(first: Code, second: Code, decisive: bool) -> Code:  # noqa: FBT001
-    """Return the code of ``&&`` or ``||``: one side may decide, whatever the other one is."""
-
-    def decide(frame: Frame) -> bool:
-        failure: EvaluationError | None = None
-        for code in (first, second):
-            try:
-                value = code(frame)
-            except BudgetExceededError:
-                raise
-            except EvaluationError as error:
-                failure = failure or error
-                continue
-            if value is decisive:
-                return bool(value)
-            if type(value) is not bool:
-                failure = failure or EvaluationError(NO_OVERLOAD)
-        if failure is not None:
-            raise failure
-        return not decisive
-
-    return decide
-
-
-def _conditional(test: Code, yes: Code, no: Code) -> Code:
-    def choose(frame: Frame) -> Any:
-        chosen = test(frame)
-        if chosen is True:
-            return yes(frame)
-        if chosen is False:
-            return no(frame)
-        raise EvaluationError(NO_OVERLOAD)
-
-    return choose
-
-
-def _not_strictly_false(operand: Code) -> Code:
-    def test(frame: Frame) -> bool:
-        try:
-            return bool(operand(frame) is not False)
-        except BudgetExceededError:
-            raise
-        except EvaluationError:
-            return True
-
-    return test
-
-
-def _optional_select(operand: Code, field: Code) -> Code:
-    def select(frame: Frame) -> OptionalValue:
-        value, key = operand(frame), field(frame)
-        frame.spend(1)
-        if type(value) is OptionalValue:
-            if not value.present:
-                return ABSENT
-            value = value.value
-        if type(value) is dict:
-            return OptionalValue(present=True, value=value[key]) if key in value else ABSENT
-        if type(value) is list:
-            inside = type(key) is int and 0 <= key < len(value)
-            return OptionalValue(present=True, value=value[key]) if inside else ABSENT
-        raise EvaluationError(NO_OVERLOAD)
-
-    return select
-
-
-def _index(operand: Code, key: Code) -> Code:
-    def index(frame: Frame) -> Any:
-        value, at = operand(frame), key(frame)
-        frame.spend(1)
-        return index_of(value, at)
-
-    return index
-
-
-def _or(operand: Code, other: Code) -> Code:
-    def choose(frame: Frame) -> Any:
-        value = operand(frame)
-        frame.spend(1)
-        return value if value.present else other(frame)
-
-    return choose
-
-
-def _or_value(operand: Code, other: Code) -> Code:
-    def choose(frame: Frame) -> Any:
-        value = operand(frame)
-        frame.spend(1)
-        return value.value if value.present else other(frame)
-
-    return choose
-
-
-_SPECIAL: Final[Mapping[str, Callable[..., Code]]] = {
-    "_&&_": lambda first, second: _decided(first, second, decisive=False),
-    "_||_": lambda first, second: _decided(first, second, decisive=True),
-    "_?_:_": _conditional,
-    "@not_strictly_false": _not_strictly_false,
-    "_?._": _optional_select,
-    "_[?_]": _optional_select,
-    "_[_]": _index,
-    "or": _or,
-    "orValue": _or_value,
-}

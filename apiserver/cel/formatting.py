@@ -6,11 +6,13 @@ import math
 import re
 from typing import Any, Final
 
-from apiserver.cel.errors import EvaluationError
+from apiserver.cel.errors import BudgetExceededError, EvaluationError
 from apiserver.cel.operators import to_string
 from apiserver.cel.values import UInt, type_name
 
 _CLAUSE: Final = re.compile(r"%(?:%|(?:\.(\d*))?(.)?)", re.DOTALL)
+#: A text that is longer would cost more than an evaluation may.
+LONGEST_TEXT: Final = 10_000_000
 _MOST_DIGITS: Final = 1000
 _ESCAPES: Final = str.maketrans({
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
@@ -27,6 +29,8 @@ def quote_text(text: str) -> str:
 def format_text(template: str, arguments: Any) -> str:
     """Replace the clauses of a template: ``%s %d %f %e %b %o %x %X``."""
     left = list(arguments)
+    if sum(len(each) for each in left if type(each) is str) > LONGEST_TEXT:
+        raise BudgetExceededError
     used = 0
 
     def replace(match: re.Match[str]) -> str:

@@ -1,6 +1,8 @@
-"""What calls cost at run time beyond one step: those that read all of their arguments.
+"""What calls cost at run time: a step, or more if they read all of their arguments.
 
-The factors are those of cel-go: a tenth of a step for a character, a quarter for one of a pattern.
+The figures are those of cel-go and of Kubernetes' libraries: a tenth of a step for a character, a
+quarter for one of a pattern. Where the checker cannot tell which overload of an operator is meant,
+it costs one step whatever it does; `EFFORTS` are what it then takes all the same.
 """
 
 from __future__ import annotations
@@ -8,58 +10,139 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from apiserver.cel.kubernetesvalues import Address, Network
+
+Cost = Callable[..., int]
 #: What a check of the authorizer costs: two of them fit into the budget of an expression.
 CHECK_COST: Final = 350_000
 _SIZED: Final = frozenset([str, bytes, list, dict])
+_LIST_COST: Final = 10
+_REQUIREMENT_COST: Final = 50
+# The length of the pattern of a format is not known.
+_FORMAT_PATTERN: Final = 60
+_CONTAINERS: Final = frozenset([list, dict])
+# What the comparison of two lists or maps takes, whose contents may be large.
+_DEEP: Final = 2000
 
 
 def _size(value: Any) -> int:
-    return len(value) if type(value) in _SIZED else 1
+    if type(value) in _SIZED:
+        return len(value)
+    if type(value) is Network:
+        return -(-int(value.length) // 8)
+    return value.address.max_prefixlen // 8 if type(value) is Address else 1
 
 
 def _tenth(size: int) -> int:
     return (size + 9) // 10
 
 
+def _first(value: Any, *_: Any) -> int:
+    return _tenth(_size(value))
+
+
+def _twice(value: Any, *_: Any) -> int:
+    return _tenth(2 * _size(value))
+
+
 def _both(left: Any, right: Any) -> int:
-    return 1 + _tenth(_size(left) + _size(right)) if type(left) in _SIZED else 1
+    return _tenth(_size(left) + _size(right))
 
 
 def _compared(left: Any, right: Any) -> int:
-    if type(left) not in _SIZED or type(right) not in _SIZED:
-        return 1
-    return max(1, _tenth(min(len(left), len(right))))
+    return _tenth(min(_size(left), _size(right)))
 
 
 def _searched(text: Any, part: Any, *_: Any) -> int:
-    return 1 + _tenth(_size(text)) * _tenth(_size(part))
+    return _tenth(_size(text)) * _tenth(_size(part))
 
 
 def _matched(text: Any, pattern: Any, *_: Any) -> int:
-    return 1 + _tenth(_size(text) + 1) * ((_size(pattern) + 3) // 4)
+    return _tenth(_size(text) + 1) * ((_size(pattern) + 3) // 4)
 
 
-def _first(value: Any, *_: Any) -> int:
-    return 1 + (_size(value) if type(value) is list else _tenth(_size(value)))
+def _validated(_: Any, text: Any) -> int:
+    return _tenth(_size(text) + 1) * (_FORMAT_PATTERN // 4)
+
+
+def _selected(_: Any, selector: Any) -> int:
+    requirements = (_size(selector) + 1) // 2
+    return _LIST_COST + _tenth(_size(selector)) + requirements * _REQUIREMENT_COST
 
 
 def _pairs(left: Any, right: Any) -> int:
     return 1 + _size(left) * _size(right)
 
 
-FUNCTION_COSTS: Final[Mapping[str, Callable[..., int]]] = {
-    "_==_": _compared, "_!=_": _compared, "_<_": _compared, "_<=_": _compared, "_>_": _compared,
-    "_>=_": _compared, "_+_": _both, "contains": _searched, "matches": _matched,
-    "find": _matched, "findAll": _matched,
-    "@in": lambda _, container: 1 + (_size(container) if type(container) is list else 0),
-    "startsWith": lambda _, part: 1 + _tenth(_size(part)),
-    "endsWith": lambda _, part: 1 + _tenth(_size(part)),
-    **dict.fromkeys(
-        ("string", "bytes", "lowerAscii", "upperAscii", "replace", "split", "substring", "trim",
-         "join", "format", "strings.quote", "isSorted", "sum", "min", "max", "indexOf",
-         "lastIndexOf", "quantity", "isQuantity", "url", "isURL", "ip", "isIP", "cidr", "isCIDR",
-         "semver", "isSemver", "validate"), _first
-    ),
+def _joined(items: Any, separator: Any = "") -> int:
+    if type(items) is not list:
+        return 1
+    return _tenth(2 * (sum(map(_size, items)) + max(0, len(items) - 1) * _size(separator)))
+
+
+def _traversed(value: Any, *_: Any) -> int:
+    if type(value) is str:
+        return len(value.encode()) // 10
+    if type(value) is bytes:
+        return len(value) // 10
+    if type(value) is list:
+        return sum(map(_traversed, value))
+    if type(value) is dict:
+        return sum(_traversed(key) + _traversed(member) for key, member in value.items())
+    return 1
+
+
+def _contained(network: Any, other: Any) -> int:
+    parsed = _tenth(_size(other)) if type(other) is str else 0
+    return _tenth(2 * _size(network)) + parsed
+
+
+def _contained_network(network: Any, other: Any) -> int:
+    return _contained(network, other) + _tenth(_size(network)) + 1
+
+
+def _address(value: Any) -> int:
+    return 1 if type(value) is Network else _first(value)
+
+
+#: By function, whichever overload is meant.
+FUNCTION_COSTS: Final[Mapping[str, Cost]] = {
     "check": lambda *_: CHECK_COST,
-    **dict.fromkeys(("sets.contains", "sets.equivalent", "sets.intersects"), _pairs),
+    "fieldSelector": _selected, "labelSelector": _selected, "join": _joined, "ip": _address,
+    "find": _matched, "findAll": _matched, "validate": _validated, "ip.isCanonical": _twice,
+    "replace": _twice, "split": _twice, "containsIP": _contained,
+    "containsCIDR": _contained_network, "sets.contains": _pairs, "sets.intersects": _pairs,
+    "sets.equivalent": lambda left, right: 2 * _pairs(left, right) - 1,
+    **dict.fromkeys(("isSorted", "sum", "max", "min", "indexOf", "lastIndexOf"), _traversed),
+    **dict.fromkeys(
+        ("url", "lowerAscii", "upperAscii", "substring", "trim", "jsonpatch.escapeKey", "cidr",
+         "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver"), _first
+    ),
+    "_==_": _compared, "_!=_": _compared,
 }  # fmt: skip
+#: By overload, where only one is possible.
+OVERLOAD_COSTS: Final[Mapping[str, Cost]] = {
+    **dict.fromkeys(
+        ("starts_with_string", "ends_with_string", "string_to_bytes", "bytes_to_string"), _first
+    ),
+    "in_list": lambda _, items: _size(items),
+    **dict.fromkeys(
+        (f"{name}_{kind}" for name in ("less", "less_equals", "greater", "greater_equals")
+         for kind in ("string", "bytes")), _compared
+    ),
+    "add_string": _both, "add_bytes": _both,
+    "matches_string": _matched, "contains_string": _searched,
+}  # fmt: skip
+
+
+def _deep(left: Any, right: Any) -> int:
+    return _DEEP if type(left) in _CONTAINERS and type(left) is type(right) else 0
+
+
+#: What operators take beyond what they cost.
+EFFORTS: Final[Mapping[str, Cost]] = {
+    "_==_": _deep,
+    "_!=_": _deep,
+    "_+_": lambda left, right: _size(left) + _size(right),
+    "@in": lambda _, items: len(items) if type(items) is list else 0,
+}

@@ -12,15 +12,18 @@ from typing import Any, ClassVar, Final
 
 from apiserver.cel.compilation import CALL_LIMIT, Program
 from apiserver.cel.errors import BudgetExceededError, CompileError, EvaluationError
-from apiserver.cel.evaluation import Frame
+from apiserver.cel.frames import MOST_EFFORT, Frame
 from apiserver.cel.requestvariables import RequestExpressions
 
 #: What all expressions of a policy may cost for one request, binding and parameter.
 POLICY_LIMIT: Final = 10_000_000
 #: What all match conditions of a policy or webhook may cost.
 CONDITIONS_LIMIT: Final = 2_500_000
-#: What may be evaluated without leaving the event loop; it takes a few milliseconds.
-INLINE_LIMIT: Final = 10_000
+# What may be evaluated without leaving the event loop; it takes a few milliseconds.
+_INLINE_COST: Final = 10_000
+_INLINE_EFFORT: Final = 20_000
+# More than any evaluation may cost.
+_ENDLESS: Final = 1 << 62
 _OUT_OF_BUDGET: Final = (
     "validation failed due to running out of cost budget, no further validation rules will be run"
 )
@@ -39,13 +42,21 @@ class TooSlowError(Exception):
 
 @dataclass(slots=True)
 class Patience:
-    """What may still be evaluated at this place."""
+    """What may still be evaluated at this place: what it costs, and what it takes besides."""
 
     left: int
+    effort: int
+    inline: bool
 
+    @classmethod
+    def of_loop(cls) -> Patience:
+        """Return what may be evaluated in the event loop."""
+        return cls(_INLINE_COST, _INLINE_EFFORT, inline=True)
 
-#: The patience of a thread: more than any evaluation may cost.
-ENDLESS: Final = 1 << 62
+    @classmethod
+    def of_thread(cls) -> Patience:
+        """Return what may be evaluated in a thread: whatever the budget allows."""
+        return cls(_ENDLESS, MOST_EFFORT, inline=False)
 
 
 @dataclass(slots=True)
@@ -143,8 +154,8 @@ class _LimitedFrame(Frame):
 
     __slots__ = ("limit",)
 
-    def __init__(self, variables: dict[str, Any], limit: int) -> None:
-        super().__init__(variables, limit)
+    def __init__(self, variables: dict[str, Any], limit: int, effort: int) -> None:
+        super().__init__(variables, limit, effort)
         self.limit = limit
 
     @property
@@ -153,18 +164,19 @@ class _LimitedFrame(Frame):
 
 
 def _frame(variables: dict[str, Any], patience: Patience) -> _LimitedFrame:
-    return _LimitedFrame(variables, min(CALL_LIMIT, patience.left))
+    return _LimitedFrame(variables, min(CALL_LIMIT, patience.left), patience.effort)
 
 
 def _run(program: Program, frame: _LimitedFrame, patience: Patience) -> Any:
     try:
         return program.run(frame)
     except BudgetExceededError:
-        if frame.limit < CALL_LIMIT:
+        if patience.inline and (frame.limit < CALL_LIMIT or frame.effort < 0):
             raise TooSlowError from None
         raise
     finally:
         patience.left -= frame.spent
+        patience.effort = frame.effort
 
 
 class _Composed:

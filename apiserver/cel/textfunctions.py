@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
-from apiserver.cel.formatting import format_text, quote_text
+from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
+from apiserver.cel.formatting import LONGEST_TEXT, format_text, quote_text
 from apiserver.machinery.textcache import cache_by_text
 
 
@@ -102,6 +102,10 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
+    if len(new) > len(old):
+        count = text.count(old) if limit < 0 else min(limit, text.count(old))
+        if len(text) + count * (len(new) - len(old)) > LONGEST_TEXT:
+            raise BudgetExceededError
     return text.replace(old, new, limit)
 
 

@@ -14,7 +14,7 @@ from apiserver.access.admission.policies.policy_dependencies import InThread
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.cel import authorizervalues
 from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
-from apiserver.cel.requestevaluation import ENDLESS, INLINE_LIMIT, Patience, TooSlowError
+from apiserver.cel.requestevaluation import Patience, TooSlowError
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
 from apiserver.machinery.labels import SelectorError
@@ -34,7 +34,7 @@ class Evaluator:
         self._in_thread = in_thread
         self._decisions = Decisions()
         self._slow = False
-        self._patience = Patience(INLINE_LIMIT)
+        self._patience = Patience.of_loop()
         self.authorizers: Mapping[str, Any] = {
             "authorizer": authorizervalues.Authorizer(self._decisions),
             "authorizer.requestResource": authorizervalues.request_resource_check(
@@ -54,7 +54,7 @@ class Evaluator:
         while True:
             try:
                 if self._slow:
-                    return await self._in_thread(lambda: work(Patience(ENDLESS)))
+                    return await self._in_thread(lambda: work(Patience.of_thread()))
                 return work(self._patience)
             except DecisionNeeded as needed:
                 self._decisions.known[needed.check] = await self._decide(needed.check)
