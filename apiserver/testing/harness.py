@@ -16,7 +16,7 @@ from apiserver.testing import crd_manifests, kube_users
 from apiserver.testing.control_client import ControlClient
 from apiserver.testing.fault_switches import FaultSwitches
 from apiserver.testing.kube_users import KubeUser
-from apiserver.testing.launching import Launched, launch, new_settings, tail
+from apiserver.testing.launching import Launched, launch, tail
 from apiserver.testing.request_log import Request, RequestLog
 from apiserver.testing.rest import RequestRefused, RestClient
 from apiserver.testing.server_clock import ServerClock
@@ -46,7 +46,8 @@ class ApiServer:
     """A Kubernetes API server for tests, with its data in memory.
 
     ``flags`` are flags of the server. ``in_process``: it runs in a thread of this process, for
-    debugging. With a ``seed``, UIDs and generated names depend on it. Use it as a context manager,
+    debugging. With a ``seed``, UIDs and generated names depend on it. ``launched`` is a server that
+    is about to run already. Use it as a context manager,
     also with ``async with``, or call `start` and `stop`::
 
         with ApiServer("--service-cluster-ip-range=10.1.0.0/16") as server:
@@ -61,12 +62,13 @@ class ApiServer:
         in_process: bool = False,
         seed: int | None = None,
         start_timeout: float = START_SECONDS,
+        launched: Launched | None = None,
     ) -> None:
         self._flags = flags
         self._in_process = in_process
         self._seed = seed
         self._start_timeout = start_timeout
-        self._launched: Launched | None = None
+        self._launched = launched
         self._users = count(1)
         self._namespaces = count(1)
 
@@ -86,10 +88,14 @@ class ApiServer:
 
     def start(self) -> None:
         """Start the server and wait until it is ready. Raises StartFailed."""
-        settings = new_settings(self._flags, self._seed)
-        launched = launch(settings, self._start_timeout, in_process=self._in_process)
+        launched = self._launched or launch(self._flags, self._seed, in_process=self._in_process)
+        try:
+            ready = launched.wait(self._start_timeout)
+        except BaseException:
+            self._launched = None
+            launched.stop()
+            raise
         self._launched = launched
-        ready = launched.ready
         #: The URL, and the file of the CA that its certificate is from.
         self.url: str = ready["url"]
         self.ca_file = Path(ready["ca_file"])

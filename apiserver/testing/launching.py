@@ -28,9 +28,11 @@ class StartFailed(Exception):
 
 
 class Launched(Protocol):
-    """A server that runs; ``ready`` is what it said of itself, see `embedding.Ready`."""
+    """A server that runs, or is about to."""
 
-    ready: dict[str, Any]
+    def wait(self, timeout: float) -> dict[str, Any]:
+        """Wait until the server is ready; return `embedding.Ready`. Raises StartFailed."""
+        ...
 
     def stop(self) -> None:
         """Stop the server, and wait until it has."""
@@ -50,21 +52,16 @@ def new_settings(flags: Sequence[str], seed: int | None) -> dict[str, Any]:
 class ServerProcess:
     """A server in a process of its own. It ends with this process, whatever ends this one."""
 
-    def __init__(self, settings: dict[str, Any], timeout: float) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self._directory = Path(settings["directory"])
-        log = self._directory / "log"
-        with log.open("wb") as stderr:
+        self._log = self._directory / "log"
+        with self._log.open("wb") as stderr:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and our settings
                 [sys.executable, "-P", "-c", _program(), json.dumps(settings)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
-        try:
-            self.ready = self._wait(log, timeout)
-        except BaseException:
-            self.stop()
-            raise
 
     def stop(self) -> None:
         """End the process and remove its directory."""
@@ -79,7 +76,7 @@ class ServerProcess:
             process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _wait(self, log: Path, timeout: float) -> dict[str, Any]:
+    def wait(self, timeout: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         output, line = self._process.stdout.fileno(), b""
         deadline = time.monotonic() + timeout
@@ -89,7 +86,7 @@ class ServerProcess:
             data = os.read(output, 65536) if readable else b""
             if not data:
                 why = "ended" if readable else f"did not start in {timeout:g} seconds"
-                raise StartFailed(f"the server {why}:\n{tail(log)}")
+                raise StartFailed(f"the server {why}:\n{tail(self._log)}")
             line += data
         ready: dict[str, Any] = json.loads(line)
         return ready
@@ -100,14 +97,15 @@ def tail(log: Path, lines: int = _LOG_LINES) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def launch(settings: dict[str, Any], timeout: float, *, in_process: bool) -> Launched:
-    """Start a server and wait until it is ready. Raises StartFailed."""
+def launch(flags: Sequence[str], seed: int | None, *, in_process: bool = False) -> Launched:
+    """Start a server. Raises StartFailed."""
+    settings = new_settings(flags, seed)
     if not in_process:
-        return ServerProcess(settings, timeout)
+        return ServerProcess(settings)
     # A server and all that it needs: only those who debug one import it.
     from apiserver.testing.server_thread import ServerThread
 
-    return ServerThread(settings, timeout)
+    return ServerThread(settings)
 
 
 def _program() -> str:

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from apiserver.testing.fault_switches import FaultSwitches
     from apiserver.testing.harness import ApiServer
     from apiserver.testing.kube_users import KubeUser
+    from apiserver.testing.launching import Launched
     from apiserver.testing.server_clock import ServerClock
 
-_SERVERS: Final = ("apiserver", "apiserver_inprocess")
+# What pytest's cache knows of the last run: whether it has used a server.
+_USED: Final = "apiserver/used"
 #: The servers that run, by the name of their fixture.
-_running: Final = pytest.StashKey[dict[str, "ApiServer"]]()
+_running: Final[pytest.StashKey[dict[str, ApiServer]]] = pytest.StashKey()
+#: A server that was started before a test has asked for it.
+_early: Final[pytest.StashKey[Launched]] = pytest.StashKey()
 #: When the setup of a test began, in seconds since 1970.
 _begun: Final = pytest.StashKey[float]()
 
@@ -54,8 +58,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Prepare the place of the servers."""
+    """Prepare the place of the servers; start one if the last run has used one.
+
+    It starts while pytest collects the tests.
+    """
     config.stash[_running] = {}
+    runs_tests = hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
+    if not runs_tests or config.option.collectonly or _option(config, "in_process"):
+        return
+    cache = _cache(config)
+    if cache is not None and cache.get(_USED, default=False):
+        from apiserver.testing.launching import launch
+
+        config.stash[_early] = launch(*_wanted(config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop a server that was started early, and that no test has used."""
+    early = config.stash.get(_early, None)
+    if early is not None:
+        early.stop()
+        _note_use(config, used=False)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -102,14 +125,37 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _serve(request: pytest.FixtureRequest, *, in_process: bool) -> Iterator[ApiServer]:
     from apiserver.testing.harness import ApiServer
 
-    config = request.config
-    seed = _option(config, "seed")
-    flags = [*config.getini("apiserver_flags"), *config.getoption("apiserver_flag")]
-    name = str(request.fixturename)
-    with ApiServer(*flags, in_process=in_process, seed=None if seed == "" else int(seed)) as server:
+    config, name = request.config, str(request.fixturename)
+    flags, seed = _wanted(config)
+    launched = None
+    if not in_process:
+        launched = config.stash.get(_early, None)
+        if launched is not None:
+            del config.stash[_early]
+        else:
+            _note_use(config, used=True)
+    with ApiServer(*flags, in_process=in_process, seed=seed, launched=launched) as server:
         config.stash[_running][name] = server
         yield server
         del config.stash[_running][name]
+
+
+def _cache(config: pytest.Config) -> pytest.Cache | None:
+    """Return pytest's cache, ``None`` if it is switched off."""
+    return getattr(config, "cache", None)
+
+
+def _note_use(config: pytest.Config, *, used: bool) -> None:
+    cache = _cache(config)
+    if cache is not None:
+        cache.set(_USED, used)
+
+
+def _wanted(config: pytest.Config) -> tuple[list[str], int | None]:
+    """Return the flags and the seed of a server."""
+    seed = _option(config, "seed")
+    flags = [*config.getini("apiserver_flags"), *config.getoption("apiserver_flag")]
+    return flags, None if seed == "" else int(seed)
 
 
 @pytest.fixture(scope="session")

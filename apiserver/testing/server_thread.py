@@ -25,8 +25,9 @@ _running = threading.Lock()
 class ServerThread:
     """A server with an event loop in a thread of its own."""
 
-    def __init__(self, settings: dict[str, Any], timeout: float) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         if not _running.acquire(blocking=False):
+            shutil.rmtree(settings["directory"])
             raise StartFailed("another server runs in this process")
         self._settings = settings
         self._said: queue.SimpleQueue[Ready | BaseException] = queue.SimpleQueue()
@@ -34,14 +35,16 @@ class ServerThread:
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="apiserver", daemon=True)
         self._thread.start()
+
+    def wait(self, timeout: float) -> dict[str, Any]:
+        """Wait until the server is ready; return what it says of itself. Raises StartFailed."""
         try:
             said = self._said.get(timeout=timeout)
-        except queue.Empty:
-            said = TimeoutError(f"the server did not start in {timeout:g} seconds")
+        except queue.Empty as error:
+            raise StartFailed(f"the server did not start in {timeout:g} seconds") from error
         if isinstance(said, BaseException):
-            self.stop()
             raise StartFailed(str(said)) from said
-        self.ready: dict[str, Any] = {**said}
+        return {**said}
 
     def stop(self) -> None:
         """End the thread and remove the directory of the server."""

@@ -155,6 +155,40 @@ def test_every_worker_of_xdist_has_a_server_of_its_own(pytester: pytest.Pytester
     assert len(set(seen.read_text().split())) == 2
 
 
+WATCHED_LAUNCHES = """
+from apiserver.testing import launching
+
+collected, launch = [], launching.launch
+
+def told(*arguments, **options):
+    print("LAUNCHED", "late" if collected else "early")
+    return launch(*arguments, **options)
+
+launching.launch = told
+
+def pytest_collection_finish():
+    collected.append(True)
+"""
+
+
+def test_a_server_starts_early_if_the_last_run_has_used_one(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(WATCHED_LAUNCHES)
+    pytester.makepyfile(
+        test_with='def test_it(apiserver): apiserver.request("GET", "/readyz")',
+        test_without="def test_it(): pass",
+    )
+
+    def launched(file: str) -> list[str]:
+        done = pytester.runpytest_subprocess(*PLUGIN, "-s", file)
+        done.assert_outcomes(passed=1)
+        return [line.split()[-1] for line in done.outlines if "LAUNCHED" in line]
+
+    assert launched("test_with.py") == ["late"]
+    assert launched("test_with.py") == ["early"]
+    assert launched("test_without.py") == ["early"], "and is stopped"
+    assert launched("test_without.py") == []
+
+
 def test_a_server_that_does_not_start_says_why(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(apiserver): pass")
     result = pytester.runpytest_subprocess(*PLUGIN, "--apiserver-flag=--explode")
