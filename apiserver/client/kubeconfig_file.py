@@ -10,13 +10,13 @@ import os
 import ssl
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from apiserver.client.webhook import Credentials, WebhookClientConfig
+from apiserver.client.webhook import NO_CREDENTIALS, Credentials, WebhookClientConfig
 from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.quoting import quote
@@ -45,6 +45,33 @@ def load_kubeconfig(path: Path) -> KubeconfigConnection:
         raise KubeconfigError(f"{path}: {error}") from error
 
 
+def load_users(path: Path) -> Callable[[str], Credentials]:
+    """Return what finds the credentials for an address ``host:port`` among the users of a file.
+
+    A user has the name of the address, or of the host if the port is 443, or stars for the first
+    labels of it: ``*.example.com``, ``*``. Everyone else is met as the user of the current context,
+    if there is one. Raises KubeconfigError and OSError.
+    """
+    try:
+        document, _ = parse_yaml(path.read_bytes())
+        users, default = _Kubeconfig(document, path).users()
+    except (KubeconfigError, DocumentError, RequestEntityTooLarge, ssl.SSLError) as error:
+        raise KubeconfigError(f"{path}: {error}") from error
+    return lambda address: next(
+        (users[name] for name in _names_of(address) if name in users), default
+    )
+
+
+def _names_of(address: str) -> Iterator[str]:
+    host = address.removesuffix(":443")
+    for name in (address, host) if host != address else (address,):
+        yield name
+    for name in (address, host) if host != address else (address,):
+        labels = name.split(".")
+        yield from (f"*.{'.'.join(labels[start:])}" for start in range(1, len(labels)))
+    yield "*"
+
+
 class _Kubeconfig:
     def __init__(self, document: Any, path: Path) -> None:
         self._document = document if isinstance(document, dict) else {}
@@ -63,6 +90,18 @@ class _Kubeconfig:
         authority = self._content(cluster, "certificate-authority")
         config = WebhookClientConfig(url=server, ca_bundle=authority.decode("latin-1"))
         return KubeconfigConnection(config, self._credentials(cluster, user))
+
+    def users(self) -> tuple[dict[str, Credentials], Credentials]:
+        """Return the credentials of all users by name, and those of the current context."""
+        users = {
+            str(each.get("name") or ""): self._credentials({}, each.get("user") or {})
+            for each in self._document.get("users") or ()
+        }
+        name = self._document.get("current-context")
+        if not name:
+            return users, NO_CREDENTIALS
+        context = self._named("contexts", "context", name)
+        return users, users.get(context.get("user") or "", NO_CREDENTIALS)
 
     def _credentials(self, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Credentials:
         for member in _PROGRAMS:

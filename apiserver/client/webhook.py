@@ -74,6 +74,11 @@ class Credentials:
 NO_CREDENTIALS: Final = Credentials()
 
 
+def no_credentials(address: str) -> Credentials:
+    """Return no credentials for any address."""
+    return NO_CREDENTIALS
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookClientConfig:
     """Where a webhook is, and how it is verified.
@@ -138,7 +143,7 @@ class WebhookClient:
     def __init__(
         self,
         resolver: ServiceResolver,
-        credentials: Callable[[str], Credentials] = lambda _: NO_CREDENTIALS,
+        credentials: Callable[[str], Credentials] = no_credentials,
     ) -> None:
         self._resolver = resolver
         self._credentials = credentials

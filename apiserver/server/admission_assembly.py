@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from apiserver.access.access import Access
@@ -11,38 +11,67 @@ from apiserver.access.admission.enabled_plugins import PluginDependencies, build
 from apiserver.access.admission.escalation import EscalationCheck
 from apiserver.access.admission.param_access import ParamAccessCheck
 from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
+from apiserver.access.admission.plugins.mutating_admission_webhook import (
+    MutatingAdmissionWebhook,
+)
 from apiserver.access.admission.plugins.validating_admission_policy import validating_policies
+from apiserver.access.admission.plugins.validating_admission_webhook import (
+    ValidatingAdmissionWebhook,
+)
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
 from apiserver.access.admission.webhook_calls import WebhookDependencies
 from apiserver.access.admission.webhooks import WebhookConfigurations
-from apiserver.client.webhook import WebhookClient
+from apiserver.client.webhook import Credentials, WebhookClient, no_credentials
 from apiserver.registry.following import Follower
 from apiserver.registry.offload import in_thread
 from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
+from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.registry.webhook_following import webhook_followers
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The plugins, and the followers of their configurations."""
+    """The plugins, the followers of their configurations, and clients for webhooks of their own.
+
+    The clients are closed when the block of this context manager ends.
+    """
 
     plugins: Sequence[Plugin]
     followers: Sequence[Follower]
+    clients: Sequence[WebhookClient]
+
+    async def __aenter__(self) -> Admission:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self.clients:
+            await client.close()
 
 
 def build_admission(
-    registry: Registry, access: Access, client: WebhookClient, names: Sequence[str]
+    registry: Registry,
+    access: Access,
+    names: Sequence[str],
+    credentials: Mapping[str, Callable[[str], Credentials]],
 ) -> Admission:
-    """Return the plugins of these names, and what belongs to them."""
-    kinds = ServedKinds(registry)
+    """Return the plugins of these names, and what belongs to them.
+
+    ``credentials``: by the name of a plugin, what finds those for the address of a webhook.
+    """
+    kinds, resolver = ServedKinds(registry), ServiceEndpointResolver(registry.reader)
+    mutating, validating = (
+        WebhookClient(resolver, credentials.get(plugin.name, no_credentials))
+        for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)
+    )
     dependencies = PluginDependencies(
         authorizer=access.authorizer,
         policies=PolicyDependencies(access.authorizer, in_thread, kinds),
         validating_policies=validating_policies(kinds),
         mutating_policies=mutating_policies(kinds),
-        webhooks=WebhookDependencies(client, kinds, access.authorizer, in_thread),
+        mutating_calls=WebhookDependencies(mutating, kinds, access.authorizer, in_thread),
+        validating_calls=WebhookDependencies(validating, kinds, access.authorizer, in_thread),
         validating_webhooks=WebhookConfigurations(kinds),
         mutating_webhooks=WebhookConfigurations(kinds),
     )
@@ -58,4 +87,5 @@ def build_admission(
                 registry, dependencies.mutating_webhooks, dependencies.validating_webhooks
             ),
         ],
+        clients=[mutating, validating],
     )

@@ -20,7 +20,7 @@ from apiserver.access.authorization.authorizer import (
     Authorizer,
     Verdict,
 )
-from apiserver.client.webhook import WebhookClient
+from apiserver.client.webhook import Credentials, WebhookClient
 from apiserver.controllers.certificates.signing_controllers import Sign
 from apiserver.controllers.controller_manager import (
     ControllerManager,
@@ -113,6 +113,8 @@ class ServerOptions:
     check_cache: bool = False
     root_ca: str = ""
     sign: Sign | None = None
+    #: By the name of the plugin, what finds the credentials for the address of a webhook.
+    webhook_credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
     published_trust: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -203,7 +205,9 @@ async def build_server(
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
-            admission = build_admission(registry, access, webhooks, options.plugins)
+            admission = build_admission(
+                registry, access, options.plugins, options.webhook_credentials
+            )
             registry.admit(admission.plugins)
             manager = build_manager(
                 _controllers(storage, options, access, environment), registry, webhooks
@@ -242,6 +246,7 @@ async def build_server(
             async with (
                 access.running(),
                 webhooks,
+                admission,
                 following(followers),
                 reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
                 bootstrapping_roles(roles),

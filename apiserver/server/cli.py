@@ -107,6 +107,7 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("api-audiences", "NAMES", "The audiences of this API in tokens. (its issuers)"),
     ("enable-admission-plugins", "NAMES", "Additional admission plugins to enable."),
     ("disable-admission-plugins", "NAMES", "Admission plugins to disable."),
+    ("admission-control-config-file", "FILE", "Their AdmissionConfiguration: credentials."),
     ("allow-privileged", None, "Allow privileged containers. (false)"),
 )
 _CLUSTER: Final[Sequence[_Flag]] = (

@@ -106,6 +106,7 @@ class Config:
     service_account_extend_token_expiration: bool
     service_account_jwks_uri: str
     api_audiences: tuple[str, ...]
+    admission_control_config_file: str
     enable_admission_plugins: tuple[str, ...]
     disable_admission_plugins: tuple[str, ...]
     allow_privileged: bool
@@ -374,6 +375,7 @@ class ConfigSchema(Schema):
     service_account_extend_token_expiration = _Boolean(load_default=True)
     service_account_jwks_uri = _Text(load_default="")
     api_audiences = _List(load_default=())
+    admission_control_config_file = _Text(load_default="")
     enable_admission_plugins = _List(load_default=())
     disable_admission_plugins = _List(load_default=())
     allow_privileged = _Boolean(load_default=False)
@@ -446,7 +448,7 @@ def _check_together(config: Config) -> None:
     for flag in ("tls_cert_file", "tls_private_key_file", "client_ca_file", "token_auth_file",
                  "requestheader_client_ca_file",
                  "authentication_config", "oidc_ca_file", "authorization_config",
-                 "authorization_webhook_config_file",
+                 "authorization_webhook_config_file", "admission_control_config_file",
                  "authentication_token_webhook_config_file",
                  "etcd_cafile", "etcd_certfile", "etcd_keyfile", "service_account_key_file",
                  "service_account_signing_key_file", "encryption_provider_config",

@@ -37,7 +37,7 @@ IGNORED: Final = frozenset(
 #: Flags that promise security which this server does not provide yet: it does not start with them.
 UNSUPPORTED: Final = frozenset(
     """
-    admission-control-config-file authorization-policy-file egress-selector-config-file
+    authorization-policy-file egress-selector-config-file
     kubelet-certificate-authority peer-ca-file strict-transport-security-directives
     tls-curve-preferences tls-sni-cert-key
     """.split()

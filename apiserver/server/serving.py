@@ -24,6 +24,7 @@ from typing import Final, TypeAlias
 import uvloop
 
 from apiserver.access.access import Access
+from apiserver.access.admission.admission_configuration import load_webhook_credentials
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
@@ -245,11 +246,16 @@ def _controllers(config: Config) -> tuple[str, ...]:
 
 
 def options_from(config: Config) -> ServerOptions:
-    """Return the options that a configuration sets. Raises PluginFlagError."""
+    """Return the options that a configuration sets.
+
+    Raises PluginFlagError, ConfigurationError and OSError.
+    """
+    admission = config.admission_control_config_file
     return ServerOptions(
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,
         plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
+        webhook_credentials=load_webhook_credentials(Path(admission)) if admission else {},
         controllers=_controllers(config),
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
     )

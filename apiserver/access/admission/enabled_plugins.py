@@ -84,7 +84,8 @@ class PluginDependencies:
     policies: PolicyDependencies
     validating_policies: PolicyIndex[Any]
     mutating_policies: PolicyIndex[Any]
-    webhooks: WebhookDependencies
+    mutating_calls: WebhookDependencies
+    validating_calls: WebhookDependencies
     mutating_webhooks: WebhookConfigurations
     validating_webhooks: WebhookConfigurations
 
@@ -119,10 +120,10 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
         ValidatingAdmissionPolicy(dependencies.validating_policies, dependencies.policies),
     ),
     "MutatingAdmissionWebhook": lambda dependencies: (
-        MutatingAdmissionWebhook(dependencies.mutating_webhooks, dependencies.webhooks),
+        MutatingAdmissionWebhook(dependencies.mutating_webhooks, dependencies.mutating_calls),
     ),
     "ValidatingAdmissionWebhook": lambda dependencies: (
-        ValidatingAdmissionWebhook(dependencies.validating_webhooks, dependencies.webhooks),
+        ValidatingAdmissionWebhook(dependencies.validating_webhooks, dependencies.validating_calls),
     ),
     "ResourceQuota": lambda _: (ResourceQuota(),),
 }

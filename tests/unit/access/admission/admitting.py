@@ -68,13 +68,15 @@ def build_dependencies() -> PluginDependencies:
     """Return what plugins need: no policies, no webhooks, and an authorizer that allows all."""
     versions, authorizer = Versions(), AlwaysAllow()
     client = WebhookClient(ServiceEndpointResolver(Objects()))
+    calls = WebhookDependencies(client, versions, authorizer, in_thread)
     kinds: Any = versions
     return PluginDependencies(
         authorizer,
         PolicyDependencies(authorizer, in_thread, kinds),
         validating_policies(kinds),
         mutating_policies(kinds),
-        WebhookDependencies(client, versions, authorizer, in_thread),
+        calls,
+        calls,
         WebhookConfigurations(versions),
         WebhookConfigurations(versions),
     )
