@@ -18,6 +18,8 @@ import aiohttp
 import pytest
 
 from tests.server_process import ROOT_CA_PUBLISHER, running_server
+from tests.wire.backend import Backend, NoAddress, running_backend
+from tests.wire.proxied import Proxied
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,23 @@ async def namespace(api: Api) -> str:
     answer = await api.post(f"/api/v1/namespaces/{name}/serviceaccounts", account)
     assert answer.status in (201, 409), answer.text
     return name
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    try:
+        with running_backend() as backend:
+            yield backend
+    except NoAddress as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+async def proxied(api: Api, namespace: str, backend: Backend) -> AsyncIterator[Proxied]:
+    proxied = Proxied(api, namespace, backend)
+    await proxied.make()
+    yield proxied
+    await api.send("DELETE", f"/api/v1/nodes/{proxied.node}")
 
 
 async def _all_closed(sockets: list[socket.socket]) -> None:

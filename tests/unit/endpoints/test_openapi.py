@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +14,13 @@ import pytest
 from apiserver.endpoints.openapi.definitions import Definitions
 from apiserver.endpoints.openapi.discovery_paths import standalone_paths
 from apiserver.endpoints.openapi.naming import tag, title, with_article
-from apiserver.endpoints.openapi.resource_paths import resource_paths
 from apiserver.endpoints.openapi.service import STANDALONE, OpenAPIService
 from apiserver.endpoints.openapi.v2 import reduced
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.resources.definition import ResourceDefinition, Subresource
 from tests.unit.kinds import plain_kind
 
-BUILTIN = builtin_definitions()
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 KIND = GroupVersionKind("birds.example.com", "v1", "Goose")
 GOOSE = ResourceDefinition(
@@ -365,50 +360,3 @@ def test_kinds_have_articles(kind: str, expected: str) -> None:
 
 def test_every_lone_document_has_a_path() -> None:
     assert set(standalone_paths()) == set(STANDALONE)
-
-
-# The official client is made from the document of version 2 of a newer Kubernetes.
-NEWER = frozenset(["/api/v1/namespaces/{namespace}/pods/{name}/checkpoint"])
-
-
-def client_operations(module: str) -> Iterator[tuple[str, str, str, set[str]]]:
-    """Yield method, path, description and parameters of the operations of the official client."""
-    spec = find_spec("kubernetes")
-    assert spec is not None
-    assert spec.origin is not None
-    source = (Path(spec.origin).parent / "client" / "api" / f"{module}.py").read_text()
-    parts = re.split(r"\n    def (\w+)\(\n", source)
-    bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
-    for name, body in bodies.items():
-        path = re.search(r"resource_path='(.*?)'", body)
-        method = re.search(r"method='(.*?)'", body)
-        if path and method:
-            public = name.removeprefix("_").removesuffix("_serialize")
-            text = re.search(rf'"""{public}\n\n(.*?)\n\n', bodies[public], re.DOTALL)
-            assert text is not None
-            pattern = r"_(?:query_params\.append\(\(|path_params\[)'(\w+)'"
-            yield (
-                method[1].lower(), path[1], " ".join(text[1].split()),
-                set(re.findall(pattern, body)),
-            )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "module", ["apps_v1_api", "authorization_v1_api", "core_v1_api", "policy_v1_api"]
-)
-def test_operations_are_those_of_the_official_client(module: str, definitions: Definitions) -> None:
-    ours = {
-        (operation.method, path.path): (
-            operation.description,
-            {each.name for each in (*operation.parameters, *path.parameters)},
-        )
-        for definition in BUILTIN
-        for path in resource_paths(definition, definitions.model)
-        for operation in path.operations
-    }
-    compared = 0
-    for method, path, description, parameters in client_operations(module):
-        if not path.endswith("/") and path not in NEWER:
-            assert ours[method, path] == (description, parameters), (method, path)
-            compared += 1
-    assert compared >= 4
