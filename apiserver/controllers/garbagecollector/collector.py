@@ -45,7 +45,7 @@ from apiserver.registry.yielding import Yielder
 from apiserver.resources.strategy import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 _NAME: Final = "garbage-collector-controller"
-#: The time for the watches to show the dependents of an owner that is to be orphaned.
+#: The time for the watches to show the dependents of an owner whose deletion concerns them.
 SETTLING_SECONDS: Final = 0.1
 _ORPHANED_AT_ONCE: Final = 8
 
@@ -91,7 +91,7 @@ class GarbageCollector:
             def changed(due: Due) -> None:
                 for uid in due.uids:
                     node = self._graph.node(uid)
-                    if node is not None and node.orphaning:
+                    if node is not None and (node.orphaning or node.foreground):
                         queue.add_after(uid, SETTLING_SECONDS)
                     else:
                         queue.add(uid)

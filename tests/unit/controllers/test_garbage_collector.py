@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from apiserver.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, MetadataEvent
 from apiserver.controllers.controller import Controller
-from apiserver.controllers.garbagecollector.collector import GarbageCollector
+from apiserver.controllers.garbagecollector.collector import SETTLING_SECONDS, GarbageCollector
 from apiserver.machinery.builtin_resources import EVENTS, NODES
 from apiserver.machinery.errors import NotFound, ServiceUnavailable, UnsupportedMediaType
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
+from apiserver.registry import loopback
 from apiserver.registry.loopback import Loopback, controller_client
 from apiserver.registry.registry import Registry
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
@@ -145,6 +146,37 @@ async def test_foreground_deletion_waits_for_those_that_block_it(cluster: Cluste
     assert waiting["metadata"]["finalizers"] == ["foregroundDeletion"]
     await cluster.client.patch(CONFIG_MAPS, "n", "b", {"metadata": {"finalizers": None}})
     await cluster.until_gone("b", "a")
+
+
+async def test_an_owner_waits_for_a_dependent_that_another_watch_shows_later(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The watch of the owner, about to show it, shows what happens to it in the meantime as well.
+    monkeypatch.setattr(loopback, "_PAUSE", SETTLING_SECONDS / 2)
+    cluster = Cluster(registry)
+    async with collecting(controller_client(registry, "test-controller")):
+        missing = owner({"metadata": {"name": "x", "uid": "x"}}, NODES)
+        await create(registry, NODES, named("first", ownerReferences=[missing]))
+        await until_gone(cluster.client, NODES, "first")
+        a = await create(cluster.registry, NODES, named("a"))
+        await cluster.make(
+            "b", owner(a, NODES, blockOwnerDeletion=True), finalizers=["example.com/x"]
+        )
+        options = DeleteOptions(propagation_policy="Foreground")
+        await cluster.client.delete(NODES, "", "a", options)
+        async with asyncio.timeout(PATIENCE):
+            while "deletionTimestamp" not in ((await cluster.get("b")) or a)["metadata"]:
+                await asyncio.sleep(0)
+        held = await cluster.client.get(NODES, "", "a")
+        assert held["metadata"]["finalizers"] == ["foregroundDeletion"]
+
+
+async def until_gone(client: Loopback, resource: GroupVersionResource, name: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        with suppress(NotFound):
+            while True:
+                await client.get(resource, "", name)
+                await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
