@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
 from apiserver.cel.frames import Code, Frame, Function
-from apiserver.cel.operators import index_of
+from apiserver.cel.operators import index_of, optional_index
 from apiserver.cel.values import ABSENT, OptionalValue
+
+# What a value that is too large for a function is called: most of these are times.
+_OUT_OF_RANGE: Final = "timestamp overflow"
 
 
 def no_such_overload(*_: Any) -> Any:
@@ -16,11 +19,21 @@ def no_such_overload(*_: Any) -> Any:
     raise EvaluationError(NO_OVERLOAD)
 
 
+def _called(function: Function, arguments: Sequence[Any]) -> Any:
+    """Return the result of a function. Arguments of unknown types may not be what it is for."""
+    try:
+        return function(*arguments)
+    except (AttributeError, TypeError):
+        raise EvaluationError(NO_OVERLOAD) from None
+    except (ArithmeticError, ValueError):
+        raise EvaluationError(_OUT_OF_RANGE) from None
+
+
 def free_call(function: Function, codes: tuple[Code, ...]) -> Code:
     """Return the code of a call that costs nothing."""
 
     def call(frame: Frame) -> Any:
-        return function(*[code(frame) for code in codes])
+        return _called(function, [code(frame) for code in codes])
 
     return call
 
@@ -39,7 +52,7 @@ def laborious_call(
         right = second(frame)
         frame.spend(1 if cost is None else cost(left, right))
         frame.exert(effort(left, right))
-        return function(left, right)
+        return _called(function, (left, right))
 
     return call
 
@@ -53,14 +66,14 @@ def cheap_call(function: Function, codes: tuple[Code, ...]) -> Code:
             left = first(frame)
             right = second(frame)
             frame.spend(1)
-            return function(left, right)
+            return _called(function, (left, right))
 
         return call_two
 
     def call(frame: Frame) -> Any:
         arguments = [code(frame) for code in codes]
         frame.spend(1)
-        return function(*arguments)
+        return _called(function, arguments)
 
     return call
 
@@ -71,7 +84,7 @@ def costly_call(function: Function, cost: Callable[..., int], codes: tuple[Code,
     def call(frame: Frame) -> Any:
         arguments = [code(frame) for code in codes]
         frame.spend(cost(*arguments))
-        return function(*arguments)
+        return _called(function, arguments)
 
     return call
 
@@ -133,12 +146,7 @@ def _optional_select(operand: Code, field: Code) -> Code:
             if not value.present:
                 return ABSENT
             value = value.value
-        if type(value) is dict:
-            return OptionalValue(present=True, value=value[key]) if key in value else ABSENT
-        if type(value) is list:
-            inside = type(key) is int and 0 <= key < len(value)
-            return OptionalValue(present=True, value=value[key]) if inside else ABSENT
-        raise EvaluationError(NO_OVERLOAD)
+        return optional_index(value, key)
 
     return select
 
@@ -154,7 +162,7 @@ def _index(operand: Code, key: Code) -> Code:
 
 def _or(operand: Code, other: Code) -> Code:
     def choose(frame: Frame) -> Any:
-        value = operand(frame)
+        value = _optional(operand(frame))
         frame.spend(1)
         return value if value.present else other(frame)
 
@@ -163,11 +171,17 @@ def _or(operand: Code, other: Code) -> Code:
 
 def _or_value(operand: Code, other: Code) -> Code:
     def choose(frame: Frame) -> Any:
-        value = operand(frame)
+        value = _optional(operand(frame))
         frame.spend(1)
         return value.value if value.present else other(frame)
 
     return choose
+
+
+def _optional(value: Any) -> OptionalValue:
+    if type(value) is not OptionalValue:
+        raise EvaluationError(NO_OVERLOAD)
+    return value
 
 
 #: The code of operators that do not evaluate all of their arguments, or not first.

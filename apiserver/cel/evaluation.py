@@ -40,6 +40,8 @@ _TYPES: Final = frozenset([
     "bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type",
     "google.protobuf.Timestamp", "google.protobuf.Duration", "optional_type",
 ])  # fmt: skip
+_NOT_OPTIONAL: Final = "cannot initialize optional"
+_FROM: Final = "from non-optional value"
 _LIST_COST: Final = 10
 _MAP_COST: Final = 30
 _MESSAGE_COST: Final = 40
@@ -77,11 +79,7 @@ class CodeGenerator:
             def test(frame: Frame) -> bool:
                 # The test itself costs nothing.
                 value = operand(frame)
-                if type(value) is OptionalValue:
-                    return value.present and field in value.value
-                if type(value) is not dict:
-                    return has_field(value, field)
-                return field in value
+                return field in value if type(value) is dict else has_field(value, field)
 
             return test
 
@@ -156,6 +154,8 @@ class CodeGenerator:
                 item = code(frame)
                 if index not in optional:
                     items.append(item)
+                elif type(item) is not OptionalValue:
+                    raise EvaluationError(f"{_NOT_OPTIONAL} list element {_FROM} {item}")
                 elif item.present:
                     items.append(item.value)
             return items
@@ -178,9 +178,13 @@ class CodeGenerator:
             for key_code, value_code, optional in entries:
                 key, value = key_code(frame), value_code(frame)
                 if optional:
+                    if type(value) is not OptionalValue:
+                        raise EvaluationError(f"{_NOT_OPTIONAL} entry '{key}' {_FROM} {value}")
                     if not value.present:
                         continue
                     value = value.value
+                if type(key) in (list, dict):
+                    raise EvaluationError("unsupported key type")
                 if key in built:
                     raise EvaluationError(f"insert failed: key already exists: {key}")
                 built[key] = value

@@ -18,6 +18,7 @@ from apiserver.cel.timevalues import (
     timestamp_text,
 )
 from apiserver.cel.values import (
+    ABSENT,
     INT_MAX,
     INT_MIN,
     NANOSECONDS,
@@ -33,6 +34,9 @@ from apiserver.cel.values import (
     type_name,
 )
 
+#: The types of values that are no keys of maps.
+_NO_KEYS: Final = frozenset([bool, list, dict])
+
 
 def no_overload() -> EvaluationError:
     """Return the error of arguments whose types do not fit."""
@@ -42,24 +46,32 @@ def no_overload() -> EvaluationError:
 def select_field(value: Any, field: str) -> Any:
     """Return a field of what is not a map: of an optional value that holds one, or an object."""
     if type(value) is OptionalValue:
-        if not value.present or field not in value.value:
-            return OptionalValue(present=False)
-        return OptionalValue(present=True, value=value.value[field])
+        return _optional_field(value, field)
     members = getattr(value, "members", None)
     if members is not None:
         try:
             return members[field]
         except KeyError:
-            raise EvaluationError(f"no such key: {field}") from None
-    raise EvaluationError(f"no such key: {field}" if value is None else NO_OVERLOAD)
+            raise _no_key(field) from None
+    if type(value) is list:
+        raise _bad_index(field)
+    raise _no_key(field)
+
+
+def _optional_field(value: OptionalValue, field: str) -> OptionalValue:
+    held = value.value
+    if type(held) is not dict or field not in held:
+        return OptionalValue(present=False)
+    return OptionalValue(present=True, value=held[field])
 
 
 def has_field(value: Any, field: str) -> bool:
-    """Return whether an object, which is not a map, has a field."""
-    members = getattr(value, "members", None)
-    if members is None:
-        raise EvaluationError(f"no such key: {field}")
-    return field in members
+    """Return whether what is not a map has a field; of lists it is an error to ask."""
+    if type(value) is OptionalValue:
+        return _optional_field(value, field).present
+    if type(value) is list:
+        raise _bad_index(field)
+    return field in getattr(value, "members", ())
 
 
 def index_of(value: Any, key: Any) -> Any:
@@ -68,19 +80,41 @@ def index_of(value: Any, key: Any) -> Any:
         if type(key) is float and key.is_integer():
             key = int(key)
         if type(key) is not int and type(key) is not UInt:
-            raise no_overload()
+            raise _bad_index(key)
         if not 0 <= key < len(value):
             raise EvaluationError(f"index out of bounds: {key}")
         return value[key]
     if type(value) is dict:
-        if type(key) is bool or key not in value:
-            raise EvaluationError(f"no such key: {key}")
+        if type(key) in _NO_KEYS or key not in value:
+            raise _no_key(key)
         return value[key]
     if type(value) is OptionalValue:
         if not value.present:
             return value
         return OptionalValue(present=True, value=index_of(value.value, key))
-    raise no_overload()
+    raise _no_key(key)
+
+
+def optional_index(value: Any, key: Any) -> OptionalValue:
+    """Return an item of a list or the value of a key, absent if there is none."""
+    if type(value) is dict:
+        found = type(key) not in _NO_KEYS and key in value
+        return OptionalValue(present=True, value=value[key]) if found else ABSENT
+    if type(value) is list:
+        if type(key) is not int and type(key) is not UInt:
+            raise _bad_index(key)
+        inside = 0 <= key < len(value)
+        return OptionalValue(present=True, value=value[key]) if inside else ABSENT
+    members = getattr(value, "members", ())
+    return OptionalValue(present=True, value=members[key]) if key in members else ABSENT
+
+
+def _no_key(key: Any) -> EvaluationError:
+    return EvaluationError(f"no such key: {key}")
+
+
+def _bad_index(index: Any) -> EvaluationError:
+    return EvaluationError(f"unsupported index type '{type_name(index)}' in list")
 
 
 def add(left: Any, right: Any) -> Any:

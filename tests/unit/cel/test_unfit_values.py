@@ -1,0 +1,71 @@
+"""Values of types that no function expects: an evaluation fails, it does not break."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import pytest
+
+from apiserver.cel.authorizervalues import Authorizer, Decisions
+from apiserver.cel.errors import CompileError, EvaluationError
+from apiserver.cel.requestvariables import RequestExpressions
+
+VALUES: dict[str, Any] = {
+    "null": None, "bool": True, "int": -7, "double": 1e300, "text": "a1", "empty": "",
+    "list": [1, "a"], "map": {"a": 1}, "nested": [[{}]],
+}  # fmt: skip
+MEMBERS = """
+all(x,x) map(x,x+1) exists_one(x,x) transformMapEntry(k,v,{v:k}) size() contains(B) startsWith(B)
+endsWith(B) matches(B) find(B) findAll(B) findAll(B,C) charAt(B) indexOf(B) indexOf(B,C)
+lastIndexOf(B) lastIndexOf(B,C) lowerAscii() upperAscii() replace(B,C) replace(B,C,D) split(B)
+split(B,C) substring(B) substring(B,C) trim() join() join(B) format(B) isSorted() sum() min()
+max() getScheme() getHost() getHostname() getPort() getEscapedPath() getQuery() isInteger()
+asInteger() asApproximateFloat() sign() add(B) sub(B) isLessThan(B) isGreaterThan(B) compareTo(B)
+major() minor() patch() ip() family() isUnspecified() isLoopback() isLinkLocalMulticast()
+isLinkLocalUnicast() isGlobalUnicast() containsIP(B) containsCIDR(B) masked() prefixLength()
+validate(B) path(B) group(B) serviceAccount(B,C) resource(B) subresource(B) namespace(B) name(B)
+fieldSelector(B) labelSelector(B) check(B) allowed() reason() error() errored() hasValue() value()
+orValue(B) or(B) getFullYear() getFullYear(B) getMonth() getDayOfMonth() getDate() getDayOfWeek()
+getDayOfYear() getHours() getMinutes() getSeconds() getMilliseconds() getHours(B) foo ?foo [B]
+[?B]
+"""
+CALLS = """
+int(A) uint(A) double(A) string(A) bytes(A) bool(A) timestamp(A) duration(A) dyn(A) type(A)
+size(A) quantity(A) isQuantity(A) url(A) isURL(A) ip(A) isIP(A) ip.isCanonical(A) cidr(A)
+isCIDR(A) semver(A) semver(A,B) isSemver(A) isSemver(A,B) format.named(A) sets.contains(A,B)
+sets.equivalent(A,B) sets.intersects(A,B) optional.of(A) optional.ofNonZeroValue(A)
+strings.quote(A) !A -A A+B A-B A*B A/B A%B A==B A!=B A<B A<=B A>B A>=B A&&B A||B A?B:C (A)in(B)
+[A,?optional.of(B)] {A:B} {A:1,?B:optional.of(C)} has(A.foo) authorizer.path(A)
+authorizer.group(A) authorizer.serviceAccount(A,B) [A].isSorted() [A,B].sum() [A,B].max()
+'%d%s%f%e%x%b%o'.format([A,A,A,A,A,A,A])
+"""
+
+_STAND_INS = re.compile(r"(?<![A-Za-z])[ABCD](?![A-Za-z])")
+
+
+def sources() -> list[str]:
+    found = [
+        f"A{each}" if each[0] == "[" else f"A.{each}" for line in [MEMBERS] for each in line.split()
+    ]
+    return found + CALLS.split()
+
+
+@pytest.mark.parametrize("source", sources())
+def test_evaluations_end_with_a_value_or_an_error_of_theirs(source: str) -> None:
+    expressions = RequestExpressions()
+    source = _STAND_INS.sub(lambda found: f"object.{found[0].lower()}", source)
+    try:
+        program = expressions.compile(source)
+    except CompileError as error:
+        pytest.fail(str(error))
+    used = [letter for letter in "abcd" if f"object.{letter}" in source]
+    for values in product(VALUES.values(), repeat=len(used)):
+        variables = {
+            "object": dict(zip(used, values, strict=True)),
+            "authorizer": Authorizer(Decisions()),
+        }
+        with suppress(EvaluationError):
+            program.evaluate(variables)
