@@ -92,7 +92,9 @@ def test_prose_is_plain_technical_english() -> None:
     def is_quaint(path: Path) -> bool:
         top, inside = path.relative_to(ROOT).parts[:2]
         package = inside if top == "apiserver" else top
-        return package in PLAIN and any(QUAINT.search(text) for text in prose(path))
+        # In most modules there is no such word at all, in prose or elsewhere.
+        suspect = package in PLAIN and QUAINT.search(path.read_text()) is not None
+        return suspect and any(QUAINT.search(text) for text in prose(path))
 
     assert offending(is_quaint) == []
 
