@@ -137,8 +137,9 @@ class RemoteStore(Store[bytes]):
             return _result(await queue.get())
         except Unavailable as error:
             # The connection broke while the request was on its way, or the store refused it.
-            if method in ("put", "delete") and error.args == (BROKEN,):
-                raise OutcomeUnknown(args[0]) from error
+            if method == "commit" and error.args == (BROKEN,):
+                changes: Sequence[Change[bytes]] = args[0]
+                raise OutcomeUnknown(changes[0].key) from error
             raise
         finally:
             self._queues.pop(number, None)
