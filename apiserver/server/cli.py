@@ -233,7 +233,8 @@ def _parser() -> argparse.ArgumentParser:
         description="A durable Kubernetes API server. Without any flag it keeps its data in "
         "SQLite below .apiserver/, and writes .apiserver/admin.kubeconfig for kubectl.",
         epilog="Most other flags of kube-apiserver v1.36 are accepted and have no effect; a "
-        "warning says so. Those that security rests on are refused until they work.",
+        "warning says so. Those that security rests on are refused until they work. "
+        "'apiserver test -- COMMAND' runs a command with a server for tests.",
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=38, width=100),
     )

@@ -6,6 +6,7 @@ already, do the dice say so.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
@@ -20,6 +21,9 @@ MOST_HITS: Final = 10_000
 
 _TEXTS: Final = ("user", "verb", "namespace", "name", "path", "user_agent")
 _NUMBERS: Final = ("skip", "count", "probability", "seed")
+
+
+log = logging.getLogger(__name__)
 
 
 class UnknownFault(ValueError):
@@ -66,6 +70,10 @@ class FaultRule:
         self.hit += 1
         self.hits.append(request)
         request.faults.append(self.action)
+        log.info(
+            "fault %d (%s) hits request %d: %s %s",
+            *(self.number, self.action, request.number, request.verb, request.path),
+        )
 
 
 class FaultRules:

@@ -36,14 +36,18 @@ def configmap(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "data": {"k": "v" * 100}}
 
 
-def test_requests_are_refused_with_any_status(ask: Any, faults: FaultSwitches) -> None:
+def test_requests_are_refused_with_any_status(
+    apiserver: ApiServer, ask: Any, faults: FaultSwitches
+) -> None:
     with faults.refuse(418, "Teapot", "short and stout", path=f"{CONFIGMAPS}*") as fault:
         answer = ask("GET", CONFIGMAPS)
         assert (answer.status, answer.json()["reason"]) == (418, "Teapot")
         assert answer.json()["message"] == "short and stout"
         assert ask("GET", "/api/v1/nodes").status == 200
     assert ask("GET", CONFIGMAPS).status == 200
-    assert [(each.verb, each.status) for each in fault.hits] == [("list", 418)]
+    (hit,) = fault.hits
+    assert (hit.verb, hit.status, hit.faults) == ("list", 418, ("refuse",))
+    assert f"(refuse) hits request {hit.number}: list {CONFIGMAPS}" in apiserver.log()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,12 @@ def test_flags_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'invalid argument "x" for "--secure-port"' in capsys.readouterr().err
 
 
+async def test_asynchronous_tests_have_servers_too() -> None:
+    async with ApiServer(in_process=True) as server:
+        found = await server.until(lambda: server.request("GET", "/api/v1/namespaces/default"))
+    assert found["status"]["phase"] == "Active"
+
+
 def test_it_is_a_server_like_the_other(server: ApiServer) -> None:
     core, snapshot = CoreV1Api(server.admin.client()), server.snapshot()
     with server.clock.frozen("2030-01-01T00:00:00Z"):

@@ -1,0 +1,57 @@
+"""Followers know what the cache knows, and say when they do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from apiserver.registry.codec import Stored
+from apiserver.registry.following import Follower, following
+from apiserver.registry.registry import Registry
+from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
+from tests.waiting import PATIENCE
+
+
+class SlowSink:
+    """Takes its time with every object."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        self.names.append(key[1])
+
+    def remove(self, key: tuple[str, str]) -> None:
+        self.names.remove(key[1])
+
+    def settle(self) -> None:
+        return
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Registry]:
+    async with registry_in_memory() as registry:
+        await create(registry, NAMESPACES, named("n"))
+        yield registry
+
+
+async def test_a_follower_can_be_waited_for(registry: Registry) -> None:
+    await create(registry, CONFIG_MAPS, named("before", "n"))
+    sink = SlowSink()
+    follower = Follower(registry, CONFIG_MAPS, sink)
+    async with following([follower]), asyncio.timeout(PATIENCE):
+        await follower.wait_until_current()
+        assert sink.names == ["before"]
+        for name in ("a", "b", "c"):
+            await create(registry, CONFIG_MAPS, named(name, "n"))
+        await registry.store.wait_until_fresh()
+        assert sink.names != ["before", "a", "b", "c"], "it is slower than the cache"
+        await follower.wait_until_current()
+        assert sink.names == ["before", "a", "b", "c"]
+        await create(registry, NAMESPACES, named("other"))
+        await registry.store.wait_until_fresh()
+        await follower.wait_until_current()
