@@ -112,6 +112,11 @@ class Controller:
         self._reconciler = reconciler
         self._workers = workers
         self._waiting: dict[str, asyncio.Task[None]] = {}
+        # Set unless the controller is paused, and unless a key is being reconciled.
+        self._resumed, self._quiet = asyncio.Event(), asyncio.Event()
+        self._resumed.set()
+        self._quiet.set()
+        self._reconciling = 0
 
     def families(self) -> Iterable[Family]:
         """Return the metrics of the reconciler's own."""
@@ -139,6 +144,15 @@ class Controller:
                 self._waiting.clear()
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def pause(self) -> None:
+        """Begin to reconcile no further key; return when those in progress are done."""
+        self._resumed.clear()
+        await self._quiet.wait()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._resumed.set()
+
     async def _watch_source(self, source: EventSource, queue: WorkQueue) -> None:
         while True:
             events = self._client.watch(source.resource, field_selector=source.field_selector)
@@ -155,6 +169,8 @@ class Controller:
     async def _work(self, queue: WorkQueue, group: asyncio.TaskGroup) -> None:
         while True:
             key = await queue.get()
+            if not self._resumed.is_set():
+                await self._resumed.wait()
             requeue = await self._reconciled(key)
             waiting = self._waiting.pop(key, None)
             if waiting is not None:
@@ -165,6 +181,8 @@ class Controller:
             queue.done(key)
 
     async def _reconciled(self, key: str) -> Requeue | None:
+        self._reconciling += 1
+        self._quiet.clear()
         try:
             return await self._reconciler.reconcile(key)
         except Conflict as error:
@@ -175,6 +193,10 @@ class Controller:
         except Exception:
             # An error with one key must not stop the reconciliation of others.
             log.exception("%s: reconciling %s failed", self.name, key)
+        finally:
+            self._reconciling -= 1
+            if not self._reconciling:
+                self._quiet.set()
         return Requeue(None)
 
     async def _wait_and_requeue(self, queue: WorkQueue, key: str, requeue: Requeue) -> None:

@@ -190,6 +190,17 @@ class ControllerManager:
         queues = [each.metrics for each in (*self.own, *self.managed)]
         return not any(queue.depth or queue.working for queue in queues)
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Reconcile nothing while the block runs; what is in progress is done before it begins."""
+        controllers = (*self.own, *self.managed)
+        try:
+            await asyncio.gather(*(each.pause() for each in controllers))
+            yield
+        finally:
+            for each in controllers:
+                each.resume()
+
     def failed(self) -> list[str]:
         """Return the names of the controllers that should be running here and are not."""
         leads = self.elector is None or self.elector.is_leading

@@ -5,8 +5,9 @@ new revisions. To the watch cache, the followers and the controllers it looks as
 server had made these changes, which is what all of them are made for. The requests of clients see
 the same: revisions go on, and what they know of the old state conflicts.
 
-Objects come back with their uids. The garbage collector of a server for tests therefore does not
-remember which uids are gone (`assembly.Environment.uids_recur`).
+Controllers pause meanwhile: one that is about to delete what belongs to an object would go on with
+it although the object is back. Objects come back with their uids; therefore the garbage collector
+of a server for tests does not remember which uids are gone (`assembly.Environment.uids_recur`).
 """
 
 from __future__ import annotations
@@ -79,11 +80,12 @@ class Snapshots:
         if number not in self._kept:
             raise UnknownSnapshot(f"there is no snapshot {number}")
         snapshot = self._kept[number]
-        for _ in range(_ATTEMPTS):
-            with suppress(RevisionConflict):
-                changed = await self._restore(snapshot)
-                await self.settle()
-                return changed
+        async with self._server.manager.paused():
+            for _ in range(_ATTEMPTS):
+                with suppress(RevisionConflict):
+                    changed = await self._restore(snapshot)
+                    await self.settle()
+                    return changed
         raise StoreBusy("others keep changing what is to be restored")
 
     async def settle(self) -> None:

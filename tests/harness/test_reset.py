@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -238,3 +240,60 @@ def test_a_thousand_objects_are_gone_in_no_time(apiserver: ApiServer) -> None:
     # It takes less than 10 ms where nothing else happens.
     assert time.perf_counter() - begun < 2
     assert len(apiserver.request("GET", path)["items"]) == 1
+
+
+def everything(server: ApiServer) -> dict[str, Any]:
+    """Return all objects that the server has, by path, but for their resourceVersions."""
+    found = {}
+    groups = [f"/apis/{group['preferredVersion']['groupVersion']}" for group in
+              server.request("GET", "/apis")["groups"]]  # fmt: skip
+    for api in ("/api/v1", *groups):
+        for resource in server.request("GET", api)["resources"]:
+            if "list" not in resource["verbs"]:
+                continue
+            for item in server.request("GET", f"{api}/{resource['name']}")["items"]:
+                metadata = item["metadata"]
+                metadata.pop("resourceVersion", None)
+                key = f"{api}/{resource['name']}/{metadata.get('namespace')}/{metadata['name']}"
+                found[key] = item
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_done_everything_is_as_it_was(apiserver: ApiServer, seed: int) -> None:
+    dice = random.Random(seed)
+    apiserver.install_crds(CRD)
+    apiserver.request("POST", WIDGETS, WIDGET)
+    for name in ("one", "two"):
+        apiserver.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        quota = {"metadata": {"name": "q"}, "spec": {"hard": {"configmaps": "10"}}}
+        apiserver.request("POST", f"/api/v1/namespaces/{name}/resourcequotas", quota)
+        service = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 1}], "type": "NodePort"}}
+        apiserver.request("POST", f"/api/v1/namespaces/{name}/services", service)
+    apiserver.settle()
+    before, snapshot = everything(apiserver), apiserver.snapshot()
+    paths = [
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com",
+        *(f"/api/v1/namespaces/{name}" for name in ("one", "two")),
+        *(f"/api/v1/namespaces/{name}/services/s" for name in ("one", "two")),
+        "/api/v1/namespaces/one/serviceaccounts/default",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/view",
+        f"{WIDGETS}/w",
+    ]
+    for _ in range(5):
+        for path in dice.sample(paths, 3):
+            with suppress(RequestRefused):
+                apiserver.request("DELETE", path)
+            with suppress(RequestRefused):
+                patch = {"metadata": {"labels": {"changed": "yes"}}}
+                apiserver.request("PATCH", dice.choice(paths), patch)
+            with suppress(RequestRefused):
+                name = {"metadata": {"generateName": "c-"}}
+                apiserver.request("POST", "/api/v1/namespaces/two/configmaps", name)
+        if dice.random() < 0.5:
+            apiserver.settle()
+        apiserver.reset(snapshot)
+        apiserver.settle()
+        after = everything(apiserver)
+        assert {key for key in before if before[key] != after.get(key)} == set()
+        assert after.keys() - before.keys() == set()
