@@ -161,7 +161,7 @@ class AuditEvent:
     def asks_with(self, document: Object, size: int) -> None:
         """Take in the object of the request's body, which had ``size`` bytes.
 
-        It is shared, and does not change.
+        It is shared. The defaults that are added to it are shown as well, as in kube-apiserver.
         """
         target = self.target
         if target is not None:

@@ -30,7 +30,7 @@ _MOST_AT_ONCE: Final = 500
 
 log = logging.getLogger(__name__)
 
-#: Delivers records; returns how many were not stored. Must not raise.
+#: Delivers records; returns how many were not stored.
 Deliver: TypeAlias = Callable[[Sequence[AuditRecord]], Awaitable[int]]
 
 
@@ -128,7 +128,9 @@ class EventBuffer:
     def _add(self, record: AuditRecord, stored: asyncio.Future[bool] | None) -> None:
         self._records.append((record, stored))
         self._bytes += record.size
-        self._arrived.set()
+        # The task waits for the first record, or for a whole batch.
+        if len(self._records) in (1, self._most):
+            self._arrived.set()
 
     async def _collect(self) -> None:
         """Wait until there is a whole batch, or for as long as one may wait."""
@@ -156,7 +158,13 @@ class EventBuffer:
         batch = [self._records.popleft() for _ in range(count)]
         self._bytes -= sum(record.size for record, _ in batch)
         self._room.set()
-        failed = await self._deliver([record for record, _ in batch])
+        records = [record for record, _ in batch]
+        try:
+            failed = await self._deliver(records)
+        except Exception:
+            # An error here is a bug. Requests wait for this task, so it must not end it.
+            log.exception("%s: audit events are lost", self.name)
+            failed = len(records)
         self.failed += failed
         for _, stored in batch:
             if stored is not None and not stored.done():

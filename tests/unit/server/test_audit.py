@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 
 import pytest
 
+from apiserver.access.audit import auditor
 from apiserver.access.configuration_files import ConfigurationError
+from tests.unit.client.webhook_server import http, make_certificate, running_webhook
 from tests.unit.server.in_process import InProcess, server_in_process
 from tests.waiting import eventually
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 SECRETS = "/api/v1/namespaces/default/secrets"
+CERTIFICATE = make_certificate("127.0.0.1")
 ALL = """\
 - level: Metadata
   resources: [{group: "", resources: [secrets]}]
@@ -270,6 +274,64 @@ async def test_what_is_left_is_written_at_the_end(tmp_path: Path) -> None:
         await asyncio.gather(*(audited.send("GET", MAPS) for _ in range(20)))
         assert audited.events() == []
     assert len(audited.events()) == 20
+
+
+def kubeconfig(folder: Path, port: int) -> Path:
+    """Write a kubeconfig that leads to a webhook."""
+    path = folder / "webhook.kubeconfig"
+    authority = b64encode(CERTIFICATE.pem.encode()).decode()
+    path.write_text(
+        json.dumps({
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{
+                "name": "c",
+                "cluster": {
+                    "server": f"https://127.0.0.1:{port}/events",
+                    "certificate-authority-data": authority,
+                },
+            }],
+            "users": [{"name": "u", "user": {"token": "me"}}],
+        })
+    )  # fmt: skip
+    return path
+
+
+@asynccontextmanager
+async def sending(folder: Path, port: int, *flags: str) -> AsyncIterator[InProcess]:
+    policy = folder / "policy.yaml"
+    policy.write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verbs: [list]}]"
+    )
+    file = f"--audit-webhook-config-file={kubeconfig(folder, port)}"
+    async with server_in_process(folder, f"--audit-policy-file={policy}", file, *flags) as server:
+        yield server
+
+
+async def test_a_webhook_gets_lists_of_events(tmp_path: Path) -> None:
+    async with running_webhook(CERTIFICATE, http(b"{}")) as webhook:
+        async with sending(tmp_path, webhook.port, "--audit-webhook-mode=blocking") as server:
+            assert (await server.get(MAPS)).status == 200
+            assert webhook.requests[0][1]["authorization"] == "Bearer me"
+        items = [each for _, _, body in webhook.requests for each in json.loads(body)["items"]]
+        assert [each["stage"] for each in items] == ["RequestReceived", "ResponseComplete"]
+
+
+async def test_a_webhook_that_hangs_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditor, "_LAST_SECONDS", 0.05)
+    batch = "--audit-webhook-batch"
+    flags = f"{batch}-buffer-size=3", f"{batch}-max-size=1", f"{batch}-throttle-enable=false"
+    async with (
+        running_webhook(CERTIFICATE, None) as webhook,
+        sending(tmp_path, webhook.port, *flags) as server,
+    ):
+        for _ in range(10):
+            assert (await server.get(MAPS)).status == 200
+        await eventually(lambda: webhook.requests)
+        text = (await server.ask("GET", "/metrics")).body.decode()
+        assert 'apiserver_audit_error_total{plugin="buffered"} 1' in text
 
 
 @pytest.mark.parametrize(

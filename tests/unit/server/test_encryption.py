@@ -14,6 +14,7 @@ import pytest
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.server import assembly
 from storage.memory import MemoryStore
+from tests.unit.registry.encryption.plugin import Plugin
 from tests.unit.server.in_process import InProcess, server_in_process
 from tests.waiting import eventually
 
@@ -283,3 +284,66 @@ async def test_a_secret_of_the_largest_size_is_encrypted(cluster: Cluster) -> No
         made = await created(server, SECRETS, document)
         assert made["data"]["a"] == data
         assert (await server.get(f"{SECRETS}/large")).body["data"]["a"] == data
+
+
+def kms(plugin: Plugin, name: str = "p") -> str:
+    return f"{{kms: {{apiVersion: v2, name: {name}, endpoint: '{plugin.endpoint}', timeout: 1s}}}}"
+
+
+async def test_a_kms_plugin_encrypts_and_decrypts(cluster: Cluster, tmp_path: Path) -> None:
+    plugin = Plugin(tmp_path / "kms.sock")
+    async with plugin.serving():
+        async with cluster.serving(rule("secrets", keys("aesgcm", "k1"))) as server:
+            made = await created(server, SECRETS, secret("s"))
+            cluster.configure(rule("secrets", kms(plugin), keys("aesgcm", "k1")))
+            await reload(server)
+            await rewritten(server, made)
+        stored = await cluster.stored("secrets/default/s")
+        assert stored.startswith(b"k8s:enc:kms:v2:p:")
+        async with cluster.serving(rule("secrets", kms(plugin))) as server:
+            found = (await server.get(f"{SECRETS}/s")).body
+            assert found["data"] == made["data"]
+            assert (await server.ask("GET", "/readyz/kms-providers")).status == 200
+            plugin.key_id = "key-2"
+            assert server.encryption is not None
+            await server.encryption._providers.plugins[0].probe()
+            await rewritten(server, found)
+        assert b"key-2" in await cluster.stored("secrets/default/s")
+
+
+async def test_a_plugin_that_comes_late_heals_what_could_not_be_read(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    plugin = Plugin(tmp_path / "kms.sock")
+    async with plugin.serving(), cluster.serving(rule("secrets", kms(plugin))) as server:
+        await created(server, SECRETS, secret("s"))
+    async with cluster.serving(rule("secrets", kms(plugin))) as server:
+        assert (await server.get(f"{SECRETS}/s")).status == 500
+        assert (await server.ask("POST", SECRETS, secret("t"))).status == 500
+        assert (await server.get(MAPS)).status == 200
+        health = await server.ask("GET", "/readyz/kms-providers")
+        assert (health.status, b"kms-provider-0" in health.body) == (500, True)
+        async with plugin.serving():
+            assert server.encryption is not None
+            (provider,) = server.encryption._providers.plugins
+
+            async def is_readable() -> bool:
+                await provider.probe()
+                return (await server.get(f"{SECRETS}/s")).status == 200
+
+            await eventually(is_readable)
+            await created(server, SECRETS, secret("t"))
+
+
+async def test_a_plugin_that_is_not_healthy_replaces_nothing(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    plugin = Plugin(tmp_path / "kms.sock")
+    async with cluster.serving(rule("secrets", keys("aesgcm", "k1"))) as server:
+        cluster.configure(rule("secrets", kms(plugin)))
+        assert server.encryption is not None
+        server.encryption.reload()
+        assert server.encryption._switching is not None
+        await server.encryption._switching
+        await created(server, SECRETS, secret("s"))
+    assert (await cluster.stored("secrets/default/s")).startswith(b"k8s:enc:aesgcm:v1:k1:")

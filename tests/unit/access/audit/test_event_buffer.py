@@ -29,9 +29,12 @@ class Sink:
         self.open = asyncio.Event()
         self.open.set()
         self.fails = False
+        self.raises = False
 
     async def deliver(self, records: Sequence[AuditRecord]) -> int:
         await self.open.wait()
+        if self.raises:
+            raise RuntimeError("a bug")
         self.batches.append(len(records))
         return len(records) if self.fails else 0
 
@@ -131,3 +134,13 @@ async def test_who_goes_away_does_not_disturb_the_others() -> None:
         first.cancel()
         sink.open.set()
         assert await other is True
+
+
+async def test_a_bug_loses_events_and_holds_nobody_up() -> None:
+    sink = Sink()
+    sink.raises = True
+    async with buffering(sink, BLOCKING) as buffer:
+        assert await buffer.put(record(), wait=True) is False
+        sink.raises = False
+        assert await buffer.put(record(), wait=True) is True
+        assert buffer.failed == 1
