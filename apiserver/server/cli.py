@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from apiserver.access.admission.plugin_names import OFF, ON
 from apiserver.server.audit_flags import AUDIT_FLAGS
 from apiserver.server.config import Config, ConfigError, load_config
 from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED, UNSUPPORTED
@@ -105,8 +106,8 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("service-account-extend-token-expiration", None, "Issue Pod tokens for a year. (true)"),
     ("service-account-jwks-uri", "URL", "The public URL of those keys. (on this server)"),
     ("api-audiences", "NAMES", "The audiences of this API in tokens. (its issuers)"),
-    ("enable-admission-plugins", "NAMES", "Additional admission plugins to enable."),
-    ("disable-admission-plugins", "NAMES", "Admission plugins to disable."),
+    ("enable-admission-plugins", "NAMES", f"Additional ones to enable, of {', '.join(OFF)}."),
+    ("disable-admission-plugins", "NAMES", f"Admission plugins to disable, of {', '.join(ON)}."),
     ("admission-control-config-file", "FILE", "Their AdmissionConfiguration: credentials."),
     ("allow-privileged", None, "Allow privileged containers. (false)"),
 )

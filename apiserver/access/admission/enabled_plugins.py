@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.chain import Plugin
+from apiserver.access.admission.plugin_names import OFF, ON, ORDER
+from apiserver.access.admission.plugins.always_deny import AlwaysDeny
+from apiserver.access.admission.plugins.always_pull_images import AlwaysPullImages
 from apiserver.access.admission.plugins.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -17,6 +20,13 @@ from apiserver.access.admission.plugins.default_storage_class import DefaultStor
 from apiserver.access.admission.plugins.default_toleration_seconds import (
     DefaultTolerationSeconds,
 )
+from apiserver.access.admission.plugins.deny_service_external_ips import DenyServiceExternalIPs
+from apiserver.access.admission.plugins.extended_resource_toleration import (
+    ExtendedResourceToleration,
+)
+from apiserver.access.admission.plugins.limit_pod_hard_anti_affinity_topology import (
+    LimitPodHardAntiAffinityTopology,
+)
 from apiserver.access.admission.plugins.limit_ranger import LimitRanger
 from apiserver.access.admission.plugins.mutating_admission_policy import (
     MutatingAdmissionPolicy,
@@ -24,14 +34,19 @@ from apiserver.access.admission.plugins.mutating_admission_policy import (
 from apiserver.access.admission.plugins.mutating_admission_webhook import (
     MutatingAdmissionWebhook,
 )
+from apiserver.access.admission.plugins.namespace_exists import NamespaceExists
 from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
 )
 from apiserver.access.admission.plugins.node_restriction import NodeRestriction
+from apiserver.access.admission.plugins.owner_references_permission_enforcement import (
+    OwnerReferencesPermissionEnforcement,
+)
 from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
     PersistentVolumeClaimResize,
 )
+from apiserver.access.admission.plugins.pod_node_selector import PodNodeSelector
 from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfNamespaces,
     PodSecurityOfPods,
@@ -59,22 +74,6 @@ from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.quoting import quote
 
-#: All plugins of Kubernetes, in the order in which they run.
-ORDER: Final = tuple(
-    """
-    AlwaysAdmit NamespaceAutoProvision NamespaceLifecycle NamespaceExists
-    LimitPodHardAntiAffinityTopology LimitRanger ServiceAccount NodeRestriction
-    TaintNodesByCondition AlwaysPullImages ImagePolicyWebhook PodSecurity PodNodeSelector Priority
-    DefaultTolerationSeconds PodTolerationRestriction EventRateLimit ExtendedResourceToleration
-    DefaultStorageClass StorageObjectInUseProtection OwnerReferencesPermissionEnforcement
-    PersistentVolumeClaimResize RuntimeClass CertificateApproval CertificateSigning
-    ClusterTrustBundleAttest CertificateSubjectRestriction DefaultIngressClass
-    DenyServiceExternalIPs PodTopologyLabels NodeDeclaredFeatureValidator MutatingAdmissionPolicy
-    MutatingAdmissionWebhook ValidatingAdmissionPolicy ValidatingAdmissionWebhook ResourceQuota
-    AlwaysDeny
-    """.split()
-)
-
 
 @dataclass(frozen=True, slots=True)
 class PluginDependencies:
@@ -92,26 +91,39 @@ class PluginDependencies:
 
 # The plugins of this server; some consist of several parts.
 _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]] = {
+    # It has no opinion.
+    "AlwaysAdmit": lambda _: (),
     "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ProtectedNamespaces()),
+    "NamespaceExists": lambda _: (NamespaceExists(),),
+    "LimitPodHardAntiAffinityTopology": lambda _: (LimitPodHardAntiAffinityTopology(),),
     "LimitRanger": lambda _: (LimitRanger(),),
     "ServiceAccount": lambda _: (ServiceAccount(),),
     "NodeRestriction": lambda dependencies: (NodeRestriction(dependencies.authorizer),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
+    "AlwaysPullImages": lambda _: (AlwaysPullImages(),),
     "PodSecurity": lambda _: (
         PodSecurityOfPods(),
         PodSecurityOfWorkloads(),
         PodSecurityOfNamespaces(),
     ),
+    "PodNodeSelector": lambda _: (PodNodeSelector(),),
     "Priority": lambda _: (PodPriority(), SingleGlobalDefault()),
     "DefaultTolerationSeconds": lambda _: (DefaultTolerationSeconds(),),
+    "ExtendedResourceToleration": lambda _: (ExtendedResourceToleration(),),
     "DefaultStorageClass": lambda _: (DefaultStorageClass(),),
     "StorageObjectInUseProtection": lambda _: (StorageObjectInUseProtection(),),
+    "OwnerReferencesPermissionEnforcement": lambda dependencies: (
+        OwnerReferencesPermissionEnforcement(dependencies.authorizer, dependencies.policies.kinds),
+    ),
     "PersistentVolumeClaimResize": lambda _: (PersistentVolumeClaimResize(),),
     "RuntimeClass": lambda _: (RuntimeClass(),),
     "CertificateApproval": lambda dependencies: (CertificateApproval(dependencies.authorizer),),
     "CertificateSigning": lambda dependencies: (CertificateSigning(dependencies.authorizer),),
+    # This server serves no ClusterTrustBundles.
+    "ClusterTrustBundleAttest": lambda _: (),
     "CertificateSubjectRestriction": lambda _: (CertificateSubjectRestriction(),),
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
+    "DenyServiceExternalIPs": lambda _: (DenyServiceExternalIPs(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
     "MutatingAdmissionPolicy": lambda dependencies: (
         MutatingAdmissionPolicy(dependencies.mutating_policies, dependencies.policies),
@@ -126,11 +138,8 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
         ValidatingAdmissionWebhook(dependencies.validating_webhooks, dependencies.validating_calls),
     ),
     "ResourceQuota": lambda _: (ResourceQuota(),),
+    "AlwaysDeny": lambda _: (AlwaysDeny(),),
 }
-
-
-#: Those that run only if they are asked for.
-_OFF: Final = frozenset(["NodeRestriction"])
 
 
 class PluginFlagError(ValueError):
@@ -150,10 +159,10 @@ def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[s
             "overlapped"
         )
     for name in enable:
-        if name not in _FACTORIES:
+        if name not in ON and name not in OFF:
             raise PluginFlagError(f"admission plugin {quote(name)} is not provided by this server")
-    off = (_OFF - set(enable)) | set(disable)
-    return [name for name in ORDER if name in _FACTORIES and name not in off]
+    wanted = {*ON, *enable} - set(disable)
+    return [name for name in ORDER if name in wanted]
 
 
 def build_plugins(names: Sequence[str], dependencies: PluginDependencies) -> list[Plugin]:
