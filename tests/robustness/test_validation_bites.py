@@ -37,7 +37,7 @@ class LosesWhatItAcknowledged(MemoryStore):
             versions.pop()
             if not versions:
                 del self._versions[key]
-                self._keys.remove(key)
+                self._in_order().remove(key)
         return record
 
 

@@ -6,10 +6,10 @@ import asyncio
 import errno
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from apiserver.endpoints.handlers import component_health
 from apiserver.endpoints.proxy import _cause
@@ -19,6 +19,8 @@ from apiserver.server import assembly
 from storage.errors import Unavailable
 from storage.memory import MemoryStore
 from tests.unit.server.in_process import InProcess, server_in_process
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/api/v1/componentstatuses"
 REFUSED = (
@@ -36,11 +38,13 @@ def fake_probe(port: int) -> Probe:
     return probe
 
 
-@pytest.fixture
-async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcess]:
-    monkeypatch.setattr(assembly, "healthz_probe", fake_probe)
-    async with server_in_process(tmp_path) as running:
-        yield running
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[InProcess]:
+    """A server that no test changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assembly, "healthz_probe", fake_probe)
+        async with server_in_process(tmp_path_factory.mktemp("server")) as running:
+            yield running
 
 
 def status(name: str, healthy: str, message: str) -> dict[str, Any]:
