@@ -24,6 +24,7 @@ from apiserver.cel.frames import Frame
 from apiserver.cel.kubernetesfunctions import KUBERNETES_FUNCTIONS
 from apiserver.cel.listfunctions import LIST_FUNCTIONS
 from apiserver.cel.literals import literal_problems
+from apiserver.cel.macronames import with_known_macros
 from apiserver.cel.objectvalues import OBJECTS, PATCH_FUNCTIONS
 from apiserver.cel.operators import OPERATORS
 from apiserver.cel.syntaxtree import (
@@ -145,6 +146,7 @@ class Environment:
 
         ``renamed`` are the true names of types, by the names that the expression has for them.
         """
+        source = with_known_macros(source)
         try:
             checked = self._env.compile(source)
         except RuntimeError as error:

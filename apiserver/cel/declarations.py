@@ -37,6 +37,8 @@ findAll string. string : list<string>
 findAll string. string int : list<string>
 indexOf list<~T>. ~T : int
 lastIndexOf list<~T>. ~T : int
+unwrapOpt list<optional_type<~T>>. : list<~T>
+optional.unwrap list<optional_type<~T>> : list<~T>
 sets.contains list<~T> list<~T> : bool
 sets.equivalent list<~T> list<~T> : bool
 sets.intersects list<~T> list<~T> : bool

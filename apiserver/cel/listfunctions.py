@@ -79,6 +79,17 @@ def _of_non_zero(value: Any) -> OptionalValue:
     return OptionalValue(present=True, value=value) if value else ABSENT
 
 
+def _end(index: int) -> Callable[[Any], OptionalValue]:
+    def end(items: Any) -> OptionalValue:
+        return OptionalValue(present=True, value=items[index]) if _items(items) else ABSENT
+
+    return end
+
+
+def _unwrap(items: Any) -> list[Any]:
+    return [item.value for item in _items(items) if item.present]
+
+
 def _insert(built: dict[Any, Any], *added: Any) -> dict[Any, Any]:
     """Add to the result of a loop, which nothing else refers to: a key and its value, or a map."""
     entries = dict([added]) if len(added) == 2 else added[0]
@@ -104,5 +115,9 @@ LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "optional.ofNonZeroValue": _of_non_zero,
     "hasValue": lambda optional: optional.present,
     "value": _value,
+    "first": _end(0),
+    "last": _end(-1),
+    "unwrapOpt": _unwrap,
+    "optional.unwrap": _unwrap,
     "cel.@mapInsert": _insert,
 }

@@ -66,6 +66,10 @@ object.spec.list.existsOne(i, v, i == 0 && v == 3) && !object.spec.map.existsOne
 {'a': 1, 'b': 2}.transformMap(k, v, v > 1, k) == {'b': 'b'}
 {'a': 'x'}.transformMapEntry(k, v, {v: k}) == {'x': 'a'}
 [[1]].all(i, v, v.all(i, w, w == 1 && i == 0) && i == 0)
+[3, 1].exists_one(i, v, i == 0 && v == 3) && [3, 1].existsOne(v, v == [3, 3].first().value())
+"exists_one(a, b, " == 'exists_one' + r'(a, b, ' && !object.spec.?existsOne.hasValue() // existsOne(
+[1, 2].last() == optional.of(2) && ![].first().hasValue() && [1].first().value() == 1
+optional.unwrap([optional.of(1), optional.none()]) == [optional.of(1)].unwrapOpt()
 oldObject == null && namespaceObject == null && request.operation == 'CREATE'
 """
 

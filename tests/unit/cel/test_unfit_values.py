@@ -29,8 +29,8 @@ isLinkLocalUnicast() isGlobalUnicast() containsIP(B) containsCIDR(B) masked() pr
 validate(B) path(B) group(B) serviceAccount(B,C) resource(B) subresource(B) namespace(B) name(B)
 fieldSelector(B) labelSelector(B) check(B) allowed() reason() error() errored() hasValue() value()
 orValue(B) or(B) getFullYear() getFullYear(B) getMonth() getDayOfMonth() getDate() getDayOfWeek()
-getDayOfYear() getHours() getMinutes() getSeconds() getMilliseconds() getHours(B) foo ?foo [B]
-[?B]
+getDayOfYear() getHours() getMinutes() getSeconds() getMilliseconds() getHours(B)
+first() last() unwrapOpt() existsOne(x,x) foo ?foo [B] [?B]
 """
 CALLS = """
 int(A) uint(A) double(A) string(A) bytes(A) bool(A) timestamp(A) duration(A) dyn(A) type(A)
