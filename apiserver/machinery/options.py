@@ -32,12 +32,16 @@ _PROPAGATION = ("Foreground", "Background", "Orphan")
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """CreateOptions, UpdateOptions and PatchOptions; ``force`` applies to apply only."""
+    """CreateOptions, UpdateOptions and PatchOptions; ``force`` applies to apply only.
+
+    ``given_validation`` is the fieldValidation of the request, ``""`` if it leaves it out.
+    """
 
     dry_run: bool = False
     field_manager: str = ""
     field_validation: str = "Warn"
     force: bool = False
+    given_validation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,10 @@ def _read_write_options(query: Query) -> tuple[WriteOptions, list[FieldError]]:
     errors = [*_manager_errors(manager), *_dry_run_errors(dry_run)]
     if validation not in _FIELD_VALIDATION:
         errors.append(fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION))
-    return WriteOptions(bool(dry_run), manager, validation or "Warn"), errors
+    options = WriteOptions(
+        bool(dry_run), manager, validation or "Warn", given_validation=validation
+    )
+    return options, errors
 
 
 _NO_WRITE_OPTIONS = WriteOptions()

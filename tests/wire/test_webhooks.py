@@ -240,3 +240,134 @@ async def test_deletions_are_asked_about(api: Api, namespace: str, sort: str) ->
         assert (by_name["name"], "name" in of_all) == ("a", False)
         assert by_name["object"] is of_all["object"] is None
         assert by_name["oldObject"] == of_all["oldObject"]
+
+
+async def test_what_is_done_to_objects_without_storing_anything_is_asked_about(
+    api: Api, namespace: str
+) -> None:
+    group = "/apis/authorization.k8s.io/v1"
+    account = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+    attributes = {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": namespace}}
+    async with hooked(api, namespace, resources=("*/*",)) as place:
+        requests: dict[str, tuple[str, dict[str, Any]]] = {
+            "TokenRequest": (f"{account}/token", {"apiVersion": "authentication.k8s.io/v1"}),
+            "LocalSubjectAccessReview": (
+                f"{group}/namespaces/{namespace}/localsubjectaccessreviews",
+                {"spec": {**attributes, "user": "u"}},
+            ),
+        }
+        for kind, (path, body) in requests.items():
+            place.webhook.requests.clear()
+            answer = await api.post(path, {"kind": kind, **body})
+            assert answer.status == 201, answer.text
+            (asked,) = place.seen
+            assert (asked["kind"]["kind"], asked["operation"]) == (kind, "CREATE")
+            assert asked["object"]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "options"),
+    [
+        ("GET", "services/s/proxy/a/b/", "ServiceProxyOptions", {"path": "/a/b/"}),
+        ("POST", "pods/p/proxy", "PodProxyOptions", {}),
+        ("POST", "pods/p/portforward?ports=80&ports=81", "PodPortForwardOptions", None),
+        ("POST", "pods/p/attach?stdin=true&tty=0", "PodAttachOptions", {"stdin": True}),
+    ],
+)
+async def test_connections_are_asked_about(
+    api: Api, namespace: str, method: str, path: str, kind: str, options: Any
+) -> None:
+    async with hooked(api, namespace, resources=("*/*",)) as place:
+        place.webhook.answer = answering(allowed=False)
+        refused = await api.send(method, f"{place.path}/{path}")
+        assert refused.status == 400
+        assert refused.json["message"].endswith("denied the request without explanation")
+        (asked,) = place.seen
+        assert (asked["operation"], asked["kind"]["kind"]) == ("CONNECT", kind)
+        shown = {key: asked["object"][key] for key in asked["object"].keys() - {"kind"}}
+        assert shown.pop("apiVersion") == "v1"
+        assert shown == ({"ports": [80, 81]} if options is None else options)
+
+
+async def test_a_custom_object_is_seen_in_the_version_that_a_rule_names(
+    api: Api, namespace: str
+) -> None:
+    group = f"{namespace}.example.com"
+    properties = {"size": {"type": "integer"}, "colour": {"type": "string", "default": "red"}}
+    spec = {"type": "object", "properties": properties}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"cups.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": "cups", "kind": "Cup"},
+            "versions": [
+                {"name": name, "served": True, "storage": name == "v2", "schema": schema}
+                for name in ("v1", "v2")
+            ],
+        },
+    }
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert (await api.post(definitions, definition)).status == 201
+    cups = f"/apis/{group}/v2/namespaces/{namespace}/cups"
+    rules = [
+        {"apiGroups": [each], "apiVersions": ["v1"], "operations": ["*"], "resources": ["*"]}
+        for each in ("", group)
+    ]
+
+    async def is_served() -> bool:
+        return (await api.get(cups)).status == 200
+
+    await eventually(is_served)
+    async with hooked(api, namespace, "Mutating", rules=rules) as place:
+        place.webhook.answer = patching(
+            {"op": "replace", "path": "/spec", "value": {"size": 2, "unknown": 1}}
+        )
+        cup = {"apiVersion": f"{group}/v2", "kind": "Cup", "metadata": {"name": "a"}}
+        created = await api.post(cups, {**cup, "spec": {"size": 1}})
+        assert created.status == 201, created.text
+        assert created.json["apiVersion"] == f"{group}/v2"
+        assert created.json["spec"] == {"size": 2, "colour": "red"}
+        (asked,) = place.seen
+        assert (asked["kind"]["version"], asked["requestKind"]["version"]) == ("v1", "v2")
+        assert asked["object"]["apiVersion"] == f"{group}/v1"
+        assert asked["object"]["spec"] == {"size": 1, "colour": "red"}
+    assert (await api.send("DELETE", f"{definitions}/cups.{group}")).status == 200
+
+
+async def test_an_event_is_seen_in_the_group_that_a_rule_names(api: Api, namespace: str) -> None:
+    rules = [
+        {"apiGroups": [each], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [name]}
+        for each, name in (("", "configmaps"), ("events.k8s.io", "events"))
+    ]
+    async with hooked(api, namespace, rules=rules) as place:
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "e"},
+            "involvedObject": {"kind": "Pod", "name": "p", "namespace": namespace},
+            "message": "hello",
+        }
+        assert (await place.create(event)).status == 201
+        (asked,) = place.seen
+        assert (asked["kind"]["group"], asked["requestKind"]["group"]) == ("events.k8s.io", "")
+        assert asked["object"]["note"] == "hello"
+
+
+async def test_the_options_are_those_of_the_request(api: Api, namespace: str) -> None:
+    async with hooked(api, namespace) as place:
+        await place.create(config_map("a"), "?fieldManager=me&fieldValidation=Warn")
+        applied = await api.send(
+            "PATCH",
+            f"{place.path}/configmaps/a?fieldManager=me&force=true",
+            config_map("a", data={"a": "b"}),
+            {"Content-Type": "application/apply-patch+yaml"},
+        )
+        assert applied.status == 200, applied.text
+        created, changed = [each["options"] for each in place.seen]
+        version = {"apiVersion": "meta.k8s.io/v1", "fieldManager": "me"}
+        assert created == {"kind": "CreateOptions", **version, "fieldValidation": "Warn"}
+        assert changed == {"kind": "UpdateOptions", **version}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from apiserver.access.admission.admission_request import MatchedRequest, admission_request
@@ -26,6 +27,7 @@ _KIND: Final = "AdmissionReview"
 VERSIONS: Final = ("v1", "v1beta1")
 _MESSAGE: Final = "admission.v1.AdmissionReview"
 _PATCH: Final = "JSONPatch"
+_HIGHEST_CODE: Final = 999
 
 
 class InvalidResponse(Exception):
@@ -126,4 +128,7 @@ def denial(name: str, result: Mapping[str, Any]) -> GivenStatus:
     denied = f"admission webhook {quote(name)} denied the request"
     why = result.get("message") or result.get("reason")
     message = f"{denied}: {why}" if why else f"{denied} without explanation"
-    return GivenStatus({**result, "message": message, "code": max(result.get("code", 0), 400)})
+    code = max(result.get("code", 0), HTTPStatus.BAD_REQUEST)
+    # HTTP has no such status, and Go's server answers none at all.
+    code = code if code <= _HIGHEST_CODE else HTTPStatus.INTERNAL_SERVER_ERROR
+    return GivenStatus({**result, "message": message, "code": int(code)})

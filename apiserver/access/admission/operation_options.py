@@ -9,8 +9,6 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.options import META_GROUP, DeleteOptions, WriteOptions
 
 _KINDS: Final = {CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions"}
-# What a request has that says nothing about it.
-_DEFAULT_VALIDATION: Final = "Warn"
 
 
 def operation_options(attributes: AdmissionAttributes) -> Object | None:
@@ -26,8 +24,8 @@ def operation_options(attributes: AdmissionAttributes) -> Object | None:
             document["dryRun"] = ["All"]
         if options.field_manager:
             document["fieldManager"] = options.field_manager
-        if options.field_validation != _DEFAULT_VALIDATION:
-            document["fieldValidation"] = options.field_validation
+        if options.given_validation:
+            document["fieldValidation"] = options.given_validation
     return document
 
 
