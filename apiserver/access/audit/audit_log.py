@@ -10,6 +10,7 @@ All of this happens in threads: one writes, another one compresses and removes.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gzip
 import logging
 import os
@@ -24,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from apiserver.access.audit.audit_event import AuditRecord
 
@@ -122,52 +123,72 @@ class _StandardOutput:
     def write(self, data: bytes) -> None:
         """Write lines. Raises OSError."""
         sys.stdout.flush()
-        _write_all(sys.stdout.fileno(), data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(sys.stdout.fileno(), view) :]
 
     def close(self) -> None:
         """Leave it open: it is not ours."""
 
 
 class RotatedFile:
-    """A file that is renamed when it is full."""
+    """A file that is renamed when it is full. Several processes may write to it."""
 
     def __init__(self, options: AuditLogOptions) -> None:
         self._path = Path(options.path)
         self._options = options
         self._most = (options.max_size or _DEFAULT_MEGABYTES) * _MEGABYTE
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._descriptor, self._size = _open(self._path)
+        self._descriptor = _open(self._path)
         self._sweeper = _Sweeper(self._path, options)
         self._sweeper.sweep()
 
     def write(self, data: bytes) -> None:
         """Append lines, which stay in one file. Raises OSError, and has written nothing then."""
-        if self._descriptor < 0:
-            self._descriptor, self._size = _open(self._path)
-        if self._size and self._size + len(data) > self._most:
+        size = self._current_size()
+        if size and size + len(data) > self._most:
             self._rotate()
+            size = self._current_size()
+            # What is compressed must not be locked any more.
+            self._sweeper.sweep()
+        view = memoryview(data)
         try:
-            _write_all(self._descriptor, data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
         except OSError:
-            # Half a line would spoil the next one.
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, self._size)
+            # Half a line would spoil the next one, unless another process has written it already.
+            if os.fstat(self._descriptor).st_size == size + len(data) - len(view):
+                os.ftruncate(self._descriptor, size)
             raise
-        self._size += len(data)
 
     def close(self) -> None:
         """Close the file, and stop sweeping."""
         self._sweeper.close()
-        if self._descriptor >= 0:
+        os.close(self._descriptor)
+
+    def _current_size(self) -> int:
+        """Return the size of the file, which is opened again if another process has renamed it."""
+        found = self._linked()
+        if found is None:
             os.close(self._descriptor)
+            self._descriptor = _open(self._path)
+            found = os.fstat(self._descriptor)
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+    def _linked(self) -> os.stat_result | None:
+        """Return what is known of the file if the path still leads to it."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        own = os.fstat(self._descriptor)
+        return own if (own.st_ino, own.st_dev) == (found.st_ino, found.st_dev) else None
 
     def _rotate(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
-        with suppress(FileNotFoundError):
+        # Of several processes one renames the file; the lock ends with its descriptor.
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        if self._linked() is not None:
             self._path.rename(_backup_of(self._path, time.time()))
-        self._descriptor, self._size = _open(self._path)
-        self._sweeper.sweep()
 
 
 class _Sweeper:
@@ -218,34 +239,34 @@ class _Sweeper:
 
     def _compress(self, path: Path) -> None:
         packed = path.with_name(path.name + ".gz")
+        with suppress(FileNotFoundError), path.open("rb") as source:
+            try:
+                fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Another process is at it.
+                return
+            try:
+                self._pack(source, packed)
+            except OSError:
+                packed.unlink(missing_ok=True)
+                raise
+            path.unlink(missing_ok=True)
+
+    def _pack(self, source: BinaryIO, packed: Path) -> None:
         descriptor = os.open(packed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-        try:
-            with (
-                path.open("rb") as source,
-                os.fdopen(descriptor, "wb") as target,
-                gzip.GzipFile(fileobj=target, mode="wb", filename="") as compressed,
-            ):
-                while piece := source.read(_PIECE):
-                    compressed.write(piece)
-                    if self._stopped.is_set():
-                        raise InterruptedError("the server stops")
-        except OSError:
-            packed.unlink(missing_ok=True)
-            raise
-        path.unlink(missing_ok=True)
+        with (
+            os.fdopen(descriptor, "wb") as target,
+            gzip.GzipFile(fileobj=target, mode="wb", filename="") as compressed,
+        ):
+            while piece := source.read(_PIECE):
+                compressed.write(piece)
+                if self._stopped.is_set():
+                    raise InterruptedError("the server stops")
 
 
-def _open(path: Path) -> tuple[int, int]:
-    """Open a file to append to, and return its size."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
-    found = os.fstat(descriptor)
-    return descriptor, found.st_size if stat.S_ISREG(found.st_mode) else 0
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _open(path: Path) -> int:
+    """Open a file to append to."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
 
 
 def _groups(lines: Sequence[bytes]) -> Iterator[list[bytes]]:

@@ -21,7 +21,6 @@ from apiserver.resources.builtin.admissionregistration.webhooks import (
 )
 from apiserver.resources.builtin.apiextensions.crds import is_established, spec_of
 from apiserver.resources.builtin.certificates import pem
-from apiserver.resources.builtin.certificates.der import single_certificate_problem
 
 NONE, WEBHOOK = "None", "Webhook"
 _UNUSED: Final = "should not be set when strategy is not set to Webhook"
@@ -92,6 +91,9 @@ def _ca_bundle_problem(bundle: str) -> str:
     data, at, problem = b64decode(bundle), 0, ""
     if not data:
         return ""
+    # Imported with the first bundle: it takes longer than the rest of the module.
+    from apiserver.resources.builtin.certificates.der import single_certificate_problem
+
     while at < len(data):
         block = pem.decode(data, at)
         if block is None:

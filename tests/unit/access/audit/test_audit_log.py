@@ -83,6 +83,24 @@ def test_a_full_file_is_renamed(
     assert all(stat.S_IMODE(found.stat().st_mode) == 0o600 for found in old())
 
 
+def test_several_processes_share_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "_MEGABYTE", 200)
+    path = tmp_path / "audit.log"
+    files = [RotatedFile(AuditLogOptions(str(path), max_size=1)) for _ in range(3)]
+    for number in range(30):
+        files[number % 3].write(b"%02d" % number * 20 + b"\n")
+        time.sleep(0.001)
+    # Another program may take the file away.
+    path.rename(tmp_path / "audit-taken.log")
+    files[0].write(b"last\n")
+    for file in files:
+        file.close()
+    lines = [line[:2] for each in tmp_path.iterdir() for line in each.read_bytes().split()]
+    assert sorted(lines) == sorted([*(b"%02d" % number for number in range(30)), b"la"])
+    assert path.read_bytes() == b"last\n"
+    assert all(each.stat().st_size <= 200 for each in tmp_path.iterdir())
+
+
 def test_old_files_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     now = time.time()
