@@ -1,4 +1,4 @@
-"""The process of a server for tests: serves until its standard input ends."""
+"""The process of a server for tests: reads its settings, and serves until its input ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from apiserver.server.imports import without_system_ca
 
 
 def main() -> None:
-    """Serve as the settings in the first argument say; announce it in one line of JSON."""
+    """Serve as the settings in the first line of input say; announce it in a line of output.
+
+    Both lines are JSON.
+    """
     gc.disable()
     # Ctrl-C is for the tests, which end this process when they have cleaned up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -27,7 +30,7 @@ def main() -> None:
         from apiserver.server.serving import StartError
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(json.loads(sys.argv[1])))
+            runner.run(_serve(json.loads(sys.stdin.buffer.readline())))
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error

@@ -71,6 +71,6 @@ class ControlServer:
                 return {"error": f"there is no operation {name}"}
             operation = self._operations[name]
             return {"result": await operation(**request.get("arguments", {}))}
-        except Exception as error:
-            log.info("control call failed", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - the caller gets it as an exception
+            log.info("control call failed: %s: %s", type(error).__name__, error)
             return {"error": f"{type(error).__name__}: {error}"}

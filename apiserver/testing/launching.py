@@ -56,12 +56,16 @@ class ServerProcess:
         self._directory = Path(settings["directory"])
         self._log = self._directory / "log"
         with self._log.open("wb") as stderr:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and our settings
-                [sys.executable, "-P", "-c", _program(), json.dumps(settings)],
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter
+                [sys.executable, "-P", "-c", _program()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
+        # Not as an argument: other users of the machine see those, and there is a token among them.
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+        self._process.stdin.flush()
 
     def stop(self) -> None:
         """End the process and remove its directory."""

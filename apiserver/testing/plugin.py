@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # What pytest's cache knows of the last run: whether it has used a server.
 _USED: Final = "apiserver/used"
+# The options with which pytest runs no test.
+_QUESTIONS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test")
 #: The servers that run, by the name of their fixture.
 _running: Final[pytest.StashKey[dict[str, ApiServer]]] = pytest.StashKey()
 #: A server that was started before a test has asked for it.
@@ -64,7 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.stash[_running] = {}
     runs_tests = hasattr(config, "workerinput") or config.getoption("dist", "no") == "no"
-    if not runs_tests or config.option.collectonly or _option(config, "in_process"):
+    asked = any(getattr(config.option, name, False) for name in _QUESTIONS)
+    if not runs_tests or asked or _option(config, "in_process"):
         return
     cache = _cache(config)
     if cache is not None and cache.get(_USED, default=False):
