@@ -289,6 +289,27 @@ async def test_connections_are_asked_about(
         assert shown == ({"ports": [80, 81]} if options is None else options)
 
 
+async def test_a_webhook_may_change_what_is_run_in_a_pod(api: Api, namespace: str) -> None:
+    async with hooked(api, namespace, "Mutating", resources=("*/*",)) as place:
+        containers = [{"name": name, "image": "i"} for name in "ab"]
+        pod = {**config_map("p", spec={"containers": containers}), "kind": "Pod"}
+        assert (await place.create(pod)).status == 201
+        place.webhook.answer = patching({"op": "add", "path": "/container", "value": "c"})
+        refused = await api.post(f"{place.path}/pods/p/exec?command=ls&container=a", None)
+        assert refused.json["message"] == "container c is not valid for pod p"
+
+
+async def test_large_objects_are_changed_too(api: Api, namespace: str) -> None:
+    async with hooked(api, namespace, "Mutating") as place:
+        place.webhook.answer = patching({"op": "add", "path": "/data/more", "value": "y" * 99_999})
+        created = await place.create(config_map("a", data={"much": "x" * 500_000}))
+        assert created.status == 201
+        assert {key: len(value) for key, value in created.json["data"].items()} == {
+            "much": 500_000,
+            "more": 99_999,
+        }
+
+
 async def test_a_custom_object_is_seen_in_the_version_that_a_rule_names(
     api: Api, namespace: str
 ) -> None:

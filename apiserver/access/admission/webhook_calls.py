@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.admission_review import (
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 _TIMED_OUT: Final = "request did not complete within requested timeout - context deadline exceeded"
 
+#: How many bytes are worked on without a thread.
+_SMALL: Final = 48 * 1024
+
+R = TypeVar("R")
+
 log = logging.getLogger(__name__)
 
 
@@ -64,6 +69,8 @@ class WebhookRequest:
     ) -> None:
         self.attributes = attributes
         self.own = ResourceVersion(attributes.gvr, attributes.gvk)
+        #: How many bytes the last review had.
+        self.size = 0
         self._reader = reader
         self._dependencies = dependencies
 
@@ -137,11 +144,13 @@ class WebhookRequest:
             )
         uid = new_uid()
         body = review_body(hook.review_version, uid, attributes, matched)
+        self.size = len(body)
         try:
             answer = await self._dependencies.client.post(
                 hook.client, body, timeout=self._timeout(hook)
             )
-            response = read_response(answer, hook.review_version, uid, mutating=mutating)
+            read = partial(read_response, answer, hook.review_version, uid, mutating=mutating)
+            response = await self.run(len(answer), read)
         except WebhookConfigError as error:
             raise CallError(f"could not get REST client: {error}") from error
         except WebhookError as error:
@@ -156,6 +165,12 @@ class WebhookRequest:
         if not response.allowed:
             raise denial(hook.name, response.result)
         return response
+
+    async def run(self, size: int, work: Callable[[], R]) -> R:
+        """Return the result of pure work on ``size`` bytes, in a thread if they are many."""
+        if size <= _SMALL:
+            return work()
+        return await self._dependencies.in_thread(work)
 
     def _timeout(self, hook: Webhook) -> float:
         deadline = self.attributes.deadline

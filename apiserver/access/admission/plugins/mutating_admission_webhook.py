@@ -124,18 +124,24 @@ class MutatingAdmissionWebhook:
         operations: json_patch.Operations,
     ) -> bool:
         attributes, versions = request.attributes, self._dependencies.versions
-        if matched.object is None:
+        document, version = matched.object, matched.version
+        if document is None:
             raise InternalError(
                 f"admission webhook {quote(hook.name)} attempted to modify the object, which is "
                 "not supported for this operation"
             )
+
+        def patched() -> Object | None:
+            """Return the object, decoded again, ``None`` if it has not changed."""
+            changed = json_patch.apply(document, operations)
+            decoded = versions.decode(changed, version, attributes.subresource)
+            return None if deep_equal(decoded, document) else decoded
+
         try:
-            patched = json_patch.apply(matched.object, operations)
+            decoded = await request.run(request.size, patched)
         except PatchError as error:
             raise InternalError(str(error)) from error
-        version = matched.version
-        decoded = versions.decode(patched, version, attributes.subresource)
-        if deep_equal(decoded, matched.object):
+        if decoded is None:
             return False
         if version != request.own:
             decoded = await versions.convert(decoded, version, request.own)
