@@ -205,6 +205,11 @@ class AuditEvent:
             start, self.on_start = self.on_start, _has_started
             await start(code)
 
+    @property
+    def has_started(self) -> bool:
+        """Whether the response has begun: what happens to it then does not change its status."""
+        return self.on_start is _has_started
+
     def at_stage(self, stage: str, now: float) -> AuditRecord:
         """Return the event at a stage; ``now`` is the time of the stage, in seconds."""
         fields: dict[str, Any] = {

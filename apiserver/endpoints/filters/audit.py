@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from multidict import istr
@@ -72,21 +72,26 @@ async def _served(
     try:
         return await handler(request)
     except ConnectionError:
-        event.answers_with_status(_CLOSED_EARLY)
+        _ends_with(event, _CLOSED_EARLY)
         await _completed(auditor, event, 0)
         raise
     except Exception as error:
         failure = described(error)
-        event.answers_with_status(failure.status())
+        _ends_with(event, failure.status())
         if request.long_running:
             await event.start(failure.code)
         await _completed(auditor, event, failure.code)
         raise
     except BaseException:
         failure = _interruption(request)
-        event.answers_with_status(failure.status())
+        _ends_with(event, failure.status())
         await _completed(auditor, event, failure.code)
         raise
+
+
+def _ends_with(event: AuditEvent, status: Mapping[str, Any]) -> None:
+    if not event.has_started:
+        event.answers_with_status(status)
 
 
 def with_failed_authentication_audit(handler: Handler, auditor: Auditor) -> Handler:

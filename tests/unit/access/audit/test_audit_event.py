@@ -160,3 +160,18 @@ def test_a_request_of_nobody_has_an_empty_user() -> None:
     found = encoded(draft)
     assert found["user"] == {}
     assert not {"sourceIPs", "userAgent", "objectRef", "responseStatus"} & set(found)
+
+
+async def test_a_response_begins_once() -> None:
+    codes: list[int] = []
+
+    async def begins(code: int) -> None:
+        codes.append(code)
+
+    draft = event()
+    await draft.start(500)
+    assert not draft.has_started, "only requests that run for long say so"
+    draft.on_start = begins
+    await draft.start(101)
+    await draft.start(200)
+    assert (codes, draft.has_started) == ([101], True)
