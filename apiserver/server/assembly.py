@@ -193,8 +193,7 @@ async def build_server(
             nullcontext() if encryption is None else encryption.running(),
             WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache,
         ):
-            if encryption is not None:
-                encryption.changed = cache.reload
+            _follow(encryption, cache, metrics)
             registry = Registry(
                 builtin_catalog(),
                 cache,
@@ -309,6 +308,12 @@ def _check_controllers(manager: ControllerManager) -> Check:
             raise Unhealthy(f"these controllers do not run: {', '.join(failed)}")
 
     return controllers
+
+
+def _follow(encryption: Encryption | None, cache: WatchCache[Stored], metrics: Metrics) -> None:
+    if encryption is not None:
+        encryption.changed = cache.reload
+        metrics.parts.append(encryption)
 
 
 def _check_kms(encryption: Encryption) -> Check:

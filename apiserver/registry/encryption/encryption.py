@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.instruments import COUNTER, GAUGE, Family, Labels
+from apiserver.machinery.times import system_clock
 from apiserver.registry.encryption.encryption_configuration import (
     KMS,
     Key,
@@ -44,6 +46,8 @@ from apiserver.resources.definition import ResourceDefinition
 from storage.errors import TransformError
 from storage.transform import Stale, Unreadable
 
+_METRICS: Final = "apiserver_encryption_config_controller_automatic"
+_SUCCESS, _FAILURE = "success", "failure"
 _ANY: Final = GroupResource("*", "*")
 _NOT_ENCRYPTED: Final = ResourceProviders([IdentityProvider()])
 
@@ -120,6 +124,8 @@ class Encryption:
         self._resources = _by_prefix(definitions)
         self._providers = self._read()
         self._switching: asyncio.Task[None] | None = None
+        self._reloads: dict[Labels, float] = {}
+        self._reloaded_at: dict[Labels, float] = {}
         #: Called when what was read before would be read differently now.
         self.changed: Callable[[], None] = _nothing
 
@@ -145,7 +151,11 @@ class Encryption:
 
         A configuration with KMS plugins takes effect when they are healthy.
         """
-        providers = self._read()
+        try:
+            providers = self._read()
+        except (ConfigurationError, OSError):
+            self._count(_FAILURE)
+            raise
         if self._switching is not None:
             self._switching.cancel()
         self._switching = asyncio.create_task(self._switch(providers), name="encryption-reload")
@@ -168,13 +178,28 @@ class Encryption:
             await providers.start()
             failure = providers.failure()
             if failure:
+                self._count(_FAILURE)
                 log.warning("the previous encryption configuration stays in effect: %s", failure)
                 return
             unused, self._providers = self._providers, providers
+            self._count(_SUCCESS)
             log.info("the encryption configuration has changed")
             self.changed()
         finally:
             await unused.stop()
+
+    def families(self) -> Iterator[Family]:
+        """Yield the metrics of reloads."""
+        for name, description, values, kind in (
+            ("reloads", "Reloads of the configuration.", self._reloads, COUNTER),
+            ("reload_last_timestamp_seconds", "When that was last.", self._reloaded_at, GAUGE),
+        ):
+            yield Family(f"{_METRICS}_{name}", description, ("status",), dict(values), kind)
+
+    def _count(self, status: str) -> None:
+        label = (status,)
+        self._reloads[label] = self._reloads.get(label, 0.0) + 1
+        self._reloaded_at[label] = system_clock().time()
 
     def _read(self) -> ProviderSet:
         try:

@@ -273,6 +273,9 @@ async def test_a_file_with_errors_changes_nothing(cluster: Cluster) -> None:
         cluster.file.unlink()
         with pytest.raises(OSError, match=r"encryption\.yaml"):
             server.encryption.reload()
+        text = (await server.ask("GET", "/metrics")).body.decode()
+        name = "apiserver_encryption_config_controller_automatic_reloads_total"
+        assert f'{name}{{status="failure"}} 5.0' in text
         await created(server, SECRETS, secret("s"))
     assert (await cluster.stored("secrets/default/s")).startswith(b"k8s:enc:aesgcm:v1:k1:")
 
