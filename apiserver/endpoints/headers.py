@@ -16,16 +16,20 @@ _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")
 _SERVER: Final = istr("Server")
 _WARNING: Final = istr("Warning")
+_FLOW_SCHEMA: Final = istr("X-Kubernetes-PF-FlowSchema-UID")
+_PRIORITY_LEVEL: Final = istr("X-Kubernetes-PF-PriorityLevel-UID")
 
 
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
-    """Add the audit id, cache control, server and warning headers. Call it before sending."""
+    """Add audit id, cache control, server, flow and warning headers. Call it before sending."""
     headers = response.headers
     headers[_AUDIT_ID] = audit_id(request) if request.audit is None else request.audit.id
     if _CACHE_CONTROL not in headers:
         headers[_CACHE_CONTROL] = "no-cache, private"
     # By default aiohttp states its own version and that of Python.
     headers[_SERVER] = "apiserver"
+    if request.flow is not None:
+        headers[_FLOW_SCHEMA], headers[_PRIORITY_LEVEL] = request.flow
     if request.warnings:
         for header in warning_headers(request.warnings):
             headers.add(_WARNING, header)

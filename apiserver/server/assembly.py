@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from apiserver.access.authorization.authorizer import (
     Authorizer,
     Verdict,
 )
+from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.client.webhook import Credentials, WebhookClient
 from apiserver.controllers.certificates.signing_controllers import Sign
 from apiserver.controllers.controller_manager import (
@@ -45,6 +46,7 @@ from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources
+from apiserver.registry.flow_following import flow_followers
 from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
@@ -116,6 +118,7 @@ class ServerOptions:
     #: By the name of the plugin, what finds the credentials for the address of a webhook.
     webhook_credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
     published_trust: Mapping[str, str] = field(default_factory=dict)
+    flow_control: FlowControl | None = None
 
 
 async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
@@ -235,10 +238,13 @@ async def build_server(
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
-            followers = [*rbac_followers(registry, access.rbac), *admission.followers]
-            followers.append(custom.follower())
-            if access.nodes is not None:
-                followers += node_followers(registry, access.nodes)
+            if options.flow_control is not None:
+                metrics.parts.append(options.flow_control)
+            followers = [
+                *_access_followers(registry, access, options),
+                *admission.followers,
+                custom.follower(),
+            ]
             roles = BootstrapRoles(registry)
             checks["readyz"][BOOTSTRAP_ROLES] = roles.check
             checks["healthz"][BOOTSTRAP_ROLES] = roles.check
@@ -256,6 +262,17 @@ async def build_server(
                 yield Server(registry, access, router, metrics, ready, stopping, followers, manager)
     finally:
         await raw.close()
+
+
+def _access_followers(
+    registry: Registry, access: Access, options: ServerOptions
+) -> Iterator[Follower]:
+    """Yield those that keep what filters use in step with the store."""
+    yield from rbac_followers(registry, access.rbac)
+    if options.flow_control is not None:
+        yield from flow_followers(registry, options.flow_control)
+    if access.nodes is not None:
+        yield from node_followers(registry, access.nodes)
 
 
 @asynccontextmanager

@@ -40,6 +40,11 @@ _SERVING: Final[Sequence[_Flag]] = (
     ("request-timeout", "TIME", "The maximum duration of a request. (1m0s)"),
     ("max-requests-inflight", "N", "Concurrent reads at most; 0 is no limit. (400)"),
     ("max-mutating-requests-inflight", "N", "Concurrent writes at most; 0 is no limit. (200)"),
+    (
+        "enable-priority-and-fairness",
+        "BOOL",
+        "Share their sum between priority levels instead, in which requests wait in turn. (true)",
+    ),
 )
 _STORAGE: Final[Sequence[_Flag]] = (
     ("data-dir", "DIR", "The directory of all files of the server. (.apiserver)"),

@@ -117,6 +117,7 @@ class Config:
     request_timeout: float
     max_requests_inflight: int
     max_mutating_requests_inflight: int
+    enable_priority_and_fairness: bool
     shutdown_delay_duration: float
     permit_port_sharing: bool
     workers: int
@@ -386,6 +387,7 @@ class ConfigSchema(Schema):
     request_timeout = _Duration(load_default=60.0)
     max_requests_inflight = _count(400, 0)
     max_mutating_requests_inflight = _count(200, 0)
+    enable_priority_and_fairness = _Boolean(load_default=True)
     shutdown_delay_duration = _Duration(load_default=0.0, least=0.0)
     permit_port_sharing = _Boolean(load_default=False)
     workers = _count(1, 1)

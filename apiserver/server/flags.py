@@ -18,7 +18,7 @@ IGNORED: Final = frozenset(
     default-not-ready-toleration-seconds default-unreachable-toleration-seconds
     default-watch-cache-size delete-collection-workers disable-http2-serving disabled-metrics
     emulated-version emulation-forward-compatible enable-aggregator-routing
-    enable-priority-and-fairness endpoint-reconciler-type etcd-count-metric-poll-period
+    endpoint-reconciler-type etcd-count-metric-poll-period
     etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout
     etcd-servers-overrides external-hostname feature-gates goaway-chance
     http2-max-streams-per-connection kubelet-client-certificate kubelet-client-key

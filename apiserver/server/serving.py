@@ -28,6 +28,7 @@ from apiserver.access.admission.admission_configuration import load_webhook_cred
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
+from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_controllers
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
@@ -35,6 +36,7 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
+from apiserver.registry.flow_following import build_flow_control
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
 from apiserver.server.assembly import (
@@ -205,7 +207,11 @@ async def _serve(
         nullcontext() if auditor is None else auditor.running(),
         build_server(storage, endpoint, options, build_access, environment) as server,
     ):
-        filters = replace(_filters(config, server, embedding.inserted), auditor=auditor)
+        filters = replace(
+            _filters(config, server, embedding.inserted),
+            auditor=auditor,
+            flow_control=options.flow_control,
+        )
         if auditor is not None:
             server.metrics.parts.append(auditor)
         handler = embedding.outermost(with_filters(server.router.handle, filters))
@@ -258,6 +264,7 @@ def options_from(config: Config) -> ServerOptions:
         webhook_credentials=load_webhook_credentials(Path(admission)) if admission else {},
         controllers=_controllers(config),
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
+        flow_control=_flow_control(config),
     )
 
 
@@ -315,6 +322,13 @@ def _published_trust(config: Config, identity: Identity) -> Mapping[str, str]:
     from apiserver.server.front_proxies import published_trust
 
     return published_trust(config, identity.ca.certificate)
+
+
+def _flow_control(config: Config) -> FlowControl | None:
+    seats = config.max_requests_inflight + config.max_mutating_requests_inflight
+    if not seats or not config.enable_priority_and_fairness:
+        return None
+    return build_flow_control(seats)
 
 
 def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:

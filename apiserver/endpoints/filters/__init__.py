@@ -9,7 +9,7 @@ Their order decides which error a client gets. Outermost first:
     audit             events of what follows, and of the 401
     impersonation     400, 403; the user is another one from here on
     inserted          what another program puts in; nothing in a server of its own
-    in_flight         429
+    in_flight         429; or priority_and_fairness, if that is enabled
     authorization     403
 
 The URL is parsed before the first filter, because all of them need it.
@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.access.impersonation.impersonator import Impersonator
 from apiserver.endpoints.filters.authentication import with_authentication
 from apiserver.endpoints.filters.authorization import with_authorization
 from apiserver.endpoints.filters.impersonation import with_impersonation
 from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
+from apiserver.endpoints.filters.priority_and_fairness import with_priority_and_fairness
 from apiserver.endpoints.filters.recovery import with_recovery
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_deadline
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
@@ -52,12 +54,13 @@ class Filters:
     limits: InFlightLimits = field(default_factory=InFlightLimits)
     inserted: Sequence[Callable[[Handler], Handler]] = ()
     auditor: Auditor | None = None
+    flow_control: FlowControl | None = None
 
 
 def with_filters(handler: Handler, filters: Filters) -> Handler:
     """Return ``handler`` wrapped in all filters."""
     handler = with_authorization(handler, filters.authorizer)
-    handler = with_in_flight_limits(handler, filters.limits)
+    handler = _with_limits(handler, filters)
     for insert in filters.inserted:
         handler = insert(handler)
     handler = with_impersonation(handler, Impersonator(filters.authorizer))
@@ -65,6 +68,12 @@ def with_filters(handler: Handler, filters: Filters) -> Handler:
     handler = with_deadline(handler, filters.deadlines)
     handler = with_recovery(handler)
     return with_request_metrics(handler, filters.metrics)
+
+
+def _with_limits(handler: Handler, filters: Filters) -> Handler:
+    if filters.flow_control is None:
+        return with_in_flight_limits(handler, filters.limits)
+    return with_priority_and_fairness(handler, filters.flow_control, filters.deadlines.longest)
 
 
 def _with_authentication(handler: Handler, filters: Filters) -> Handler:

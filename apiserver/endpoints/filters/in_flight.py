@@ -33,14 +33,14 @@ def with_in_flight_limits(handler: Handler, limits: InFlightLimits) -> Handler:
             return await handler(request)
         if request.verb in _READS:
             if limits.reads >= limits.max_reads > 0 and _is_bound(request):
-                return _refusal()
+                return too_many_requests()
             limits.reads += 1
             try:
                 return await handler(request)
             finally:
                 limits.reads -= 1
         if limits.writes >= limits.max_writes > 0 and _is_bound(request):
-            return _refusal()
+            return too_many_requests()
         limits.writes += 1
         try:
             return await handler(request)
@@ -54,7 +54,8 @@ def _is_bound(request: HTTPRequest) -> bool:
     return MASTERS not in request.user.groups
 
 
-def _refusal() -> web.Response:
+def too_many_requests() -> web.Response:
+    """Return the 429."""
     response = web.Response(status=429, body=_TOO_MANY)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     response.headers["X-Content-Type-Options"] = "nosniff"

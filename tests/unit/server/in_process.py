@@ -100,6 +100,7 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
             deadlines=RequestDeadlines(config.request_timeout),
             limits=InFlightLimits(400, 200),
             auditor=auditor,
+            flow_control=options.flow_control,
         )
         http_server = HTTPServer(with_filters(server.router.handle, filters))
         loop = asyncio.get_running_loop()

@@ -1,0 +1,61 @@
+"""Flow control in step with the stored FlowSchemas and PriorityLevelConfigurations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from apiserver.access.flowcontrol.flow_control import FlowControl
+from apiserver.access.flowcontrol.flow_schemas import FlowSchema
+from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
+from apiserver.machinery.objects import Object, name_of
+from apiserver.registry.codec import Stored
+from apiserver.registry.following import Follower, Sink
+from apiserver.registry.registry import Registry
+from apiserver.resources.builtin.flowcontrol.bootstrap import (
+    bootstrap_flow_schemas,
+    bootstrap_priority_levels,
+)
+
+_MANDATORY: Final = ("exempt", "catch-all")
+
+
+def build_flow_control(seats: int) -> FlowControl:
+    """Return flow control with the mandatory objects."""
+    return FlowControl(
+        seats, _mandatory(bootstrap_flow_schemas()), _mandatory(bootstrap_priority_levels())
+    )
+
+
+def _mandatory(objects: Sequence[Object]) -> list[Object]:
+    return [each for each in objects if name_of(each) in _MANDATORY]
+
+
+class _Schemas(Sink):
+    def __init__(self, control: FlowControl) -> None:
+        self._control = control
+
+    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+        self._control.put_schema(FlowSchema(stored.object))
+
+    def remove(self, key: tuple[str, str]) -> None:
+        self._control.remove_schema(key[1])
+
+
+class _Levels(Sink):
+    def __init__(self, control: FlowControl) -> None:
+        self._control = control
+
+    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+        self._control.put_level(stored.object)
+
+    def remove(self, key: tuple[str, str]) -> None:
+        self._control.remove_level(key[1])
+
+
+def flow_followers(registry: Registry, control: FlowControl) -> Sequence[Follower]:
+    """Return the followers that keep flow control in step."""
+    return [
+        Follower(registry, PRIORITY_LEVELS, _Levels(control)),
+        Follower(registry, FLOW_SCHEMAS, _Schemas(control)),
+    ]

@@ -1,0 +1,148 @@
+"""The objects in force, and how many seats each level has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apiserver.access.flowcontrol.flow_control import FlowControl
+from apiserver.access.flowcontrol.flow_schemas import FlowRequest, FlowSchema
+from apiserver.access.flowcontrol.priority_level import PriorityLevel
+from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.users import AUTHENTICATED, UserInfo
+from apiserver.resources.builtin.flowcontrol.bootstrap import (
+    bootstrap_flow_schemas,
+    bootstrap_priority_levels,
+)
+
+JANE = FlowRequest(UserInfo("jane", groups=(AUTHENTICATED,)), "get", "/x", is_resource=False)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def mandatory(objects: list[Object]) -> list[Object]:
+    return [each for each in objects if name_of(each) in ("exempt", "catch-all")]
+
+
+def level(name: str, shares: int, **limited: Any) -> Object:
+    queuing = {"queues": 4, "handSize": 1, "queueLengthLimit": 5}
+    response = {"type": "Queue", "queuing": queuing}
+    spec = {"nominalConcurrencyShares": shares, "limitResponse": response, **limited}
+    return {"metadata": {"name": name, "uid": "u"}, "spec": {"type": "Limited", "limited": spec}}
+
+
+def schema(name: str, of: str, precedence: int = 10) -> FlowSchema:
+    subject = {"kind": "User", "user": {"name": "*"}}
+    paths = {"verbs": ["*"], "nonResourceURLs": ["*"]}
+    spec = {
+        "priorityLevelConfiguration": {"name": of},
+        "matchingPrecedence": precedence,
+        "rules": [{"subjects": [subject], "nonResourceRules": [paths]}],
+    }
+    return FlowSchema({"metadata": {"name": name}, "spec": spec})
+
+
+def control(seats: int = 100, clock: Clock | None = None) -> FlowControl:
+    schemas, levels = mandatory(bootstrap_flow_schemas()), mandatory(bootstrap_priority_levels())
+    return FlowControl(seats, schemas, levels, clock or Clock())
+
+
+def seats(of: FlowControl, name: str) -> PriorityLevel:
+    return of._levels[name]
+
+
+async def hold(of: PriorityLevel, count: int) -> None:
+    for _ in range(count):
+        await of.enter(("s", ""), 0)
+
+
+def test_shares_are_those_of_upstream() -> None:
+    found = FlowControl(600, bootstrap_flow_schemas(), bootstrap_priority_levels())
+    nominal = {name: each.nominal for name, each in found._levels.items()}
+    assert nominal == {
+        "exempt": 0, "catch-all": 13, "global-default": 49, "leader-election": 25,
+        "node-high": 98, "system": 74, "workload-high": 98, "workload-low": 245,
+    }  # fmt: skip
+    assert all(each.limit == max(1, each.nominal) for each in found._levels.values())
+
+
+def test_schemas_are_tried_by_precedence_and_name_and_need_their_level() -> None:
+    found = control()
+    assert found.classify(JANE)[0].name == "catch-all"
+    found.put_schema(schema("b", "mine"))
+    assert found.classify(JANE)[0].name == "catch-all"
+    found.put_level(level("mine", 10))
+    assert found.classify(JANE)[0].name == "b"
+    found.put_schema(schema("a", "mine"))
+    assert found.classify(JANE)[0].name == "a"
+    found.put_schema(schema("z", "mine", 9))
+    assert found.classify(JANE)[0].name == "z"
+    found.remove_schema("z")
+    found.remove_schema("unknown")
+    assert found.classify(JANE)[0].name == "a"
+    found.remove_level("mine")
+    assert found.classify(JANE)[0].name == "catch-all"
+
+
+def test_the_mandatory_objects_are_in_force_without_being_stored() -> None:
+    found = control()
+    for name in ("exempt", "catch-all"):
+        found.remove_schema(name)
+        found.remove_level(name)
+    assert found.classify(JANE)[1].name == "catch-all"
+
+
+async def test_seats_that_are_not_used_are_lent_and_come_back() -> None:
+    clock = Clock()
+    found = control(100, clock)
+    found.put_level(level("lender", 70, lendablePercent=50))
+    found.put_level(level("borrower", 25))
+    lender, borrower = seats(found, "lender"), seats(found, "borrower")
+    assert (lender.limit, borrower.limit) == (70, 25)
+    await hold(borrower, 25)
+    for _ in range(4):
+        with pytest.raises(Exception, match="time-out"):
+            await borrower.enter(("s", ""), 0.001)
+    clock.now = 10
+    found.classify(JANE)
+    assert borrower.limit == 26
+    borrower._peak = 90
+    found.adjust()
+    # What is not lendable stays, and the catch-all level lends nothing.
+    assert (lender.limit, borrower.limit) == (35, 60)
+    lender._peak = 80
+    found.adjust()
+    assert (lender.limit, borrower.limit) == (70, 25)
+
+
+async def test_borrowing_may_be_limited() -> None:
+    found = control(100)
+    found.put_level(level("lender", 70, lendablePercent=100))
+    found.put_level(level("borrower", 25, borrowingLimitPercent=20))
+    borrower = seats(found, "borrower")
+    borrower._peak = 90
+    found.adjust()
+    assert borrower.limit == 30
+
+
+async def test_a_level_that_is_deleted_serves_those_who_wait() -> None:
+    found = control()
+    found.put_level(level("mine", 10))
+    mine = seats(found, "mine")
+    await hold(mine, mine.limit)
+    found.remove_level("mine")
+    for _ in range(mine.executing):
+        mine.leave()
+    assert mine.executing == 0
+
+
+def test_there_are_metrics() -> None:
+    names = [family.name for family in control().families()]
+    assert "apiserver_flowcontrol_rejected_requests" in names
+    assert "apiserver_flowcontrol_current_executing_requests" in names

@@ -1,0 +1,109 @@
+"""Requests of a real server wait for a seat of their level, or are sent away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from apiserver.access.flowcontrol.flow_control import FlowControl
+from tests.unit.server.in_process import InProcess, server_in_process
+
+FLOW_CONTROL = "/apis/flowcontrol.apiserver.k8s.io/v1"
+SCHEMA_UID = "X-Kubernetes-PF-FlowSchema-UID"
+LEVEL_UID = "X-Kubernetes-PF-PriorityLevel-UID"
+JANE = {"Impersonate-User": "jane"}
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+def level_of(response: dict[str, Any]) -> dict[str, Any]:
+    limited = {"nominalConcurrencyShares": 1, "limitResponse": response}
+    spec = {"type": "Limited", "limited": limited}
+    return {"metadata": {"name": "mine"}, "spec": spec}
+
+
+def schema() -> dict[str, Any]:
+    rule = {
+        "verbs": ["*"],
+        "apiGroups": [""],
+        "resources": ["configmaps"],
+        "namespaces": ["*"],
+    }
+    subjects = [{"kind": "User", "user": {"name": "jane"}}]
+    spec = {
+        "priorityLevelConfiguration": {"name": "mine"},
+        "matchingPrecedence": 2,
+        "distinguisherMethod": {"type": "ByUser"},
+        "rules": [{"subjects": subjects, "resourceRules": [rule]}],
+    }
+    return {"metadata": {"name": "a"}, "spec": spec}
+
+
+def control(api: InProcess) -> FlowControl:
+    return next(part for part in api.server.metrics.parts if isinstance(part, FlowControl))
+
+
+async def ask(api: InProcess, path: str) -> tuple[int, Any, bytes]:
+    """Return the status, headers and body that a user other than the administrator gets."""
+    async with api.session.get(api.url + path, headers=JANE) as response:
+        return response.status, response.headers, await response.read()
+
+
+async def create(api: InProcess, response: dict[str, Any]) -> tuple[str, str]:
+    """Create a level and a schema of ConfigMaps, and return their uids when they are in force."""
+    level = await api.ask("POST", f"{FLOW_CONTROL}/prioritylevelconfigurations", level_of(response))
+    created = await api.ask("POST", f"{FLOW_CONTROL}/flowschemas", schema())
+    assert (level.status, created.status) == (201, 201), created.body
+    uids = created.body["metadata"]["uid"], level.body["metadata"]["uid"]
+    for _ in range(200):
+        _, found, _ = await ask(api, CONFIG_MAPS)
+        if (found[SCHEMA_UID], found[LEVEL_UID]) == uids:
+            return uids
+        await asyncio.sleep(0.01)
+    raise AssertionError(found)
+
+
+async def test_requests_wait_for_a_seat_and_name_their_schema(tmp_path: Path) -> None:
+    queuing = {"queues": 1, "handSize": 1, "queueLengthLimit": 1}
+    async with server_in_process(tmp_path) as api:
+        uids = await create(api, {"type": "Queue", "queuing": queuing})
+        level = control(api)._levels["mine"]
+        for _ in range(level.limit):
+            await level.enter(("test", ""), 1)
+        waiting = asyncio.create_task(ask(api, CONFIG_MAPS))
+        while not level.waiting:
+            await asyncio.sleep(0.01)
+        status, headers, body = await ask(api, f"{CONFIG_MAPS}?watch=1")
+        assert (status, headers["Retry-After"]) == (429, "1")
+        assert body == b"Too many requests, please try again later.\n"
+        assert (headers[SCHEMA_UID], headers[LEVEL_UID]) == uids
+        # Others are of other levels.
+        status, headers, _ = await ask(api, "/api/v1/namespaces/default/secrets")
+        assert status == 200
+        assert headers[SCHEMA_UID] != uids[0]
+        level.leave()
+        assert (await waiting)[0] == 200
+        status, headers, _ = await ask(api, f"{CONFIG_MAPS}/missing")
+        assert (status, headers[LEVEL_UID]) == (404, uids[1])
+        metrics = (await api.ask("GET", "/metrics")).body.decode()
+        assert (
+            'apiserver_flowcontrol_rejected_requests_total{flow_schema="a",'
+            'priority_level="mine",reason="queue-full"} 1.0'
+        ) in metrics
+
+
+async def test_a_watch_has_a_seat_until_its_stream_begins(tmp_path: Path) -> None:
+    async with server_in_process(tmp_path) as api:
+        uids = await create(api, {"type": "Reject"})
+        level = control(api)._levels["mine"]
+        url = f"{api.url}{CONFIG_MAPS}?watch=1"
+        async with api.session.get(url, headers=JANE) as first:
+            assert first.status == 200
+            assert first.headers[LEVEL_UID] == uids[1]
+            assert level.executing == 0
+
+
+async def test_it_may_be_turned_off(tmp_path: Path) -> None:
+    async with server_in_process(tmp_path, "--enable-priority-and-fairness=false") as api:
+        assert SCHEMA_UID not in (await api.ask("GET", CONFIG_MAPS)).headers
+        assert not [part for part in api.server.metrics.parts if isinstance(part, FlowControl)]
