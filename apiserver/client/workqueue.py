@@ -33,12 +33,20 @@ class Timer(Protocol):
 #: Schedules a call after so many seconds.
 Later = Callable[[float, Callable[[], None]], Timer]
 
+_later: Later | None = None
+
+
+def set_later(later: Later | None) -> None:
+    """Replace what schedules the delays of the queues of this process; ``None``: the event loop."""
+    global _later
+    _later = later
+
 
 class WorkQueue:
     """A queue of keys. ``later`` schedules calls; the default is the event loop's."""
 
     def __init__(self, later: Later | None = None, metrics: QueueMetrics | None = None) -> None:
-        self._later: Later = later or asyncio.get_running_loop().call_later
+        self._later: Later = later or _later or asyncio.get_running_loop().call_later
         self._metrics = metrics or QueueMetrics("")
         # In the order in which they were added, each with the time of that.
         self._due: dict[str, float] = {}

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
+from apiserver.client.workqueue import set_later
 from apiserver.endpoints.http_request import Handler
 from apiserver.machinery.randomness import set_random_source
 from apiserver.machinery.times import set_system_clock, system_clock
@@ -154,14 +155,16 @@ def harness_user(settings: dict[str, Any]) -> tuple[str, str, list[str]]:
 
 @contextmanager
 def process_wide(tools: Tools) -> Iterator[None]:
-    """Give this process the clock and the random bytes of a server while the block runs."""
+    """Give this process the clock, timers and random bytes of a server while the block runs."""
     before = system_clock()
     set_system_clock(tools.clock)
+    set_later(tools.clock.call_later)
     set_random_source(tools.seeds)
     try:
         yield
     finally:
         set_system_clock(before)
+        set_later(None)
         set_random_source(os.urandom)
 
 

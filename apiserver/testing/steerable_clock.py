@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +16,41 @@ _MOST_STEPS: Final = 16
 _TURNS: Final = 20
 
 
+class SteerableTimer:
+    """A call that is due after so many seconds, of which `SteerableClock.advance` skips some.
+
+    A frozen clock does not hold it up: retries go on.
+    """
+
+    def __init__(self, clock: SteerableClock, seconds: float, callback: Callable[[], None]) -> None:
+        self._clock = clock
+        self._callback = callback
+        self._due = clock.passed() + seconds
+        self._handle: asyncio.Handle | None = None
+        self.schedule()
+
+    def when(self) -> float:
+        """Return the due time, to be compared with that of other timers."""
+        return self._due
+
+    def cancel(self) -> None:
+        """Cancel the call."""
+        self._clock.timers.discard(self)
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def schedule(self) -> None:
+        """Schedule the call by what is left of its time."""
+        if self._handle is not None:
+            self._handle.cancel()
+        left = self._due - self._clock.passed()
+        self._handle = asyncio.get_running_loop().call_later(max(left, 0.0), self._call)
+
+    def _call(self) -> None:
+        self._clock.timers.discard(self)
+        self._callback()
+
+
 class SteerableClock(Clock):
     """The system's clock, unless it is moved or frozen.
 
@@ -22,6 +58,9 @@ class SteerableClock(Clock):
     """
 
     def __init__(self) -> None:
+        #: The timers that are not due yet.
+        self.timers: set[SteerableTimer] = set()
+        self._skipped = 0.0
         self._offset = 0.0
         self._ahead = 0.0
         # What `time` and `monotonic` return while the clock is frozen.
@@ -67,6 +106,16 @@ class SteerableClock(Clock):
             await self._step(following)
         await self._step(end)
 
+    def passed(self) -> float:
+        """Return the seconds that have passed, skipped ones included, from an arbitrary start."""
+        return time.monotonic() + self._skipped
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> SteerableTimer:
+        """Call a function after so many seconds."""
+        timer = SteerableTimer(self, seconds, callback)
+        self.timers.add(timer)
+        return timer
+
     async def sleep(self, seconds: float) -> None:
         """Sleep by this clock."""
         due = self.monotonic() + seconds
@@ -90,6 +139,9 @@ class SteerableClock(Clock):
             # Sums of fractions must not show 299.99 seconds for 300.
             moment = round(self._frozen[0] + seconds, 6)
             self._frozen = (moment, self._frozen[1] + seconds)
+        self._skipped += seconds
+        for timer in sorted(self.timers, key=SteerableTimer.when):
+            timer.schedule()
         for moved in self._sleepers:
             if not moved.done():
                 moved.set_result(None)

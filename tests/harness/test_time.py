@@ -105,6 +105,30 @@ def test_lifetimes_of_deletions_follow(apiserver: ApiServer, kube_clock: ServerC
     assert deleted["metadata"]["deletionTimestamp"] == "2030-01-01T00:00:30Z"
 
 
+def test_controllers_do_in_time_what_they_wait_for(
+    apiserver: ApiServer, kube_clock: ServerClock
+) -> None:
+    path = "/api/v1/namespaces/default/pods"
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    apiserver.request("POST", path, pod)
+    since = f"{kube_clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    condition = {"type": "DisruptionTarget", "status": "True", "lastTransitionTime": since}
+    apiserver.request("PATCH", f"{path}/p/status", {"status": {"conditions": [condition]}})
+    apiserver.settle()
+
+    def is_marked() -> bool:
+        conditions = apiserver.request("GET", f"{path}/p")["status"].get("conditions", [])
+        return any(
+            each["type"] == "DisruptionTarget" and each["status"] == "True" for each in conditions
+        )
+
+    kube_clock.advance("1m")
+    apiserver.settle()
+    assert is_marked()
+    kube_clock.advance("2m")
+    apiserver.wait_for(lambda: not is_marked())
+
+
 @pytest.fixture
 def made(other_server: ApiServer) -> Callable[[], list[Any]]:
     """What a server with a seed makes of the same requests, in another order each time."""

@@ -59,3 +59,23 @@ async def test_what_recurs_does_so_more_than_once_in_a_long_time() -> None:
     await clock.advance(100_000)
     assert len(rounds) < 25, "a long way has few steps"
     task.cancel()
+
+
+async def test_timers_skip_what_the_clock_is_advanced_by() -> None:
+    clock, called = SteerableClock(), []
+    first = clock.call_later(3600, lambda: called.append("first"))
+    second = clock.call_later(7200, lambda: called.append("second"))
+    never = clock.call_later(1, lambda: called.append("never"))
+    soon = clock.call_later(0, lambda: called.append("soon"))
+    assert soon.when() < never.when() < first.when() < second.when()
+    never.cancel()
+    clock.freeze()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await clock.advance(3601)
+    assert called == ["soon", "first"]
+    later = clock.call_later(60, lambda: called.append("later"))
+    assert later.when() < second.when()
+    await clock.advance(7200)
+    assert called == ["soon", "first", "later", "second"]
+    assert clock.timers == set()
