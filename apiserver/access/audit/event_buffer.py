@@ -77,6 +77,10 @@ class EventBuffer:
         while not self._fits(record) and not self._closing:
             self._room.clear()
             await self._room.wait()
+        if self._closing:
+            # Nothing is delivered any more.
+            self.failed += 1
+            return False
         stored: asyncio.Future[bool] | None = None
         if wait:
             stored = asyncio.get_running_loop().create_future()

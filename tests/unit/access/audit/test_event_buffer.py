@@ -144,3 +144,10 @@ async def test_a_bug_loses_events_and_holds_nobody_up() -> None:
         sink.raises = False
         assert await buffer.put(record(), wait=True) is True
         assert buffer.failed == 1
+
+
+async def test_what_comes_after_the_end_does_not_wait() -> None:
+    async with buffering(Sink(), BLOCKING) as buffer:
+        pass
+    assert await buffer.put(record(), wait=True) is False
+    assert buffer.failed == 1
