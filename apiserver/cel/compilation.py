@@ -59,6 +59,18 @@ _WORDS: Final = (
         re.compile(r"expression of type ('.*') cannot be the operand of a select operation"),
         r"type \1 does not support field selection",
     ),
+    (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
+    (
+        re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"),
+        "argument is not an identifier",
+    ),
+    (
+        re.compile(
+            r"\b(?:all|exists|exists_?[oO]ne|transform\w+)\(\)(?: first| second)? variable name "
+            r"must be a simple identifier"
+        ),
+        "argument must be a simple name",
+    ),
 )
 # What the library calls the type whose values may have any type.
 _ANY: Final = re.compile(r"\berror\b")

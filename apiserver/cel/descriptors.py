@@ -59,11 +59,7 @@ class SchemaTypes:
 
         Of ``root`` only the names are known of metadata; ``others`` say themselves what they have.
         """
-        self._file = descriptor_pb2.FileDescriptorProto(
-            name="apiserver/self.proto",
-            syntax="proto3",
-            dependency=[each.DESCRIPTOR.name for each in _WELL_KNOWN],
-        )
+        self._file = _new_file("")
         self._messages = 0
         #: The name of the type of a schema, by the identity of the latter; "": it has no type.
         self._names: dict[int, str] = {}
@@ -71,11 +67,14 @@ class SchemaTypes:
             self._type_of(root, is_root=True)
         for other in others:
             self._type_of(other)
+        files = {"": self._file}
         for name, fields in (messages or {}).items():
-            message = self._file.message_type.add(name=name)
+            package, _, plain = name.rpartition(".")
+            file = files.setdefault(package, _new_file(package))
+            message = file.message_type.add(name=plain)
             for field, type_ in fields.items():
-                self._add(message, field, type_)
-        self.pool = _pool(self._file)
+                self._add(message, field, type_, package)
+        self.pool = _pool(files.values())
 
     def name_of(self, schema: Schema) -> str:
         """Return the name of the type of a schema in the tree, "" if it has none."""
@@ -120,7 +119,7 @@ class SchemaTypes:
                 self._add(message, shown, type_)
         return name
 
-    def _add(self, message: Any, name: str, type_: str) -> None:
+    def _add(self, message: Any, name: str, type_: str, package: str = "") -> None:
         number = len(message.field) + 1
         # Numbers from 19000 to 19999 are reserved.
         field = message.field.add(
@@ -141,7 +140,8 @@ class SchemaTypes:
                 added = entry.field.add(name=part, number=number, label=_FIELD.LABEL_OPTIONAL)
                 _set_type(added, inner)
             field.label, field.type = _FIELD.LABEL_REPEATED, _FIELD.TYPE_MESSAGE
-            field.type_name = f".{message.name}.{entry.name}"
+            outer = f"{package}.{message.name}" if package else message.name
+            field.type_name = f".{outer}.{entry.name}"
         else:
             _set_type(field, type_)
 
@@ -165,11 +165,22 @@ def _entry_name(field: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in words) + "Entry"
 
 
-def _pool(file: Any) -> descriptor_pool.DescriptorPool:
+def _new_file(package: str) -> Any:
+    """Return a file of messages; they may have fields of the known types, and of each other."""
+    return descriptor_pb2.FileDescriptorProto(
+        name=f"apiserver/{package}/self.proto",
+        package=package,
+        syntax="proto3",
+        dependency=[each.DESCRIPTOR.name for each in _WELL_KNOWN],
+    )
+
+
+def _pool(files: Iterable[Any]) -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     for serialized in _files():
         pool.AddSerializedFile(serialized)
-    pool.AddSerializedFile(file.SerializeToString())
+    for file in files:
+        pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 

@@ -20,41 +20,42 @@ from apiserver.schema.structural import Schema
 _GROUP_VERSION: Final = {"group": "string", "version": "string"}
 _LABELS: Final = "map<string,string>"
 _MESSAGES: Final = {
-    "UserInfo": {
+    "kubernetes.UserInfo": {
         "username": "string", "uid": "string", "groups": "list<string>",
         "extra": "map<string,list<string>>",
     },
-    "GroupVersionKind": {**_GROUP_VERSION, "kind": "string"},
-    "GroupVersionResource": {**_GROUP_VERSION, "resource": "string"},
-    "AdmissionRequest": {
-        "kind": "GroupVersionKind", "resource": "GroupVersionResource", "subResource": "string",
-        "requestKind": "GroupVersionKind", "requestResource": "GroupVersionResource",
-        "requestSubResource": "string", "name": "string", "namespace": "string",
-        "operation": "string", "userInfo": "UserInfo", "dryRun": "bool", "options": DYNAMIC,
+    "kubernetes.GroupVersionKind": {**_GROUP_VERSION, "kind": "string"},
+    "kubernetes.GroupVersionResource": {**_GROUP_VERSION, "resource": "string"},
+    "kubernetes.AdmissionRequest": {
+        "kind": "kubernetes.GroupVersionKind", "resource": "kubernetes.GroupVersionResource",
+        "subResource": "string", "requestKind": "kubernetes.GroupVersionKind",
+        "requestResource": "kubernetes.GroupVersionResource", "requestSubResource": "string",
+        "name": "string", "namespace": "string", "operation": "string",
+        "userInfo": "kubernetes.UserInfo", "dryRun": "bool", "options": DYNAMIC,
     },
-    "NamespaceMetadata": {
+    "kubernetes.NamespaceMetadata": {
         "name": "string", "generateName": "string", "namespace": "string", "labels": _LABELS,
         "annotations": _LABELS, "UID": "string", "creationTimestamp": "timestamp",
         "deletionGracePeriodSeconds": "int", "deletionTimestamp": "timestamp",
         "generation": "int", "resourceVersion": "string", "finalizers": "list<string>",
     },
-    "NamespaceSpec": {"finalizers": "list<string>"},
-    "NamespaceCondition": {
+    "kubernetes.NamespaceSpec": {"finalizers": "list<string>"},
+    "kubernetes.NamespaceCondition": {
         "status": "string", "type": "string", "lastTransitionTime": "timestamp",
         "message": "string", "reason": "string",
     },
-    "NamespaceStatus": {"conditions": "list<NamespaceCondition>", "phase": "string"},
-    "Namespace": {
-        "metadata": "NamespaceMetadata", "spec": "NamespaceSpec", "status": "NamespaceStatus",
+    "kubernetes.NamespaceStatus": {
+        "conditions": "list<kubernetes.NamespaceCondition>", "phase": "string",
+    },
+    "kubernetes.Namespace": {
+        "metadata": "kubernetes.NamespaceMetadata", "spec": "kubernetes.NamespaceSpec",
+        "status": "kubernetes.NamespaceStatus",
     },
 }  # fmt: skip
 _AUTHORIZERS: Final = {"authorizer": AUTHORIZER, "authorizer.requestResource": RESOURCE_CHECK}
-_VARIABLES: Final = "Variables"
+_VARIABLES: Final = "kubernetes.variables"
 # The types that a field of a message can have; all others are not known to the checker.
 _FIELD: Final = re.compile(r"[a-z]+|list<[a-z]+>|map<string,[a-z]+>")
-# What types are called in errors, if not by the names that they have here.
-_NAMES: Final = {_VARIABLES: "variables"}
-_SHOWN: Final = re.compile(rf"\b(?:{'|'.join((*_MESSAGES, _VARIABLES))})\b")
 
 
 class RequestExpressions:
@@ -73,8 +74,8 @@ class RequestExpressions:
     ) -> None:
         self._schemas = schemas
         self._declared = {
-            "object": DYNAMIC, "oldObject": DYNAMIC, "request": "AdmissionRequest",
-            "namespaceObject": "Namespace",
+            "object": DYNAMIC, "oldObject": DYNAMIC, "request": "kubernetes.AdmissionRequest",
+            "namespaceObject": "kubernetes.Namespace",
         }  # fmt: skip
         if has_params:
             self._declared["params"] = DYNAMIC
@@ -127,5 +128,4 @@ def _of_type(program: Program, types: tuple[str, ...]) -> Program:
 
 
 def _shown(type_: str) -> str:
-    plain = _SHOWN.sub(lambda match: f"kubernetes.{_NAMES.get(match[0], match[0])}", type_)
-    return plain.replace("<", "(").replace(">", ")").replace(",", ", ")
+    return type_.replace("<", "(").replace(">", ")").replace(",", ", ")

@@ -278,3 +278,24 @@ def test_objects_exist_in_patches_only() -> None:
 def test_messages_know_no_authorizer() -> None:
     with pytest.raises(CompileError, match="undeclared reference to 'authorizer'"):
         RequestExpressions().compile("authorizer.path('/').check('get').reason()", authorizes=False)
+
+
+WORDS = {
+    "namespaceObject == 1": "1:17: found no matching overload for '_==_' applied to "
+    "'(kubernetes.Namespace, int)'",
+    "[request.userInfo] == 1": "1:20: found no matching overload for '_==_' applied to "
+    "'(list(kubernetes.UserInfo), int)'",
+    "Namespace == 1": "1:1: undeclared reference to 'Namespace' (in container '')",
+    "has(object[0])": "1:11: invalid argument to has() macro",
+    "object.all(x.y, true)": "1:13: argument must be a simple name",
+    "object.exists(i, 1, true)": "1:18: argument must be a simple name",
+    "object.filter(x.y, true)": "1:16: argument is not an identifier",
+}
+
+
+@pytest.mark.parametrize("source", WORDS)
+def test_the_checker_has_the_words_of_the_api_server(source: str) -> None:
+    expected = f"compilation failed: ERROR: <input>:{WORDS[source]}\n | {source}\n"
+    with pytest.raises(CompileError) as caught:
+        RequestExpressions().compile(source)
+    assert str(caught.value).startswith(expected)
