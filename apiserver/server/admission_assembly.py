@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apiserver.access.access import Access
+from apiserver.access.admission.admission_configuration import AdmissionSettings
 from apiserver.access.admission.chain import Plugin
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.access.admission.escalation import EscalationCheck
@@ -21,7 +22,7 @@ from apiserver.access.admission.plugins.validating_admission_webhook import (
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
 from apiserver.access.admission.webhook_calls import WebhookDependencies
 from apiserver.access.admission.webhooks import WebhookConfigurations
-from apiserver.client.webhook import Credentials, WebhookClient, no_credentials
+from apiserver.client.webhook import WebhookClient, no_credentials
 from apiserver.registry.following import Follower
 from apiserver.registry.offload import in_thread
 from apiserver.registry.policy_following import policy_followers
@@ -54,15 +55,12 @@ def build_admission(
     registry: Registry,
     access: Access,
     names: Sequence[str],
-    credentials: Mapping[str, Callable[[str], Credentials]],
+    settings: AdmissionSettings,
 ) -> Admission:
-    """Return the plugins of these names, and what belongs to them.
-
-    ``credentials``: by the name of a plugin, what finds those for the address of a webhook.
-    """
+    """Return the plugins of these names, and what belongs to them."""
     kinds, resolver = ServedKinds(registry), ServiceEndpointResolver(registry.reader)
     mutating, validating = (
-        WebhookClient(resolver, credentials.get(plugin.name, no_credentials))
+        WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials))
         for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)
     )
     dependencies = PluginDependencies(
@@ -74,6 +72,7 @@ def build_admission(
         validating_calls=WebhookDependencies(validating, kinds, access.authorizer, in_thread),
         validating_webhooks=WebhookConfigurations(kinds),
         mutating_webhooks=WebhookConfigurations(kinds),
+        pod_security=settings.pod_security,
     )
     params = ParamAccessCheck(access.authorizer, kinds)
     escalation = EscalationCheck(access.authorizer, access.rbac)

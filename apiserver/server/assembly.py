@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from apiserver.access.access import Access
+from apiserver.access.admission.admission_configuration import AdmissionSettings
 from apiserver.access.authorization.authorizer import (
     AuthorizationAttributes,
     Authorizer,
     Verdict,
 )
 from apiserver.access.flowcontrol.flow_control import FlowControl
-from apiserver.client.webhook import Credentials, WebhookClient
+from apiserver.client.webhook import WebhookClient
 from apiserver.controllers.certificates.signing_controllers import Sign
 from apiserver.controllers.controller_manager import (
     ControllerManager,
@@ -115,8 +116,7 @@ class ServerOptions:
     check_cache: bool = False
     root_ca: str = ""
     sign: Sign | None = None
-    #: By the name of the plugin, what finds the credentials for the address of a webhook.
-    webhook_credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     published_trust: Mapping[str, str] = field(default_factory=dict)
     flow_control: FlowControl | None = None
 
@@ -207,9 +207,7 @@ async def build_server(
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
-            admission = build_admission(
-                registry, access, options.plugins, options.webhook_credentials
-            )
+            admission = build_admission(registry, access, options.plugins, options.admission)
             registry.admit(admission.plugins)
             manager = build_manager(
                 _controllers(storage, options, access, environment), registry, webhooks

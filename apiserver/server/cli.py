@@ -113,7 +113,7 @@ _ACCESS: Final[Sequence[_Flag]] = (
     ("api-audiences", "NAMES", "The audiences of this API in tokens. (its issuers)"),
     ("enable-admission-plugins", "NAMES", f"Additional ones to enable, of {', '.join(OFF)}."),
     ("disable-admission-plugins", "NAMES", f"Admission plugins to disable, of {', '.join(ON)}."),
-    ("admission-control-config-file", "FILE", "Their AdmissionConfiguration: credentials."),
+    ("admission-control-config-file", "FILE", "The AdmissionConfiguration: their settings."),
     ("allow-privileged", None, "Allow privileged containers. (false)"),
 )
 _CLUSTER: Final[Sequence[_Flag]] = (

@@ -24,7 +24,10 @@ from typing import Final, TypeAlias
 import uvloop
 
 from apiserver.access.access import Access
-from apiserver.access.admission.admission_configuration import load_webhook_credentials
+from apiserver.access.admission.admission_configuration import (
+    AdmissionSettings,
+    load_admission_settings,
+)
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
@@ -261,7 +264,7 @@ def options_from(config: Config) -> ServerOptions:
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,
         plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
-        webhook_credentials=load_webhook_credentials(Path(admission)) if admission else {},
+        admission=load_admission_settings(Path(admission)) if admission else AdmissionSettings(),
         controllers=_controllers(config),
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
         flow_control=_flow_control(config),

@@ -6,11 +6,17 @@ Those of webhooks lead to a kubeconfig file, whose users are the server's identi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from marshmallow import fields
 
+from apiserver.access.admission.plugins.pod_security.policy import (
+    NO_SETTINGS,
+    Settings,
+    default_labels,
+)
 from apiserver.access.configuration_files import (
     ConfigurationError,
     StrictSchema,
@@ -22,6 +28,9 @@ from apiserver.client.webhook import Credentials
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.quoting import quote
 
+_POD_SECURITY: Final = "PodSecurity"
+# The members of the exemptions, in the order of those of `Settings`.
+_EXEMPTIONS: Final = ("usernames", "runtimeClasses", "namespaces")
 _WEBHOOKS: Final = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 
 
@@ -35,43 +44,97 @@ class _AdmissionConfiguration(StrictSchema):
     plugins = fields.List(fields.Nested(_Plugin), load_default=list, allow_none=True)
 
 
+def _texts() -> fields.List[str]:
+    return fields.List(fields.String(), allow_none=True)
+
+
+class _PodSecurityExemptions(StrictSchema):
+    usernames = _texts()
+    runtimeClasses = _texts()
+    namespaces = _texts()
+
+
+class _PodSecurity(StrictSchema):
+    defaults = fields.Nested(
+        StrictSchema.from_dict(
+            {
+                f"{mode}{suffix}": fields.String(allow_none=True)
+                for mode in ("enforce", "audit", "warn")
+                for suffix in ("", "-version")
+            }
+        ),
+        load_default=dict,
+        allow_none=True,
+    )
+    exemptions = fields.Nested(_PodSecurityExemptions, load_default=dict, allow_none=True)
+
+
 class _WebhookAdmission(StrictSchema):
     kube_config_file = Text(data_key="kubeConfigFile")
 
 
-def load_webhook_credentials(path: Path) -> Mapping[str, Callable[[str], Credentials]]:
-    """Return, by the name of the plugin, what finds the credentials for an address.
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """The settings of plugins.
 
-    Raises ConfigurationError and OSError.
+    ``credentials``: by the name of a plugin, what finds those for the address of a webhook.
     """
+
+    credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
+    pod_security: Settings = NO_SETTINGS
+
+
+def load_admission_settings(path: Path) -> AdmissionSettings:
+    """Return the settings in a file. Raises ConfigurationError and OSError."""
     versions = {"v1": _AdmissionConfiguration(), "v1alpha1": _AdmissionConfiguration()}
-    found: dict[str, Callable[[str], Credentials]] = {}
+    credentials: dict[str, Callable[[str], Credentials]] = {}
+    pod_security = NO_SETTINGS
     try:
         loaded = load_configuration(path.read_bytes(), "AdmissionConfiguration", versions)
         for plugin in loaded["plugins"] or ():
-            users = _users(plugin, path.parent)
-            if users is not None:
-                found[plugin["name"]] = users
+            data, directory = _content(plugin, path.parent)
+            if plugin["name"] == _POD_SECURITY:
+                pod_security = _pod_security(data)
+            else:
+                credentials |= _users(plugin["name"], data, directory)
     except (ConfigurationError, KubeconfigError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
-    return found
+    return AdmissionSettings(credentials, pod_security)
 
 
-def _users(plugin: Mapping[str, Any], directory: Path) -> Callable[[str], Credentials] | None:
-    name = plugin["name"]
+def _content(plugin: Mapping[str, Any], directory: Path) -> tuple[bytes, Path]:
+    """Return the configuration of a plugin, and the directory of the files that it names."""
+    if plugin["configuration"] is not None:
+        return dump_json(plugin["configuration"]), directory
+    if plugin["path"]:
+        file = directory / plugin["path"]
+        return file.read_bytes(), file.parent
+    return b"", directory
+
+
+def _users(name: str, data: bytes, directory: Path) -> dict[str, Callable[[str], Credentials]]:
     if name not in _WEBHOOKS:
         raise ConfigurationError(
             f"the configuration of the plugin {quote(name)} is not implemented"
         )
-    data, where = b"", directory
-    if plugin["configuration"] is not None:
-        data = dump_json(plugin["configuration"])
-    elif plugin["path"]:
-        file = directory / plugin["path"]
-        data, where = file.read_bytes(), file.parent
     if not data:
-        return None
+        return {}
     versions = {"v1": _WebhookAdmission(), "v1alpha1": _WebhookAdmission()}
     loaded = load_configuration(data, "WebhookAdmissionConfiguration", versions)
     kubeconfig = loaded["kube_config_file"]
-    return load_users(where / kubeconfig) if kubeconfig else None
+    return {name: load_users(directory / kubeconfig)} if kubeconfig else {}
+
+
+def _pod_security(data: bytes) -> Settings:
+    if not data:
+        return NO_SETTINGS
+    versions = {name: _PodSecurity() for name in ("v1", "v1beta1", "v1alpha1")}
+    loaded = load_configuration(
+        data, "PodSecurityConfiguration", versions, "pod-security.admission.config.k8s.io"
+    )
+    try:
+        defaults = default_labels({k: v for k, v in (loaded["defaults"] or {}).items() if v})
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    exempt = loaded["exemptions"] or {}
+    return Settings(defaults, *(frozenset(exempt.get(name) or ()) for name in _EXEMPTIONS))

@@ -52,6 +52,7 @@ from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfPods,
     PodSecurityOfWorkloads,
 )
+from apiserver.access.admission.plugins.pod_security.policy import NO_SETTINGS, Settings
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
 from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.resource_quota import ResourceQuota
@@ -87,6 +88,7 @@ class PluginDependencies:
     validating_calls: WebhookDependencies
     mutating_webhooks: WebhookConfigurations
     validating_webhooks: WebhookConfigurations
+    pod_security: Settings = NO_SETTINGS
 
 
 # The plugins of this server; some consist of several parts.
@@ -101,10 +103,10 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "NodeRestriction": lambda dependencies: (NodeRestriction(dependencies.authorizer),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
     "AlwaysPullImages": lambda _: (AlwaysPullImages(),),
-    "PodSecurity": lambda _: (
-        PodSecurityOfPods(),
-        PodSecurityOfWorkloads(),
-        PodSecurityOfNamespaces(),
+    "PodSecurity": lambda dependencies: (
+        PodSecurityOfPods(dependencies.pod_security),
+        PodSecurityOfWorkloads(dependencies.pod_security),
+        PodSecurityOfNamespaces(dependencies.pod_security),
     ),
     "PodNodeSelector": lambda _: (PodNodeSelector(),),
     "Priority": lambda _: (PodPriority(), SingleGlobalDefault()),

@@ -1,4 +1,4 @@
-"""The identities of the server at webhooks, from the file of --admission-control-config-file."""
+"""The settings of plugins in the file of --admission-control-config-file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.access.admission.admission_configuration import load_webhook_credentials
+from apiserver.access.admission.admission_configuration import load_admission_settings
+from apiserver.access.admission.plugins.pod_security.policy import Settings
 from apiserver.access.configuration_files import ConfigurationError
 
 _GROUP = "apiserver.config.k8s.io/v1"
@@ -60,7 +61,7 @@ def write(directory: Path, document: Any, users: dict[str, str] = USERS, **more:
 )
 def test_users_by_address(tmp_path: Path, address: str, token: str) -> None:
     path = write(tmp_path, configuration(configuration=webhooks("users.yaml")))
-    found = load_webhook_credentials(path)
+    found = load_admission_settings(path).credentials
     assert set(found) == {"ValidatingAdmissionWebhook"}
     assert found["ValidatingAdmissionWebhook"](address).authorization == f"Bearer {token}"
 
@@ -75,20 +76,22 @@ def test_the_current_context_is_for_everyone_else(tmp_path: Path) -> None:
             "contexts": [{"name": "c", "context": {"cluster": "x", "user": "a"}}],
         },
     )
-    found = load_webhook_credentials(path)["ValidatingAdmissionWebhook"]
+    found = load_admission_settings(path).credentials["ValidatingAdmissionWebhook"]
     assert found("anyone:443").authorization == "Bearer token of a"
 
 
 def test_a_configuration_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     path = write(tmp_path, configuration(path="webhooks.yaml"))
     (tmp_path / "webhooks.yaml").write_text(json.dumps(webhooks("users.yaml")))
-    assert load_webhook_credentials(path)["ValidatingAdmissionWebhook"]("x:1").authorization
+    assert (
+        load_admission_settings(path).credentials["ValidatingAdmissionWebhook"]("x:1").authorization
+    )
 
 
 def test_nothing_is_configured(tmp_path: Path) -> None:
-    assert load_webhook_credentials(write(tmp_path, configuration())) == {}
+    assert load_admission_settings(write(tmp_path, configuration())).credentials == {}
     nobody = configuration(configuration=webhooks(""))
-    assert load_webhook_credentials(write(tmp_path, nobody)) == {}
+    assert load_admission_settings(write(tmp_path, nobody)).credentials == {}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_nothing_is_configured(tmp_path: Path) -> None:
 )
 def test_files_that_are_refused(tmp_path: Path, document: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        load_webhook_credentials(write(tmp_path, document))
+        load_admission_settings(write(tmp_path, document))
 
 
 def test_kubeconfigs_that_are_refused(tmp_path: Path) -> None:
@@ -117,7 +120,45 @@ def test_kubeconfigs_that_are_refused(tmp_path: Path) -> None:
     kubeconfig = {"users": [{"name": "a", "user": {"exec": {"command": "x"}}}]}
     (tmp_path / "users.yaml").write_text(json.dumps(kubeconfig))
     with pytest.raises(ConfigurationError, match="credentials by exec are not supported"):
-        load_webhook_credentials(path)
+        load_admission_settings(path)
     (tmp_path / "users.yaml").unlink()
     with pytest.raises(OSError, match="No such file"):
-        load_webhook_credentials(path)
+        load_admission_settings(path)
+
+
+def pod_security(**members: Any) -> dict[str, Any]:
+    group = "pod-security.admission.config.k8s.io/v1"
+    inner = {"apiVersion": group, "kind": "PodSecurityConfiguration", **members}
+    return configuration(name="PodSecurity", configuration=inner)
+
+
+def test_pod_security(tmp_path: Path) -> None:
+    exemptions = {"usernames": ["u"], "runtimeClasses": ["r"], "namespaces": ["n"]}
+    defaults = {"enforce": "baseline", "warn": "restricted", "warn-version": "v1.30"}
+    document = pod_security(defaults=defaults, exemptions=exemptions)
+    assert load_admission_settings(write(tmp_path, document)).pod_security == Settings(
+        {f"pod-security.kubernetes.io/{name}": value for name, value in defaults.items()},
+        usernames=frozenset("u"),
+        runtime_classes=frozenset("r"),
+        namespaces=frozenset("n"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            {"defaults": {"enforce": "x"}},
+            "defaults.enforce: .*must be one of privileged, baseline, restricted",
+        ),
+        (
+            {"defaults": {"enforce-version": "2"}},
+            'defaults.enforce-version: .*must be "latest" or "v1.x"',
+        ),
+        ({"defaults": {"x": "y"}}, 'unknown field "defaults.x"'),
+        ({"exemptions": {"x": []}}, 'unknown field "exemptions.x"'),
+    ],
+)
+def test_pod_security_that_is_refused(tmp_path: Path, members: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load_admission_settings(write(tmp_path, pod_security(**members)))

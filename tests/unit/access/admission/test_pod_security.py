@@ -13,7 +13,13 @@ from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfWorkloads,
 )
 from apiserver.access.admission.plugins.pod_security.checks import violations
-from apiserver.access.admission.plugins.pod_security.policy import LATEST, Policy, policy_of
+from apiserver.access.admission.plugins.pod_security.policy import (
+    LATEST,
+    Policy,
+    Settings,
+    default_labels,
+    policy_of,
+)
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
@@ -204,6 +210,26 @@ async def test_what_breaks_the_level_to_warn_of_is_remarked_on() -> None:
     workloads = Admission([PodSecurityOfWorkloads()], (NAMESPACES, labels))
     deployment = named("d", spec={"template": pod(hostNetwork=True)})
     assert (await workloads.admit(DEPLOYMENTS, deployment))[1] == [text]
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({}, True),
+        ({"usernames": frozenset(["u"])}, False),
+        ({"runtime_classes": frozenset(["sandbox"])}, False),
+        ({"namespaces": frozenset(["ns"])}, False),
+        ({"namespaces": frozenset(["other"])}, True),
+    ],
+)
+async def test_defaults_and_exemptions(settings: dict[str, frozenset[str]], refused: bool) -> None:
+    chosen = Settings(default_labels({"enforce": "baseline"}), **settings)
+    admission = Admission([PodSecurityOfPods(chosen)], (NAMESPACES, namespace()))
+    result, _ = await admission.admit(PODS, pod(hostNetwork=True, runtimeClassName="sandbox"))
+    assert isinstance(result, str) is refused
+    labelled = namespace(enforce="privileged")
+    admission = Admission([PodSecurityOfPods(chosen)], (NAMESPACES, labelled))
+    assert not isinstance((await admission.admit(PODS, pod(hostNetwork=True)))[0], str)
 
 
 async def test_an_update_of_something_else_is_no_matter() -> None:

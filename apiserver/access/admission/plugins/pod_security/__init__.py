@@ -9,6 +9,7 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from apiserver.access.admission.chain import (
@@ -21,9 +22,11 @@ from apiserver.access.admission.plugins.pod_security.checks import Violation, vi
 from apiserver.access.admission.plugins.pod_security.policy import (
     AUDIT,
     ENFORCE,
+    NO_SETTINGS,
     PRIVILEGED,
     WARN,
     Policy,
+    Settings,
     is_relaxed,
     policy_label_errors,
     policy_of,
@@ -57,6 +60,9 @@ class PodSecurityOfPods:
 
     name = NAME
 
+    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+        self._settings = settings
+
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         if resource != PODS:
             return False
@@ -66,8 +72,10 @@ class PodSecurityOfPods:
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         pod, old = attributes.object, attributes.old_object
-        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
         if pod is None or not labels or (old is not None and not _is_significant(pod, old)):
+            return
+        if _is_exempt(self._settings, attributes, pod):
             return
         enforced = policy_of(labels, ENFORCE)
         attributes.annotate(f"{_ANNOTATION}enforce-policy", str(enforced))
@@ -85,6 +93,9 @@ class PodSecurityOfWorkloads:
 
     name = NAME
 
+    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+        self._settings = settings
+
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         known = (resource.group, resource.resource) in _TEMPLATES
         return known and operation in _WRITES and not subresource
@@ -93,8 +104,10 @@ class PodSecurityOfWorkloads:
         template: Any = attributes.object
         for member in _TEMPLATES[attributes.gvr.group, attributes.gvr.resource]:
             template = (template or {}).get(member)
-        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace))
-        if template and template.get("spec") is not None and labels:
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
+        if not template or template.get("spec") is None or not labels:
+            return
+        if not _is_exempt(self._settings, attributes, template):
             _audit(attributes, policy_of(labels, AUDIT), template)
             _warn(attributes, policy_of(labels, WARN), template)
 
@@ -104,23 +117,38 @@ class PodSecurityOfNamespaces:
 
     name = NAME
 
+    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+        self._settings = settings
+
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         return resource == NAMESPACES and operation in _WRITES and not subresource
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        labels, before = _labels(attributes.object), _labels(attributes.old_object)
+        settings = self._settings
+        labels = _labels(attributes.object, settings)
+        before = _labels(attributes.old_object, settings)
         errors = policy_label_errors(labels)
         if errors and errors != policy_label_errors(before):
             raise Invalid.of(attributes.gvk, attributes.name, errors)
         new, old = policy_of(labels, ENFORCE), policy_of(before, ENFORCE)
         if attributes.operation == CREATE or new.level == PRIVILEGED or is_relaxed(new, old):
             return
+        if attributes.name in settings.namespaces:
+            return
         _warn_of_existing(attributes, new, reader)
 
 
-def _labels(namespace: Object | None) -> dict[str, str]:
+def _labels(namespace: Object | None, settings: Settings) -> Mapping[str, str]:
     labels: dict[str, str] = metadata_of(namespace or {}).get("labels") or {}
-    return labels
+    return {**settings.defaults, **labels} if settings.defaults else labels
+
+
+def _is_exempt(settings: Settings, attributes: AdmissionAttributes, pod: Object) -> bool:
+    return settings is not NO_SETTINGS and (
+        attributes.namespace in settings.namespaces
+        or attributes.user.name in settings.usernames
+        or pod["spec"].get("runtimeClassName") in settings.runtime_classes
+    )
 
 
 def _broken(policy: Policy, pod: Object) -> list[Violation]:

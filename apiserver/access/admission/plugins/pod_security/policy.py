@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -27,6 +27,34 @@ class Policy:
     def __str__(self) -> str:
         version = "latest" if self.minor == LATEST else f"v1.{self.minor}"
         return f"{self.level}:{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What applies where no label says otherwise, and to what no level applies.
+
+    ``defaults`` are the labels of namespaces that have none of these names.
+    """
+
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    usernames: frozenset[str] = frozenset()
+    runtime_classes: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+
+
+NO_SETTINGS: Final = Settings()
+
+
+def default_labels(defaults: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels for defaults such as ``enforce`` and ``enforce-version``.
+
+    Raises ValueError for a level or a version that does not exist.
+    """
+    labels = {_PREFIX + name: value for name, value in defaults.items()}
+    for error in policy_label_errors(labels):
+        name = error.field.partition(_PREFIX)[2].removesuffix("]")
+        raise ValueError(f"defaults.{name}: {error.body}")
+    return labels
 
 
 def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
