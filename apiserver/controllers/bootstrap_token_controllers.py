@@ -30,7 +30,7 @@ from apiserver.machinery.bootstraptokens import (
 from apiserver.machinery.builtin_resources import CONFIG_MAPS, SECRETS
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import Conflict, NotFound
-from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import Clock, system_clock
 
@@ -49,7 +49,7 @@ class TokenCleaner:
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
         self._clock = clock or system_clock()
-        self.sources = (EventSource(SECRETS, _OF_TYPE, _enqueue_token),)
+        self.sources = (EventSource(SECRETS, _OF_TYPE, _enqueue_token, NAMESPACE),)
 
     async def reconcile(self, key: str) -> Requeue | None:
         try:
@@ -80,8 +80,13 @@ class BootstrapSigner:
         self._client = client
         self._clock = clock or system_clock()
         self.sources = (
-            EventSource(CONFIG_MAPS, f"metadata.name={CLUSTER_INFO}", _enqueue_cluster_info),
-            EventSource(SECRETS, _OF_TYPE, _enqueue_for_token),
+            EventSource(
+                CONFIG_MAPS,
+                f"metadata.name={CLUSTER_INFO}",
+                _enqueue_cluster_info,
+                PUBLIC_NAMESPACE,
+            ),
+            EventSource(SECRETS, _OF_TYPE, _enqueue_for_token, NAMESPACE),
         )
 
     async def reconcile(self, key: str) -> Requeue | None:
@@ -130,15 +135,14 @@ def _encoded(data: bytes) -> str:
 
 
 def _enqueue_token(queue: WorkQueue, event: ObjectEvent) -> None:
-    if event.type != DELETED and namespace_of(event.object) == NAMESPACE:
+    if event.type != DELETED:
         queue.add(name_of(event.object))
 
 
 def _enqueue_cluster_info(queue: WorkQueue, event: ObjectEvent) -> None:
-    if event.type != DELETED and namespace_of(event.object) == PUBLIC_NAMESPACE:
+    if event.type != DELETED:
         queue.add(CLUSTER_INFO)
 
 
 def _enqueue_for_token(queue: WorkQueue, event: ObjectEvent) -> None:
-    if namespace_of(event.object) == NAMESPACE:
-        queue.add(CLUSTER_INFO)
+    queue.add(CLUSTER_INFO)

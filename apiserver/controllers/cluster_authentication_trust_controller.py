@@ -18,7 +18,7 @@ from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.machinery.builtin_resources import CONFIG_MAPS
 from apiserver.machinery.documents import DocumentError, dump_json, parse_json
 from apiserver.machinery.errors import AlreadyExists, NotFound
-from apiserver.machinery.objects import namespace_of
+from apiserver.machinery.objects import name_of
 
 NAME: Final = "extension-apiserver-authentication"
 NAMESPACE: Final = "kube-system"
@@ -40,7 +40,7 @@ class ClusterAuthenticationTrustController:
     def __init__(self, client: Client, published: Mapping[str, str]) -> None:
         self._client = client
         self._published = published
-        self.sources = (EventSource(CONFIG_MAPS, f"metadata.name={NAME}", _enqueue),)
+        self.sources = (EventSource(CONFIG_MAPS, f"metadata.name={NAME}", _enqueue, NAMESPACE),)
 
     async def feed(self, queue: WorkQueue) -> None:
         """Enqueue the ConfigMap, which may not exist."""
@@ -102,5 +102,4 @@ def _is_valid(pem: str) -> bool:
 
 
 def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
-    if namespace_of(event.object) == NAMESPACE:
-        queue.add(NAME)
+    queue.add(name_of(event.object))

@@ -66,11 +66,12 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """A watch, and a function that enqueues keys for its events."""
+    """A watch, of one namespace or of all, and a function that enqueues keys for its events."""
 
     resource: GroupVersionResource
     field_selector: str
     enqueue: Callable[[WorkQueue, ObjectEvent], None]
+    namespace: str = ""
 
 
 class Reconciler(Protocol):
@@ -155,7 +156,9 @@ class Controller:
 
     async def _watch_source(self, source: EventSource, queue: WorkQueue) -> None:
         while True:
-            events = self._client.watch(source.resource, field_selector=source.field_selector)
+            events = self._client.watch(
+                source.resource, source.namespace, field_selector=source.field_selector
+            )
             try:
                 async with aclosing(events) as batches:
                     async for batch in batches:

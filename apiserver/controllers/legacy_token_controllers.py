@@ -46,7 +46,11 @@ class LegacyTokenTracking:
     def __init__(self, client: Client, clock: Clock | None = None) -> None:
         self._client = client
         self._clock = clock or system_clock()
-        self.sources = (EventSource(CONFIG_MAPS, f"metadata.name={TRACKING_NAME}", _enqueue),)
+        self.sources = (
+            EventSource(
+                CONFIG_MAPS, f"metadata.name={TRACKING_NAME}", _enqueue, TRACKING_NAMESPACE
+            ),
+        )
 
     async def feed(self, queue: WorkQueue) -> None:
         """Enqueue the ConfigMap, which may not exist."""
@@ -156,5 +160,4 @@ def _is_unused(secret: Object, now: float, oldest: str) -> bool:
 
 
 def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:
-    if namespace_of(event.object) == TRACKING_NAMESPACE:
-        queue.add(TRACKING_NAME)
+    queue.add(name_of(event.object))
