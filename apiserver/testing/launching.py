@@ -57,7 +57,7 @@ class ServerProcess:
         self._log = self._directory / "log"
         with self._log.open("wb") as stderr:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter
-                [sys.executable, "-P", "-c", _program()],
+                [sys.executable, "-P", "-c", program(_MODULE)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -112,9 +112,9 @@ def launch(flags: Sequence[str], seed: int | None, *, in_process: bool = False) 
     return ServerThread(settings)
 
 
-def _program() -> str:
-    """Return the program of the process: it imports the same package as this one."""
+def program(module: str) -> str:
+    """Return a program that calls a module's ``main``; it imports the same package as this one."""
     root = str(Path(apiserver.__file__).parents[1])
     begin = f"import sys; sys.path.insert(0, {root!r})\n"
     installed = root in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    return f"{'' if installed else begin}from {_MODULE} import main\nmain()"
+    return f"{'' if installed else begin}from {module} import main\nraise SystemExit(main())"
