@@ -1,4 +1,4 @@
-"""The version of Kubernetes that the server is: what /version answers."""
+"""The version of Kubernetes that the server is, and which it can emulate: what /version answers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,17 @@ VERSION = {
     "compiler": "gc",
     "platform": f"linux/{'arm64' if platform.machine() == 'aarch64' else 'amd64'}",
 }
+
+#: The first minor version that can be emulated.
+FIRST_EMULATED = "27"
+
+
+def version_info(emulated: str = MINOR) -> dict[str, str]:
+    """Return what /version answers of a server that emulates Kubernetes 1.``emulated``.
+
+    ``major``, ``minor`` and ``gitVersion`` remain those of the server itself (KEP-4330).
+    """
+    if emulated == MINOR:
+        return VERSION
+    compatible = max(int(emulated) - 1, int(FIRST_EMULATED))
+    return {**VERSION, "emulationMinor": emulated, "minCompatibilityMinor": str(compatible)}

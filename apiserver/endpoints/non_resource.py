@@ -7,7 +7,7 @@ accept only GET, the others accept any method. A handler returns ``None`` for an
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
@@ -31,7 +31,7 @@ from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.resources.catalog import Catalog
-from apiserver.version import VERSION
+from apiserver.version import version_info
 
 TEXT: Final = "text/plain; charset=utf-8"
 _AGGREGATED_PARAMETERS: Final = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -50,7 +50,7 @@ class NonResourcePaths:
     """The parts of a server that non-resource paths show.
 
     ``address`` is the server's own as ``HOST:PORT``; ``issuer`` maps the paths of OpenID Connect
-    Discovery to their documents.
+    Discovery to their documents. ``version`` is the answer of /version.
     """
 
     catalog: Catalog
@@ -59,6 +59,7 @@ class NonResourcePaths:
     openapi: OpenAPIService
     address: str
     issuer: Mapping[str, bytes]
+    version: Mapping[str, str] = field(default_factory=version_info)
 
     async def handle(self, request: HTTPRequest) -> web.StreamResponse:
         """Answer a request for a non-resource path."""
@@ -195,7 +196,7 @@ async def _version(
     if rest:
         return None
     _only_get(request)
-    return send_bytes(request, dump_json_indented(VERSION))
+    return send_bytes(request, dump_json_indented(dict(paths.version)))
 
 
 async def _metrics(

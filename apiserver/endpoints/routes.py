@@ -77,9 +77,7 @@ class Router:
         info = request.info
         resource = self.registry.resource(info.group, info.version, info.resource)
         if resource is None:
-            if self.registry.catalog.has_builtin_group(info.group):
-                raise NotFound.path()
-            return plain_not_found()
+            return self._not_served(info.group)
         if resource.definition.routed_by_verb:
             return await self._by_verb(request, resource)
         _check_scope(request, resource)
@@ -99,6 +97,11 @@ class Router:
         if resource.group_resource == _COMPONENT_STATUSES:
             handle = self.component_statuses.get
         return await handle(request, scope)
+
+    def _not_served(self, group: str) -> web.StreamResponse:
+        if self.registry.served.has_builtin_group(group):
+            raise NotFound.path()
+        return plain_not_found()
 
     async def _by_verb(self, request: HTTPRequest, resource: Resource) -> web.StreamResponse:
         """Serve a request for a resource that has no routes of its own."""
@@ -189,6 +192,21 @@ class Router:
         if info.subresource not in resource.strategy.updates:
             raise MethodNotSupported.on_path()
         return await _WHOLE[info.verb](request, scope)
+
+
+class ServedRouter(Router):
+    """The handlers of a server that does not serve all that it has."""
+
+    __slots__ = ()
+
+    async def handle(self, request: HTTPRequest) -> web.StreamResponse:
+        """Serve a request that has passed the filters."""
+        info = request.info
+        if info.is_resource and not self.registry.served.resource(
+            info.group, info.version, info.resource
+        ):
+            return self._not_served(info.group)
+        return await Router.handle(self, request)
 
 
 def _check_scope(request: HTTPRequest, resource: Resource) -> None:

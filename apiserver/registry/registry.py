@@ -29,7 +29,8 @@ _EVENTS = frozenset([GroupResource("", "events"), GroupResource("events.k8s.io",
 class Registry:
     """All resources of one server, over one store; ``event_ttl`` is in seconds.
 
-    ``ranges`` are the addresses and ports that can be allocated to Services.
+    ``ranges`` are the addresses and ports that can be allocated to Services. ``served`` are the
+    kinds that clients see, if the server itself needs more of them.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Registry:
         *,
         event_ttl: int,
         ranges: ServiceRanges | None = None,
+        served: Catalog | None = None,
     ) -> None:
         self.catalog = catalog
+        self.served = served or catalog
         self.store = store
         self.reader = CacheReader(self.resource)
         self._root = root

@@ -98,6 +98,12 @@ class Catalog:
         for group in self._groups:
             yield from self._definitions(group)
 
+    def kinds(self) -> Iterator[ServedKind]:
+        """Yield every kind of every version, loaded or not."""
+        for versions in self._groups.values():
+            for served in versions.values():
+                yield from served.values()
+
     def has_group(self, group: str) -> bool:
         """Return whether any resource of a group is served."""
         return group in self._groups

@@ -60,25 +60,25 @@ _SPECIAL: Final[Mapping[str, Schema]] = {
 }
 
 
-def builtin_schema(api_version: str, kind: str) -> Schema | None:
-    """Return the schema of a built-in kind, ``None`` if the definitions have none."""
-    definitions = _definitions()
+def builtin_schema(api_version: str, kind: str, minor: str = MINOR) -> Schema | None:
+    """Return the schema of a built-in kind in Kubernetes 1.``minor``, ``None`` if it has none."""
+    definitions = _definitions(minor)
     name = definitions.kinds.get((api_version, kind))
     return definitions.schema(name) if name else None
 
 
 def object_meta() -> Schema:
     """Return the schema of the metadata of every object."""
-    return _definitions().schema(f"{_META}ObjectMeta")
+    return _definitions(MINOR).schema(f"{_META}ObjectMeta")
 
 
 @cache
-def _definitions() -> _Definitions:
+def _definitions(minor: str) -> _Definitions:
     package = find_spec(_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise RuntimeError(f"the package {_PACKAGE} is not installed")
     folder = Path(package.submodule_search_locations[0], "kubernetes-json-schema")
-    return _Definitions(folder.joinpath(f"v1.{MINOR}.0-local", "_definitions.json").read_bytes())
+    return _Definitions(folder.joinpath(f"v1.{minor}.0-local", "_definitions.json").read_bytes())
 
 
 class _Definitions:

@@ -41,7 +41,7 @@ from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
-from apiserver.endpoints.routes import Router
+from apiserver.endpoints.routes import Router, ServedRouter
 from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
@@ -53,12 +53,13 @@ from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.service_resolver import ServiceEndpointResolver
-from apiserver.resources.builtin.kinds import builtin_catalog
+from apiserver.resources.builtin.kinds import builtin_catalog, served_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.admission_assembly import build_admission
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
 from apiserver.server.rbac_bootstrap import BOOTSTRAP_ROLES, BootstrapRoles, bootstrapping_roles
+from apiserver.version import MINOR, version_info
 from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
@@ -119,6 +120,8 @@ class ServerOptions:
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     published_trust: Mapping[str, str] = field(default_factory=dict)
     flow_control: FlowControl | None = None
+    #: The minor version of Kubernetes that clients find.
+    emulated: str = MINOR
 
 
 async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
@@ -197,13 +200,7 @@ async def build_server(
             WatchCache(inner, storage.root + "/", size_of=attrgetter("size")) as cache,
         ):
             _follow(encryption, cache, metrics)
-            registry = Registry(
-                builtin_catalog(),
-                cache,
-                storage.root,
-                event_ttl=options.event_ttl,
-                ranges=endpoint.ranges,
-            )
+            registry = _new_registry(cache, storage.root, endpoint, options)
             metrics.gauges.update(_gauges(cache))
             access = build_access(registry)
             webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
@@ -220,19 +217,20 @@ async def build_server(
             checks["readyz"]["controllers"] = _check_controllers(manager)
             custom = CustomResources(registry, webhooks)
             address = f"{endpoint.address}:{endpoint.port}"
-            router = Router(
+            router = (Router if options.emulated == MINOR else ServedRouter)(
                 registry=registry,
                 subresources=subresources(registry, access),
                 virtual_resources=virtual_resources(registry, access),
                 component_statuses=ComponentStatusHandlers(ComponentStatuses(_probes(observed))),
                 streams=WatchStreams(environment.channel_for),
                 non_resource=NonResourcePaths(
-                    catalog=registry.catalog,
+                    catalog=registry.served,
                     health=Health(checks),
                     metrics=metrics,
-                    openapi=OpenAPIService(registry.catalog, custom.schema),
+                    openapi=OpenAPIService(registry.served, custom.schema, minor=options.emulated),
                     address=address,
                     issuer=access.issuer_documents(address),
+                    version=version_info(options.emulated),
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
@@ -293,6 +291,21 @@ async def _background_tasks(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _new_registry(
+    cache: WatchCache[Stored], root: str, endpoint: Endpoint, options: ServerOptions
+) -> Registry:
+    catalog, minor = builtin_catalog(options.emulated), options.emulated
+    return Registry(
+        catalog,
+        cache,
+        root,
+        event_ttl=options.event_ttl,
+        ranges=endpoint.ranges,
+        # The server itself needs kinds that an earlier version does not have.
+        served=None if minor == MINOR else served_catalog(catalog, minor),
+    )
 
 
 def _controllers(

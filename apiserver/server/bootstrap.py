@@ -95,7 +95,7 @@ async def bootstrap(registry: Registry, endpoint: Endpoint) -> None:
     levels, schemas = bootstrap_priority_levels(), bootstrap_flow_schemas()
     await _ensure_all(registry, _FLOW_CONTROL, "prioritylevelconfigurations", levels)
     await _ensure_all(registry, _FLOW_CONTROL, "flowschemas", schemas)
-    services = local_api_services(registry.catalog.definitions())
+    services = local_api_services(registry.served.definitions())
     await _ensure_all(registry, "apiregistration.k8s.io", "apiservices", services)
     await _ensure_service_cidr(registry, endpoint)
     await _ensure_service(registry, endpoint)

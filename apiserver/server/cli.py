@@ -119,6 +119,7 @@ _ACCESS: Final[Sequence[_Flag]] = (
 _CLUSTER: Final[Sequence[_Flag]] = (
     ("service-cluster-ip-range", "CIDR", "The range of cluster IPs. (10.0.0.0/24)"),
     ("service-node-port-range", "RANGE", "The range of node ports. (30000-32767)"),
+    ("emulated-version", "1.N", "Serve the API of an earlier Kubernetes, from 1.27 on. (1.36)"),
     ("controllers", "NAMES", "The controllers to run; * is all of them. (*)"),
     ("cluster-signing-cert-file", "FILE", "The CA that signs certificates. (that of the server)"),
     ("cluster-signing-key-file", "FILE", "The key of --cluster-signing-cert-file."),
@@ -135,7 +136,8 @@ _GROUPS: Final = {
 _LISTS: Final = frozenset(
     [
         "api-audiences", "authorization-mode", "controllers", "disable-admission-plugins",
-        "enable-admission-plugins", "etcd-servers", "oidc-required-claim", "oidc-signing-algs",
+        "emulated-version", "enable-admission-plugins", "etcd-servers", "oidc-required-claim",
+        "oidc-signing-algs",
         "requestheader-allowed-names", "requestheader-extra-headers-prefix",
         "requestheader-group-headers", "requestheader-uid-headers",
         "requestheader-username-headers",

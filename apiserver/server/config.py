@@ -18,6 +18,7 @@ from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.server.audit_flags import NO_AUDIT, AuditFlags, load_audit_flags
 from apiserver.server.ciphers import CIPHER_SUITES, VERSIONS
+from apiserver.server.emulated_version import emulated_minor
 from storage.open import without_credentials
 
 _TRUE: Final = frozenset(["1", "t", "true"])
@@ -123,6 +124,7 @@ class Config:
     workers: int
     worker: bool
     verbosity: int
+    emulated: str
     audit: AuditFlags = NO_AUDIT
 
     @property
@@ -393,6 +395,7 @@ class ConfigSchema(Schema):
     workers = _count(1, 1)
     worker = _Boolean(load_default=False)
     verbosity = _count(0, 0)
+    emulated_version = _List(load_default=())
     storage_backend = fields.String(
         load_default="etcd3", validate=validate.Equal("etcd3", error="must be etcd3")
     )
@@ -403,7 +406,11 @@ class ConfigSchema(Schema):
 
     @post_load
     def build(self, data: dict[str, Any], **_: Any) -> Config:
-        """Return a Config of the validated flags. Raises ValidationError."""
+        """Return a Config of the validated flags. Raises ValidationError and ConfigError."""
+        try:
+            data["emulated"] = emulated_minor(data.pop("emulated_version"))
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
         del data["storage_backend"], data["storage_media_type"]
         data["etcd_prefix"] = "/" + data["etcd_prefix"].strip("/")
         data_dir = Path(data["data_dir"] or ".apiserver")

@@ -17,7 +17,7 @@ IGNORED: Final = frozenset(
     coordinated-leadership-retry-period cors-allowed-origins debug-socket-path
     default-not-ready-toleration-seconds default-unreachable-toleration-seconds
     default-watch-cache-size delete-collection-workers disable-http2-serving disabled-metrics
-    emulated-version emulation-forward-compatible enable-aggregator-routing
+    emulation-forward-compatible enable-aggregator-routing
     endpoint-reconciler-type etcd-count-metric-poll-period
     etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout
     etcd-servers-overrides external-hostname feature-gates goaway-chance

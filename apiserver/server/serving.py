@@ -266,6 +266,7 @@ def options_from(config: Config) -> ServerOptions:
         plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
         admission=load_admission_settings(Path(admission)) if admission else AdmissionSettings(),
         controllers=_controllers(config),
+        emulated=config.emulated,
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
         flow_control=_flow_control(config),
     )

@@ -43,7 +43,9 @@ def server_flags(given: Sequence[str]) -> list[str]:
     if own.etcd_servers:
         directory = stand_in_directory(own.etcd_servers)
         path = quote(str(directory / "state.db")) if directory else ""
-        flags.append(f"--storage=sqlite:///{path}" if path else f"--etcd-servers={own.etcd_servers}")
+        flags.append(
+            f"--storage=sqlite:///{path}" if path else f"--etcd-servers={own.etcd_servers}"
+        )
     return flags
 
 

@@ -67,7 +67,7 @@ def _handler(documents: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data or b"")
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Log nothing: envtest asks every tenth of a second."""
 
     return Handler

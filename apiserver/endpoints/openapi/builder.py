@@ -17,6 +17,7 @@ from apiserver.endpoints.openapi.document import Document, Source
 from apiserver.endpoints.openapi.operations import Path
 from apiserver.endpoints.openapi.resource_paths import resource_paths
 from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.version import MINOR
 
 _LEVEL = 3
 _ENCODERS = {2: v2protobuf.encode, 3: v3protobuf.encode}
@@ -24,13 +25,20 @@ _OF_CUSTOM = {f"{META}{name}" for name in ("ObjectMeta", "ListMeta")}
 
 
 class DocumentBuilder:
-    """Builds the documents of ``sources``; schemas of custom kinds are passed in."""
+    """Builds the documents of ``sources``; schemas of custom kinds are passed in.
+
+    Those of the built-in kinds are of Kubernetes 1.``minor``.
+    """
 
     def __init__(
-        self, sources: Sequence[Source], schemas: Mapping[GroupVersionKind, Schema | None]
+        self,
+        sources: Sequence[Source],
+        schemas: Mapping[GroupVersionKind, Schema | None],
+        minor: str = MINOR,
     ) -> None:
         self._sources = sources
         self._schemas = schemas
+        self._minor = minor
         self._read: Definitions | None = None
 
     def only(self) -> Document:
@@ -71,7 +79,7 @@ class DocumentBuilder:
     @property
     def _definitions(self) -> Definitions:
         if self._read is None:
-            self._read = Definitions()
+            self._read = Definitions(self._minor)
         return self._read
 
     def _paths(self, source: Source) -> list[Path]:

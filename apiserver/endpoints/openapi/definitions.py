@@ -80,8 +80,8 @@ _ONE_OF = {INT_OR_STRING: [{"type": "integer"}, {"type": "string"}]}
 class Definitions:
     """The definitions of one version of Kubernetes, held in memory by this object."""
 
-    def __init__(self) -> None:
-        self._raw: dict[str, Schema] = orjson.loads(_file().read_bytes())["$defs"]
+    def __init__(self, minor: str = MINOR) -> None:
+        self._raw: dict[str, Schema] = orjson.loads(_file(minor).read_bytes())["$defs"]
         self._models: dict[tuple[str, str, str], str] = {
             (kind["group"], kind["version"], kind["kind"]): name
             for name, schema in self._raw.items()
@@ -127,12 +127,12 @@ class Definitions:
         return self._defaulted[name]
 
 
-def _file() -> Path:
+def _file(minor: str) -> Path:
     package = find_spec("kubernetes_validate")
     assert package is not None
     assert package.origin is not None
     schemas = Path(package.origin).parent / "kubernetes-json-schema"
-    return schemas / f"v1.{MINOR}.0-local" / "_definitions.json"
+    return schemas / f"v1.{minor}.0-local" / "_definitions.json"
 
 
 def _references(schema: Schema) -> Iterable[str]:
@@ -192,13 +192,15 @@ def _add_defaults(schema: Schema, struct: StructType) -> None:
         if field.name in properties:
             _default_member(properties[field.name], field)
     for name, value in _OWN_DEFAULTS.get(struct.name, {}).items():
-        properties[name]["default"] = value
+        if name in properties:
+            properties[name]["default"] = value
 
 
 def _add_enums(schema: Schema, struct: StructType) -> None:
     for name, values in _enums().get(struct.name, {}).items():
-        member = schema["properties"][name]
-        member.get("items", member)["enum"] = values
+        member = schema["properties"].get(name)
+        if member is not None:
+            member.get("items", member)["enum"] = values
 
 
 @cache

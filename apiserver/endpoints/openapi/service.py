@@ -23,7 +23,7 @@ from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import Yielder
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.version import GIT_VERSION
+from apiserver.version import GIT_VERSION, MINOR
 
 if TYPE_CHECKING:
     from apiserver.endpoints.openapi.builder import DocumentBuilder
@@ -68,14 +68,19 @@ def _no_schema(definition: ResourceDefinition) -> Schema | None:
 
 
 class OpenAPIService:
-    """The documents of a catalogue; ``custom_schema`` returns the schemas of custom kinds."""
+    """The documents of a catalogue; ``custom_schema`` returns the schemas of custom kinds.
+
+    The schemas of built-in kinds are those of Kubernetes 1.``minor``.
+    """
 
     def __init__(
         self,
         catalog: Catalog,
         custom_schema: CustomSchema = _no_schema,
         clock: Clock | None = None,
+        minor: str = MINOR,
     ) -> None:
+        self._minor = minor
         self._catalog = catalog
         self._clock = clock or system_clock()
         self._custom_schema = custom_schema
@@ -180,7 +185,7 @@ class OpenAPIService:
         def work() -> T:
             from apiserver.endpoints.openapi.builder import DocumentBuilder
 
-            return make(DocumentBuilder(wanted, schemas))
+            return make(DocumentBuilder(wanted, schemas, self._minor))
 
         return await asyncio.to_thread(work)
 

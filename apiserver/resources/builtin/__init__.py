@@ -9,17 +9,23 @@ from typing import Any
 
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.resources.definition import ResourceDefinition, Subresource
+from apiserver.version import MINOR
 
 Row = Mapping[str, Any]
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-def builtin_definitions() -> list[ResourceDefinition]:
-    """Return the definitions of all built-in resources."""
+def builtin_definitions(minor: str = MINOR) -> list[ResourceDefinition]:
+    """Return the definitions of all built-in resources.
+
+    Subresources are those of Kubernetes 1.``minor``, resources always those of the newest version.
+    """
     text = files(__name__).joinpath("catalog.toml").read_text()
     tables = tomllib.loads(text)
-    subresources = tables.pop("sub")
+    subresources = {
+        name: row for name, row in tables.pop("sub").items() if row.get("since", "") <= minor
+    }
     return [
         _definition(api_version, rows["priority"], name, row, subresources)
         for api_version, rows in tables.items()
@@ -52,8 +58,9 @@ def _definition(
         short_names=_words(row.get("short", "")),
         categories=_words(row.get("in", "")),
         subresources=tuple(
-            _subresource(gvk, sub, subresources.get(f"{name}/{sub}") or subresources[sub])
+            _subresource(gvk, sub, found)
             for sub in _words(row.get("sub", ""))
+            if (found := subresources.get(f"{name}/{sub}") or subresources.get(sub))
         ),
         list_kind=f"{gvk.kind}List" if "list" in verbs else "",
         group_priority=priority[0],

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Set
+from functools import cache, partial
 from typing import Final
 
-from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.autoscaling.versions import to_v1, to_v2
 from apiserver.resources.builtin.events.versions import to_core, to_events
+from apiserver.resources.builtin.former_strategies import former_strategy
 from apiserver.resources.builtin.strategies import strategy_class
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.conversion import Conversion, converter
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.resources.kind import Kind, UnloadedKind
+from apiserver.resources.kind import Kind, ServedKind, UnloadedKind
 from apiserver.schema.builtintypes import BuiltinTypes
+from apiserver.schema.formermembers import FormerTypes
 from apiserver.schema.kindtypes import KindVersions, Types
+from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.scheme import Scheme
 from apiserver.schema.structtypes import struct_of_kind
+from apiserver.version import MINOR
 
 _SCHEME: Final = Scheme()
 
@@ -33,38 +37,65 @@ _CONVERSIONS: Final[Mapping[GroupVersionKind, Mapping[GroupVersionKind, Conversi
 }
 
 
-def builtin_catalog() -> Catalog:
-    """Return a catalogue of all built-in resources."""
-    return Catalog(UnloadedKind(definition, builtin_kind) for definition in builtin_definitions())
+def builtin_catalog(minor: str = MINOR) -> Catalog:
+    """Return a catalogue of all built-in resources, with the members of Kubernetes 1.``minor``."""
+    load = builtin_kind if minor == MINOR else partial(builtin_kind, minor=minor)
+    return Catalog(UnloadedKind(definition, load) for definition in builtin_definitions(minor))
 
 
-def builtin_kind(definition: ResourceDefinition) -> Kind:
-    """Return the kind of a definition of the catalogue."""
+def served_catalog(catalog: Catalog, minor: str) -> Catalog:
+    """Return what Kubernetes 1.``minor`` serves of a catalogue, which it follows."""
+
+    def is_served(kind: ServedKind) -> bool:
+        gvk = kind.definition.gvk
+        return (
+            kind.definition.custom or builtin_schema(gvk.api_version, gvk.kind, minor) is not None
+        )
+
+    served = Catalog(filter(is_served, catalog.kinds()))
+
+    def follow(changed: Set[GroupVersionResource]) -> None:
+        kinds = [kind for gvr in changed if (kind := catalog.kind(*gvr)) and is_served(kind)]
+        kept = {kind.definition.gvr for kind in kinds}
+        gone = [found for gvr in changed - kept if (found := served.resource(*gvr))]
+        served.replace(removed=gone, added=kinds)
+
+    catalog.listen(follow)
+    return served
+
+
+def builtin_kind(definition: ResourceDefinition, minor: str = MINOR) -> Kind:
+    """Return the kind of a definition of the catalogue, as Kubernetes 1.``minor`` has it."""
     gvk, stored = definition.gvk, definition.storage_kind
-    types = builtin_types(gvk, stored)
+    types = builtin_types(gvk, stored, minor)
+    strategy = strategy_class(definition.group_resource)
+    if isinstance(types, FormerTypes):
+        strategy = former_strategy(strategy)
     return Kind(
         definition=definition,
         types=types,
-        strategy=strategy_class(definition.group_resource)(definition, types),
+        strategy=strategy(definition, types),
         conversion=None if gvk == stored else _CONVERSIONS[stored][gvk],
         subresources={
-            subresource.name: builtin_types(subresource.kind)
+            subresource.name: builtin_types(subresource.kind, minor=minor)
             for subresource in definition.subresources
             if subresource.kind != gvk
         },
     )
 
 
-def builtin_types(kind: GroupVersionKind, stored: GroupVersionKind | None = None) -> Types:
+def builtin_types(
+    kind: GroupVersionKind, stored: GroupVersionKind | None = None, minor: str = MINOR
+) -> Types:
     """Return the types of a built-in kind, which is stored as ``stored`` if not as itself.
 
     Raises LookupError for a kind that is not built in.
     """
-    return _versions(stored or kind).types[kind.api_version]
+    return _versions(stored or kind, minor).types[kind.api_version]
 
 
 @cache
-def _versions(stored: GroupVersionKind) -> KindVersions:
+def _versions(stored: GroupVersionKind, minor: str) -> KindVersions:
     conversions = _CONVERSIONS.get(stored, {})
     ways = {kind.api_version: conversion for kind, conversion in conversions.items()}
     versions = KindVersions({}, converter(ways) if ways else None)
@@ -72,5 +103,9 @@ def _versions(stored: GroupVersionKind) -> KindVersions:
         struct = struct_of_kind(kind.api_version, kind.kind)
         if struct is None:
             raise LookupError(f"no kind {kind.kind} is built in in {kind.api_version}")
-        versions.types[kind.api_version] = BuiltinTypes(kind, struct, _SCHEME, versions)
+        versions.types[kind.api_version] = (
+            BuiltinTypes(kind, struct, _SCHEME, versions)
+            if minor == MINOR
+            else FormerTypes(kind, struct, _SCHEME, versions, minor)
+        )
     return versions

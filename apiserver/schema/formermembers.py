@@ -1,0 +1,168 @@
+"""FormerTypes: the types of a built-in kind as an earlier minor version of Kubernetes has them.
+
+The members that the earlier version does not know are removed from a document and reported as
+unknown; then it is decoded as usual. What to remove is the difference between the published schemas
+of two versions, computed once for each kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+from apiserver.schema.builtintypes import BuiltinTypes
+from apiserver.schema.kindtypes import Canonical, Decoded, KindVersions
+from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.scheme import Scheme
+from apiserver.schema.structtypes import StructType
+from apiserver.schema.structural import Schema
+
+_MAX_PROBLEMS: Final = 100
+_TYPE_META: Final = frozenset(["apiVersion", "kind"])
+EVERY: Final = "*"
+
+
+class FormerTypes(BuiltinTypes):
+    """`apiserver.schema.kindtypes.Types` of a built-in kind in Kubernetes 1.``minor``."""
+
+    def __init__(
+        self,
+        kind: GroupVersionKind,
+        struct: StructType,
+        scheme: Scheme,
+        versions: KindVersions,
+        minor: str,
+    ) -> None:
+        super().__init__(kind, struct, scheme, versions)
+        self._minor = minor
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of that version; of a kind that it does not have, the present one."""
+        former = builtin_schema(self.kind.api_version, self.kind.kind, self._minor)
+        return former or self._present
+
+    @property
+    def _present(self) -> Schema:
+        present = builtin_schema(self.kind.api_version, self.kind.kind)
+        assert present is not None
+        return present
+
+    @cached_property
+    def _removed(self) -> Removed:
+        return difference(self._present, self.schema)
+
+    def known(self, document: Any) -> tuple[Any, list[str]]:
+        """Return a document without unknown members, and the errors for them."""
+        unknown: list[str] = []
+        kept = self._removed.removed_from(document, "", unknown)
+        return kept, [f"unknown field {quote(path)}" for path in unknown[:_MAX_PROBLEMS]]
+
+    def decode(self, document: Any) -> Decoded:
+        kept, problems = self.known(document)
+        decoded = super().decode(kept)
+        decoded.problems = problems + decoded.problems
+        return decoded
+
+    def decode_protobuf(self, data: bytes) -> Decoded:
+        # Decoders of protobuf report no unknown fields.
+        decoded = super().decode_protobuf(data)
+        decoded.object, _ = self.known(decoded.object)
+        return decoded
+
+    def decode_json(self, document: Any) -> Canonical:
+        return self._canonical(super().decode_json, document)
+
+    def from_unstructured(self, document: Object) -> Canonical:
+        return self._canonical(super().from_unstructured, document)
+
+    def _canonical(self, decode: Callable[[Any], Canonical], document: Any) -> Canonical:
+        kept, problems = self.known(document)
+        canonical = decode(kept)
+        canonical.problems = problems + canonical.problems
+        return canonical
+
+
+@dataclass(slots=True)
+class Removed:
+    """What to remove from an object: ``members``, and what is to be removed ``inside`` of others.
+
+    A member with such objects inside is one itself, or a list of them. The members of a map have no
+    names of their own: what is inside all of them is inside ``EVERY``.
+    """
+
+    members: frozenset[str] = frozenset()
+    inside: dict[str, Removed] = field(default_factory=dict)
+
+    def removed_from(self, value: Any, path: str, unknown: list[str]) -> Any:
+        """Return a copy without what is to be removed, and append its paths; or the value."""
+        if type(value) is not dict:
+            return value
+        kept = {}
+        for name, item in value.items():
+            place = f"{path}.{name}" if path else name
+            if name in self.members:
+                unknown.append(place)
+                continue
+            inner = self.inside.get(name) or self.inside.get(EVERY)
+            kept[name] = item if inner is None else inner._from_member(item, place, unknown)
+        return kept
+
+    def _from_member(self, item: Any, path: str, unknown: list[str]) -> Any:
+        if type(item) is list:
+            return [
+                self.removed_from(each, f"{path}[{index}]", unknown)
+                for index, each in enumerate(item)
+            ]
+        return self.removed_from(item, path, unknown)
+
+
+def difference(present: Schema, former: Schema) -> Removed:
+    """Return what documents of ``present`` have more than those of ``former``."""
+    found: dict[tuple[int, int], Removed] = {}
+    whole = _compare(present, former, found)
+    # A type may contain itself, so a difference is in it if it is in what can be reached from it.
+    differs = {id(each) for each in found.values() if each.members}
+    growing = True
+    while growing:
+        containing = {
+            id(each)
+            for each in found.values()
+            if any(id(inner) in differs for inner in each.inside.values())
+        }
+        growing = not containing <= differs
+        differs |= containing
+    for each in found.values():
+        each.inside = {name: inner for name, inner in each.inside.items() if id(inner) in differs}
+    return whole
+
+
+def _compare(present: Schema, former: Schema, found: dict[tuple[int, int], Removed]) -> Removed:
+    # Members with the same type have nodes of their own that share its members.
+    key = id(present.properties), id(former.properties)
+    if key in found:
+        return found[key]
+    removed = found[key] = Removed()
+    if former.preserve_unknown_fields:
+        return removed
+    removed.members = frozenset(present.properties.keys() - former.properties.keys() - _TYPE_META)
+    for name, member in former.properties.items():
+        if name in present.properties:
+            removed.inside[name] = _compare_members(present.properties[name], member, found)
+    return removed
+
+
+def _compare_members(
+    present: Schema, former: Schema, found: dict[tuple[int, int], Removed]
+) -> Removed:
+    if present.items and former.items:
+        return _compare_members(present.items, former.items, found)
+    if present.values and former.values:
+        inner = _compare_members(present.values, former.values, found)
+        return found.setdefault((id(present), id(former)), Removed(inside={EVERY: inner}))
+    return _compare(present, former, found)
