@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -80,11 +80,15 @@ class ApiServer:
         self.stop()
 
     async def __aenter__(self) -> ApiServer:
-        await asyncio.to_thread(self.start)
+        from asyncio import to_thread
+
+        await to_thread(self.start)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await asyncio.to_thread(self.stop)
+        from asyncio import to_thread
+
+        await to_thread(self.stop)
 
     def start(self) -> None:
         """Start the server and wait until it is ready. Raises StartFailed."""
@@ -124,8 +128,6 @@ class ApiServer:
 
     def environment(self) -> dict[str, str]:
         """Return the environment of this process with KUBECONFIG set, for a subprocess."""
-        import os
-
         return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
 
     @property
@@ -275,7 +277,9 @@ class ApiServer:
 
     async def until(self, condition: Callable[[], T], timeout: float = WAIT_SECONDS) -> T:
         """Do the same without blocking the event loop; the condition runs in a thread."""
-        return await asyncio.to_thread(self.wait_for, condition, timeout)
+        from asyncio import to_thread
+
+        return await to_thread(self.wait_for, condition, timeout)
 
     def settle(self, quiet: float = 0.02, timeout: float = WAIT_SECONDS) -> None:
         """Wait until controllers have nothing to do, and nothing changes for ``quiet`` seconds."""

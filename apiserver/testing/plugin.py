@@ -126,18 +126,21 @@ def _option(config: pytest.Config, name: str) -> Any:
 
 
 def _serve(request: pytest.FixtureRequest, *, in_process: bool) -> Iterator[ApiServer]:
-    from apiserver.testing.harness import ApiServer
+    from apiserver.testing.launching import launch
 
     config, name = request.config, str(request.fixturename)
     flags, seed = _wanted(config)
-    launched = None
-    if not in_process:
-        launched = config.stash.get(_early, None)
-        if launched is not None:
-            del config.stash[_early]
-        else:
+    launched = None if in_process else config.stash.get(_early, None)
+    if launched is not None:
+        del config.stash[_early]
+    else:
+        launched = launch(flags, seed, in_process=in_process)
+        if not in_process:
             _note_use(config, used=True)
-    with ApiServer(*flags, in_process=in_process, seed=seed, launched=launched) as server:
+    # It starts while what is needed on this side is imported.
+    from apiserver.testing.harness import ApiServer
+
+    with ApiServer(launched=launched) as server:
         config.stash[_running][name] = server
         yield server
         del config.stash[_running][name]
