@@ -113,6 +113,9 @@ def _concerns(rule: FaultRule, request: HTTPRequest) -> bool:
     """Return whether the action of a fault means anything for a request."""
     if rule.action in WatchTaps.ACTIONS:
         return False
+    if rule.action in BEHIND:
+        # A stream has no answer that could be spoilt as a whole.
+        return not request.long_running
     if rule.action == "expire_continue":
         return "continue" in request.query
     if rule.action == "stale_reads":

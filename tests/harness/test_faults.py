@@ -275,6 +275,24 @@ def test_watches_expire_now_and_when_they_resume(
     assert next(fresh)["type"] == "ADDED"
 
 
+@pytest.mark.parametrize("action", ["drop_answer", "truncate", "slow", "stale_reads"])
+def test_faults_of_answers_leave_watches_alone(
+    ask: Any, faults: FaultSwitches, action: str
+) -> None:
+    fault = getattr(faults, action)(*([0.01] if action == "slow" else []))
+    assert next(watched(ask))["type"] == "ADDED"
+    assert fault.hits == []
+
+
+def test_watches_are_refused_as_well(ask: Any, faults: FaultSwitches) -> None:
+    faults.too_many_requests(verb="watch", count=1)
+    assert next(watched(ask))["code"] == 429
+    faults.drop(verb="watch", count=1)
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        watched(ask)
+    assert next(watched(ask))["type"] == "ADDED"
+
+
 def test_a_watch_that_begins_anew_does_not_expire(ask: Any, faults: FaultSwitches) -> None:
     faults.expire_watch()
     assert next(watched(ask))["type"] == "ADDED"
