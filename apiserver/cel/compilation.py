@@ -81,6 +81,7 @@ _UNDECLARED_PATH: Final = re.compile(
     r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
 )
 _TOO_DEEP: Final = "expression recursion limit exceeded"
+_TOO_DEEP_VALUES: Final = "values are nested too deeply"
 # Extensions that are known by their names only.
 _LIBRARIES: Final = ("two-var-comprehensions",)
 _OPTIONAL: Final = "optional_type<"
@@ -106,7 +107,7 @@ class Program:
         The dictionary is used while the evaluation lasts; the values in it are not changed.
         """
         frame = Frame(variables, limit)
-        return self._code(frame), limit - frame.left
+        return self.run(frame), limit - frame.left
 
     def instantiated(self) -> Program:
         """Return the program. Raises InstantiationError if it converts a literal in vain.
@@ -123,7 +124,10 @@ class Program:
 
     def run(self, frame: Frame) -> Any:
         """Return the value; the frame tells what it cost, even after an EvaluationError."""
-        return self._code(frame)
+        try:
+            return self._code(frame)
+        except RecursionError:
+            raise EvaluationError(_TOO_DEEP_VALUES) from None
 
 
 class Environment:

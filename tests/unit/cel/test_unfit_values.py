@@ -69,3 +69,22 @@ def test_evaluations_end_with_a_value_or_an_error_of_theirs(source: str) -> None
         }
         with suppress(EvaluationError):
             program.evaluate(variables)
+
+
+DEEP = """
+object == {'a': object.a}
+object in [object]
+'%s'.format([object]) == ''
+sets.contains([object], [object])
+[object].indexOf({'a': object.a}) == 0
+"""
+
+
+@pytest.mark.parametrize("source", DEEP.strip().splitlines())
+def test_deep_values_fail_an_evaluation(source: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    program = RequestExpressions().compile(source)
+    with suppress(EvaluationError):
+        program.evaluate({"object": deep})
