@@ -81,6 +81,10 @@ _UNDECLARED_PATH: Final = re.compile(
     r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
 )
 _TOO_DEEP: Final = "expression recursion limit exceeded"
+_TOO_DEEP_SOURCE: Final = re.compile(
+    r"(?:CANCELLED: Expression recursion limit exceeded\. limit: "
+    r"|ERROR: <input>:-1:-1: Exceeded max recursion depth of )(\d+)"
+)
 _TOO_DEEP_VALUES: Final = "values are nested too deeply"
 # Extensions that are known by their names only.
 _LIBRARIES: Final = ("two-var-comprehensions",)
@@ -224,6 +228,9 @@ def _name(type_: Any) -> str:
 def _upstream(text: str) -> str:
     """Return the errors of the checker in the words and in the order of cel-go."""
     plain = text.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+    too_deep = _TOO_DEEP_SOURCE.match(plain)
+    if too_deep is not None:
+        return f"ERROR: <input>:-1:0: {_TOO_DEEP}: {too_deep[1]}"
     for pattern, words in _WORDS:
         plain = pattern.sub(words, plain)
     starts = list(_ERROR.finditer(plain))

@@ -299,3 +299,9 @@ def test_the_checker_has_the_words_of_the_api_server(source: str) -> None:
     with pytest.raises(CompileError) as caught:
         RequestExpressions().compile(source)
     assert str(caught.value).startswith(expected)
+
+
+@pytest.mark.parametrize("source", ["1" + "+1" * 40, "(" * 40 + "1" + ")" * 40])
+def test_expressions_that_are_too_deep(source: str) -> None:
+    with pytest.raises(CompileError, match=r"-1:0: expression recursion limit exceeded: 32$"):
+        RequestExpressions().compile(source)
