@@ -96,11 +96,17 @@ class PriorityLevel:
         self._queues: dict[int, _Queue] = {}
         self._order: list[tuple[int, int, int, asyncio.Future[None]]] = []
 
-    async def enter(self, flow: tuple[str, str], seconds: float) -> None:
-        """Take a seat, waiting for at most ``seconds`` if none is free. Raises Rejected."""
+    def take_seat(self) -> bool:
+        """Take a seat if one is free and no request waits for it; return whether that is so."""
         if self.spec.exempt or (self.executing < self.limit and not self.waiting):
             self.executing += 1
             self._peak = max(self._peak, self.executing)
+            return True
+        return False
+
+    async def enter(self, flow: tuple[str, str], seconds: float) -> None:
+        """Take a seat, waiting for at most ``seconds`` if none is free. Raises Rejected."""
+        if self.take_seat():
             return
         if not self.spec.queues:
             self._peak = max(self._peak, self.executing + 1)

@@ -29,10 +29,11 @@ def with_priority_and_fairness(handler: Handler, control: FlowControl, seconds: 
         asked = flow_request(request)
         schema, level = control.classify(asked)
         request.flow = schema.uid, level.uid
-        try:
-            await level.enter(schema.flow(asked), patience)
-        except Rejected:
-            return too_many_requests()
+        if not level.take_seat():
+            try:
+                await level.enter(schema.flow(asked), patience)
+            except Rejected:
+                return too_many_requests()
         try:
             return await handler(request)
         finally:
