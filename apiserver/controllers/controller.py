@@ -145,9 +145,12 @@ class Controller:
                 self._waiting.clear()
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def pause(self) -> None:
-        """Begin to reconcile no further key; return when those in progress are done."""
+    def pause(self) -> None:
+        """Begin to reconcile no further key."""
         self._resumed.clear()
+
+    async def wait_until_quiet(self) -> None:
+        """Wait until no key is being reconciled."""
         await self._quiet.wait()
 
     def resume(self) -> None:

@@ -194,8 +194,11 @@ class ControllerManager:
     async def paused(self) -> AsyncIterator[None]:
         """Reconcile nothing while the block runs; what is in progress is done before it begins."""
         controllers = (*self.own, *self.managed)
+        for each in controllers:
+            each.pause()
         try:
-            await asyncio.gather(*(each.pause() for each in controllers))
+            for each in controllers:
+                await each.wait_until_quiet()
             yield
         finally:
             for each in controllers:

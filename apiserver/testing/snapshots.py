@@ -12,7 +12,6 @@ of a server for tests does not remember which uids are gone (`assembly.Environme
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,9 +91,8 @@ class Snapshots:
         """Wait until the cache, roles, bindings and served kinds are those of the store."""
         cache = self._server.registry.store
         await cache.wait_for_revision(await self._store.revision())
-        async with asyncio.TaskGroup() as group:
-            for follower in self._server.followers:
-                group.create_task(follower.wait_until_current())
+        for follower in self._server.followers:
+            await follower.wait_until_current()
 
     async def _restore(self, snapshot: Snapshot) -> int:
         # The cache is quicker to list; where it is behind, the commit conflicts.
