@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import logging
+import shutil
 import signal
 import sys
 from typing import Any
@@ -28,12 +29,15 @@ def main() -> None:
         import uvloop
 
         from apiserver.server.serving import StartError
+    settings = json.loads(sys.stdin.buffer.readline())
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(json.loads(sys.stdin.buffer.readline())))
+            runner.run(_serve(settings))
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error
+    # Whoever started this process does it as well, unless it was killed.
+    shutil.rmtree(settings["directory"], ignore_errors=True)
 
 
 async def _serve(settings: dict[str, Any]) -> None:

@@ -96,12 +96,11 @@ class HarnessEmbedding(Embedding):
         operations = self._operations(server, self._store)
         control = ControlServer(operations.table(), self._settings["token"])
         path = self._directory / "control"
-        async with control.listening(path):
-            beginning = asyncio.create_task(self._begin(operations, url, kubeconfig, path))
-            try:
-                yield
-            finally:
-                beginning.cancel()
+        # Where it cannot begin, the server ends with the reason.
+        async with control.listening(path), asyncio.TaskGroup() as group:
+            beginning = group.create_task(self._begin(operations, url, kubeconfig, path))
+            yield
+            beginning.cancel()
 
     async def _begin(
         self, operations: Operations, url: str, kubeconfig: Path, control: Path

@@ -63,6 +63,9 @@ class ServerThread:
                 self._said.put(ValueError("a flag is wrong, see stderr"))
             except StartError as error:
                 self._said.put(error)
+            except Exception as error:
+                self._said.put(error)
+                raise
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import wait_until
+
 KUBECTL = Path(sys.executable).with_name("kubectl")
 COMMAND = (sys.executable, "-m", "apiserver", "test")
 
@@ -82,3 +84,18 @@ def test_flags_that_do_not_exist_are_refused() -> None:
     )
     assert done.returncode == 1
     assert "unknown flag: --explode" in done.stderr
+
+
+def test_nothing_outlives_a_program_that_is_killed() -> None:
+    program = (
+        "from apiserver.testing import ApiServer; server = ApiServer(); server.start();"
+        "print(server.directory, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        directory = Path(process.stdout.readline().strip())
+        assert (directory / "control").is_socket()
+        process.kill()
+    wait_until(lambda: not directory.exists())
