@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # What pytest's cache knows of the last run: whether it has used a server.
 _USED: Final = "apiserver/used"
+_CONFORMANCE: Final = "apiserver.testing.conformance"
 # The options with which pytest runs no test.
 _QUESTIONS: Final = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test")
 #: The servers that run, by the name of their fixture.
@@ -57,6 +58,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("apiserver_in_process", "run it in this process", type="bool", default=False)
     parser.addini("apiserver_seed", "the seed of UIDs and generated names", default="")
     parser.addini("apiserver_log_lines", "requests and lines shown with a failure", default="20")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, args: list[str]
+) -> Generator[None, None, None]:
+    """Load what belongs to the conformance tests, if they are to be run: they have options."""
+    yield
+    if any(_CONFORMANCE in arg.replace("/", ".") for arg in args):
+        early_config.pluginmanager.import_plugin(f"{_CONFORMANCE}.conformance_plugin")
 
 
 def pytest_configure(config: pytest.Config) -> None:
