@@ -43,7 +43,7 @@ from storage.interface import FeedStore
 from storage.memory import MemoryStore
 
 _MEMORY: Final = "memory://"
-_QUIET_SECONDS: Final = 0.01
+_QUIET_SECONDS: Final = 0.004
 _PATIENCE: Final = 30.0
 
 
