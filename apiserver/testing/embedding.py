@@ -53,7 +53,6 @@ class Ready(TypedDict):
     url: str
     token: str
     ca_file: str
-    kubeconfig: str
     directory: str
     control: str
     control_token: str
@@ -98,13 +97,11 @@ class HarnessEmbedding(Embedding):
         path = self._directory / "control"
         # Where it cannot begin, the server ends with the reason.
         async with control.listening(path), asyncio.TaskGroup() as group:
-            beginning = group.create_task(self._begin(operations, url, kubeconfig, path))
+            beginning = group.create_task(self._begin(operations, url, path))
             yield
             beginning.cancel()
 
-    async def _begin(
-        self, operations: Operations, url: str, kubeconfig: Path, control: Path
-    ) -> None:
+    async def _begin(self, operations: Operations, url: str, control: Path) -> None:
         """Wait until the controllers have made what is always there; announce the server."""
         await operations.server.ready.wait()
         table = operations.table()
@@ -114,7 +111,6 @@ class HarnessEmbedding(Embedding):
             "url": url,
             "token": self._settings["token"],
             "ca_file": str(self._config.cert_dir / "ca.crt"),
-            "kubeconfig": str(kubeconfig),
             "directory": str(self._directory),
             "control": str(control),
             "control_token": self._settings["token"],
@@ -178,11 +174,10 @@ async def serve_for_tests(
     make_directory(directory)
     tokens = directory / "tokens.csv"
     write_private(tokens, token_rows([harness_user(settings)]))
-    usual = [
-        f"--storage={_MEMORY}", "--secure-port=0", "--bind-address=127.0.0.1",
-        f"--data-dir={directory}", f"--token-auth-file={tokens}",
-    ]  # fmt: skip
-    config, _ = parse_arguments([*usual, *settings["flags"]])
+    usual = (f"--storage={_MEMORY}", "--secure-port=0", "--bind-address=127.0.0.1")
+    # What the harness itself needs is not for others to choose.
+    own = (f"--data-dir={directory}", f"--token-auth-file={tokens}")
+    config, _ = parse_arguments([*usual, *settings["flags"], *own])
     embedding = HarnessEmbedding(settings, config, announce)
     with process_wide(embedding.tools):
         await serve_until(config, stop, embedding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kubernetes.client import ApiException, CoreV1Api
@@ -44,6 +45,16 @@ def test_it_is_a_server_like_the_other(server: ApiServer) -> None:
     assert [each.status for each in fault.hits] == [503]
     assert server.reset(snapshot) == 1
     server.requests.assert_any(verb="create", name="a")
+
+
+def test_flags_do_not_take_its_files_from_the_harness(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text("other,other,1\n")
+    server = ApiServer(f"--token-auth-file={tokens}", f"--data-dir={tmp_path}")
+    with server:
+        assert server.request("GET", "/api/v1/namespaces/default")
+        assert server.directory != tmp_path
+    assert tokens.read_text() == "other,other,1\n"
 
 
 def test_its_code_can_be_reached(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
