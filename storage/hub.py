@@ -169,6 +169,10 @@ class Hub(Generic[V]):
     def __len__(self) -> int:
         return sum(map(len, (*self._watchers.values(), *self._of_keys.values())))
 
+    def watchers_of(self, prefix: str) -> int:
+        """Return the number of watchers of exactly this prefix."""
+        return len(self._watchers.get(prefix, ()))
+
     def join(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
         """Return a new watcher of the events below ``prefix`` after revision ``after``.
 

@@ -40,6 +40,7 @@ from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
 from apiserver.registry.flow_following import build_flow_control
+from apiserver.registry.work_estimating import WorkEstimator
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
 from apiserver.server.assembly import (
@@ -214,6 +215,7 @@ async def _serve(
             _filters(config, server, embedding.inserted),
             auditor=auditor,
             flow_control=options.flow_control,
+            estimator=WorkEstimator(server.registry),
         )
         if auditor is not None:
             server.metrics.parts.append(auditor)

@@ -118,6 +118,10 @@ class WatchCache(Store[V]):
         """The number of open watches."""
         return len(self._hub)
 
+    def watchers_of(self, prefix: str) -> int:
+        """Return the number of open watches of exactly this prefix."""
+        return self._hub.watchers_of(prefix)
+
     def __len__(self) -> int:
         return len(self._window)
 

@@ -1,8 +1,7 @@
 """A priority level: its seats, and the queues of those who wait for one.
 
 Flows are dealt a hand of queues each and join the shortest of it, so that a flow with very many
-requests fills few of the queues. Queues are served in turn: a request is tagged on arrival with the
-virtual time at which its queue may be served next, and the lowest tag comes first.
+requests fills few of the queues. Which queue is served next, a `FairQueue` decides.
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from time import monotonic
 from typing import Final
 
+from apiserver.access.flowcontrol.fair_queue import FairQueue, QueuedRequest
+from apiserver.access.flowcontrol.work_estimate import most_seats
 from apiserver.machinery.objects import Object
 
 QUEUE_FULL, TIME_OUT, CONCURRENCY_LIMIT = "queue-full", "time-out", "concurrency-limit"
@@ -70,13 +71,6 @@ def level_spec(level: Object) -> LevelSpec:
     )
 
 
-@dataclass(slots=True)
-class _Queue:
-    waiting: int = 0
-    #: The virtual time at which the last of its requests is served.
-    served: int = 0
-
-
 class PriorityLevel:
     """The seats of a level in use, and its queues. Changes of its spec find those who wait."""
 
@@ -85,109 +79,103 @@ class PriorityLevel:
         self.uid = ""
         self.spec = LevelSpec(exempt=True, shares=0)
         self.nominal = 0
-        #: The seats that it has at the moment: some may be lent, or borrowed.
-        self.limit = 0
         self.executing = 0
-        self.waiting = 0
         self.rejected: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._peak = 0
-        self._now = 0
-        self._arrivals = 0
-        self._queues: dict[int, _Queue] = {}
-        self._order: list[tuple[int, int, int, asyncio.Future[None]]] = []
+        self.queue = FairQueue()
 
-    def take_seat(self) -> bool:
-        """Take a seat if one is free and no request waits for it; return whether that is so."""
-        if self.spec.exempt or (self.executing < self.limit and not self.waiting):
-            self.executing += 1
-            self._peak = max(self._peak, self.executing)
-            return True
-        return False
+    @property
+    def limit(self) -> int:
+        """The seats that it has at the moment: some may be lent, or borrowed."""
+        return self.queue.limit
 
-    async def enter(self, flow: tuple[str, str], seconds: float) -> None:
-        """Take a seat, waiting for at most ``seconds`` if none is free. Raises Rejected."""
-        if self.take_seat():
-            return
+    @limit.setter
+    def limit(self, seats: int) -> None:
+        self.queue.limit = seats
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return self.queue.waiting
+
+    @property
+    def most_seats(self) -> int:
+        """How many seats one request may take."""
+        return most_seats(self.nominal, self.spec.hand_size)
+
+    def take_seat(self, seats: int = 1) -> bool:
+        """Take seats if they are free and no request waits for them; return whether that is so."""
+        queue = self.queue
+        if self.spec.exempt:
+            queue.seats_in_use += seats
+        elif not queue.take(seats):
+            return False
+        self.executing += 1
+        self._peak = max(self._peak, queue.seats_in_use)
+        return True
+
+    async def enter(
+        self, flow: tuple[str, str], seconds: float, seats: int = 1
+    ) -> QueuedRequest | None:
+        """Take seats, waiting for at most ``seconds`` if they are not free. Raises Rejected.
+
+        Returns what is to be given back by `leave` if the request has waited.
+        """
+        if self.take_seat(seats):
+            return None
+        self._peak = max(self._peak, self.queue.seats_in_use + self.queue.seats_waiting + seats)
         if not self.spec.queues:
-            self._peak = max(self._peak, self.executing + 1)
             raise self._rejection(flow, CONCURRENCY_LIMIT)
-        await self._wait(flow, seconds)
+        return await self._wait(flow, seconds, seats)
 
-    def leave(self) -> None:
-        """Free a seat: the next one takes it."""
+    def leave(self, seats: int = 1, waited: QueuedRequest | None = None) -> None:
+        """Free the seats of a request: the next ones take them."""
         self.executing -= 1
-        self.dispatch()
+        if waited is None:
+            self.queue.free(seats)
+        else:
+            self.queue.finish(waited, monotonic())
+        if self.queue.waiting:
+            self.dispatch()
 
     def dispatch(self) -> None:
         """Give free seats to those who wait."""
-        while self._order and (self.spec.exempt or self.executing < self.limit):
-            tag, _, number, turn = heappop(self._order)
-            if turn.done():
-                continue
-            self._now = tag
-            self._left_queue(number)
+        for request in self.queue.dispatch(monotonic()):
             self.executing += 1
-            turn.set_result(None)
+            if not request.waiter.done():
+                request.waiter.set_result(None)
 
     def take_peak(self) -> int:
         """Return how many seats were wanted at once since the last call."""
-        peak, self._peak = self._peak, self.executing + self.waiting
+        peak, self._peak = self._peak, self.queue.seats_in_use + self.queue.seats_waiting
         return peak
 
-    async def _wait(self, flow: tuple[str, str], seconds: float) -> None:
-        number = self._shortest(flow)
-        queue = self._queues.setdefault(number, _Queue())
-        if queue.waiting >= self.spec.queue_length:
+    async def _wait(self, flow: tuple[str, str], seconds: float, seats: int) -> QueuedRequest:
+        queue = self.queue.shortest(hand(flow, self.spec.queues, self.spec.hand_size))
+        if len(queue.waiting) >= self.spec.queue_length:
             raise self._rejection(flow, QUEUE_FULL)
-        tag = max(self._now, queue.served)
-        queue.served = tag + 1
-        queue.waiting += 1
-        self.waiting += 1
-        self._peak = max(self._peak, self.executing + self.waiting)
-        self._arrivals += 1
         turn = asyncio.get_running_loop().create_future()
-        heappush(self._order, (tag, self._arrivals, number, turn))
-        # A level may have been given more seats since the last one was freed.
+        request = self.queue.wait(queue, seats, turn)
+        # It may be its turn before that of those who need more seats.
         self.dispatch()
         try:
             async with asyncio.timeout(seconds):
                 await turn
         except (TimeoutError, asyncio.CancelledError) as error:
-            if turn.done() and not turn.cancelled():
-                # It was given a seat in the same moment.
-                self.leave()
+            if request.started >= 0:
+                # It was given its seats in the same moment.
+                self.leave(seats, request)
             else:
-                self._left_queue(number)
-                self._forget_gone()
+                self.queue.leave(request)
+                self.dispatch()
             if isinstance(error, TimeoutError):
                 raise self._rejection(flow, TIME_OUT) from error
             raise
-
-    def _left_queue(self, number: int) -> None:
-        self.waiting -= 1
-        queue = self._queues[number]
-        queue.waiting -= 1
-        if not queue.waiting and queue.served <= self._now:
-            del self._queues[number]
-        if not self.waiting:
-            # Past service no longer counts.
-            self._queues.clear()
-
-    def _forget_gone(self) -> None:
-        # Those who gave up stay in the order until their turn, unless they are most of it.
-        if len(self._order) > 2 * self.waiting:
-            self._order = sorted(each for each in self._order if not each[-1].done())
+        return request
 
     def _rejection(self, flow: tuple[str, str], reason: str) -> Rejected:
         self.rejected[flow[0], reason] += 1
         return Rejected(reason)
-
-    def _shortest(self, flow: tuple[str, str]) -> int:
-        def length(number: int) -> int:
-            queue = self._queues.get(number)
-            return queue.waiting if queue else 0
-
-        return min(hand(flow, self.spec.queues, self.spec.hand_size), key=length)
 
 
 _HASHED: Final = 8

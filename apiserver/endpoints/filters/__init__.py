@@ -35,6 +35,7 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.metrics import Metrics
+from apiserver.registry.work_estimating import WorkEstimator
 
 if TYPE_CHECKING:
     from apiserver.access.audit.auditor import Auditor
@@ -45,6 +46,7 @@ class Filters:
     """The dependencies of the filters.
 
     ``inserted`` ones know the user of a request; of several the first is the innermost.
+    ``estimator`` tells ``flow_control`` what requests cost, which is one seat without it.
     """
 
     authenticator: RequestAuthenticator
@@ -55,6 +57,7 @@ class Filters:
     inserted: Sequence[Callable[[Handler], Handler]] = ()
     auditor: Auditor | None = None
     flow_control: FlowControl | None = None
+    estimator: WorkEstimator | None = None
 
 
 def with_filters(handler: Handler, filters: Filters) -> Handler:
@@ -73,7 +76,9 @@ def with_filters(handler: Handler, filters: Filters) -> Handler:
 def _with_limits(handler: Handler, filters: Filters) -> Handler:
     if filters.flow_control is None:
         return with_in_flight_limits(handler, filters.limits)
-    return with_priority_and_fairness(handler, filters.flow_control, filters.deadlines.longest)
+    return with_priority_and_fairness(
+        handler, filters.flow_control, filters.deadlines.longest, filters.estimator
+    )
 
 
 def _with_authentication(handler: Handler, filters: Filters) -> Handler:

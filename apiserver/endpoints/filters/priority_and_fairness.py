@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from apiserver.access.flowcontrol.fair_queue import QueuedRequest
 from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.access.flowcontrol.flow_schemas import FlowRequest
-from apiserver.access.flowcontrol.priority_level import Rejected
+from apiserver.access.flowcontrol.priority_level import PriorityLevel, Rejected
+from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
 from apiserver.endpoints.filters.in_flight import too_many_requests
 from apiserver.endpoints.http_request import Handler, HTTPRequest
+from apiserver.registry.work_estimating import WorkEstimator
 
 #: Which part of its time a request may spend waiting.
 _PART_OF_TIME: Final = 4
+#: In seconds.
+_LONGEST_WAIT: Final = 60.0
 
 
-def with_priority_and_fairness(handler: Handler, control: FlowControl, seconds: float) -> Handler:
+def with_priority_and_fairness(
+    handler: Handler, control: FlowControl, seconds: float, estimator: WorkEstimator | None = None
+) -> Handler:
     """Return ``handler`` with the requests sorted out; ``seconds`` is the timeout of requests.
 
     A watch has a seat until its stream begins. Other long requests need none.
@@ -29,17 +38,37 @@ def with_priority_and_fairness(handler: Handler, control: FlowControl, seconds: 
         asked = flow_request(request)
         schema, level = control.classify(asked)
         request.flow = schema.uid, level.uid
-        if not level.take_seat():
+        work, waited = ONE_SEAT, None
+        if request.verb != "get" and estimator is not None:
+            work = estimator.estimate(request.verb, request.info, request.query, level.most_seats)
+        if not level.take_seat(work.most_seats):
             try:
-                await level.enter(schema.flow(asked), patience)
+                waited = await level.enter(
+                    schema.flow(asked), _patience(request, patience), work.most_seats
+                )
             except Rejected:
                 return too_many_requests()
         try:
             return await handler(request)
         finally:
-            level.leave()
+            _leave(level, work, waited)
 
     return sorted_out
+
+
+def _leave(level: PriorityLevel, work: WorkEstimate, waited: QueuedRequest | None) -> None:
+    if work.final_seconds:
+        # The client has its response, but those who watch have yet to be told.
+        leave = partial(level.leave, work.most_seats, waited)
+        asyncio.get_running_loop().call_later(work.final_seconds, leave)
+    else:
+        level.leave(work.most_seats, waited)
+
+
+def _patience(request: HTTPRequest, usual: float) -> float:
+    if request.deadline is not None:
+        usual = (request.deadline - asyncio.get_running_loop().time()) / _PART_OF_TIME
+    return min(usual, _LONGEST_WAIT)
 
 
 def flow_request(request: HTTPRequest) -> FlowRequest:

@@ -16,6 +16,7 @@ from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.registry.encryption.encryption import Encryption
+from apiserver.registry.work_estimating import WorkEstimator
 from apiserver.server.access_config import access_factory
 from apiserver.server.assembly import Server, StorageOptions, build_server
 from apiserver.server.audit_config import build_auditor
@@ -101,6 +102,7 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
             limits=InFlightLimits(400, 200),
             auditor=auditor,
             flow_control=options.flow_control,
+            estimator=WorkEstimator(server.registry),
         )
         http_server = HTTPServer(with_filters(server.router.handle, filters))
         loop = asyncio.get_running_loop()

@@ -101,10 +101,11 @@ async def test_those_who_give_up_leave_nothing_behind() -> None:
         task.cancel()
     await settle()
     assert level.waiting == 1
-    assert len(level._order) <= 2
     level.leave()
-    await tasks[19]
-    assert (level.executing, level.waiting, level._queues) == (1, 0, {})
+    last = await tasks[19]
+    assert (level.executing, level.waiting) == (1, 0)
+    level.leave(1, last)
+    assert level.queue.queues == {}
 
 
 async def test_a_seat_given_to_one_who_is_cancelled_goes_to_the_next() -> None:
@@ -128,6 +129,17 @@ async def test_more_seats_are_given_to_those_who_wait() -> None:
     level.dispatch()
     await task
     assert level.executing == 2
+
+
+async def test_wide_requests_take_and_free_all_their_seats() -> None:
+    level = level_of(4, queues=4)
+    await level.enter(("s", ""), 1, 3)
+    waiting = asyncio.create_task(level.enter(("s", "wide"), 5, 3))
+    await settle()
+    assert (level.executing, level.waiting, level.take_peak()) == (1, 1, 6)
+    level.leave(3)
+    level.leave(3, await waiting)
+    assert (level.executing, level.queue.seats_in_use) == (0, 0)
 
 
 def test_a_hand_is_dealt_once() -> None:

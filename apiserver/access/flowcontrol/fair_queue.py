@@ -1,0 +1,173 @@
+"""FairQueue: executes requests of many flows on a limited number of seats.
+
+Requests wait in queues, first in, first out. Among the queues, start-time fair queuing decides: the
+seat-seconds that a queue has used are its *virtual time*, at which its next request may start. The
+request is executed next whose virtual finish, by an estimate of its duration, is the earliest. When
+a request has taken longer than estimated, its queue is charged for that, too. A queue that was idle
+starts at the *progress*, the latest virtual start of all, so idleness is not saved up. While none
+waits, requests are executed as they come, and no queue is charged for them.
+
+Laws:
+
+- A request is executed only if its seats are free, or if it needs more than there are and is alone.
+- While a request waits, none that comes later takes a seat before it but by a virtual finish, and
+  every execution moves that of its queue on by a least amount: no queue starves.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+#: The estimated duration of a request in seconds; what it is charged at least.
+ESTIMATED_SECONDS: Final = 0.003
+
+
+class QueuedRequest:
+    """A request that waits, or has waited, for so many seats in a queue.
+
+    ``started`` is when it was executed, in seconds of the clock of the caller; negative
+    while it waits. ``waiter`` is whatever is to be told.
+    """
+
+    __slots__ = ("queue", "seats", "started", "virtual_arrival", "waiter")
+
+    def __init__(self, queue: Queue, seats: int, virtual_arrival: float, waiter: Any) -> None:
+        self.queue = queue
+        self.seats = seats
+        self.virtual_arrival = virtual_arrival
+        self.waiter = waiter
+        self.started = -1.0
+
+
+class Queue:
+    """The requests of one queue; ``next_start`` is its virtual time in seat-seconds."""
+
+    __slots__ = ("executing", "index", "next_start", "seats_in_use", "seats_waiting", "waiting")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.waiting: OrderedDict[QueuedRequest, None] = OrderedDict()
+        self.executing = 0
+        self.seats_in_use = 0
+        self.seats_waiting = 0
+        self.next_start = 0.0
+
+    @property
+    def work_waiting(self) -> float:
+        """The estimated work of the requests that wait, in seat-seconds."""
+        return self.seats_waiting * ESTIMATED_SECONDS
+
+    def virtual_start(self) -> float:
+        """Return the virtual start of the first request that waits."""
+        first = next(iter(self.waiting))
+        return max(self.next_start, first.virtual_arrival)
+
+    def virtual_finish(self) -> float:
+        """Return the virtual finish of the first request that waits."""
+        first = next(iter(self.waiting))
+        return self.virtual_start() + first.seats * ESTIMATED_SECONDS
+
+
+class FairQueue:
+    """Requests on ``limit`` seats, and the queues of those that wait for one."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
+        self.progress = 0.0
+        self.seats_in_use = 0
+        self.seats_waiting = 0
+        self.waiting = 0
+        # Only queues with requests exist, by index; those that requests wait in, again.
+        self.queues: dict[int, Queue] = {}
+        self._waited_in: dict[int, Queue] = {}
+        self._arrivals = 0
+
+    def take(self, seats: int) -> bool:
+        """Execute a request if its seats are free and none waits; return whether that is so."""
+        if self._waited_in or not self._fits(seats):
+            return False
+        self.seats_in_use += seats
+        return True
+
+    def shortest(self, hand: Sequence[int]) -> Queue:
+        """Return the one of these queues in which the least work waits."""
+        # They are looked at in turn, so that of equal ones not always the first is found.
+        self._arrivals += 1
+        first = self._arrivals % len(hand)
+
+        def work(index: int) -> int:
+            queue = self._waited_in.get(index)
+            return 0 if queue is None else queue.seats_waiting
+
+        index = min((*hand[first:], *hand[:first]), key=work)
+        return self.queues.get(index) or Queue(index)
+
+    def wait(self, queue: Queue, seats: int, waiter: Any = None) -> QueuedRequest:
+        """Let a request wait in a queue. It may be its turn at once: see `dispatch`."""
+        request = QueuedRequest(queue, seats, self.progress, waiter)
+        queue.waiting[request] = None
+        queue.seats_waiting += seats
+        self.seats_waiting += seats
+        self.waiting += 1
+        self.queues[queue.index] = self._waited_in[queue.index] = queue
+        return request
+
+    def dispatch(self, now: float) -> list[QueuedRequest]:
+        """Execute what can be executed of those that wait, and return it."""
+        dispatched = []
+        while self._waited_in and self.seats_in_use < self.limit:
+            queue = min(self._waited_in.values(), key=Queue.virtual_finish)
+            request = next(iter(queue.waiting))
+            if not self._fits(request.seats):
+                # It is its turn, however many seats it needs: no other request overtakes it.
+                break
+            start = queue.virtual_start()
+            self._dequeue(request)
+            queue.executing += 1
+            queue.seats_in_use += request.seats
+            queue.next_start = start + request.seats * ESTIMATED_SECONDS
+            self.progress = max(self.progress, start)
+            self.seats_in_use += request.seats
+            request.started = now
+            dispatched.append(request)
+        return dispatched
+
+    def free(self, seats: int) -> None:
+        """End a request that has not waited."""
+        self.seats_in_use -= seats
+
+    def finish(self, request: QueuedRequest, now: float) -> None:
+        """End a request that has waited, and charge its queue for the time that it took."""
+        queue = request.queue
+        self.seats_in_use -= request.seats
+        queue.executing -= 1
+        queue.seats_in_use -= request.seats
+        late = now - request.started - ESTIMATED_SECONDS
+        if late > 0:
+            queue.next_start += request.seats * late
+        self._discard_idle(queue)
+
+    def leave(self, request: QueuedRequest) -> None:
+        """Let a request go that waits; others may have their turn then."""
+        self._dequeue(request)
+        self._discard_idle(request.queue)
+
+    def _fits(self, seats: int) -> bool:
+        if seats > self.limit:
+            return not self.seats_in_use and self.limit > 0
+        return self.seats_in_use + seats <= self.limit
+
+    def _dequeue(self, request: QueuedRequest) -> None:
+        queue = request.queue
+        del queue.waiting[request]
+        queue.seats_waiting -= request.seats
+        self.seats_waiting -= request.seats
+        self.waiting -= 1
+        if not queue.waiting:
+            del self._waited_in[queue.index]
+
+    def _discard_idle(self, queue: Queue) -> None:
+        if not queue.executing and not queue.waiting:
+            self.queues.pop(queue.index, None)
