@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from apiserver.access.flowcontrol.flow_schemas import FlowRequest, FlowSchema
+from apiserver.access.flowcontrol.flow_schemas import (
+    FlowRequest,
+    FlowSchema,
+    Target,
+    flow_request,
+)
 from apiserver.access.flowcontrol.priority_level import PriorityLevel, level_spec
 from apiserver.machinery.instruments import COUNTER, Family, Labels
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.users import UserInfo
 
 #: How often seats are lent and returned.
 ADJUSTMENT_SECONDS: Final = 10.0
 _CATCH_ALL: Final = "catch-all"
 _PERCENT: Final = 100
+#: How many flows are remembered, and the most characters by which one is.
+_REMEMBERED: Final = 8192
+_LONGEST: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The flow of a request, by schema and distinguisher, its level, and the uids of both."""
+
+    key: tuple[str, str]
+    level: PriorityLevel
+    uids: tuple[str, str]
 
 
 class FlowControl:
@@ -40,15 +59,40 @@ class FlowControl:
         self._schemas: dict[str, FlowSchema] = {}
         self._tried: list[FlowSchema] = []
         self._levels: dict[str, PriorityLevel] = {}
+        self._flows: dict[tuple[str | bool | tuple[str, ...], ...], Flow] = {}
+        self._named_namespaces: frozenset[str] = frozenset()
+        self._by_namespace = False
         for level in levels:
             self.put_level(level)
         for schema in schemas:
             self.put_schema(FlowSchema(schema))
 
-    def classify(self, request: FlowRequest) -> tuple[FlowSchema, PriorityLevel]:
-        """Return the schema and the level of a request."""
+    def flow(self, user: UserInfo, verb: str, target: Target) -> Flow:
+        """Return the flow of a request. It is remembered until the configuration changes."""
         if self._now() - self._adjusted >= ADJUSTMENT_SECONDS:
             self.adjust()
+        namespace: str | bool = target.namespace
+        if not self._by_namespace and namespace not in self._named_namespaces:
+            namespace = bool(namespace)
+        resource = target.resource
+        # Paths that name no resource are told apart, objects are not.
+        key = (
+            user.name, user.groups, verb, resource or target.path, target.group, namespace,
+            target.subresource,
+        )  # fmt: skip
+        flow = self._flows.get(key)
+        if flow is None:
+            request = flow_request(user, verb, target)
+            schema, level = self.classify(request)
+            flow = Flow(schema.flow(request), level, (schema.uid, level.uid))
+            if len(user.name) + len(target.path) + sum(map(len, user.groups)) <= _LONGEST:
+                if len(self._flows) >= _REMEMBERED:
+                    self._flows.clear()
+                self._flows[key] = flow
+        return flow
+
+    def classify(self, request: FlowRequest) -> tuple[FlowSchema, PriorityLevel]:
+        """Return the schema and the level of a request."""
         for schema in self._tried:
             if schema.matches(request):
                 return schema, self._levels[schema.level]
@@ -158,6 +202,9 @@ class FlowControl:
     def _order(self) -> None:
         known = [schema for schema in self._schemas.values() if schema.level in self._levels]
         self._tried = sorted(known, key=lambda schema: schema.order)
+        self._by_namespace = any(schema.by_namespace for schema in known)
+        self._named_namespaces = frozenset().union(*(schema.namespaces for schema in known))
+        self._flows.clear()
 
     def _share_out(self) -> None:
         levels = self._levels.values()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import ACCOUNT_PREFIX, UserInfo
@@ -26,6 +26,37 @@ class FlowRequest:
     namespace: str = ""
 
 
+class Target(Protocol):
+    """What a request is for; see `apiserver.endpoints.request_info.RequestInfo`."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def is_resource(self) -> bool: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def subresource(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+def flow_request(user: UserInfo, verb: str, target: Target) -> FlowRequest:
+    """Return what decides about the flow of a request."""
+    resource = target.resource
+    if target.subresource:
+        resource = f"{resource}/{target.subresource}"
+    return FlowRequest(
+        user, verb, target.path, target.is_resource, target.group, resource, target.namespace
+    )
+
+
 _Test: TypeAlias = Callable[[FlowRequest], bool]
 _OfSubject: TypeAlias = Callable[[UserInfo], bool]
 
@@ -40,6 +71,8 @@ class FlowSchema:
         self.level: str = spec["priorityLevelConfiguration"]["name"]
         #: The order in which schemas are tried.
         self.order = (int(spec.get("matchingPrecedence", 0)), self.name)
+        #: The namespaces that its rules name.
+        self.namespaces = frozenset(_namespaces(spec.get("rules") or ()))
         self._distinguisher = (spec.get("distinguisherMethod") or {}).get("type", "")
         self._rules = [
             (
@@ -59,6 +92,11 @@ class FlowSchema:
                         return True
         return False
 
+    @property
+    def by_namespace(self) -> bool:
+        """Whether requests in different namespaces are of different flows."""
+        return bool(self._distinguisher == BY_NAMESPACE)
+
     def flow(self, request: FlowRequest) -> tuple[str, str]:
         """Return the flow of a request of this schema."""
         if self._distinguisher == BY_USER:
@@ -66,6 +104,12 @@ class FlowSchema:
         if self._distinguisher == BY_NAMESPACE:
             return self.name, request.namespace
         return self.name, ""
+
+
+def _namespaces(rules: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for rule in rules:
+        for inner in rule.get("resourceRules") or ():
+            yield from inner.get("namespaces") or ()
 
 
 def _subjects(subjects: Sequence[Mapping[str, Any]]) -> _OfSubject:
@@ -118,7 +162,10 @@ def _resource_rule(rule: Mapping[str, Any]) -> _Test:
 
 def _path_rule(rule: Mapping[str, Any]) -> _Test:
     verbs, paths = _set(rule["verbs"]), _set(rule["nonResourceURLs"])
-    beginnings = tuple(path.rstrip(_ANY) for path in rule["nonResourceURLs"] if path.endswith(_ANY))
+    # As in Kubernetes, a path stands for those below it, whether or not it ends with an asterisk.
+    beginnings = tuple(
+        path.removesuffix(_ANY).removesuffix("/") + "/" for path in rule["nonResourceURLs"]
+    )
 
     def test(request: FlowRequest) -> bool:
         if verbs is not None and request.verb not in verbs:

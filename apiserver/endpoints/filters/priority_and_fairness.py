@@ -8,11 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
-from apiserver.access.flowcontrol.fair_queue import QueuedRequest
 from apiserver.access.flowcontrol.flow_control import FlowControl
-from apiserver.access.flowcontrol.flow_schemas import FlowRequest
-from apiserver.access.flowcontrol.priority_level import PriorityLevel, Rejected
-from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
+from apiserver.access.flowcontrol.priority_level import Rejected
+from apiserver.access.flowcontrol.work_estimate import ONE_SEAT
 from apiserver.endpoints.filters.in_flight import too_many_requests
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.registry.work_estimating import WorkEstimator
@@ -35,52 +33,31 @@ def with_priority_and_fairness(
     async def sorted_out(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running and request.verb != "watch":
             return await handler(request)
-        asked = flow_request(request)
-        schema, level = control.classify(asked)
-        request.flow = schema.uid, level.uid
+        flow = control.flow(request.user, request.verb, request.info)
+        level = flow.level
+        request.flow = flow.uids
         work, waited = ONE_SEAT, None
         if request.verb != "get" and estimator is not None:
             work = estimator.estimate(request.verb, request.info, request.query, level.most_seats)
         if not level.take_seat(work.most_seats):
             try:
-                waited = await level.enter(
-                    schema.flow(asked), _patience(request, patience), work.most_seats
-                )
+                waited = await level.enter(flow.key, _patience(request, patience), work.most_seats)
             except Rejected:
                 return too_many_requests()
         try:
             return await handler(request)
         finally:
-            _leave(level, work, waited)
+            if work.final_seconds:
+                # The client has its response, but those who watch have yet to be told.
+                leave = partial(level.leave, work.most_seats, waited)
+                asyncio.get_running_loop().call_later(work.final_seconds, leave)
+            else:
+                level.leave(work.most_seats, waited)
 
     return sorted_out
-
-
-def _leave(level: PriorityLevel, work: WorkEstimate, waited: QueuedRequest | None) -> None:
-    if work.final_seconds:
-        # The client has its response, but those who watch have yet to be told.
-        leave = partial(level.leave, work.most_seats, waited)
-        asyncio.get_running_loop().call_later(work.final_seconds, leave)
-    else:
-        level.leave(work.most_seats, waited)
 
 
 def _patience(request: HTTPRequest, usual: float) -> float:
     if request.deadline is not None:
         usual = (request.deadline - asyncio.get_running_loop().time()) / _PART_OF_TIME
     return min(usual, _LONGEST_WAIT)
-
-
-def flow_request(request: HTTPRequest) -> FlowRequest:
-    """Return what decides about the flow of a request."""
-    info = request.info
-    resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    return FlowRequest(
-        request.user,
-        request.verb,
-        info.path,
-        info.is_resource,
-        info.group,
-        resource,
-        info.namespace,
-    )

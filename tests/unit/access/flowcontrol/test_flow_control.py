@@ -9,6 +9,7 @@ import pytest
 from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.access.flowcontrol.flow_schemas import FlowRequest, FlowSchema
 from apiserver.access.flowcontrol.priority_level import PriorityLevel
+from apiserver.endpoints.request_info import RequestInfo, parse
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.users import AUTHENTICATED, UserInfo
 from apiserver.resources.builtin.flowcontrol.bootstrap import (
@@ -90,6 +91,37 @@ def test_schemas_are_tried_by_precedence_and_name_and_need_their_level() -> None
     assert found.classify(JANE)[0].name == "catch-all"
 
 
+def test_flows_are_remembered_until_the_configuration_changes() -> None:
+    found = control()
+    pods = [parse("GET", f"/api/v1/namespaces/{name}/pods/p") for name in ("n", "m", "special")]
+
+    def keys() -> list[tuple[str, str]]:
+        return [found.flow(JANE.user, "get", target).key for target in pods]
+
+    first = found.flow(JANE.user, "get", pods[0])
+    assert found.flow(JANE.user, "get", pods[1]) is first
+    assert keys() == [("catch-all", "jane")] * 3
+    found.put_level(level("mine", 10))
+    rule = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["pods"], "namespaces": ["special"]}
+    spec = {
+        "priorityLevelConfiguration": {"name": "mine"},
+        "matchingPrecedence": 10,
+        "rules": [
+            {
+                "subjects": [{"kind": "User", "user": {"name": "jane"}}],
+                "resourceRules": [rule],
+            }
+        ],
+    }
+    found.put_schema(FlowSchema({"metadata": {"name": "s"}, "spec": spec}))
+    assert keys() == [("catch-all", "jane"), ("catch-all", "jane"), ("s", "")]
+    rule["namespaces"] = ["*"]
+    spec["distinguisherMethod"] = {"type": "ByNamespace"}
+    found.put_schema(FlowSchema({"metadata": {"name": "s"}, "spec": spec}))
+    assert keys() == [("s", "n"), ("s", "m"), ("s", "special")]
+    assert found.flow(JANE.user, "get", parse("GET", "/version")).key == ("catch-all", "jane")
+
+
 def test_the_mandatory_objects_are_in_force_without_being_stored() -> None:
     found = control()
     for name in ("exempt", "catch-all"):
@@ -110,7 +142,7 @@ async def test_seats_that_are_not_used_are_lent_and_come_back() -> None:
         with pytest.raises(Exception, match="time-out"):
             await borrower.enter(("s", ""), 0.001)
     clock.now = 10
-    found.classify(JANE)
+    found.flow(JANE.user, "get", RequestInfo("get", "/x"))
     assert borrower.limit == 26
     borrower._peak = 90
     found.adjust()
