@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from apiserver.access.flowcontrol.flow_control import FlowControl
+from apiserver.access.flowcontrol.flow_control import ADJUSTMENT_SECONDS, FlowControl
 from apiserver.access.flowcontrol.flow_schemas import FlowSchema
 from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
 from apiserver.machinery.objects import Object, name_of
@@ -59,3 +60,10 @@ def flow_followers(registry: Registry, control: FlowControl) -> Sequence[Followe
         Follower(registry, PRIORITY_LEVELS, _Levels(control)),
         Follower(registry, FLOW_SCHEMAS, _Schemas(control)),
     ]
+
+
+async def adjust_periodically(control: FlowControl) -> None:
+    """Let the priority levels lend and borrow seats until cancelled."""
+    while True:
+        await asyncio.sleep(ADJUSTMENT_SECONDS)
+        control.adjust()

@@ -47,7 +47,7 @@ from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec, Stored
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources
-from apiserver.registry.flow_following import flow_followers
+from apiserver.registry.flow_following import adjust_periodically, flow_followers
 from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
@@ -278,8 +278,14 @@ async def _background_tasks(
     options: ServerOptions,
     sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[None]:
-    """Compact the store periodically, and check the cache if enabled, while the block runs."""
+    """Do what is due periodically while the block runs.
+
+    The store is compacted, seats are lent and borrowed, and the cache is checked if enabled.
+    """
     tasks = []
+    if options.flow_control is not None:
+        adjusting = adjust_periodically(options.flow_control)
+        tasks.append(asyncio.create_task(adjusting, name="priority-levels"))
     if options.compaction:
         compaction = compact_periodically(store, options.compaction, sleep)
         tasks.append(asyncio.create_task(compaction, name="compaction"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -15,6 +14,7 @@ from apiserver.access.flowcontrol.flow_schemas import (
     flow_request,
 )
 from apiserver.access.flowcontrol.priority_level import PriorityLevel, level_spec
+from apiserver.access.flowcontrol.seat_allocation import allocate, nominal_limits, rounded
 from apiserver.machinery.instruments import COUNTER, Family, Labels
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.users import UserInfo
@@ -22,7 +22,6 @@ from apiserver.machinery.users import UserInfo
 #: How often seats are lent and returned.
 ADJUSTMENT_SECONDS: Final = 10.0
 _CATCH_ALL: Final = "catch-all"
-_PERCENT: Final = 100
 #: How many flows are remembered, and the most characters by which one is.
 _REMEMBERED: Final = 8192
 _LONGEST: Final = 512
@@ -53,7 +52,8 @@ class FlowControl:
     ) -> None:
         self._seats = seats
         self._now = now
-        self._adjusted = now()
+        #: The proportion of the seats that levels want that they get.
+        self.fair_fraction = 0.0
         self._mandatory_schemas = {name_of(schema): schema for schema in schemas}
         self._mandatory_levels = {name_of(level): level for level in levels}
         self._schemas: dict[str, FlowSchema] = {}
@@ -69,8 +69,6 @@ class FlowControl:
 
     def flow(self, user: UserInfo, verb: str, target: Target) -> Flow:
         """Return the flow of a request. It is remembered until the configuration changes."""
-        if self._now() - self._adjusted >= ADJUSTMENT_SECONDS:
-            self.adjust()
         namespace: str | bool = target.namespace
         if not self._by_namespace and namespace not in self._named_namespaces:
             namespace = bool(namespace)
@@ -118,7 +116,7 @@ class FlowControl:
         spec, name = level_spec(stored), name_of(stored)
         level = self._levels.get(name)
         if level is None:
-            level = self._levels[name] = PriorityLevel(name)
+            level = self._levels[name] = PriorityLevel(name, self._now)
         level.spec, level.uid = spec, stored["metadata"].get("uid", "")
         self._share_out()
         self._order()
@@ -138,28 +136,14 @@ class FlowControl:
 
     def adjust(self) -> None:
         """Lend the seats that levels do not use to those which want more than they have."""
-        self._adjusted = self._now()
+        now = self._now()
         levels = list(self._levels.values())
-        peaks = {level.name: level.take_peak() for level in levels}
-        least = {level.name: _least(level, peaks[level.name]) for level in levels}
-        free = self._seats - sum(least.values())
-        wants = {
-            level.name: max(0, min(_most(level, self._seats), peak) - least[level.name])
-            for level, peak in zip(levels, peaks.values(), strict=True)
-            if not level.spec.exempt
-        }
-        given = _portions(free, wants)
-        # What no level wants goes back to its owners, which have it at once when they need it.
-        free -= sum(given.values())
-        owed = {
-            name: max(0, self._levels[name].nominal - least[name] - seats)
-            for name, seats in given.items()
-        }
-        returned = _portions(free, owed)
-        for level in levels:
-            level.limit = max(
-                1, least[level.name] + given.get(level.name, 0) + returned.get(level.name, 0)
-            )
+        claims = [level.claim(now) for level in levels]
+        total = sum(level.nominal for level in levels)
+        seats, self.fair_fraction = allocate(total, claims)
+        for level, each in zip(levels, seats, strict=True):
+            # Without a seat, requests would wait until the next time.
+            level.limit = max(1, rounded(each))
             level.dispatch()
 
     def families(self) -> Iterator[Family]:
@@ -210,29 +194,8 @@ class FlowControl:
         levels = self._levels.values()
         total = sum(level.spec.shares for level in levels) or 1
         for level in levels:
-            nominal = math.ceil(self._seats * level.spec.shares / total)
-            # What is lent or borrowed stays so until the next adjustment.
-            level.limit = max(1, level.limit + nominal - level.nominal)
-            level.nominal = nominal
-            level.dispatch()
-
-
-def _least(level: PriorityLevel, peak: int) -> int:
-    """Return how many seats a level keeps: those it does not lend, and of its own those it uses."""
-    kept = level.nominal - round(level.nominal * level.spec.lendable / _PERCENT)
-    return max(kept, min(level.nominal, peak))
-
-
-def _most(level: PriorityLevel, seats: int) -> int:
-    borrowing = level.spec.borrowing
-    if borrowing is None:
-        return seats
-    return level.nominal + round(level.nominal * borrowing / _PERCENT)
-
-
-def _portions(free: int, wants: Mapping[str, int]) -> dict[str, int]:
-    """Give each what it wants, or the same part of it if there is not enough."""
-    wanted = sum(wants.values())
-    if wanted <= free or not wanted:
-        return dict(wants)
-    return {name: max(0, free) * want // wanted for name, want in wants.items()}
+            spec = level.spec
+            level.limits = nominal_limits(
+                self._seats, spec.shares / total, spec.lendable, spec.borrowing
+            )
+        self.adjust()

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
 from apiserver.access.flowcontrol.fair_queue import FairQueue, QueuedRequest
+from apiserver.access.flowcontrol.seat_allocation import Claim, NominalLimits
+from apiserver.access.flowcontrol.seat_demand import SeatDemand
 from apiserver.access.flowcontrol.work_estimate import most_seats
 from apiserver.machinery.objects import Object
 
@@ -74,15 +77,23 @@ def level_spec(level: Object) -> LevelSpec:
 class PriorityLevel:
     """The seats of a level in use, and its queues. Changes of its spec find those who wait."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, now: Callable[[], float] = monotonic) -> None:
         self.name = name
         self.uid = ""
         self.spec = LevelSpec(exempt=True, shares=0)
-        self.nominal = 0
+        self.limits = NominalLimits(0, 0, 0)
+        #: How many seats it should get, by its demand.
+        self.target = 0.0
         self.executing = 0
         self.rejected: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._peak = 0
+        self.demand = SeatDemand(now())
+        self._now = now
         self.queue = FairQueue()
+
+    @property
+    def nominal(self) -> int:
+        """The seats that are its own."""
+        return self.limits.nominal
 
     @property
     def limit(self) -> int:
@@ -111,7 +122,7 @@ class PriorityLevel:
         elif not queue.take(seats):
             return False
         self.executing += 1
-        self._peak = max(self._peak, queue.seats_in_use)
+        self.demand.change(seats, self._now())
         return True
 
     async def enter(
@@ -123,32 +134,36 @@ class PriorityLevel:
         """
         if self.take_seat(seats):
             return None
-        self._peak = max(self._peak, self.queue.seats_in_use + self.queue.seats_waiting + seats)
         if not self.spec.queues:
             raise self._rejection(flow, CONCURRENCY_LIMIT)
         return await self._wait(flow, seconds, seats)
 
     def leave(self, seats: int = 1, waited: QueuedRequest | None = None) -> None:
         """Free the seats of a request: the next ones take them."""
+        now = self._now()
         self.executing -= 1
+        self.demand.change(-seats, now)
         if waited is None:
             self.queue.free(seats)
         else:
-            self.queue.finish(waited, monotonic())
+            self.queue.finish(waited, now)
         if self.queue.waiting:
             self.dispatch()
 
     def dispatch(self) -> None:
         """Give free seats to those who wait."""
-        for request in self.queue.dispatch(monotonic()):
+        for request in self.queue.dispatch(self._now()):
             self.executing += 1
             if not request.waiter.done():
                 request.waiter.set_result(None)
 
-    def take_peak(self) -> int:
-        """Return how many seats were wanted at once since the last call."""
-        peak, self._peak = self._peak, self.queue.seats_in_use + self.queue.seats_waiting
-        return peak
+    def claim(self, now: float) -> Claim:
+        """Return how many seats it claims, by what was wanted since the last call."""
+        demand, limits = self.demand, self.limits
+        demand.end_period(now)
+        least = max(limits.lower, min(limits.nominal, demand.high_watermark))
+        self.target = max(least, demand.smoothed)
+        return Claim(self.target, least, limits.upper)
 
     async def _wait(self, flow: tuple[str, str], seconds: float, seats: int) -> QueuedRequest:
         queue = self.queue.shortest(hand(flow, self.spec.queues, self.spec.hand_size))
@@ -156,6 +171,7 @@ class PriorityLevel:
             raise self._rejection(flow, QUEUE_FULL)
         turn = asyncio.get_running_loop().create_future()
         request = self.queue.wait(queue, seats, turn)
+        self.demand.change(seats, self._now())
         # It may be its turn before that of those who need more seats.
         self.dispatch()
         try:
@@ -167,6 +183,7 @@ class PriorityLevel:
                 self.leave(seats, request)
             else:
                 self.queue.leave(request)
+                self.demand.change(-seats, self._now())
                 self.dispatch()
             if isinstance(error, TimeoutError):
                 raise self._rejection(flow, TIME_OUT) from error

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.access.flowcontrol.flow_schemas import FlowRequest, FlowSchema
 from apiserver.access.flowcontrol.priority_level import PriorityLevel
-from apiserver.endpoints.request_info import RequestInfo, parse
+from apiserver.endpoints.request_info import parse
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.users import AUTHENTICATED, UserInfo
 from apiserver.resources.builtin.flowcontrol.bootstrap import (
@@ -70,7 +68,11 @@ def test_shares_are_those_of_upstream() -> None:
         "exempt": 0, "catch-all": 13, "global-default": 49, "leader-election": 25,
         "node-high": 98, "system": 74, "workload-high": 98, "workload-low": 245,
     }  # fmt: skip
-    assert all(each.limit == max(1, each.nominal) for each in found._levels.values())
+    # No level has a demand: the seats that may be lent are divided by what may not.
+    assert {name: each.limit for name, each in found._levels.items()} == {
+        "exempt": 1, "catch-all": 30, "global-default": 56, "leader-election": 58,
+        "node-high": 170, "system": 117, "workload-high": 114, "workload-low": 56,
+    }  # fmt: skip
 
 
 def test_schemas_are_tried_by_precedence_and_name_and_need_their_level() -> None:
@@ -136,19 +138,12 @@ async def test_seats_that_are_not_used_are_lent_and_come_back() -> None:
     found.put_level(level("lender", 70, lendablePercent=50))
     found.put_level(level("borrower", 25))
     lender, borrower = seats(found, "lender"), seats(found, "borrower")
-    assert (lender.limit, borrower.limit) == (70, 25)
-    await hold(borrower, 25)
-    for _ in range(4):
-        with pytest.raises(Exception, match="time-out"):
-            await borrower.enter(("s", ""), 0.001)
+    borrower.demand.change(90, clock.now)
     clock.now = 10
-    found.flow(JANE.user, "get", RequestInfo("get", "/x"))
-    assert borrower.limit == 26
-    borrower._peak = 90
     found.adjust()
     # What is not lendable stays, and the catch-all level lends nothing.
     assert (lender.limit, borrower.limit) == (35, 60)
-    lender._peak = 80
+    lender.demand.change(80, clock.now)
     found.adjust()
     assert (lender.limit, borrower.limit) == (70, 25)
 
@@ -158,7 +153,7 @@ async def test_borrowing_may_be_limited() -> None:
     found.put_level(level("lender", 70, lendablePercent=100))
     found.put_level(level("borrower", 25, borrowingLimitPercent=20))
     borrower = seats(found, "borrower")
-    borrower._peak = 90
+    borrower.demand.change(90, 0.0)
     found.adjust()
     assert borrower.limit == 30
 

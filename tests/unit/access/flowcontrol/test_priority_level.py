@@ -15,7 +15,7 @@ def level_of(seats: int, *, queues: int = 0, hand_size: int = 1, length: int = 5
     level.spec = LevelSpec(
         exempt=False, shares=1, queues=queues, hand_size=hand_size, queue_length=length
     )
-    level.limit = level.nominal = seats
+    level.limit = seats
     return level
 
 
@@ -136,10 +136,10 @@ async def test_wide_requests_take_and_free_all_their_seats() -> None:
     await level.enter(("s", ""), 1, 3)
     waiting = asyncio.create_task(level.enter(("s", "wide"), 5, 3))
     await settle()
-    assert (level.executing, level.waiting, level.take_peak()) == (1, 1, 6)
+    assert (level.executing, level.waiting, level.demand.seats) == (1, 1, 6)
     level.leave(3)
     level.leave(3, await waiting)
-    assert (level.executing, level.queue.seats_in_use) == (0, 0)
+    assert (level.executing, level.queue.seats_in_use, level.demand.seats) == (0, 0, 0)
 
 
 def test_a_hand_is_dealt_once() -> None:
