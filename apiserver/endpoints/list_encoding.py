@@ -13,8 +13,8 @@ from operator import attrgetter
 from typing import Any, Final
 
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
-from apiserver.registry.codec import Stored
 from apiserver.registry.offload import offload
+from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder, batches
 
 # Encoding an item takes much longer than filtering one, so fewer are done at a time.

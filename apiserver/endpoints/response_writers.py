@@ -32,10 +32,10 @@ from apiserver.machinery.documents import dump_json, dump_json_indented, dump_ya
 from apiserver.machinery.errors import NotAcceptable
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import first, parse_bool
-from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList
 from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import BATCH_SIZE
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import DEFAULT, Printer

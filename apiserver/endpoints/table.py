@@ -11,7 +11,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.options import META_GROUP
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import system_clock
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from apiserver.resources import printing
 from apiserver.resources.printing import Column, Printer
 from apiserver.schema.documentation import description_of

@@ -17,9 +17,9 @@ from typing import Final
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry import allocating
-from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder
 from apiserver.resources.builtin.core.services.allocation import (
     IP_ADDRESSES,

@@ -23,8 +23,9 @@ from functools import partial
 from typing import Final
 
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import ConvertedStored, Stored
 from apiserver.registry.converted_view import ConvertedView
+from apiserver.registry.convertedstored import ConvertedStored
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder
 from apiserver.resources.conversion import AwaitedConversion, Conversion

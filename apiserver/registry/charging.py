@@ -16,12 +16,12 @@ from apiserver.machinery.errors import InternalError
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.users import SYSTEM_USER
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.outcome import Save
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.writerequest import WriteRequest
 from storage.interface import Put, Record
 

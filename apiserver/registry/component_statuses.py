@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 from apiserver.machinery.errors import UnknownError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
-from apiserver.registry.codec import Stored
 from apiserver.registry.list import ObjectList, check_list
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
+from apiserver.registry.stored import Stored
 
 
 @dataclass(frozen=True, slots=True)

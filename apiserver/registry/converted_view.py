@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from apiserver.registry.codec import ConvertedStored, Stored
+from apiserver.registry.convertedstored import ConvertedStored
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import Conversion

@@ -13,9 +13,9 @@ from typing import Final
 from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.resources.custom.customkinds import custom_kinds, published_schema, served_state
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.kind import UnloadedKind

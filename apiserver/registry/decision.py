@@ -17,10 +17,10 @@ from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored, arrange
 from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
+from apiserver.registry.stored import Stored, arrange
 from apiserver.resources.allocation import NOTHING, Allocation
 from apiserver.schema.answers import Unanswered, with_answers
 from storage.interface import Record

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.awaited_view import AwaitedView
-from apiserver.registry.codec import Stored, arrange
+from apiserver.registry.stored import Stored, arrange
 from apiserver.registry.view import ObjectView
 from storage.errors import RevisionConflict
 from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Committer, Delete, Record

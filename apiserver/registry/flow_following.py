@@ -10,9 +10,9 @@ from apiserver.access.flowcontrol.flow_control import ADJUSTMENT_SECONDS, FlowCo
 from apiserver.access.flowcontrol.flow_schemas import FlowSchema
 from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
 from apiserver.machinery.objects import Object, name_of
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.flowcontrol.bootstrap import (
     bootstrap_flow_schemas,
     bootstrap_priority_levels,

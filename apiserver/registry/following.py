@@ -16,8 +16,8 @@ from typing import Final, Protocol
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.options import list_options
-from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.registry.watch import DELETED, Watch, WatchEvent, watch_objects
 from apiserver.registry.yielding import Yielder
 from storage.errors import StorageError

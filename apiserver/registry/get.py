@@ -6,8 +6,8 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.names import path_segment_problems
 from apiserver.machinery.quoting import quote
 from apiserver.registry import freshness
-from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from storage.errors import StorageError
 
 

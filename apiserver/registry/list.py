@@ -9,9 +9,9 @@ from apiserver.machinery.errors import BadRequest, Expired, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import continuation, freshness
-from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Resource, Selected
 from apiserver.registry.selection import Selection
+from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record

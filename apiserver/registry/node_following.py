@@ -11,9 +11,9 @@ from apiserver.access.authorization.node_graph import ATTACHMENTS, SLICES, NodeG
 from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 
 _ATTACHMENTS: Final = GroupVersionResource("storage.k8s.io", "v1", ATTACHMENTS)
 _SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)

@@ -9,9 +9,9 @@ from typing import Any, Final
 from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 
 _GROUP: Final = "admissionregistration.k8s.io"
 

@@ -8,10 +8,10 @@ from apiserver.access.authorization.policy_rules import CompiledRules
 from apiserver.access.authorization.rbac_authorizer import CLUSTER_ROLES, ROLES
 from apiserver.access.authorization.rbac_index import Binding, RBACIndex, binding_of
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.offload import offload
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 
 ROLE_BINDINGS = GroupVersionResource("rbac.authorization.k8s.io", "v1", "rolebindings")
 CLUSTER_ROLE_BINDINGS = GroupVersionResource(

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Find
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from storage.interface import ABSENT, Record
 

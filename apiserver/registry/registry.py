@@ -9,13 +9,13 @@ from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.registry.awaited_view import AwaitedView
-from apiserver.registry.codec import Stored
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource, SubresourceKind
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.catalog import Catalog

@@ -12,9 +12,9 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.awaited_view import AwaitedView
-from apiserver.registry.codec import Stored
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.conversion import Conversion

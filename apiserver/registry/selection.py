@@ -8,7 +8,7 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from apiserver.resources.strategy import Strategy
 from storage.interface import Record
 

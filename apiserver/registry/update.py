@@ -8,12 +8,12 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 from apiserver.registry import freshness, metadata, namespaces
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.write import Write, Written, write
 from apiserver.registry.writerequest import WriteRequest
 from storage.interface import Record

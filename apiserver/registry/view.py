@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from storage.cache.cache import FRESHNESS_TIMEOUT
 from storage.interface import LATEST, Batch, Committer, Event, Page, Record
 

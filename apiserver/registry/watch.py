@@ -33,10 +33,10 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import freshness
 from apiserver.registry.awaited_view import AwaitedView
-from apiserver.registry.codec import Stored
 from apiserver.registry.list import check_list, within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
+from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable

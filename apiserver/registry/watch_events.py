@@ -10,8 +10,8 @@ from typing import TypeVar
 from apiserver.client.client import MetadataEvent, ObjectEvent
 from apiserver.machinery.objects import Object
 from apiserver.registry import watch as watches
-from apiserver.registry.codec import Stored
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from storage.errors import StorageError
 
 T = TypeVar("T")

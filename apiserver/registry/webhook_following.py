@@ -7,9 +7,9 @@ from typing import Final
 
 from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 
 _GROUP: Final = "admissionregistration.k8s.io"
 _MUTATING: Final = GroupVersionResource(_GROUP, "v1", "mutatingwebhookconfigurations")

@@ -23,13 +23,13 @@ from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry import allocating, charging, deletion
 from apiserver.registry.allocating import AllocationLost
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Decision, Rule, decide
 from apiserver.registry.dryrun import DryRun, preview
 from apiserver.registry.outcome import Refused, Remove, Save, SaveThenRemove, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import NOTHING
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Change, Delete, Put, Record

@@ -44,7 +44,7 @@ from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router, ServedRouter
 from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_streams import WatchStreams
-from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.customresources import CustomResources
 from apiserver.registry.flow_following import adjust_periodically, flow_followers
@@ -53,6 +53,7 @@ from apiserver.registry.node_following import node_followers
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.kinds import builtin_catalog, served_catalog
 from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.admission_assembly import build_admission

@@ -9,9 +9,8 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from apiserver.access.configuration_files import Duration
+from apiserver.server.flag_fields import Boolean, count_field
 
-_TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
-_FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 _MODES: Final = ("batch", "blocking", "blocking-strict")
 _FORMATS: Final = ("json", "legacy")
 _VERSION: Final = "audit.k8s.io/v1"
@@ -81,17 +80,6 @@ class AuditFlags:
     webhook: BackendFlags
 
 
-def _boolean(*, default: bool) -> fields.Boolean:
-    messages: Any = {"invalid": "must be true or false"}
-    return fields.Boolean(load_default=default, truthy=_TRUE, falsy=_FALSE, error_messages=messages)
-
-
-def _number(default: int, least: int = 0) -> fields.Integer:
-    messages: Any = {"invalid": "must be a number"}
-    bounds = validate.Range(least, error=f"must be at least {least}")
-    return fields.Integer(load_default=default, validate=bounds, error_messages=messages)
-
-
 def _rate(default: float) -> fields.Float:
     messages: Any = {"invalid": "must be a number"}
     return fields.Float(load_default=default, error_messages=messages)
@@ -108,10 +96,10 @@ class _BackendSchema(Schema):
 
         unknown = EXCLUDE
 
-    batch_buffer_size = _number(10_000, 1)
-    truncate_enabled = _boolean(default=False)
-    truncate_max_batch_size = _number(10 << 20, 1)
-    truncate_max_event_size = _number(100 << 10, 1)
+    batch_buffer_size = count_field(10_000, 1)
+    truncate_enabled = Boolean(load_default=False)
+    truncate_max_batch_size = count_field(10 << 20, 1)
+    truncate_max_event_size = count_field(100 << 10, 1)
     version = _one_of(_VERSION, [_VERSION])
 
     @post_load
@@ -130,20 +118,20 @@ class _BackendSchema(Schema):
 
 class _LogSchema(_BackendSchema):
     mode = _one_of("blocking", _MODES)
-    batch_max_size = _number(1, 1)
+    batch_max_size = count_field(1, 1)
     batch_max_wait = Duration(load_default=0.0)
-    batch_throttle_enable = _boolean(default=False)
+    batch_throttle_enable = Boolean(load_default=False)
     batch_throttle_qps = _rate(0.0)
-    batch_throttle_burst = _number(0)
+    batch_throttle_burst = count_field(0, 0)
 
 
 class _WebhookSchema(_BackendSchema):
     mode = _one_of("batch", _MODES)
-    batch_max_size = _number(400, 1)
+    batch_max_size = count_field(400, 1)
     batch_max_wait = Duration(load_default=30.0)
-    batch_throttle_enable = _boolean(default=True)
+    batch_throttle_enable = Boolean(load_default=True)
     batch_throttle_qps = _rate(10.0)
-    batch_throttle_burst = _number(15)
+    batch_throttle_burst = count_field(15, 0)
 
 
 class _AuditSchema(Schema):
@@ -155,10 +143,10 @@ class _AuditSchema(Schema):
     policy_file = fields.String(load_default="")
     log_path = fields.String(load_default="")
     log_format = _one_of("json", _FORMATS)
-    log_maxsize = _number(0)
-    log_maxage = _number(0)
-    log_maxbackup = _number(0)
-    log_compress = _boolean(default=False)
+    log_maxsize = count_field(0, 0)
+    log_maxage = count_field(0, 0)
+    log_maxbackup = count_field(0, 0)
+    log_compress = Boolean(load_default=False)
     webhook_config_file = fields.String(load_default="")
     webhook_initial_backoff = Duration(load_default=10.0)
 

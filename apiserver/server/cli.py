@@ -12,7 +12,8 @@ from typing import Any, Final, NoReturn
 
 from apiserver.access.admission.plugin_names import OFF, ON
 from apiserver.server.audit_flags import AUDIT_FLAGS
-from apiserver.server.config import Config, ConfigError, load_config
+from apiserver.server.config import Config, ConfigError
+from apiserver.server.config_loading import load_config
 from apiserver.server.flags import DEFAULTS_IN_EFFECT, IGNORED, UNSUPPORTED
 from apiserver.server.imports import without_system_ca
 from apiserver.version import GIT_VERSION

@@ -22,8 +22,8 @@ from typing import Final
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.server.bootstrap import (
     NAMESPACES,
     PORT_NAME,

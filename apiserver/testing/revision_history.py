@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Any
 
-from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from storage.interface import Record
 
 

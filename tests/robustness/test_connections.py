@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from apiserver.server.config import load_config
+from apiserver.server.config_loading import load_config
 from apiserver.server.listening import bind_socket
 from tests.robustness.servers import broken
 from tests.robustness.servers.crowd import (

@@ -11,11 +11,12 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.users import SYSTEM_USER
-from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.schema.structtypes import struct_of_kind

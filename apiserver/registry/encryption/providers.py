@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from apiserver.registry.codec import IDENTITY_REFUSES
 from apiserver.registry.encryption.key_ciphers import DecryptError, KeyCipher
+from apiserver.registry.stored import IDENTITY_REFUSES
 
 ENCRYPTED: Final = b"k8s:enc:"
 

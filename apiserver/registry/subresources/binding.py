@@ -16,11 +16,11 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, name_of, with_metadata
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now
-from apiserver.registry.codec import Stored
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.decision import Attempt
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.subresources.podconditions import with_condition
 from apiserver.registry.write import Write, write
 from storage.interface import Record

@@ -23,7 +23,6 @@ from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.registry.apply import check_duplicates, read_applied
-from apiserver.registry.codec import Stored
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
@@ -32,6 +31,7 @@ from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome
 from apiserver.registry.patch import APPLY, Patch, Patching
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, write
 from apiserver.registry.writerequest import WriteRequest

@@ -20,7 +20,7 @@ from apiserver.endpoints import http_connection
 from apiserver.endpoints.metrics import Metrics
 from apiserver.registry import list as listing
 from apiserver.registry import write as writing
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from apiserver.server import cli, serving
 from storage.cache.cache import WatchCache
 from storage.cache.feed import Feed

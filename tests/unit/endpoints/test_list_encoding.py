@@ -15,7 +15,8 @@ from apiserver.endpoints.list_encoding import (
     encode_list,
 )
 from apiserver.machinery.documents import dump_json
-from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.codec import ObjectCodec
+from apiserver.registry.stored import Stored
 from apiserver.schema.structtypes import struct_of_kind
 
 DOCUMENT: dict[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 from apiserver.endpoints import table
 from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.errors import BadRequest
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_kind
 from apiserver.resources.definition import ResourceDefinition

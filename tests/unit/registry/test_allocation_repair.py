@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from apiserver.machinery.times import Clock
 from apiserver.registry import allocating
 from apiserver.registry.allocation_repair import GRACE_SECONDS, ServiceAllocations
-from apiserver.registry.codec import Stored
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.core.services.allocation import IP_ADDRESSES, ip_address_of
 from storage.interface import ABSENT
 from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory

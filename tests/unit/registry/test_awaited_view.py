@@ -10,8 +10,9 @@ import pytest
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.awaited_view import AwaitedView
-from apiserver.registry.codec import ObjectCodec, Stored
+from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.dryrun import DryRun
+from apiserver.registry.stored import Stored
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.answers import Unanswered, require
 from apiserver.schema.kindtypes import Inconvertible

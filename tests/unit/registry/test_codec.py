@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from apiserver.machinery.objects import Object
-from apiserver.registry import codec as coding
-from apiserver.registry.codec import ConvertedStored, ObjectCodec, Stored
+from apiserver.registry import stored as coding
+from apiserver.registry.codec import ObjectCodec
+from apiserver.registry.convertedstored import ConvertedStored
+from apiserver.registry.stored import Stored
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import struct_of_kind

@@ -8,8 +8,9 @@ from contextlib import aclosing
 import pytest
 
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import MAX_CONVERTED, ObjectCodec, Stored
+from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.converted_view import ConvertedView
+from apiserver.registry.stored import MAX_CONVERTED, Stored
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.structtypes import struct_of_kind
 from storage.cache.cache import WatchCache

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from apiserver.registry.codec import Stored
 from apiserver.registry.following import Follower, following
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
 from tests.waiting import PATIENCE
 

@@ -10,11 +10,11 @@ import pytest
 from apiserver.machinery.errors import Expired, Timeout
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.codec import Stored
 from apiserver.registry.continuation import INCONSISTENT, Continuation, decode
 from apiserver.registry.get import get_object
 from apiserver.registry.list import ObjectList, list_objects, within
 from apiserver.registry.selection import Selection
+from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import BATCH_SIZE
 from storage.cache.cache import WatchCache
 from storage.errors import Unavailable

@@ -9,7 +9,7 @@ import pytest
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.client.client import Reader
-from apiserver.registry.codec import Stored
+from apiserver.registry.stored import Stored
 from storage.errors import OutcomeUnknown, Unavailable, ValueTooLarge
 from storage.interface import MAX_VALUE, Change, Put
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, named, pod

@@ -9,7 +9,8 @@ import pytest
 
 from apiserver.access.serviceaccounts.token_keys import KeyRing, new_private_pem
 from apiserver.server.access_config import KeyFileError, access_factory, load_or_create_key
-from apiserver.server.config import ConfigError, load_config
+from apiserver.server.config import ConfigError
+from apiserver.server.config_loading import load_config
 
 
 def test_a_key_of_our_own_is_made_once_and_private(tmp_path: Path) -> None:

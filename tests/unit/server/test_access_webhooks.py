@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from apiserver.access.configuration_files import ConfigurationError
-from apiserver.server.config import ConfigError, load_config
+from apiserver.server.config import ConfigError
+from apiserver.server.config_loading import load_config
 from apiserver.server.webhook_authorizers import ConfiguredAuthorizers
 from tests.unit.client.webhook_server import Webhook, http, make_certificate, running_webhook
 from tests.unit.server.in_process import server_in_process

@@ -8,7 +8,8 @@ import pytest
 
 from apiserver.server.authentication_config import token_authentication
 from apiserver.server.cli import parse_arguments
-from apiserver.server.config import Config, ConfigError, load_config
+from apiserver.server.config import Config, ConfigError
+from apiserver.server.config_loading import load_config
 from apiserver.server.flags import IGNORED, UNSUPPORTED
 from apiserver.server.serving import options_from
 

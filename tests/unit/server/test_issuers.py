@@ -10,7 +10,8 @@ import pytest
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.server.authentication_config import TokenAuthentication, token_authentication
 from apiserver.server.authorization_config import configured_authorizers
-from apiserver.server.config import Config, ConfigError, load_config
+from apiserver.server.config import Config, ConfigError
+from apiserver.server.config_loading import load_config
 from apiserver.server.issuers import configured_issuers
 
 URL = "https://issuer.example"

@@ -20,9 +20,9 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
-from apiserver.registry.codec import Stored
 from apiserver.registry.loopback import Loopback, system_client
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.apiextensions.crds import accepted_names, condition_of
 from storage.interface import Put
 from storage.memory import MemoryStore

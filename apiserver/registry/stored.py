@@ -1,0 +1,262 @@
+"""The stored and the sent form of objects; only this module maps revisions to resourceVersions.
+
+The stored form is the object's JSON without its resourceVersion, beginning with ``kind``,
+``apiVersion`` and ``metadata`` in this order. The sent form is the stored bytes with the revision
+inserted, and an item of a list is the same without kind and apiVersion: sending an object does not
+decode it. Values that another server stored in a different order are converted when they are read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from apiserver.machinery.objects import Object
+from storage.errors import Corrupt, TransformError
+from storage.interface import Record
+
+_ENCRYPTED: Final = b"k8s:enc:"
+_KIND = b'{"kind":"'
+_VERSION = b'","apiVersion":"'
+_METADATA = b',"metadata":{'
+_HEAD: Final = ("kind", "apiVersion", "metadata")
+_UID, _OWNERS, _DELETION = b'"uid":"', b'"ownerReferences":[', b'"deletionTimestamp":"'
+IDENTITY_REFUSES: Final = "identity transformer tried to read encrypted data"
+
+NO_LABELS: Final[Mapping[str, str]] = {}
+#: How many other versions of an object are cached.
+MAX_CONVERTED: Final = 4
+
+#: Converts an object to another version.
+Convert: TypeAlias = Callable[[Object], Object]
+
+
+class _Decoded:
+    """A cache of recently decoded objects; the oldest are evicted when there are too many."""
+
+    MOST: Final = 1000
+    MOST_BYTES: Final = 32 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self._queue: deque[Stored] = deque()
+        self._bytes = 0
+
+    def add(self, stored: Stored) -> None:
+        queue = self._queue
+        queue.append(stored)
+        self._bytes += len(stored._body)
+        while len(queue) > self.MOST or (self._bytes > self.MOST_BYTES and len(queue) > 1):
+            oldest = queue.popleft()
+            oldest._object = None
+            self._bytes -= len(oldest._body)
+
+
+_decoded = _Decoded()
+
+
+class Stored:
+    """One stored object: the bytes to send, and the object, decoded on demand.
+
+    ``labels`` and ``fields`` are what selectors match; they are computed for the first selector
+    that is evaluated on the object, and cached. ``size`` is the size in the store, in bytes.
+    """
+
+    __slots__ = (
+        "_body", "_head", "_object", "_raw", "converted", "fields", "key", "labels", "revision",
+        "size",
+    )  # fmt: skip
+
+    def __init__(self, key: str, raw: bytes, revision: int) -> None:
+        self.key = key
+        self._raw: bytes | None = raw
+        self._body = b""
+        self._head = 0
+        self._object: Object | None = None
+        self.labels: Mapping[str, str] | None = None
+        self.fields: Mapping[str, str] | None = None
+        self.revision = revision
+        self.size = len(raw)
+        #: Records of the same state in other versions, by conversion function.
+        self.converted: Mapping[Convert, Record[Stored]] = _NOT_CONVERTED
+
+    @property
+    def body(self) -> bytes:
+        """The JSON of the object with its resourceVersion. Raises Corrupt."""
+        if self._raw is not None:
+            self._splice(self._raw)
+        return self._body
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of the object, found without decoding it. Raises Corrupt."""
+        body = self.body
+        return body[body.find(_VERSION) + len(_VERSION) : self._head - 1].decode()
+
+    @property
+    def item(self) -> bytes:
+        """The same without apiVersion and kind, as in lists of built-in kinds."""
+        body = self.body
+        return b"{" + body[self._head + 1 :]
+
+    @property
+    def item_size(self) -> int:
+        """The size of the object as an item of a list, in bytes. Raises Corrupt."""
+        body = self.body
+        return len(body) - self._head
+
+    @property
+    def object(self) -> Object:
+        """The object with its resourceVersion; shared, never to be mutated. Raises Corrupt."""
+        known = self._object
+        if known is None:
+            known = self._object = self._read()
+            _decoded.add(self)
+        return known
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The object's metadata."""
+        metadata: dict[str, Any] = self.object["metadata"]
+        return metadata
+
+    @property
+    def plain_uid(self) -> str | None:
+        """The uid of an object without owners that is not being deleted, found without decoding it.
+
+        ``None``: the object has to be decoded, for its uid or for its owners or finalizers.
+        """
+        raw = self._body if self._raw is None else self._raw
+        found = raw.find(_UID)
+        # After the beginning of a map it may be the name of a label, for example.
+        if found < 0 or raw.find(b"{", raw.find(_METADATA) + len(_METADATA), found) >= 0:
+            return None
+        if _OWNERS in raw or _DELETION in raw:
+            return None
+        start = found + len(_UID)
+        return raw[start : raw.index(b'"', start)].decode()
+
+    def read_labels(self) -> Mapping[str, str]:
+        """Return the labels, and cache them."""
+        document = self._object or self._read()
+        self.labels = document["metadata"].get("labels") or NO_LABELS
+        return self.labels
+
+    def read_fields(self, read: Callable[[Object], Mapping[str, str]]) -> Mapping[str, str]:
+        """Return the selectable fields as computed by ``read``, and cache them."""
+        self.fields = read(self._object or self._read())
+        return self.fields
+
+    def is_deleting(self) -> bool:
+        """Return whether the object is known to be being deleted. Raises Corrupt."""
+        try:
+            return "deletionTimestamp" in self.metadata
+        except TransformError:
+            return False
+
+    def is_stale(self) -> bool:
+        """Return whether storing the object again would change what is stored. Raises Corrupt."""
+        return False
+
+    def at(self, revision: int) -> Stored:
+        """Return the same object with another resourceVersion, such as that of its deletion."""
+        return Stored(self.key, orjson.dumps(arrange(self.object)), revision)
+
+    def keep_converted(self, convert: Convert, record: Record[Stored]) -> None:
+        """Cache the record of the same state in another version."""
+        # Replaced definitions leave stale entries behind; the bound keeps them from adding up.
+        known = self.converted if len(self.converted) < MAX_CONVERTED else _NOT_CONVERTED
+        self.converted = {**known, convert: record}
+
+    @classmethod
+    def to_write(cls, document: Object) -> Stored:
+        """Return an object to be stored; it has no revision yet, and no body."""
+        value = cls("", b"", 0)
+        value._raw = None
+        value._object = document
+        return value
+
+    @classmethod
+    def preview(cls, key: str, document: Object, revision: int) -> Stored:
+        """Return an object for a response that differs from the stored one."""
+        shown = cls(key, b"", revision)
+        shown._raw = None
+        shown._object = document
+        shown._set_body(orjson.dumps(document))
+        shown.size = len(shown._body)
+        return shown
+
+    def _set_body(self, body: bytes) -> None:
+        """Take JSON as the body in which nothing but kind and apiVersion is before the metadata."""
+        self._body = body
+        self._head = body.find(_METADATA)
+
+    def _read(self) -> Object:
+        """Return the object, decoded, without keeping it."""
+        decoded = None if self._raw is None else self._splice(self._raw)
+        return parse_stored(self.key, self._body) if decoded is None else decoded
+
+    def _splice(self, raw: bytes) -> Object | None:
+        """Make the body; return the object if it had to be decoded for it."""
+        head = _metadata_after_kind_and_version(raw)
+        if head < 0:
+            raw = _rearranged(self.key, raw)
+            head = _metadata_after_kind_and_version(raw)
+            if head < 0:
+                raise Corrupt(self.key, "its kind and its apiVersion are no names")
+        start = head + len(_METADATA)
+        comma = b"" if raw[start : start + 1] == b"}" else b","
+        version = b'"resourceVersion":"%d"' % self.revision
+        self._body = b"".join((raw[:start], version, comma, raw[start:]))
+        self._head = head
+        self._raw = None
+        return None
+
+
+_NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
+
+
+def arrange(document: Object) -> Object:
+    """Return ``document`` in its stored form: members in order, without a resourceVersion."""
+    metadata = document.get("metadata") or {}
+    if "resourceVersion" not in metadata and (*islice(document, 3),) == _HEAD:
+        return document
+    if "resourceVersion" in metadata:
+        metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
+    head = {"kind": document["kind"], "apiVersion": document["apiVersion"], "metadata": metadata}
+    return {**head, **{key: value for key, value in document.items() if key not in head}}
+
+
+def _metadata_after_kind_and_version(raw: bytes) -> int:
+    """Return the offset of the metadata, -1 if they are not in the expected place."""
+    if not raw.startswith(_KIND):
+        return -1
+    end = raw.find(b'"', len(_KIND))
+    if not raw.startswith(_VERSION, end):
+        return -1
+    head = raw.find(b'"', end + len(_VERSION)) + 1
+    return head if raw.startswith(_METADATA, head) else -1
+
+
+def parse_stored(key: str, data: bytes) -> Object:
+    """Return the object of a stored form or a body. Raises Corrupt and TransformError."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if data.startswith(_ENCRYPTED):
+            # What kube-apiserver says of an encrypted object if it is not configured to decrypt.
+            raise TransformError(key, IDENTITY_REFUSES) from error
+        raise Corrupt(key, f"it is not JSON: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        raise Corrupt(key, "it is not an object with metadata")
+    return document
+
+
+def _rearranged(key: str, raw: bytes) -> bytes:
+    document = parse_stored(key, raw)
+    if "kind" not in document or "apiVersion" not in document:
+        raise Corrupt(key, "it has no kind or no apiVersion")
+    return orjson.dumps(arrange(document))
