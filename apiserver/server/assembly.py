@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -33,10 +32,9 @@ from apiserver.controllers.controller_manager import (
 from apiserver.controllers.service_allocations import repairing_allocations
 from apiserver.endpoints.handlers.component_health import (
     ComponentStatusHandlers,
-    healthz_probe,
 )
 from apiserver.endpoints.handlers.subresource import subresources, virtual_resources
-from apiserver.endpoints.health import ENDPOINTS, Check, Health, Unhealthy
+from apiserver.endpoints.health import Health
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.non_resource import NonResourcePaths
@@ -45,7 +43,7 @@ from apiserver.endpoints.routes import Router, ServedRouter
 from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.registry.codec import ObjectCodec
-from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
+from apiserver.registry.component_statuses import ComponentStatuses
 from apiserver.registry.customresources import CustomResources
 from apiserver.registry.flow_following import adjust_periodically, flow_followers
 from apiserver.registry.following import Follower, following
@@ -59,13 +57,20 @@ from apiserver.schema.structtypes import struct_of_kind
 from apiserver.server.admission_assembly import build_admission
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.endpoint_reconciler import EndpointReconciler, reconciling_endpoints
+from apiserver.server.health_checks import (
+    cache_gauges,
+    check_controllers,
+    check_kms,
+    component_probes,
+    health_checks,
+)
 from apiserver.server.rbac_bootstrap import BOOTSTRAP_ROLES, BootstrapRoles, bootstrapping_roles
 from apiserver.version import MINOR, version_info
 from storage.cache.cache import WatchCache
 from storage.cache.selfcheck import check_periodically
 from storage.codec import CodecStore
 from storage.compaction import compact_periodically
-from storage.errors import StorageError, Unavailable
+from storage.errors import Unavailable
 from storage.interface import FeedStore, Store
 from storage.observed import ObservedStore
 from storage.open import open_store
@@ -76,8 +81,6 @@ if TYPE_CHECKING:
     from apiserver.registry.encryption.encryption import Encryption
 
 _OPEN_RETRY_SECONDS: Final = 1.0
-_STORE_PROBE_SECONDS: Final = 5.0
-_CONTROLLER_MANAGER_PORT, _SCHEDULER_PORT = 10257, 10259
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +205,7 @@ async def build_server(
         ):
             _follow(encryption, cache, metrics)
             registry = _new_registry(cache, storage.root, endpoint, options)
-            metrics.gauges.update(_gauges(cache))
+            metrics.gauges.update(cache_gauges(cache))
             access = build_access(registry)
             webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
             admission = build_admission(registry, access, options.plugins, options.admission)
@@ -211,18 +214,20 @@ async def build_server(
                 _controllers(storage, options, access, environment), registry, webhooks
             )
             metrics.parts.append(manager)
-            checks = _checks(observed, cache, stopping)
+            checks = health_checks(observed, cache, stopping)
             if encryption is not None:
                 for known in checks.values():
-                    known["kms-providers"] = _check_kms(encryption)
-            checks["readyz"]["controllers"] = _check_controllers(manager)
+                    known["kms-providers"] = check_kms(encryption)
+            checks["readyz"]["controllers"] = check_controllers(manager)
             custom = CustomResources(registry, webhooks)
             address = f"{endpoint.address}:{endpoint.port}"
             router = (Router if options.emulated == MINOR else ServedRouter)(
                 registry=registry,
                 subresources=subresources(registry, access),
                 virtual_resources=virtual_resources(registry, access),
-                component_statuses=ComponentStatusHandlers(ComponentStatuses(_probes(observed))),
+                component_statuses=ComponentStatusHandlers(
+                    ComponentStatuses(component_probes(observed))
+                ),
                 streams=WatchStreams(environment.channel_for),
                 non_resource=NonResourcePaths(
                     catalog=registry.served,
@@ -336,91 +341,7 @@ async def _is_allowed(authorizer: Authorizer, attributes: AuthorizationAttribute
     return (await authorizer.authorize(attributes)).verdict is Verdict.ALLOW
 
 
-def _check_controllers(manager: ControllerManager) -> Check:
-    async def controllers() -> None:
-        failed = manager.failed()
-        if failed:
-            raise Unhealthy(f"these controllers do not run: {', '.join(failed)}")
-
-    return controllers
-
-
 def _follow(encryption: Encryption | None, cache: WatchCache[Stored], metrics: Metrics) -> None:
     if encryption is not None:
         encryption.changed = cache.reload
         metrics.parts.append(encryption)
-
-
-def _check_kms(encryption: Encryption) -> Check:
-    async def kms_providers() -> None:
-        failure = encryption.failure()
-        if failure:
-            raise Unhealthy(failure)
-
-    return kms_providers
-
-
-def _checks(
-    source: Store[bytes], cache: WatchCache[Stored], stopping: asyncio.Event
-) -> dict[str, dict[str, Check]]:
-    async def ping() -> None:
-        return
-
-    async def store_revision() -> int:
-        try:
-            return await source.revision()
-        except StorageError as error:
-            raise Unhealthy(str(error)) from error
-
-    async def store() -> None:
-        await store_revision()
-
-    async def informer() -> None:
-        if not await cache.wait_for_revision(await store_revision()):
-            raise Unhealthy("the cache does not follow the store")
-
-    async def shutdown() -> None:
-        if stopping.is_set():
-            raise Unhealthy("the server is stopping")
-
-    common: dict[str, Check] = {"ping": ping, "log": ping, "etcd": store}
-    ready: dict[str, Check] = {
-        **common,
-        "etcd-readiness": store,
-        "informer-sync": informer,
-        "shutdown": shutdown,
-    }
-    return {name: ready if name == "readyz" else common for name in ENDPOINTS}
-
-
-def _probes(source: Store[bytes]) -> dict[str, Probe]:
-    """Return the probes of ComponentStatuses; the store, whichever it is, is ``etcd-0``."""
-
-    async def store() -> ComponentHealth:
-        try:
-            async with asyncio.timeout(_STORE_PROBE_SECONDS):
-                await source.revision()
-        except TimeoutError:
-            return ComponentHealth(healthy=False, error="context deadline exceeded")
-        except StorageError as error:
-            return ComponentHealth(healthy=False, error=str(error))
-        return ComponentHealth(healthy=True, message="ok")
-
-    return {
-        "controller-manager": healthz_probe(_CONTROLLER_MANAGER_PORT),
-        "etcd-0": store,
-        "scheduler": healthz_probe(_SCHEDULER_PORT),
-    }
-
-
-def _gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, Callable[[], float]]]:
-    started = time.time()
-    return {
-        "apiserver_watch_cache_objects": ("Objects in memory.", lambda: float(len(cache))),
-        "apiserver_longrunning_watches": ("Watches open.", lambda: float(cache.watchers)),
-        "apiserver_storage_revision": (
-            "The revision in memory.",
-            lambda: float(cache.cached_revision),
-        ),
-        "process_start_time_seconds": ("When the server started.", lambda: started),
-    }
