@@ -123,6 +123,11 @@ class Config:
         return self.api_audiences or self.service_account_issuer
 
     @property
+    def client_authorities(self) -> tuple[str, str]:
+        """The files of the additional authorities of clients, and of front proxies; or ``""``."""
+        return self.client_ca_file, self.requestheader_client_ca_file
+
+    @property
     def cluster_ip(self) -> str:
         """The cluster IP of the API's Service: the first of the service range."""
         return str(network_of(self.service_cluster_ip_range.partition(",")[0])[1])

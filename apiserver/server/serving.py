@@ -15,7 +15,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -24,22 +24,14 @@ from typing import Final, TypeAlias
 import uvloop
 
 from apiserver.access.access import Access
-from apiserver.access.admission.admission_configuration import (
-    AdmissionSettings,
-    load_admission_settings,
-)
-from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
-from apiserver.access.flowcontrol.flow_control import FlowControl
-from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_controllers
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery.errors import StatusError
-from apiserver.registry.flow_following import build_flow_control
 from apiserver.registry.work_estimating import WorkEstimator
 from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
@@ -47,13 +39,11 @@ from apiserver.server.assembly import (
     PRODUCTION,
     Environment,
     Server,
-    ServerOptions,
     StorageOptions,
     build_server,
 )
 from apiserver.server.audit_config import build_auditor
 from apiserver.server.bootstrap import Endpoint
-from apiserver.server.cluster_signing import ClusterSigner
 from apiserver.server.config import Config
 from apiserver.server.encryption_config import load_encryption
 from apiserver.server.files import make_directory
@@ -67,6 +57,7 @@ from apiserver.server.listening import (
 from apiserver.server.malloc_trim import returning_memory
 from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
 from apiserver.server.reloading import FileGroup, Reloader, reloading
+from apiserver.server.server_options import server_options
 from apiserver.server.tls import ReloadableContext, tls_context
 from storage.errors import StorageError
 from storage.open import UnknownStore
@@ -90,8 +81,6 @@ class StartError(Exception):
     """The server cannot start; the message says why."""
 
 
-#: From this verbosity on the cache is compared with the store periodically.
-_CHECK_CACHE_VERBOSITY: Final = 5
 _CAUSES: Final = (
     ConfigurationError, IdentityError, KeyFileError, StatusError, StorageError, TokenFileError,
     UnknownStore,
@@ -198,12 +187,7 @@ async def _serve(
         encryption=load_encryption(config),
     )
     POLICY.allow_privileged = config.allow_privileged
-    options = replace(
-        options_from(config),
-        root_ca=_root_ca(config, identity),
-        sign=_cluster_signer(config, identity).sign,
-        published_trust=_published_trust(config, identity),
-    )
+    options = server_options(config, identity)
     build_access = access_factory(config)
     environment = embedding.environment
     auditor = build_auditor(config.audit)
@@ -247,33 +231,6 @@ async def _serve(
         await _stop(config, server, tcp_server, http_server)
 
 
-def _controllers(config: Config) -> tuple[str, ...]:
-    missing = missing_controllers(config.controllers)
-    if missing:
-        log.warning("--controllers: not implemented: %s", ", ".join(missing))
-    # The first mention of a name counts.
-    off = () if config.enable_garbage_collector else (f"-{GARBAGE_COLLECTOR}",)
-    return (*off, *config.controllers)
-
-
-def options_from(config: Config) -> ServerOptions:
-    """Return the options that a configuration sets.
-
-    Raises PluginFlagError, ConfigurationError and OSError.
-    """
-    admission = config.admission_control_config_file
-    return ServerOptions(
-        event_ttl=int(config.event_ttl),
-        compaction=config.etcd_compaction_interval,
-        plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
-        admission=load_admission_settings(Path(admission)) if admission else AdmissionSettings(),
-        controllers=_controllers(config),
-        emulated=config.emulated,
-        check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,
-        flow_control=_flow_control(config),
-    )
-
-
 async def _stop(
     config: Config, server: Server, tcp_server: asyncio.AbstractServer, http_server: HTTPServer
 ) -> None:
@@ -305,46 +262,10 @@ def _identity(config: Config) -> Identity:
     )
 
 
-def _cluster_signer(config: Config, identity: Identity) -> ClusterSigner:
-    authority = identity.ca
-    if config.cluster_signing_cert_file:
-        authority = KeyPair(
-            Path(config.cluster_signing_cert_file), Path(config.cluster_signing_key_file)
-        )
-    longest = config.cluster_signing_duration
-    return ClusterSigner(authority.certificate, authority.key, longest)
-
-
-def _root_ca(config: Config, identity: Identity) -> str:
-    """Return the certificates by which clients in the cluster verify this server."""
-    own = identity.ca.certificate.read_text()
-    # A given certificate is of another authority. Clients that are given it need no authority.
-    return Path(config.tls_cert_file).read_text() + own if config.tls_cert_file else own
-
-
-def _published_trust(config: Config, identity: Identity) -> Mapping[str, str]:
-    if not any(_authorities(config)):
-        return {}
-    from apiserver.server.front_proxies import published_trust
-
-    return published_trust(config, identity.ca.certificate)
-
-
-def _flow_control(config: Config) -> FlowControl | None:
-    seats = config.max_requests_inflight + config.max_mutating_requests_inflight
-    if not seats or not config.enable_priority_and_fairness:
-        return None
-    return build_flow_control(seats)
-
-
 def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:
     return tls_context(
-        identity, _authorities(config), config.tls_min_version, config.tls_cipher_suites
+        identity, config.client_authorities, config.tls_min_version, config.tls_cipher_suites
     )
-
-
-def _authorities(config: Config) -> tuple[str, str]:
-    return config.client_ca_file, config.requestheader_client_ca_file
 
 
 def _reloaded_files(
@@ -359,7 +280,7 @@ def _reloaded_files(
 
     serving = identity.serving
     certificates = [serving.certificate, serving.key, identity.ca.certificate]
-    certificates += map(Path, filter(None, _authorities(config)))
+    certificates += map(Path, filter(None, config.client_authorities))
     return [
         FileGroup("the certificates", certificates, load_tls),
         *(FileGroup(each.name, each.files, each.load) for each in access.files),

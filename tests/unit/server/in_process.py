@@ -23,7 +23,7 @@ from apiserver.server.audit_config import build_auditor
 from apiserver.server.bootstrap import Endpoint
 from apiserver.server.cli import parse_arguments
 from apiserver.server.encryption_config import load_encryption
-from apiserver.server.serving import options_from
+from apiserver.server.server_options import options_from
 
 
 @dataclass(frozen=True, slots=True)

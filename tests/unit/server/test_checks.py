@@ -9,7 +9,7 @@ import pytest
 from apiserver.endpoints.health import Health
 from apiserver.registry.codec import ObjectCodec
 from apiserver.schema.structtypes import struct_of_kind
-from apiserver.server.assembly import _checks
+from apiserver.server.health_checks import health_checks
 from storage.cache.cache import WatchCache
 from storage.codec import CodecStore
 from storage.errors import Unavailable
@@ -37,7 +37,7 @@ async def test_a_store_that_refuses_is_not_ready_for_a_reason(name: str) -> None
     store = Refusing()
     inner = CodecStore(store, ObjectCodec(struct_of_kind))
     async with WatchCache(inner, "/r/") as cache:
-        health = Health(_checks(store, cache, asyncio.Event()))
+        health = Health(health_checks(store, cache, asyncio.Event()))
         assert (await health.single("readyz", name)).status == 200
         store.refuses = True
         found = await health.single("readyz", name)

@@ -15,7 +15,7 @@ from apiserver.endpoints.handlers import component_health
 from apiserver.endpoints.proxy import _cause
 from apiserver.registry.component_statuses import ComponentHealth, Probe
 from apiserver.registry.subresources.locations import Location
-from apiserver.server import assembly
+from apiserver.server import health_checks
 from storage.errors import Unavailable
 from storage.memory import MemoryStore
 from tests.unit.server.in_process import InProcess, server_in_process
@@ -42,7 +42,7 @@ def fake_probe(port: int) -> Probe:
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[InProcess]:
     """A server that no test changes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembly, "healthz_probe", fake_probe)
+        patch.setattr(health_checks, "healthz_probe", fake_probe)
         async with server_in_process(tmp_path_factory.mktemp("server")) as running:
             yield running
 
@@ -132,8 +132,8 @@ class Hanging(MemoryStore):
 async def test_a_store_that_does_not_answer_is_unhealthy(
     store: MemoryStore, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembly, "_STORE_PROBE_SECONDS", 0.0)
-    found = await assembly._probes(store)["etcd-0"]()
+    monkeypatch.setattr(health_checks, "_STORE_PROBE_SECONDS", 0.0)
+    found = await health_checks.component_probes(store)["etcd-0"]()
     assert found == ComponentHealth(healthy=False, error=error)
 
 

@@ -11,7 +11,7 @@ from apiserver.server.cli import parse_arguments
 from apiserver.server.config import Config, ConfigError
 from apiserver.server.config_loading import load_config
 from apiserver.server.flags import IGNORED, UNSUPPORTED
-from apiserver.server.serving import options_from
+from apiserver.server.server_options import options_from
 
 
 def config(*arguments: str) -> Config:
