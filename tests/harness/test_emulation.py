@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from apiserver.resources.builtin.kinds import builtin_catalog, served_catalog
+from apiserver.resources.builtin import builtin_definitions
+from apiserver.resources.builtin.kinds import builtin_catalog, builtin_kind, served_catalog
 from apiserver.testing import ApiServer, RequestRefused
 from tests.definitions import crd
 
@@ -142,6 +143,12 @@ def test_every_minor_version_adds_resources(minor: str, new: list[str]) -> None:
     assert before <= after
     assert set(new) <= after - before
     assert bool(new) == (before != after)
+
+
+@pytest.mark.parametrize(("minor", "warns"), [("32", False), ("33", True)])
+def test_what_was_deprecated_later_is_no_reason_to_warn(minor: str, warns: bool) -> None:
+    (endpoints,) = [each for each in builtin_definitions(minor) if each.resource == "endpoints"]
+    assert bool(builtin_kind(endpoints, minor).strategy.deprecation) is warns
 
 
 def _served(minor: str) -> set[str]:

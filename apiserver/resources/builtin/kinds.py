@@ -70,7 +70,7 @@ def builtin_kind(definition: ResourceDefinition, minor: str = MINOR) -> Kind:
     types = builtin_types(gvk, stored, minor)
     strategy = strategy_class(definition.group_resource)
     if isinstance(types, FormerTypes):
-        strategy = former_strategy(strategy)
+        strategy = former_strategy(strategy, minor)
     return Kind(
         definition=definition,
         types=types,
