@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import sys
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,7 +24,7 @@ STAND_IN: Final = "stand-in"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM; return the exit code."""
+    """Serve until a signal ends the process; return the exit code if it cannot."""
     own, _ = _parser().parse_known_args(arguments)
     url = urlsplit(own.listen_client_urls)
     if url.scheme != "http" or not url.hostname:
@@ -35,9 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "/version": {"etcdserver": STAND_IN, "etcdcluster": STAND_IN, "dataDir": str(data_dir)},
     }
     handler = _handler({path: json.dumps(each).encode() for path, each in documents.items()})
-    with ThreadingHTTPServer((url.hostname, url.port or 80), handler) as server:
-        server.serve_forever()
-    return 0
+    try:
+        with _Server((url.hostname, url.port or 80), handler) as server:
+            server.serve_forever()
+    except OSError as error:
+        sys.stderr.write(f"etcd: {own.listen_client_urls}: {error.strerror}\n")
+    return 1
+
+
+class _Server(ThreadingTCPServer):
+    # Not http.server's HTTPServer: it asks the name service for its own name before it serves.
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
 
 
 def _parser() -> argparse.ArgumentParser:

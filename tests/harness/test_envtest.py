@@ -51,7 +51,8 @@ def running(program: Path, flags: Sequence[str], health: str) -> Iterator[None]:
     """envtest asks without verifying the certificate, until the answer is 200."""
     process = subprocess.Popen([program, *flags], stderr=subprocess.PIPE, cwd="/")
     try:
-        wait_until(lambda: _is_healthy(health))
+        wait_until(lambda: process.poll() is not None or _is_healthy(health))
+        assert process.poll() is None
         yield
     finally:
         process.send_signal(signal.SIGTERM)
