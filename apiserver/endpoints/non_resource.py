@@ -6,12 +6,14 @@ accept only GET, the others accept any method. A handler returns ``None`` for an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
+from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.endpoints import discovery, health
 from apiserver.endpoints.errors import plain_not_found
 from apiserver.endpoints.health import Health
@@ -30,6 +32,7 @@ from apiserver.endpoints.openapi_responses import openapi_document
 from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import MethodNotSupported, NotFound
+from apiserver.machinery.options import first
 from apiserver.resources.catalog import Catalog
 from apiserver.version import version_info
 
@@ -51,6 +54,7 @@ class NonResourcePaths:
 
     ``address`` is the server's own as ``HOST:PORT``; ``issuer`` maps the paths of OpenID Connect
     Discovery to their documents. ``version`` is the answer of /version.
+    ``flow_control`` has dumps below /debug, which are not listed.
     """
 
     catalog: Catalog
@@ -60,6 +64,7 @@ class NonResourcePaths:
     address: str
     issuer: Mapping[str, bytes]
     version: Mapping[str, str] = field(default_factory=version_info)
+    flow_control: FlowControl | None = None
 
     async def handle(self, request: HTTPRequest) -> web.StreamResponse:
         """Answer a request for a non-resource path."""
@@ -208,6 +213,26 @@ async def _metrics(
     return send_bytes(request, data, media_type=media_type)
 
 
+async def _debug(
+    paths: NonResourcePaths, request: HTTPRequest, rest: str
+) -> web.StreamResponse | None:
+    folder, _, name = rest.partition("/")
+    if folder != "api_priority_and_fairness" or paths.flow_control is None:
+        return None
+    # Needed for debugging only.
+    from apiserver.access.flowcontrol.flow_dumps import TABLES, dump_requests
+
+    levels = paths.flow_control.levels()
+    if name == "dump_requests":
+        details = bool(first(request.query, "includeRequestDetails"))
+        text = dump_requests(levels, time.time() - time.monotonic(), details=details)
+    elif name in TABLES:
+        text = TABLES[name](levels)
+    else:
+        return None
+    return send_bytes(request, text.encode(errors="replace"), media_type=TEXT)
+
+
 async def _issuer(
     paths: NonResourcePaths, request: HTTPRequest, rest: str
 ) -> web.StreamResponse | None:
@@ -236,6 +261,7 @@ _HANDLERS: Final[Mapping[str, NonResourceHandler]] = {
     "openapi": _openapi,
     "version": _version,
     "metrics": _metrics,
+    "debug": _debug,
     ".well-known": _issuer,
     "openid": _issuer,
 }

@@ -38,6 +38,13 @@ class Histogram:
         counts[bisect_left(self._bounds, seconds)] += 1
         self.sums[labels] += seconds
 
+    def add(self, labels: Labels, counts: Sequence[int], seconds: float) -> None:
+        """Add durations counted elsewhere with the same bounds, and their sum."""
+        known = self.counts.setdefault(labels, [0] * (len(self._bounds) + 1))
+        for index, count in enumerate(counts):
+            known[index] += count
+        self.sums[labels] += seconds
+
     def buckets(self, labels: Labels) -> list[tuple[str, float]]:
         """Return the cumulative count for every bucket."""
         total = 0

@@ -237,6 +237,7 @@ async def build_server(
                     address=address,
                     issuer=access.issuer_documents(address),
                     version=version_info(options.emulated),
+                    flow_control=options.flow_control,
                 ),
             )
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)

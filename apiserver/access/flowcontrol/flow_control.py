@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from apiserver.access.flowcontrol.flow_metrics import flow_families
 from apiserver.access.flowcontrol.flow_schemas import (
     FlowRequest,
     FlowSchema,
     Target,
     flow_request,
 )
-from apiserver.access.flowcontrol.priority_level import PriorityLevel, level_spec
+from apiserver.access.flowcontrol.priority_level import (
+    PriorityLevel,
+    SchemaCounts,
+    level_spec,
+)
 from apiserver.access.flowcontrol.seat_allocation import allocate, nominal_limits, rounded
-from apiserver.machinery.instruments import COUNTER, Family, Labels
+from apiserver.machinery.instruments import Family
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.users import UserInfo
 
@@ -29,11 +34,15 @@ _LONGEST: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The flow of a request, by schema and distinguisher, its level, and the uids of both."""
+    """The flow of a request, by schema and distinguisher, its level, and the uids of both.
+
+    ``counts`` are those of the schema in the level.
+    """
 
     key: tuple[str, str]
     level: PriorityLevel
     uids: tuple[str, str]
+    counts: SchemaCounts
 
 
 class FlowControl:
@@ -82,7 +91,12 @@ class FlowControl:
         if flow is None:
             request = flow_request(user, verb, target)
             schema, level = self.classify(request)
-            flow = Flow(schema.flow(request), level, (schema.uid, level.uid))
+            flow = Flow(
+                schema.flow(request),
+                level,
+                (schema.uid, level.uid),
+                level.counts[schema.name],
+            )
             if len(user.name) + len(target.path) + sum(map(len, user.groups)) <= _LONGEST:
                 if len(self._flows) >= _REMEMBERED:
                     self._flows.clear()
@@ -148,40 +162,11 @@ class FlowControl:
 
     def families(self) -> Iterator[Family]:
         """Yield the metrics of flow control."""
-        labels = ("priority_level",)
-        levels = self._levels.values()
-        gauges: dict[str, tuple[str, Mapping[Labels, float]]] = {
-            "nominal_limit_seats": (
-                "Seats that are a level's own.",
-                {(each.name,): float(each.nominal) for each in levels},
-            ),
-            "current_limit_seats": (
-                "Seats that a level has at the moment.",
-                {(each.name,): float(each.limit) for each in levels},
-            ),
-            "current_executing_requests": (
-                "Requests with a seat.",
-                {(each.name,): float(each.executing) for each in levels},
-            ),
-            "current_inqueue_requests": (
-                "Requests that wait for a seat.",
-                {(each.name,): float(each.waiting) for each in levels},
-            ),
-        }
-        for name, (description, values) in gauges.items():
-            yield Family(f"apiserver_flowcontrol_{name}", description, labels, values)
-        rejected: dict[Labels, float] = {
-            (schema, level.name, reason): float(count)
-            for level in levels
-            for (schema, reason), count in level.rejected.items()
-        }
-        yield Family(
-            "apiserver_flowcontrol_rejected_requests",
-            "Requests rejected.",
-            ("flow_schema", "priority_level", "reason"),
-            rejected,
-            COUNTER,
-        )
+        return flow_families(list(self._levels.values()), self.fair_fraction)
+
+    def levels(self) -> list[PriorityLevel]:
+        """Return the levels by name."""
+        return [level for _, level in sorted(self._levels.items())]
 
     def _order(self) -> None:
         known = [schema for schema in self._schemas.values() if schema.level in self._levels]

@@ -12,16 +12,65 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from apiserver.access.flowcontrol.fair_queue import FairQueue, QueuedRequest
+from apiserver.access.flowcontrol.flow_schemas import Target
+from apiserver.access.flowcontrol.retry_after import RetryAfter
 from apiserver.access.flowcontrol.seat_allocation import Claim, NominalLimits
 from apiserver.access.flowcontrol.seat_demand import SeatDemand
-from apiserver.access.flowcontrol.work_estimate import most_seats
+from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate, most_seats
+from apiserver.machinery.instruments import Histogram
 from apiserver.machinery.objects import Object
+from apiserver.machinery.users import UserInfo
 
 QUEUE_FULL, TIME_OUT, CONCURRENCY_LIMIT = "queue-full", "time-out", "concurrency-limit"
+CANCELLED: Final = "cancelled"
 _EXEMPT, _QUEUE = "Exempt", "Queue"
+
+
+#: Upper bounds of waits, in seconds.
+BOUNDS: Final = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
+
+
+class Details(Protocol):
+    """What a dump shows of a request."""
+
+    @property
+    def user(self) -> UserInfo: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def info(self) -> Target: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that waits: its flow, work, and time of arrival in the level's clock."""
+
+    flow: tuple[str, str]
+    work: WorkEstimate
+    arrived: float
+    details: Details | None
+    turn: asyncio.Future[None]
+
+
+#: The work of a request that is executed, since when it is, and what it has waited as.
+Execution: TypeAlias = tuple[WorkEstimate, float, QueuedRequest | None]
+
+
+class SchemaCounts:
+    """What is counted of the requests that a FlowSchema puts into a level.
+
+    ``waits`` are the seconds of those that had to wait, by whether they were executed then.
+    """
+
+    __slots__ = ("dispatched", "executing", "waits")
+
+    def __init__(self) -> None:
+        self.dispatched = 0
+        self.executing: dict[Details, Execution] = {}
+        self.waits = Histogram(BOUNDS)
 
 
 class Rejected(Exception):
@@ -86,6 +135,8 @@ class PriorityLevel:
         self.target = 0.0
         self.executing = 0
         self.rejected: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.counts: defaultdict[str, SchemaCounts] = defaultdict(SchemaCounts)
+        self.retry_after = RetryAfter()
         self.demand = SeatDemand(now())
         self._now = now
         self.queue = FairQueue()
@@ -126,17 +177,22 @@ class PriorityLevel:
         return True
 
     async def enter(
-        self, flow: tuple[str, str], seconds: float, seats: int = 1
+        self,
+        flow: tuple[str, str],
+        seconds: float,
+        work: WorkEstimate = ONE_SEAT,
+        details: Details | None = None,
     ) -> QueuedRequest | None:
         """Take seats, waiting for at most ``seconds`` if they are not free. Raises Rejected.
 
         Returns what is to be given back by `leave` if the request has waited.
         """
-        if self.take_seat(seats):
+        if self.take_seat(work.most_seats):
             return None
         if not self.spec.queues:
             raise self._rejection(flow, CONCURRENCY_LIMIT)
-        return await self._wait(flow, seconds, seats)
+        turn = asyncio.get_running_loop().create_future()
+        return await self._wait(Arrival(flow, work, self._now(), details, turn), seconds)
 
     def leave(self, seats: int = 1, waited: QueuedRequest | None = None) -> None:
         """Free the seats of a request: the next ones take them."""
@@ -154,8 +210,8 @@ class PriorityLevel:
         """Give free seats to those who wait."""
         for request in self.queue.dispatch(self._now()):
             self.executing += 1
-            if not request.waiter.done():
-                request.waiter.set_result(None)
+            if not request.waiter.turn.done():
+                request.waiter.turn.set_result(None)
 
     def claim(self, now: float) -> Claim:
         """Return how many seats it claims, by what was wanted since the last call."""
@@ -165,18 +221,18 @@ class PriorityLevel:
         self.target = max(least, demand.smoothed)
         return Claim(self.target, least, limits.upper)
 
-    async def _wait(self, flow: tuple[str, str], seconds: float, seats: int) -> QueuedRequest:
+    async def _wait(self, arrival: Arrival, seconds: float) -> QueuedRequest:
+        flow, seats = arrival.flow, arrival.work.most_seats
         queue = self.queue.shortest(hand(flow, self.spec.queues, self.spec.hand_size))
         if len(queue.waiting) >= self.spec.queue_length:
             raise self._rejection(flow, QUEUE_FULL)
-        turn = asyncio.get_running_loop().create_future()
-        request = self.queue.wait(queue, seats, turn)
-        self.demand.change(seats, self._now())
+        request = self.queue.wait(queue, seats, arrival)
+        self.demand.change(seats, arrival.arrived)
         # It may be its turn before that of those who need more seats.
         self.dispatch()
         try:
             async with asyncio.timeout(seconds):
-                await turn
+                await arrival.turn
         except (TimeoutError, asyncio.CancelledError) as error:
             if request.started >= 0:
                 # It was given its seats in the same moment.
@@ -187,6 +243,7 @@ class PriorityLevel:
                 self.dispatch()
             if isinstance(error, TimeoutError):
                 raise self._rejection(flow, TIME_OUT) from error
+            self.rejected[flow[0], CANCELLED] += 1
             raise
         return request
 

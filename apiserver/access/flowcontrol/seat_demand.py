@@ -14,16 +14,16 @@ _SMOOTHING: Final = 0.977
 
 
 class SeatDemand:
-    """The demand of a level now, and its statistics over the last period."""
+    """The demand of a level since its last change, and its statistics over the last period."""
 
     __slots__ = (
-        "_begun", "_integral", "_peak", "_since", "_squares", "average", "deviation",
-        "high_watermark", "seats", "smoothed",
+        "_begun", "_integral", "_peak", "_squares", "average", "deviation",
+        "high_watermark", "seats", "since", "smoothed",
     )  # fmt: skip
 
     def __init__(self, now: float) -> None:
         self.seats = self._peak = 0
-        self._begun = self._since = now
+        self._begun = self.since = now
         self._integral = self._squares = 0.0
         self.average = self.deviation = self.high_watermark = self.smoothed = 0.0
 
@@ -31,10 +31,10 @@ class SeatDemand:
         """Change the demand by so many seats."""
         current = self.seats
         if current:
-            held = current * (now - self._since)
+            held = current * (now - self.since)
             self._integral += held
             self._squares += held * current
-        self._since = now
+        self.since = now
         current += seats
         self.seats = current
         if current > self._peak:  # noqa: PLR1730 - a call for every request is slower

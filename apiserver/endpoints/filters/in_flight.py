@@ -54,10 +54,10 @@ def _is_bound(request: HTTPRequest) -> bool:
     return MASTERS not in request.user.groups
 
 
-def too_many_requests() -> web.Response:
-    """Return the 429."""
+def too_many_requests(retry_after: int = 1) -> web.Response:
+    """Return the 429, with the seconds after which the client should try again."""
     response = web.Response(status=429, body=_TOO_MANY)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Retry-After"] = "1"
+    response.headers["Retry-After"] = str(retry_after)
     return response

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from time import monotonic
 from typing import Final
 
 from aiohttp import web
 
-from apiserver.access.flowcontrol.flow_control import FlowControl
+from apiserver.access.flowcontrol.fair_queue import QueuedRequest
+from apiserver.access.flowcontrol.flow_control import Flow, FlowControl
 from apiserver.access.flowcontrol.priority_level import Rejected
-from apiserver.access.flowcontrol.work_estimate import ONE_SEAT
+from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
 from apiserver.endpoints.filters.in_flight import too_many_requests
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.registry.work_estimating import WorkEstimator
@@ -41,12 +43,17 @@ def with_priority_and_fairness(
             work = estimator.estimate(request.verb, request.info, request.query, level.most_seats)
         if not level.take_seat(work.most_seats):
             try:
-                waited = await level.enter(flow.key, _patience(request, patience), work.most_seats)
+                waited = await _wait(flow, request, work, patience)
             except Rejected:
-                return too_many_requests()
+                level.retry_after.note_rejection(monotonic())
+                return too_many_requests(level.retry_after.seconds)
+        flow.counts.dispatched += 1
+        executing = flow.counts.executing
+        executing[request] = work, level.demand.since, waited
         try:
             return await handler(request)
         finally:
+            del executing[request]
             if work.final_seconds:
                 # The client has its response, but those who watch have yet to be told.
                 leave = partial(level.leave, work.most_seats, waited)
@@ -55,6 +62,19 @@ def with_priority_and_fairness(
                 level.leave(work.most_seats, waited)
 
     return sorted_out
+
+
+async def _wait(
+    flow: Flow, request: HTTPRequest, work: WorkEstimate, usual: float
+) -> QueuedRequest | None:
+    """Wait for seats, and count the time. Raises Rejected."""
+    begun, executed = monotonic(), "false"
+    try:
+        waited = await flow.level.enter(flow.key, _patience(request, usual), work, request)
+        executed = "true"
+        return waited
+    finally:
+        flow.counts.waits.observe((executed,), monotonic() - begun)
 
 
 def _patience(request: HTTPRequest, usual: float) -> float:

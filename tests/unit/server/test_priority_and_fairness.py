@@ -92,6 +92,26 @@ async def test_requests_wait_for_a_seat_and_name_their_schema(tmp_path: Path) ->
         ) in metrics
 
 
+async def test_what_waits_and_what_is_executed_is_shown(tmp_path: Path) -> None:
+    folder = "/debug/api_priority_and_fairness"
+    async with server_in_process(tmp_path) as api:
+        levels = (await api.ask("GET", f"{folder}/dump_priority_levels")).body.decode()
+        assert levels.startswith("PriorityLevelName, ActiveQueues, IsIdle, IsQuiescing,")
+        assert len(levels.splitlines()) == 9
+        queues = (await api.ask("GET", f"{folder}/dump_queues")).body.decode()
+        assert "\nglobal-default,    127,    0," in queues
+        path = f"{folder}/dump_requests?includeRequestDetails=1"
+        requests = (await api.ask("GET", path)).body.decode()
+        assert requests.splitlines()[1].split()[:2] == ["exempt,", "exempt,"]
+        assert f"{folder}/dump_requests," in requests
+        assert (await api.ask("GET", f"{folder}/dump_nothing")).status == 404
+        metrics = (await api.ask("GET", "/metrics")).body.decode()
+        assert (
+            'apiserver_flowcontrol_request_wait_duration_seconds_count{execute="true",'
+            'flow_schema="exempt",priority_level="exempt"}'
+        ) in metrics
+
+
 async def test_a_watch_has_a_seat_until_its_stream_begins(tmp_path: Path) -> None:
     async with server_in_process(tmp_path) as api:
         uids = await create(api, {"type": "Reject"})

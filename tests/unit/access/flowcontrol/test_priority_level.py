@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from apiserver.access.flowcontrol.priority_level import LevelSpec, PriorityLevel, Rejected, hand
+from apiserver.access.flowcontrol.work_estimate import WorkEstimate
 
 
 def level_of(seats: int, *, queues: int = 0, hand_size: int = 1, length: int = 50) -> PriorityLevel:
@@ -133,8 +134,8 @@ async def test_more_seats_are_given_to_those_who_wait() -> None:
 
 async def test_wide_requests_take_and_free_all_their_seats() -> None:
     level = level_of(4, queues=4)
-    await level.enter(("s", ""), 1, 3)
-    waiting = asyncio.create_task(level.enter(("s", "wide"), 5, 3))
+    await level.enter(("s", ""), 1, WorkEstimate(3))
+    waiting = asyncio.create_task(level.enter(("s", "wide"), 5, WorkEstimate(1, 3, 0.005)))
     await settle()
     assert (level.executing, level.waiting, level.demand.seats) == (1, 1, 6)
     level.leave(3)
