@@ -39,8 +39,8 @@ class HTTPRequest:
     """
 
     __slots__ = (
-        "audit", "authorize_create", "deadline", "flow", "http", "info", "long_running", "query",
-        "rest", "user", "verb", "warnings",
+        "audit", "authorize_create", "deadline", "flow", "http", "info", "initialized",
+        "long_running", "query", "rest", "user", "verb", "warnings",
     )  # fmt: skip
 
     def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
@@ -54,6 +54,8 @@ class HTTPRequest:
         self.audit: AuditEvent | None = None
         #: The uids of the FlowSchema and the PriorityLevelConfiguration that it is of; by a filter.
         self.flow: tuple[str, str] | None = None
+        #: To be called when a watch has sent its initial events; set by a filter.
+        self.initialized: Callable[[], None] | None = None
         #: Until when it must be answered, in the time of the event loop; set by a filter.
         self.deadline: float | None = None
         #: Raises Forbidden if the user may not create the object; set for updates and patches.

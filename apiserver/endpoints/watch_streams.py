@@ -85,7 +85,7 @@ class WatchStreams:
             response = await channel.open(request)
         except MalformedHandshake as error:
             return refused_handshake(error)
-        stream = _WatchStream(self, watch, framer, channel)
+        stream = _WatchStream(self, watch, framer, channel, request.initialized)
         self._open.add(stream)
         request.rest = partial(self._run, stream, duration(seconds))
         return response
@@ -150,17 +150,23 @@ class _WatchStream:
     """One watch and its connection."""
 
     __slots__ = (
-        "_channel", "_ended", "_framed", "_framer", "_parts", "_retry", "_streams", "_timer",
-        "_until", "_watch",
+        "_channel", "_ended", "_framed", "_framer", "_initialized", "_parts", "_retry", "_streams",
+        "_timer", "_until", "_watch",
     )  # fmt: skip
 
     def __init__(
-        self, streams: WatchStreams, watch: Watch, framer: Framer, channel: Channel
+        self,
+        streams: WatchStreams,
+        watch: Watch,
+        framer: Framer,
+        channel: Channel,
+        initialized: Callable[[], None] | None = None,
     ) -> None:
         self._streams = streams
         self._watch = watch
         self._framer = framer
         self._channel = channel
+        self._initialized = initialized
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._until = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -176,6 +182,7 @@ class _WatchStream:
         """
         self._until = asyncio.get_running_loop().time() + seconds
         if await self._opened(seconds):
+            self._tell_initialized()
             self._plan()
             self._watch.subscribed(self._wake)
             await self._ended
@@ -199,6 +206,11 @@ class _WatchStream:
             return False
         return True
 
+    def _tell_initialized(self) -> None:
+        if self._initialized is not None:
+            self._initialized()
+            self._initialized = None
+
     def end(self) -> None:
         """End the watch as on timeout."""
         if not self._ended.done():
@@ -206,6 +218,7 @@ class _WatchStream:
 
     def close(self) -> None:
         """Release all resources."""
+        self._tell_initialized()
         self._watch.close()
         for timer in (self._timer, self._retry):
             if timer is not None:

@@ -28,7 +28,7 @@ def with_priority_and_fairness(
 ) -> Handler:
     """Return ``handler`` with the requests sorted out; ``seconds`` is the timeout of requests.
 
-    A watch has a seat until its stream begins. Other long requests need none.
+    A watch has seats until its initial events are sent. Other long requests need none.
     """
     patience = seconds / _PART_OF_TIME
 
@@ -50,6 +50,8 @@ def with_priority_and_fairness(
         flow.counts.dispatched += 1
         executing = flow.counts.executing
         executing[request] = work, level.demand.since, waited
+        if request.verb == "watch":
+            return await _watch(handler, request, flow)
         try:
             return await handler(request)
         finally:
@@ -62,6 +64,25 @@ def with_priority_and_fairness(
                 level.leave(work.most_seats, waited)
 
     return sorted_out
+
+
+async def _watch(handler: Handler, request: HTTPRequest, flow: Flow) -> web.StreamResponse:
+    """Serve a watch, whose seats are freed when it is initialized, or is too slow at that."""
+    executing = flow.counts.executing
+
+    def initialized() -> None:
+        found = executing.pop(request, None)
+        if found is not None:
+            timer.cancel()
+            flow.level.leave(found[0].most_seats, found[2])
+
+    timer = asyncio.get_running_loop().call_later(_LONGEST_WAIT, initialized)
+    request.initialized = initialized
+    try:
+        return await handler(request)
+    finally:
+        if request.rest is None:
+            initialized()
 
 
 async def _wait(

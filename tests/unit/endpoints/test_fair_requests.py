@@ -164,6 +164,28 @@ async def test_administrators_and_long_requests_need_no_seat() -> None:
     assert await served.finish_all(tasks) == [200] * 7
 
 
+async def test_a_watch_frees_its_seat_once_whatever_becomes_of_it() -> None:
+    served = Served(1, QUEUES)
+
+    async def stream() -> None:
+        return
+
+    watch = request("alice", "/api/v1/pods", "watch=1")
+    watch.rest = stream
+    task = served.start(watch)
+    await served.inside(1)
+    assert await served.finish_all([task]) == [200]
+    assert served.level.queue.seats_in_use == 1
+    assert watch.initialized is not None
+    watch.initialized()
+    watch.initialized()
+    assert served.level.queue.seats_in_use == 0
+    refused = served.start(request("alice", "/api/v1/pods", "watch=1"))
+    await served.inside(1)
+    assert await served.finish_all([refused]) == [200]
+    assert served.level.queue.seats_in_use == 0
+
+
 async def test_seats_for_events_are_kept_after_the_response() -> None:
     served = Served(10, QUEUES, WorkEstimate(1, 3, 0.001))
     task = served.start(request("alice", method="PUT"))

@@ -112,7 +112,7 @@ async def test_what_waits_and_what_is_executed_is_shown(tmp_path: Path) -> None:
         ) in metrics
 
 
-async def test_a_watch_has_a_seat_until_its_stream_begins(tmp_path: Path) -> None:
+async def test_a_watch_has_a_seat_until_its_initial_events_are_sent(tmp_path: Path) -> None:
     async with server_in_process(tmp_path) as api:
         uids = await create(api, {"type": "Reject"})
         level = control(api)._levels["mine"]
@@ -120,7 +120,13 @@ async def test_a_watch_has_a_seat_until_its_stream_begins(tmp_path: Path) -> Non
         async with api.session.get(url, headers=JANE) as first:
             assert first.status == 200
             assert first.headers[LEVEL_UID] == uids[1]
-            assert level.executing == 0
+            while level.executing:
+                await asyncio.sleep(0.001)
+            assert level.counts["a"].dispatched >= 1
+        assert (level.queue.seats_in_use, level.demand.seats) == (0, 0)
+        refused = await api.session.get(f"{url}&labelSelector=a%3D%3D%3D", headers=JANE)
+        assert refused.status == 400
+        assert level.executing == 0
 
 
 async def test_it_may_be_turned_off(tmp_path: Path) -> None:
