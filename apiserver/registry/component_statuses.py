@@ -52,7 +52,7 @@ class ComponentStatuses:
         Raises Invalid or BadRequest for options that cannot be met.
         """
         check_list(options)
-        selection = Selection(options, resource.strategy)
+        selection = Selection(options, resource.kind)
         healths = await asyncio.gather(*(probe() for probe in self.probes.values()))
         statuses = [
             _component_status(resource, name, health)

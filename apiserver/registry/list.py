@@ -65,7 +65,7 @@ async def list_objects(resource: Resource, namespace: str, options: ListOptions)
     Raises Invalid, BadRequest, Expired or Timeout for options that cannot be satisfied.
     """
     check_list(options)
-    selection = Selection(options, resource.strategy)
+    selection = Selection(options, resource.kind)
     prefix = resource.prefix(namespace)
     span = _range(prefix, within(resource, namespace, selection), options)
     try:

@@ -10,7 +10,6 @@ from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.converted_view import ConvertedView
-from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.reader import CacheReader
@@ -92,7 +91,7 @@ class Registry:
         return self._resource(kind, lifetime or Lifetime())
 
     def _resource(self, kind: Kind, lifetime: Lifetime) -> Resource:
-        definition, strategy, change = kind.definition, kind.strategy, kind.conversion
+        definition, change = kind.definition, kind.conversion
         store: ObjectView = self.store
         awaited: AwaitedView | None = None
         prefix = collection_prefix(self._root, definition)
@@ -101,12 +100,11 @@ class Registry:
         elif change is not None:
             store = ConvertedView(self.store, change, prefix)
         return Resource(
+            kind=kind,
             definition=definition,
             types=kind.types,
-            strategy=strategy,
             store=store,
             root=self._root,
-            field_manager=field_manager_of(kind.types, strategy),
             admission=self._admission,
             find=self.resource,
             conversion=change,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from apiserver.access.admission.chain import AdmissionChain
@@ -12,6 +13,7 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry import errors, keys
 from apiserver.registry.awaited_view import AwaitedView
+from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.stored import Stored
@@ -19,6 +21,7 @@ from apiserver.registry.view import ObjectView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.kindtypes import Types
 from storage.errors import StorageError
@@ -40,7 +43,8 @@ class SubresourceKind:
     field_manager: FieldManager
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: what is made on first use is kept among the attributes.
+@dataclass(frozen=True)
 class Resource:
     """Everything that the verbs need to know about one resource.
 
@@ -49,12 +53,11 @@ class Resource:
     objects, in seconds; 0 means that they do not expire.
     """
 
+    kind: Kind
     definition: ResourceDefinition
     types: Types
-    strategy: Strategy
     store: ObjectView
     root: str
-    field_manager: FieldManager
     admission: AdmissionChain
     #: Finds other served resources.
     find: Find
@@ -70,6 +73,16 @@ class Resource:
     lifetime: Lifetime = field(default_factory=Lifetime)
     #: Serializes the writers of objects that many writes change, by key.
     locks: Locks = field(default_factory=Locks)
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        """The behaviour of the kind, which is loaded when it is first used."""
+        return self.kind.strategy
+
+    @cached_property
+    def field_manager(self) -> FieldManager:
+        """The field manager of the objects."""
+        return field_manager_of(self.types, self.strategy)
 
     @property
     def group_resource(self) -> GroupResource:

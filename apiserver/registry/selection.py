@@ -9,6 +9,7 @@ from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
 from apiserver.registry.stored import Stored
+from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
 from storage.interface import Record
 
@@ -16,13 +17,14 @@ from storage.interface import Record
 class Selection:
     """The label selector and field selector of one request on one resource."""
 
-    __slots__ = ("_fields", "_labels", "_strategy")
+    __slots__ = ("_fields", "_kind", "_labels")
 
-    def __init__(self, options: ListOptions, strategy: Strategy) -> None:
-        check_fields(options.field_selector, strategy)
+    def __init__(self, options: ListOptions, kind: Kind) -> None:
+        if options.field_selector:
+            check_fields(options.field_selector, kind.strategy)
         self._labels = options.label_selector
         self._fields = options.field_selector
-        self._strategy = strategy
+        self._kind = kind
 
     def __bool__(self) -> bool:
         return bool(self._labels) or bool(self._fields)
@@ -71,7 +73,7 @@ class Selection:
         ]
 
     def _read(self, document: Object) -> Mapping[str, str]:
-        strategy = self._strategy
+        strategy = self._kind.strategy
         metadata = document["metadata"]
         return {
             "metadata.name": metadata.get("name", ""),

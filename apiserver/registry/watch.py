@@ -76,7 +76,7 @@ async def watch_objects(
         options = replace(options, resource_version_match="")
     else:
         check_watch(options)
-    selection = Selection(options, resource.strategy)
+    selection = Selection(options, resource.kind)
     version = options.resource_version
     revision = freshness.parse_for_get(version) if version else 0
     initial = options.send_initial_events

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from apiserver.resources.conversion import Conversion
@@ -17,24 +18,32 @@ from apiserver.resources.strategy import Strategy
 from apiserver.schema.kindtypes import Types
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: the behaviour is kept among the attributes.
+@dataclass(frozen=True)
 class Kind:
     """The definition, types, behaviour and conversion of one served version of a kind.
 
+    ``behaviour`` is called with the definition and the types when `strategy` is first used: what
+    only follows the objects of a kind does without, and its modules are many.
     ``conversion`` converts to the stored version; ``None`` if this version is stored.
     ``subresources`` has the types of subresources with another kind, by name, such as ``scale``.
     """
 
     definition: ResourceDefinition
     types: Types
-    strategy: Strategy
+    behaviour: Callable[[ResourceDefinition, Types], Strategy]
     conversion: Conversion | None = None
     subresources: Mapping[str, Types] = field(default_factory=dict)
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        """What is peculiar to the kind."""
+        return self.behaviour(self.definition, self.types)
 
 
 @dataclass(frozen=True, slots=True)
 class UnloadedKind:
-    """A kind that is loaded on the first request for it; until then only its definition exists."""
+    """A kind that is loaded when it is first needed; until then only its definition exists."""
 
     definition: ResourceDefinition
     load: Callable[[ResourceDefinition], Kind]

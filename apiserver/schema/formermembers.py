@@ -39,12 +39,12 @@ class FormerTypes(BuiltinTypes):
         minor: str,
     ) -> None:
         super().__init__(kind, struct, scheme, versions)
-        self._minor = minor
+        self.minor = minor
 
     @cached_property
     def schema(self) -> Schema:
         """The schema of that version; of a kind that it does not have, the present one."""
-        former = builtin_schema(self.kind.api_version, self.kind.kind, self._minor)
+        former = builtin_schema(self.kind.api_version, self.kind.kind, self.minor)
         return former or self._present
 
     @property

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from apiserver.controllers.controller_manager import ControllerManager
 from apiserver.endpoints.handlers.component_health import healthz_probe
 from apiserver.endpoints.health import ENDPOINTS, Check, Unhealthy
 from apiserver.registry.component_statuses import ComponentHealth, Probe
-from apiserver.registry.encryption.encryption import Encryption
 from apiserver.registry.stored import Stored
 from storage.cache.cache import WatchCache
 from storage.errors import StorageError
 from storage.interface import Store
+
+if TYPE_CHECKING:
+    # It imports ciphers, so it is imported by servers that encrypt what they store.
+    from apiserver.registry.encryption.encryption import Encryption
 
 _STORE_PROBE_SECONDS: Final = 5.0
 _CONTROLLER_MANAGER_PORT, _SCHEDULER_PORT = 10257, 10259

@@ -16,6 +16,7 @@ from apiserver.resources.catalog import Catalog
 from apiserver.resources.conversion import Conversion, converter
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.kind import Kind, ServedKind, UnloadedKind
+from apiserver.resources.strategy import Strategy
 from apiserver.schema.builtintypes import BuiltinTypes
 from apiserver.schema.formermembers import FormerTypes
 from apiserver.schema.kindtypes import KindVersions, Types
@@ -68,13 +69,10 @@ def builtin_kind(definition: ResourceDefinition, minor: str = MINOR) -> Kind:
     """Return the kind of a definition of the catalogue, as Kubernetes 1.``minor`` has it."""
     gvk, stored = definition.gvk, definition.storage_kind
     types = builtin_types(gvk, stored, minor)
-    strategy = strategy_class(definition.group_resource)
-    if isinstance(types, FormerTypes):
-        strategy = former_strategy(strategy, minor)
     return Kind(
         definition=definition,
         types=types,
-        strategy=strategy(definition, types),
+        behaviour=_strategy,
         conversion=None if gvk == stored else _CONVERSIONS[stored][gvk],
         subresources={
             subresource.name: builtin_types(subresource.kind, minor=minor)
@@ -82,6 +80,13 @@ def builtin_kind(definition: ResourceDefinition, minor: str = MINOR) -> Kind:
             if subresource.kind != gvk
         },
     )
+
+
+def _strategy(definition: ResourceDefinition, types: Types) -> Strategy:
+    found = strategy_class(definition.group_resource)
+    if isinstance(types, FormerTypes):
+        found = former_strategy(found, types.minor)
+    return found(definition, types)
 
 
 def builtin_types(

@@ -181,7 +181,7 @@ class _Kinds:
         return Kind(
             definition=definition,
             types=types,
-            strategy=CustomResourceStrategy(definition, types, features),
+            behaviour=partial(CustomResourceStrategy, features=features),
             conversion=self._conversion(
                 definition, settled=not _drops_default(version)
             ).both_ways(),

@@ -294,7 +294,7 @@ async def test_a_name_or_namespace_narrows_what_is_read(
     cluster: Cluster, of: GroupVersionResource, namespace: str, selector: str, prefix: str
 ) -> None:
     resource = cluster.resource(of)
-    selection = Selection(asked(f"fieldSelector={selector}"), resource.strategy)
+    selection = Selection(asked(f"fieldSelector={selector}"), resource.kind)
     assert within(resource, namespace, selection) == f"/registry/{prefix}"
 
 

@@ -72,9 +72,8 @@ def geese() -> list[Kind]:
         types = StructuralTypes(kind, _schema(number), versions)
         versions.types[kind.api_version] = types
         definition = _definition(kind)
-        strategy = GooseStrategy(definition, types)
         scale = {"scale": builtin_types(SCALE)}
-        kinds.append(Kind(definition, types, strategy, conversion, scale))
+        kinds.append(Kind(definition, types, GooseStrategy, conversion, scale))
     return kinds
 
 
