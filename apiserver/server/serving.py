@@ -131,7 +131,8 @@ async def serve_until(config: Config, stop: asyncio.Event, embedding: Embedding)
     """Serve in this process until ``stop`` is set. Raises StartError."""
     try:
         make_directory(config.data_dir)
-        with bind_socket(config) as listener:
+        settings = POLICY.applied(allow_privileged=config.allow_privileged)
+        with bind_socket(config) as listener, settings:
             await _until_stopped(config, listener, stop, embedding)
     except _CAUSES as error:
         raise StartError(str(error)) from error
@@ -186,7 +187,6 @@ async def _serve(
         allow_empty=config.allow_empty_database,
         encryption=load_encryption(config),
     )
-    POLICY.allow_privileged = config.allow_privileged
     options = server_options(config, identity)
     build_access = access_factory(config)
     environment = embedding.environment

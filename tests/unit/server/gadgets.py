@@ -15,6 +15,7 @@ DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GADGETS = f"/apis/{GROUP}/v1/namespaces/default/gadgets"
 BETA = f"/apis/{GROUP}/v1beta1/namespaces/default/gadgets"
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -103,8 +104,9 @@ async def define(api: InProcess, document: dict[str, Any]) -> None:
 async def change(api: InProcess, document: dict[str, Any]) -> None:
     """Replace the spec of a definition."""
     path = f"{DEFINITIONS}/{document['metadata']['name']}"
-    stored = (await api.ask("GET", path)).body
-    written = await api.ask("PUT", path, {**stored, "spec": document["spec"]})
+    # A patch is tried again where a controller has written the status meanwhile.
+    operations = [{"op": "replace", "path": "/spec", "value": document["spec"]}]
+    written = await api.ask("PATCH", path, operations, JSON_PATCH)
     assert written.status == 200, written.body
 
 

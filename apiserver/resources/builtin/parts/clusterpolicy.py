@@ -1,7 +1,9 @@
-"""Server-wide validation settings for all kinds, set once at start."""
+"""Server-wide validation settings for all kinds, set while a server of this process runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +14,16 @@ class ClusterPolicy:
 
     #: Whether containers may be privileged.
     allow_privileged: bool = True
+
+    @contextmanager
+    def applied(self, *, allow_privileged: bool) -> Iterator[None]:
+        """Set them for the block; a process that goes on after its server has its own again."""
+        before = self.allow_privileged
+        self.allow_privileged = allow_privileged
+        try:
+            yield
+        finally:
+            self.allow_privileged = before
 
 
 POLICY: Final = ClusterPolicy()
