@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from apiserver.client.client import Client, ObjectEvent
@@ -19,6 +18,7 @@ from apiserver.machinery.builtin_resources import CONFIG_MAPS
 from apiserver.machinery.documents import DocumentError, dump_json, parse_json
 from apiserver.machinery.errors import AlreadyExists, NotFound
 from apiserver.machinery.objects import name_of
+from apiserver.machinery.times import system_clock
 
 NAME: Final = "extension-apiserver-authentication"
 NAMESPACE: Final = "kube-system"
@@ -98,7 +98,7 @@ def _is_valid(pem: str) -> bool:
         certificate = load_pem_x509_certificate(pem.encode())
     except ValueError:
         return False
-    return certificate.not_valid_after_utc > datetime.now(UTC)
+    return certificate.not_valid_after_utc.timestamp() > system_clock().time()
 
 
 def _enqueue(queue: WorkQueue, event: ObjectEvent) -> None:

@@ -3,7 +3,7 @@
 What the webhook makes of an object is cached with its record, as in any `ConvertedView`: it is
 asked once for each record and version, for all objects of a page or of a batch of events together.
 Readers of records in memory await `AwaitedView.ready` before they look at objects. Requests that
-need the same objects at the same time wait for the same answer.
+need the same objects at the same time wait for the same answer, or get the same error.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import (
     AsyncGenerator,
-    Awaitable,
     Callable,
+    Collection,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
+    Set,
 )
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from apiserver.machinery.objects import Object
@@ -27,9 +30,9 @@ from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.convertedstored import ConvertedStored
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
-from apiserver.registry.yielding import Yielder
-from apiserver.resources.conversion import AwaitedConversion, Conversion
-from apiserver.schema.answers import Unanswered, with_answers
+from apiserver.registry.yielding import Yielder, batches
+from apiserver.resources.conversion import AwaitedConversion, Conversion, Uncalled
+from apiserver.schema.answers import Unanswered, answered, with_answers
 from apiserver.schema.kindtypes import Inconvertible
 from storage.errors import Corrupt, RevisionConflict, StorageError
 from storage.interface import NO_REQUIREMENTS, Batch, Change, Event, Record
@@ -39,10 +42,18 @@ _MOST_OBJECTS: Final = 500
 _MOST_BYTES: Final = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why some objects of a request could not be converted; nothing is known of the others."""
+
+    error: StorageError
+    values: Collection[AwaitedStored]
+
+
 class AwaitedStored(ConvertedStored):
     """A stored object in another version, which may have to be converted before it is looked at.
 
-    ``pending`` is set while it is being converted; the result is the error, if there was one.
+    ``pending`` is set while it is being converted.
     """
 
     __slots__ = ("_view", "pending")
@@ -52,7 +63,7 @@ class AwaitedStored(ConvertedStored):
     ) -> None:
         super().__init__(source, conversion, own=own)
         self._view = view
-        self.pending: asyncio.Future[StorageError | None] | None = None
+        self.pending: asyncio.Future[_Failure | None] | None = None
 
     def awaits(self, api_version: str) -> bool:
         """Return whether the object has to be converted to this version. Raises Corrupt."""
@@ -95,20 +106,27 @@ class AwaitedView(ConvertedView):
 
     async def ready_values(self, values: Sequence[AwaitedStored]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
-        served = self._awaited.served
-        for batch in _requests([each for each in values if each.awaits(served)]):
-            while waiting := [each for each in batch if each.awaits(served)]:
-                pending = {each.pending for each in waiting if each.pending is not None}
-                free = [each for each in waiting if each.pending is None]
-                if free:
-                    await self._convert(free)
-                if pending:
-                    await _joined(pending)
+        served, yielder = self._awaited.served, Yielder()
+        for batch in batches(values, _MOST_OBJECTS):
+            for request in _requests([each for each in batch if each.awaits(served)]):
+                while waiting := [each for each in request if each.awaits(served)]:
+                    pending = {each.pending for each in waiting if each.pending is not None}
+                    free = [each for each in waiting if each.pending is None]
+                    if free:
+                        await self._convert(free)
+                    if pending:
+                        await _joined(pending, waiting)
+            await yielder.yield_if_due()
 
     async def ready_events(self, events: Iterable[Event[Stored]]) -> None:
         """Convert the objects of events, before and after. Raises Corrupt."""
-        records = [record for event in events for record in (event.record, event.previous)]
-        await self.ready(record for record in records if record is not None)
+        await self.ready(record for event in events for record in _records_of(event))
+
+    def is_ready(self, event: Event[Stored]) -> bool:
+        """Return whether the objects of an event have been converted. Raises Corrupt."""
+        served = self._awaited.served
+        values = [record.value for record in _records_of(event)]
+        return not any(isinstance(each, AwaitedStored) and each.awaits(served) for each in values)
 
     def as_stored(self) -> ObjectView:
         """Return a view of the same objects in the versions in which they are stored."""
@@ -116,15 +134,13 @@ class AwaitedView(ConvertedView):
 
     async def written(self, document: Object) -> Object:
         """Return an object as it would be read after it has been written. Raises Corrupt."""
-        awaited = self._awaited
+        conversion, awaited = self._conversion, self._awaited
         if awaited.served == awaited.stored:
             return document
         try:
-            (stored,) = await awaited.ask([document], awaited.stored)
-            (served,) = await awaited.ask([awaited.read(awaited.pruned(stored))], awaited.served)
-            return awaited.pruned(served)
+            return await answered(lambda: conversion.to_served(conversion.to_stored(document)))
         except Inconvertible as error:
-            raise Corrupt(self._prefix + document["metadata"]["name"], str(error)) from error
+            raise Corrupt(self._prefix, str(error)) from error
 
     async def commit(
         self, changes: Sequence[Change[Stored]], *, requires: Mapping[str, int] = NO_REQUIREMENTS
@@ -155,40 +171,49 @@ class AwaitedView(ConvertedView):
                 yield batch
 
     def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
-        return _AwaitedWatcher(super().subscribe(prefix, after, exact=exact), self.ready_events)
+        return _AwaitedWatcher(super().subscribe(prefix, after, exact=exact), self)
 
     def _form(self, stored: Stored, *, own: bool = False) -> Stored:
         return AwaitedStored(stored, self._conversion, self, own=own)
 
     async def _convert(self, values: Sequence[AwaitedStored]) -> None:
-        """Convert objects that are not pending; tasks that wait for them get the same error."""
-        done: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
+        """Convert objects that are not pending. Raises Corrupt."""
+        done: asyncio.Future[_Failure | None] = asyncio.get_running_loop().create_future()
         for value in values:
             value.pending = done
-        failure: StorageError | None = None
+        failure: _Failure | None = None
         try:
-            await self._fill(values)
-        except StorageError as error:
-            failure = error
-            raise
+            failure = await self._fill(values)
         finally:
             for value in values:
                 value.pending = None
             done.set_result(failure)
+        if failure is not None:
+            raise failure.error
 
-    async def _fill(self, values: Sequence[AwaitedStored]) -> None:
+    async def _fill(self, values: Sequence[AwaitedStored]) -> _Failure | None:
+        """Convert objects, in order, up to the first failure."""
         awaited, yielder = self._awaited, Yielder()
         documents: list[Object] = []
         for value in values:
-            documents.append(value.read(awaited.read))
+            try:
+                documents.append(value.read(awaited.read))
+            except StorageError as error:
+                return _Failure(error, (value,))
             await yielder.yield_if_due()
+        filled = 0
         try:
-            answers = await awaited.ask(documents, awaited.served)
-            for value, answer in zip(values, answers, strict=True):
-                value.fill(awaited.pruned(answer))
-                await yielder.yield_if_due()
+            async with aclosing(awaited.ask(documents, awaited.served)) as answers:
+                async for answer in answers:
+                    values[filled].fill(awaited.pruned(answer))
+                    filled += 1
+                    await yielder.yield_if_due()
         except Inconvertible as error:
-            raise Corrupt(values[0].key, str(error)) from error
+            corrupt = Corrupt(values[filled].key, str(error))
+            corrupt.__cause__ = error
+            uncalled = isinstance(error, Uncalled)
+            return _Failure(corrupt, values[filled:] if uncalled else (values[filled],))
+        return None
 
 
 class _AwaitedWatcher:
@@ -198,13 +223,11 @@ class _AwaitedWatcher:
     make it pile up events.
     """
 
-    __slots__ = ("_error", "_parts", "_ready", "_task", "_watcher", "wake")
+    __slots__ = ("_error", "_parts", "_task", "_view", "_watcher", "wake")
 
-    def __init__(
-        self, watcher: EventWatcher, ready: Callable[[Sequence[Event[Stored]]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, watcher: EventWatcher, view: AwaitedView) -> None:
         self._watcher = watcher
-        self._ready = ready
+        self._view = view
         self._parts: Sequence[Sequence[Event[Stored]]] = ()
         self._error: Exception | None = None
         self._task: asyncio.Task[None] | None = None
@@ -234,15 +257,21 @@ class _AwaitedWatcher:
             self._task = asyncio.create_task(self._convert(), name="conversion of watch events")
 
     async def _convert(self) -> None:
+        ready: list[Sequence[Event[Stored]]] = []
         try:
-            parts = self._watcher.take_parts()
-            for part in parts:
-                await self._ready(part)
-            self._parts = parts
-        except Exception as error:  # noqa: BLE001  # it is raised for the reader
+            for part in self._watcher.take_parts():
+                try:
+                    await self._view.ready_events(part)
+                except Corrupt:
+                    # The events before the one that cannot be converted are not lost.
+                    ready.append(list(takewhile(self._view.is_ready, part)))
+                    raise
+                ready.append(part)
+        except Exception as error:  # noqa: BLE001  # it is raised for the reader, after the events
             self._error = error
         finally:
             self._task = None
+        self._parts = [part for part in ready if part]
         if self.wake is not None:
             self.wake()
 
@@ -261,13 +290,21 @@ def _requests(values: Sequence[AwaitedStored]) -> Iterator[Sequence[AwaitedStore
         yield part
 
 
-async def _joined(pending: set[asyncio.Future[StorageError | None]]) -> None:
-    """Wait for conversions that others have begun. Raises Corrupt."""
+async def _joined(
+    pending: Set[asyncio.Future[_Failure | None]], waiting: Sequence[AwaitedStored]
+) -> None:
+    """Wait for conversions that others have begun. Raises Corrupt if one of ``waiting`` failed."""
     await asyncio.wait(pending)
     for each in pending:
-        error = each.result()
-        if error is not None:
-            raise error
+        failure = each.result()
+        if failure is not None and any(value in failure.values for value in waiting):
+            raise failure.error
+
+
+def _records_of(event: Event[Stored]) -> Iterator[Record[Stored]]:
+    for record in (event.record, event.previous):
+        if record is not None:
+            yield record
 
 
 def _unchanged(document: Object) -> Object:

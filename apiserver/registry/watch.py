@@ -223,7 +223,7 @@ class Watch:
             raise self._expired(error) from error
         except (SlowWatcher, Unavailable) as error:
             raise EOFError from error
-        if self._ended and not parts:
+        if self._ended and not parts and self._watcher.idle:
             raise EOFError
         return parts
 

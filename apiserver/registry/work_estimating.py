@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
+from apiserver.access.flowcontrol.flow_schemas import Target
 from apiserver.access.flowcontrol.work_estimate import (
     ONE_SEAT,
     WorkEstimate,
@@ -18,23 +19,8 @@ _WRITES: Final = frozenset(["create", "update", "patch", "delete"])
 _LONGEST_NUMBER: Final = 18
 
 
-class Target(Protocol):
-    """The resource that a request is for; see `apiserver.endpoints.request_info.RequestInfo`."""
-
-    @property
-    def group(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def resource(self) -> str: ...
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-
 class WorkEstimator:
-    """Estimates what requests cost this server; a request costs ``most`` seats at most."""
+    """Estimates what requests cost this server."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -42,7 +28,7 @@ class WorkEstimator:
     def estimate(
         self, verb: str, target: Target, query: Mapping[str, Sequence[str]], most: int
     ) -> WorkEstimate:
-        """Return the work of a request."""
+        """Return the work of a request, which occupies ``most`` seats at most."""
         if most == 1 or not target.resource:
             return ONE_SEAT
         if verb in _WRITES:

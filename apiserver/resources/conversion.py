@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
-from apiserver.schema.kindtypes import Convert
+from apiserver.schema.kindtypes import Convert, Inconvertible
 
 Step: TypeAlias = Callable[[Object], Object]
+
+
+class Uncalled(Inconvertible):
+    """Objects cannot be converted because what converts them, a webhook, could not be called."""
 
 
 class AwaitedConversion(Protocol):
@@ -29,8 +33,11 @@ class AwaitedConversion(Protocol):
         Raises Inconvertible.
         """
 
-    async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
-        """Return objects in another version, which none of them has. Raises Inconvertible."""
+    def ask(self, documents: Sequence[Object], api_version: str) -> AsyncGenerator[Object, None]:
+        """Yield the objects in another version, which none of them has, in their order.
+
+        Raises Inconvertible for the first one that cannot be converted, Uncalled for all.
+        """
 
     def pruned(self, document: Object) -> Object:
         """Return the answer for an object as its version specifies it. Raises Inconvertible."""

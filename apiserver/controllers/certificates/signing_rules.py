@@ -64,6 +64,8 @@ def parse_request(pem: bytes) -> RequestedCertificate:
         names = extension.value
     except x509.ExtensionNotFound:
         names = x509.SubjectAlternativeName([])
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from error
     subject = request.subject
     # Of several common names the last one counts, as in Go.
     common_names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -128,16 +128,10 @@ class ConversionReview:
         problem = _identity_problem(before, after)
         if problem:
             raise Inconvertible(f"{text} object: {problem}")
-        metadata = {name: each for name, each in before["metadata"].items() if name not in _DECIDED}
-        for name in _DECIDED:
-            given = after["metadata"].get(name)
-            if given is None:
-                continue
-            problem = _problem(name, before["metadata"].get(name) or {}, given)
-            if problem:
-                raise Inconvertible(f"{text} metadata: {problem}")
-            metadata[name] = given
-        return {**after, "metadata": metadata}
+        try:
+            return {**after, "metadata": _metadata(before["metadata"], after)}
+        except ValueError as error:
+            raise Inconvertible(f"{text} metadata: {error}") from error
 
 
 def review_version(recognized: Sequence[str]) -> str:
@@ -179,6 +173,25 @@ def _identity_problem(before: Object, after: Object) -> str:
         if now != kept:
             return f"must have the same {called}: {kept} != {now}"
     return ""
+
+
+def _metadata(before: Object, after: Object) -> Object:
+    """Return the metadata of a converted object. Raises ValueError."""
+    given = after.get("metadata")
+    if not isinstance(given, dict):
+        # Only an object that has no name yet gets here without it.
+        found = f"invalid metadata of type {go_type(given)}" if "metadata" in after else ""
+        raise ValueError(f"{found or 'missing metadata'} in converted object")
+    metadata = {name: each for name, each in before.items() if name not in _DECIDED}
+    for name in _DECIDED:
+        decided = given.get(name)
+        if decided is None:
+            continue
+        problem = _problem(name, before.get(name) or {}, decided)
+        if problem:
+            raise ValueError(problem)
+        metadata[name] = decided
+    return metadata
 
 
 def _problem(member: str, before: Mapping[str, Any], given: Any) -> str:

@@ -10,7 +10,7 @@ of the webhook from `apiserver.schema.answers`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -21,7 +21,7 @@ from apiserver.client.webhook import WebhookClient, WebhookClientConfig
 from apiserver.client.webhook_responses import WebhookError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.uids import new_uid
-from apiserver.resources.conversion import Conversion
+from apiserver.resources.conversion import Conversion, Uncalled
 from apiserver.resources.custom.conversionreview import (
     ConversionReview,
     described_failure,
@@ -36,10 +36,6 @@ _TIMEOUT: Final = 30.0
 _IDENTITY: Final = frozenset(["apiVersion", "kind", "metadata"])
 
 
-class Uncalled(Inconvertible):
-    """An object cannot be converted because the webhook could not be called."""
-
-
 class WebhookConverter:
     """Asks the webhook of a kind; ``webhook`` is that of ``spec.conversion`` of its definition."""
 
@@ -47,16 +43,24 @@ class WebhookConverter:
         self._webhook = webhook
         self._client = client
 
-    async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
-        """Return objects in another version, which none of them has. Raises Inconvertible."""
+    async def ask(
+        self, documents: Sequence[Object], api_version: str
+    ) -> AsyncGenerator[Object, None]:
+        """Yield the objects in another version, as `AwaitedConversion.ask` does."""
         try:
-            return await self._ask_once(documents, api_version)
+            found = await self._ask_once(documents, api_version)
         except Uncalled:
             raise
         except Inconvertible:
             if len(documents) == 1:
                 raise
-        return [(await self._ask_once([each], api_version))[0] for each in documents]
+        else:
+            for each in found:
+                yield each
+            return
+        for each in documents:
+            (converted,) = await self._ask_once([each], api_version)
+            yield converted
 
     async def _ask_once(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
         version = review_version(self._webhook.get("conversionReviewVersions") or ())
@@ -76,7 +80,8 @@ class WebhookConverter:
         return require(key, partial(self._ask_for_one, document, api_version))
 
     async def _ask_for_one(self, document: Object, api_version: str) -> Object:
-        return (await self.ask([document], api_version))[0]
+        (converted,) = await self._ask_once([document], api_version)
+        return converted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,6 @@ class WebhookConversion(VersionConversion):
     def both_ways(self) -> Conversion:
         return Conversion(self.to_stored, self.to_served, self, self.settled)
 
-    async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
-        """Return objects in another version, which none of them has. Raises Inconvertible."""
-        return await self.webhook.ask(documents, api_version)
+    def ask(self, documents: Sequence[Object], api_version: str) -> AsyncGenerator[Object, None]:
+        """Yield the objects in another version, as `AwaitedConversion.ask` does."""
+        return self.webhook.ask(documents, api_version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 import pytest
@@ -13,7 +13,7 @@ from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.dryrun import DryRun
 from apiserver.registry.stored import Stored
-from apiserver.resources.conversion import Conversion
+from apiserver.resources.conversion import Conversion, Uncalled
 from apiserver.schema.answers import Unanswered, require
 from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import struct_of_kind
@@ -35,17 +35,23 @@ class Hook:
         self.asked: list[list[str]] = []
         self.open = asyncio.Event()
         self.open.set()
+        #: The webhook cannot be called.
         self.broken = False
+        #: The names of what it does not convert.
+        self.refused: set[str] = set()
 
     def read(self, document: Object) -> Object:
         return document
 
-    async def ask(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
+    async def ask(
+        self, documents: Sequence[Object], api_version: str
+    ) -> AsyncGenerator[Object, None]:
         self.asked.append([each["metadata"]["name"] for each in documents])
         await self.open.wait()
-        if self.broken:
-            raise Inconvertible("it will not")
-        return [{**each, "apiVersion": api_version, "by": "hook"} for each in documents]
+        for each in documents:
+            if self.broken or each["metadata"]["name"] in self.refused:
+                raise (Uncalled if self.broken else Inconvertible)("it will not")
+            yield {**each, "apiVersion": api_version, "by": "hook"}
 
     def pruned(self, document: Object) -> Object:
         return document
@@ -56,7 +62,8 @@ class Hook:
                 return document
 
             async def ask() -> Object:
-                return (await self.ask([document], api_version))[0]
+                (converted,) = [each async for each in self.ask([document], api_version)]
+                return converted
 
             return require((api_version, document["metadata"]["name"]), ask)
 
@@ -163,6 +170,30 @@ async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: Views) 
     assert await views.versions() == ["v2"]
 
 
+async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(views: Views) -> None:
+    await views.make("a", "b", "c")
+    views.hook.open.clear()
+    views.hook.refused = {"b"}
+
+    async def read(*names: str) -> list[str]:
+        found = [views.served.get_newest_known(PREFIX + name) for name in names]
+        records = [record for record in found if record is not None]
+        await views.served.ready(records)
+        return [record.value.object["apiVersion"] for record in records]
+
+    waiting = [asyncio.create_task(each) for each in (views.versions(), read("c"), read("a", "b"))]
+    await asyncio.sleep(0)
+    views.hook.open.set()
+    whole, other, part = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(each) for each in (whole, part)] == [f"{PREFIX}b: it will not"] * 2
+    assert other == ["v2"]
+    assert views.hook.asked == [["a", "b", "c"], ["c"]]
+    views.hook.refused = set()
+    # What was converted before the failure is not asked for again.
+    assert await views.versions() == ["v2"] * 3
+    assert views.hook.asked[2:] == [["b"]]
+
+
 async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: Views) -> None:
     await views.make("a")
     record = views.served.get_newest_known(PREFIX + "a")
@@ -241,6 +272,28 @@ async def test_a_watch_ends_with_the_error_of_the_webhook(views: Views) -> None:
     await woken.wait()
     with pytest.raises(Corrupt, match="it will not"):
         watcher.take_parts()
+    watcher.close()
+
+
+async def test_events_before_the_error_are_delivered(views: Views) -> None:
+    watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
+    woken = asyncio.Event()
+    watcher.wake = woken.set
+    views.hook.refused = {"b"}
+    views.hook.open.clear()
+    await views.make("a", "b", "c")
+    views.hook.open.set()
+    names: list[str] = []
+    while "a" not in names:
+        await woken.wait()
+        woken.clear()
+        parts = watcher.take_parts()
+        names += [event.key.removeprefix(PREFIX) for part in parts for event in part]
+    if watcher.idle:
+        await woken.wait()
+    with pytest.raises(Corrupt, match="b: it will not"):
+        watcher.take_parts()
+    assert names == ["a"]
     watcher.close()
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID
 
 from apiserver.controllers.certificates.signing_rules import (
     API_SERVER_CLIENT,
@@ -106,3 +109,16 @@ def test_a_signer_signs(
 def test_what_is_no_request_is_an_error() -> None:
     with pytest.raises(ValueError, match="PEM"):
         parse_request(b"nothing")
+
+
+def test_names_that_cannot_be_read_are_an_error() -> None:
+    edi_party_name = b"\x30\x02\xa5\x00"
+    names = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, edi_party_name)
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([]))
+        .add_extension(names, critical=False)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
+    with pytest.raises(ValueError, match="EDIPartyName"):
+        parse_request(request.public_bytes(serialization.Encoding.PEM))

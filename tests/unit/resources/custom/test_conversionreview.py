@@ -213,3 +213,20 @@ def test_what_is_no_object_is_said_without_the_kind(given: Any, message: str) ->
 def test_an_answer_for_fewer_objects_is_an_error() -> None:
     with pytest.raises(Inconvertible, match=r"returned 1 objects, expected 2$"):
         review(count=2).converted(answer(success(CONVERTED)))
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ({}, "missing metadata in converted object"),
+        ({"metadata": ["x"]}, "invalid metadata of type []interface {} in converted object"),
+    ],
+)
+def test_metadata_of_an_object_without_a_name_is_needed_too(
+    after: dict[str, Any], why: str
+) -> None:
+    unnamed = ConversionReview("v1", UID, "example.com/v2", [{**BEFORE, "metadata": {}}])
+    converted = {"apiVersion": "example.com/v2", "kind": "Keg", **after}
+    with pytest.raises(Inconvertible) as refused:
+        unnamed.converted(answer(success(converted)))
+    assert str(refused.value) == f"{PREFIX}returned invalid metadata: {why}"
