@@ -7,6 +7,7 @@ of two versions, computed once for each kind.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,7 @@ from apiserver.schema.structural import Schema
 
 _MAX_PROBLEMS: Final = 100
 _TYPE_META: Final = frozenset(["apiVersion", "kind"])
+_INDEX: Final = re.compile(r"\[[^\]]*\]")
 EVERY: Final = "*"
 
 
@@ -62,6 +64,10 @@ class FormerTypes(BuiltinTypes):
         unknown: list[str] = []
         kept = self._removed.removed_from(document, "", unknown)
         return kept, [f"unknown field {quote(path)}" for path in unknown[:_MAX_PROBLEMS]]
+
+    def lacks(self, path: str) -> bool:
+        """Return whether the path of a field error is that of an unknown member, or below one."""
+        return self._removed.has(path)
 
     def decode(self, document: Any) -> Decoded:
         kept, problems = self.known(document)
@@ -112,6 +118,19 @@ class Removed:
             inner = self.inside.get(name) or self.inside.get(EVERY)
             kept[name] = item if inner is None else inner._from_member(item, place, unknown)
         return kept
+
+    def has(self, path: str) -> bool:
+        """Return whether the path of a field, ``spec.ports[0].name``, is of what to remove."""
+        found = self
+        for name in _INDEX.sub("", path).split("."):
+            if name in found.members:
+                return True
+            inner = found.inside.get(name)
+            if inner is None:
+                return False
+            # The path has the names of the members of a map in brackets, like an index.
+            found = inner.inside.get(EVERY, inner)
+        return False
 
     def _from_member(self, item: Any, path: str, unknown: list[str]) -> Any:
         if type(item) is list:

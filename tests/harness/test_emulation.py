@@ -116,6 +116,33 @@ def test_services_get_their_addresses_all_the_same(server: ApiServer) -> None:
     assert created["spec"]["clusterIP"].startswith("10.0.0.")
 
 
+def test_it_has_no_rules_about_members_that_it_does_not_know(server: ApiServer) -> None:
+    services = "/api/v1/namespaces/default/services"
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
+    server.request("POST", services, {"metadata": {"name": "balanced"}, "spec": spec})
+    ingress = [{"ip": "192.0.2.1"}]
+    status = {"status": {"loadBalancer": {"ingress": ingress}}}
+    written = server.request("PATCH", f"{services}/balanced/status", status)
+    # Today a default sets ipMode, which is required.
+    assert written["status"]["loadBalancer"]["ingress"] == ingress
+    wrong = {"status": {"loadBalancer": {"ingress": [{"ip": "nowhere"}]}}}
+    with pytest.raises(RequestRefused, match="must be a valid IP address"):
+        server.request("PATCH", f"{services}/balanced/status", wrong)
+
+
+def test_nothing_else_sets_such_members(server: ApiServer) -> None:
+    volume = {
+        "metadata": {"name": "v"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/v"},
+        },
+    }
+    made = server.request("POST", "/api/v1/persistentvolumes", volume)
+    assert "lastPhaseTransitionTime" not in made["status"]
+
+
 def test_custom_kinds_are_served_in_any_version(server: ApiServer) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     definition = crd("example.com", "kegs", "Keg", scope="Cluster")

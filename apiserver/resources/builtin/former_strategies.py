@@ -1,16 +1,20 @@
 """The behaviour of kinds in an earlier version: that of today, without what came later.
 
-Defaults set members that the earlier version does not know; they are removed again. Nor does it
-warn of what was deprecated later.
+Defaults and preparation set members that the earlier version does not know; they are removed again.
+Nor has it rules about them, such as that there must be one, and it does not warn of what was
+deprecated later.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
+from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
-from apiserver.resources.strategy import Strategy
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.strategy import Strategy, Update
 from apiserver.schema.formermembers import FormerTypes
 
 _DEPRECATED_SINCE: Final = re.compile(r"is deprecated in v1\.(\d+)\+")
@@ -19,12 +23,36 @@ _DEPRECATED_SINCE: Final = re.compile(r"is deprecated in v1\.(\d+)\+")
 class _Former(Strategy):
     types: FormerTypes
 
+    def __init__(self, definition: ResourceDefinition, types: FormerTypes) -> None:
+        super().__init__(definition, types)
+        self.updates = {path: self._former(update) for path, update in self.updates.items()}
+
     def default(self, document: Object) -> None:
         super().default(document)
         kept, unknown = self.types.known(document)
         if unknown:
             document.clear()
             document.update(kept)
+
+    def prepare_for_create(self, document: Object) -> Object:
+        return self._known(super().prepare_for_create(document))
+
+    def validate(self, document: Object) -> list[FieldError]:
+        return self._about_known(super().validate(document))
+
+    def _former(self, update: Update) -> Update:
+        return replace(
+            update,
+            prepare=lambda document, old: self._known(update.prepare(document, old)),
+            validate=lambda document, old: self._about_known(update.validate(document, old)),
+        )
+
+    def _known(self, document: Object) -> Object:
+        kept, unknown = self.types.known(document)
+        return kept if unknown else document
+
+    def _about_known(self, errors: list[FieldError]) -> list[FieldError]:
+        return [error for error in errors if not self.types.lacks(error.field)]
 
 
 def former_strategy(strategy: type[Strategy], minor: str) -> type[Strategy]:

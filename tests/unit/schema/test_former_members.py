@@ -58,6 +58,25 @@ def test_only_what_is_new_is_removed(document: Any, kept: Any, unknown: list[str
     assert found == unknown
 
 
+@pytest.mark.parametrize(
+    ("path", "removed"),
+    [
+        ("new", True),
+        ("new.old", True),
+        ("one.new", True),
+        ("list[3].new", True),
+        ("map[a.b].new", True),
+        ("old", False),
+        ("list[3].old", False),
+        ("list", False),
+        ("other.new", False),
+        ("", False),
+    ],
+)
+def test_paths_of_errors_are_known(path: str, removed: bool) -> None:
+    assert difference(PRESENT, FORMER).has(path) is removed
+
+
 def test_types_may_contain_themselves() -> None:
     present, former = members(new=TEXT), members()
     for each in (present, former):
