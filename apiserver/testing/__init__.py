@@ -12,7 +12,8 @@ With pytest there is nothing to import: the plugin `apiserver.testing.plugin` br
 The package has two halves. One runs in the process of the tests, and needs nothing but the standard
 library: `harness`, `plugin` and what they use. The other runs beside the server, in its process:
 `embedding` and what it uses. Between them is the control channel, a socket that only a server for
-tests has. Importing the package imports neither half.
+tests has. Importing the package imports neither half. Programs of their own are `command`,
+`envtest_assets` and the tests in `conformance`.
 """
 
 from __future__ import annotations
