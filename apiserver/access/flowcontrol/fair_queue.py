@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 #: The estimated duration of a request in seconds; what it is charged at least.
@@ -42,9 +43,15 @@ class QueuedRequest:
 
 
 class Queue:
-    """The requests of one queue; ``next_start`` is its virtual time in seat-seconds."""
+    """The requests of one queue; ``next_start`` is its virtual time in seat-seconds.
 
-    __slots__ = ("executing", "index", "next_start", "seats_in_use", "seats_waiting", "waiting")
+    ``virtual_start`` and ``virtual_finish`` are those of the first request that waits.
+    """
+
+    __slots__ = (
+        "executing", "index", "next_start", "seats_in_use", "seats_waiting",
+        "virtual_finish", "virtual_start", "waiting",
+    )  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -52,22 +59,22 @@ class Queue:
         self.executing = 0
         self.seats_in_use = 0
         self.seats_waiting = 0
-        self.next_start = 0.0
+        self.next_start = self.virtual_start = self.virtual_finish = 0.0
 
     @property
     def work_waiting(self) -> float:
         """The estimated work of the requests that wait, in seat-seconds."""
         return self.seats_waiting * ESTIMATED_SECONDS
 
-    def virtual_start(self) -> float:
-        """Return the virtual start of the first request that waits."""
-        first = next(iter(self.waiting))
-        return max(self.next_start, first.virtual_arrival)
+    def update(self) -> None:
+        """Work out when the first request that waits may start, and when it would be finished."""
+        first = next(iter(self.waiting), None)
+        if first is not None:
+            self.virtual_start = max(self.next_start, first.virtual_arrival)
+            self.virtual_finish = self.virtual_start + first.seats * ESTIMATED_SECONDS
 
-    def virtual_finish(self) -> float:
-        """Return the virtual finish of the first request that waits."""
-        first = next(iter(self.waiting))
-        return self.virtual_start() + first.seats * ESTIMATED_SECONDS
+
+_FINISH: Final = attrgetter("virtual_finish")
 
 
 class FairQueue:
@@ -112,23 +119,24 @@ class FairQueue:
         self.seats_waiting += seats
         self.waiting += 1
         self.queues[queue.index] = self._waited_in[queue.index] = queue
+        if len(queue.waiting) == 1:
+            queue.update()
         return request
 
     def dispatch(self, now: float) -> list[QueuedRequest]:
         """Execute what can be executed of those that wait, and return it."""
         dispatched = []
         while self._waited_in and self.seats_in_use < self.limit:
-            queue = min(self._waited_in.values(), key=Queue.virtual_finish)
+            queue = min(self._waited_in.values(), key=_FINISH)
             request = next(iter(queue.waiting))
             if not self._fits(request.seats):
                 # It is its turn, however many seats it needs: no other request overtakes it.
                 break
-            start = queue.virtual_start()
-            self._dequeue(request)
+            self.progress = max(self.progress, queue.virtual_start)
+            queue.next_start = queue.virtual_finish
             queue.executing += 1
             queue.seats_in_use += request.seats
-            queue.next_start = start + request.seats * ESTIMATED_SECONDS
-            self.progress = max(self.progress, start)
+            self._dequeue(request)
             self.seats_in_use += request.seats
             request.started = now
             dispatched.append(request)
@@ -147,6 +155,7 @@ class FairQueue:
         late = now - request.started - ESTIMATED_SECONDS
         if late > 0:
             queue.next_start += request.seats * late
+            queue.update()
         self._discard_idle(queue)
 
     def leave(self, request: QueuedRequest) -> None:
@@ -165,7 +174,9 @@ class FairQueue:
         queue.seats_waiting -= request.seats
         self.seats_waiting -= request.seats
         self.waiting -= 1
-        if not queue.waiting:
+        if queue.waiting:
+            queue.update()
+        else:
             del self._waited_in[queue.index]
 
     def _discard_idle(self, queue: Queue) -> None:

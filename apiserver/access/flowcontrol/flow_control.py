@@ -97,7 +97,7 @@ class FlowControl:
                 (schema.uid, level.uid),
                 level.counts[schema.name],
             )
-            if len(user.name) + len(target.path) + sum(map(len, user.groups)) <= _LONGEST:
+            if sum(map(len, (user.name, verb, target.path, *user.groups))) <= _LONGEST:
                 if len(self._flows) >= _REMEMBERED:
                     self._flows.clear()
                 self._flows[key] = flow
@@ -123,6 +123,8 @@ class FlowControl:
         if mandatory is not None:
             self.put_schema(FlowSchema(mandatory))
         elif self._schemas.pop(name, None) is not None:
+            for level in self._levels.values():
+                level.forget(name)
             self._order()
 
     def put_level(self, stored: Object) -> None:

@@ -213,6 +213,12 @@ class PriorityLevel:
             if not request.waiter.turn.done():
                 request.waiter.turn.set_result(None)
 
+    def forget(self, schema: str) -> None:
+        """Forget what was counted of the requests of a schema that is gone."""
+        self.counts.pop(schema, None)
+        for counted in [each for each in self.rejected if each[0] == schema]:
+            del self.rejected[counted]
+
     def claim(self, now: float) -> Claim:
         """Return how many seats it claims, by what was wanted since the last call."""
         demand, limits = self.demand, self.limits

@@ -122,6 +122,11 @@ def test_flows_are_remembered_until_the_configuration_changes() -> None:
     found.put_schema(FlowSchema({"metadata": {"name": "s"}, "spec": spec}))
     assert keys() == [("s", "n"), ("s", "m"), ("s", "special")]
     assert found.flow(JANE.user, "get", parse("GET", "/version")).key == ("catch-all", "jane")
+    mine = seats(found, "mine")
+    assert "s" in mine.counts
+    found.remove_schema("s")
+    assert "s" not in mine.counts
+    assert keys() == [("catch-all", "jane")] * 3
 
 
 def test_the_mandatory_objects_are_in_force_without_being_stored() -> None:
