@@ -103,7 +103,8 @@ def level_spec(level: Object) -> LevelSpec:
     if spec["type"] == _EXEMPT:
         exempt = spec.get("exempt") or {}
         shares = int(exempt.get("nominalConcurrencyShares", 0))
-        return LevelSpec(exempt=True, shares=shares)
+        lendable = int(exempt.get("lendablePercent", 0))
+        return LevelSpec(exempt=True, shares=shares, lendable=lendable)
     limited = spec["limited"]
     found = LevelSpec(
         exempt=False,

@@ -153,6 +153,24 @@ async def test_seats_that_are_not_used_are_lent_and_come_back() -> None:
     assert (lender.limit, borrower.limit) == (70, 25)
 
 
+def test_seats_of_exempt_requests_are_lent_too() -> None:
+    clock = Clock()
+    found = control(100, clock)
+    found.put_level(level("borrower", 45))
+    exempt = {"nominalConcurrencyShares": 50, "lendablePercent": 40}
+    spec = {"type": "Exempt", "exempt": exempt}
+    found.put_level({"metadata": {"name": "exempt"}, "spec": spec})
+    borrower = seats(found, "borrower")
+    assert (seats(found, "exempt").nominal, borrower.nominal) == (50, 45)
+    borrower.demand.change(90, 0.0)
+    clock.now = 10.0
+    found.adjust()
+    assert borrower.limit == 65
+    seats(found, "exempt").demand.change(40, 10.0)
+    found.adjust()
+    assert borrower.limit == 55
+
+
 async def test_borrowing_may_be_limited() -> None:
     found = control(100)
     found.put_level(level("lender", 70, lendablePercent=100))
