@@ -38,7 +38,7 @@ def free_call(function: Function, codes: tuple[Code, ...]) -> Code:
     return call
 
 
-def laborious_call(
+def effort_call(
     function: Function,
     cost: Callable[..., int] | None,
     effort: Callable[..., int],
@@ -51,7 +51,7 @@ def laborious_call(
         left = first(frame)
         right = second(frame)
         frame.spend(1 if cost is None else cost(left, right))
-        frame.exert(effort(left, right))
+        frame.spend_effort(effort(left, right))
         return _called(function, (left, right))
 
     return call

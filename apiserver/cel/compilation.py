@@ -114,7 +114,7 @@ class Program:
         return self.run(frame), limit - frame.left
 
     def instantiated(self) -> Program:
-        """Return the program. Raises InstantiationError if it converts a literal in vain.
+        """Return the program. Raises InstantiationError if a literal cannot be converted.
 
         The API server says so after it has looked at the type of the result.
         """

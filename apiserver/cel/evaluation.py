@@ -14,8 +14,8 @@ from apiserver.cel.callcodes import (
     SPECIAL,
     cheap_call,
     costly_call,
+    effort_call,
     free_call,
-    laborious_call,
     no_such_overload,
 )
 from apiserver.cel.constants import is_constant, value_of
@@ -115,7 +115,7 @@ class CodeGenerator:
             cost = OVERLOAD_COSTS.get(node.overloads[0])
         effort = EFFORTS.get(name)
         if effort is not None:
-            return laborious_call(function, cost, effort, codes)
+            return effort_call(function, cost, effort, codes)
         if cost is not None:
             return costly_call(function, cost, codes)
         return cheap_call(function, codes)

@@ -31,7 +31,7 @@ class Frame:
         if self.left < 0:
             raise BudgetExceededError
 
-    def exert(self, effort: int) -> None:
+    def spend_effort(self, effort: int) -> None:
         """Take from what may be done."""
         self.effort -= effort
         if self.effort < 0:

@@ -12,10 +12,10 @@ from typing import Any
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.requestevaluation import (
     CONDITIONS_LIMIT,
+    Allowance,
     Evaluation,
     Expression,
     OutOfBudgetError,
-    Patience,
     RequestValues,
 )
 from apiserver.cel.requestvariables import RequestExpressions
@@ -37,14 +37,14 @@ class MatchConditions:
             for condition in conditions
         ]
 
-    def match(self, values: RequestValues, patience: Patience, *, fails: bool) -> bool:
+    def match(self, values: RequestValues, allowance: Allowance, *, fails: bool) -> bool:
         """Return whether all conditions are true.
 
         ``fails``: the failure policy is Fail. Raises ConditionError, and, to be tried again, what
         `apiserver.cel.requestevaluation.Evaluation.value` raises for that.
         """
         variables = values.variables(authorizes=True)
-        evaluation = Evaluation(variables, {}, CONDITIONS_LIMIT, patience)
+        evaluation = Evaluation(variables, {}, CONDITIONS_LIMIT, allowance)
         errors = []
         for expression in self._expressions:
             try:

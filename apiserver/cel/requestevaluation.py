@@ -41,20 +41,23 @@ class TooSlowError(Exception):
 
 
 @dataclass(slots=True)
-class Patience:
-    """What may still be evaluated at this place: what it costs, and what it takes besides."""
+class Allowance:
+    """What may still be evaluated at this place: ``left`` of the cost, and of the ``effort``.
+
+    ``inline``: what takes more is to run in a thread.
+    """
 
     left: int
     effort: int
     inline: bool
 
     @classmethod
-    def of_loop(cls) -> Patience:
+    def of_loop(cls) -> Allowance:
         """Return what may be evaluated in the event loop."""
         return cls(_INLINE_COST, _INLINE_EFFORT, inline=True)
 
     @classmethod
-    def of_thread(cls) -> Patience:
+    def of_thread(cls) -> Allowance:
         """Return what may be evaluated in a thread: whatever the budget allows."""
         return cls(_ENDLESS, MOST_EFFORT, inline=False)
 
@@ -121,21 +124,21 @@ class Evaluation:
         variables: dict[str, Any],
         composed: Mapping[str, Expression],
         budget: int,
-        patience: Patience,
+        allowance: Allowance,
     ) -> None:
         self.left = budget
-        self._patience = patience
+        self._allowance = allowance
         self._variables = variables
-        self._composed = _Composed(composed, variables, patience)
+        self._composed = _Composed(composed, variables, allowance)
 
     def value(self, expression: Expression) -> Any:
         """Return the value of an expression. Raises EvaluationError, or OutOfBudgetError."""
         if expression.program is None:
             raise EvaluationError(f"compilation error: {expression.error}")
         composed = self._composed
-        frame = _frame({**self._variables, "variables": composed}, self._patience)
+        frame = _frame({**self._variables, "variables": composed}, self._allowance)
         try:
-            return _run(expression.program, frame, self._patience)
+            return _run(expression.program, frame, self._allowance)
         except EvaluationError as error:
             text = f"expression '{expression.source}' resulted in error: {error}"
             raise EvaluationError(text) from None
@@ -163,34 +166,34 @@ class _LimitedFrame(Frame):
         return self.limit - self.left
 
 
-def _frame(variables: dict[str, Any], patience: Patience) -> _LimitedFrame:
-    return _LimitedFrame(variables, min(CALL_LIMIT, patience.left), patience.effort)
+def _frame(variables: dict[str, Any], allowance: Allowance) -> _LimitedFrame:
+    return _LimitedFrame(variables, min(CALL_LIMIT, allowance.left), allowance.effort)
 
 
-def _run(program: Program, frame: _LimitedFrame, patience: Patience) -> Any:
+def _run(program: Program, frame: _LimitedFrame, allowance: Allowance) -> Any:
     try:
         return program.run(frame)
     except BudgetExceededError:
-        if patience.inline and (frame.limit < CALL_LIMIT or frame.effort < 0):
+        if allowance.inline and (frame.limit < CALL_LIMIT or frame.effort < 0):
             raise TooSlowError from None
         raise
     finally:
-        patience.left -= frame.spent
-        patience.effort = frame.effort
+        allowance.left -= frame.spent
+        allowance.effort = frame.effort
 
 
 class _Composed:
     """The variables of a policy: the value of one is found when it is used, and kept."""
 
-    __slots__ = ("_expressions", "_known", "_patience", "_variables", "spent")
+    __slots__ = ("_allowance", "_expressions", "_known", "_variables", "spent")
     cel_type: ClassVar[str] = "kubernetes.variables"
 
     def __init__(
-        self, expressions: Mapping[str, Expression], variables: dict[str, Any], patience: Patience
+        self, expressions: Mapping[str, Expression], variables: dict[str, Any], allowance: Allowance
     ) -> None:
         self._expressions = expressions
         self._variables = variables
-        self._patience = patience
+        self._allowance = allowance
         self._known: dict[str, Any] = {}
         #: What the variables cost that were found since this was last set to 0.
         self.spent = 0
@@ -214,9 +217,9 @@ class _Composed:
         shown = f'composited variable "{name}" fails to'
         if expression.program is None:
             return EvaluationError(f"{shown} compile: {expression.error}")
-        frame = _frame({**self._variables, "variables": self}, self._patience)
+        frame = _frame({**self._variables, "variables": self}, self._allowance)
         try:
-            return _run(expression.program, frame, self._patience)
+            return _run(expression.program, frame, self._allowance)
         except EvaluationError as error:
             return EvaluationError(f"{shown} evaluate: {error}")
         finally:

@@ -64,20 +64,8 @@ class UnreadableStored(Stored):
         super().__init__(key, raw, revision)
         self._reason = raw.reason
 
-    @property
-    def item(self) -> bytes:
-        raise self._not_listed()
-
-    @property
-    def item_size(self) -> int:
-        raise self._not_listed()
-
     def _splice(self, raw: bytes) -> Object | None:
         raise TransformError(self.key, self._reason)
-
-    def _not_listed(self) -> TransformError:
-        # A list says which of its objects it is.
-        return TransformError(self.key, f'unable to transform key "{self.key}": {self._reason}')
 
 
 class StoredProtobuf(Stored):

@@ -10,6 +10,7 @@ from apiserver.machinery.objects import name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions, ListOptions
 from apiserver.registry.context import RequestContext
 from apiserver.registry.delete import delete_item
+from apiserver.registry.errors import objects_of_list
 from apiserver.registry.list import ObjectList, list_objects
 from apiserver.registry.resource import Resource
 
@@ -23,7 +24,8 @@ async def delete_collection(
     """
     found = await list_objects(resource, context.namespace, selected)
     for stored in found.items:
-        document = stored.object
+        with objects_of_list():
+            document = stored.object
         one = replace(
             context,
             namespace=namespace_of(document),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from apiserver.fieldmanager.errors import Conflicts, FieldManagerError, MalformedApply
 from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import (
@@ -18,6 +21,7 @@ from apiserver.machinery.errors import (
     UnknownError,
 )
 from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.quoting import quote
 from apiserver.patch.errors import (
     MalformedPatch,
     PatchDoesNotApply,
@@ -78,6 +82,19 @@ def _unreadable(error: Corrupt | TransformError) -> StatusError:
     if isinstance(cause, Inconvertible):
         return UnknownError(str(cause))
     return StorageReadError(f"failed to read one or more objects: {error}", {})
+
+
+@contextmanager
+def objects_of_list() -> Iterator[None]:
+    """Translate the error of an object that cannot be decrypted: a list says which one it is.
+
+    Raises InternalError.
+    """
+    try:
+        yield
+    except TransformError as error:
+        message = f"unable to transform key {quote(error.key)}: {error.reason}"
+        raise InternalError(message) from error
 
 
 def status_of_patch(error: PatchError) -> StatusError:

@@ -9,6 +9,7 @@ from apiserver.machinery.errors import BadRequest, Expired, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.registry import continuation, freshness
+from apiserver.registry.errors import objects_of_list
 from apiserver.registry.resource import Resource, Selected
 from apiserver.registry.selection import Selection
 from apiserver.registry.stored import Stored
@@ -69,7 +70,8 @@ async def list_objects(resource: Resource, namespace: str, options: ListOptions)
     prefix = resource.prefix(namespace)
     span = _range(prefix, within(resource, namespace, selection), options)
     try:
-        return await _read(resource, span, selection)
+        with objects_of_list():
+            return await _read(resource, span, selection)
     except Compacted as error:
         raise _expired(span, options) from error
     except StorageError as error:

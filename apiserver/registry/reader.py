@@ -17,7 +17,7 @@ from storage.interface import ABSENT, Record
 T = TypeVar("T")
 
 #: How long a thread waits for the event loop, in seconds: a loop that has ended does not answer.
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 
 
 class CacheReader:
@@ -130,7 +130,7 @@ class LoopReader:
         async def answered() -> T:
             return read()
 
-        return asyncio.run_coroutine_threadsafe(answered(), self._loop).result(_PATIENCE)
+        return asyncio.run_coroutine_threadsafe(answered(), self._loop).result(_TIMEOUT)
 
 
 def _revision(record: Record[Stored] | None) -> int:

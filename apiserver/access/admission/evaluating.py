@@ -14,7 +14,7 @@ from apiserver.access.admission.policies.policy_dependencies import InThread
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.cel import authorizervalues
 from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
-from apiserver.cel.requestevaluation import Patience, TooSlowError
+from apiserver.cel.requestevaluation import Allowance, TooSlowError
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
 from apiserver.machinery.labels import SelectorError
@@ -34,7 +34,7 @@ class Evaluator:
         self._in_thread = in_thread
         self._decisions = Decisions()
         self._slow = False
-        self._patience = Patience.of_loop()
+        self._allowance = Allowance.of_loop()
         self.authorizers: Mapping[str, Any] = {
             "authorizer": authorizervalues.Authorizer(self._decisions),
             "authorizer.requestResource": authorizervalues.request_resource_check(
@@ -49,13 +49,13 @@ class Evaluator:
             ),
         }
 
-    async def run(self, work: Callable[[Patience], R]) -> R:
+    async def run(self, work: Callable[[Allowance], R]) -> R:
         """Return the result of an evaluation, which may be begun several times."""
         while True:
             try:
                 if self._slow:
-                    return await self._in_thread(lambda: work(Patience.of_thread()))
-                return work(self._patience)
+                    return await self._in_thread(lambda: work(Allowance.of_thread()))
+                return work(self._allowance)
             except DecisionNeeded as needed:
                 self._decisions.known[needed.check] = await self._decide(needed.check)
             except TooSlowError:

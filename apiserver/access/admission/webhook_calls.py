@@ -114,7 +114,7 @@ class WebhookRequest:
         values = request_values(self.attributes, matched, namespace, evaluator.authorizers)
         try:
             return await evaluator.run(
-                lambda patience: conditions.match(values, patience, fails=hook.fails)
+                lambda allowance: conditions.match(values, allowance, fails=hook.fails)
             )
         except ConditionError as error:
             raise self.attributes.forbidden(str(error)) from error

@@ -9,6 +9,7 @@ from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import negotiate
 from apiserver.endpoints.response_writers import send_list
 from apiserver.machinery.options import ListOptions
+from apiserver.registry.errors import objects_of_list
 from apiserver.registry.list import list_objects
 
 
@@ -19,4 +20,5 @@ async def list_(
     representation = negotiate(request.header("Accept"))
     context = scope.context(request)
     found = await list_objects(scope.resource, context.namespace, options)
-    return await send_list(request, representation, scope.resource, found)
+    with objects_of_list():
+        return await send_list(request, representation, scope.resource, found)

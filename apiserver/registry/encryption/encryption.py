@@ -49,7 +49,7 @@ from storage.transform import Stale, Unreadable
 _METRICS: Final = "apiserver_encryption_config_controller_automatic"
 _SUCCESS, _FAILURE = "success", "failure"
 _ANY: Final = GroupResource("*", "*")
-_NOT_ENCRYPTED: Final = ResourceProviders([IdentityProvider()])
+_NOT_ENCRYPTED: Final = IdentityProvider()
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,14 @@ class ProviderSet:
                 rules.setdefault(parse_group_resource(name), []).extend(providers)
         self._rules = {name: ResourceProviders(providers) for name, providers in rules.items()}
 
-    def of(self, resource: GroupResource) -> ResourceProviders:
+    def of(self, resource: GroupResource) -> ResourceProviders | IdentityProvider:
         """Return the providers of a resource."""
         rules = self._rules
         return (
             rules.get(resource)
             or rules.get(GroupResource(resource.group, "*"))
-            or rules.get(_ANY, _NOT_ENCRYPTED)
+            or rules.get(_ANY)
+            or _NOT_ENCRYPTED
         )
 
     async def start(self) -> None:
@@ -207,7 +208,7 @@ class Encryption:
         except ConfigurationError as error:
             raise ConfigurationError(f"{self._path}: {error}") from error
 
-    def _of(self, key: str) -> ResourceProviders:
+    def _of(self, key: str) -> ResourceProviders | IdentityProvider:
         resource = self._resource(key)
         return _NOT_ENCRYPTED if resource is None else self._providers.of(resource)
 

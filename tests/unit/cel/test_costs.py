@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apiserver.cel.errors import EvaluationError
-from apiserver.cel.requestevaluation import Evaluation, Expression, Patience, TooSlowError
+from apiserver.cel.requestevaluation import Allowance, Evaluation, Expression, TooSlowError
 from apiserver.cel.requestvariables import RequestExpressions
 
 OBJECT: dict[str, Any] = {"a": {"b": "x" * 25}, "list": [1, 2, 3], "text": "y" * 31}
@@ -37,25 +37,25 @@ COSTS = {
 }
 
 
-def evaluated(source: str, patience: Patience, **variables: str) -> tuple[Any, int]:
+def evaluated(source: str, allowance: Allowance, **variables: str) -> tuple[Any, int]:
     expressions, composed = RequestExpressions(composes=True), {}
     for name, text in variables.items():
         composed[name] = Expression.compile(expressions, text)
         expressions.declare(name, "dyn")
     expression = Expression.compile(expressions, source)
     assert expression.error == ""
-    evaluation = Evaluation({"object": OBJECT}, composed, 10_000_000, patience)
+    evaluation = Evaluation({"object": OBJECT}, composed, 10_000_000, allowance)
     return evaluation.value(expression), 10_000_000 - evaluation.left
 
 
 @pytest.mark.parametrize("source", COSTS)
 def test_costs(source: str) -> None:
-    assert evaluated(source, Patience.of_thread())[1] == COSTS[source]
+    assert evaluated(source, Allowance.of_thread())[1] == COSTS[source]
 
 
 def test_a_binding_is_not_changed() -> None:
     source = "(variables.empty + [1]) == [1] && variables.empty == []"
-    assert evaluated(source, Patience.of_thread(), empty="[]")[0] is True
+    assert evaluated(source, Allowance.of_thread(), empty="[]")[0] is True
 
 
 def doubled(times: int, first: str) -> dict[str, str]:
@@ -67,9 +67,9 @@ def doubled(times: int, first: str) -> dict[str, str]:
 
 def test_what_grows_without_costs_has_a_limit() -> None:
     with pytest.raises(EvaluationError, match="actual cost limit exceeded"):
-        evaluated("variables.v40.size() > 0", Patience.of_thread(), **doubled(40, "[1]"))
+        evaluated("variables.v40.size() > 0", Allowance.of_thread(), **doubled(40, "[1]"))
     with pytest.raises(TooSlowError):
-        evaluated("variables.v15.size() > 0", Patience.of_loop(), **doubled(15, "[1]"))
+        evaluated("variables.v15.size() > 0", Allowance.of_loop(), **doubled(15, "[1]"))
 
 
 HUGE = {
@@ -83,4 +83,4 @@ def test_texts_have_a_limit(source: str) -> None:
     names = HUGE[source]
     names["long"] = f"variables.{list(names)[-1]}"
     with pytest.raises(EvaluationError, match="actual cost limit exceeded"):
-        evaluated(source, Patience.of_thread(), **names)
+        evaluated(source, Allowance.of_thread(), **names)

@@ -18,10 +18,10 @@ from apiserver.cel.errors import CompileError, EvaluationError
 from apiserver.cel.matchconditions import ConditionError, MatchConditions
 from apiserver.cel.objectvalues import MismatchError, check_types, to_document
 from apiserver.cel.requestevaluation import (
+    Allowance,
     Evaluation,
     Expression,
     OutOfBudgetError,
-    Patience,
     RequestValues,
     TooSlowError,
 )
@@ -38,7 +38,7 @@ HUGE = COSTLY.format(COSTLY.format(COSTLY.format("a + b < 100")))
 DECLARED = {"list": "object.spec.list", "broken": "object.nothing", "size": "size(variables.list)"}
 
 
-def evaluation(budget: int = 10_000_000, patience: Patience | None = None) -> Evaluation:
+def evaluation(budget: int = 10_000_000, allowance: Allowance | None = None) -> Evaluation:
     expressions = RequestExpressions(composes=True)
     composed = {}
     for name, source in DECLARED.items():
@@ -46,7 +46,7 @@ def evaluation(budget: int = 10_000_000, patience: Patience | None = None) -> Ev
         assert compiled.program is not None
         expressions.declare(name, compiled.program.type)
     return Evaluation(
-        VALUES.variables(authorizes=False), composed, budget, patience or Patience.of_thread()
+        VALUES.variables(authorizes=False), composed, budget, allowance or Allowance.of_thread()
     )
 
 
@@ -110,7 +110,7 @@ def test_expressions_share_a_budget() -> None:
 
 def test_what_takes_too_long_here_is_no_error_of_the_expression() -> None:
     with pytest.raises(TooSlowError):
-        evaluation(patience=Patience.of_loop()).value(compiled(HUGE))
+        evaluation(allowance=Allowance.of_loop()).value(compiled(HUGE))
 
 
 def test_a_variable_is_evaluated_once_and_paid_once() -> None:
@@ -145,7 +145,7 @@ def asking(source: str, decisions: Decisions) -> Any:
     values = RequestValues(None, None, {}, None, authorizers=authorizers)
     variables = values.variables(authorizes=True)
     expression = Expression.compile(RequestExpressions(), source)
-    return Evaluation(variables, {}, 10_000_000, Patience.of_thread()).value(expression)
+    return Evaluation(variables, {}, 10_000_000, Allowance.of_thread()).value(expression)
 
 
 @pytest.mark.parametrize("source", CHECKS)
@@ -196,7 +196,7 @@ CONDITIONS = [
 @pytest.mark.parametrize(("sources", "fails", "expected"), CONDITIONS)
 def test_conditions(sources: list[str], fails: bool, expected: bool) -> None:
     conditions = MatchConditions([{"expression": source} for source in sources])
-    assert conditions.match(VALUES, Patience.of_thread(), fails=fails) is expected
+    assert conditions.match(VALUES, Allowance.of_thread(), fails=fails) is expected
 
 
 def test_conditions_that_only_fail() -> None:
@@ -204,7 +204,7 @@ def test_conditions_that_only_fail() -> None:
         {"expression": "object.x == 1"}, {"expression": "true"}, {"expression": "object.y == 1"}
     ])  # fmt: skip
     with pytest.raises(ConditionError) as caught:
-        conditions.match(VALUES, Patience.of_thread(), fails=True)
+        conditions.match(VALUES, Allowance.of_thread(), fails=True)
     assert str(caught.value) == (
         "[expression 'object.x == 1' resulted in error: no such key: x, "
         "expression 'object.y == 1' resulted in error: no such key: y]"

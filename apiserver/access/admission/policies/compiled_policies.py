@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.cel.matchconditions import MatchConditions
-from apiserver.cel.requestevaluation import Evaluation, Expression, Patience, RequestValues
+from apiserver.cel.requestevaluation import Allowance, Evaluation, Expression, RequestValues
 from apiserver.cel.requestvariables import RequestExpressions
 
 _DYNAMIC: Final = "dyn"
@@ -20,16 +20,16 @@ class CompiledPolicy:
     conditions: MatchConditions | None
     variables: Mapping[str, Expression]
 
-    def applies(self, values: RequestValues, patience: Patience, *, fails: bool) -> bool:
+    def applies(self, values: RequestValues, allowance: Allowance, *, fails: bool) -> bool:
         """Return whether the match conditions are met. Raises ConditionError."""
-        return self.conditions is None or self.conditions.match(values, patience, fails=fails)
+        return self.conditions is None or self.conditions.match(values, allowance, fails=fails)
 
     def evaluation(
-        self, values: RequestValues, budget: int, patience: Patience, *, authorizes: bool
+        self, values: RequestValues, budget: int, allowance: Allowance, *, authorizes: bool
     ) -> Evaluation:
         """Return an evaluation of expressions, which may use the variables."""
         variables = values.variables(authorizes=authorizes)
-        return Evaluation(variables, self.variables, budget, patience)
+        return Evaluation(variables, self.variables, budget, allowance)
 
 
 def compile_common(

@@ -162,7 +162,7 @@ class _Dispatch:
         values = with_params(self._request.values(matched), invocation.params)
         try:
             return await self._request.run(
-                lambda patience: compiled.applies(values, patience, fails=self._policy.fails)
+                lambda allowance: compiled.applies(values, allowance, fails=self._policy.fails)
             )
         except ConditionError as error:
             self._fail(invocation.binding.name, str(error))
@@ -179,7 +179,7 @@ class _Dispatch:
         assert matched.object is not None
         try:
             made = await self._request.run(
-                lambda patience: made_by(compiled, mutation, values, patience)
+                lambda allowance: made_by(compiled, mutation, values, allowance)
             )
             changed = (
                 self._merged(matched.object, made)

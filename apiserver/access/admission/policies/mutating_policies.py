@@ -20,9 +20,9 @@ from apiserver.cel.objectvalues import (
 )
 from apiserver.cel.requestevaluation import (
     POLICY_LIMIT,
+    Allowance,
     Expression,
     OutOfBudgetError,
-    Patience,
     RequestValues,
 )
 from apiserver.machinery.objects import Object
@@ -70,12 +70,12 @@ def compile_mutating_policy(spec: Mapping[str, Any]) -> CompiledMutatingPolicy:
 
 
 def made_by(
-    policy: CompiledMutatingPolicy, mutation: Mutation, values: RequestValues, patience: Patience
+    policy: CompiledMutatingPolicy, mutation: Mutation, values: RequestValues, allowance: Allowance
 ) -> Any:
     """Return the configuration, or the operations, of a mutation. Raises MutationError."""
     if mutation.expression.program is None:
         raise MutationError(mutation.expression.error)
-    evaluation = policy.evaluation(values, POLICY_LIMIT, patience, authorizes=True)
+    evaluation = policy.evaluation(values, POLICY_LIMIT, allowance, authorizes=True)
     try:
         value = evaluation.value(mutation.expression)
     except (EvaluationError, OutOfBudgetError) as error:

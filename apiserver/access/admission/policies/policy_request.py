@@ -30,7 +30,7 @@ from apiserver.access.admission.request_values import (
     namespace_of_request,
     request_values,
 )
-from apiserver.cel.requestevaluation import Patience, RequestValues
+from apiserver.cel.requestevaluation import Allowance, RequestValues
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
@@ -154,7 +154,7 @@ class PolicyRequest:
             self.attributes, matched, self._namespace, self._evaluator.authorizers
         )
 
-    async def run(self, work: Callable[[Patience], R]) -> R:
+    async def run(self, work: Callable[[Allowance], R]) -> R:
         """Return the result of an evaluation."""
         return await self._evaluator.run(work)
 

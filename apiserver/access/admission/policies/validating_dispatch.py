@@ -118,7 +118,7 @@ class _Dispatch:
         compiled = await self._request.compiled(self._policy)
         given, fails = with_params(values, params), self._policy.fails
         return await self._request.run(
-            lambda patience: judge(compiled, given, patience, fails=fails)
+            lambda allowance: judge(compiled, given, allowance, fails=fails)
         )
 
     def _act(self, binding: PolicyBinding, judgement: Judgement) -> None:

@@ -14,10 +14,10 @@ from apiserver.cel.errors import EvaluationError
 from apiserver.cel.matchconditions import ConditionError
 from apiserver.cel.requestevaluation import (
     POLICY_LIMIT,
+    Allowance,
     Evaluation,
     Expression,
     OutOfBudgetError,
-    Patience,
     RequestValues,
 )
 
@@ -100,20 +100,20 @@ def compile_validating_policy(spec: Mapping[str, Any]) -> CompiledValidatingPoli
 
 
 def judge(
-    policy: CompiledValidatingPolicy, values: RequestValues, patience: Patience, *, fails: bool
+    policy: CompiledValidatingPolicy, values: RequestValues, allowance: Allowance, *, fails: bool
 ) -> Judgement:
     """Return what a policy says of a request; ``fails``: its failure policy is Fail."""
     try:
-        if not policy.applies(values, patience, fails=fails):
+        if not policy.applies(values, allowance, fails=fails):
             return Judgement()
         judgement = Judgement()
-        evaluation = policy.evaluation(values, POLICY_LIMIT, patience, authorizes=True)
+        evaluation = policy.evaluation(values, POLICY_LIMIT, allowance, authorizes=True)
         failed = _failed(policy, evaluation, judgement, fails=fails)
         if failed:
-            messages = policy.evaluation(values, evaluation.left, patience, authorizes=False)
+            messages = policy.evaluation(values, evaluation.left, allowance, authorizes=False)
             _tell(policy, failed, messages, judgement, fails=fails)
         if policy.annotations:
-            evaluation = policy.evaluation(values, POLICY_LIMIT, patience, authorizes=False)
+            evaluation = policy.evaluation(values, POLICY_LIMIT, allowance, authorizes=False)
             _annotate(policy, evaluation, judgement, fails=fails)
     except (ConditionError, OutOfBudgetError) as error:
         # Then nothing else that was found counts.
