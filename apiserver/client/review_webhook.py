@@ -1,4 +1,4 @@
-"""ReviewWebhook: sends reviews (TokenReview, SubjectAccessReview) to a webhook.
+"""ReviewWebhook: sends reviews (TokenReview, SubjectAccessReview, ImageReview) to a webhook.
 
 A call that fails in passing is repeated, as in Kubernetes: up to four times, with pauses that begin
 at half a second and grow.
@@ -26,7 +26,10 @@ _JITTER: Final = 0.2
 
 
 class ReviewWebhook:
-    """Reviews of one kind. ``versions``: the first is sent and wanted, the others are known."""
+    """Reviews of one kind. ``versions``: the first is sent and wanted, the others are known.
+
+    ``timeout`` and ``first_pause``, that before the first repetition, are in seconds.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class ReviewWebhook:
         versions: Sequence[str],
         *,
         timeout: float,
+        first_pause: float = _FIRST_PAUSE,
     ) -> None:
         self._client = WebhookClient(_NoServices(), lambda _: connection.credentials)
         self._server = connection.server
@@ -43,6 +47,7 @@ class ReviewWebhook:
         self._group = group
         self._versions = versions
         self._timeout = timeout
+        self._first_pause = first_pause
 
     async def review(self, spec: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
         """Return the status that the webhook gives to a review. Raises WebhookError.
@@ -70,7 +75,7 @@ class ReviewWebhook:
         await self._client.close()
 
     async def _post(self, body: bytes) -> bytes:
-        pause = _FIRST_PAUSE
+        pause = self._first_pause
         for attempt in range(_ATTEMPTS):
             try:
                 return await self._client.post(

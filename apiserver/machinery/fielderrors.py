@@ -36,7 +36,12 @@ class RatchetedError(FieldError):
 
 def aggregate(errors: Sequence[FieldError]) -> str:
     """Join errors as one message: a single one as it is, several in brackets."""
-    texts = list(dict.fromkeys(str(error) for error in errors))
+    return joined(str(error) for error in errors)
+
+
+def joined(messages: Iterable[str]) -> str:
+    """Join the messages of errors as those of an aggregate: several in brackets, none twice."""
+    texts = list(dict.fromkeys(messages))
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 

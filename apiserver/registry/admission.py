@@ -13,7 +13,7 @@ from apiserver.machinery.options import DeleteOptions, WriteOptions
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.offload import SMALL
-from apiserver.registry.reader import LoopReader
+from apiserver.registry.reader import LoopReader, TrackedReader
 from apiserver.registry.resource import Resource
 from storage.valueclass import valueclass
 
@@ -55,6 +55,15 @@ class AdmittedRequest:
             return desired
         attributes = self._attributes(attempt, operation, desired, old)
         return await resource.admission.mutate(attributes, attempt.reader, _beside(attempt))
+
+    async def provide(self, operation: str, desired: Object) -> None:
+        """Let plugins provide what a new object needs. Raises the errors of admission."""
+        resource = self.resource
+        reader = TrackedReader(resource.find, {})
+        attempt = Attempt(None, reader, self.context.warn, {})
+        await resource.admission.provide(
+            self._attributes(attempt, operation, desired, None), reader
+        )
 
     async def validate(
         self, attempt: Attempt, operation: str, desired: Object | None, old: Object | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apiserver.access.admission.chain import CREATE
 from apiserver.machinery.errors import AlreadyExists
 from apiserver.machinery.names import generate_name
 from apiserver.machinery.objects import Object, name_of, with_metadata
@@ -30,6 +31,8 @@ async def create_object(
     document = metadata.check_namespace(document, context.namespace)
     await offload(context.size, resource.strategy.default, document)
     request = WriteRequest(resource, context, options)
+    if resource.admission.provides(CREATE, resource.definition.gvr, context.subresource):
+        await request.provide(CREATE, document)
     prefix = document["metadata"].get("generateName")
     if resource.strategy.names_the_nameless and not name_of(document) and not prefix:
         document = with_metadata(document, name=new_uid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from apiserver.access.access import Access
 from apiserver.access.admission.admission_configuration import AdmissionSettings
@@ -11,6 +12,8 @@ from apiserver.access.admission.chain import Plugin
 from apiserver.access.admission.enabled_plugins import PluginDependencies, build_plugins
 from apiserver.access.admission.escalation import EscalationCheck
 from apiserver.access.admission.param_access import ParamAccessCheck
+from apiserver.access.admission.plugin_settings import ImagePolicySettings
+from apiserver.access.admission.plugins.image_policy_webhook import ImageReviews
 from apiserver.access.admission.plugins.mutating_admission_policy import mutating_policies
 from apiserver.access.admission.plugins.mutating_admission_webhook import (
     MutatingAdmissionWebhook,
@@ -22,14 +25,18 @@ from apiserver.access.admission.plugins.validating_admission_webhook import (
 from apiserver.access.admission.policies.policy_dependencies import PolicyDependencies
 from apiserver.access.admission.webhook_calls import WebhookDependencies
 from apiserver.access.admission.webhooks import WebhookConfigurations
+from apiserver.client.review_webhook import ReviewWebhook
 from apiserver.client.webhook import WebhookClient, no_credentials
 from apiserver.registry.following import Follower
+from apiserver.registry.loopback import system_client
 from apiserver.registry.offload import in_thread
 from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
 from apiserver.registry.service_resolver import ServiceEndpointResolver
 from apiserver.registry.webhook_following import webhook_followers
+
+_IMAGE_REVIEW_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Admission:
 
     plugins: Sequence[Plugin]
     followers: Sequence[Follower]
-    clients: Sequence[WebhookClient]
+    clients: Sequence[WebhookClient | ImageReviews]
 
     async def __aenter__(self) -> Admission:
         return self
@@ -63,8 +70,10 @@ def build_admission(
         WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials))
         for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)
     )
+    image_reviews = None if settings.image_policy is None else _image_reviews(settings.image_policy)
     dependencies = PluginDependencies(
         authorizer=access.authorizer,
+        client=system_client(registry),
         policies=PolicyDependencies(access.authorizer, in_thread, kinds),
         validating_policies=validating_policies(kinds),
         mutating_policies=mutating_policies(kinds),
@@ -73,6 +82,10 @@ def build_admission(
         validating_webhooks=WebhookConfigurations(kinds),
         mutating_webhooks=WebhookConfigurations(kinds),
         pod_security=settings.pod_security,
+        node_selectors=settings.node_selectors,
+        tolerations=settings.tolerations,
+        event_limits=settings.event_limits,
+        image_reviews=image_reviews,
     )
     params = ParamAccessCheck(access.authorizer, kinds)
     escalation = EscalationCheck(access.authorizer, access.rbac)
@@ -86,5 +99,19 @@ def build_admission(
                 registry, dependencies.mutating_webhooks, dependencies.validating_webhooks
             ),
         ],
-        clients=[mutating, validating],
+        clients=[mutating, validating, *([] if image_reviews is None else [image_reviews])],
+    )
+
+
+def _image_reviews(settings: ImagePolicySettings) -> ImageReviews:
+    reviewer = ReviewWebhook(
+        settings.connection,
+        "ImageReview",
+        "imagepolicy.k8s.io",
+        ("v1alpha1",),
+        timeout=_IMAGE_REVIEW_SECONDS,
+        first_pause=settings.first_pause,
+    )
+    return ImageReviews(
+        reviewer, settings.allow_ttl, settings.deny_ttl, default_allow=settings.default_allow
     )

@@ -42,12 +42,15 @@ def options_from(config: Config) -> ServerOptions:
 
     Raises PluginFlagError, ConfigurationError and OSError.
     """
-    admission = config.admission_control_config_file
+    file = config.admission_control_config_file
+    admission = load_admission_settings(Path(file)) if file else AdmissionSettings()
+    plugins = enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins)
+    admission.check(plugins)
     return ServerOptions(
         event_ttl=int(config.event_ttl),
         compaction=config.etcd_compaction_interval,
-        plugins=enabled_plugins(config.enable_admission_plugins, config.disable_admission_plugins),
-        admission=load_admission_settings(Path(admission)) if admission else AdmissionSettings(),
+        plugins=plugins,
+        admission=admission,
         controllers=_controllers(config),
         emulated=config.emulated,
         check_cache=config.verbosity >= _CHECK_CACHE_VERBOSITY,

@@ -5,17 +5,36 @@ Those of webhooks lead to a kubeconfig file, whose users are the server's identi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from marshmallow import fields
 
+from apiserver.access.admission.plugin_settings import (
+    ImagePolicySettings,
+    load_event_limits,
+    load_image_policy,
+    load_node_selectors,
+    load_tolerations,
+)
+from apiserver.access.admission.plugins import (
+    event_rate_limit,
+    image_policy_webhook,
+    pod_node_selector,
+    pod_security,
+    pod_toleration_restriction,
+)
+from apiserver.access.admission.plugins.event_rate_limit import EventLimit
 from apiserver.access.admission.plugins.pod_security.policy import (
     NO_SETTINGS,
     Settings,
     default_labels,
+)
+from apiserver.access.admission.plugins.pod_toleration_restriction import (
+    NO_TOLERATIONS,
+    TolerationSettings,
 )
 from apiserver.access.configuration_files import (
     ConfigurationError,
@@ -28,7 +47,6 @@ from apiserver.client.webhook import Credentials
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.quoting import quote
 
-_POD_SECURITY: Final = "PodSecurity"
 # The members of the exemptions, in the order of those of `Settings`.
 _EXEMPTIONS: Final = ("usernames", "runtimeClasses", "namespaces")
 _WEBHOOKS: Final = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
@@ -82,24 +100,41 @@ class AdmissionSettings:
 
     credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
     pod_security: Settings = NO_SETTINGS
+    node_selectors: Mapping[str, str] = field(default_factory=dict)
+    tolerations: TolerationSettings = NO_TOLERATIONS
+    event_limits: Sequence[EventLimit] = ()
+    image_policy: ImagePolicySettings | None = None
+
+    def check(self, names: Collection[str]) -> None:
+        """Raise ConfigurationError if one of the plugins of these names needs a configuration."""
+        for name, missing in (
+            (event_rate_limit.NAME, not self.event_limits),
+            (image_policy_webhook.NAME, self.image_policy is None),
+        ):
+            if missing and name in names:
+                raise ConfigurationError(
+                    f"couldn't init admission plugin {quote(name)}: no config specified"
+                )
 
 
 def load_admission_settings(path: Path) -> AdmissionSettings:
     """Return the settings in a file. Raises ConfigurationError and OSError."""
     versions = {"v1": _AdmissionConfiguration(), "v1alpha1": _AdmissionConfiguration()}
     credentials: dict[str, Callable[[str], Credentials]] = {}
-    pod_security = NO_SETTINGS
+    others: dict[str, Any] = {}
     try:
         loaded = load_configuration(path.read_bytes(), "AdmissionConfiguration", versions)
         for plugin in loaded["plugins"] or ():
             data, directory = _content(plugin, path.parent)
-            if plugin["name"] == _POD_SECURITY:
-                pod_security = _pod_security(data)
+            name = plugin["name"]
+            if name in _LOADERS:
+                member, load = _LOADERS[name]
+                others[member] = load(data, directory)
             else:
-                credentials |= _users(plugin["name"], data, directory)
+                credentials |= _users(name, data, directory)
     except (ConfigurationError, KubeconfigError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
-    return AdmissionSettings(credentials, pod_security)
+    return AdmissionSettings(credentials, **others)
 
 
 def _content(plugin: Mapping[str, Any], directory: Path) -> tuple[bytes, Path]:
@@ -138,3 +173,13 @@ def _pod_security(data: bytes) -> Settings:
         raise ConfigurationError(str(error)) from error
     exempt = loaded["exemptions"] or {}
     return Settings(defaults, *(frozenset(exempt.get(name) or ()) for name in _EXEMPTIONS))
+
+
+# By plugin: the member of the settings, and what loads it from the configuration.
+_LOADERS: Final[Mapping[str, tuple[str, Callable[[bytes, Path], Any]]]] = {
+    pod_security.NAME: ("pod_security", lambda data, _: _pod_security(data)),
+    pod_node_selector.NAME: ("node_selectors", lambda data, _: load_node_selectors(data)),
+    pod_toleration_restriction.NAME: ("tolerations", lambda data, _: load_tolerations(data)),
+    event_rate_limit.NAME: ("event_limits", lambda data, _: load_event_limits(data)),
+    image_policy_webhook.NAME: ("image_policy", load_image_policy),
+}

@@ -138,6 +138,15 @@ class ChangingPlugin(Protocol):
 
 
 @runtime_checkable
+class Provider(Protocol):
+    """Provides what a new object needs, before anything is decided about the object."""
+
+    async def provide(self, attributes: AdmissionAttributes, reader: Reader) -> None:
+        """Provide it. Raises StatusError to reject the write."""
+        ...
+
+
+@runtime_checkable
 class Mutator(Protocol):
     """Changes objects before they are written."""
 
@@ -192,6 +201,7 @@ class _Selected:
     validators: tuple[Validator, ...]
     async_validators: tuple[AsyncValidator, ...]
     chargers: tuple[Charger, ...]
+    providers: tuple[Provider, ...]
     mutates: bool
     validates: bool
 
@@ -202,6 +212,7 @@ class AdmissionChain:
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
         self._selected: dict[tuple[str, GroupVersionResource, str], _Selected] = {}
+        self._has_providers = any(isinstance(plugin, Provider) for plugin in plugins)
         self._changing = [plugin for plugin in plugins if isinstance(plugin, ChangingPlugin)]
         for plugin in self._changing:
             plugin.on_change(self._selected.clear)
@@ -223,6 +234,17 @@ class AdmissionChain:
     def charges(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
         """Return whether writes of this kind have charging plugins."""
         return bool(self._select(operation, resource, subresource).chargers)
+
+    def provides(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        """Return whether writes of this kind have providing plugins."""
+        return self._has_providers and bool(
+            self._select(operation, resource, subresource).providers
+        )
+
+    async def provide(self, attributes: AdmissionAttributes, reader: Reader) -> None:
+        """Provide what a new object needs. Raises StatusError if a plugin rejects the write."""
+        for plugin in self._of(attributes).providers:
+            await plugin.provide(attributes, reader)
 
     async def mutate(
         self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
@@ -298,6 +320,7 @@ def _sorted(plugins: Sequence[Plugin]) -> _Selected:
         validators,
         async_validators,
         chargers,
+        tuple(plugin for plugin in plugins if isinstance(plugin, Provider)),
         mutates=bool(mutators or async_mutators),
         validates=bool(validators or async_validators),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apiserver.access.admission.chain import Plugin
-from apiserver.access.admission.plugin_names import OFF, ON, ORDER
+from apiserver.access.admission.plugin_names import ON, ORDER
 from apiserver.access.admission.plugins.always_deny import AlwaysDeny
 from apiserver.access.admission.plugins.always_pull_images import AlwaysPullImages
 from apiserver.access.admission.plugins.certificates import (
@@ -21,8 +21,13 @@ from apiserver.access.admission.plugins.default_toleration_seconds import (
     DefaultTolerationSeconds,
 )
 from apiserver.access.admission.plugins.deny_service_external_ips import DenyServiceExternalIPs
+from apiserver.access.admission.plugins.event_rate_limit import EventLimit, EventRateLimit
 from apiserver.access.admission.plugins.extended_resource_toleration import (
     ExtendedResourceToleration,
+)
+from apiserver.access.admission.plugins.image_policy_webhook import (
+    ImagePolicyWebhook,
+    ImageReviews,
 )
 from apiserver.access.admission.plugins.limit_pod_hard_anti_affinity_topology import (
     LimitPodHardAntiAffinityTopology,
@@ -34,10 +39,14 @@ from apiserver.access.admission.plugins.mutating_admission_policy import (
 from apiserver.access.admission.plugins.mutating_admission_webhook import (
     MutatingAdmissionWebhook,
 )
+from apiserver.access.admission.plugins.namespace_auto_provision import NamespaceAutoProvision
 from apiserver.access.admission.plugins.namespace_exists import NamespaceExists
 from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
+)
+from apiserver.access.admission.plugins.node_declared_feature_validator import (
+    NodeDeclaredFeatureValidator,
 )
 from apiserver.access.admission.plugins.node_restriction import NodeRestriction
 from apiserver.access.admission.plugins.owner_references_permission_enforcement import (
@@ -53,6 +62,11 @@ from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfWorkloads,
 )
 from apiserver.access.admission.plugins.pod_security.policy import NO_SETTINGS, Settings
+from apiserver.access.admission.plugins.pod_toleration_restriction import (
+    NO_TOLERATIONS,
+    PodTolerationRestriction,
+    TolerationSettings,
+)
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
 from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.resource_quota import ResourceQuota
@@ -73,6 +87,7 @@ from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.access.admission.webhook_calls import WebhookDependencies
 from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.access.authorization.authorizer import Authorizer
+from apiserver.client.client import Client
 from apiserver.machinery.quoting import quote
 
 
@@ -81,6 +96,7 @@ class PluginDependencies:
     """What plugins are built with."""
 
     authorizer: Authorizer
+    client: Client
     policies: PolicyDependencies
     validating_policies: PolicyIndex[Any]
     mutating_policies: PolicyIndex[Any]
@@ -89,12 +105,17 @@ class PluginDependencies:
     mutating_webhooks: WebhookConfigurations
     validating_webhooks: WebhookConfigurations
     pod_security: Settings = NO_SETTINGS
+    node_selectors: Mapping[str, str] = field(default_factory=dict)
+    tolerations: TolerationSettings = NO_TOLERATIONS
+    event_limits: Sequence[EventLimit] = ()
+    image_reviews: ImageReviews | None = None
 
 
 # The plugins of this server; some consist of several parts.
 _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]] = {
     # It has no opinion.
     "AlwaysAdmit": lambda _: (),
+    "NamespaceAutoProvision": lambda dependencies: (NamespaceAutoProvision(dependencies.client),),
     "NamespaceLifecycle": lambda _: (NamespaceLifecycle(), ProtectedNamespaces()),
     "NamespaceExists": lambda _: (NamespaceExists(),),
     "LimitPodHardAntiAffinityTopology": lambda _: (LimitPodHardAntiAffinityTopology(),),
@@ -103,14 +124,23 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "NodeRestriction": lambda dependencies: (NodeRestriction(dependencies.authorizer),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
     "AlwaysPullImages": lambda _: (AlwaysPullImages(),),
+    "ImagePolicyWebhook": lambda dependencies: (
+        ()
+        if dependencies.image_reviews is None
+        else (ImagePolicyWebhook(dependencies.image_reviews),)
+    ),
     "PodSecurity": lambda dependencies: (
         PodSecurityOfPods(dependencies.pod_security),
         PodSecurityOfWorkloads(dependencies.pod_security),
         PodSecurityOfNamespaces(dependencies.pod_security),
     ),
-    "PodNodeSelector": lambda _: (PodNodeSelector(),),
+    "PodNodeSelector": lambda dependencies: (PodNodeSelector(dependencies.node_selectors),),
     "Priority": lambda _: (PodPriority(), SingleGlobalDefault()),
     "DefaultTolerationSeconds": lambda _: (DefaultTolerationSeconds(),),
+    "PodTolerationRestriction": lambda dependencies: (
+        PodTolerationRestriction(dependencies.tolerations),
+    ),
+    "EventRateLimit": lambda dependencies: (EventRateLimit(dependencies.event_limits),),
     "ExtendedResourceToleration": lambda _: (ExtendedResourceToleration(),),
     "DefaultStorageClass": lambda _: (DefaultStorageClass(),),
     "StorageObjectInUseProtection": lambda _: (StorageObjectInUseProtection(),),
@@ -127,6 +157,7 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "DefaultIngressClass": lambda _: (DefaultIngressClass(),),
     "DenyServiceExternalIPs": lambda _: (DenyServiceExternalIPs(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
+    "NodeDeclaredFeatureValidator": lambda _: (NodeDeclaredFeatureValidator(),),
     "MutatingAdmissionPolicy": lambda dependencies: (
         MutatingAdmissionPolicy(dependencies.mutating_policies, dependencies.policies),
     ),
@@ -160,9 +191,6 @@ def enabled_plugins(enable: Collection[str], disable: Collection[str]) -> list[s
             f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins "
             "overlapped"
         )
-    for name in enable:
-        if name not in ON and name not in OFF:
-            raise PluginFlagError(f"admission plugin {quote(name)} is not provided by this server")
     wanted = {*ON, *enable} - set(disable)
     return [name for name in ORDER if name in wanted]
 

@@ -19,19 +19,14 @@ ORDER: Final = tuple(
     AlwaysDeny
     """.split()
 )
-_MISSING: Final = frozenset(
-    """
-    EventRateLimit ImagePolicyWebhook NamespaceAutoProvision NodeDeclaredFeatureValidator
-    PodTolerationRestriction
-    """.split()
-)
 _OFF: Final = frozenset(
     """
-    AlwaysAdmit AlwaysDeny AlwaysPullImages DenyServiceExternalIPs ExtendedResourceToleration
-    LimitPodHardAntiAffinityTopology NamespaceExists NodeRestriction
-    OwnerReferencesPermissionEnforcement PodNodeSelector
+    AlwaysAdmit AlwaysDeny AlwaysPullImages DenyServiceExternalIPs EventRateLimit
+    ExtendedResourceToleration ImagePolicyWebhook LimitPodHardAntiAffinityTopology
+    NamespaceAutoProvision NamespaceExists NodeRestriction OwnerReferencesPermissionEnforcement
+    PodNodeSelector PodTolerationRestriction
     """.split()
 )
-#: Those of this server that run unless they are disabled, and those that run only if enabled.
-ON: Final = tuple(name for name in ORDER if name not in _OFF | _MISSING)
+#: Those that run unless they are disabled, and those that run only if enabled.
+ON: Final = tuple(name for name in ORDER if name not in _OFF)
 OFF: Final = tuple(name for name in ORDER if name in _OFF)

@@ -72,6 +72,7 @@ def build_dependencies() -> PluginDependencies:
     kinds: Any = versions
     return PluginDependencies(
         authorizer,
+        kinds,
         PolicyDependencies(authorizer, in_thread, kinds),
         validating_policies(kinds),
         mutating_policies(kinds),
@@ -90,6 +91,8 @@ class Admission:
     ) -> None:
         self._chain = AdmissionChain(list(plugins))
         self._objects = Objects(*objects)
+        #: What the last write has added to its audit event.
+        self.annotations: dict[str, str] = {}
 
     async def admit(
         self,
@@ -103,6 +106,7 @@ class Admission:
     ) -> tuple[Any, list[str]]:
         """Return the object as it is admitted, or the message of the refusal; and the warnings."""
         warnings: list[str] = []
+        self.annotations = {}
         shown = document if document is not None else old
         assert shown is not None
         attributes = AdmissionAttributes(
@@ -116,6 +120,7 @@ class Admission:
             object=document,
             old_object=old,
             warn=warnings.append,
+            annotate=self.annotations.__setitem__,
         )
         try:
             if self._chain.mutates(operation, resource, subresource):

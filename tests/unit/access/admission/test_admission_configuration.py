@@ -101,8 +101,8 @@ def test_nothing_is_configured(tmp_path: Path) -> None:
         ({"kind": "Pod", "apiVersion": "v1"}, 'no kind "Pod" is registered for version "v1"'),
         ({**configuration(), "x": 1}, 'unknown field "x"'),
         (
-            configuration(name="EventRateLimit"),
-            'the configuration of the plugin "EventRateLimit" is not implemented',
+            configuration(name="ResourceQuota"),
+            'the configuration of the plugin "ResourceQuota" is not implemented',
         ),
         (
             configuration(configuration={**webhooks("users.yaml"), "kind": "x"}),

@@ -130,11 +130,6 @@ def test_plugins_can_be_switched_off() -> None:
             ["Priority"],
             "[Priority] in enable-admission-plugins and disable-admission-plugins overlapped",
         ),
-        (
-            ["ImagePolicyWebhook"],
-            [],
-            'admission plugin "ImagePolicyWebhook" is not provided by this server',
-        ),
     ],
 )
 def test_flags_that_make_no_sense_are_refused(

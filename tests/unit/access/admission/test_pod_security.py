@@ -13,11 +13,14 @@ from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfWorkloads,
 )
 from apiserver.access.admission.plugins.pod_security.checks import violations
+from apiserver.access.admission.plugins.pod_security.existing_pods import existing_pod_warnings
 from apiserver.access.admission.plugins.pod_security.policy import (
     LATEST,
+    WARN,
     Policy,
     Settings,
     default_labels,
+    effective_labels,
     policy_of,
 )
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
@@ -259,3 +262,138 @@ async def test_a_stricter_level_warns_of_pods_that_are_there() -> None:
         "a (and 2 other pods): host namespaces",
     ]
     assert (await admission.admit(NAMESPACES, old, UPDATE, old=new))[1] == []
+
+
+def changed(**container: Any) -> Object:
+    return pod(hostNetwork=True, containers=[{"name": "c", "image": "x", **container}])
+
+
+@pytest.mark.parametrize(
+    ("new", "annotations", "refused"),
+    [
+        (changed(), {}, False),
+        (changed(image="y"), {}, True),
+        (changed(), {"container.seccomp.security.alpha.kubernetes.io/c": "unconfined"}, True),
+        (changed(), {"container.seccomp.security.alpha.kubernetes.io/d": "unconfined"}, False),
+    ],
+)
+async def test_what_has_changed_is_checked(
+    new: Object, annotations: dict[str, str], refused: bool
+) -> None:
+    admission = Admission([PodSecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
+    new = {**new, "metadata": {**new["metadata"], "annotations": annotations}}
+    result, _ = await admission.admit(PODS, new, UPDATE, old=changed())
+    assert isinstance(result, str) is refused
+
+
+async def test_new_ephemeral_containers_are_checked() -> None:
+    admission = Admission([PodSecurityOfPods()], (NAMESPACES, namespace(enforce="baseline")))
+    old = changed()
+    new = {**old, "spec": {**old["spec"], "ephemeralContainers": [{"name": "d", "image": "x"}]}}
+    result, _ = await admission.admit(PODS, new, UPDATE, old=old, subresource="ephemeralcontainers")
+    assert isinstance(result, str)
+
+
+@pytest.mark.parametrize(
+    ("labels", "defaults", "expected"),
+    [
+        ({"enforce": "baseline"}, {}, "baseline:latest"),
+        ({"enforce": "baseline", "enforce_version": "v1.22"}, {}, "baseline:v1.22"),
+        ({"enforce": "baseline", "warn_version": "v1.23"}, {}, "baseline:v1.23"),
+        (
+            {"enforce": "baseline", "enforce_version": "v1.22", "warn_version": "latest"},
+            {},
+            "baseline:latest",
+        ),
+        ({"enforce": "baseline", "warn": "restricted"}, {}, "restricted:latest"),
+        ({"enforce": "baseline", "warn": "privileged"}, {}, "privileged:latest"),
+        ({"enforce": "baseline", "warn": "odd"}, {}, "privileged:latest"),
+        ({"enforce": "odd"}, {}, "privileged:latest"),
+        ({}, {"enforce": "baseline"}, "privileged:latest"),
+        ({"enforce": "baseline"}, {"warn": "restricted"}, "restricted:latest"),
+    ],
+)
+def test_what_is_enforced_is_warned_about(
+    labels: dict[str, str], defaults: dict[str, str], expected: str
+) -> None:
+    own = namespace(**labels)["metadata"]["labels"]
+    assert str(policy_of(effective_labels(own, default_labels(defaults)), WARN)) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "warnings"),
+    [
+        ({}, {"enforce": "privileged", "warn_version": "v1.20"}, []),
+        ({"enforce": "baseline"}, {}, []),
+        (
+            {},
+            {"enforce": "baseline", "audit": "restricted", "audit_version": "v1.30"},
+            ["enforce=baseline:latest, audit=restricted:v1.30"],
+        ),
+        ({"enforce": "baseline"}, {"warn": "restricted"}, ["warn=restricted:latest"]),
+    ],
+)
+async def test_the_labels_of_an_exempt_namespace_are_ignored(
+    settings: dict[str, str], labels: dict[str, str], warnings: list[str]
+) -> None:
+    chosen = Settings(default_labels(settings), namespaces=frozenset(["ns"]))
+    admission = Admission([PodSecurityOfNamespaces(chosen)])
+    _, found = await admission.admit(NAMESPACES, namespace(**labels))
+    assert found == [
+        f'namespace "ns" is exempt from Pod Security, and the policy ({policy}) will be ignored'
+        for policy in warnings
+    ]
+
+
+def test_pods_of_a_controller_are_checked_after_the_others() -> None:
+    owned = {"ownerReferences": [{"uid": "u", "controller": True}]}
+    pods = [{"metadata": {"name": f"a-{index}", **owned}, "spec": {}} for index in range(3000)] + [
+        named("z", spec={"hostPID": True})
+    ]
+    policy = Policy("baseline")
+    assert existing_pod_warnings("ns", policy, pods, Settings()) == [
+        "new PodSecurity enforce level only checked against the first 3000 of 3001 existing pods",
+        'existing pods in namespace "ns" violate the new PodSecurity enforce level '
+        '"baseline:latest"',
+        "z: host namespaces",
+    ]
+    sandboxed = [named("y", spec={"hostPID": True, "runtimeClassName": "sandbox"})]
+    exempt = Settings(runtime_classes=frozenset(["sandbox"]))
+    assert existing_pod_warnings("ns", policy, sandboxed, exempt) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "expected"),
+    [
+        ({}, {}, {"enforce-policy": "privileged:latest"}),
+        ({}, {"enforce_version": "v1.20"}, {"enforce-policy": "privileged:latest"}),
+        ({"namespaces": "ns"}, {"enforce": "baseline"}, {"exempt": "namespace"}),
+        ({"usernames": "u"}, {"enforce": "baseline"}, {"exempt": "user"}),
+        ({"runtime_classes": "sandbox"}, {"enforce": "baseline"}, {"exempt": "runtimeClass"}),
+        (
+            {},
+            {"enforce": "baseline", "audit": "baseline"},
+            {
+                "enforce-policy": "baseline:latest",
+                "audit-violations": 'would violate PodSecurity "baseline:latest": host namespaces '
+                "(hostNetwork=true)",
+            },
+        ),
+        (
+            {},
+            {"enforce": "privileged", "audit": "odd"},
+            {
+                "enforce-policy": "privileged:latest",
+                "error": f"Failed to parse policy: metadata.labels[{PREFIX}audit]: Invalid value: "
+                '"odd": must be one of privileged, baseline, restricted',
+            },
+        ),
+    ],
+)
+async def test_what_is_audited(
+    settings: dict[str, str], labels: dict[str, str], expected: dict[str, str]
+) -> None:
+    chosen = Settings(**{name: frozenset([value]) for name, value in settings.items()})
+    admission = Admission([PodSecurityOfPods(chosen)], (NAMESPACES, namespace(**labels)))
+    await admission.admit(PODS, pod(hostNetwork=True, runtimeClassName="sandbox"))
+    assert admission.annotations == {PREFIX + name: value for name, value in expected.items()}

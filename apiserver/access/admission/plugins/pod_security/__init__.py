@@ -9,7 +9,7 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from apiserver.access.admission.chain import (
@@ -18,24 +18,33 @@ from apiserver.access.admission.chain import (
     AdmissionAttributes,
     drop_annotation,
 )
-from apiserver.access.admission.plugins.pod_security.checks import Violation, violations
+from apiserver.access.admission.plugins.pod_security.checks import Violation
+from apiserver.access.admission.plugins.pod_security.existing_pods import (
+    broken_rules,
+    existing_pod_warnings,
+    is_significant,
+)
 from apiserver.access.admission.plugins.pod_security.policy import (
     AUDIT,
     ENFORCE,
+    MODES,
     NO_SETTINGS,
     PRIVILEGED,
     WARN,
     Policy,
     Settings,
+    effective_labels,
     is_relaxed,
+    names_mode,
     policy_label_errors,
     policy_of,
 )
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
 from apiserver.machinery.errors import Invalid
+from apiserver.machinery.fielderrors import aggregate
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object, metadata_of, name_of
+from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.quoting import quote
 
 NAME: Final = "PodSecurity"
@@ -50,7 +59,6 @@ _TEMPLATES: Final = {
     ("batch", "cronjobs"): ("spec", "jobTemplate", "spec", "template"),
     ("batch", "jobs"): ("spec", "template"),
 }
-_APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _ANNOTATION: Final = "pod-security.kubernetes.io/"
 _WRITES: Final = (CREATE, UPDATE)
 
@@ -72,19 +80,24 @@ class PodSecurityOfPods:
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         pod, old = attributes.object, attributes.old_object
-        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
-        if pod is None or not labels or (old is not None and not _is_significant(pod, old)):
-            return
+        assert pod is not None
         if _is_exempt(self._settings, attributes, pod):
             return
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
+        if _is_privileged(labels, MODES):
+            attributes.annotate(f"{_ANNOTATION}enforce-policy", str(Policy(PRIVILEGED)))
+            return
+        if old is not None and not is_significant(pod, old):
+            return
+        _annotate_errors(attributes, labels)
         enforced = policy_of(labels, ENFORCE)
         attributes.annotate(f"{_ANNOTATION}enforce-policy", str(enforced))
-        broken = _broken(enforced, pod)
+        _audit(attributes, policy_of(labels, AUDIT), pod)
+        broken = broken_rules(enforced, pod)
         if broken:
             raise attributes.forbidden(
                 f"violates PodSecurity {quote(str(enforced))}: {_details(broken)}"
             )
-        _audit(attributes, policy_of(labels, AUDIT), pod)
         _warn(attributes, policy_of(labels, WARN), pod)
 
 
@@ -104,10 +117,13 @@ class PodSecurityOfWorkloads:
         template: Any = attributes.object
         for member in _TEMPLATES[attributes.gvr.group, attributes.gvr.resource]:
             template = (template or {}).get(member)
-        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
-        if not template or template.get("spec") is None or not labels:
+        if not template or template.get("spec") is None:
             return
-        if not _is_exempt(self._settings, attributes, template):
+        if _is_exempt(self._settings, attributes, template):
+            return
+        labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
+        if not _is_privileged(labels, (AUDIT, WARN)):
+            _annotate_errors(attributes, labels)
             _audit(attributes, policy_of(labels, AUDIT), template)
             _warn(attributes, policy_of(labels, WARN), template)
 
@@ -130,31 +146,64 @@ class PodSecurityOfNamespaces:
         errors = policy_label_errors(labels)
         if errors and errors != policy_label_errors(before):
             raise Invalid.of(attributes.gvk, attributes.name, errors)
+        is_new = attributes.operation == CREATE
         new, old = policy_of(labels, ENFORCE), policy_of(before, ENFORCE)
-        if attributes.operation == CREATE or new.level == PRIVILEGED or is_relaxed(new, old):
+        if not is_new and (new.level == PRIVILEGED or is_relaxed(new, old)):
             return
         if attributes.name in settings.namespaces:
+            self._warn_of_exemption(attributes, labels)
+        elif not is_new:
+            pods = reader.list(PODS, attributes.name)
+            for text in existing_pod_warnings(attributes.name, new, pods, settings):
+                attributes.warn(text)
+
+    def _warn_of_exemption(
+        self, attributes: AdmissionAttributes, labels: Mapping[str, str]
+    ) -> None:
+        policies = {mode: policy_of(labels, mode) for mode in MODES}
+        defaults = {mode: policy_of(self._settings.defaults, mode) for mode in MODES}
+        if policies == defaults or all(p.level == PRIVILEGED for p in policies.values()):
             return
-        _warn_of_existing(attributes, new, reader)
+        own = metadata_of(attributes.object or {}).get("labels") or {}
+        shown = ", ".join(
+            f"{mode}={policy}"
+            for mode, policy in policies.items()
+            if policy.level != PRIVILEGED and names_mode(own, mode)
+        )
+        attributes.warn(
+            f"namespace {quote(attributes.name)} is exempt from Pod Security, and the policy "
+            f"({shown}) will be ignored"
+        )
 
 
 def _labels(namespace: Object | None, settings: Settings) -> Mapping[str, str]:
-    labels: dict[str, str] = metadata_of(namespace or {}).get("labels") or {}
-    return {**settings.defaults, **labels} if settings.defaults else labels
+    return effective_labels(metadata_of(namespace or {}).get("labels") or {}, settings.defaults)
 
 
 def _is_exempt(settings: Settings, attributes: AdmissionAttributes, pod: Object) -> bool:
-    return settings is not NO_SETTINGS and (
-        attributes.namespace in settings.namespaces
-        or attributes.user.name in settings.usernames
-        or pod["spec"].get("runtimeClassName") in settings.runtime_classes
-    )
+    if settings is NO_SETTINGS:
+        return False
+    if attributes.namespace in settings.namespaces:
+        reason = "namespace"
+    elif attributes.user.name in settings.usernames:
+        reason = "user"
+    elif pod["spec"].get("runtimeClassName") in settings.runtime_classes:
+        reason = "runtimeClass"
+    else:
+        return False
+    attributes.annotate(f"{_ANNOTATION}exempt", reason)
+    return True
 
 
-def _broken(policy: Policy, pod: Object) -> list[Violation]:
-    if policy.level == PRIVILEGED:
-        return []
-    return violations(policy, pod.get("metadata") or {}, pod["spec"])
+def _is_privileged(labels: Mapping[str, str], modes: Sequence[str]) -> bool:
+    levels = (policy_of(labels, mode).level for mode in modes)
+    return all(level == PRIVILEGED for level in levels) and not policy_label_errors(labels)
+
+
+def _annotate_errors(attributes: AdmissionAttributes, labels: Mapping[str, str]) -> None:
+    errors = policy_label_errors(labels)
+    if errors:
+        attributes.annotate(f"{_ANNOTATION}error", f"Failed to parse policy: {aggregate(errors)}")
 
 
 def _details(broken: list[Violation]) -> str:
@@ -162,7 +211,7 @@ def _details(broken: list[Violation]) -> str:
 
 
 def _warn(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
-    broken = _broken(policy, pod)
+    broken = broken_rules(policy, pod)
     if broken:
         attributes.warn(_would_violate(policy, broken))
 
@@ -171,44 +220,10 @@ def _audit(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None
     # Without an audit of the request nothing has to be checked.
     if attributes.annotate is drop_annotation:
         return
-    broken = _broken(policy, pod)
+    broken = broken_rules(policy, pod)
     if broken:
         attributes.annotate(f"{_ANNOTATION}audit-violations", _would_violate(policy, broken))
 
 
 def _would_violate(policy: Policy, broken: list[Violation]) -> str:
     return f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}"
-
-
-def _warn_of_existing(attributes: AdmissionAttributes, policy: Policy, reader: Reader) -> None:
-    by_reasons: dict[str, list[str]] = {}
-    for pod in reader.list(PODS, attributes.name):
-        broken = _broken(policy, pod)
-        if broken:
-            reasons = ", ".join(violation.reason for violation in broken)
-            by_reasons.setdefault(reasons, []).append(name_of(pod))
-    if not by_reasons:
-        return
-    attributes.warn(
-        f"existing pods in namespace {quote(attributes.name)} violate the new PodSecurity "
-        f"enforce level {quote(str(policy))}"
-    )
-    for reasons, (first, *others) in by_reasons.items():
-        more = ""
-        if others:
-            more = f" (and {len(others)} other pod{'s' if len(others) > 1 else ''})"
-        attributes.warn(f"{first}{more}: {reasons}")
-
-
-def _is_significant(pod: Object, old: Object) -> bool:
-    # Of the fields that the standards check, only these can change in an existing Pod.
-    ephemeral, before = (
-        [(c["name"], c.get("securityContext")) for c in d["spec"].get("ephemeralContainers") or ()]
-        for d in (pod, old)
-    )
-    return ephemeral != before or _app_armor_annotations(pod) != _app_armor_annotations(old)
-
-
-def _app_armor_annotations(pod: Object) -> dict[str, str]:
-    annotations = metadata_of(pod).get("annotations") or {}
-    return {key: value for key, value in annotations.items() if key.startswith(_APP_ARMOR)}

@@ -12,8 +12,10 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 PRIVILEGED, BASELINE, RESTRICTED = "privileged", "baseline", "restricted"
 LEVELS: Final = (PRIVILEGED, BASELINE, RESTRICTED)
 ENFORCE, AUDIT, WARN = "enforce", "audit", "warn"
+MODES: Final = (ENFORCE, AUDIT, WARN)
 LATEST: Final = 1_000_000
 _PREFIX: Final = "pod-security.kubernetes.io/"
+_ENFORCE, _WARN = _PREFIX + ENFORCE, _PREFIX + WARN
 _VERSION: Final = re.compile(r"v1\.([0-9]|[1-9][0-9]*)", re.ASCII)
 
 
@@ -57,6 +59,24 @@ def default_labels(defaults: Mapping[str, str]) -> dict[str, str]:
     return labels
 
 
+def effective_labels(own: Mapping[str, str], defaults: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the labels of a namespace with what applies where it has none.
+
+    What it enforces is also warned about, unless it says otherwise: workloads are not rejected.
+    """
+    labels = {**defaults, **own} if defaults else own
+    enforced = own.get(_ENFORCE, PRIVILEGED)
+    if _WARN in own or enforced not in LEVELS:
+        return labels
+    if LEVELS.index(enforced) <= LEVELS.index(policy_of(labels, WARN).level):
+        return labels
+    inherited = {_WARN: enforced}
+    version = labels.get(f"{_ENFORCE}-version", "")
+    if f"{_WARN}-version" not in own and _minor(version) is not None:
+        inherited[f"{_WARN}-version"] = version
+    return {**labels, **inherited}
+
+
 def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
     """Return the policy of one mode; an invalid one is enforced as the strictest."""
     level = labels.get(_PREFIX + mode, PRIVILEGED)
@@ -69,7 +89,7 @@ def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
 def policy_label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     """Return the errors of the labels."""
     errors = []
-    for mode in (ENFORCE, AUDIT, WARN):
+    for mode in MODES:
         level, version = _PREFIX + mode, f"{_PREFIX}{mode}-version"
         if level in labels and labels[level] not in LEVELS:
             detail = f"must be one of {', '.join(LEVELS)}"
@@ -78,6 +98,11 @@ def policy_label_errors(labels: Mapping[str, str]) -> list[FieldError]:
             detail = 'must be "latest" or "v1.x"'
             errors.append(invalid(f"metadata.labels[{version}]", labels[version], detail))
     return errors
+
+
+def names_mode(labels: Mapping[str, str], mode: str) -> bool:
+    """Return whether a label sets the level or the version of a mode."""
+    return _PREFIX + mode in labels or f"{_PREFIX}{mode}-version" in labels
 
 
 def is_relaxed(new: Policy, old: Policy) -> bool:

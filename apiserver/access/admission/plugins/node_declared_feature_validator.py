@@ -1,0 +1,73 @@
+"""NodeDeclaredFeatureValidator: a Pod on a node changes only as the node is able to.
+
+Nodes declare their features in ``status.declaredFeatures`` (KEP-5328). Of the features of this
+version, two are needed for updates of Pods, both for a resize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
+from apiserver.access.quota.resource_lists import quantity_value
+from apiserver.client.client import Reader
+from apiserver.machinery.builtin_resources import NODES, PODS
+from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import Object
+from apiserver.machinery.quoting import quote
+
+
+class NodeDeclaredFeatureValidator:
+    """Rejects updates that need what the node of the Pod does not declare."""
+
+    name = "NodeDeclaredFeatureValidator"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == PODS and operation == UPDATE and subresource in ("", "resize")
+
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
+        pod, old = attributes.object, attributes.old_object
+        assert pod is not None
+        assert old is not None
+        node_name = pod["spec"].get("nodeName")
+        if not node_name or pod["spec"] == old["spec"]:
+            return
+        needed = [name for name, is_needed in _FEATURES.items() if is_needed(old, pod)]
+        if not needed:
+            return
+        node = reader.get(NODES, "", node_name)
+        if node is None:
+            raise attributes.forbidden(f"node {quote(node_name)} not found")
+        declared = (node.get("status") or {}).get("declaredFeatures") or ()
+        missing = [name for name in needed if name not in declared]
+        if missing:
+            raise attributes.forbidden(
+                f"pod update requires features {', '.join(missing)} which are not available on "
+                f"node {quote(node_name)}"
+            )
+
+
+def _resizes_guaranteed_cpu(old: Object, pod: Object) -> bool:
+    if (old.get("status") or {}).get("qosClass") != "Guaranteed":
+        return False
+    return _cpus(old) != _cpus(pod)
+
+
+def _cpus(pod: Object) -> list[Decimal]:
+    return [
+        quantity_value(((container.get("resources") or {}).get("requests") or {}).get("cpu", "0"))
+        for container in pod["spec"].get("containers") or ()
+    ]
+
+
+def _resizes_pod(old: Object, pod: Object) -> bool:
+    return bool(old["spec"].get("resources") != pod["spec"].get("resources"))
+
+
+# By name: what says of the old and the new Pod whether the update needs the feature.
+_FEATURES: Final[Mapping[str, Callable[[Object, Object], bool]]] = {
+    "GuaranteedQoSPodCPUResize": _resizes_guaranteed_cpu,
+    "InPlacePodLevelResourcesVerticalScaling": _resizes_pod,
+}
