@@ -51,7 +51,7 @@ class EventRateLimit:
         if attributes.dry_run:
             return
         refusals = [
-            f"Too many requests: limit reached on type {buckets.limit.type} for key {key}"
+            f"limit reached on type {buckets.limit.type} for key {key}"
             for buckets in self._buckets
             for key in (KEYS[buckets.limit.type](attributes),)
             if not buckets.take(key)

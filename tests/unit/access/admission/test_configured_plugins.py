@@ -163,12 +163,11 @@ async def test_events_are_limited() -> None:
     assert not isinstance((await limiting.admit(EVENTS, event()))[0], str)
     # Each limit counts, and says so.
     assert (await limiting.admit(EVENTS, event()))[0] == (
-        "Too many requests: Too many requests: limit reached on type SourceAndObject for key "
-        "kubeleta"
+        "Too many requests: limit reached on type SourceAndObject for key kubeleta"
     )
     assert (await limiting.admit(EVENTS, event()))[0] == (
-        "Too many requests: [Too many requests: limit reached on type Server for key , "
-        "Too many requests: limit reached on type SourceAndObject for key kubeleta]"
+        "Too many requests: [limit reached on type Server for key , "
+        "limit reached on type SourceAndObject for key kubeleta]"
     )
     clock.seconds += 1
     assert not isinstance((await limiting.admit(EVENTS, event()))[0], str)
