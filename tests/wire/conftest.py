@@ -19,6 +19,8 @@ import pytest
 
 from tests.server_process import ROOT_CA_PUBLISHER, running_server
 from tests.wire.backend import Backend, NoAddress, running_backend
+from tests.wire.conversions import Kegs
+from tests.wire.kegs import ConversionWebhook, honest, serving_conversion
 from tests.wire.proxied import Proxied
 
 
@@ -194,3 +196,21 @@ async def _all_closed(sockets: list[socket.socket]) -> None:
 
 def _named(headers: Mapping[str, str | None]) -> dict[str, str | None]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@pytest.fixture
+async def webhook(tmp_path: Path) -> AsyncIterator[ConversionWebhook]:
+    """The webhook of one test."""
+    async with serving_conversion(tmp_path) as webhook:
+        yield webhook
+
+
+@pytest.fixture
+async def cellar(api: Api, webhook: ConversionWebhook, namespace: str) -> AsyncIterator[Kegs]:
+    """Kegs that are stored in v1."""
+    cellar = Kegs(api, webhook, namespace)
+    await cellar.define()
+    yield cellar
+    webhook.open.set()
+    webhook.answer = honest
+    await api.send("DELETE", cellar.definition)

@@ -15,7 +15,8 @@ from storage.errors import StorageError
 from storage.interface import FeedStore, Store
 from storage.memory import MemoryStore
 from storage.transform import TransformStore
-from tests.contract.store.broken import BROKEN, BROKEN_TRANSFORMS
+from tests.contract.store.broken import BROKEN
+from tests.contract.store.brokentransforms import BROKEN_TRANSFORMS
 from tests.contract.store.stacks import STACKS, ByKey, Setting, Stack
 
 MODULES = (

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from apiserver.access.admission.chain import CREATE, DELETE, UPDATE
-from apiserver.access.admission.plugins.certificates import (
-    CertificateApproval,
-    CertificateSigning,
-    CertificateSubjectRestriction,
-)
+from apiserver.access.admission.chain import DELETE, UPDATE
 from apiserver.access.admission.plugins.default_ingress_class import DefaultIngressClass
 from apiserver.access.admission.plugins.default_storage_class import DefaultStorageClass
 from apiserver.access.admission.plugins.default_toleration_seconds import (
     DefaultTolerationSeconds,
 )
-from apiserver.access.admission.plugins.limit_ranger import LimitRanger
 from apiserver.access.admission.plugins.namespace_lifecycle import (
     NamespaceLifecycle,
     ProtectedNamespaces,
@@ -38,23 +27,15 @@ from apiserver.access.admission.plugins.storage_object_in_use_protection import 
     StorageObjectInUseProtection,
 )
 from apiserver.access.admission.plugins.taint_nodes_by_condition import TaintNodesByCondition
-from apiserver.access.authorization.authorizer import (
-    ALLOWED,
-    NO_OPINION,
-    AuthorizationAttributes,
-    AuthorizationDecision,
-)
 from apiserver.machinery.builtin_resources import (
     CLAIMS,
     CONFIG_MAPS,
     INGRESS_CLASSES,
     INGRESSES,
-    LIMIT_RANGES,
     NAMESPACES,
     NODES,
     PODS,
     PRIORITY_CLASSES,
-    REQUESTS,
     RUNTIME_CLASSES,
     SERVICE_ACCOUNTS,
     STORAGE_CLASSES,
@@ -64,17 +45,6 @@ from apiserver.machinery.objects import Object
 from tests.unit.access.admission.admitting import Admission, named, pod
 
 FORBIDDEN = 'pods "p" is forbidden: '
-
-
-class Allowing:
-    """Allows one verb on signers of one name."""
-
-    def __init__(self, verb: str, name: str) -> None:
-        self._allowed = (verb, name)
-
-    async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
-        asked = (attributes.verb, attributes.name)
-        return ALLOWED if asked == self._allowed else NO_OPINION
 
 
 # NamespaceLifecycle
@@ -112,85 +82,6 @@ async def test_the_namespaces_of_the_system_stay(name: str, message: str | None)
     admission = Admission([ProtectedNamespaces()])
     result, _ = await admission.admit(NAMESPACES, None, DELETE, old=named(name))
     assert result == message
-
-
-# LimitRanger
-
-LIMITS = named(
-    "l",
-    spec={
-        "limits": [
-            {
-                "type": "Container",
-                "default": {"cpu": "500m", "memory": "512Mi"},
-                "defaultRequest": {"cpu": "100m", "memory": "512Mi"},
-                "max": {"cpu": "2"},
-                "min": {"cpu": "50m"},
-                "maxLimitRequestRatio": {"cpu": "10"},
-            },
-            {"type": "Pod", "max": {"memory": "1Gi"}},
-            {"type": "PersistentVolumeClaim", "max": {"storage": "5Gi"}, "min": {"storage": "1Gi"}},
-        ]
-    },
-)
-
-
-def container(name: str, **resources: dict[str, str]) -> Object:
-    return {"name": name, "image": "x", "resources": resources}
-
-
-async def limited(resource: Any, document: Object) -> Any:
-    result, _ = await Admission([LimitRanger()], (LIMIT_RANGES, LIMITS)).admit(resource, document)
-    return result
-
-
-async def test_containers_get_the_defaults_of_their_namespace() -> None:
-    given = pod(
-        initContainers=[container("i")], containers=[container("c", requests={"memory": "64Mi"})]
-    )
-    result = await limited(PODS, given)
-    assert result["metadata"]["annotations"] == {
-        "kubernetes.io/limit-ranger": "LimitRanger plugin set: cpu request for container c; "
-        "cpu, memory limit for container c; cpu, memory request for init container i; "
-        "cpu, memory limit for init container i"
-    }
-    assert result["spec"]["containers"][0]["resources"] == {
-        "requests": {"memory": "64Mi", "cpu": "100m"},
-        "limits": {"cpu": "500m", "memory": "512Mi"},
-    }
-
-
-async def test_all_that_is_out_of_bounds_is_named() -> None:
-    big = {"limits": {"cpu": "3", "memory": "2Gi"}, "requests": {"cpu": "10m", "memory": "2Gi"}}
-    assert await limited(PODS, pod(containers=[container("c", **big)])) == (
-        f"{FORBIDDEN}[minimum cpu usage per Container is 50m, but request is 10m, "
-        "maximum cpu usage per Container is 2, but limit is 3, cpu max limit to request ratio per "
-        "Container is 10, but provided ratio is 300.000000, maximum memory usage per Pod is 1Gi, "
-        "but limit is 2Gi]"
-    )
-
-
-async def test_what_containers_have_together_counts() -> None:
-    result = await limited(PODS, pod(containers=[container(name) for name in "abc"]))
-    assert result == f"{FORBIDDEN}maximum memory usage per Pod is 1Gi, but limit is 1536Mi"
-
-
-@pytest.mark.parametrize(
-    ("requests", "why"),
-    [
-        ({"storage": "2Gi"}, None),
-        ({"storage": "6Gi"}, "maximum storage usage per PersistentVolumeClaim is 5Gi, "
-                             "but request is 6Gi"),
-        ({"storage": "1Mi"}, "minimum storage usage per PersistentVolumeClaim is 1Gi, "
-                             "but request is 1Mi"),
-        ({}, "[minimum storage usage per PersistentVolumeClaim is 1Gi.  No request is specified, "
-             "maximum storage usage per PersistentVolumeClaim is 5Gi.  No request is specified]"),
-    ],
-)  # fmt: skip
-async def test_claims_keep_within_bounds(requests: dict[str, str], why: str | None) -> None:
-    claim = named("c", spec={"resources": {"requests": requests}})
-    expected = claim if why is None else f'persistentvolumeclaims "c" is forbidden: {why}'
-    assert await limited(CLAIMS, claim) == expected
 
 
 # ServiceAccount
@@ -457,61 +348,3 @@ async def test_a_class_adds_what_it_costs_and_needs(spec: Object, expected: Any)
         assert result == FORBIDDEN + expected
     else:
         assert {name: result["spec"][name] for name in expected} == expected
-
-
-# Certificates
-
-REQUEST = named("r", spec={"signerName": "example.com/s"})
-SIGNED = {**REQUEST, "status": {"certificate": "AAAA"}}
-
-
-@pytest.mark.parametrize(
-    ("allowed", "admitted"),
-    [
-        (("approve", "example.com/s"), True),
-        (("approve", "example.com/*"), True),
-        (("sign", "example.com/s"), False),
-    ],
-)
-async def test_those_approve_who_may(allowed: tuple[str, str], admitted: bool) -> None:
-    admission = Admission([CertificateApproval(Allowing(*allowed))])
-    result, _ = await admission.admit(
-        REQUESTS, REQUEST, UPDATE, old=REQUEST, subresource="approval"
-    )
-    refusal = (
-        'certificatesigningrequests.certificates.k8s.io "r" is forbidden: user not permitted to '
-        'approve requests with signerName "example.com/s"'
-    )
-    assert result == (REQUEST if admitted else refusal)
-
-
-@pytest.mark.parametrize(
-    ("new", "name", "admitted"),
-    [(SIGNED, "example.com/s", True), (SIGNED, "other", False), (REQUEST, "other", True)],
-)
-async def test_those_sign_who_may(new: Object, name: str, admitted: bool) -> None:
-    admission = Admission([CertificateSigning(Allowing("sign", name))])
-    result, _ = await admission.admit(REQUESTS, new, UPDATE, old=REQUEST, subresource="status")
-    assert (result == new) is admitted
-
-
-@pytest.mark.parametrize(
-    ("signer", "group", "admitted"),
-    [
-        ("kubernetes.io/kube-apiserver-client", "system:masters", False),
-        ("kubernetes.io/kube-apiserver-client", "others", True),
-        ("example.com/s", "system:masters", True),
-    ],
-)
-async def test_nobody_asks_to_be_an_administrator(signer: str, group: str, admitted: bool) -> None:
-    name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)])
-    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
-    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    pem = b64encode(signed.public_bytes(serialization.Encoding.PEM)).decode()
-    request = named("r", spec={"signerName": signer, "request": pem})
-    result, _ = await Admission([CertificateSubjectRestriction()]).admit(REQUESTS, request, CREATE)
-    refusal = (
-        'certificatesigningrequests.certificates.k8s.io "r" is forbidden: use of '
-        "kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed"
-    )
-    assert result == (request if admitted else refusal)
