@@ -26,7 +26,6 @@ from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_connection import DetachedResponse, HTTPConnection
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.proxied_html import Transformation
-from apiserver.endpoints.proxy_headers import upgrade_headers
 from apiserver.registry.subresources.locations import Location
 
 log = logging.getLogger(__name__)
@@ -116,15 +115,17 @@ async def forward_response(
     return response
 
 
-async def tunnel(request: HTTPRequest, location: Location) -> web.StreamResponse:
-    """Connect a client that requests an upgrade with a backend.
+async def tunnel(
+    request: HTTPRequest, location: Location, headers: Iterable[tuple[str, str]]
+) -> web.StreamResponse:
+    """Connect a client that requests an upgrade with a backend, which gets these headers.
 
     Returns when either side closes. Raises Unreachable, and UpgradeRefused.
     """
     connection = cast("HTTPConnection", request.http.protocol)
     reader, writer = await _dial(location)
     try:
-        writer.write(_head(request, location))
+        writer.write(_head(request.method, location, headers))
         await writer.drain()
         connection.hijack(writer)
         head = await _response_head(connection, location, reader)
@@ -170,11 +171,10 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
         raise Unreachable(_cause(location, error)) from error
 
 
-def _head(request: HTTPRequest, location: Location) -> bytes:
-    http = request.http
+def _head(method: str, location: Location, headers: Iterable[tuple[str, str]]) -> bytes:
     target = (location.path or "/") + (f"?{location.query}" if location.query else "")
-    lines = [f"{http.method} {target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in upgrade_headers(request)]
+    lines = [f"{method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers]
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
 

@@ -7,8 +7,9 @@ this server in confidence: who it is, and whom it wants to be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
+from apiserver.access.authentication.front_proxy import ProxyHeaders
 from apiserver.endpoints.http_request import HTTPRequest
 
 _HOP_BY_HOP: Final = frozenset(
@@ -16,9 +17,10 @@ _HOP_BY_HOP: Final = frozenset(
      "te", "trailer", "transfer-encoding", "upgrade"]
 )  # fmt: skip
 _PRIVATE: Final = frozenset(["authorization", "expect"])
-#: What such names begin with, those of front proxies among them.
+#: What such names begin with, the usual ones of front proxies among them.
 _PRIVATE_PREFIXES: Final = ("impersonate-", "x-remote-")
 _PROTOCOLS: Final = "sec-websocket-protocol"
+_FORWARDED_FOR: Final = "x-forwarded-for"
 #: Browsers cannot send the header Authorization with a WebSocket.
 _BEARER: Final = "base64url.bearer.authorization.k8s.io."
 #: These would let pages of other sites read what the proxy serves.
@@ -27,29 +29,49 @@ _CROSS_ORIGIN: Final = frozenset(
      "access-control-allow-methods", "access-control-allow-origin"]
 )  # fmt: skip
 
-Headers = list[tuple[str, str]]
+Headers: TypeAlias = list[tuple[str, str]]
 
 
-def backend_headers(request: HTTPRequest) -> Headers:
-    """Return the headers of a request for a backend, with X-Forwarded-* added.
+class RequestHeaders:
+    """The headers of requests for backends.
 
-    The backend is told the host that the client asked for, as in kube-apiserver.
+    ``front_proxy`` are the configured names of the headers in which front proxies name their users.
     """
-    http = request.http
-    headers = _without(_end_to_end(http.headers), "x-forwarded-for")
-    return [
-        *headers,
-        _forwarded_for(request),
-        ("X-Forwarded-Uri", request.info.path),
-        ("X-Forwarded-Host", http.headers.get("Host", "")),
-        ("X-Forwarded-Proto", "https"),
-    ]
 
+    def __init__(self, front_proxy: ProxyHeaders | None = None) -> None:
+        self._private = _PRIVATE
+        self._prefixes: tuple[str, ...] = _PRIVATE_PREFIXES
+        if front_proxy is not None:
+            self._private |= front_proxy.names
+            self._prefixes += front_proxy.extra_prefixes
 
-def upgrade_headers(request: HTTPRequest) -> Headers:
-    """Return the headers of a request for an upgrade, which the backend decides on."""
-    headers = _without(_private_removed(request.http.headers.items()), "x-forwarded-for")
-    return [*headers, _forwarded_for(request)]
+    def forwarded(self, request: HTTPRequest) -> Headers:
+        """Return the headers of a request for a backend, with X-Forwarded-* added.
+
+        The backend is told the host that the client asked for, as in kube-apiserver.
+        """
+        http = request.http
+        headers = self._public(_end_to_end(http.headers))
+        return [
+            *headers,
+            _forwarded_for(request),
+            ("X-Forwarded-Uri", request.info.path),
+            ("X-Forwarded-Host", http.headers.get("Host", "")),
+            ("X-Forwarded-Proto", "https"),
+        ]
+
+    def upgrade(self, request: HTTPRequest) -> Headers:
+        """Return the headers of a request for an upgrade, which the backend decides on."""
+        return [*self._public(request.http.headers.items()), _forwarded_for(request)]
+
+    def _public(self, headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        for name, value in headers:
+            lower = name.lower()
+            if lower in self._private or lower.startswith(self._prefixes):
+                continue
+            kept = _without_token(value) if lower == _PROTOCOLS else value
+            if lower != _FORWARDED_FOR and (kept or not value):
+                yield name, kept
 
 
 def response_headers(headers: Mapping[str, str]) -> Headers:
@@ -62,26 +84,15 @@ def response_headers(headers: Mapping[str, str]) -> Headers:
 def _end_to_end(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     named = headers.get("Connection", "").lower().split(",")
     single = _HOP_BY_HOP | {name.strip() for name in named}
-    for name, value in _private_removed(headers.items()):
+    for name, value in headers.items():
         if name.lower() not in single:
             yield name, value
 
 
-def _private_removed(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    for name, value in headers:
-        lower = name.lower()
-        if lower in _PRIVATE or lower.startswith(_PRIVATE_PREFIXES):
-            continue
-        kept = value
-        if lower == _PROTOCOLS:
-            protocols = [each.strip() for each in value.split(",")]
-            kept = ", ".join(each for each in protocols if not each.startswith(_BEARER))
-        if kept or not value:
-            yield name, kept
-
-
-def _without(headers: Iterable[tuple[str, str]], name: str) -> Headers:
-    return [header for header in headers if header[0].lower() != name]
+def _without_token(protocols: str) -> str:
+    """Return subprotocols of a WebSocket without the bearer token of the client."""
+    names = [each.strip() for each in protocols.split(",")]
+    return ", ".join(each for each in names if not each.startswith(_BEARER))
 
 
 def _forwarded_for(request: HTTPRequest) -> tuple[str, str]:

@@ -101,6 +101,11 @@ class Config:
     audit: AuditFlags = NO_AUDIT
 
     @property
+    def own_authority(self) -> Path:
+        """The file of the server's own CA, which certifies clients besides the one given."""
+        return self.cert_dir / "ca.crt"
+
+    @property
     def storage_url(self) -> str:
         """The URL of the store, as `storage.open` accepts it."""
         if self.etcd_servers:

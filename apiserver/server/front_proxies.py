@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from apiserver.access.access import LoadedFiles
 from apiserver.access.authentication.front_proxy import FrontProxy, ProxyHeaders
 from apiserver.access.configuration_files import ConfigurationError
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.machinery.documents import dump_json
 from apiserver.server.config import Config
 
@@ -27,7 +27,7 @@ def front_proxy(config: Config) -> tuple[FrontProxy, LoadedFiles]:
     )
     proxy = FrontProxy(headers, frozenset(config.requestheader_allowed_names))
     path = Path(config.requestheader_client_ca_file)
-    clients = [Path(config.client_ca_file)] if config.client_ca_file else []
+    clients = [config.own_authority, *map(Path, filter(None, [config.client_ca_file]))]
 
     def load() -> None:
         proxy.trust(_certificates(path), frozenset().union(*map(_certificates, clients)))

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
-from apiserver.access.authentication.front_proxy import FrontProxy, Headers, UnknownProxy
+from apiserver.access.authentication.front_proxy import (
+    FrontProxy,
+    Headers,
+    ProxyHeaders,
+    UnknownProxy,
+)
 from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.x509 import Certificate, certificate_user
 from apiserver.machinery.times import system_clock
@@ -84,6 +89,11 @@ class RequestAuthenticator:
         self._front_proxy = front_proxy
         self._audiences = audiences
         self._now = now or system_clock().time
+
+    @property
+    def front_proxy_headers(self) -> ProxyHeaders | None:
+        """The headers in which front proxies name their users, ``None`` without such proxies."""
+        return None if self._front_proxy is None else self._front_proxy.headers
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
         """Return the user of a request. Raises BadCredential."""

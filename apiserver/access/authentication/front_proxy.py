@@ -38,7 +38,8 @@ class UnknownProxy(Exception):
 class ProxyHeaders:
     """The names of headers, in order: for a user and a uid the first one with a value counts.
 
-    What follows one of ``extra_prefixes`` is the key of an extra value, percent-encoded.
+    What follows one of ``extra_prefixes``, which are in lower case, is the key of an extra value,
+    percent-encoded.
     """
 
     user: tuple[str, ...]
@@ -46,12 +47,17 @@ class ProxyHeaders:
     groups: tuple[str, ...]
     extra_prefixes: tuple[str, ...]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All names but those of extra values, in lower case."""
+        return frozenset(name.lower() for name in (*self.user, *self.uid, *self.groups))
+
 
 class FrontProxy:
     """The proxies of a server; without ``allowed_names`` their common name does not count."""
 
     def __init__(self, headers: ProxyHeaders, allowed_names: Collection[str]) -> None:
-        self._headers = headers
+        self.headers = headers
         self._allowed_names = allowed_names
         self._authorities: Collection[bytes] = ()
         self._client_authorities: Collection[bytes] = ()
@@ -59,17 +65,14 @@ class FrontProxy:
     def trust(self, authorities: Collection[bytes], clients: Collection[bytes]) -> None:
         """Trust these authorities (DER) from now on.
 
-        ``clients`` are those of them, and others, that certify ordinary clients as well.
+        ``clients`` are those that certify ordinary clients, which may be some of them.
         """
         self._authorities = authorities
         self._client_authorities = clients
 
     def certifies_clients(self, certificate: Certificate) -> bool:
         """Return whether a certificate may be that of a client, and not only of a proxy."""
-        anchor = certificate.anchor
-        return bool(anchor) and (
-            anchor not in self._authorities or anchor in self._client_authorities
-        )
+        return certificate.anchor in self._client_authorities
 
     def user_of(self, certificate: Certificate, headers: Headers) -> UserInfo | None:
         """Return the user that a proxy names, ``None`` without a proxy or a name.
@@ -81,7 +84,7 @@ class FrontProxy:
         name = common_name(certificate)
         if self._allowed_names and name not in self._allowed_names:
             raise UnknownProxy(f"x509: subject with cn={name} is not in the allowed list")
-        names = self._headers
+        names = self.headers
         user = _first(headers, names.user)
         if not user:
             return None

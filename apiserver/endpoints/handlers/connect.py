@@ -23,7 +23,7 @@ from apiserver.endpoints.proxy import (
     tunnel,
     wants_upgrade,
 )
-from apiserver.endpoints.proxy_headers import backend_headers, response_headers
+from apiserver.endpoints.proxy_headers import RequestHeaders, response_headers
 from apiserver.machinery.errors import (
     BadRequest,
     Forbidden,
@@ -55,6 +55,7 @@ class ConnectHandlers:
 
     registry: Registry
     authorizer: Authorizer
+    headers: RequestHeaders
 
     async def log(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Return the log of a container; 204 while its Pod has no node."""
@@ -115,9 +116,9 @@ class ConnectHandlers:
             return _with_slash(request, query)
         location = replace(location, path=path, query=query)
         if upgrading:
-            return await _upgraded(request, location)
+            return await self._upgraded(request, location)
         place = ProxyPlace(prefix, location.authority, request.header("Host"))
-        return await _forwarded(request, location, place)
+        return await _forwarded(request, location, place, self.headers)
 
     async def _proxied(self, request: HTTPRequest, scope: RequestScope) -> Location:
         info, resource = request.info, scope.resource
@@ -149,7 +150,15 @@ class ConnectHandlers:
             raise BadRequest(f"pod {request.info.name} does not have a host assigned")
         if not wants_upgrade(request):
             raise BadRequest("Upgrade request required")
-        return await _upgraded(request, location)
+        return await self._upgraded(request, location)
+
+    async def _upgraded(self, request: HTTPRequest, location: Location) -> web.StreamResponse:
+        try:
+            return await tunnel(request, location, self.headers.upgrade(request))
+        except Unreachable as error:
+            raise UnknownError(f"error dialing backend: {error}") from error
+        except UpgradeRefused as error:
+            raise UnknownError(str(error)) from error
 
     async def _may_create(self, request: HTTPRequest) -> None:
         # WebSocket requests of browsers are always GET. They need the permission of a POST.
@@ -210,19 +219,10 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
             return InternalError(text)
 
 
-async def _upgraded(request: HTTPRequest, location: Location) -> web.StreamResponse:
-    try:
-        return await tunnel(request, location)
-    except Unreachable as error:
-        raise UnknownError(f"error dialing backend: {error}") from error
-    except UpgradeRefused as error:
-        raise UnknownError(str(error)) from error
-
-
 async def _forwarded(
-    request: HTTPRequest, location: Location, place: ProxyPlace
+    request: HTTPRequest, location: Location, place: ProxyPlace, request_headers: RequestHeaders
 ) -> web.StreamResponse:
-    headers = backend_headers(request)
+    headers = request_headers.forwarded(request)
     body = None
     if request.http.body_exists:
         await send_continue(request.http)

@@ -13,6 +13,7 @@ from apiserver.access.access import Access
 from apiserver.endpoints.handlers.connect import ConnectHandlers
 from apiserver.endpoints.handlers.create_virtual import Operation, ResourceHandler, create_virtual
 from apiserver.endpoints.handlers.scale import scale
+from apiserver.endpoints.proxy_headers import RequestHeaders
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.create_virtual import VirtualRequest
@@ -37,7 +38,8 @@ class SubresourceHandler:
 
 def subresources(registry: Registry, access: Access) -> Mapping[str, SubresourceHandler]:
     """Return the subresources that have a handler of their own."""
-    connecting = ConnectHandlers(registry, access.authorizer)
+    headers = RequestHeaders(access.authenticator.front_proxy_headers)
+    connecting = ConnectHandlers(registry, access.authorizer, headers)
     tokens = TokenRequests(registry, access.tokens)
     return {
         "scale": SubresourceHandler(scale),
