@@ -86,3 +86,40 @@ async def test_the_number_of_answers_is_limited() -> None:
         await cache.get(key, oracle.answer)
     assert await cache.get(3, oracle.answer) == 3
     assert await cache.get(1, oracle.answer) == 4
+
+
+class Waiting:
+    """Answers when it is told to, and knows whether it was cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.answers: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> int:
+        self.begun.set()
+        return await self.answers
+
+
+async def test_a_question_that_nobody_waits_for_is_cancelled() -> None:
+    waiting, cache = Waiting(), ResultCache[str, int](lambda _: 10.0)
+    asking = [asyncio.create_task(cache.get("a", waiting.answer)) for _ in range(2)]
+    await waiting.begun.wait()
+    asking[0].cancel()
+    await asyncio.wait(asking[:1])
+    assert not waiting.answers.cancelled()
+    asking[1].cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert waiting.answers.cancelled()
+    assert await cache.get("a", Oracle().answer) == 1
+
+
+async def test_an_answer_from_before_is_not_kept() -> None:
+    waiting, oracle, cache = Waiting(), Oracle(), ResultCache[str, int](lambda _: 10.0)
+    before = asyncio.create_task(cache.get("a", waiting.answer))
+    await waiting.begun.wait()
+    cache.clear()
+    assert await cache.get("a", oracle.answer) == 1
+    waiting.answers.set_result(7)
+    assert await before == 7
+    assert await cache.get("a", oracle.answer) == 1

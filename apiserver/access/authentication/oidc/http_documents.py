@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from apiserver.client.client_tls import client_context
 from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import RequestEntityTooLarge
 
@@ -83,4 +84,4 @@ class HTTPDocuments:
         return self._session
 
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=self._authority or None)
+        return client_context(self._authority)

@@ -70,6 +70,7 @@ class IdentityProvider:
         self._finding: asyncio.Task[None] | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._next_fetch = 0.0
+        self._closed = False
         #: Set when the issuer's documents are found.
         self.ready = asyncio.Event()
 
@@ -85,7 +86,8 @@ class IdentityProvider:
         return self._is_signed(token, algorithm)
 
     async def close(self) -> None:
-        """Stop fetching."""
+        """Stop fetching. Tokens that need other keys are refused from now on."""
+        self._closed = True
         tasks = [task for task in (self._finding, self._fetching) if task is not None]
         for task in tasks:
             task.cancel()
@@ -126,10 +128,15 @@ class IdentityProvider:
         self._keys_url = found["jwks_uri"]
 
     async def _refresh(self) -> None:
-        if self._fetching is None or self._fetching.done():
+        if not self._closed and (self._fetching is None or self._fetching.done()):
             self._fetching = asyncio.create_task(self._fetch_later(), name="fetch-keys")
-        # A request that is given up does not end what others wait for.
-        await asyncio.shield(self._fetching)
+        fetching = self._fetching
+        if fetching is not None:
+            # A request that is given up does not end what others wait for.
+            await asyncio.wait([fetching])
+        if fetching is None or fetching.cancelled():
+            raise FetchError("the configuration of the issuer has been replaced")
+        fetching.result()
 
     async def _fetch_later(self) -> None:
         await self._sleep(max(0.0, self._next_fetch - self._now()))

@@ -39,6 +39,7 @@ class JWTAuthenticators:
         self._connect = connect or _connect
         self._current = self._issuers(mappers)
         self._next: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._known: ResultCache[str, UserInfo | None] = ResultCache(_lifetime)
 
     @property
@@ -70,6 +71,7 @@ class JWTAuthenticators:
                 self._next.cancel()
                 await asyncio.gather(self._next, return_exceptions=True)
             await self._known.close()
+            await asyncio.gather(*self._closing, return_exceptions=True)
             await _close(self._current)
 
     async def _ask(self, token: str) -> UserInfo | None:
@@ -103,7 +105,10 @@ class JWTAuthenticators:
             previous, self._current = self._current, issuers
             self._known.clear()
             log.info("the authentication configuration is in effect")
-            await _close(previous)
+            # In a task of its own, which the next configuration does not cancel.
+            closing = asyncio.create_task(_close(previous), name="close-issuers")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _issuers(self, mappers: Sequence[ClaimMapper]) -> list[IDTokens]:
         return [IDTokens(mapper, self._connect(mapper)) for mapper in mappers]
