@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from apiserver.client.webhook import NO_CREDENTIALS, Credentials, WebhookClientConfig
 from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.quoting import quote
+
+T = TypeVar("T")
 
 _PROGRAMS: Final = ("exec", "auth-provider")
 
@@ -38,11 +40,7 @@ class KubeconfigConnection:
 
 def load_kubeconfig(path: Path) -> KubeconfigConnection:
     """Return the connection of the current context. Raises KubeconfigError and OSError."""
-    try:
-        document, _ = parse_yaml(path.read_bytes())
-        return _Kubeconfig(document, path).connection()
-    except (KubeconfigError, DocumentError, RequestEntityTooLarge, ssl.SSLError) as error:
-        raise KubeconfigError(f"{path}: {error}") from error
+    return _read(path, _Kubeconfig.connection)
 
 
 def load_users(path: Path) -> Callable[[str], Credentials]:
@@ -52,14 +50,21 @@ def load_users(path: Path) -> Callable[[str], Credentials]:
     labels of it: ``*.example.com``, ``*``. Everyone else is met as the user of the current context,
     if there is one. Raises KubeconfigError and OSError.
     """
-    try:
-        document, _ = parse_yaml(path.read_bytes())
-        users, default = _Kubeconfig(document, path).users()
-    except (KubeconfigError, DocumentError, RequestEntityTooLarge, ssl.SSLError) as error:
-        raise KubeconfigError(f"{path}: {error}") from error
+    users, default = _read(path, _Kubeconfig.users)
     return lambda address: next(
         (users[name] for name in _names_of(address) if name in users), default
     )
+
+
+def _read(path: Path, use: Callable[[_Kubeconfig], T]) -> T:
+    """Return what ``use`` makes of a file. Raises KubeconfigError and OSError."""
+    try:
+        document, _ = parse_yaml(path.read_bytes())
+        return use(_Kubeconfig(document, path))
+    except (KubeconfigError, DocumentError, RequestEntityTooLarge, ssl.SSLError) as error:
+        raise KubeconfigError(f"{path}: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise KubeconfigError(f"{path}: a member has the wrong type: {error}") from error
 
 
 def _names_of(address: str) -> Iterator[str]:

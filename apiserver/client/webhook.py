@@ -25,6 +25,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from apiserver.client.client_tls import client_context
 from apiserver.client.connection_errors import describe_certificate, describe_error
 from apiserver.client.webhook_responses import WebhookError, WebhookResponse, check_response
 
@@ -162,11 +163,12 @@ class WebhookClient:
         ``timeout``, in seconds, includes repetitions that the webhook asks for. The webhook is told
         of it, rounded up. Raises WebhookError.
         """
-        session = await self._session(config)
+        session = self._session(config)
         url = f"{config.endpoint}?timeout={math.ceil(timeout)}s"
         deadline = asyncio.get_running_loop().time() + timeout
         session.users += 1
         try:
+            await self._close_unused()
             response = await session.post(url, body, deadline, max_bytes)
         finally:
             session.users -= 1
@@ -186,18 +188,23 @@ class WebhookClient:
         for session in sessions:
             await session.close()
 
-    async def _session(self, config: WebhookClientConfig) -> _Session:
+    def _session(self, config: WebhookClientConfig) -> _Session:
         known = self._sessions.get(config)
         if known is not None:
             self._sessions.move_to_end(config)
             return known
         new = _Session(config, self._credentials(config.address), self._resolver)
         self._sessions[config] = new
-        idle = [key for key, session in self._sessions.items() if session is not new]
-        for key in idle[: len(self._sessions) - _MOST_KEPT]:
-            if not self._sessions[key].users:
-                await self._sessions.pop(key).session.close()
         return new
+
+    async def _close_unused(self) -> None:
+        """Close the connections of those configurations that are too many; the oldest go first."""
+        excess = len(self._sessions) - _MOST_KEPT
+        if excess <= 0:
+            return
+        unused = [key for key, session in self._sessions.items() if not session.users]
+        for session in [self._sessions.pop(key) for key in unused[:excess]]:
+            await session.session.close()
 
 
 class _Session:
@@ -259,20 +266,27 @@ class _Session:
         except TimeoutError as error:
             raise _failed(url, _DEADLINE) from error
         except aiohttp.ClientConnectorCertificateError as error:
-            host, port = self._address(error)
-            name = self.server_name or error.host
-            raise _failed(url, await describe_certificate(host, port, name, error)) from error
+            raise _failed(url, await self._refusal(error)) from error
         except aiohttp.ClientError as error:
             raise _failed(url, describe_error(error)) from error
+        except UnicodeError as error:
+            # A label of a host name that is empty, or too long.
+            host = urlsplit(url).hostname
+            raise _failed(url, f"dial tcp: lookup {host}: no such host") from error
         async with answer:
             content = await _read(answer, deadline, max_bytes)
             return WebhookResponse(answer.status, answer.headers, content)
 
-    def _address(self, error: aiohttp.ClientConnectorError) -> tuple[str, int]:
+    async def _refusal(self, error: aiohttp.ClientConnectorCertificateError) -> str:
+        """Return why the certificate of the webhook was refused."""
         config = self._config
-        if not config.service:
-            return error.host, error.port or _DEFAULT_PORT
-        return self._resolver.resolve(config.namespace, config.service, config.port)
+        host, port = error.host, error.port or _DEFAULT_PORT
+        if config.service:
+            try:
+                host, port = self._resolver.resolve(config.namespace, config.service, config.port)
+            except OSError as gone:
+                return str(gone)
+        return await describe_certificate(host, port, self.server_name or error.host, error)
 
 
 class _ServiceAddress(AbstractResolver):
@@ -305,24 +319,12 @@ def _headers(credentials: Credentials) -> dict[str, str]:
 
 
 def _context(config: WebhookClientConfig, credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # As in Go, a certificate may be trusted without its issuer, and its common name says nothing.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.hostname_checks_common_name = False
-    context.set_alpn_protocols(["http/1.1"])
-    if credentials.load is not None:
-        credentials.load(context)
     try:
-        if config.ca_bundle:
-            context.load_verify_locations(cadata=config.ca_bundle)
-        elif not context.get_ca_certs():
-            context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+        return client_context(config.ca_bundle, credentials.load)
     except (ssl.SSLError, ValueError) as error:
         raise WebhookConfigError(
             "unable to load root certificates: unable to parse bytes as PEM block"
         ) from error
-    return context
 
 
 async def _read(answer: aiohttp.ClientResponse, deadline: float, max_bytes: int) -> bytes:

@@ -118,6 +118,12 @@ def test_files_that_lead_nowhere(
             'cluster "c" does not exist',
         ),
         ("{", "yaml"),
+        ("{current-context: x, contexts: 5}", "a member has the wrong type"),
+        (
+            "{current-context: x, contexts: [{name: x, context: {cluster: c}}], "
+            "clusters: [{name: c, cluster: {server: a, certificate-authority: [1]}}]}",
+            "a member has the wrong type",
+        ),
     ],
 )
 def test_files_that_say_nothing(tmp_path: Path, text: str, error: str) -> None:

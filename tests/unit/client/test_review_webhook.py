@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from apiserver.client import review_webhook
 from apiserver.client.kubeconfig_file import KubeconfigConnection
 from apiserver.client.review_webhook import ReviewWebhook
 from apiserver.client.webhook import Credentials, WebhookClientConfig
@@ -29,7 +28,12 @@ async def reviewing(
         )
         connection = KubeconfigConnection(config, Credentials("Bearer me"))
         client = ReviewWebhook(
-            connection, "TokenReview", "authentication.k8s.io", ("v1", "v1beta1"), timeout=timeout
+            connection,
+            "TokenReview",
+            "authentication.k8s.io",
+            ("v1", "v1beta1"),
+            timeout=timeout,
+            first_pause=0.001,
         )
         yield webhook, client
         await client.close()
@@ -79,8 +83,7 @@ async def test_a_webhook_that_hangs_is_given_up() -> None:
             await client.review({}, {})
 
 
-async def test_a_call_that_fails_in_passing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review_webhook, "_FIRST_PAUSE", 0.001)
+async def test_a_call_is_repeated_after_a_transient_failure() -> None:
     async with reviewing(http(b"", "500 Internal Server Error")) as (webhook, client):
         with pytest.raises(WebhookError, match="an error on the server"):
             await client.review({}, {})

@@ -261,6 +261,12 @@ async def test_a_server_without_tls(client: WebhookClient) -> None:
     assert message == 'Post "URL?timeout=5s": http: server gave HTTP response to HTTPS client'
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example.com"])
+async def test_a_host_that_is_no_name(client: WebhookClient, host: str) -> None:
+    message = await failure(client, WebhookClientConfig(url=f"https://{host}/"))
+    assert message == f'Post "URL?timeout=5s": dial tcp: lookup {host}: no such host'
+
+
 async def test_nobody_listens(client: WebhookClient) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
