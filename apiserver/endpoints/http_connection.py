@@ -2,7 +2,8 @@
 
 Requests that cannot be parsed get a plain 400 and are neither passed on nor logged. Limits apply to
 the size of a request's head and to the time that a client may leave a response unread. When the
-client disconnects, a read is cancelled; a write completes, so that no change is left half made.
+client disconnects, a read is cancelled, and a write while it waits for admission, before which
+nothing is written; otherwise a write completes, so that no change is left half made.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from aiohttp import web
@@ -62,8 +65,8 @@ class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
-        "_certificate", "_head", "_hijacked", "_request", "_stalled", "_without_body", "busy",
-        "reader",
+        "_certificate", "_head", "_hijacked", "_request", "_stalled", "_waits", "_without_body",
+        "busy", "reader",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -87,8 +90,9 @@ class HTTPConnection(web.RequestHandler):
         self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request is in progress.
         self.busy = False
-        #: The task of the request in progress if it is a read, which may be cancelled.
+        #: The task of the request in progress while it may be cancelled, as reads may.
         self.reader: asyncio.Task[Any] | None = None
+        self._waits = 0
 
     @property
     def certificate(self) -> Certificate | None:
@@ -156,6 +160,26 @@ class HTTPConnection(web.RequestHandler):
         """Forward nothing any more, and close the connection after the response."""
         self._hijacked = None
         self.close()
+
+    @contextmanager
+    def cancelling(self, task: asyncio.Task[Any]) -> Iterator[None]:
+        """Cancel the request in progress, a task, if the client disconnects during the block.
+
+        Blocks may overlap: parts of a request wait at the same time.
+        """
+        if self.reader is not None and not self._waits:
+            yield
+            return
+        if self.transport is None:
+            task.cancel()
+        self._waits += 1
+        self.reader = task
+        try:
+            yield
+        finally:
+            self._waits -= 1
+            if not self._waits:
+                self.reader = None
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was written."""

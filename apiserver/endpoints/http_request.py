@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from apiserver.machinery.users import ANONYMOUS, UserInfo
 
 if TYPE_CHECKING:
     from apiserver.access.audit.audit_event import AuditEvent
+    from apiserver.endpoints.http_connection import HTTPConnection
 
 Query: TypeAlias = Mapping[str, list[str]]
 
@@ -76,6 +78,11 @@ class HTTPRequest:
         """How many bytes of a document take as long to parse as the query."""
         # A selector becomes many small objects.
         return 8 * len(self.http.raw_path)
+
+    def cancellable(self) -> AbstractContextManager[None]:
+        """Return a context in which the request is cancelled if its client disconnects."""
+        connection = cast("HTTPConnection", self.http.protocol)
+        return connection.cancelling(self.http.task)
 
     def header(self, name: str) -> str:
         """Return a request header, ``""`` if it is absent."""

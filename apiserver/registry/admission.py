@@ -99,7 +99,9 @@ class AdmittedRequest:
             options=self.options,
             warn=attempt.warn,
             annotate=context.annotate,
+            annotate_at_request_level=context.annotate_at_request_level,
             deadline=context.deadline,
+            cancellable=context.cancellable,
         )
 
 

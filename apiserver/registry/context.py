@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from apiserver.access.admission.chain import drop_annotation
@@ -23,8 +24,12 @@ class RequestContext:
     size: int = 0
     #: Adds an annotation, key and value, to the audit event.
     annotate: Callable[[str, str], None] = drop_annotation
+    #: The same for events of the level Request or a higher one.
+    annotate_at_request_level: Callable[[str, str], None] = drop_annotation
     #: Until when the request must be answered, in the time of the event loop.
     deadline: float | None = None
+    #: Returns a context in which the request is cancelled if its client disconnects.
+    cancellable: Callable[[], AbstractContextManager[None]] = nullcontext
     #: The object is one of a collection: no request names it.
     in_collection: bool = False
     #: Raises Forbidden if the user may not create the object, for writes that may do so.

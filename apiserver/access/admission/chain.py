@@ -9,6 +9,7 @@ authorizer or a webhook) run last in their phase.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
@@ -81,8 +82,12 @@ class AdmissionAttributes:
     warn: Callable[[str], None] = _drop_warning
     #: Adds an annotation, key and value, to the audit event.
     annotate: Callable[[str, str], None] = drop_annotation
+    #: The same for events of the level Request or a higher one.
+    annotate_at_request_level: Callable[[str, str], None] = drop_annotation
     #: Until when the request must be answered, in the time of the event loop.
     deadline: float | None = None
+    #: Returns a context in which the request is cancelled if its client disconnects.
+    cancellable: Callable[[], AbstractContextManager[None]] = nullcontext
     #: Set by the first plugin that may need a second round.
     reinvocation: Reinvocation | None = None
 
@@ -270,8 +275,10 @@ class AdmissionChain:
                 plugin.validate(attributes, reader)
             else:
                 await beside(plugin.validate, attributes)
-        for waiting in selected.async_validators:
-            await waiting.validate_async(attributes, reader)
+        if selected.async_validators:
+            with attributes.cancellable():
+                for waiting in selected.async_validators:
+                    await waiting.validate_async(attributes, reader)
 
     def charge(self, attributes: AdmissionAttributes, reader: Reader) -> list[Object]:
         """Return the quotas whose status changes with the write. Raises Forbidden."""
@@ -302,10 +309,13 @@ async def _mutate(
             changed = await beside(plugin.mutate, attributes)
         if changed is not None:
             attributes.object = changed
-    for waiting in selected.async_mutators:
-        changed = await waiting.mutate_async(attributes, reader)
-        if changed is not None:
-            attributes.object = changed
+    if not selected.async_mutators:
+        return
+    with attributes.cancellable():
+        for waiting in selected.async_mutators:
+            changed = await waiting.mutate_async(attributes, reader)
+            if changed is not None:
+                attributes.object = changed
 
 
 def _sorted(plugins: Sequence[Plugin]) -> _Selected:

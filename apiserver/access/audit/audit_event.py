@@ -154,6 +154,11 @@ class AuditEvent:
         """Add an annotation; the first value of a key stays."""
         self.annotations.setdefault(key, value)
 
+    def annotate_at_request_level(self, key: str, value: str) -> None:
+        """Add an annotation that only events of the level Request, or a higher one, have."""
+        if self.level >= Level.REQUEST:
+            self.annotate(key, value)
+
     def impersonates(self, user: UserInfo) -> None:
         """Say as whom the request goes on."""
         self.impersonated = user_document(user)

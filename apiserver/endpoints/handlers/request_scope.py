@@ -28,7 +28,7 @@ class RequestScope:
 
     def context(self, request: HTTPRequest) -> RequestContext:
         """Return the registry's context for a request."""
-        info = request.info
+        info, audit = request.info, request.audit
         return RequestContext(
             user=request.user,
             namespace=info.namespace if self.resource.definition.namespaced else "",
@@ -37,7 +37,11 @@ class RequestScope:
             user_agent=request.header("User-Agent"),
             warnings=request.warnings,
             size=request.http.content.total_bytes,
-            annotate=drop_annotation if request.audit is None else request.audit.annotate,
+            annotate=drop_annotation if audit is None else audit.annotate,
+            annotate_at_request_level=(
+                drop_annotation if audit is None else audit.annotate_at_request_level
+            ),
             deadline=request.deadline,
+            cancellable=request.cancellable,
             authorize_create=request.authorize_create,
         )

@@ -6,17 +6,18 @@ object again, and those webhooks before it whose reinvocationPolicy is IfNeeded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.admission_review import AdmissionResponse
-from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation
+from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation, drop_annotation
 from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
 from apiserver.access.admission.webhooks import Webhook, WebhookConfigurations
 from apiserver.client.client import Reader
-from apiserver.machinery.documents import dump_json
+from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import InternalError
 from apiserver.machinery.gvk import GroupVersionResource
@@ -99,21 +100,22 @@ class MutatingAdmissionWebhook:
     ) -> bool:
         """Ask a webhook; return whether it has changed the object."""
         place = f"round_{int(reinvocation.running)}_index_{hook.index}"
+        attributes, changed = request.attributes, False
         try:
             response = await request.ask(hook, matched, mutating=True)
             operations = _operations(response)
+            if operations is not None and operations.items:
+                changed = await self._apply(request, hook, matched, operations)
+                if attributes.annotate_at_request_level is not drop_annotation:
+                    shown = partial(_shown_patch, hook, response)
+                    attributes.annotate_at_request_level(
+                        f"patch.{_DOMAIN}/{place}", await request.run(len(response.patch), shown)
+                    )
         except CallError as error:
             request.pass_over(hook, error, f"failed-open.mutation.{_DOMAIN}/{place}")
-            return False
-        changed = False
-        if operations is not None and operations.items:
-            changed = await self._apply(request, hook, matched, operations)
-        annotation = {
-            "configuration": hook.configuration,
-            "webhook": hook.name,
-            "mutated": changed,
-        }
-        request.attributes.annotate(f"mutation.{_DOMAIN}/{place}", dump_json(annotation).decode())
+        finally:
+            told = _annotation(hook, {"mutated": changed})
+            attributes.annotate(f"mutation.{_DOMAIN}/{place}", told)
         return changed
 
     async def _apply(
@@ -147,6 +149,18 @@ class MutatingAdmissionWebhook:
             decoded = await versions.convert(decoded, version, request.own)
         attributes.object = decoded
         return True
+
+
+def _annotation(hook: Webhook, details: Mapping[str, Any]) -> str:
+    """Return the value of an audit annotation about a webhook, in which Go escapes HTML."""
+    document = {"configuration": hook.configuration, "webhook": hook.name, **details}
+    text = dump_json(document).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown_patch(hook: Webhook, response: AdmissionResponse) -> str:
+    operations = [each and dict(sorted(each.items())) for each in parse_json(response.patch)]
+    return _annotation(hook, {"patch": operations, "patchType": _JSON_PATCH})
 
 
 def _operations(response: AdmissionResponse) -> json_patch.Operations | None:

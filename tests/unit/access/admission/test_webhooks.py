@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -271,6 +272,9 @@ async def test_failures_follow_the_policy(case: str) -> None:
     domain = "mutation.webhook.admission.k8s.io"
     assert annotations == {
         f"failed-open.{domain}/round_0_index_0": "a.example.com",
+        f"{domain}/round_0_index_0": (
+            '{"configuration":"c","webhook":"a.example.com","mutated":false}'
+        ),
         f"{domain}/round_0_index_1": (
             '{"configuration":"c","webhook":"b.example.com","mutated":true}'
         ),
@@ -339,6 +343,35 @@ async def test_warnings_and_annotations_of_a_webhook() -> None:
     attributes = write(warn=warnings.append, annotate=annotations.__setitem__)
     await webhooks.chain.validate(attributes, Objects())
     assert (warnings, annotations) == (["w"], {"a.example.com/k": "v"})
+
+
+async def test_patches_are_annotated_for_events_that_show_requests() -> None:
+    added = {"value": {"b": "<1>", "a": 2}, "path": "/data", "op": "replace"}
+    webhooks = Webhooks(MUTATING, a=patch(added), b={})
+    webhooks.configure("c", hook("a"), hook("b"))
+    annotations: dict[str, str] = {}
+    await webhooks.chain.mutate(write(annotate_at_request_level=annotations.__setitem__), Objects())
+    assert annotations == {
+        "patch.webhook.admission.k8s.io/round_0_index_0": (
+            '{"configuration":"c","webhook":"a.example.com","patch":[{"op":"replace",'
+            '"path":"/data","value":{"b":"\\u003c1\\u003e","a":2}}],"patchType":"JSONPatch"}'
+        )
+    }
+
+
+async def test_a_webhook_may_be_cancelled_with_the_request() -> None:
+    webhooks = Webhooks(MUTATING, a=label("a"))
+    webhooks.configure("c", hook("a"))
+    asked_within: list[int] = []
+
+    @contextmanager
+    def cancellable() -> Iterator[None]:
+        asked_within.append(len(webhooks.asked))
+        yield
+        asked_within.append(len(webhooks.asked))
+
+    await webhooks.chain.mutate(write(cancellable=cancellable), Objects())
+    assert asked_within[:2] == [0, 1]
 
 
 async def test_what_is_not_asked_costs_nothing() -> None:

@@ -1,0 +1,54 @@
+"""What becomes of a write whose client disconnects while a webhook is asked about it."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from pathlib import Path
+
+from tests.unit.client.webhook_server import make_certificate, running_webhook
+from tests.unit.server.in_process import server_in_process
+from tests.waiting import eventually
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+CERTIFICATE = make_certificate("127.0.0.1")
+
+
+async def test_the_call_of_the_webhook_is_cancelled(tmp_path: Path) -> None:
+    async with (
+        running_webhook(CERTIFICATE, None) as webhook,
+        server_in_process(tmp_path, "--disable-admission-plugins=ServiceAccount") as server,
+    ):
+        config = {
+            "metadata": {"name": "c"},
+            "webhooks": [
+                {
+                    "name": "a.example.com",
+                    "clientConfig": {
+                        "url": f"https://127.0.0.1:{webhook.port}/",
+                        "caBundle": b64encode(CERTIFICATE.pem.encode()).decode(),
+                    },
+                    "rules": [
+                        {
+                            "operations": ["CREATE"],
+                            "apiGroups": [""],
+                            "apiVersions": ["v1"],
+                            "resources": ["configmaps"],
+                        }
+                    ],
+                    "sideEffects": "None",
+                    "failurePolicy": "Ignore",
+                    "admissionReviewVersions": ["v1"],
+                }
+            ],
+        }
+        path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+        assert (await server.ask("POST", path, config)).status == 201
+        document = {"metadata": {"name": "m"}}
+        asking = asyncio.create_task(server.ask("POST", MAPS, document))
+        await eventually(lambda: bool(webhook.requests))
+        asking.cancel()
+        await eventually(
+            lambda: all(task is not None and task.done() for task in webhook.open.values())
+        )
+        assert (await server.ask("GET", f"{MAPS}/m")).status == 404
