@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from apiserver.machinery.errors import StatusError
+from apiserver.machinery.errors import Forbidden, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry
@@ -135,11 +135,11 @@ async def reconciling_endpoints(
     """Reconcile the endpoints periodically while the block runs.
 
     If objects are missing, the first reconciliation comes before the block, and its errors are
-    raised; otherwise it comes shortly after.
+    raised, unless admission denies the objects; otherwise it comes shortly after.
     """
     settled = reconciler.is_bootstrapped
     if not settled:
-        await reconciler.reconcile()
+        await _reconcile_unless_denied(reconciler)
     delay = _FIRST_DELAY_SECONDS if settled else INTERVAL
     task = asyncio.create_task(
         _reconcile_periodically(reconciler, delay), name="endpoint-reconciler"
@@ -151,6 +151,14 @@ async def reconciling_endpoints(
         await asyncio.wait([task])
         if removes_lease and reconciler.shared:
             await _remove(reconciler)
+
+
+async def _reconcile_unless_denied(reconciler: EndpointReconciler) -> None:
+    try:
+        await reconciler.reconcile()
+    except Forbidden as error:
+        # What is stored can still be read, and another configuration may admit them later.
+        log.warning("objects that every cluster has were not created: %s", error)
 
 
 async def _reconcile_periodically(reconciler: EndpointReconciler, delay: float) -> None:

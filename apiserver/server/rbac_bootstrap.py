@@ -30,7 +30,9 @@ from apiserver.server.rbac_reconciliation import is_left_alone, is_rebound, reco
 BOOTSTRAP_ROLES: Final = "poststarthook/rbac/bootstrap-roles"
 #: Who owns the fields of these objects.
 _USER_AGENT: Final = "kube-apiserver"
+#: The pause after the first failure, which doubles up to the longest, in seconds.
 _RETRY_SECONDS: Final = 1.0
+_LONGEST_RETRY_SECONDS: Final = 30.0
 _START_SECONDS: Final = 2.0
 #: So many writes are made at a time. The store commits them together.
 _CONCURRENT: Final = 32
@@ -52,12 +54,14 @@ class BootstrapRoles:
 
     async def run(self) -> None:
         """Create and complete the default roles and bindings, and retry until that succeeds."""
+        pause = _RETRY_SECONDS
         while not self.done.is_set():
             try:
                 await self._reconcile_all()
             except StatusError as error:
                 log.warning("the default roles cannot be written: %s", error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
             else:
                 self.done.set()
 

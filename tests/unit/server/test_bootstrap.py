@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from apiserver.server.bootstrap import Endpoint, bootstrap
 from storage.interface import NO_REQUIREMENTS, Change, Put, Record, Store
 from storage.open import open_store
 from tests.unit.cluster import registry_over
+from tests.unit.server.in_process import server_in_process
 
 
 class Contested:
@@ -40,3 +42,11 @@ async def test_another_server_that_is_earlier_is_not_in_the_way() -> None:
     await raw.close()
     changed = {"/registry/servicecidrs/kubernetes", "/registry/services/specs/default/kubernetes"}
     assert changed <= store.contested
+
+
+async def test_a_server_whose_admission_denies_everything_starts(tmp_path: Path) -> None:
+    async with server_in_process(tmp_path, "--enable-admission-plugins=AlwaysDeny") as server:
+        answer = await server.ask("GET", "/api/v1/namespaces")
+        assert (answer.status, answer.body["items"]) == (200, [])
+        answer = await server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "n"}})
+        assert answer.status == 403
