@@ -5,30 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
 from apiserver.access.authorization.node_graph import NodeGraph
 from apiserver.access.authorization.rbac_index import RBACIndex
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 
 #: What runs beside the requests, while a block does.
 Service: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedFiles:
-    """Files that may change, and how they are loaded again; ``name`` is what they are.
-
-    ``load`` raises ValueError or OSError, and changes nothing then.
-    """
-
-    name: str
-    files: Sequence[Path]
-    load: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from apiserver.access.access import LoadedFiles, Service
+from apiserver.access.access import Service
 from apiserver.access.authentication.authenticator import TokenAuthenticator
 from apiserver.access.authentication.front_proxy import FrontProxy
 from apiserver.access.authentication.token_file import read_token_file
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.server.config import Config
 
 _GROUP, _KIND = "authentication.k8s.io", "TokenReview"

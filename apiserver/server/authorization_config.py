@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from apiserver.access.access import LoadedFiles
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.access.authorization.modes import WEBHOOK, authorizer_of
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.server.config import Config
 
 

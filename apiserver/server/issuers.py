@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from apiserver.access.access import LoadedFiles
 from apiserver.access.authentication.oidc.authentication_configuration import (
     AnonymousConfiguration,
     AuthenticationConfiguration,
@@ -22,6 +21,7 @@ from apiserver.access.authentication.oidc.authentication_validation import compi
 from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper
 from apiserver.access.authentication.oidc.jwt_authenticators import JWTAuthenticators
 from apiserver.access.configuration_files import ConfigurationError
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.server.config import Config
 
 _NO_PREFIX: Final = "-"

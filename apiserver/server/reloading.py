@@ -9,45 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
+
+from apiserver.access.loaded_files import LoadedFiles, State
 
 #: The interval of looking at the files, in seconds.
 INTERVAL: Final = 2.0
 
-_State: TypeAlias = tuple[tuple[int, ...] | None, ...]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class FileGroup:
-    """Files that are loaded together by ``load``, which raises ValueError or OSError.
-
-    ``name`` is what they are, for the log.
-    """
-
-    name: str
-    files: Sequence[Path]
-    load: Callable[[], None]
-    #: The state of the files when they were loaded, or could not be.
-    seen: _State = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.seen = self.state()
-
-    def state(self) -> _State:
-        """Return what changes when one of the files does. Links are followed."""
-        return tuple(map(_state, self.files))
 
 
 class Reloader:
     """The groups of files of a server."""
 
-    def __init__(self, groups: Sequence[FileGroup]) -> None:
+    def __init__(self, groups: Sequence[LoadedFiles]) -> None:
         self._groups = groups
 
     def check(self) -> None:
@@ -62,7 +39,7 @@ class Reloader:
         for group in self._groups:
             self._load(group, group.state())
 
-    def _load(self, group: FileGroup, state: _State) -> None:
+    def _load(self, group: LoadedFiles, state: State) -> None:
         # The state from before reading: what changes meanwhile is a change that is still to come.
         group.seen = state
         try:
@@ -88,17 +65,10 @@ async def reloading(
         if hangup:
             loop.remove_signal_handler(signal.SIGHUP)
         looking.cancel()
+        await asyncio.wait([looking])
 
 
 async def _look(reloader: Reloader, interval: float) -> None:
     while True:
         await asyncio.sleep(interval)
         reloader.check()
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

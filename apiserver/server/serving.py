@@ -26,6 +26,7 @@ import uvloop
 from apiserver.access.access import Access
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.endpoints.filters import Filters, with_filters
 from apiserver.endpoints.filters.in_flight import InFlightLimits
 from apiserver.endpoints.filters.request_deadline import RequestDeadlines
@@ -56,7 +57,7 @@ from apiserver.server.listening import (
 )
 from apiserver.server.malloc_trim import returning_memory
 from apiserver.server.pki import Identity, IdentityError, KeyPair, load_or_create_identity
-from apiserver.server.reloading import FileGroup, Reloader, reloading
+from apiserver.server.reloading import Reloader, reloading
 from apiserver.server.server_options import server_options
 from apiserver.server.tls import ReloadableContext, tls_context
 from storage.errors import StorageError
@@ -218,7 +219,7 @@ async def _serve(
         if storage.encryption and config.encryption_provider_config_automatic_reload:
             path = Path(config.encryption_provider_config)
             load = storage.encryption.reload
-            reloaded.append(FileGroup("the encryption configuration", [path], load))
+            reloaded.append(LoadedFiles("the encryption configuration", [path], load))
         reloader = Reloader(reloaded)
         async with (
             embedding.serving(server, url, kubeconfig),
@@ -274,7 +275,7 @@ def _reloaded_files(
     tls: ReloadableContext,
     access: Access,
     http_server: HTTPServer,
-) -> list[FileGroup]:
+) -> list[LoadedFiles]:
     def load_tls() -> None:
         tls.reload(lambda: _tls_context(config, identity), http_server.close_certified)
 
@@ -282,8 +283,8 @@ def _reloaded_files(
     certificates = [serving.certificate, serving.key, identity.ca.certificate]
     certificates += map(Path, filter(None, config.client_authorities))
     return [
-        FileGroup("the certificates", certificates, load_tls),
-        *(FileGroup(each.name, each.files, each.load) for each in access.files),
+        LoadedFiles("the certificates", certificates, load_tls),
+        *access.files,
     ]
 
 

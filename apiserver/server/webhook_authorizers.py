@@ -9,7 +9,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from apiserver.access.access import LoadedFiles
 from apiserver.access.authorization.authorization_configuration import (
     AuthorizationConfiguration,
     AuthorizerSettings,
@@ -23,6 +22,7 @@ from apiserver.access.authorization.modes import ALWAYS, WEBHOOK
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.authorization.webhook_authorizer import WebhookAuthorizer, WebhookPolicy
 from apiserver.access.configuration_files import ConfigurationError
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.client.kubeconfig_file import KubeconfigError, load_kubeconfig
 from apiserver.client.review_webhook import ReviewWebhook
 from apiserver.server.config import Config

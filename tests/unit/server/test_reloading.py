@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from apiserver.access.authentication.token_file import read_token_file
+from apiserver.access.loaded_files import LoadedFiles
 from apiserver.server.pki import CertificateNames, Identity, load_or_create_identity
-from apiserver.server.reloading import FileGroup, Reloader, reloading
+from apiserver.server.reloading import Reloader, reloading
 from apiserver.server.tls import ReloadableContext, tls_context
 from tests.waiting import eventually
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 async def test_a_changed_token_file_is_in_effect(path: Path) -> None:
     tokens = read_token_file(path)
-    reloader = Reloader([FileGroup("the tokens", [path], lambda: tokens.reload(path))])
+    reloader = Reloader([LoadedFiles("the tokens", [path], lambda: tokens.reload(path))])
     path.write_text("second,joe,2\n")
     reloader.check()
     assert await tokens.authenticate("one") is None
@@ -43,7 +44,7 @@ async def test_a_broken_file_keeps_what_was_there_and_is_reported_once(
     path: Path, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens = read_token_file(path)
-    reloader = Reloader([FileGroup("the tokens", [path], lambda: tokens.reload(path))])
+    reloader = Reloader([LoadedFiles("the tokens", [path], lambda: tokens.reload(path))])
     if content is None:
         path.unlink()
     else:
@@ -62,7 +63,7 @@ def test_an_unchanged_file_is_not_read(path: Path, tmp_path: Path) -> None:
     reads: list[str] = []
     link = tmp_path / "link"
     link.symlink_to(path)
-    reloader = Reloader([FileGroup("the file", [link], lambda: reads.append(link.read_text()))])
+    reloader = Reloader([LoadedFiles("the file", [link], lambda: reads.append(link.read_text()))])
     reloader.check()
     assert reads == []
     # A mounted Secret changes so: a link points to another file.
@@ -77,7 +78,7 @@ def test_an_unchanged_file_is_not_read(path: Path, tmp_path: Path) -> None:
 
 async def test_sighup_reloads_what_has_not_changed_too(path: Path) -> None:
     reads: list[int] = []
-    reloader = Reloader([FileGroup("the file", [path], lambda: reads.append(1))])
+    reloader = Reloader([LoadedFiles("the file", [path], lambda: reads.append(1))])
     async with reloading(reloader, interval=3600):
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: reads)
@@ -86,7 +87,7 @@ async def test_sighup_reloads_what_has_not_changed_too(path: Path) -> None:
 
 async def test_the_files_are_looked_at_again_and_again(path: Path) -> None:
     reads: list[int] = []
-    reloader = Reloader([FileGroup("the file", [path], lambda: reads.append(1))])
+    reloader = Reloader([LoadedFiles("the file", [path], lambda: reads.append(1))])
     async with reloading(reloader, interval=0.001):
         for expected in (1, 2):
             path.write_text("x" * expected)
@@ -118,7 +119,7 @@ class Changing:
         self.context = ReloadableContext(self.build())
         serving = self.identity.serving
         files = [serving.certificate, serving.key, self.client_ca]
-        self.reloader = Reloader([FileGroup("the certificates", files, self.load)])
+        self.reloader = Reloader([LoadedFiles("the certificates", files, self.load)])
 
     def build(self) -> ssl.SSLContext:
         return tls_context(self.identity, [str(self.client_ca)])
