@@ -13,8 +13,9 @@ RESPONSE_COMPLETE: Final = "ResponseComplete"
 PANIC: Final = "Panic"
 STAGES: Final = (REQUEST_RECEIVED, RESPONSE_STARTED, RESPONSE_COMPLETE, PANIC)
 
-#: How many decisions are cached; clients choose what they depend on.
+#: How many decisions are cached, and the most characters of what they depend on: clients choose it.
 _MOST_CACHED: Final = 4096
+_LONGEST_CACHED: Final = 1024
 
 
 class Level(IntEnum):
@@ -149,7 +150,16 @@ class AuditPolicy:
         if found is None:
             matching = (rule for rule in self._rules if rule.matches(request))
             found = next(matching, NOT_AUDITED)
-            if len(self._cached) >= _MOST_CACHED:
-                self._cached.clear()
-            self._cached[request] = found
+            if _length(request) <= _LONGEST_CACHED:
+                if len(self._cached) >= _MOST_CACHED:
+                    self._cached.clear()
+                self._cached[request] = found
         return found
+
+
+def _length(request: AuditedRequest) -> int:
+    texts = (
+        request.user, *request.groups, request.verb, request.path, request.namespace,
+        request.group, request.resource, request.subresource, request.name,
+    )  # fmt: skip
+    return sum(map(len, texts))

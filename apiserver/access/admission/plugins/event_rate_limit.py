@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
@@ -66,15 +67,17 @@ class _Buckets:
     def __init__(self, limit: EventLimit, now: Callable[[], float]) -> None:
         self.limit = limit
         self._now = now
-        self._states: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._states: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def take(self, key: str) -> bool:
         """Take a token, and return whether there was one."""
         limit, now = self.limit, self._now()
-        tokens, since = self._states.pop(key, (limit.burst, now))
+        # Clients choose how long keys are.
+        digest = sha256(key.encode(errors="surrogatepass")).digest()
+        tokens, since = self._states.pop(digest, (limit.burst, now))
         tokens = min(limit.burst, tokens + (now - since) * limit.qps)
         taken = tokens >= 1
-        self._states[key] = tokens - taken, now
+        self._states[digest] = tokens - taken, now
         if len(self._states) > limit.cache_size:
             self._states.popitem(last=False)
         return taken

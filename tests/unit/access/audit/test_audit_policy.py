@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.access.audit.audit_policy import AuditedRequest, Level
+from apiserver.access.audit.audit_policy import AuditedRequest, AuditPolicy, AuditRule, Level
 from apiserver.access.audit.audit_policy_file import load_audit_policy
 from apiserver.access.configuration_files import ConfigurationError
 
@@ -137,3 +137,11 @@ def test_policies_that_are_not_valid(text: str, message: str) -> None:
         load_audit_policy(text.encode())
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_decisions_on_long_requests_are_not_kept() -> None:
+    policy = AuditPolicy([AuditRule(Level.METADATA)])
+    for path in ("/a", "/" + "b" * 2000):
+        request = AuditedRequest("jane", (), "get", is_resource=False, path=path)
+        assert policy.evaluate(request).level is Level.METADATA
+    assert [each.path for each in policy._cached] == ["/a"]
