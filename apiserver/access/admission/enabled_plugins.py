@@ -71,7 +71,10 @@ from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLa
 from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.resource_quota import ResourceQuota
 from apiserver.access.admission.plugins.runtime_class import RuntimeClass
-from apiserver.access.admission.plugins.service_account import ServiceAccount
+from apiserver.access.admission.plugins.service_account import (
+    SecretsOfEphemeralContainers,
+    ServiceAccount,
+)
 from apiserver.access.admission.plugins.storage_object_in_use_protection import (
     StorageObjectInUseProtection,
 )
@@ -120,7 +123,7 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "NamespaceExists": lambda _: (NamespaceExists(),),
     "LimitPodHardAntiAffinityTopology": lambda _: (LimitPodHardAntiAffinityTopology(),),
     "LimitRanger": lambda _: (LimitRanger(),),
-    "ServiceAccount": lambda _: (ServiceAccount(),),
+    "ServiceAccount": lambda _: (ServiceAccount(), SecretsOfEphemeralContainers()),
     "NodeRestriction": lambda dependencies: (NodeRestriction(dependencies.authorizer),),
     "TaintNodesByCondition": lambda _: (TaintNodesByCondition(),),
     "AlwaysPullImages": lambda _: (AlwaysPullImages(),),

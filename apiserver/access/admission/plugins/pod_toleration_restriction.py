@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.admission.covering_tolerations import Toleration, covers, merged
 from apiserver.access.quota.scopes import is_best_effort
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
@@ -27,8 +28,6 @@ _MEMORY_PRESSURE: Final = {
     "operator": "Exists",
     "effect": "NoSchedule",
 }
-
-Toleration: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +61,9 @@ class PodTolerationRestriction:
             added += _annotated(attributes, reader, _DEFAULT, self._settings.default)
         if not is_best_effort(pod):
             added.append(_MEMORY_PRESSURE)
-        merged = _merged([*own, *added]) if added else own
-        self._check(attributes, reader, merged)
-        return None if merged == own else with_spec(pod, tolerations=merged)
+        tolerations = merged([*own, *added]) if added else own
+        self._check(attributes, reader, tolerations)
+        return None if tolerations == own else with_spec(pod, tolerations=tolerations)
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         assert attributes.object is not None
@@ -76,7 +75,7 @@ class PodTolerationRestriction:
         if not tolerations:
             return
         allowed = _annotated(attributes, reader, _ALLOWED, self._settings.allowed)
-        if allowed and not all(any(_covers(w, t) for w in allowed) for t in tolerations):
+        if allowed and not all(any(covers(w, t) for w in allowed) for t in tolerations):
             raise UnknownError(
                 "pod tolerations (possibly merged with namespace default tolerations) conflict "
                 "with its namespace whitelist"
@@ -109,33 +108,3 @@ def _annotated(
 def _kind(value: Any) -> str:
     names = {dict: "object", list: "array", str: "string", bool: "bool"}
     return names.get(type(value), "number")
-
-
-def _merged(tolerations: Sequence[Toleration]) -> list[Toleration]:
-    """Return the tolerations that no other one covers; of equal ones the first."""
-    merged: list[Toleration] = []
-    for index, each in enumerate(tolerations):
-        later = (other for other in tolerations[index + 1 :] if other != each)
-        if not any(_covers(other, each) for other in merged) and not any(
-            _covers(other, each) for other in later
-        ):
-            merged.append(each)
-    return merged
-
-
-def _covers(wide: Toleration, narrow: Toleration) -> bool:
-    """Return whether a toleration tolerates everything that another one does."""
-    if wide == narrow:
-        return True
-    operator, effect = wide.get("operator", ""), wide.get("effect", "")
-    if wide.get("key", "") != narrow.get("key", "") and (wide.get("key") or operator != "Exists"):
-        return False
-    if effect and effect != narrow.get("effect", ""):
-        return False
-    longest, seconds = wide.get("tolerationSeconds"), narrow.get("tolerationSeconds")
-    if effect == "NoExecute" and longest is not None and (seconds is None or seconds > longest):
-        return False
-    if operator in ("", "Equal"):
-        same_value = bool(wide.get("value", "") == narrow.get("value", ""))
-        return same_value and narrow.get("operator", "") == "Equal"
-    return bool(operator == "Exists")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, AdmissionAttributes
+from apiserver.access.admission.covering_tolerations import merged
 from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import PODS, RUNTIME_CLASSES
@@ -81,8 +82,8 @@ def _scheduled(attributes: AdmissionAttributes, pod: Object, scheduling: dict[st
                 f"pod.spec.nodeSelector[{key}] = {chosen[key]}"
             )
         chosen[key] = value
-    tolerations = list(pod["spec"].get("tolerations") or ())
-    tolerations += [t for t in scheduling.get("tolerations") or () if t not in tolerations]
+    own, added = pod["spec"].get("tolerations") or (), scheduling.get("tolerations") or ()
+    tolerations = merged([*own, *added])
     changes: dict[str, Any] = {}
     if chosen:
         changes["nodeSelector"] = chosen

@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from apiserver.access.admission.chain import CREATE, AdmissionAttributes
+from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
+from apiserver.access.admission.plugins.mountable_secrets import (
+    ephemeral_violation,
+    is_enforced,
+    pod_violation,
+)
+from apiserver.access.authorization.node_graph import references_of
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import MIRROR_POD, PODS, SERVICE_ACCOUNTS
+from apiserver.machinery.errors import UnknownError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.names import generate_name
-from apiserver.machinery.objects import Object, annotations_of, with_spec
+from apiserver.machinery.objects import (
+    Object,
+    annotations_of,
+    metadata_of,
+    with_metadata,
+    with_spec,
+)
 from apiserver.machinery.quoting import quote
 
 _DEFAULT: Final = "default"
 _VOLUME_PREFIX: Final = "kube-api-access-"
 _MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-_ENFORCED: Final = "kubernetes.io/enforce-mountable-secrets"
 _CONTAINERS: Final = ("initContainers", "containers")
 # Slightly more than an hour; clients renew tokens before they expire.
 _TOKEN_SECONDS: Final = 3607
@@ -53,19 +65,40 @@ class ServiceAccount:
         pod = attributes.object
         assert pod is not None
         if MIRROR_POD in annotations_of(pod):
-            violation = _mirror_pod_violation(pod["spec"])
+            violation = _mirror_pod_violation(pod)
             if violation:
                 raise attributes.forbidden(violation)
             return
-        name = pod["spec"].get("serviceAccountName")
-        if not name:
-            shown = f"{attributes.namespace}/{attributes.display_name}"
-            raise attributes.forbidden(f"no service account specified for pod {shown}")
-        account = _account(attributes, reader, name)
-        if annotations_of(account).get(_ENFORCED) == "true":
-            violation = _secrets_violation(pod["spec"], account, name)
-            if violation:
-                raise attributes.forbidden(violation)
+        account = _account_of(attributes, reader, pod)
+        violation = pod_violation(pod["spec"], account) if is_enforced(account) else ""
+        if violation:
+            raise attributes.forbidden(violation)
+
+
+class SecretsOfEphemeralContainers:
+    """Rejects ephemeral containers with Secrets that the account of the Pod does not name."""
+
+    name = ServiceAccount.name
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return resource == PODS and operation == UPDATE and subresource == "ephemeralcontainers"
+
+    def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
+        pod = attributes.object
+        assert pod is not None
+        account = _account_of(attributes, reader, pod)
+        violation = ephemeral_violation(pod["spec"], account) if is_enforced(account) else ""
+        if violation:
+            raise UnknownError(violation)
+
+
+def _account_of(attributes: AdmissionAttributes, reader: Reader, pod: Object) -> Object:
+    """Return the account of a Pod. Raises Forbidden."""
+    name = pod["spec"].get("serviceAccountName")
+    if not name:
+        shown = f"{attributes.namespace}/{metadata_of(pod).get('name', '')}"
+        raise attributes.forbidden(f"no service account specified for pod {shown}")
+    return _account(attributes, reader, name)
 
 
 async def _wait_for_default(namespace: str, name: str, reader: Reader) -> None:
@@ -148,44 +181,16 @@ def _token_volume(name: str) -> dict[str, Any]:
     }
 
 
-def _mirror_pod_violation(spec: dict[str, Any]) -> str:
+def _mirror_pod_violation(pod: Object) -> str:
+    spec = pod["spec"]
     if spec.get("serviceAccountName"):
         return "a mirror pod may not reference service accounts"
-    if any(True for _ in _secrets(spec)):
+    # As one that is no mirror Pod, for then its references would not count.
+    plain = with_metadata({"spec": spec}, name="")
+    if any(resource == "secrets" for resource, _, _ in references_of(plain)):
         return "a mirror pod may not reference secrets"
     for volume in spec.get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
             if source.get("serviceAccountToken") is not None:
                 return "a mirror pod may not use ServiceAccountToken volume projections"
-    return ""
-
-
-def _secrets(spec: dict[str, Any]) -> list[tuple[str, str]]:
-    found = [
-        (volume["secret"].get("secretName", ""), "Volume")
-        for volume in spec.get("volumes") or ()
-        if volume.get("secret") is not None
-    ]
-    for member in _CONTAINERS:
-        for container in spec.get(member) or ():
-            for variable in container.get("env") or ():
-                reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
-                if reference is not None:
-                    found.append((reference.get("name", ""), container["name"]))
-    return found
-
-
-def _secrets_violation(spec: dict[str, Any], account: Object, name: str) -> str:
-    mountable = {secret.get("name") for secret in account.get("secrets") or ()}
-    for secret, user in _secrets(spec):
-        if secret not in mountable:
-            what = "volume with" if user == "Volume" else f"container {user} with"
-            why = f"is not allowed because service account {name} does not reference that secret"
-            return f"{what} secret.secretName={quote(secret)} {why}"
-    pulled = {secret.get("name") for secret in account.get("imagePullSecrets") or ()}
-    for reference in spec.get("imagePullSecrets") or ():
-        if reference.get("name") not in pulled:
-            shown = quote(reference.get("name", ""))
-            why = f"is not allowed because service account {name} does not reference that"
-            return f"imagePullSecrets[].name={shown} {why} imagePullSecret"
     return ""

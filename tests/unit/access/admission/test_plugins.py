@@ -22,7 +22,10 @@ from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
 from apiserver.access.admission.plugins.pod_topology_labels import PodTopologyLabels
 from apiserver.access.admission.plugins.priority import PodPriority, SingleGlobalDefault
 from apiserver.access.admission.plugins.runtime_class import RuntimeClass
-from apiserver.access.admission.plugins.service_account import ServiceAccount
+from apiserver.access.admission.plugins.service_account import (
+    SecretsOfEphemeralContainers,
+    ServiceAccount,
+)
 from apiserver.access.admission.plugins.storage_object_in_use_protection import (
     StorageObjectInUseProtection,
 )
@@ -137,6 +140,73 @@ async def test_a_mirror_pod_has_no_account() -> None:
     mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
     expected = f"{FORBIDDEN}a mirror pod may not reference service accounts"
     assert await with_account(mirror) == expected
+
+
+VARIABLE = {"env": [{"name": "E", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}
+SOURCE = {"envFrom": [{"secretRef": {"name": "s"}}]}
+NOT_REFERENCED = "is not allowed because service account default does not reference that"
+
+
+@pytest.mark.parametrize("named_secrets", [False, True])
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, "volume with "),
+        ({"containers": [{"name": "a", **VARIABLE}]}, "container a with envVar E referencing "),
+        (
+            {"containers": [], "initContainers": [{"name": "b", **SOURCE}]},
+            "init container b with envFrom referencing ",
+        ),
+    ],
+)
+async def test_only_the_secrets_of_the_account_are_mounted(
+    spec: Object, what: str, named_secrets: bool
+) -> None:
+    account = named("default", secrets=[{"name": "s"}] if named_secrets else [])
+    account["metadata"]["annotations"] = {"kubernetes.io/enforce-mountable-secrets": "True"}
+    admission = Admission([ServiceAccount()], (SERVICE_ACCOUNTS, account))
+    result, _ = await admission.admit(PODS, pod(**spec))
+    if named_secrets:
+        assert not isinstance(result, str)
+    else:
+        expected = f'{what}secret.secretName="s" {NOT_REFERENCED} secret'
+        assert result == FORBIDDEN + expected
+
+
+async def test_only_the_image_pull_secrets_of_the_account_are_used() -> None:
+    account = named("default", imagePullSecrets=[{"name": "a"}])
+    account["metadata"]["annotations"] = {"kubernetes.io/enforce-mountable-secrets": "1"}
+    admission = Admission([ServiceAccount()], (SERVICE_ACCOUNTS, account))
+    result, _ = await admission.admit(PODS, pod(imagePullSecrets=[{"name": "a"}, {"name": "b"}]))
+    expected = f'imagePullSecrets[1].name="b" {NOT_REFERENCED} imagePullSecret'
+    assert result == FORBIDDEN + expected
+
+
+async def test_ephemeral_containers_have_the_secrets_of_the_account() -> None:
+    account = named("default")
+    account["metadata"]["annotations"] = {"kubernetes.io/enforce-mountable-secrets": "true"}
+    admission = Admission([SecretsOfEphemeralContainers()], (SERVICE_ACCOUNTS, account))
+    new = pod(serviceAccountName="default", ephemeralContainers=[{"name": "e", **SOURCE}])
+    sub = "ephemeralcontainers"
+    result, _ = await admission.admit(PODS, new, UPDATE, old=pod(), subresource=sub)
+    expected = f'envFrom referencing secret.secretName="s" {NOT_REFERENCED} secret'
+    assert result == f"ephemeral container e with {expected}"
+    result, _ = await admission.admit(PODS, pod(), UPDATE, old=pod(), subresource=sub)
+    assert result == f"{FORBIDDEN}no service account specified for pod ns/p"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"imagePullSecrets": [{"name": "s"}]},
+        {"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "s"}}]}}]},
+        {"containers": [{"name": "a", **SOURCE}]},
+    ],
+)
+async def test_a_mirror_pod_has_no_secrets(spec: Object) -> None:
+    mirror = pod(**spec)
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    assert await with_account(mirror) == f"{FORBIDDEN}a mirror pod may not reference secrets"
 
 
 # TaintNodesByCondition, DefaultTolerationSeconds, PodTopologyLabels
