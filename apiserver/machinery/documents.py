@@ -57,6 +57,15 @@ def dump_json(document: Any) -> bytes:
     return orjson.dumps(document)
 
 
+def dump_json_to_keep(document: Any) -> bytes:
+    """Encode as compact JSON that takes no more memory than its length.
+
+    What orjson returns fills a buffer of several kilobytes, or of several times its length, until
+    it is gone.
+    """
+    return bytes(memoryview(orjson.dumps(document)))
+
+
 def dump_json_indented(document: Any) -> bytes:
     """Encode as indented JSON."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)

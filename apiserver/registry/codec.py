@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import orjson
 
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.objects import Object
 from apiserver.registry.stored import Stored, arrange
 from apiserver.schema.structtypes import StructType
@@ -29,7 +30,7 @@ class ObjectCodec:
 
     def encode(self, value: Stored) -> bytes:
         """Return the bytes to store."""
-        return orjson.dumps(arrange(value.object))
+        return dump_json_to_keep(arrange(value.object))
 
     def decode(self, key: str, data: bytes, revision: int) -> Stored:
         """Return a stored object; invalid data raises an error only when the object is used."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.objects import Object
 from apiserver.registry.stored import Stored, arrange, parse_stored
@@ -57,7 +56,7 @@ class ConvertedStored(Stored):
         else:
             # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
             first = {name: document[name] for name in ("kind", "apiVersion", "metadata")}
-            self._set_body(orjson.dumps(first | document))
+            self._set_body(dump_json_to_keep(first | document))
         # The source refers to this object, and reference counting does not free cycles.
         self._origin, self._source, self._raw = body, None, None
 

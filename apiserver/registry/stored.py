@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.objects import Object
 from storage.errors import Corrupt, TransformError
 from storage.interface import Record
@@ -163,7 +164,7 @@ class Stored:
 
     def at(self, revision: int) -> Stored:
         """Return the same object with another resourceVersion, such as that of its deletion."""
-        return Stored(self.key, orjson.dumps(arrange(self.object)), revision)
+        return Stored(self.key, dump_json_to_keep(arrange(self.object)), revision)
 
     def keep_converted(self, convert: Convert, record: Record[Stored]) -> None:
         """Cache the record of the same state in another version."""

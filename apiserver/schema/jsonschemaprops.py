@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-import orjson
-
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.objects import Object
 from apiserver.schema.formats import is_known_format
 from apiserver.schema.structural import ANY_VALUE, MISSING, Assertions, Schema
@@ -51,7 +50,7 @@ def structural_schema(props: Object) -> Schema:
     if not _PARTS.isdisjoint(props):
         return _schema(props)
     said = {name: value for name, value in props.items() if name not in _PROSE}
-    key = orjson.dumps(said)
+    key = dump_json_to_keep(said)
     leaf = _LEAVES.get(key)
     if leaf is None:
         leaf = _LEAVES[key] = _schema(said)

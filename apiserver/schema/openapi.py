@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import orjson
 
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.schema.structural import MISSING, Schema
 from apiserver.version import MINOR
 
@@ -86,7 +87,7 @@ class _Definitions:
 
     def __init__(self, data: bytes) -> None:
         definitions: dict[str, dict[str, Any]] = orjson.loads(data)["$defs"]
-        self._raw = {name: orjson.dumps(_facts(spec)) for name, spec in definitions.items()}
+        self._raw = {name: dump_json_to_keep(_facts(spec)) for name, spec in definitions.items()}
         self._schemas = dict(_SPECIAL)
         self._leaves: dict[tuple[str, str, Any], Schema] = {}
         self.kinds = {

@@ -19,7 +19,7 @@ from apiserver.access.authorization.authorizer import (
 from apiserver.access.authorization.resolved_rules import Rules
 from apiserver.access.result_cache import ResultCache
 from apiserver.client.webhook_responses import WebhookError
-from apiserver.machinery.documents import dump_json
+from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.users import UserInfo
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class WebhookAuthorizer:
     async def authorize(self, attributes: AuthorizationAttributes) -> AuthorizationDecision:
         """Return the decision of the webhook, or that on an error."""
         spec = review_spec(attributes)
-        key = dump_json(spec)
+        key = dump_json_to_keep(spec)
         if self._conditions is not None:
             matched = await self._match(self._conditions, spec, len(key))
             if matched is not None:
