@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
@@ -14,12 +13,13 @@ from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.loaded_files import LoadedFiles
 from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
+from apiserver.machinery.valueclasses import valueclass
 
 #: What runs beside the requests, while a block does.
 Service: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Access:
     """What filters use for every request, and reviews for requests to other servers.
 

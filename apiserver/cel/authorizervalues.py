@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Check:
     """What is asked of the authorizer.
 
@@ -36,7 +37,7 @@ class Check:
     label_selector: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Decision:
     """What the authorizer says; ``error`` is why it could not decide, or ""."""
 
@@ -61,7 +62,7 @@ class DecisionNeeded(Exception):
         self.check = check
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Authorizer:
     """The value of ``authorizer``, or of one for a service account."""
 
@@ -70,7 +71,7 @@ class Authorizer:
     service_account: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class GroupCheck:
     """``authorizer.group('apps')``."""
 
@@ -79,7 +80,7 @@ class GroupCheck:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PreparedCheck:
     """A check without its verb: ``authorizer.path('/healthz')``, ``….resource('pods')``."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.cel.functioncosts import CHECK_COST
@@ -22,6 +21,7 @@ from apiserver.cel.syntaxtree import (
     Node,
     Select,
 )
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.structural import Schema
 
 _TENTH: Final = 0.1
@@ -39,7 +39,7 @@ _LISTS: Final = frozenset(["isSorted", "sum", "min", "max", "indexOf", "lastInde
 _SETS: Final = frozenset(["sets.contains", "sets.equivalent", "sets.intersects"])
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Estimate:
     """What a node costs at most, how large its value can be, and the schema of that."""
 

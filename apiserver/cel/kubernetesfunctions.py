@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import IPv6Address
 from typing import Any, ClassVar, Final
@@ -18,6 +17,7 @@ from apiserver.machinery.names import (
     label_key_problems,
     label_value_problems,
 )
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.formats import format_check
 
 
@@ -123,7 +123,7 @@ def _canonical(text: str) -> bool:
     return str(Address.parse(text).address) == text
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Format:
     """A named format: what is wrong with a text of it."""
 

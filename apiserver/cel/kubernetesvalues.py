@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from apiserver.cel.errors import EvaluationError
 from apiserver.machinery.quantity import parse_quantity
+from apiserver.machinery.valueclasses import valueclass
 
 _SEMVER: Final = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -37,7 +38,7 @@ class Quantity:
             raise EvaluationError(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Address:
     """An IP address."""
 
@@ -59,7 +60,7 @@ class Address:
         return str(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Network:
     """An address and the length of its prefix."""
 
@@ -137,7 +138,7 @@ def _ipv4_problem(text: str) -> str:
     return "IPv4 address too long" if len(octets) > 4 else ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Url:
     """An absolute URL, or an absolute path."""
 
@@ -174,7 +175,7 @@ class Url:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Version:
     """A version by Semantic Versioning 2.0.0. What is built is no part of its order."""
 

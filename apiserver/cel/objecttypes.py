@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.cel.descriptors import DYNAMIC
 from apiserver.cel.objectvalues import JSON_PATCH, OBJECT
+from apiserver.machinery.valueclasses import valueclass
 
 _PATCH: Final = {"op": "string", "path": "string", "from": "string", "value": DYNAMIC}
 # Texts and comments, in which nothing is a name, and names of types.
@@ -29,7 +29,7 @@ _MEMBER: Final = re.compile(r"([A-Za-z_]\w*)\s*:", re.ASCII)
 _LETTERS: Final = "Z_QXJ"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PatchSource:
     """An expression as the checker sees it, and its types: their true names, and their members."""
 

@@ -7,19 +7,19 @@ path of the field that it is for: ``Object.spec.template``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.timevalues import duration_text, timestamp_text
 from apiserver.cel.values import Duration, OptionalValue, Timestamp, type_name
+from apiserver.machinery.valueclasses import valueclass
 
 OBJECT: Final = "Object"
 JSON_PATCH: Final = "JSONPatch"
 _TEXTS: Final = ("op", "path", "from")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ObjectValue:
     """An object with a type, and its members."""
 

@@ -14,6 +14,7 @@ from apiserver.cel.compilation import CALL_LIMIT, Program
 from apiserver.cel.errors import BudgetExceededError, CompileError, EvaluationError
 from apiserver.cel.frames import MOST_EFFORT, Frame
 from apiserver.cel.requestvariables import RequestExpressions
+from apiserver.machinery.valueclasses import valueclass
 
 #: What all expressions of a policy may cost for one request, binding and parameter.
 POLICY_LIMIT: Final = 10_000_000
@@ -89,7 +90,7 @@ class RequestValues:
         return {**known, **self.authorizers} if authorizes else known
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Expression:
     """An expression, compiled; ``error`` is why it does not compile, or ""."""
 

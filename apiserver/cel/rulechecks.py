@@ -16,6 +16,7 @@ from apiserver.cel.rules import CompiledRule, compile_rules
 from apiserver.cel.sizes import max_cardinality
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.internalform import internal_form
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.structural import Schema, has_rules
@@ -53,7 +54,7 @@ def rule_problems(props: Object, path: str, others: list[FieldError]) -> list[Fi
     return errors
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Place:
     """How often a schema can apply (``None``: without limit), and where its old values end."""
 

@@ -6,19 +6,19 @@ See "Validation rules" and "Transition rules" in the documentation of CustomReso
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.cel.compilation import Environment, Program, optional_of
 from apiserver.cel.descriptors import SchemaTypes
 from apiserver.cel.errors import CompileError
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.structural import Schema
 
 _SELF: Final = "self"
 _OLD: Final = "oldSelf"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CompiledRule:
     """A rule with its programs, or why they do not compile: an error is ``""`` if there is none.
 

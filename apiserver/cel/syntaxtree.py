@@ -7,29 +7,29 @@ The source is a serialized ``cel.expr.CheckedExpr`` (cel-spec, proto/cel/expr/ch
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from apiserver.cel.values import UInt
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Literal:
     """A constant."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Name:
     """A variable, or a type by its name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Select:
     """``operand.field``, or whether it is present: ``has(operand.field)``."""
 
@@ -38,7 +38,7 @@ class Select:
     test_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Call:
     """A function or an operator with its arguments; the first is the receiver, if it has one.
 
@@ -51,7 +51,7 @@ class Call:
     overloads: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ListOf:
     """``[a, ?b]``: ``optional`` are the indexes of items that may be missing."""
 
@@ -59,7 +59,7 @@ class ListOf:
     optional: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class MapOf:
     """``{key: value, ?key: value}``, or a message by its name: key, value, may be missing."""
 
@@ -67,7 +67,7 @@ class MapOf:
     entries: tuple[tuple[Node, Node, bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Comprehension:
     """A loop: what the macros ``all``, ``exists``, ``exists_one``, ``map`` and ``filter`` mean.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
+from apiserver.machinery.valueclasses import valueclass
 
 INT_MIN: Final = -(1 << 63)
 INT_MAX: Final = (1 << 63) - 1
@@ -38,14 +39,14 @@ class Duration:
     nanoseconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TypeValue:
     """The type of a value, as a value."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class OptionalValue:
     """A value that may be missing."""
 

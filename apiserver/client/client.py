@@ -6,12 +6,12 @@ Objects returned by either are shared and must not be changed.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.valueclasses import valueclass
 
 ADDED: Final = "ADDED"
 MODIFIED: Final = "MODIFIED"
@@ -21,7 +21,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class APIResource:
     """A served resource, as in discovery."""
 
@@ -32,7 +32,7 @@ class APIResource:
     subresources: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ListedObjects:
     """Objects as of a resourceVersion, from which a watch can start."""
 
@@ -40,7 +40,7 @@ class ListedObjects:
     resource_version: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ObjectEvent:
     """A watch event; a DELETED object is in its last state."""
 
@@ -48,7 +48,7 @@ class ObjectEvent:
     object: Object
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class MetadataEvent:
     """A watch event without the object.
 

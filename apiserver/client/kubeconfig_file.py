@@ -12,7 +12,6 @@ import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +19,7 @@ from apiserver.client.webhook import NO_CREDENTIALS, Credentials, WebhookClientC
 from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class KubeconfigError(ValueError):
     """A kubeconfig file does not lead to a server."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class KubeconfigConnection:
     """A server, and the credentials for it."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.client.kubeconfig_file import KubeconfigConnection
 from apiserver.client.webhook import WebhookClient
 from apiserver.client.webhook_responses import WebhookError
+from apiserver.machinery.valueclasses import valueclass
 
 #: How large a response may be, in bytes.
 MAX_BYTES: Final = 1024 * 1024
@@ -22,7 +22,7 @@ _GROWTH: Final = 1.5
 _JITTER: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RetryPolicy:
     """After which HTTP statuses, 0 for none, a call is repeated; the first pause in seconds."""
 

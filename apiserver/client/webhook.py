@@ -17,7 +17,6 @@ import ssl
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,6 +27,7 @@ from yarl import URL
 from apiserver.client.client_tls import client_context
 from apiserver.client.connection_errors import describe_certificate, describe_error
 from apiserver.client.webhook_responses import WebhookError, WebhookResponse, check_response
+from apiserver.machinery.valueclasses import valueclass
 
 _DEFAULT_PORT: Final = 443
 #: How many configurations have their connections kept.
@@ -59,7 +59,7 @@ class ServiceResolver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Credentials:
     """How the server identifies itself to webhooks.
 
@@ -80,7 +80,7 @@ def no_credentials(address: str) -> Credentials:
     return NO_CREDENTIALS
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookClientConfig:
     """Where a webhook is, and how it is verified.
 

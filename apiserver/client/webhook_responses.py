@@ -6,7 +6,6 @@ The texts are those of Kubernetes' own client.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -15,6 +14,7 @@ from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 #: How many bytes of a response that is not understood are shown.
 _MOST_SHOWN: Final = 2048
@@ -49,7 +49,7 @@ _JSON_TYPES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookResponse:
     """An HTTP response; the names of ``headers`` are found in any case."""
 

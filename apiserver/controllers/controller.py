@@ -15,7 +15,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
@@ -24,13 +23,14 @@ from apiserver.client.workqueue import WorkQueue
 from apiserver.machinery.errors import Conflict, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.instruments import Family, Instrumented
+from apiserver.machinery.valueclasses import valueclass
 
 _RETRY_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PendingDeletions:
     """``count`` objects of a resource that are being deleted, as of a resourceVersion."""
 
@@ -40,7 +40,7 @@ class PendingDeletions:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ChangeAfter:
     """Any change to objects of a resource in a namespace after a resourceVersion."""
 
@@ -49,7 +49,7 @@ class ChangeAfter:
     resource_version: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Requeue:
     """When to reconcile a key again: after ``seconds``, or earlier after the awaited changes.
 
@@ -64,7 +64,7 @@ class Requeue:
     min_delay: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class EventSource:
     """A watch, of one namespace or of all, and a function that enqueues keys for its events."""
 

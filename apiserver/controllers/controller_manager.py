@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -69,6 +69,7 @@ from apiserver.controllers.validating_admission_policy_status_controller import 
     ValidatingAdmissionPolicyStatusController,
 )
 from apiserver.machinery.instruments import Family, Labels
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.loopback import controller_client, system_client
 from apiserver.registry.registry import Registry
 from apiserver.resources.catalog import Catalog
@@ -81,7 +82,7 @@ _WORKERS: Final = 4
 _FLOW_SCHEMAS: Final = "flow-schema-status"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ControllerOptions:
     """``enabled`` is the value of ``--controllers``.
 
@@ -104,7 +105,7 @@ class ControllerOptions:
     is_allowed: IsAllowed | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Built:
     """How a controller is built, and the name of its queue."""
 
@@ -145,7 +146,7 @@ _REGISTERED: Final[Mapping[str, _Built]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ControllerManager:
     """The controllers of a server; ``managed`` run while ``elector`` leads, if there is one."""
 

@@ -18,7 +18,6 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
@@ -28,6 +27,7 @@ from apiserver.machinery.errors import AlreadyExists, Conflict, NotFound, Status
 from apiserver.machinery.instruments import Family
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import Clock, format_micros, system_clock
+from apiserver.machinery.valueclasses import valueclass
 
 NAMESPACE: Final = "kube-system"
 #: How long a stopping leader tries to leave the Lease without a holder, in seconds.
@@ -38,7 +38,7 @@ _JITTER: Final = 1.2
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ElectionTimes:
     """The duration of a Lease, how long a leader tries to renew it, and the pause; in seconds."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
@@ -25,6 +24,7 @@ from apiserver.machinery.builtin_resources import ATTRIBUTES_CLASSES, CLAIMS, PO
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.valueclasses import valueclass
 
 #: How long a deleted object that is in use is left alone if nothing changes, in seconds.
 _RECHECK_SECONDS: Final = 300.0
@@ -36,7 +36,7 @@ _REST: Final = 20
 InUse: TypeAlias = Callable[[Client, Object], Awaitable[tuple[bool, Sequence[ChangeAfter]]]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Protection:
     """The finalizer of one resource, and when its objects need it."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.quota.limits import hard_of, in_scopes, used_of
@@ -29,6 +28,7 @@ from apiserver.machinery.errors import Conflict, NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.times import Clock, system_clock
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.yielding import Yielder, batches
 
 #: The maximum time between charging an object and storing or rejecting it.
@@ -41,7 +41,7 @@ RESYNC_SECONDS: Final = 300.0
 _REST: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Observation:
     """The usage in a quota's status, and when it was read."""
 

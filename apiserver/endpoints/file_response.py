@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from calendar import timegm
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from email.utils import formatdate
 from time import strptime
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 from apiserver.endpoints.http_request import HTTPRequest
+from apiserver.machinery.valueclasses import valueclass
 
 _UNIT: Final = "bytes="
 _READS: Final = ("GET", "HEAD")
@@ -28,7 +28,7 @@ _DATES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Validators:
     """What identifies the state of a file.
 

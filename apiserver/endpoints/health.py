@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from apiserver.machinery.valueclasses import valueclass
+
 Check = Callable[[], Awaitable[None]]
 
 ENDPOINTS = ("healthz", "livez", "readyz")
@@ -19,7 +21,7 @@ class Unhealthy(Exception):
     """A check failed. The text goes to the log, and to clients that request this check alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Report:
     """The response of a health endpoint."""
 

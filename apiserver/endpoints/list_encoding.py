@@ -8,11 +8,11 @@ brackets are then removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.offload import offload
 from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder, batches
@@ -24,7 +24,7 @@ _size_of: Final = attrgetter("size")
 Render = Callable[[Sequence[Stored]], list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ListFormat:
     """How a document and its items are written apart; ``empty`` is the form of an empty list."""
 

@@ -7,11 +7,11 @@ then by position. A clause may request a transformation, such as ``as=Table``.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from apiserver.endpoints.mediatype import media_type_of
 from apiserver.machinery.errors import NotAcceptable, UnsupportedMediaType
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.machinery.valueclasses import valueclass
 
 JSON, YAML, PROTOBUF = (
     "application/json",
@@ -43,7 +43,7 @@ AGGREGATED = "APIGroupDiscoveryList"
 _DISCOVERY_GROUP = "apidiscovery.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Representation:
     """How a response is encoded; ``transform`` is the kind that it is converted to, or ``""``."""
 
@@ -52,7 +52,7 @@ class Representation:
     version: str = "v1"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Clause:
     media_type: str
     parameters: dict[str, str]

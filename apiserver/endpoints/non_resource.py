@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from aiohttp import web
@@ -33,6 +33,7 @@ from apiserver.endpoints.response_writers import send_bytes, send_document
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import MethodNotSupported, NotFound
 from apiserver.machinery.options import first
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.catalog import Catalog
 from apiserver.version import version_info
 
@@ -48,7 +49,7 @@ _PATHS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class NonResourcePaths:
     """The parts of a server that non-resource paths show.
 

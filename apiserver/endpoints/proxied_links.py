@@ -7,12 +7,13 @@ right as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
+from apiserver.machinery.valueclasses import valueclass
 
-@dataclass(frozen=True, slots=True)
+
+@valueclass
 class ProxyPlace:
     """Where a backend is served: the ``prefix`` of its paths, without a slash at the end.
 

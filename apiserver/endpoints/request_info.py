@@ -12,11 +12,11 @@ Paths are matched by shape, so resources may come and go while the server runs:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.machinery.valueclasses import valueclass
 
 _VERBS = {
     "POST": "create",
@@ -35,7 +35,7 @@ _REMEMBERED: Final = 4096
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RequestInfo:
     """The attributes of a request's URL. For a non-resource path only verb and path are set.
 

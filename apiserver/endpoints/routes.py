@@ -8,7 +8,6 @@ below a group that is served.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -31,6 +30,7 @@ from apiserver.endpoints.watch_streams import WatchStreams
 from apiserver.machinery.errors import BadRequest, MethodNotSupported, NotFound
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.options import list_options
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.offload import offload
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
@@ -52,7 +52,7 @@ _EVERYWHERE = frozenset(["list", "watch"])
 _COMPONENT_STATUSES = GroupResource("", "componentstatuses")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Router:
     """The handlers of a server.
 

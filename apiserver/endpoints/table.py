@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.errors import BadRequest
@@ -11,6 +10,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.options import META_GROUP
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import system_clock
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.stored import Stored
 from apiserver.resources import printing
 from apiserver.resources.printing import Column, Printer
@@ -30,7 +30,7 @@ def included(parameter: str) -> str:
     return parameter or METADATA
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TableFormat:
     """How objects become a Table: what shows them, how much of each is in its row, which version.
 

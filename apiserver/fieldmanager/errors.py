@@ -8,11 +8,11 @@ the client.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from apiserver.fieldmanager import fieldset
 from apiserver.fieldmanager.fieldset import FieldSet
 from apiserver.fieldmanager.managers import Manager
+from apiserver.machinery.valueclasses import valueclass
 
 
 class FieldManagerError(Exception):
@@ -27,7 +27,7 @@ class MalformedManagedFields(FieldManagerError):
     """``metadata.managedFields`` is invalid."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Mismatch:
     """One place where a document does not match its type; ``path`` is empty for the root."""
 

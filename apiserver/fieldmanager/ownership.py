@@ -29,6 +29,7 @@ from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.merging import merge
 from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.kindtypes import Inconvertible, KindVersions
 
 #: An entry of managedFields, as stored in objects.
@@ -71,7 +72,7 @@ class Versions:
             raise UntypedObject([Mismatch("", str(error))]) from error
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Scope:
     """How a write sees the kind: in which version, and which fields it can own.
 
@@ -141,7 +142,7 @@ def update(
     return left
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Applied:
     """The result of an apply request: the object, and its owners.
 

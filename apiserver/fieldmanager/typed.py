@@ -16,7 +16,6 @@ Parts that are identical or equal are not descended into.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.fieldmanager import fieldset
@@ -24,6 +23,7 @@ from apiserver.fieldmanager.atoms import Atom, ListShape, ObjectShape
 from apiserver.fieldmanager.elements import SELF
 from apiserver.fieldmanager.errors import Mismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
+from apiserver.machinery.valueclasses import valueclass
 
 _ABSENT: Final[Any] = object()
 
@@ -34,7 +34,7 @@ _SAME: Final[Changes] = (None, None, None)
 _MODIFIED: Final[Changes] = (None, LEAF, None)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Comparison:
     """The changes of the fields of a document."""
 

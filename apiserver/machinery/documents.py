@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from apiserver.machinery import jsonsyntax, valuelimit
+from apiserver.machinery.valueclasses import valueclass
 
 #: The maximum nesting of arrays and objects.
 MAX_DEPTH: Final = 250
@@ -178,7 +178,7 @@ class _Pairs(list[tuple[str, Any]]):
     """The members of an object, all of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Place:
     """Where a value stands: a member or an item (``[0]``) of what stands at another place."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.quoting import quote, show
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class FieldError:
     """A violated rule: its type, the path of the field, and the text without the path."""
 
@@ -29,7 +29,7 @@ class FieldError:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RatchetedError(FieldError):
     """What is wrong with a part that an update leaves as it was: a warning, not an error."""
 

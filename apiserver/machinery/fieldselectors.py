@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from apiserver.machinery.labels import SelectorError
+from apiserver.machinery.valueclasses import valueclass
 
 _OPERATORS = ("!=", "==", "=")
 _ESCAPABLE = "\\,="
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class FieldTerm:
     """A condition on a field; a missing field counts as empty."""
 
@@ -20,7 +20,7 @@ class FieldTerm:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class FieldSelector:
     """A conjunction of conditions; an empty one matches everything."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, runtime_checkable
+
+from apiserver.machinery.valueclasses import valueclass
 
 #: Upper bounds of the durations of requests, in seconds.
 BUCKETS: Final = (
@@ -56,7 +57,7 @@ class Histogram:
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Family:
     """One metric. A counter's name is without the suffix ``_total``."""
 

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
+
+from apiserver.machinery.valueclasses import valueclass
 
 Values: TypeAlias = list[Any]
 
@@ -97,7 +98,7 @@ def evaluate(steps: Steps, values: Values, budget: Budget) -> Values:
     return values
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Member:
     """A member of objects."""
 
@@ -109,7 +110,7 @@ class Member:
         return [value[name] for value in values if isinstance(value, dict) and name in value]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Everything:
     """All members of objects and items of lists."""
 
@@ -118,7 +119,7 @@ class Everything:
         return [each for value in values for each in _content(value)]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Descent:
     """The values that have content, and all such values below them."""
 
@@ -136,7 +137,7 @@ class Descent:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Items:
     """Items of lists. ``single``: the item at ``start``; otherwise ``stop`` ends the slice."""
 
@@ -175,7 +176,7 @@ class Items:
         return start, stop + length if stop < 0 else stop
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Union:
     """The values of several sequences of steps, one after the other."""
 
@@ -189,7 +190,7 @@ class Union:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Exists:
     """The items of lists for which ``steps`` have a value."""
 
@@ -208,7 +209,7 @@ class Exists:
             return bool(error.values)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Compare:
     """The items of lists for which a comparison holds."""
 
@@ -236,7 +237,7 @@ class Compare:
         return compare(left[0], right[0])
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Constant:
     """The same value, whatever the input is; a text is one value, a number one for each value."""
 
@@ -247,7 +248,7 @@ class Constant:
         return [self.value] if isinstance(self.value, str) else [self.value for _ in values]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Identifier:
     """A word that kubectl's templates use as a command; it has no meaning in a path."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.names import label_key_problems, label_value_problems
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.machinery.valueclasses import valueclass
 
 _TOKEN = re.compile(r"==|!=|[=!(),><]|[^\s=!(),><]+")
 _SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", ">", "<"])
@@ -30,7 +30,7 @@ class SelectorError(ValueError):
     """An invalid selector; the message is Kubernetes'."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Requirement:
     """A condition on a label."""
 
@@ -61,7 +61,7 @@ class Requirement:
         return left > right if self.operator == ">" else left < right
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class LabelSelector:
     """A conjunction of conditions; an empty one matches everything."""
 

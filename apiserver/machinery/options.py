@@ -7,7 +7,7 @@ repeated parameter the first value counts, except for ``dryRun``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from apiserver.machinery import fielderrors
@@ -21,6 +21,7 @@ from apiserver.machinery.labels import (
     parse_label_selector,
 )
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 Query = Mapping[str, Sequence[str]]
 
@@ -30,7 +31,7 @@ _MAX_MANAGER = 128
 _PROPAGATION = ("Foreground", "Background", "Orphan")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WriteOptions:
     """CreateOptions, UpdateOptions and PatchOptions; ``force`` applies to apply only.
 
@@ -44,14 +45,14 @@ class WriteOptions:
     given_validation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class GetOptions:
     """GetOptions."""
 
     resource_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ListOptions:
     """ListOptions, for lists and watches."""
 
@@ -67,7 +68,7 @@ class ListOptions:
     watch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class DeleteOptions:
     """DeleteOptions."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
@@ -23,7 +23,7 @@ class URLError(ValueError):
     """A text that is no URL."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class URL:
     """The parts of a URL, without its path."""
 

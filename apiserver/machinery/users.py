@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
+
+from apiserver.machinery.valueclasses import valueclass
 
 AUTHENTICATED: Final = "system:authenticated"
 UNAUTHENTICATED: Final = "system:unauthenticated"
@@ -15,7 +17,7 @@ ACCOUNT_PREFIX: Final = "system:serviceaccount:"
 _ACCOUNTS: Final = "system:serviceaccounts"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class UserInfo:
     """A user; ``extra`` is for authorizers and audit."""
 

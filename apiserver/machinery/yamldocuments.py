@@ -20,6 +20,7 @@ import yaml
 from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.sorting import in_order
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.machinery.valuelimit import MAX_VALUES, too_many_values
 from apiserver.machinery.yamlscalars import TAG, is_ambiguous, natural, resolve, tagged
 
@@ -35,7 +36,7 @@ _TOO_DEEP: Final = "exceeded max depth"
 _ALIASING: Final = "yaml: document contains excessive aliasing"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class YAMLDocument:
     """A document, and the keys that a mapping of it has twice, as Go's library reports them."""
 

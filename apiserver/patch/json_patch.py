@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ import orjson
 
 from apiserver.machinery.documents import MAX_DEPTH, is_too_deep
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import (
     MAX_OPERATIONS,
     MalformedPatch,
@@ -43,7 +44,7 @@ _TEXTS: Final = ("op", "path", "from")
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Operations:
     """The operations of a JSON patch, and its field validation errors."""
 

@@ -6,9 +6,10 @@ but a null that is an item of a list is kept. A list that replaces an object is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import MalformedPatch
 from apiserver.patch.reading import no_object, read
 
@@ -16,7 +17,7 @@ _DECODING: Final = "error decoding patch: "
 _NO_PATCH: Final = "Invalid JSON Patch"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class MergePatch:
     """A merge patch, and its field validation errors.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.documents import DocumentError, duplicate_fields, parse_json
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import MalformedPatch
 
 _KINDS = {
@@ -14,7 +14,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Reading:
     """A patch document, and its duplicate members."""
 

@@ -20,10 +20,11 @@ Arguments are never mutated; the result shares unchanged parts with both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.quoting import go_string, go_value, quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import MalformedPatch, PatchDoesNotApply, PatchFails
 from apiserver.patch.ordering import (
     Items,
@@ -45,7 +46,7 @@ _SET_ORDER: Final = "$setElementOrder"
 _UNSCHEMED: Final = Schema(type="object")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class StrategicMergePatch:
     """A strategic merge patch, and its field validation errors."""
 

@@ -10,12 +10,12 @@ from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions, WriteOptions
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.offload import SMALL
 from apiserver.registry.reader import LoopReader, TrackedReader
 from apiserver.registry.resource import Resource
-from storage.valueclass import valueclass
 
 T = TypeVar("T")
 

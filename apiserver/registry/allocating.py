@@ -17,12 +17,12 @@ from typing import Final
 from apiserver.machinery.errors import ServerTimeout
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.reader import LoopReader, TrackedReader
 from apiserver.registry.resource import Resource
 from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import Allocation, ServiceRanges
 from storage.interface import ABSENT, Change, Delete, Put
-from storage.valueclass import valueclass
 
 #: The maximum time that a write waits for earlier writes that allocate the same.
 _WAIT_SECONDS: Final = 30.0

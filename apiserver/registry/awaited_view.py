@@ -20,12 +20,12 @@ from collections.abc import (
     Set,
 )
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from typing import Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.convertedstored import ConvertedStored
 from apiserver.registry.stored import Stored
@@ -42,7 +42,7 @@ _MOST_OBJECTS: Final = 500
 _MOST_BYTES: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Failure:
     """Why some objects of a request could not be converted; nothing is known of the others."""
 

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from apiserver.machinery.errors import UnknownError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.list import ObjectList, check_list
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
 from apiserver.registry.stored import Stored
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ComponentHealth:
     """The result of a probe: the status, message and error of the condition ``Healthy``."""
 
@@ -32,7 +32,7 @@ class ComponentHealth:
 Probe: TypeAlias = Callable[[], Awaitable[ComponentHealth]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ComponentStatuses:
     """The components of a cluster, by name."""
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 
 from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import BadRequest
+from apiserver.machinery.valueclasses import valueclass
 
 _VERSION = "meta.k8s.io/v1"
 #: The revision in a token that continues at the latest revision; any negative one does so.
@@ -30,7 +30,7 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9_-]")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Continuation:
     """Continue at ``start`` (relative to the list's prefix), at ``revision``."""
 

@@ -7,7 +7,6 @@ response is the object itself, or a Status. As nothing is stored, there is no co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.admission.chain import CREATE
@@ -16,6 +15,7 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import metadata
 from apiserver.registry.admission import AdmittedRequest
 from apiserver.registry.context import RequestContext
@@ -32,7 +32,7 @@ _SYSTEM_FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VirtualRequest:
     """One such request: its resource or subresource, and its user."""
 

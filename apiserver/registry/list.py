@@ -8,6 +8,7 @@ from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import BadRequest, Expired, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import continuation, freshness
 from apiserver.registry.errors import objects_of_list
 from apiserver.registry.resource import Resource, Selected
@@ -16,7 +17,6 @@ from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, StorageError
 from storage.interface import LATEST, Page, Record
-from storage.valueclass import valueclass
 
 _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 _FETCH_LIMIT = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -11,6 +10,7 @@ from apiserver.access.authorization.node_graph import ATTACHMENTS, SLICES, NodeG
 from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -19,7 +19,7 @@ _ATTACHMENTS: Final = GroupVersionResource("storage.k8s.io", "v1", ATTACHMENTS)
 _SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _GraphSink(Sink):
     add: Callable[[Object], None]
     discard: Callable[[tuple[str, str]], None]

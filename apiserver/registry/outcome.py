@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
-from storage.valueclass import valueclass
+from apiserver.machinery.valueclasses import valueclass
 
 
 @valueclass

@@ -16,6 +16,7 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.quoting import go_value
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import PatchError
 from apiserver.patch.shown import patched_json
@@ -36,7 +37,6 @@ from apiserver.schema.kindtypes import (
     Types,
     WrongKind,
 )
-from storage.valueclass import valueclass
 
 APPLY: Final = "application/apply-patch+yaml"
 _NO_KIND: Final = GroupVersionKind("", "", "")

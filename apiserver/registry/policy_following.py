@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.following import Follower, Sink
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -16,7 +16,7 @@ from apiserver.registry.stored import Stored
 _GROUP: Final = "admissionregistration.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _IndexSink(Sink):
     add: Callable[[str, Object], None]
     discard: Callable[[str], None]

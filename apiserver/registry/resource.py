@@ -11,6 +11,7 @@ from apiserver.access.admission.chain import AdmissionChain
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import errors, keys
 from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.fieldmanagers import field_manager_of
@@ -27,7 +28,7 @@ from apiserver.schema.kindtypes import Types
 from storage.errors import StorageError
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Selected:
     """The objects in the cache that matched a selection, as of a revision."""
 
@@ -35,7 +36,7 @@ class Selected:
     items: Sequence[Stored]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SubresourceKind:
     """The kind that a subresource reads and writes, if not the resource's own: Scale, Binding."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.client.client import Reader
@@ -17,13 +16,14 @@ from apiserver.machinery.builtin_resources import SERVICES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.subresources.destinations import is_reachable
 
 _SLICES: Final = GroupVersionResource("discovery.k8s.io", "v1", "endpointslices")
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ServiceEndpointResolver:
     """Finds an address of a Service among the stored objects."""
 

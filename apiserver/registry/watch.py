@@ -31,6 +31,7 @@ from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import Expired, Invalid, StatusError, TooManyRequests
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import freshness
 from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.list import check_list, within
@@ -41,7 +42,6 @@ from apiserver.registry.view import EventWatcher
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
 from storage.interface import Event
-from storage.valueclass import valueclass
 
 ADDED, MODIFIED, DELETED, BOOKMARK = "ADDED", "MODIFIED", "DELETED", "BOOKMARK"
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"

@@ -21,6 +21,7 @@ from typing import assert_never
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import allocating, charging, deletion
 from apiserver.registry.allocating import AllocationLost
 from apiserver.registry.context import RequestContext
@@ -33,7 +34,6 @@ from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import NOTHING
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Change, Delete, Put, Record
-from storage.valueclass import valueclass
 
 _MAX_ATTEMPTS = 1000
 

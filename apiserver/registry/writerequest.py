@@ -21,6 +21,7 @@ from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object, metadata_of, name_of, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import deletion, metadata
 from apiserver.registry.admission import AdmittedRequest
 from apiserver.registry.allocating import LoopView, View
@@ -28,7 +29,6 @@ from apiserver.registry.decision import Attempt
 from apiserver.registry.offload import SMALL, in_thread
 from apiserver.registry.outcome import Outcome, Remove, Save
 from apiserver.registry.preparation import Prepared, prepare_create, prepare_update
-from storage.valueclass import valueclass
 
 P = ParamSpec("P")
 

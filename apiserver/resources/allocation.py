@@ -7,16 +7,16 @@ The write commits the allocation together with the object, and decides again aft
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 NO_PORTS: Final[frozenset[int]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ServiceRanges:
     """The address ranges, one for each IP family, and the node port range."""
 
@@ -24,7 +24,7 @@ class ServiceRanges:
     node_ports: range = range(30000, 32768)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ObjectReference:
     """A reference to an object, which may not exist."""
 
@@ -33,7 +33,7 @@ class ObjectReference:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Allocation:
     """What a write allocates and releases in addition to its object.
 

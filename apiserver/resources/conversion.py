@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.kindtypes import Convert, Inconvertible
 
 Step: TypeAlias = Callable[[Object], Object]
@@ -43,7 +43,7 @@ class AwaitedConversion(Protocol):
         """Return the answer for an object as its version specifies it. Raises Inconvertible."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Conversion:
     """Converts an object from a served version to the stored version, and back.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Subresource:
     """A subresource such as ``status`` or ``scale``; ``kind`` is the kind that it reads and writes.
 
@@ -20,7 +21,7 @@ class Subresource:
     accepts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ResourceDefinition:
     """One resource of one group version.
 

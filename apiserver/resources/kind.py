@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
@@ -41,7 +42,7 @@ class Kind:
         return self.behaviour(self.definition, self.types)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class UnloadedKind:
     """A kind that is loaded when it is first needed; until then only its definition exists."""
 

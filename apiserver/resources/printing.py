@@ -7,18 +7,18 @@ ages, in at most the two largest units.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 NONE: Final = "<none>"
 UNSET: Final = "<unset>"
 UNKNOWN: Final = "<unknown>"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Column:
     """One column. With a ``priority`` above 0 it is shown only by ``-o wide``.
 
@@ -34,7 +34,7 @@ class Column:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Printer:
     """The columns of a kind and the functions that fill a row.
 

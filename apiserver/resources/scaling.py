@@ -8,12 +8,13 @@ object. Writing a Scale changes one field of the object.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.printing import AGE, NAME, Column, Printer, aged
 
 SCALE: Final = GroupVersionKind("autoscaling", "v1", "Scale")
@@ -52,7 +53,7 @@ class Scaling(Protocol):
         """Validate a desired Scale. Raises BadRequest if it has no replicas."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ScaleFields:
     """A `Scaling` that is defined by the paths of the fields."""
 

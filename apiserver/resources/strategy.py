@@ -17,7 +17,6 @@ returns the whole object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError
@@ -25,6 +24,7 @@ from apiserver.machinery.names import dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.allocation import NOTHING, Allocation, AllocationView
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
@@ -45,7 +45,7 @@ def _no_warnings(document: Object, old: Object) -> list[str]:
     return []
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Update:
     """The hooks of an update by one path; each takes the desired object and the old one."""
 

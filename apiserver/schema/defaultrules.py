@@ -7,11 +7,12 @@ metadata of an object must make valid metadata.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, aggregate, invalid
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.errorpaths import NO_FIELD, SchemaPath, bounded
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.memberorder import by_name
@@ -28,7 +29,7 @@ _KIND: Final = {"apiVersion": "validation/v1", "kind": "Validation"}
 _MEMBER: Final = "value"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Place:
     """Where a schema is: in which object, and whether it is of what identifies that.
 

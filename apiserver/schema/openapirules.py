@@ -7,11 +7,12 @@ the extensions of Kubernetes need. See the fields of JSONSchemaProps in the API 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.errorpaths import SchemaPath
 from apiserver.schema.listtyperules import list_type_rule_problems
 from apiserver.schema.ruledeclarations import rule_declaration_problems
@@ -30,7 +31,7 @@ _UNIQUE: Final = "uniqueItems cannot be set to true since the runtime complexity
 _WITHOUT_VALUE: Final = "inside additionalProperties applying to object metadata"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Place:
     """Where a schema is: inside of apiVersion, kind or metadata, or where no default may be."""
 

@@ -9,11 +9,11 @@ and the number of messages and of repeated values like that of the names and val
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.documents import MAX_DEPTH
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.machinery.valuelimit import ValueCounter
 from apiserver.schema.protobufleaves import LEAVES, Convert
 from apiserver.schema.structtypes import SCALARS, Field, StructType, struct_type
@@ -40,7 +40,7 @@ _LAST_COUNTS: Final = SCALARS | {"meta.v1.MicroTime", "meta.v1.Time", "resource.
 _WIRE_TYPES: Final = {"bool": VARINT, "int32": VARINT, "int64": VARINT, "double": FIXED64}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Envelope:
     """The kind and version of an object, and its encoded message."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
+
+from apiserver.machinery.valueclasses import valueclass
 
 SCALARS: Final = frozenset(["string", "bytes", "bool", "int32", "int64", "double"])
 
@@ -40,7 +41,7 @@ LEAVES: Final = SCALARS | {
 _MAP: Final = "map<string,"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Field:
     """One member of a type.
 
@@ -85,7 +86,7 @@ class Field:
         return self.pointer or self.repeated or self.is_map or self.type == "bytes"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class StructType:
     """One type, with a name like ``core.v1.Pod``; ``is_kind`` if it has apiVersion and kind."""
 
@@ -157,11 +158,11 @@ def _kind_names() -> frozenset[str]:
 
 @cache
 def _tables() -> dict[str, Any]:
-    data = files("apiserver.schema").joinpath("structtypes.json").read_bytes()
+    data = Path(__file__).with_name("structtypes.json").read_bytes()
     tables: dict[str, Any] = orjson.loads(data)
     return tables
 
 
 @cache
 def _named() -> dict[str, dict[str, str]]:
-    return tomllib.loads(files("apiserver.schema").joinpath("named.toml").read_text())
+    return tomllib.loads(Path(__file__).with_name("named.toml").read_text(encoding="utf-8"))

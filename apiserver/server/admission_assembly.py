@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.access import Access
@@ -27,6 +26,7 @@ from apiserver.access.admission.webhook_calls import WebhookDependencies
 from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.client.review_webhook import ReviewWebhook
 from apiserver.client.webhook import WebhookClient, no_credentials
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.following import Follower
 from apiserver.registry.loopback import system_client
 from apiserver.registry.offload import in_thread
@@ -39,7 +39,7 @@ from apiserver.registry.webhook_following import webhook_followers
 _IMAGE_REVIEW_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Admission:
     """The plugins, the followers of their configurations, and clients for webhooks of their own.
 

@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -42,6 +42,7 @@ from apiserver.endpoints.openapi.service import OpenAPIService
 from apiserver.endpoints.routes import Router, ServedRouter
 from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_streams import WatchStreams
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.component_statuses import ComponentStatuses
 from apiserver.registry.customresources import CustomResources
@@ -85,7 +86,7 @@ _OPEN_RETRY_SECONDS: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class StorageOptions:
     """The store of a server; ``root`` is the prefix of all keys.
 
@@ -103,7 +104,7 @@ class StorageOptions:
     encryption: Encryption | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ServerOptions:
     """Options of a server that concern neither its store nor its clients.
 
@@ -140,7 +141,7 @@ async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
         await asyncio.sleep(_OPEN_RETRY_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Environment:
     """What a server takes from its surroundings; a server of tests has surroundings of its own.
 
@@ -157,7 +158,7 @@ class Environment:
 PRODUCTION: Final = Environment(open_configured_store)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Server:
     """The parts of a server that is ready to be served on a socket."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
 
 from apiserver.access.configuration_files import Duration
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.server.flag_fields import Boolean, count_field
 
 _MODES: Final = ("batch", "blocking", "blocking-strict")
@@ -47,7 +47,7 @@ AUDIT_FLAGS: Final[Sequence[tuple[str, str | None, str]]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class BackendFlags:
     """The flags that both backends have; times in seconds, sizes in bytes."""
 
@@ -63,7 +63,7 @@ class BackendFlags:
     truncate_max_event_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuditFlags:
     """The values of all flags. The log's size is in megabytes, its age in days."""
 

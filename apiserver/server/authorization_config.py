@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.access.authorization.modes import WEBHOOK, authorizer_of
 from apiserver.access.authorization.union_authorizer import UnionAuthorizer
 from apiserver.access.loaded_files import LoadedFiles
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.server.config import Config
 
 
@@ -37,7 +37,7 @@ class Authorizers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ModeAuthorizers:
     """The authorizers of modes that need no configuration."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from dataclasses import replace as replace_fields
 from typing import Final
 
@@ -19,6 +19,7 @@ from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.machinery.users import SYSTEM_USER
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
@@ -42,7 +43,7 @@ _SERVICE_PORT: Final = 443
 _FLOW_CONTROL: Final = "flowcontrol.apiserver.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Endpoint:
     """The addresses of the API: the cluster IP of its Service, and the server's own.
 
@@ -55,7 +56,7 @@ class Endpoint:
     ranges: ServiceRanges = field(default_factory=ServiceRanges)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ObjectLocation:
     """The resource, namespace and name of an object."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Final
@@ -13,12 +12,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from apiserver.machinery.valueclasses import valueclass
+
 _LIFETIME: Final = timedelta(days=3650)
 # Tolerates clock skew: a new certificate must be valid on a machine that is behind.
 _SKEW: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class IssuedCertificate:
     """A certificate and its private key, both PEM."""
 
@@ -26,7 +27,7 @@ class IssuedCertificate:
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CertificateAuthority:
     """A CA that issues certificates."""
 

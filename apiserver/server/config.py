@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from apiserver.access.authorization.modes import RBAC
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.server.audit_flags import NO_AUDIT, AuditFlags
 from apiserver.server.flag_fields import network_of
@@ -16,7 +16,7 @@ class ConfigError(Exception):
     """A flag has an invalid value; the message names both."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Config:
     """The configuration of a server."""
 

@@ -15,13 +15,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
 from apiserver.machinery.errors import Forbidden, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 from apiserver.server.bootstrap import (
@@ -47,7 +47,7 @@ _REMOVAL_SECONDS: Final = 0.5
 _ATTEMPTS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class EndpointReconciler:
     """Maintains the master lease of one server, and the endpoints; ``root`` is the key prefix."""
 

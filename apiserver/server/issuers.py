@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +22,13 @@ from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper
 from apiserver.access.authentication.oidc.jwt_authenticators import JWTAuthenticators
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.access.loaded_files import LoadedFiles
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.server.config import Config
 
 _NO_PREFIX: Final = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ConfiguredIssuers:
     """The authenticators of issuers, and the files that they follow.
 

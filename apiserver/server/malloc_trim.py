@@ -7,7 +7,6 @@ hardly anything of what thousands of connections took would come back.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -38,16 +37,21 @@ class Trimmer:
 @asynccontextmanager
 async def returning_memory(open_connections: Callable[[], int]) -> AsyncIterator[None]:
     """Return memory to the system after load while the block runs."""
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if malloc_trim is None:
-        yield
-        return
-    trimmer = Trimmer(open_connections, lambda: malloc_trim(0))
+    trimmer = Trimmer(open_connections, _trim)
     checking = asyncio.create_task(_check(trimmer), name="malloc-trim")
     try:
         yield
     finally:
         checking.cancel()
+
+
+def _trim() -> None:
+    # Idle servers do without the library and its memory.
+    import ctypes
+
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 async def _check(trimmer: Trimmer) -> None:

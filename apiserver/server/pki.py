@@ -16,11 +16,11 @@ import logging
 import secrets
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.server.files import exclusive, make_directory, write_private
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class IdentityError(ValueError):
     """The existing files cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class KeyPair:
     """The PEM files of a certificate and its key."""
 
@@ -66,7 +66,7 @@ class KeyPair:
             raise IdentityError(f"of {self.certificate} and {self.key} only one is there")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Identity:
     """The key pairs of the CA, the server and its administrator."""
 
@@ -75,7 +75,7 @@ class Identity:
     admin: KeyPair
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CertificateNames:
     """The names in a serving certificate; ``optional`` ones are added to new certificates only."""
 

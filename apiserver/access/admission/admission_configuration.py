@@ -6,7 +6,7 @@ Those of webhooks lead to a kubeconfig file, whose users are the server's identi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ from apiserver.client.kubeconfig_file import KubeconfigError, load_users
 from apiserver.client.webhook import Credentials
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 # The members of the exemptions, in the order of those of `Settings`.
 _EXEMPTIONS: Final = ("usernames", "runtimeClasses", "namespaces")
@@ -91,7 +92,7 @@ class _WebhookAdmission(StrictSchema):
     kube_config_file = Text(data_key="kubeConfigFile")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AdmissionSettings:
     """The settings of plugins.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from apiserver.client.webhook_responses import WebhookError, parse_review
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import GivenStatus
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.kindtypes import DecodeError
 from apiserver.schema.structtypes import struct_type
@@ -34,7 +34,7 @@ class InvalidResponse(Exception):
     """The response of a webhook breaks the rules; the message says which."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AdmissionResponse:
     """What a webhook says; ``result`` is the Status of a denial."""
 

@@ -18,6 +18,7 @@ from apiserver.machinery.errors import Forbidden
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 T = TypeVar("T")
 
@@ -199,7 +200,7 @@ class Charger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Selected:
     mutators: tuple[Mutator, ...]
     async_mutators: tuple[AsyncMutator, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from apiserver.access.admission.chain import Plugin
@@ -92,9 +92,10 @@ from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.client.client import Client
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PluginDependencies:
     """What plugins are built with."""
 

@@ -10,7 +10,6 @@ control.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
@@ -20,6 +19,7 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupResource, GroupVersionKind, GroupVersionResource
 from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, metadata_of
+from apiserver.machinery.valueclasses import valueclass
 
 _ANY: Final = "*"
 _GROUP: Final = "admissionregistration.k8s.io"
@@ -31,7 +31,7 @@ _EXEMPT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ResourceVersion:
     """A resource in one version, and the kind of its objects or of one of its subresources."""
 
@@ -71,7 +71,7 @@ def request_namespace(attributes: AdmissionAttributes) -> str:
     return attributes.namespace
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Rule:
     operations: frozenset[str]
     groups: frozenset[str]
@@ -119,7 +119,7 @@ def _has(names: frozenset[str], name: str) -> bool:
     return name in names or _ANY in names
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Match:
     """What a webhook, a policy or a binding applies to."""
 
@@ -254,7 +254,7 @@ class Matching(Protocol):
 M = TypeVar("M", bound=Matching)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Candidates(Generic[M]):
     """What may apply to requests of a kind, in order, and the other versions of the resource."""
 

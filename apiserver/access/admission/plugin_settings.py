@@ -7,7 +7,6 @@ they do not know are ignored, as in Kubernetes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.fielderrors import FieldError, aggregate, invalid, not_supported
 from apiserver.machinery.times import format_duration
+from apiserver.machinery.valueclasses import valueclass
 
 _MINUTE: Final = 60.0
 _LONGEST_TTL, _LONGEST_PAUSE = 30 * _MINUTE, 5 * _MINUTE
@@ -41,7 +41,7 @@ _EFFECTS: Final = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS: Final = ("", "Equal", "Exists")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ImagePolicySettings:
     """Where the webhook of ImagePolicyWebhook is, and times in seconds."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -33,6 +32,7 @@ from apiserver.machinery.errors import BadRequest, InternalError, Timeout
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.uids import new_uid
+from apiserver.machinery.valueclasses import valueclass
 
 if TYPE_CHECKING:
     from apiserver.access.admission.evaluating import Evaluator
@@ -51,7 +51,7 @@ class CallError(Exception):
     """A webhook could not be asked, or its response cannot be used; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookDependencies:
     """What calls of webhooks need of the rest of the server."""
 

@@ -22,12 +22,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from apiserver.access.audit.audit_event import AuditRecord
+from apiserver.machinery.valueclasses import valueclass
 
 STDOUT: Final = "-"
 JSON: Final = "json"
@@ -45,7 +45,7 @@ _STAMP: Final = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3})$")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuditLogOptions:
     """Where and how events are written.
 

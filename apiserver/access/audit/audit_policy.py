@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
+
+from apiserver.machinery.valueclasses import valueclass
 
 REQUEST_RECEIVED: Final = "RequestReceived"
 RESPONSE_STARTED: Final = "ResponseStarted"
@@ -56,7 +57,7 @@ class AuditedRequest(NamedTuple):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class GroupResources:
     """Resources of one group; without any, all of them. ``names`` restricts them to objects."""
 
@@ -85,7 +86,7 @@ def _covers(pattern: str, request: AuditedRequest) -> bool:
     return pattern == f"{resource}/*"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuditRule:
     """One rule. A condition that is empty holds for all requests."""
 

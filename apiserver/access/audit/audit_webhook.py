@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.audit.audit_event import API_VERSION, AuditRecord
 from apiserver.client.kubeconfig_file import KubeconfigConnection
 from apiserver.client.kubeconfig_webhook import KubeconfigWebhook, RetryPolicy
 from apiserver.client.webhook_responses import WebhookError
+from apiserver.machinery.valueclasses import valueclass
 
 _BEGINNING: Final = (
     f'{{"kind":"EventList","apiVersion":"{API_VERSION}","metadata":{{}},"items":['.encode()
@@ -29,7 +29,7 @@ _REPEATED: Final = frozenset([0, 429, 500, 502, 503, 504])
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuditWebhookOptions:
     """``backoff`` is the first pause in seconds; sizes are in bytes, 0 for no limit."""
 

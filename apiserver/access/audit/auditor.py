@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.access.audit.audit_event import AuditEvent
@@ -18,6 +17,7 @@ from apiserver.access.audit.audit_policy import (
 from apiserver.access.audit.event_buffer import BLOCKING_STRICT, EventBuffer
 from apiserver.machinery.instruments import COUNTER, Family, Labels
 from apiserver.machinery.times import system_clock
+from apiserver.machinery.valueclasses import valueclass
 
 #: How long backends may take to store what is left when the server stops, in seconds.
 _LAST_SECONDS: Final = 2.0
@@ -27,7 +27,7 @@ class EventNotStored(Exception):
     """A backend in the mode blocking-strict could not store that a request was received."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuditBackend:
     """A buffer and how to close what it delivers to."""
 

@@ -13,10 +13,10 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from apiserver.access.audit.audit_event import AuditRecord
+from apiserver.machinery.valueclasses import valueclass
 
 BATCH: Final = "batch"
 BLOCKING: Final = "blocking"
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Deliver: TypeAlias = Callable[[Sequence[AuditRecord]], Awaitable[int]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class BatchOptions:
     """The batches of a backend: times in seconds, ``qps`` and ``burst`` of batches if throttled."""
 

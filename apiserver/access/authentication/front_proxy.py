@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import unquote
 
 from apiserver.access.authentication.x509 import Certificate, common_name
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
@@ -34,7 +34,7 @@ class UnknownProxy(Exception):
     """A certificate is one of a proxy, but not of an allowed one."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ProxyHeaders:
     """The names of headers, in order: for a user and a uid the first one with a value counts.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.documents import parse_json
 from apiserver.machinery.errors import RequestEntityTooLarge
+from apiserver.machinery.valueclasses import valueclass
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ SIGNING_ALGORITHMS: Final = (
 _PARTS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SignedToken:
     """A token whose signature is not verified."""
 

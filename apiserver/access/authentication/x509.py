@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 CREDENTIAL_ID: Final = "authentication.kubernetes.io/credential-id"
 _UID: Final = "1.3.6.1.4.1.57683.2"
@@ -19,7 +19,7 @@ _UID: Final = "1.3.6.1.4.1.57683.2"
 Subject = Sequence[Sequence[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Certificate:
     """A client certificate that was valid in the handshake: its subject and its DER encoding.
 

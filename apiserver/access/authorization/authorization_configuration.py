@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from marshmallow import fields, post_load
 
 from apiserver.access.configuration_files import Duration, StrictSchema, Text, load_configuration
+from apiserver.machinery.valueclasses import valueclass
 
 _KIND: Final = "AuthorizationConfiguration"
 #: The lifetimes of answers, in seconds, unless the configuration has others.
@@ -15,7 +15,7 @@ ALLOWED_SECONDS: Final = 300.0
 REFUSED_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ConnectionInfo:
     """How a webhook is reached: by a kubeconfig file."""
 
@@ -23,7 +23,7 @@ class ConnectionInfo:
     kubeconfig_file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookSettings:
     """A webhook; times are in seconds."""
 
@@ -39,7 +39,7 @@ class WebhookSettings:
     conditions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuthorizerSettings:
     """An authorizer; only one of type Webhook has a ``webhook``."""
 
@@ -48,7 +48,7 @@ class AuthorizerSettings:
     webhook: WebhookSettings | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuthorizationConfiguration:
     """A whole file."""
 

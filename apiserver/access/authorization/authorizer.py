@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 
 # Not frozen: it is created for every request, and frozen dataclasses are slower to create.
@@ -40,7 +41,7 @@ class Verdict(Enum):
     NO_OPINION = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuthorizationDecision:
     """A verdict and its reason; ``error`` is why an authorizer could not decide."""
 

@@ -14,10 +14,10 @@ A role may have 100,000 rules, so a lookup must not depend on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 ALL: Final = "*"
 _ALL_OF_ALL: Final = (ALL, ALL)
@@ -48,7 +48,7 @@ class Probe:
         self.patterns = (resource, ALL, f"{ALL}/{subresource}") if slash else (resource, ALL)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PathProbe:
     """A right on a path that is looked for."""
 
@@ -56,7 +56,7 @@ class PathProbe:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _WideRule:
     """A rule with so many verbs, groups and resources that their combinations are not listed."""
 

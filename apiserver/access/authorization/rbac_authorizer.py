@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from apiserver.access.authorization.authorizer import (
     NO_OPINION,
@@ -18,13 +17,14 @@ from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 _GROUP, _VERSION = "rbac.authorization.k8s.io", "v1"
 ROLES = GroupVersionResource(_GROUP, _VERSION, "roles")
 CLUSTER_ROLES = GroupVersionResource(_GROUP, _VERSION, "clusterroles")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RBACAuthorizer:
     """Decides by the roles and bindings of an index; ``reader`` has the rules as written."""
 

@@ -14,6 +14,7 @@ from apiserver.access.authorization.policy_rules import CompiledRules, PathProbe
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 _GROUP: Final = "rbac.authorization.k8s.io"
 #: A namespace and a name; the namespace is empty for ClusterRoles and ClusterRoleBindings.
@@ -33,7 +34,7 @@ class Subject:
         self.decision: AuthorizationDecision | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Binding:
     """A RoleBinding or ClusterRoleBinding: the key of its role, and its subjects."""
 

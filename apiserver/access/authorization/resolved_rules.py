@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 _ALL: Final = ("*",)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ResourceRule:
     """Verbs on resources; without names, on all objects of them."""
 
@@ -21,7 +21,7 @@ class ResourceRule:
     resource_names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class NonResourceRule:
     """Verbs on non-resource paths."""
 
@@ -29,7 +29,7 @@ class NonResourceRule:
     urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Rules:
     """The known rules; ``incomplete`` if an authorizer cannot list its rules."""
 

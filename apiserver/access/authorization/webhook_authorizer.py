@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from apiserver.access.authorization.access_review import decision_of, review_spec
@@ -21,6 +20,7 @@ from apiserver.access.result_cache import ResultCache
 from apiserver.client.webhook_responses import WebhookError
 from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 if TYPE_CHECKING:
     from apiserver.access.authorization.review_conditions import ReviewConditions
@@ -46,7 +46,7 @@ class Reviewer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookPolicy:
     """How the answers of a webhook count.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -23,6 +22,7 @@ from apiserver.access.flowcontrol.seat_allocation import allocate, nominal_limit
 from apiserver.machinery.instruments import Family
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 #: How often seats are lent and returned.
 ADJUSTMENT_SECONDS: Final = 10.0
@@ -32,7 +32,7 @@ _REMEMBERED: Final = 8192
 _LONGEST: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Flow:
     """The flow of a request, by schema and distinguisher, its level, and the uids of both.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import ACCOUNT_PREFIX, UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 BY_USER, BY_NAMESPACE = "ByUser", "ByNamespace"
 _ANY: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class FlowRequest:
     """What decides about the flow of a request. ``resource`` includes the subresource."""
 

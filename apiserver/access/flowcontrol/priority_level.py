@@ -23,6 +23,7 @@ from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate, m
 from apiserver.machinery.instruments import Histogram
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 QUEUE_FULL, TIME_OUT, CONCURRENCY_LIMIT = "queue-full", "time-out", "concurrency-limit"
 CANCELLED: Final = "cancelled"
@@ -44,7 +45,7 @@ class Details(Protocol):
     def info(self) -> Target: ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Arrival:
     """A request that waits: its flow, work, and time of arrival in the level's clock."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final
+
+from apiserver.machinery.valueclasses import valueclass
 
 # A level that wants nothing wants this much, so that proportions are defined.
 _LEAST_TARGET: Final = 0.001
 _TOLERANCE: Final = 1e-7
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class NominalLimits:
     """The seats of a level: nominal, less what it may lend, plus what it may borrow."""
 
@@ -22,7 +23,7 @@ class NominalLimits:
     upper: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Claim:
     """How many seats a level wants, and within which bounds it gets them; ``lower <= target``."""
 

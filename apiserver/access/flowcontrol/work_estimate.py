@@ -6,9 +6,11 @@ all who watch: a seat for every ten watches, for five milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import Final
+
+from apiserver.machinery.valueclasses import valueclass
 
 _OBJECTS_PER_SEAT: Final = 100
 _WATCHES_PER_SEAT: Final = 10
@@ -17,7 +19,7 @@ _MOST_SEATS: Final = 10
 _LARGEST_PART: Final = 0.15
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WorkEstimate:
     """The seats during a request and after it, and for how many seconds the latter are taken."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 from apiserver.access.authorization.authorizer import AuthorizationAttributes
@@ -22,6 +22,7 @@ from apiserver.machinery.users import (
     UNAUTHENTICATED,
     UserInfo,
 )
+from apiserver.machinery.valueclasses import valueclass
 
 _AUTHENTICATION: Final = "authentication.k8s.io"
 _NODE: Final = "system:node:"
@@ -32,7 +33,7 @@ _NODE_OF_ACCOUNT: Final = "authentication.kubernetes.io/node-name"
 _NO_MASTERS: Final = f"impersonating the {MASTERS} group is not allowed"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Need:
     """A right that the user needs; with a ``refusal`` it is refused even to who has it."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from apiserver.access.quota.resource_lists import ResourceList, add_lists, quantity_value
 from apiserver.access.quota.resource_totals import increase
 from apiserver.access.quota.scopes import requirements_of
 from apiserver.access.quota.usage import Evaluator
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.valueclasses import valueclass
 
 
 class QuotaDenied(Exception):
     """A quota does not allow an object; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class QuotaRequest:
     """An object to be written and the one that it replaces; ``now`` in seconds since 1970."""
 

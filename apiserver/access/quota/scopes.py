@@ -7,14 +7,14 @@ quota for Pods of a priority class counts no Services.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ScopeRequirement:
     """A scope, with its operator and values."""
 

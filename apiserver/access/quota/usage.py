@@ -8,7 +8,6 @@ limit uses no ``limits.memory``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -29,6 +28,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.quantity import canonical
 from apiserver.machinery.times import parse_seconds
+from apiserver.machinery.valueclasses import valueclass
 
 _ENDED: Final = ("Failed", "Succeeded")
 _HUGE_PAGES: Final = "hugepages-"
@@ -74,7 +74,7 @@ def _nothing(_names: Sequence[str], _document: Object) -> Mapping[str, Sequence[
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Evaluator:
     """The evaluator of one resource.
 

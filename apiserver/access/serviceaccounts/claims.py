@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.authentication.authenticator import BadCredential
@@ -21,6 +20,7 @@ from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import parse_seconds
 from apiserver.machinery.users import ACCOUNT_PREFIX, UserInfo, account_user
+from apiserver.machinery.valueclasses import valueclass
 
 Claims = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ class MarkedInvalid(BadCredential):
     """A legacy token is valid but for a label on its Secret."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class BoundObjects:
     """The objects that a token is bound to."""
 
@@ -48,7 +48,7 @@ class BoundObjects:
     secret: Object | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TokenLifetime:
     """The validity of a token in seconds; after ``warn_after`` its use is stale."""
 

@@ -10,9 +10,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+from apiserver.machinery.valueclasses import valueclass
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey as _ECPrivate
@@ -33,7 +34,7 @@ class UnusableKey(ValueError):
     """A file holds no key of a supported type."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SigningKey:
     """A signing key with its id and algorithm."""
 
@@ -42,7 +43,7 @@ class SigningKey:
     private: Private
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VerificationKey:
     """A public key that verifies signatures."""
 

@@ -9,7 +9,6 @@ been created through another server.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.access.authentication.authenticator import BadCredential
@@ -35,6 +34,7 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.machinery.uids import new_uid
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 _REMEMBERED: Final = 4096
 _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
@@ -44,7 +44,7 @@ _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
 Label: TypeAlias = Callable[[Object, Mapping[str, str]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VerifiedToken:
     """The claims of a token with a valid signature, its user and audiences."""
 
@@ -53,7 +53,7 @@ class VerifiedToken:
     audiences: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TokenPolicy:
     """Issuers, audiences and lifetime of tokens.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 API_SERVER_CLIENT: Final = "kubernetes.io/kube-apiserver-client"
 KUBELET_CLIENT: Final = "kubernetes.io/kube-apiserver-client-kubelet"
@@ -24,7 +24,7 @@ _CLIENT_AUTH, _SERVER_AUTH = "client auth", "server auth"
 _CLIENT_USAGES: Final = frozenset([_DIGITAL_SIGNATURE, _KEY_ENCIPHERMENT, _CLIENT_AUTH])
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RequestedCertificate:
     """The subject and the alternative names that a request asks for."""
 

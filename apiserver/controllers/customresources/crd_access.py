@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.client.client import Client, Reader
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.apiextensions.crds import status_of
 
 CRDS: Final = GroupVersionResource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CRDAccess:
     """Definitions as the cache has them. A write of a stale one is a conflict, and is retried."""
 

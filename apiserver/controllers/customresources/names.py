@@ -9,10 +9,11 @@ as it requests them. The rules are those of the API documentation of CustomResou
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.apiextensions.crds import (
     ESTABLISHED,
     NAMES_ACCEPTED,
@@ -31,7 +32,7 @@ _INSTALLING = Condition(ESTABLISHED, "False", "Installing", "the initial names h
 _NO_CONFLICTS = Condition(NAMES_ACCEPTED, "True", "NoConflicts", "no conflicts found")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class NamesInUse:
     """The names of a group that are given to any kind: of resources, and of kinds."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from apiserver.client.client import DELETED, ObjectEvent
@@ -18,6 +17,7 @@ from apiserver.controllers.customresources.crd_access import CRDS, CRDAccess
 from apiserver.controllers.customresources.names import names_in_use, with_accepted_names
 from apiserver.controllers.informers import follow
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.apiextensions.crds import (
     Names,
     accepted_names,
@@ -28,7 +28,7 @@ from apiserver.resources.builtin.apiextensions.crds import (
 _RETRY_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Given:
     """The names that a kind has in a group, and whether these are all that it requests."""
 

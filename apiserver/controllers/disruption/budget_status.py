@@ -7,11 +7,11 @@ eviction that has not deleted its Pod by then has failed (KEP-85).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.times import format_seconds, parse
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.subresources.podconditions import is_ready
 from apiserver.resources.builtin.parts.intorpercent import IntOrPercent, scaled
 
@@ -23,7 +23,7 @@ _INSUFFICIENT: Final = ("False", "InsufficientPods")
 _SYNC_FAILED: Final = ("False", "SyncFailed")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Expectation:
     """How many Pods a budget expects, and how many of them must be healthy."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.controllers.finalizers import replacing
 from apiserver.controllers.garbagecollector.graph import OwnerReference
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.strategy import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class OwnerStates:
     """The owners of an object.
 
@@ -26,14 +26,14 @@ class OwnerStates:
     waiting: Sequence[OwnerReference] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Keep:
     """Remove the references to owners with these uids, which may be none."""
 
     without: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Delete:
     """Delete the object; ``unblock``: no owner waits for it from now on."""
 

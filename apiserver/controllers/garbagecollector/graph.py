@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.strategy import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class OwnerReference:
     """An owner as its dependent names it; ``blocks``: the dependent blocks its deletion."""
 
@@ -29,7 +30,7 @@ class OwnerReference:
     blocks: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WatchedResource:
     """A resource whose objects are in the graph."""
 
@@ -43,7 +44,7 @@ class WatchedResource:
         return GroupVersionKind(self.name.group, self.name.version, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Node:
     """An object: ``foreground`` and ``orphaning`` is what its deletion waits for."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from apiserver.client.client import APIResource, Client, ListedObjects
@@ -22,6 +22,7 @@ from apiserver.machinery.errors import Conflict, NotFound, StatusError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.valueclasses import valueclass
 
 #: The estimated time until finalizers are removed, in seconds.
 FINALIZER_SECONDS: Final = 15
@@ -34,7 +35,7 @@ class NamespaceReplaced(Exception):
     """The namespace has been removed, and another one may have its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class NamespacedResourcesDeleter:
     """Deletes the content of a namespace that has been terminating for ``age`` seconds.
 

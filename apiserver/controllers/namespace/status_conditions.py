@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.valueclasses import valueclass
 
 DISCOVERY_FAILURE: Final = "NamespaceDeletionDiscoveryFailure"
 GROUP_VERSION_PARSING_FAILURE: Final = "NamespaceDeletionGroupVersionParsingFailure"
@@ -37,7 +38,7 @@ _WELL: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RemainingResource:
     """The remaining objects of one resource: their number, and the number per finalizer.
 
@@ -50,7 +51,7 @@ class RemainingResource:
     resource_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class RemainingContent:
     """The content that remains after a deletion attempt, and the errors of the attempt.
 

@@ -7,10 +7,10 @@ matter, so that they can be kept in memory for all Pods, and most changes of a P
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.parts.addresses import parse_ip
 
 _TERMINAL: Final = ("Failed", "Succeeded")
@@ -20,7 +20,7 @@ _NO_LABELS: Final[Mapping[str, str]] = {}
 NamedPort = tuple[str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class EndpointPod:
     """A Pod that can be an endpoint.
 

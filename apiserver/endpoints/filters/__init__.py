@@ -18,7 +18,7 @@ The URL is parsed before the first filter, because all of them need it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from apiserver.access.authentication.authenticator import RequestAuthenticator
@@ -35,13 +35,14 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
 from apiserver.endpoints.http_request import Handler
 from apiserver.endpoints.metrics import Metrics
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.work_estimating import WorkEstimator
 
 if TYPE_CHECKING:
     from apiserver.access.audit.auditor import Auditor
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Filters:
     """The dependencies of the filters.
 

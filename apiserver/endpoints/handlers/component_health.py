@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -16,6 +15,7 @@ from apiserver.endpoints.proxy import Unreachable, backend_response
 from apiserver.endpoints.response_writers import send_list, send_object
 from apiserver.machinery.options import ListOptions
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.component_statuses import ComponentHealth, ComponentStatuses, Probe
 from apiserver.registry.subresources.locations import Location
 
@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS: Final = 5.0
 _LONGEST_BODY: Final = 10 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ComponentStatusHandlers:
     """Answers reads of ComponentStatuses."""
 

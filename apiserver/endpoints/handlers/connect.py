@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -36,6 +36,7 @@ from apiserver.machinery.errors import (
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import first, parse_bool
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.connect_admission import admit_connect
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
@@ -49,7 +50,7 @@ _HTML: Final = "text/html"
 _OF_LOG: Final = GroupResource("", "pods/log")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ConnectHandlers:
     """Forwards requests to the backends that serve them."""
 

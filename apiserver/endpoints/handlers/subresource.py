@@ -6,7 +6,6 @@ All other subresources read and write the object itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from apiserver.access.access import Access
@@ -16,6 +15,7 @@ from apiserver.endpoints.handlers.scale import scale
 from apiserver.endpoints.proxy_headers import RequestHeaders
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
@@ -28,7 +28,7 @@ from apiserver.registry.subresources.token import TokenRequests
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SubresourceHandler:
     """The handler of a subresource; ``allows_subpath``: the path may continue after it."""
 

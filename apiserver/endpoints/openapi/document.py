@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
 
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.definition import ResourceDefinition
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Document:
     """A compressed document; ``etag`` has no quotes, ``size`` is the uncompressed size.
 
@@ -25,7 +25,7 @@ class Document:
         return gzip.decompress(self.compressed)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Source:
     """The input of a version 3 document; equal sources produce equal documents."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +11,7 @@ import orjson
 
 from apiserver.endpoints.negotiation import JSON, PROTOBUF, YAML
 from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.valueclasses import valueclass
 
 ANY = "*/*"
 #: The model of a plain text response.
@@ -19,7 +20,7 @@ PRODUCED = (JSON, YAML, PROTOBUF)
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted"}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Parameter:
     """A query or path parameter."""
 
@@ -29,7 +30,7 @@ class Parameter:
     place: str = "query"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Operation:
     """One method of a path. Models are names of definitions."""
 
@@ -46,7 +47,7 @@ class Operation:
     consumes: Sequence[str] = (ANY,)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Path:
     """A path with its operations and their common parameters."""
 

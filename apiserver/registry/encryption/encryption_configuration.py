@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from apiserver.machinery import fielderrors
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 _ANY: Final = GroupResource("*", "*")
 _AES_SIZES: Final = (16, 24, 32)
@@ -40,7 +40,7 @@ _NOT_REST: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Key:
     """A named key; the secret is in base64."""
 
@@ -48,7 +48,7 @@ class Key:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class KMS:
     """A KMS plugin; ``timeout`` is in seconds."""
 
@@ -59,7 +59,7 @@ class KMS:
     cachesize: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ProviderConfiguration:
     """One provider: exactly one of the members is set in a valid configuration."""
 
@@ -82,7 +82,7 @@ class ProviderConfiguration:
         return [name for name, value in given.items() if value is not None]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ResourceConfiguration:
     """The providers of some resources."""
 

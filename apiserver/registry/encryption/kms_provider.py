@@ -19,12 +19,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
 from google.protobuf.message import DecodeError
 
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.encryption.key_ciphers import AESGCMCipher, DecryptError, KeyCipher
 from apiserver.registry.encryption.kms_service import (
     Annotation,
@@ -75,7 +75,7 @@ class SeedCipher:
         return AESGCMCipher(hmac.digest(self._seed, info + b"\x01", "sha256"))
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Seed:
     """The seed that encrypts, and the fields of the stored form that are the same for all."""
 

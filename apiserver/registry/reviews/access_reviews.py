@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
@@ -16,6 +15,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.reviews.selector_attributes import (
     field_selector,
@@ -37,7 +37,7 @@ class Authority(Authorizer, RuleResolver, Protocol):
     """Decides on requests, and lists the rules for a user."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AccessReviews:
     """Answers reviews with the decisions of ``authorizer``."""
 

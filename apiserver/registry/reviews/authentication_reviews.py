@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from apiserver.access.authentication.authenticator import BadCredential, RequestAuthenticator
@@ -10,6 +9,7 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.objects import Object
 from apiserver.machinery.times import now
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.create_virtual import VirtualRequest
 
 
@@ -25,7 +25,7 @@ async def review_self(request: VirtualRequest, document: Object) -> Object:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TokenReviews:
     """Tells clients which user a token belongs to."""
 

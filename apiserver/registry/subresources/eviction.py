@@ -7,7 +7,7 @@ not started, it must be unchanged when it is deleted: otherwise it may have beco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from apiserver.machinery import status
@@ -17,6 +17,7 @@ from apiserver.machinery.options import DeleteOptions, WriteOptions, delete_opti
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import now
 from apiserver.machinery.users import SYSTEM_USER
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import deletion
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create_virtual import VirtualRequest
@@ -70,7 +71,7 @@ def _delete_options(eviction: Object, options: WriteOptions) -> DeleteOptions:
     return replace(read, dry_run=read.dry_run or options.dry_run)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Eviction:
     """One eviction of one Pod."""
 

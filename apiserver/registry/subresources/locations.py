@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
@@ -24,6 +23,7 @@ from apiserver.machinery.errors import (
 from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.get import get_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
@@ -35,7 +35,7 @@ _NOT_ALLOWED: Final = "address not allowed"
 _ADDRESS_TYPES: Final = ("Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Location:
     """The parts of a URL; ``path`` is empty or starts with a slash, ``port`` 0 is the default."""
 
@@ -58,7 +58,7 @@ class Location:
         return f"{host}:{self.port}" if self.port else host
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Locations:
     """Looks up the targets of requests."""
 

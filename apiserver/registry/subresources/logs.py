@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery import times
@@ -12,13 +11,14 @@ from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import first, parse_bool, parse_integer
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 _KIND: Final = GroupVersionKind("", "v1", "PodLogOptions")
 _FLAGS: Final = ("follow", "previous", "timestamps")
 _NUMBERS: Final = ("sinceSeconds", "tailLines", "limitBytes")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class LogOptions:
     """The container of a log request, and the query for the kubelet."""
 

@@ -8,7 +8,6 @@ every update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from apiserver.access.admission.chain import UPDATE
 from apiserver.fieldmanager import managedfields
@@ -22,6 +21,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.apply import check_duplicates, read_applied
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
@@ -91,7 +91,7 @@ async def patch_scale(
     return await scaling.write(changed)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Scaling:
     """One write of a Scale."""
 

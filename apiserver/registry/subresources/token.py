@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.serviceaccounts.claims import BoundObjects, TokenLifetime
@@ -13,6 +12,7 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionKind, parse_api_v
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import format_seconds, system_clock
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create_virtual import VirtualRequest
 from apiserver.registry.get import get_object
@@ -29,7 +29,7 @@ _CARELESS_SECONDS: Final = 3607
 _EXTENDED_SECONDS: Final = 365 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TokenRequests:
     """Answers TokenRequests by issuing tokens."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
@@ -21,7 +21,7 @@ def builtin_definitions(minor: str = MINOR) -> list[ResourceDefinition]:
 
     Subresources are those of Kubernetes 1.``minor``, resources always those of the newest version.
     """
-    text = files(__name__).joinpath("catalog.toml").read_text()
+    text = Path(__file__).with_name("catalog.toml").read_text(encoding="utf-8")
     tables = tomllib.loads(text)
     subresources = {
         name: row for name, row in tables.pop("sub").items() if row.get("since", "") <= minor

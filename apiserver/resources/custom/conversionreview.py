@@ -9,7 +9,6 @@ CustomResourceDefinitions, and KEP-598.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -19,6 +18,7 @@ from apiserver.machinery.fielderrors import aggregate
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import go_type, quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.reading import json_kind, no_object
 from apiserver.resources.builtin.admissionregistration.webhooks import REVIEW_VERSIONS
 from apiserver.resources.objectmeta import annotation_errors, label_errors
@@ -40,7 +40,7 @@ _RESPONSE: Final = "ConversionResponse.response"
 _RESULT: Final = "Status.response.result"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ConversionReview:
     """One question to a webhook: objects of one kind, to be converted to another version of it.
 

@@ -7,7 +7,7 @@ lists, rules. An update is refused for what it changes only, as far as the schem
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.custom.embeddedobjects import (
     embedded_object_errors,
     has_embedded_objects,
@@ -45,7 +46,7 @@ _NOT_CHECKED: Final = (
 _TERMINATING: Final = "create not allowed while custom resource definition is terminating"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Features:
     """What a CustomResourceDefinition declares of a version beside its schema."""
 

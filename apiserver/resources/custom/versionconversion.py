@@ -11,10 +11,10 @@ CustomResourceDefinitions" in the documentation of Kubernetes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Convert, DecodeError, Inconvertible
 from apiserver.schema.structuraltypes import StructuralTypes
@@ -28,7 +28,7 @@ def rename(document: Object, api_version: str) -> Object:
     return {**document, "apiVersion": api_version}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VersionConversion:
     """Conversion between a served version and the stored one, given by their apiVersions.
 

@@ -11,7 +11,6 @@ of the webhook from `apiserver.schema.answers`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -21,6 +20,7 @@ from apiserver.client.webhook import WebhookClient, WebhookClientConfig
 from apiserver.client.webhook_responses import WebhookError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.uids import new_uid
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.conversion import Conversion, Uncalled
 from apiserver.resources.custom.conversionreview import (
     ConversionReview,
@@ -84,7 +84,7 @@ class WebhookConverter:
         return converted
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class WebhookConversion(VersionConversion):
     """Conversion between a served version and the stored one by a webhook."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
@@ -19,6 +18,7 @@ from apiserver.machinery.errors import TooManyRequests
 from apiserver.machinery.fielderrors import joined
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.times import Clock, system_clock
+from apiserver.machinery.valueclasses import valueclass
 
 NAME: Final = "EventRateLimit"
 SERVER: Final = "Server"
@@ -26,7 +26,7 @@ SERVER: Final = "Server"
 DEFAULT_CACHE_SIZE: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class EventLimit:
     """A limit of one type: Events a second, how many at once, and how many buckets are kept."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
@@ -20,6 +19,7 @@ from apiserver.machinery.documents import dump_json
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.objects import Object, annotations_of
+from apiserver.machinery.valueclasses import valueclass
 
 NAME: Final = "ImagePolicyWebhook"
 _EPHEMERAL: Final = "ephemeralcontainers"
@@ -43,7 +43,7 @@ class ImageReviewer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ImageVerdict:
     """The answer of the webhook."""
 

@@ -7,7 +7,6 @@ annotation, those of the configuration count.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.chain import CREATE, UPDATE, AdmissionAttributes
@@ -19,6 +18,7 @@ from apiserver.machinery.documents import DocumentError, parse_json
 from apiserver.machinery.errors import RequestEntityTooLarge, UnknownError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, annotations_of, with_spec
+from apiserver.machinery.valueclasses import valueclass
 
 NAME: Final = "PodTolerationRestriction"
 _DEFAULT: Final = "scheduler.alpha.kubernetes.io/defaultTolerations"
@@ -30,7 +30,7 @@ _MEMORY_PRESSURE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TolerationSettings:
     """The tolerations of all Pods, and the only ones allowed; none: all are."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.cel.matchconditions import MatchConditions
 from apiserver.cel.requestevaluation import Allowance, Evaluation, Expression, RequestValues
 from apiserver.cel.requestvariables import RequestExpressions
+from apiserver.machinery.valueclasses import valueclass
 
 _DYNAMIC: Final = "dyn"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CompiledPolicy:
     """What validating and mutating policies have in common: conditions and variables."""
 

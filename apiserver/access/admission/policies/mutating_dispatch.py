@@ -36,6 +36,7 @@ from apiserver.machinery.errors import Forbidden, StatusError
 from apiserver.machinery.gvk import format_api_version
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch import json_patch
 from apiserver.patch.errors import PatchDoesNotApply, PatchError
 
@@ -48,7 +49,7 @@ class MutationDenied(StatusError):
     code, reason = 403, "Invalid"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Denied:
     """Why a policy denies a request; without a binding the policy itself is at fault."""
 

@@ -6,7 +6,6 @@ Evaluation is pure: it may be begun again, or run in a thread (`Evaluator`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.policies.compiled_policies import CompiledPolicy, compile_common
@@ -26,6 +25,7 @@ from apiserver.cel.requestevaluation import (
     RequestValues,
 )
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 _UNMARSHALABLE: Final = (
     "JSONPath valueExpression evaluated to a type that could not marshal to JSON"
@@ -36,7 +36,7 @@ class MutationError(Exception):
     """A mutation fails; the text is that of the API server."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Mutation:
     """One mutation of a policy: its expression makes a configuration, or a list of operations."""
 
@@ -44,7 +44,7 @@ class Mutation:
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CompiledMutatingPolicy(CompiledPolicy):
     """The expressions of a MutatingAdmissionPolicy.
 

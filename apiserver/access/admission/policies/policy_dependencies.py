@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from apiserver.access.admission.matching import ResourceVersion, ResourceVersions
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 R = TypeVar("R")
 
@@ -22,7 +22,7 @@ class InThread(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ParamResource:
     """The resource of a kind of parameters."""
 
@@ -51,7 +51,7 @@ class ServedKinds(ResourceVersions, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PolicyDependencies:
     """The authorizer, threads, and what is served."""
 

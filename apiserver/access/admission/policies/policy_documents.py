@@ -14,11 +14,12 @@ from apiserver.access.admission.matching import Match
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.valueclasses import valueclass
 
 C = TypeVar("C")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ParamReference:
     """Which parameters a binding gives to its policy: one by name, or those of a selector.
 
@@ -43,7 +44,7 @@ class ParamReference:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PolicyBinding:
     """A binding; without ``match`` it applies wherever its policy does."""
 
@@ -111,7 +112,7 @@ def _param_kind(document: Mapping[str, Any]) -> GroupVersionKind:
     return GroupVersionKind(group, version, document.get("kind") or "")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class BoundPolicy(Generic[C]):
     """A policy that is in force, with its bindings."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -34,12 +34,13 @@ from apiserver.cel.requestevaluation import Allowance, RequestValues
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.answers import answered
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Invocation:
     """A policy is to be evaluated for a binding and one of its parameters."""
 
@@ -47,7 +48,7 @@ class Invocation:
     params: Object | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Problem:
     """A policy cannot be evaluated, or not for a binding (by its name, "" for all)."""
 

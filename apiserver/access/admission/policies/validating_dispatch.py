@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -34,6 +33,7 @@ from apiserver.machinery.errors import (
     StatusError,
 )
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 # What a denial is, by the reason of the validation.
 _ERRORS: Final[Mapping[str, Callable[[str, dict[str, Any]], StatusError]]] = {
@@ -44,7 +44,7 @@ _FAILED: Final = "validation.policy.admission.k8s.io/validation_failure"
 _LONGEST_ANNOTATION: Final = 10 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Denied:
     """Why a policy denies a request; without a binding the policy itself is at fault."""
 

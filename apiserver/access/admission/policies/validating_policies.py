@@ -20,11 +20,12 @@ from apiserver.cel.requestevaluation import (
     OutOfBudgetError,
     RequestValues,
 )
+from apiserver.machinery.valueclasses import valueclass
 
 _LONGEST_MESSAGE: Final = 5 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Validation:
     """One rule of a policy; without a ``reason`` the request is invalid."""
 
@@ -38,7 +39,7 @@ class Validation:
         return self.message or f"failed expression: {self.expression.source.strip()}"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class CompiledValidatingPolicy(CompiledPolicy):
     """The expressions of a ValidatingAdmissionPolicy; annotations are by their keys."""
 
@@ -46,7 +47,7 @@ class CompiledValidatingPolicy(CompiledPolicy):
     annotations: Sequence[tuple[str, Expression]]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Failure:
     """A validation that failed, by its index."""
 

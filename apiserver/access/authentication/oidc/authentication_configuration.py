@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from marshmallow import fields, post_load
 
 from apiserver.access.configuration_files import StrictSchema, Text, load_configuration
+from apiserver.machinery.valueclasses import valueclass
 
 _KIND: Final = "AuthenticationConfiguration"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Issuer:
     """Who signs tokens, and for whom they must be.
 
@@ -29,7 +29,7 @@ class Issuer:
     egress_selector_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ClaimOrExpression:
     """Where a value comes from: a claim with a prefix, or an expression; neither: there is none."""
 
@@ -38,7 +38,7 @@ class ClaimOrExpression:
     expression: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ExtraMapping:
     """A member of the user's ``extra``, and the expression for its values."""
 
@@ -46,7 +46,7 @@ class ExtraMapping:
     value_expression: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ClaimMappings:
     """Where the parts of a user come from."""
 
@@ -56,7 +56,7 @@ class ClaimMappings:
     extra: tuple[ExtraMapping, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ClaimRule:
     """A claim that must have a value, or an expression that must be true."""
 
@@ -66,7 +66,7 @@ class ClaimRule:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class UserRule:
     """An expression about the user that must be true."""
 
@@ -74,7 +74,7 @@ class UserRule:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class JWTAuthenticator:
     """An issuer with the rules for its tokens; ``algorithms`` are those of their signatures."""
 
@@ -85,7 +85,7 @@ class JWTAuthenticator:
     algorithms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AnonymousConfiguration:
     """Whether requests without credentials are served, and on which paths only, if any are given.
 
@@ -96,7 +96,7 @@ class AnonymousConfiguration:
     conditions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AuthenticationConfiguration:
     """A whole file; without ``anonymous`` the flag ``--anonymous-auth`` counts."""
 

@@ -6,7 +6,6 @@ The errors have the words of Kubernetes; a TokenReview shows them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from apiserver.access.authentication.authenticator import BadCredential
@@ -19,6 +18,7 @@ from apiserver.access.authentication.oidc.authentication_configuration import (
 from apiserver.access.authentication.x509 import CREDENTIAL_ID
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 if TYPE_CHECKING:
     from apiserver.cel.compilation import Program
@@ -33,7 +33,7 @@ _UID: Final = "uid claim expression"
 _STRINGS: Final = "expression must return a string or a list of strings"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Expressions:
     """The compiled expressions of an authenticator; ``None``: there is none."""
 
@@ -46,7 +46,7 @@ class Expressions:
     user_rules: tuple[tuple[str, str, Program], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ClaimMapper:
     """Reads claims as a configuration says."""
 

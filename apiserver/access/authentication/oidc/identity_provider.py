@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.access.authentication.oidc.authentication_configuration import Issuer
@@ -19,6 +18,7 @@ from apiserver.access.authentication.oidc.http_documents import DocumentSource, 
 from apiserver.access.authentication.signed_tokens import SignedToken
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import Clock, system_clock
+from apiserver.machinery.valueclasses import valueclass
 
 Sleep: TypeAlias = Callable[[float], Awaitable[object]]
 
@@ -32,7 +32,7 @@ _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _CURVES: Final = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PublishedKey:
     """A public key of an issuer."""
 

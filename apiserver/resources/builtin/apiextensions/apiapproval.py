@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object, annotations_of
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.apiextensions.crds import API_APPROVAL, Condition, group_of
 
 ANNOTATION: Final = "api-approved.kubernetes.io"
@@ -31,7 +31,7 @@ _CONDITIONS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Approval:
     state: str
     reason: str

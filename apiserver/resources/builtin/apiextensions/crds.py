@@ -7,11 +7,11 @@ written by the controllers in `apiserver.controllers.customresources`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.times import now
+from apiserver.machinery.valueclasses import valueclass
 
 #: The condition types, in the order in which they appear.
 NAMES_ACCEPTED: Final = "NamesAccepted"
@@ -25,7 +25,7 @@ NAMESPACED: Final = "Namespaced"
 CLUSTER: Final = "Cluster"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Names:
     """The names of a kind; an empty string or tuple means that there is none."""
 
@@ -48,7 +48,7 @@ class Names:
         return {**members, **{name: value for name, value in optional.items() if value}}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Condition:
     """A condition without its transition time."""
 

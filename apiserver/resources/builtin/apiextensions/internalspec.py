@@ -10,10 +10,10 @@ form.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.internalform import internal_form
 
 _VERSION_TYPE: Final = "apiextensions.v1.CustomResourceDefinitionVersion"
@@ -22,7 +22,7 @@ _SCHEMA, _SUBRESOURCES, _COLUMNS, _SELECTABLE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VersionedPart:
     """What one version, or all of them, say of the kind; ``None`` or ``()`` if they do not.
 
@@ -45,7 +45,7 @@ class VersionedPart:
         return "status" in (self.subresources or {})
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class InternalSpec:
     """A spec, as in the document and apart: ``shared`` by all versions, ``own`` of each."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DAYS: Final = "sun mon tue wed thu fri sat".split()
@@ -32,7 +33,7 @@ class ScheduleError(ValueError):
     """A schedule that cannot be parsed; the message is that of the library."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Bounds:
     """The allowed values of one field."""
 

@@ -6,12 +6,13 @@ data, trailing data. The cryptography library parses the content of a valid stru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from apiserver.machinery.valueclasses import valueclass
 
 _SEQUENCE: Final = 16
 _INTEGER: Final = 2
@@ -29,7 +30,7 @@ _BODY: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Element:
     """One element: its class, its tag, whether it is constructed, and the range of its content."""
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from apiserver.machinery.valueclasses import valueclass
 
 _BEGIN: Final = re.compile(rb"(?:\A|\n)-----BEGIN ")
 _HEADER: Final = re.compile(rb"[^\n:]*:[^\n]*(?:\n|\Z)")
 _BLANKS: Final = b" \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Block:
     """One block: type, whether it has headers, content, and the offset of the next line."""
 

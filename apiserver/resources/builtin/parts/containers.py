@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
@@ -15,6 +14,7 @@ from apiserver.machinery.fielderrors import (
     not_supported,
     required,
 )
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.parts.environment import validate_env, validate_env_from
 from apiserver.resources.builtin.parts.images import PULL_POLICIES
 from apiserver.resources.builtin.parts.names import validate_dns_label
@@ -40,7 +40,7 @@ _EPHEMERAL: Final = "cannot be set for an Ephemeral Container"
 _ONLY_SIDECARS: Final = "may not be set for init containers without restartPolicy=Always"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Surroundings:
     """The properties of the Pod that the rules of a container depend on."""
 

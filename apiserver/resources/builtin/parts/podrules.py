@@ -7,13 +7,13 @@ object, so the rules of an update depend on the old object.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class PodRules:
     """Values to accept that a strict validation would reject."""
 

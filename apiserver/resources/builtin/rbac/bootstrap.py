@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 
 GROUP: Final = "rbac.authorization.k8s.io"
 AUTO_UPDATE: Final = "rbac.authorization.kubernetes.io/autoupdate"
@@ -20,7 +20,7 @@ _ACCOUNTS: Final = "kube-system"
 _KINDS: Final = {"group": "Group", "user": "User"}
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class BootstrapPolicy:
     """The default objects, by plural name of their resource."""
 
@@ -32,7 +32,7 @@ class BootstrapPolicy:
 
 def bootstrap_policy() -> BootstrapPolicy:
     """Return the default roles and bindings."""
-    text = files(__package__).joinpath("bootstrap_policy.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("bootstrap_policy.toml").read_text(encoding="utf-8")
     data = tomllib.loads(text)
     aggregated, names = data["aggregated_to"], data["role_binding_names"]
     controllers = {

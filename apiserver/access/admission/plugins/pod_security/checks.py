@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.access.admission.plugins.pod_security import baseline, restricted
 from apiserver.access.admission.plugins.pod_security.pods import Pod, Violation
 from apiserver.access.admission.plugins.pod_security.policy import RESTRICTED, Policy
+from apiserver.machinery.valueclasses import valueclass
 
 __all__ = ["Violation", "violations"]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Check:
     """A check since Kubernetes 1.``since``; ``stricter`` is the check that replaces it."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.valueclasses import valueclass
 
 _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Violation:
     """A violated rule, and the fields that violate it."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
+from apiserver.machinery.valueclasses import valueclass
 
 PRIVILEGED, BASELINE, RESTRICTED = "privileged", "baseline", "restricted"
 LEVELS: Final = (PRIVILEGED, BASELINE, RESTRICTED)
@@ -19,7 +20,7 @@ _ENFORCE, _WARN = _PREFIX + ENFORCE, _PREFIX + WARN
 _VERSION: Final = re.compile(r"v1\.([0-9]|[1-9][0-9]*)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Policy:
     """A level, in the version of Kubernetes 1.``minor``."""
 
@@ -31,7 +32,7 @@ class Policy:
         return f"{self.level}:{version}"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Settings:
     """What applies where no label says otherwise, and to what no level applies.
 

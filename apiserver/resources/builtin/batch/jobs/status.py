@@ -8,11 +8,11 @@ checked only if one of its fields changes, so that the controller can catch up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, invalid, required
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.builtin.apps.rules import (
     validate_counts,
 )
@@ -35,7 +35,7 @@ def has_condition(status: Mapping[str, Any], type_: str, value: str = "True") ->
     )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class _Change:
     """The new and the old status of a Job, and its spec, with the queries of the rules."""
 

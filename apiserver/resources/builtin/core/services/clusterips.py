@@ -8,7 +8,6 @@ used, nor is the last one of an IPv4 range.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from random import randrange
 from socket import inet_ntoa
@@ -17,6 +16,7 @@ from typing import Final, TypeAlias
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.resources.allocation import AllocationView
 
 SERVICE_CIDRS: Final = GroupVersionResource("networking.k8s.io", "v1", "servicecidrs")
@@ -32,7 +32,7 @@ _MOST_STATIC: Final = 256
 _PROBES: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class AddressRange:
     """A range of addresses of an IP family; ``first``, ``last`` and ``middle`` are numbers.
 
