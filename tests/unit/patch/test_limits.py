@@ -17,6 +17,7 @@ from apiserver.patch.errors import (
     PatchDoesNotApply,
     TooManyOperations,
 )
+from apiserver.patch.json_patch_operations import MAX_COPIED
 from apiserver.schema.structural import Schema
 
 
@@ -34,7 +35,7 @@ def test_ten_thousand_operations_are_allowed_and_one_more_is_not() -> None:
 
 
 def test_copies_may_make_three_mebibytes() -> None:
-    document = {"a": "x" * (json_patch.MAX_COPIED // 3 - 2), "copies": []}
+    document = {"a": "x" * (MAX_COPIED // 3 - 2), "copies": []}
     copies = [{"op": "copy", "from": "/a", "path": "/copies/-"}] * 4
     assert len(json_patch.apply(document, json(*copies[:3]))["copies"]) == 3
     with pytest.raises(PatchDoesNotApply, match="exceed"):

@@ -42,8 +42,8 @@ asyncio.run(main())
 #: Libraries, and modules that stand for a feature.
 UNNEEDED: Final = frozenset(
     """
-    celpy cryptography ctypes google grpc hpack jsonschema kubernetes lark pytest requests unittest
-    yaml zipfile
+    celpy cryptography ctypes google grpc hpack jsonpatch jsonschema kubernetes lark pytest requests
+    unittest yaml zipfile
     apiserver.access.audit
     apiserver.access.authentication.oidc
     apiserver.cel.evaluation
