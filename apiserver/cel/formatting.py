@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from apiserver.cel.errors import BudgetExceededError, EvaluationError
 from apiserver.cel.operators import to_string
-from apiserver.cel.values import UInt, type_name
+from apiserver.cel.values import UInt, type_name, weight
 
 _CLAUSE: Final = re.compile(r"%(?:%|(?:\.(\d*))?(.)?)", re.DOTALL)
 #: A text that is longer would cost more than an evaluation may.
@@ -29,7 +29,7 @@ def quote_text(text: str) -> str:
 def format_text(template: str, arguments: Any) -> str:
     """Replace the clauses of a template: ``%s %d %f %e %b %o %x %X``."""
     left = list(arguments)
-    if sum(len(each) for each in left if type(each) is str) > LONGEST_TEXT:
+    if weight(left, _length) > LONGEST_TEXT:
         raise BudgetExceededError
     used = 0
 
@@ -51,6 +51,10 @@ def format_text(template: str, arguments: Any) -> str:
     if used < len(left):
         raise EvaluationError(f"too many arguments supplied to string.format (expected {used})")
     return text
+
+
+def _length(value: Any) -> int:
+    return len(value) if type(value) in (str, bytes) else 1
 
 
 def _formatted(verb: str, value: Any, precision: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from apiserver.cel.kubernetesvalues import Address, Network
+from apiserver.cel.values import ObjectValue, weight
 
 Cost = Callable[..., int]
 #: What a check of the authorizer costs: two of them fit into the budget of an expression.
@@ -21,8 +22,6 @@ _REQUIREMENT_COST: Final = 50
 # The length of the pattern of a format is not known.
 _FORMAT_PATTERN: Final = 60
 _CONTAINERS: Final = frozenset([list, dict])
-# What the comparison of two lists or maps takes, whose contents may be large.
-_DEEP: Final = 2000
 
 
 def _size(value: Any) -> int:
@@ -83,13 +82,9 @@ def _joined(items: Any, separator: Any = "") -> int:
 def _traversed(value: Any, *_: Any) -> int:
     if type(value) is str:
         return len(value.encode()) // 10
-    if type(value) is bytes:
-        return len(value) // 10
-    if type(value) is list:
-        return sum(map(_traversed, value))
-    if type(value) is dict:
-        return sum(_traversed(key) + _traversed(member) for key, member in value.items())
-    return 1
+    if type(value) in _CONTAINERS:
+        return weight(value, _traversed, container=0)
+    return len(value) // 10 if type(value) is bytes else 1
 
 
 def _contained(network: Any, other: Any) -> int:
@@ -136,13 +131,32 @@ OVERLOAD_COSTS: Final[Mapping[str, Cost]] = {
 
 
 def _deep(left: Any, right: Any) -> int:
-    return _DEEP if type(left) in _CONTAINERS and type(left) is type(right) else 0
+    """Return what the comparison of two lists or maps takes, whose contents may be large."""
+    if type(left) is ObjectValue and type(right) is ObjectValue:
+        left, right = left.members, right.members
+    if type(left) not in _CONTAINERS or type(left) is not type(right) or len(left) != len(right):
+        return 0
+    return weight(left)
 
 
-#: What operators take beyond what they cost.
+def _member(value: Any, items: Any) -> int:
+    if type(items) is not list:
+        return 0
+    return len(items) * weight(value)
+
+
+def _all_pairs(left: Any, right: Any) -> int:
+    return _member(left, right) if type(left) is list else 0
+
+
+#: What functions of two arguments take beyond what they cost.
 EFFORTS: Final[Mapping[str, Cost]] = {
     "_==_": _deep,
     "_!=_": _deep,
     "_+_": lambda left, right: _size(left) + _size(right),
-    "@in": lambda _, items: len(items) if type(items) is list else 0,
+    "@in": _member,
+    "format": lambda _, arguments: weight(arguments),
+    "indexOf": lambda items, value: _member(value, items),
+    "lastIndexOf": lambda items, value: _member(value, items),
+    **dict.fromkeys(("sets.contains", "sets.intersects", "sets.equivalent"), _all_pairs),
 }

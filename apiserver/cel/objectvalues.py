@@ -11,20 +11,18 @@ from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.timevalues import duration_text, timestamp_text
-from apiserver.cel.values import Duration, OptionalValue, Timestamp, type_name
-from apiserver.machinery.valueclasses import valueclass
+from apiserver.cel.values import Duration, ObjectValue, OptionalValue, Timestamp, type_name, weight
+from apiserver.machinery.documents import is_too_deep
+from apiserver.machinery.valuelimit import MAX_VALUES
 
 OBJECT: Final = "Object"
 JSON_PATCH: Final = "JSONPatch"
 _TEXTS: Final = ("op", "path", "from")
+_TOO_DEEP: Final = "values are nested too deeply"
+_TOO_LARGE: Final = "the value is too large"
 
 
-@valueclass
-class ObjectValue:
-    """An object with a type, and its members."""
-
-    cel_type: str
-    members: Mapping[str, Any]
+_CONTAINERS: Final = frozenset([ObjectValue, list, dict])
 
 
 class MismatchError(Exception):
@@ -57,48 +55,73 @@ PATCH_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {"jsonpatch.escapeKey
 
 def check_types(value: Any, root: str) -> None:
     """Raise MismatchError if a type does not name the path at which its object is."""
-    problems = list(_misplaced(value, root))
+    try:
+        problems = list(_misplaced(value, root, set()))
+    except RecursionError:
+        raise MismatchError(_TOO_DEEP) from None
     if problems:
         raise MismatchError("\n".join(problems))
 
 
-def _misplaced(value: Any, expected: str) -> Iterator[str]:
-    if type(value) is ObjectValue:
+def _misplaced(value: Any, expected: str, known: set[tuple[int, str]]) -> Iterator[str]:
+    kind = type(value)
+    # What is in several places of one path is looked at once.
+    if kind not in _CONTAINERS or (id(value), expected) in known:
+        return
+    known.add((id(value), expected))
+    if kind is ObjectValue:
         if value.cel_type != expected:
             yield (
                 f'unexpected type name "{value.cel_type}", expected "{expected}", '
                 "which matches field name path from root Object type"
             )
         for name, member in value.members.items():
-            yield from _misplaced(member, f"{expected}.{name}")
-    elif type(value) is list:
-        for item in value:
-            yield from _misplaced(item, expected)
-    elif type(value) is dict:
-        for member in value.values():
-            yield from _misplaced(member, expected)
+            yield from _misplaced(member, f"{expected}.{name}", known)
+    else:
+        for item in value if kind is list else value.values():
+            yield from _misplaced(item, expected, known)
 
 
 def to_document(value: Any) -> Any:
-    """Return a value as JSON. Raises MismatchError for one that has no such form."""
+    """Return a value as JSON. Raises MismatchError for one without such a form, or too deep."""
+    try:
+        document = _document(value, {})
+        if weight(document) > MAX_VALUES:
+            raise MismatchError(_TOO_LARGE)
+    except RecursionError:
+        raise MismatchError(_TOO_DEEP) from None
+    if is_too_deep(document):
+        raise MismatchError(_TOO_DEEP)
+    return document
+
+
+def _document(value: Any, known: dict[int, Any]) -> Any:
+    """Return a value as JSON; what is in it several times is converted once."""
     kind = type(value)
-    if kind is ObjectValue:
-        return {name: to_document(member) for name, member in value.members.items()}
-    if kind is list:
-        return [to_document(item) for item in value]
-    if kind is dict:
-        return {_key(key): to_document(member) for key, member in value.items()}
+    if kind in _CONTAINERS:
+        found = known.get(id(value))
+        if found is None:
+            found = known[id(value)] = _container(value, known)
+        return found
     if kind is Timestamp:
         return timestamp_text(value)
     if kind is Duration:
         return duration_text(value)
     if kind is OptionalValue:
-        return to_document(value.value) if value.present else None
+        return _document(value.value, known) if value.present else None
     if value is None or kind in (bool, int, float, str):
         return value
     if isinstance(value, int):
         return int(value)
     raise MismatchError(f"unsupported type {type_name(value)}")
+
+
+def _container(value: Any, known: dict[int, Any]) -> Any:
+    if type(value) is list:
+        return [_document(item, known) for item in value]
+    if type(value) is dict:
+        return {_key(key): _document(member, known) for key, member in value.items()}
+    return {name: _document(member, known) for name, member in value.members.items()}
 
 
 def _key(key: Any) -> str:

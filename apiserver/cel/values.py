@@ -6,7 +6,7 @@ integer, a time and a duration are classes here, since they must not be taken fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,9 +54,19 @@ class OptionalValue:
     value: Any = None
 
 
+@valueclass
+class ObjectValue:
+    """An object with a type, and its members."""
+
+    cel_type: str
+    members: Mapping[str, Any]
+
+
 ABSENT: Final = OptionalValue(present=False)
 _NUMBERS: Final = frozenset([int, float, UInt])
 _ORDERED: Final = frozenset([str, bytes, bool, Timestamp, Duration])
+
+
 _NAMES: Final[Mapping[type, str]] = {
     bool: "bool", int: "int", UInt: "uint", float: "double", str: "string", bytes: "bytes",
     list: "list", dict: "map", type(None): "null_type", Timestamp: "google.protobuf.Timestamp",
@@ -83,6 +93,34 @@ def equal(left: Any, right: Any) -> bool:
     if left_type is OptionalValue:
         return left.present == right.present and equal(left.value, right.value)
     return bool(left == right)
+
+
+def weight(value: Any, leaf: Callable[[Any], int] = lambda _: 1, container: int = 1) -> int:
+    """Return the number of lists, maps and single values in a value.
+
+    What is in it several times counts each time, but is visited once: a value may refer to the same
+    list so often that it cannot be walked. ``leaf`` returns what a single value counts,
+    ``container`` is what a list or a map counts itself.
+    """
+    known: dict[int, int] = {}
+
+    def weigh(part: Any) -> int:
+        kind = type(part)
+        if kind is OptionalValue:
+            return weigh(part.value)
+        if kind is ObjectValue:
+            return weigh(part.members)
+        if kind is not list and kind is not dict:
+            return leaf(part)
+        found = known.get(id(part))
+        if found is None:
+            found = container + sum(map(weigh, part if kind is list else part.values()))
+            if kind is dict:
+                found += sum(map(leaf, part))
+            known[id(part)] = found
+        return found
+
+    return weigh(value)
 
 
 def compare(left: Any, right: Any) -> int:

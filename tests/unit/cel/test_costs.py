@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from apiserver.cel.errors import EvaluationError
-from apiserver.cel.requestevaluation import Allowance, Evaluation, Expression, TooSlowError
+from apiserver.cel.objectvalues import MismatchError, check_types, to_document
+from apiserver.cel.requestevaluation import (
+    Allowance,
+    Evaluation,
+    Expression,
+    OutOfBudgetError,
+    TooSlowError,
+)
 from apiserver.cel.requestvariables import RequestExpressions
 
 OBJECT: dict[str, Any] = {"a": {"b": "x" * 25}, "list": [1, 2, 3], "text": "y" * 31}
@@ -84,3 +91,43 @@ def test_texts_have_a_limit(source: str) -> None:
     names["long"] = f"variables.{list(names)[-1]}"
     with pytest.raises(EvaluationError, match="actual cost limit exceeded"):
         evaluated(source, Allowance.of_thread(), **names)
+
+
+def nested(times: int, name: str) -> dict[str, str]:
+    """Return variables of which each has the one before it twice."""
+    names = {f"{name}0": "[1]"}
+    for number in range(times):
+        inner = f"variables.{name}{number}"
+        names[f"{name}{number + 1}"] = f"[{inner}, {inner}]"
+    return names
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "variables.a60 == variables.b60",
+        "{'k': variables.a60} != {'k': variables.b60}",
+        "variables.a60 in [variables.b60]",
+        "sets.contains([variables.a60], [variables.b60])",
+        "[variables.a60].indexOf(variables.b60) == 0",
+        "'%s'.format([variables.a60]) == ''",
+    ],
+)
+def test_what_refers_to_a_list_again_and_again_is_not_walked(source: str) -> None:
+    names = nested(60, "a") | nested(60, "b")
+    with pytest.raises((EvaluationError, OutOfBudgetError), match=r"cost (limit|budget)"):
+        evaluated(source, Allowance.of_thread(), **names)
+
+
+def test_a_patch_is_neither_too_large_nor_too_deep() -> None:
+    value: Any = [1]
+    for _ in range(60):
+        value = [value, value]
+    check_types(value, "Object")
+    with pytest.raises(MismatchError, match="too large"):
+        to_document(value)
+    for _ in range(100_000):
+        value = [value]
+    for convert in (to_document, lambda deep: check_types(deep, "Object")):
+        with pytest.raises(MismatchError, match="too deep"):
+            convert(value)

@@ -13,7 +13,6 @@ from apiserver.cel.errors import EvaluationError
 from apiserver.cel.objectvalues import (
     OBJECT,
     MismatchError,
-    ObjectValue,
     check_types,
     to_document,
 )
@@ -24,6 +23,7 @@ from apiserver.cel.requestevaluation import (
     OutOfBudgetError,
     RequestValues,
 )
+from apiserver.cel.values import ObjectValue
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
 
