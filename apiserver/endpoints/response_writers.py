@@ -192,7 +192,7 @@ def send_document(
 ) -> web.StreamResponse:
     """Return a document as JSON or YAML."""
     if request.audit is not None and document.get("kind") == "Status":
-        request.audit.answers_with_status(document)
+        request.audit.set_response_status(document)
     if representation.media_type == YAML:
         return send_bytes(request, dump_yaml(document), status, YAML)
     if wants_indent(request):
@@ -205,7 +205,7 @@ def send_bytes(
 ) -> web.StreamResponse:
     """Return bytes, compressed if they are many and the client accepts gzip."""
     if request.audit is not None:
-        request.audit.answers_with([data], len(data), media_type)
+        request.audit.set_response_object([data], len(data), media_type)
     if len(data) > _GZIP_THRESHOLD:
         return _send_parts(request, [data], len(data), status, media_type)
     return buffered_response(status, data, media_type)
@@ -231,7 +231,7 @@ def _send_parts(
 ) -> web.StreamResponse:
     headers = {"Content-Type": media_type}
     if request.audit is not None:
-        request.audit.answers_with(parts, size, media_type)
+        request.audit.set_response_object(parts, size, media_type)
     if size > _GZIP_THRESHOLD and _takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         headers["Vary"] = "Accept-Encoding"

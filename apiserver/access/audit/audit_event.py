@@ -138,16 +138,16 @@ class AuditEvent:
         self._head: dict[str, Any] = {}
         self._size = 0
 
-    def describe(self, uri: str, verb: str, source_ips: Sequence[str], user_agent: str) -> None:
-        """Say what was asked for, and from where."""
+    def set_request(self, uri: str, verb: str, source_ips: Sequence[str], user_agent: str) -> None:
+        """Set the request line, and where it came from."""
         self._head = {"requestURI": uri, "verb": verb}
         if source_ips:
             self._head["sourceIPs"] = source_ips
         if user_agent:
             self._head["userAgent"] = user_agent
 
-    def refer_to(self, target: Mapping[str, str]) -> None:
-        """Say which object or collection it is about, by the fields of an ObjectReference."""
+    def set_object_ref(self, target: Mapping[str, str]) -> None:
+        """Set the object or collection that it is about, by the fields of an ObjectReference."""
         self.target = {name: value for name, value in target.items() if value}
 
     def annotate(self, key: str, value: str) -> None:
@@ -159,12 +159,12 @@ class AuditEvent:
         if self.level >= Level.REQUEST:
             self.annotate(key, value)
 
-    def impersonates(self, user: UserInfo) -> None:
-        """Say as whom the request goes on."""
+    def set_impersonated_user(self, user: UserInfo) -> None:
+        """Set the user as whom the request goes on."""
         self.impersonated = user_document(user)
 
-    def asks_with(self, document: Object, size: int) -> None:
-        """Take in the object of the request's body, which had ``size`` bytes.
+    def set_request_object(self, document: Object, size: int) -> None:
+        """Set the object of the request's body, which had ``size`` bytes.
 
         It is shared. The defaults that are added to it are shown as well, as in kube-apiserver.
         """
@@ -178,18 +178,18 @@ class AuditEvent:
         if self.level >= Level.REQUEST:
             self.request_object, self._size = document, size
 
-    def asks_with_patch(self, data: bytes, *, is_yaml: bool) -> None:
-        """Take in a patch."""
+    def set_request_patch(self, data: bytes, *, is_yaml: bool) -> None:
+        """Set the patch in the request's body."""
         if self.level >= Level.REQUEST:
             self.request_object, self._size = _Patch(data, is_yaml=is_yaml), len(data)
 
-    def answers_with(self, parts: Sequence[bytes] | Iterable[bytes], size: int, media: str) -> None:
-        """Take in the body of the response, an object or a list."""
+    def set_response_object(self, parts: Iterable[bytes], size: int, media: str) -> None:
+        """Set the body of the response, an object or a list, by its parts and its size in bytes."""
         if self.level >= Level.REQUEST_RESPONSE:
             self.sent = SentBody(parts, size, is_yaml="yaml" in media)
 
-    def answers_with_status(self, status: Mapping[str, Any]) -> None:
-        """Take in a Status, of which every level has the fields."""
+    def set_response_status(self, status: Mapping[str, Any]) -> None:
+        """Set the Status of the response, of which every level has the fields."""
         self.status = {"metadata": {}}
         self.status |= {name: status[name] for name in _STATUS if name in status}
         if status.get("code"):
@@ -198,14 +198,14 @@ class AuditEvent:
             data = orjson.dumps(status)
             self.sent = SentBody([data], len(data), is_yaml=False)
 
-    def answers_with_code(self, code: int) -> None:
-        """Take in the status code of a response that may have been no Status."""
+    def set_response_code(self, code: int) -> None:
+        """Set the status code of a response that may have been no Status."""
         if self.status is None:
             self.status = {"metadata": {}}
         self.status["code"] = self.status.get("code") or code
 
     async def start(self, code: int) -> None:
-        """Say that the response of a request that runs for long begins, with this status code."""
+        """Record that the response of a long-running request begins, with this status code."""
         if self.on_start is not None:
             start, self.on_start = self.on_start, _has_started
             await start(code)

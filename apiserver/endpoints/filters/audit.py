@@ -91,7 +91,7 @@ async def _served(
 
 def _ends_with(event: AuditEvent, status: Mapping[str, Any]) -> None:
     if not event.has_started:
-        event.answers_with_status(status)
+        event.set_response_status(status)
 
 
 def with_failed_authentication_audit(handler: Handler, auditor: Auditor) -> Handler:
@@ -105,7 +105,7 @@ def with_failed_authentication_audit(handler: Handler, auditor: Auditor) -> Hand
                 event = _event_of(request, auditor, None)
                 if event is not None:
                     request.audit = event
-                    event.answers_with_status({"message": _attempted(request), "code": error.code})
+                    event.set_response_status({"message": _attempted(request), "code": error.code})
                     await auditor.record(event, RESPONSE_STARTED)
             raise
 
@@ -136,9 +136,9 @@ def _event_of(request: HTTPRequest, auditor: Auditor, user: UserInfo | None) -> 
         return None
     event = AuditEvent(audit_id(request), rule, user, system_clock().time())
     http = request.http
-    event.describe(http.raw_path, verb, _source_ips(request), _user_agent(request))
+    event.set_request(http.raw_path, verb, _source_ips(request), _user_agent(request))
     if info.is_resource:
-        event.refer_to({
+        event.set_object_ref({
             "resource": info.resource,
             "namespace": info.namespace,
             "name": name,
@@ -150,7 +150,7 @@ def _event_of(request: HTTPRequest, auditor: Auditor, user: UserInfo | None) -> 
 
 
 async def _started(auditor: Auditor, event: AuditEvent, status: int) -> None:
-    event.answers_with_code(status)
+    event.set_response_code(status)
     await auditor.record(event, RESPONSE_STARTED)
 
 
@@ -163,7 +163,7 @@ async def _rest(rest: Rest, auditor: Auditor, event: AuditEvent) -> None:
 
 async def _completed(auditor: Auditor, event: AuditEvent, status: int) -> None:
     if status:
-        event.answers_with_code(status)
+        event.set_response_code(status)
     seconds = system_clock().time() - event.received
     if seconds > _SLOW and event.on_start is None:
         event.annotate(_LATENCY, format_duration(math.ceil(seconds * 1e9)))

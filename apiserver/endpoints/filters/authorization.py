@@ -120,7 +120,7 @@ def refusal(
     """Return the 403 for a request that is not allowed."""
     error = _forbidden(attributes, reason)
     if request.audit is not None:
-        request.audit.answers_with_status(error.status())
+        request.audit.set_response_status(error.status())
     response = error_response(error, request.header("Accept"))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

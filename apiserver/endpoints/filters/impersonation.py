@@ -26,7 +26,7 @@ def with_impersonation(handler: Handler, impersonator: Impersonator) -> Handler:
                 try:
                     request.user = await impersonator.impersonated(attributes_of(request), wanted)
                     if request.audit is not None:
-                        request.audit.impersonates(request.user)
+                        request.audit.set_impersonated_user(request.user)
                 except ImpersonationDenied as denied:
                     return refusal(request, denied.attributes, denied.reason)
         return await handler(request)

@@ -63,5 +63,5 @@ async def _options(request: HTTPRequest) -> DeleteOptions:
     media_type = content_type(request.header("Content-Type"))
     options, document = await offload(len(data), decode_delete_options, data, media_type)
     if request.audit is not None:
-        request.audit.asks_with(document, len(data))
+        request.audit.set_request_object(document, len(data))
     return options

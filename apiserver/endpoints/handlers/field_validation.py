@@ -24,7 +24,7 @@ async def read_object(
         if options.field_validation == "Warn":
             request.warnings.extend(_warnings(decoded.problems))
     if request.audit is not None:
-        request.audit.asks_with(decoded.document, len(data))
+        request.audit.set_request_object(decoded.document, len(data))
     return decoded.document
 
 

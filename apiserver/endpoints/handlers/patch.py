@@ -22,7 +22,7 @@ async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
     data = await read_body(request.http)
     options = patch_options(request.query, apply=media_type == APPLY)
     if request.audit is not None:
-        request.audit.asks_with_patch(data, is_yaml=media_type == APPLY)
+        request.audit.set_request_patch(data, is_yaml=media_type == APPLY)
     written = await patch_object(
         scope.resource, scope.context(request), Patch(media_type, data), options
     )

@@ -32,7 +32,7 @@ async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         data = await read_body(request.http)
         options = patch_options(request.query, apply=media_type == APPLY)
         if request.audit is not None:
-            request.audit.asks_with_patch(data, is_yaml=media_type == APPLY)
+            request.audit.set_request_patch(data, is_yaml=media_type == APPLY)
         document = await patch_scale(resource, context, Patch(media_type, data), options)
         return await send_unstored(request, representation, document, printer=SCALE_PRINTER)
     representation = negotiate(request.header("Accept"))

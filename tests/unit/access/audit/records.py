@@ -13,8 +13,8 @@ def event(level: Level = Level.METADATA, *, omit_managed_fields: bool = False) -
     """Return the draft of a request of Ann for a Pod."""
     rule = AuditRule(level, omit_managed_fields=omit_managed_fields)
     draft = AuditEvent("id", rule, ANN, 1_700_000_000.25)
-    draft.describe("/api/v1/namespaces/n/pods/p?a=b", "get", ["1.2.3.4"], "kubectl")
-    draft.refer_to({"resource": "pods", "namespace": "n", "name": "", "apiVersion": "v1"})
+    draft.set_request("/api/v1/namespaces/n/pods/p?a=b", "get", ["1.2.3.4"], "kubectl")
+    draft.set_object_ref({"resource": "pods", "namespace": "n", "name": "", "apiVersion": "v1"})
     return draft
 
 

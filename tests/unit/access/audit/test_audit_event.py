@@ -28,9 +28,9 @@ def encoded(draft: AuditEvent, most: int = 0) -> dict[str, Any]:
 
 def answered(level: Level, *, omit_managed_fields: bool = False) -> AuditEvent:
     draft = event(level, omit_managed_fields=omit_managed_fields)
-    draft.asks_with(POD, 100)
-    draft.answers_with([json.dumps(POD).encode()], 100, "application/json")
-    draft.answers_with_code(201)
+    draft.set_request_object(POD, 100)
+    draft.set_response_object([json.dumps(POD).encode()], 100, "application/json")
+    draft.set_response_code(201)
     draft.annotate("b", "1")
     draft.annotate("a", "2")
     draft.annotate("b", "3")
@@ -89,7 +89,7 @@ def test_managed_fields_are_left_out_if_that_is_wanted() -> None:
         {"kind": "PodList", "metadata": {}, "items": [POD]},
         {"kind": "Table", "rows": [{"cells": [1], "object": POD}, {"cells": [2]}]},
     ):
-        draft.answers_with([json.dumps(document).encode()], 1, "application/json")
+        draft.set_response_object([json.dumps(document).encode()], 1, "application/json")
         found = encoded(draft)
         assert "managedFields" not in json.dumps(found)
         assert json.dumps(found).count('"uid": "u"') == 3
@@ -103,8 +103,8 @@ def test_a_failure_is_told_at_every_level() -> None:
     }  # fmt: skip
     for level in (Level.METADATA, Level.REQUEST_RESPONSE):
         draft = event(level)
-        draft.answers_with_status(status)
-        draft.answers_with_code(200)
+        draft.set_response_status(status)
+        draft.set_response_code(200)
         found = encoded(draft)
         told = {"status": "Failure", "message": "m", "reason": "NotFound", "details": {}}
         assert found["responseStatus"] == {"metadata": {}, **told, "code": 404}
@@ -133,13 +133,13 @@ def test_events_that_are_too_large_lose_their_objects() -> None:
 )
 def test_patches_are_shown_as_what_they_are(data: bytes, shown: Any, *, is_yaml: bool) -> None:
     draft = event(Level.REQUEST)
-    draft.asks_with_patch(data, is_yaml=is_yaml)
+    draft.set_request_patch(data, is_yaml=is_yaml)
     assert encoded(draft)["requestObject"] == shown
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
     draft = event()
-    draft.describe("/api/\udcff", "get", [], "")
+    draft.set_request("/api/\udcff", "get", [], "")
     assert encoded(draft)["requestURI"] == "/api/?"
 
 
@@ -156,7 +156,7 @@ def test_the_old_format_is_a_line_of_text() -> None:
 
 def test_a_request_of_nobody_has_an_empty_user() -> None:
     draft = AuditEvent("id", AuditRule(Level.METADATA), None, 0.0)
-    draft.describe("/", "get", [], "")
+    draft.set_request("/", "get", [], "")
     found = encoded(draft)
     assert found["user"] == {}
     assert not {"sourceIPs", "userAgent", "objectRef", "responseStatus"} & set(found)
