@@ -6,7 +6,7 @@ object again, and those webhooks before it whose reinvocationPolicy is IfNeeded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -14,13 +14,13 @@ from typing import Any, Final
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.admission_review import AdmissionResponse
 from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation, drop_annotation
+from apiserver.access.admission.indexed_plugin import IndexedPlugin
 from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
-from apiserver.access.admission.webhooks import Webhook, WebhookConfigurations
+from apiserver.access.admission.webhooks import Webhook
 from apiserver.client.client import Reader
 from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.errors import InternalError
-from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.patch import json_patch
@@ -47,25 +47,10 @@ class _Rounds:
         self.waiting = set()
 
 
-class MutatingAdmissionWebhook:
+class MutatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
     """Applies the patches of webhooks, and rejects what they deny."""
 
     name = "MutatingAdmissionWebhook"
-
-    def __init__(
-        self, configurations: WebhookConfigurations, dependencies: WebhookDependencies
-    ) -> None:
-        self._configurations = configurations
-        self._dependencies = dependencies
-
-    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
-        return bool(self._configurations.candidates(operation, resource, subresource).items)
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        self._configurations.on_change(listener)
-
-    def forget(self) -> None:
-        self._configurations.forget()
 
     async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
         if attributes.reinvocation is None:
@@ -74,9 +59,7 @@ class MutatingAdmissionWebhook:
         rounds: _Rounds = reinvocation.states.setdefault(self.name, _Rounds())
         if reinvocation.running and not _is_same(rounds.output, attributes.object):
             rounds.object_changed()
-        candidates = self._configurations.candidates(
-            attributes.operation, attributes.gvr, attributes.subresource
-        )
+        candidates = self._candidates(attributes)
         request = WebhookRequest(attributes, reader, self._dependencies)
         for hook in candidates.items:
             matched = await request.matched(hook, candidates.equivalents)

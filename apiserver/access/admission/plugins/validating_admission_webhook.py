@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.access.admission.indexed_plugin import IndexedPlugin
 from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
-from apiserver.access.admission.webhooks import Webhook, WebhookConfigurations
+from apiserver.access.admission.webhooks import Webhook
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
-from apiserver.machinery.gvk import GroupVersionResource
 
 _FAILED_OPEN: Final = "failed-open.validating.webhook.admission.k8s.io/round_0_index_"
 
 
-class ValidatingAdmissionWebhook:
+class ValidatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
     """Rejects what webhooks deny."""
 
     name = "ValidatingAdmissionWebhook"
 
-    def __init__(
-        self, configurations: WebhookConfigurations, dependencies: WebhookDependencies
-    ) -> None:
-        self._configurations = configurations
-        self._dependencies = dependencies
-
-    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
-        return bool(self._configurations.candidates(operation, resource, subresource).items)
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        self._configurations.on_change(listener)
-
-    def forget(self) -> None:
-        self._configurations.forget()
-
     async def validate_async(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        candidates = self._configurations.candidates(
-            attributes.operation, attributes.gvr, attributes.subresource
-        )
+        candidates = self._candidates(attributes)
         request = WebhookRequest(attributes, reader, self._dependencies)
         asked = []
         for hook in candidates.items:

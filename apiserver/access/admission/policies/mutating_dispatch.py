@@ -21,7 +21,7 @@ from apiserver.access.admission.policies.mutating_policies import (
     MutationError,
     made_by,
 )
-from apiserver.access.admission.policies.params import ConfigurationError
+from apiserver.access.admission.policies.params import PolicyConfigurationError
 from apiserver.access.admission.policies.policy_dependencies import ConfigurationRefused
 from apiserver.access.admission.policies.policy_documents import BoundPolicy, Policy
 from apiserver.access.admission.policies.policy_request import (
@@ -137,7 +137,7 @@ class _Dispatch:
         compiled = await self._request.compiled(self._policy)
         try:
             matched = await self._request.matched(self._version)
-        except ConfigurationError as error:
+        except PolicyConfigurationError as error:
             self._fail("", f"failed to configure policy: {error}", unconfigured=True)
             return
         if not await self._applies(compiled, matched, invocation):

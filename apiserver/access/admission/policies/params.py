@@ -18,21 +18,23 @@ _CLUSTER_SCOPED: Final = "paramRef.namespace must not be provided for a cluster-
 _NONE_FOUND: Final = "no params found for policy binding with `Deny` parameterNotFoundAction"
 
 
-class ConfigurationError(Exception):
+class PolicyConfigurationError(Exception):
     """A policy or binding cannot be used; the text is that of the API server."""
 
 
 def resource_of_params(kind: GroupVersionKind | None, kinds: ServedKinds) -> ParamResource | None:
     """Return the resource of the parameters of a policy, ``None`` if it has none.
 
-    Raises ConfigurationError if the kind is not served.
+    Raises PolicyConfigurationError if the kind is not served.
     """
     if kind is None:
         return None
     found = kinds.param_resource(kind)
     if found is None:
         shown = f"{kind.group}/{kind.version}, Kind={kind.kind}"
-        raise ConfigurationError(f"failed to find resource referenced by paramKind: '{shown}'")
+        raise PolicyConfigurationError(
+            f"failed to find resource referenced by paramKind: '{shown}'"
+        )
     return found
 
 
@@ -42,7 +44,7 @@ def params_of(
     """Return the parameters for a request in a namespace: the policy is evaluated for each.
 
     A policy or binding without parameters is evaluated once, with ``None``. Raises
-    ConfigurationError.
+    PolicyConfigurationError.
     """
     if resource is None or reference is None:
         return [None]
@@ -50,12 +52,12 @@ def params_of(
     if resource.namespaced:
         where = reference.namespace or namespace
         if not where:
-            raise ConfigurationError(_NO_NAMESPACE)
+            raise PolicyConfigurationError(_NO_NAMESPACE)
     elif reference.namespace:
-        raise ConfigurationError(_CLUSTER_SCOPED)
+        raise PolicyConfigurationError(_CLUSTER_SCOPED)
     found = _found(resource.resource, reference, where, reader)
     if not found and reference.denies:
-        raise ConfigurationError(_NONE_FOUND)
+        raise PolicyConfigurationError(_NONE_FOUND)
     return found
 
 

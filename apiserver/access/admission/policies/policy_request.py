@@ -16,7 +16,7 @@ from apiserver.access.admission.matching import (
     request_namespace,
 )
 from apiserver.access.admission.policies.params import (
-    ConfigurationError,
+    PolicyConfigurationError,
     params_of,
     resource_of_params,
 )
@@ -98,7 +98,7 @@ class PolicyRequest:
     ) -> Iterator[Invocation | Problem]:
         try:
             resource = resource_of_params(bound.policy.param_kind, self._dependencies.kinds)
-        except ConfigurationError as error:
+        except PolicyConfigurationError as error:
             yield Problem("", f"failed to configure policy: {error}")
             return
         namespace = request_namespace(self.attributes)
@@ -107,13 +107,13 @@ class PolicyRequest:
                 continue
             try:
                 found = params_of(resource, binding.reference, namespace, self._reader)
-            except ConfigurationError as error:
+            except PolicyConfigurationError as error:
                 yield Problem(binding.name, f"failed to configure binding: {error}")
                 continue
             yield from (Invocation(binding, params) for params in found)
 
     async def matched(self, version: ResourceVersion) -> MatchedRequest:
-        """Return the write in a version. Raises ConfigurationError."""
+        """Return the write in a version. Raises PolicyConfigurationError."""
         attributes = self.attributes
         if version == self._own:
             return MatchedRequest(version, attributes.object, attributes.old_object)
@@ -124,7 +124,7 @@ class PolicyRequest:
                 await self._converted(attributes.old_object, version),
             )
         except StatusError as error:
-            raise ConfigurationError(f"failed to convert object version: {error}") from error
+            raise PolicyConfigurationError(f"failed to convert object version: {error}") from error
 
     async def _converted(self, document: Object | None, version: ResourceVersion) -> Object | None:
         if document is None:

@@ -9,7 +9,7 @@ import orjson
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.access.admission.matching import Candidates, ResourceVersion
-from apiserver.access.admission.policies.params import ConfigurationError
+from apiserver.access.admission.policies.params import PolicyConfigurationError
 from apiserver.access.admission.policies.policy_documents import (
     BoundPolicy,
     PolicyBinding,
@@ -95,7 +95,7 @@ class _Dispatch:
         request = self._request
         try:
             values = request.values(await request.matched(version))
-        except ConfigurationError as error:
+        except PolicyConfigurationError as error:
             self._fail(Problem("", f"failed to configure policy: {error}"))
             return
         annotations: dict[str, dict[str, None]] = {}
