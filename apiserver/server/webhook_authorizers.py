@@ -50,7 +50,8 @@ class ConfiguredAuthorizers:
         self._chain = _authorizers(configuration, conditions)
         self._stored: Mapping[str, Authorizer] = {}
         self._union = UnionAuthorizer([])
-        self._closing: set[asyncio.Task[None]] = set()
+        #: By the task that closes them after a while, the webhooks of previous configurations.
+        self._closing: dict[asyncio.Task[None], Sequence[Authorizer | str]] = {}
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -78,9 +79,8 @@ class ConfiguredAuthorizers:
         chain = _authorizers(configuration, conditions)
         previous, self._chain = self._chain, chain
         self._union.replace(self._resolved(chain))
-        task = asyncio.create_task(_close_later(previous), name="close-webhooks")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        task = asyncio.create_task(self._close_later(previous), name="close-webhooks")
+        self._closing[task] = previous
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -88,11 +88,16 @@ class ConfiguredAuthorizers:
         try:
             yield
         finally:
-            closing = list(self._closing)
-            for task in closing:
+            for task in self._closing:
                 task.cancel()
-            await asyncio.gather(*closing, return_exceptions=True)
-            await _close(self._chain)
+            await asyncio.gather(*self._closing, return_exceptions=True)
+            for chain in (*self._closing.values(), self._chain):
+                await _close(chain)
+
+    async def _close_later(self, chain: Sequence[Authorizer | str]) -> None:
+        await asyncio.sleep(_GRACE)
+        await _close(chain)
+        self._closing = {task: each for task, each in self._closing.items() if each is not chain}
 
     def _resolved(self, chain: Sequence[Authorizer | str]) -> list[Authorizer]:
         return [self._stored[each] if isinstance(each, str) else each for each in chain]
@@ -151,13 +156,6 @@ def _webhook(settings: WebhookSettings, conditions: ReviewConditions | None) -> 
         Verdict.DENY if settings.failure_policy == "Deny" else Verdict.NO_OPINION,
     )
     return WebhookAuthorizer(reviewer, policy, conditions)
-
-
-async def _close_later(chain: Sequence[Authorizer | str]) -> None:
-    try:
-        await asyncio.sleep(_GRACE)
-    finally:
-        await _close(chain)
 
 
 async def _close(chain: Sequence[Authorizer | str]) -> None:
