@@ -42,19 +42,21 @@ async def create_object(
     for _ in range(_NAME_ATTEMPTS):
         name = generate_name(prefix)
         try:
-            return await _create(request, with_metadata(document, name=name))
+            return await _create(request, document, name)
         except AlreadyExists:
             continue
     raise AlreadyExists.generated(resource.group_resource, name)
 
 
-async def _create(request: WriteRequest, document: Object) -> Written:
+async def _create(request: WriteRequest, document: Object, generated: str = "") -> Written:
     resource, context = request.resource, request.context
-    name = name_of(document)
+    name = generated or name_of(document)
+    # Until mutating admission has passed, an object is known by the prefix of its name.
+    shown = document["metadata"].get("generateName", "") if generated else name
 
     async def rule(attempt: Attempt) -> Outcome:
-        namespaces.require(attempt, resource, context.namespace, name)
-        desired = await request.create(attempt, document)
+        namespaces.require(attempt, resource, context.namespace, shown)
+        desired = await request.create(attempt, document, generated)
         existing, stored_name = attempt.existing, name_of(desired)
         if stored_name != name:
             attempt.key = resource.key(context.namespace, stored_name)

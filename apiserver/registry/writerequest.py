@@ -52,12 +52,17 @@ class WriteRequest(AdmittedRequest):
     admits: bool = True
     patches: bool = False
 
-    async def create(self, attempt: Attempt, document: Object) -> Object:
-        """Return the new object to store. Raises Invalid, or the errors of admission."""
+    async def create(self, attempt: Attempt, document: Object, generated: str = "") -> Object:
+        """Return the new object to store. Raises Invalid, or the errors of admission.
+
+        ``generated`` is its name, if it still has none after mutating admission.
+        """
         desired = metadata.wiped(document)
         desired = await self._distinct_owners(attempt, desired)
         desired = await attempt.run(self._owned, None, desired)
         desired = await self._admitted(attempt, CREATE, desired, None)
+        if generated and not name_of(desired):
+            desired = with_metadata(desired, name=generated)
         desired = metadata.begin(desired)
         if not self.context.subresource:
             # A create through the status subresource, where a kind allows it, allocates nothing.
