@@ -2,8 +2,8 @@
 
 Requests that cannot be parsed get a plain 400 and are neither passed on nor logged. Limits apply to
 the size of a request's head and to the time that a client may leave a response unread. When the
-client disconnects, a read is cancelled, and a write while it waits for admission, before which
-nothing is written; otherwise a write completes, so that no change is left half made.
+client disconnects, a read is cancelled, and a write while it is in the filters or in admission,
+before which nothing is written; after that it completes, so that no change is left half made.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class HTTPConnection(web.RequestHandler):
 
     __slots__ = (
         "_certificate", "_head", "_hijacked", "_request", "_stalled", "_waits", "_without_body",
-        "busy", "reader",
+        "busy", "cancellable",
     )  # fmt: skip
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
@@ -90,8 +90,8 @@ class HTTPConnection(web.RequestHandler):
         self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request is in progress.
         self.busy = False
-        #: The task of the request in progress while it may be cancelled, as reads may.
-        self.reader: asyncio.Task[Any] | None = None
+        #: The task of the request in progress while it may be cancelled.
+        self.cancellable: asyncio.Task[Any] | None = None
         self._waits = 0
 
     @property
@@ -124,7 +124,7 @@ class HTTPConnection(web.RequestHandler):
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        reader = self.reader
+        cancellable = self.cancellable
         if self._hijacked is not None:
             self._hijacked.close()
         if self._stalled is not None:
@@ -132,8 +132,8 @@ class HTTPConnection(web.RequestHandler):
         super().connection_lost(exc)
         # This breaks a reference cycle: the TLS buffers are too large to wait for the collector.
         self._request = None
-        if reader is not None:
-            reader.cancel()
+        if cancellable is not None:
+            cancellable.cancel()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -167,19 +167,19 @@ class HTTPConnection(web.RequestHandler):
 
         Blocks may overlap: parts of a request wait at the same time.
         """
-        if self.reader is not None and not self._waits:
+        if self.cancellable is not None and not self._waits:
             yield
             return
         if self.transport is None:
             task.cancel()
         self._waits += 1
-        self.reader = task
+        self.cancellable = task
         try:
             yield
         finally:
             self._waits -= 1
             if not self._waits:
-                self.reader = None
+                self.cancellable = None
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was written."""

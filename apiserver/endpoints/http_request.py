@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Query: TypeAlias = Mapping[str, list[str]]
 
+_READS: Final = frozenset(["get", "list", "watch", "head"])
 _MAX_PARAMETERS: Final = 1000
 _NO_QUERY: Final[Query] = {}
 _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log", "portforward"])
@@ -78,6 +79,15 @@ class HTTPRequest:
         """How many bytes of a document take as long to parse as the query."""
         # A selector becomes many small objects.
         return 8 * len(self.http.raw_path)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the handler may change something, and so is not to be cancelled anywhere."""
+        return self.verb not in _READS and not self.long_running
+
+    def outlive_client(self) -> None:
+        """Complete the request from now on, even if its client disconnects."""
+        cast("HTTPConnection", self.http.protocol).cancellable = None
 
     def cancellable(self) -> AbstractContextManager[None]:
         """Return a context in which the request is cancelled if its client disconnects."""

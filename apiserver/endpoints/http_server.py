@@ -14,8 +14,6 @@ from aiohttp.streams import StreamReader
 from apiserver.endpoints.http_connection import HTTPConnection
 from apiserver.endpoints.http_request import Handler, Rest, parse_request
 
-_READS: Final = frozenset(["get", "list", "watch", "head"])
-
 _LAST_SECONDS: Final = 0.25
 
 
@@ -79,7 +77,7 @@ class HTTPServer:
         try:
             response, rest = await self._answer(http, connection)
             if rest is not None:
-                connection.reader = http.task
+                connection.cancellable = http.task
                 await rest()
             if self._drained is not None:
                 connection.close()
@@ -87,7 +85,7 @@ class HTTPServer:
                     response.headers["Connection"] = "close"
             return response
         finally:
-            connection.reader = None
+            connection.cancellable = None
             connection.busy = False
             self._open -= 1
             if self._drained is not None and not self._open and not self._drained.done():
@@ -100,7 +98,7 @@ class HTTPServer:
             request = parse_request(http)
         except ValueError:
             return connection.refuse(), None
-        if request.verb in _READS or request.long_running:
-            connection.reader = http.task
+        # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
+        connection.cancellable = http.task
         response = await self._handler(request)
         return response, request.rest

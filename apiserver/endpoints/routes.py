@@ -69,6 +69,8 @@ class Router:
 
     async def handle(self, request: HTTPRequest) -> web.StreamResponse:
         """Serve a request that has passed the filters."""
+        if request.may_write:
+            request.outlive_client()
         if request.info.is_resource:
             return await self._resource(request)
         return await self.non_resource.handle(request)

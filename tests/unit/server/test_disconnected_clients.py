@@ -1,4 +1,4 @@
-"""What becomes of a write whose client disconnects while a webhook is asked about it."""
+"""What becomes of a write whose client disconnects while it waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from base64 import b64encode
 from pathlib import Path
 
+from apiserver.access.flowcontrol.flow_control import FlowControl
 from tests.unit.client.webhook_server import make_certificate, running_webhook
 from tests.unit.server.in_process import server_in_process
 from tests.waiting import eventually
@@ -52,3 +53,19 @@ async def test_the_call_of_the_webhook_is_cancelled(tmp_path: Path) -> None:
             lambda: all(task is not None and task.done() for task in webhook.open.values())
         )
         assert (await server.ask("GET", f"{MAPS}/m")).status == 404
+
+
+async def test_a_write_that_waits_for_a_seat_leaves_the_queue(tmp_path: Path) -> None:
+    async with server_in_process(tmp_path) as server:
+        control = next(
+            each for each in server.server.metrics.parts if isinstance(each, FlowControl)
+        )
+        level = control._levels["global-default"]
+        for _ in range(level.limit):
+            await level.enter(("test", ""), 1)
+        headers = {"Impersonate-User": "jane", "Impersonate-Group": "system:authenticated"}
+        request = server.session.post(server.url + MAPS, json={}, headers=headers)
+        asking = asyncio.ensure_future(request)
+        await eventually(lambda: level.waiting)
+        asking.cancel()
+        await eventually(lambda: not level.waiting)
