@@ -131,9 +131,13 @@ async def replace(where: ObjectLocation, document: Object) -> None:
     if existing is None:
         await ensure(where, document)
         return
-    metadata = _of_any_version(existing)["metadata"]
+    kept = _of_any_version(existing)
+    metadata = dict(kept["metadata"])
     metadata["labels"] = {**metadata.get("labels", {}), **document["metadata"].get("labels", {})}
     desired = {**document, "metadata": metadata}
+    # Nearly always: then a server need not know how such objects are written.
+    if desired == kept:
+        return
     await update_object(where.resource, where.context(), desired, WriteOptions())
 
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from apiserver.registry.resource import Resource
+from apiserver.registry.update import update_object
 from apiserver.server.bootstrap import Endpoint, bootstrap
+from apiserver.server.endpoint_reconciler import EndpointReconciler
 from storage.interface import NO_REQUIREMENTS, Change, Put, Record, Store
 from storage.open import open_store
 from tests.unit.cluster import registry_over
@@ -42,6 +47,30 @@ async def test_another_server_that_is_earlier_is_not_in_the_way() -> None:
     await raw.close()
     changed = {"/registry/servicecidrs/kubernetes", "/registry/services/specs/default/kubernetes"}
     assert changed <= store.contested
+
+
+async def test_endpoints_are_written_when_they_change_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    updated = []
+
+    async def update(resource: Resource, *arguments: Any) -> Any:
+        updated.append(resource.definition.resource)
+        return await update_object(resource, *arguments)
+
+    monkeypatch.setattr("apiserver.server.bootstrap.update_object", update)
+    raw = await open_store("memory://")
+    async with registry_over(raw) as registry:
+
+        async def reconcile(port: int) -> list[str]:
+            updated.clear()
+            endpoint = Endpoint("10.0.0.1", "192.0.2.1", port)
+            await EndpointReconciler(registry, "/registry", endpoint, shared=False).reconcile()
+            return [name for name in updated if "endpoint" in name]
+
+        assert await reconcile(6443) == []
+        assert await reconcile(6443) == []
+        assert await reconcile(6444) == ["endpoints", "endpointslices"]
+        assert await reconcile(6444) == []
+    await raw.close()
 
 
 async def test_a_server_whose_admission_denies_everything_starts(tmp_path: Path) -> None:
