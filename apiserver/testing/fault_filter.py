@@ -71,7 +71,7 @@ class FaultFilter:
         chosen = [each for each in self._rules if _concerns(each, request) and each.chooses(record)]
         behind: list[FaultRule] = []
         for rule in chosen:
-            rule.strike(record)
+            rule.record_hit(record)
             if rule.action in self._behind:
                 behind.append(rule)
                 continue

@@ -65,7 +65,7 @@ class FaultRule:
         self.seen += 1
         return self.seen > self.skip and self.dice.random() < self.probability
 
-    def strike(self, request: Recorded) -> None:
+    def record_hit(self, request: Recorded) -> None:
         """Note that the fault has hit a request."""
         self.hit += 1
         self.hits.append(request)

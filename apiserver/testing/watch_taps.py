@@ -106,7 +106,7 @@ class WatchTap(Channel):
         for line in b"".join(frames).splitlines(keepends=True):
             if line.startswith(_BOOKMARK):
                 if self._mute:
-                    self._mute[0].strike(self.record)
+                    self._mute[0].record_hit(self.record)
                     continue
             elif not self._may_pass():
                 self._cuts.clear()
@@ -121,7 +121,7 @@ class WatchTap(Channel):
             if left > 0:
                 self._cuts[number] = (rule, left - 1)
             elif not rule.exhausted:
-                rule.strike(self.record)
+                rule.record_hit(self.record)
                 return False
         return True
 
@@ -202,7 +202,7 @@ class WatchTaps:
 
     def _attach(self, tap: WatchTap, rule: FaultRule) -> None:
         if rule.action == "expire_watch":
-            rule.strike(tap.record)
+            rule.record_hit(tap.record)
             tap.expire(self._revision())
         else:
             tap.attach(rule)

@@ -6,8 +6,8 @@ with every value. So a write needs no call, and a read needs one for a seed not 
 
 The plugin is asked for its status every minute, and every ten seconds while it fails. If it has
 another key, a new seed is made, and values of the old key are stale. If it fails for three minutes,
-writes fail; reads with known seeds do not. What cannot be decrypted because it fails is read again
-when it answers.
+writes fail; reads with known seeds do not. Seeds that it could not decrypt are tried again with its
+status: when one can be decrypted, everything is read again.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ _INFO: Final = 32
 #: Values of the field encryptedDEKSourceType.
 _AES_GCM_KEY, _AES_GCM_SEED = 0, 1
 _MOST_KNOWN: Final = 1000
+#: How many sources are tried again with one status.
+_MOST_RETRIED: Final = 20
 _VERSIONS: Final = frozenset(["v2", "v2beta1"])
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,15 @@ class _Seed:
     expires: float
 
 
+@valueclass
+class _FailedSource:
+    """An encrypted seed or key that the plugin could not decrypt, and why."""
+
+    encrypted: EncryptedKey
+    source_type: int
+    failure: str
+
+
 class KMSProvider:
     """The values that are encrypted with the help of one plugin.
 
@@ -99,8 +110,8 @@ class KMSProvider:
         self._seed: _Seed | None = None
         self._version = ""
         self._known: dict[bytes, KeyCipher] = {}
-        # Sources that could not be decrypted since the plugin was last healthy.
-        self._failed: dict[bytes, str] = {}
+        # What could not be decrypted, by source; the longest ago is the next to be tried again.
+        self._failed: dict[bytes, _FailedSource] = {}
         # Why the plugin could not be reached, until it is healthy again.
         self._unreachable = ""
         self._due = asyncio.Event()
@@ -146,7 +157,7 @@ class KMSProvider:
 
     async def probe(self) -> None:
         """Ask the plugin for its status, and make a seed if its key is a new one."""
-        failed, before = self._failed, self._seed
+        before = self._seed
         try:
             problems = await self._problems(await self._service.status())
         except KMSError as error:
@@ -157,11 +168,26 @@ class KMSProvider:
         self.failure = failure
         if failure:
             return
-        self._failed, self._unreachable = {}, ""
+        self._unreachable = ""
         after = self._seed
         renewed = before is not None and after is not None and before.cipher is not after.cipher
-        if failed or renewed or before is None:
+        if await self._decrypts_again() or renewed or before is None:
             self._changed()
+
+    async def _decrypts_again(self) -> bool:
+        """Return whether the plugin decrypts a source that it could not decrypt before."""
+        for source, failed in list(self._failed.items())[:_MOST_RETRIED]:
+            del self._failed[source]
+            try:
+                await self._decrypted(source, failed.encrypted, failed.source_type)
+            except DecryptError:
+                if self._unreachable:
+                    return False
+            else:
+                # Maybe the others can be decrypted, too: they are tried when they are read.
+                self._failed.clear()
+                return True
+        return False
 
     async def _run(self) -> None:
         while True:
@@ -219,27 +245,41 @@ class KMSProvider:
         known = self._known.get(source)
         if known is not None:
             return known
-        # There may be thousands of such values; a plugin that hangs must not cost a timeout each.
-        failure = self._failed.get(source) or self._unreachable
-        if failure:
-            self._failed[source] = failure
-            raise DecryptError(failure)
+        failed = self._failed.get(source)
+        if failed is not None:
+            raise DecryptError(failed.failure)
         encrypted = EncryptedKey(
             envelope.encryptedDEKSource,
             envelope.keyID,
             {each.key: each.value for each in envelope.annotations},
         )
+        source_type = envelope.encryptedDEKSourceType
+        if self._unreachable:
+            # There may be thousands of such values, and each call would cost a timeout.
+            raise self._failure(source, _FailedSource(encrypted, source_type, self._unreachable))
+        return await self._decrypted(source, encrypted, source_type)
+
+    async def _decrypted(
+        self, source: bytes, encrypted: EncryptedKey, source_type: int
+    ) -> KeyCipher:
+        """Have the plugin decrypt a source. Raises DecryptError."""
         try:
             secret = await self._service.decrypt(str(uuid4()), encrypted)
-            cipher = _cipher_of(secret, envelope.encryptedDEKSourceType)
+            cipher = _cipher_of(secret, source_type)
         except (KMSError, DecryptError) as error:
-            failure = self._failed[source] = f"failed to decrypt DEK, error: {error}"
+            failure = f"failed to decrypt DEK, error: {error}"
             if isinstance(error, KMSError) and error.unreachable:
                 self._unreachable = failure
                 self._due.set()
-            raise DecryptError(failure) from error
+            raise self._failure(source, _FailedSource(encrypted, source_type, failure)) from error
         self._remember(source, cipher)
         return cipher
+
+    def _failure(self, source: bytes, failed: _FailedSource) -> DecryptError:
+        """Record a source that could not be decrypted; return the error."""
+        if len(self._failed) < _MOST_KNOWN:
+            self._failed[source] = failed
+        return DecryptError(failed.failure)
 
     def _remember(self, source: bytes, cipher: KeyCipher) -> None:
         if len(self._known) >= _MOST_KNOWN:

@@ -62,7 +62,7 @@ def hits(conditions: dict[str, Any], number: int) -> list[bool]:
     for _ in range(number):
         chosen.append(rule.chooses(request()))
         if chosen[-1]:
-            rule.strike(request())
+            rule.record_hit(request())
     return chosen
 
 
@@ -80,7 +80,7 @@ def test_chance_is_the_same_for_the_same_seed() -> None:
 def test_the_hits_of_a_lifted_fault_stay_known() -> None:
     rules = FaultRules()
     rule = rules.add("drop", {}, {})
-    rule.strike(request())
+    rule.record_hit(request())
     rules.lift(rule.number)
     assert not rules
     assert len(rules.find(rule.number).hits) == 1

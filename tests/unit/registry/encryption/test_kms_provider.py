@@ -122,6 +122,21 @@ async def test_a_plugin_that_hangs_costs_one_timeout(plugin: Plugin) -> None:
         assert await other.provider.decrypt(stored[0], KEY) == (b"value", True)
 
 
+async def test_what_the_plugin_never_decrypts_changes_nothing(plugin: Plugin) -> None:
+    async with Server(plugin) as one, Server(plugin) as other:
+        stored = await one.provider.encrypt(b"value", KEY)
+        envelope = EncryptedObject.FromString(stored.removeprefix(one.provider.prefix))
+        envelope.encryptedDEKSource = b"lost"
+        lost = one.provider.prefix + envelope.SerializeToString()
+        with pytest.raises(DecryptError, match="failed to decrypt DEK"):
+            await other.provider.decrypt(lost, KEY)
+        before, plugin.calls[:] = other.changes, []
+        for _ in range(3):
+            await other.provider.probe()
+        assert other.changes == before
+        assert plugin.calls == ["Status", "Decrypt"] * 3
+
+
 async def test_a_plugin_that_fails_ends_writes_after_a_while(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
