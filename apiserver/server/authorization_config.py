@@ -60,5 +60,7 @@ def configured_authorizers(config: Config) -> Authorizers:
     from apiserver.server.webhook_authorizers import ConfiguredAuthorizers, flagged_configuration
 
     if config.authorization_config:
-        return ConfiguredAuthorizers.of_file(Path(config.authorization_config))
+        return ConfiguredAuthorizers.of_file(
+            Path(config.authorization_config), config.request_timeout
+        )
     return ConfiguredAuthorizers(flagged_configuration(config))

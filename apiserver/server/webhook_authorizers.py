@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 _GROUP, _KIND = "authorization.k8s.io", "SubjectAccessReview"
 _TIMEOUT: Final = 30.0
-#: Seconds after which no request uses the webhooks of a previous configuration.
-_GRACE: Final = 60.0
 
 
 class ConfiguredAuthorizers:
@@ -43,20 +41,26 @@ class ConfiguredAuthorizers:
         self,
         configuration: AuthorizationConfiguration,
         conditions: Sequence[ReviewConditions | None] = (),
+        *,
+        request_timeout: float = 0.0,
     ) -> None:
-        """Make the webhooks. Raises ConfigurationError and OSError."""
+        """Make the webhooks. Raises ConfigurationError and OSError.
+
+        After ``request_timeout``, in seconds, no request uses those of a previous configuration.
+        """
         self.types = [each.type for each in configuration.authorizers]
         self.files: Sequence[LoadedFiles] = ()
         self._chain = _authorizers(configuration, conditions)
+        self._request_timeout = request_timeout
         self._stored: Mapping[str, Authorizer] = {}
         self._union = UnionAuthorizer([])
         #: By the task that closes them after a while, the webhooks of previous configurations.
         self._closing: dict[asyncio.Task[None], Sequence[Authorizer | str]] = {}
 
     @classmethod
-    def of_file(cls, path: Path) -> Self:
+    def of_file(cls, path: Path, request_timeout: float) -> Self:
         """Return the authorizers of a file. Raises ConfigurationError and OSError."""
-        found = cls(*_read(path))
+        found = cls(*_read(path), request_timeout=request_timeout)
         name = "the authorization configuration"
         found.files = [LoadedFiles(name, [path], lambda: found.reload(path))]
         return found
@@ -95,7 +99,7 @@ class ConfiguredAuthorizers:
                 await _close(chain)
 
     async def _close_later(self, chain: Sequence[Authorizer | str]) -> None:
-        await asyncio.sleep(_GRACE)
+        await asyncio.sleep(self._request_timeout)
         await _close(chain)
         self._closing = {task: each for task, each in self._closing.items() if each is not chain}
 

@@ -84,19 +84,19 @@ class WebhookConfigurations:
         self._changed = False
 
     def put(self, document: Object) -> None:
-        """Take in a new state of a configuration. Raises KeyError, TypeError or ValueError."""
+        """Add a configuration, or replace it. Raises KeyError, TypeError or ValueError."""
         name = name_of(document)
         hooks = tuple(Webhook.of(name, hook) for hook in document.get("webhooks") or ())
         self._configurations[name] = hooks
         self._changed = True
 
     def remove(self, name: str) -> None:
-        """Let go of a configuration; it may be unknown."""
+        """Remove a configuration; it may be unknown."""
         if self._configurations.pop(name, None) is not None:
             self._changed = True
 
     def settle(self) -> None:
-        """Put the changes since the last call into force."""
+        """Apply the changes since the last call."""
         if not self._changed:
             return
         self._changed = False

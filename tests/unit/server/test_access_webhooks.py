@@ -183,7 +183,7 @@ async def test_a_kubeconfig_that_leads_nowhere_is_refused(tmp_path: Path) -> Non
         path = configuration(tmp_path, webhook)
         (tmp_path / "webhook.kubeconfig").write_text("")
         with pytest.raises(ConfigurationError, match="no configuration has been provided"):
-            ConfiguredAuthorizers.of_file(path)
+            ConfiguredAuthorizers.of_file(path, 60.0)
 
 
 @pytest.mark.parametrize(

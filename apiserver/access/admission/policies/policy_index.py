@@ -48,7 +48,7 @@ class PolicyIndex(Generic[C]):
         self._stale = False
 
     def put_policy(self, name: str, document: Object) -> None:
-        """Take in a new state of a policy. Raises KeyError, TypeError or ValueError."""
+        """Add a policy, or replace it. Raises KeyError, TypeError or ValueError."""
         known = self._policies.get(name)
         # A change of the status alone compiles nothing again.
         if known is None or known.spec != document["spec"]:
@@ -61,7 +61,7 @@ class PolicyIndex(Generic[C]):
             self._stale = True
 
     def put_binding(self, name: str, document: Object) -> None:
-        """Take in a new state of a binding. Raises KeyError, TypeError or ValueError."""
+        """Add a binding, or replace it. Raises KeyError, TypeError or ValueError."""
         self._bindings[name] = PolicyBinding.of(document)
         self._stale = True
 

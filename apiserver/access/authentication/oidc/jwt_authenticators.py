@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 #: Seconds that a token counts after it was verified.
 TOKEN_LIFETIME: Final = 10.0
 #: Seconds that the issuers of a new configuration have to answer.
-PATIENCE: Final = 60.0
+REPLACEMENT_TIMEOUT: Final = 60.0
 
 
 class JWTAuthenticators:
@@ -92,7 +92,7 @@ class JWTAuthenticators:
         issuers = self._issuers(mappers)
         _start(issuers)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(REPLACEMENT_TIMEOUT):
                 for issuer in issuers:
                     await issuer.provider.ready.wait()
         except TimeoutError:

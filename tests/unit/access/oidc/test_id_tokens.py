@@ -244,7 +244,7 @@ async def test_a_configuration_is_replaced_when_its_issuers_answer() -> None:
 async def test_a_configuration_whose_issuers_do_not_answer_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    where = "apiserver.access.authentication.oidc.jwt_authenticators.PATIENCE"
+    where = "apiserver.access.authentication.oidc.jwt_authenticators.REPLACEMENT_TIMEOUT"
     monkeypatch.setattr(where, 0.02)
     issuer = TokenIssuer(URL, KEY)
     documents = Documents(issuer)
