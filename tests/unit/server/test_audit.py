@@ -352,3 +352,36 @@ async def test_a_policy_that_cannot_be_used(
     with pytest.raises((ConfigurationError, OSError), match=problem):
         async with server_in_process(tmp_path, *flags):
             pass
+
+
+async def test_what_a_webhook_changes_is_annotated(tmp_path: Path) -> None:
+    def patched(body: bytes) -> bytes:
+        review = json.loads(body)
+        patch = b64encode(b'[{"op":"add","path":"/data","value":{"a":"b"}}]').decode()
+        review["response"] = {
+            "uid": review.pop("request")["uid"], "allowed": True, "patch": patch,
+            "patchType": "JSONPatch",
+        }  # fmt: skip
+        return http(json.dumps(review).encode())
+
+    authority = b64encode(CERTIFICATE.pem.encode()).decode()
+    domain = "webhook.admission.k8s.io/round_0_index_0"
+    configurations = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+    async with running_webhook(CERTIFICATE, patched) as webhook, auditing(tmp_path) as audited:
+        hook = {
+            "name": "a.example.com",
+            "clientConfig": {"url": f"https://127.0.0.1:{webhook.port}/", "caBundle": authority},
+            "rules": [{
+                "operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"],
+                "resources": ["configmaps", "secrets"],
+            }],
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }  # fmt: skip
+        document = {"metadata": {"name": "c"}, "webhooks": [hook]}
+        assert (await audited.ask("POST", configurations, document)).status == 201
+        for path, keys in ((MAPS, {"mutation", "patch"}), (SECRETS, {"mutation"})):
+            await audited.ask("POST", path, {"metadata": {"name": "m"}})
+            annotations = audited.last()["annotations"]
+            assert {key for key in annotations if domain in key} == {f"{k}.{domain}" for k in keys}
+        assert json.loads(annotations[f"mutation.{domain}"])["configuration"] == "c"
