@@ -124,7 +124,9 @@ class Encryption:
         self._root = root + "/"
         self._resources = _by_prefix(definitions)
         self._providers = self._read()
-        self._switching: asyncio.Task[None] | None = None
+        # The switches to configurations that were read again, one after the other.
+        self._switches: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._reloads: dict[Labels, float] = {}
         self._reloaded_at: dict[Labels, float] = {}
         #: Called when what was read before would be read differently now.
@@ -157,9 +159,9 @@ class Encryption:
         except (ConfigurationError, OSError):
             self._count(_FAILURE)
             raise
-        if self._switching is not None:
-            self._switching.cancel()
-        self._switching = asyncio.create_task(self._switch(providers), name="encryption-reload")
+        switch = asyncio.create_task(self._switch(providers), name="encryption-reload")
+        self._switches.add(switch)
+        switch.add_done_callback(self._switches.discard)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -168,24 +170,28 @@ class Encryption:
         try:
             yield
         finally:
-            if self._switching is not None:
-                self._switching.cancel()
-                await asyncio.wait([self._switching])
+            for switch in self._switches:
+                switch.cancel()
+            if self._switches:
+                await asyncio.wait(self._switches)
             await self._providers.stop()
 
     async def _switch(self, providers: ProviderSet) -> None:
         unused = providers
         try:
-            await providers.start()
-            failure = providers.failure()
-            if failure:
-                self._count(_FAILURE)
-                log.warning("the previous encryption configuration stays in effect: %s", failure)
-                return
-            unused, self._providers = self._providers, providers
-            self._count(_SUCCESS)
-            log.info("the encryption configuration has changed")
-            self.changed()
+            async with self._turn:
+                await providers.start()
+                failure = providers.failure()
+                if failure:
+                    self._count(_FAILURE)
+                    log.warning(
+                        "the previous encryption configuration stays in effect: %s", failure
+                    )
+                    return
+                unused, self._providers = self._providers, providers
+                self._count(_SUCCESS)
+                log.info("the encryption configuration has changed")
+                self.changed()
         finally:
             await unused.stop()
 
