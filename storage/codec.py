@@ -19,6 +19,7 @@ from storage.interface import (
     Put,
     Record,
 )
+from storage.wrapper import StoreWrapper
 
 V = TypeVar("V")
 
@@ -35,11 +36,11 @@ class Codec(Protocol[V]):
         ...
 
 
-class CodecStore(FeedStore[V]):
+class CodecStore(StoreWrapper[V, bytes]):
     """Store[V] on top of Store[bytes]."""
 
     def __init__(self, inner: FeedStore[bytes], codec: Codec[V]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._codec = codec
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
@@ -67,24 +68,6 @@ class CodecStore(FeedStore[V]):
 
     def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
         return self._batches(self._inner.feed(prefix, after=after))
-
-    async def revision(self) -> int:
-        return await self._inner.revision()
-
-    async def compact(self, revision: int) -> None:
-        await self._inner.compact(revision)
-
-    def current_revision(self) -> int | None:
-        return self._inner.current_revision()
-
-    def compact_revision(self) -> int:
-        return self._inner.compact_revision()
-
-    def request_progress(self) -> bool:
-        return self._inner.request_progress()
-
-    async def close(self) -> None:
-        await self._inner.close()
 
     async def _batches(
         self, inner: AsyncGenerator[Batch[bytes], None]

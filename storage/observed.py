@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from storage.errors import RevisionConflict
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, FeedStore, Page, Put, Record
+from storage.wrapper import StoreWrapper
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -19,11 +20,11 @@ T = TypeVar("T")
 Observe = Callable[[str, float, bool], None]
 
 
-class ObservedStore(FeedStore[V]):
+class ObservedStore(StoreWrapper[V, V]):
     """Store[V] on top of Store[V]. A conflict does not count as a failure."""
 
     def __init__(self, inner: FeedStore[V], observe: Observe) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._observe = observe
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[V] | None:
@@ -54,18 +55,6 @@ class ObservedStore(FeedStore[V]):
 
     async def compact(self, revision: int) -> None:
         await self._observed("compact", self._inner.compact(revision))
-
-    def current_revision(self) -> int | None:
-        return self._inner.current_revision()
-
-    def compact_revision(self) -> int:
-        return self._inner.compact_revision()
-
-    def request_progress(self) -> bool:
-        return self._inner.request_progress()
-
-    async def close(self) -> None:
-        await self._inner.close()
 
     async def _observed(self, operation: str, call: Awaitable[T]) -> T:
         begun = time.perf_counter()

@@ -23,6 +23,7 @@ from storage.interface import (
     Put,
     Record,
 )
+from storage.wrapper import StoreWrapper
 
 #: After so many bytes of values, and so many records, of one page other tasks get their turn.
 _TURN_BYTES: Final = 1 << 20
@@ -56,11 +57,11 @@ class Transformer(Protocol):
         ...
 
 
-class TransformStore(FeedStore[bytes]):
+class TransformStore(StoreWrapper[bytes, bytes]):
     """Store[bytes] on top of Store[bytes]."""
 
     def __init__(self, inner: FeedStore[bytes], transformer: Transformer) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._transformer = transformer
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
@@ -101,24 +102,6 @@ class TransformStore(FeedStore[bytes]):
 
     def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
         return self._batches(self._inner.feed(prefix, after=after))
-
-    async def revision(self) -> int:
-        return await self._inner.revision()
-
-    async def compact(self, revision: int) -> None:
-        await self._inner.compact(revision)
-
-    def current_revision(self) -> int | None:
-        return self._inner.current_revision()
-
-    def compact_revision(self) -> int:
-        return self._inner.compact_revision()
-
-    def request_progress(self) -> bool:
-        return self._inner.request_progress()
-
-    async def close(self) -> None:
-        await self._inner.close()
 
     async def _batches(
         self, inner: AsyncGenerator[Batch[bytes], None]
