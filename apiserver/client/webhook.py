@@ -266,7 +266,7 @@ class _Session:
         except TimeoutError as error:
             raise _failed(url, _DEADLINE) from error
         except aiohttp.ClientConnectorCertificateError as error:
-            raise _failed(url, await self._refusal(error)) from error
+            raise _failed(url, await self._refusal(error, deadline)) from error
         except aiohttp.ClientError as error:
             raise _failed(url, describe_error(error)) from error
         except UnicodeError as error:
@@ -277,7 +277,9 @@ class _Session:
             content = await _read(answer, deadline, max_bytes)
             return WebhookResponse(answer.status, answer.headers, content)
 
-    async def _refusal(self, error: aiohttp.ClientConnectorCertificateError) -> str:
+    async def _refusal(
+        self, error: aiohttp.ClientConnectorCertificateError, deadline: float
+    ) -> str:
         """Return why the certificate of the webhook was refused."""
         config = self._config
         host, port = error.host, error.port or _DEFAULT_PORT
@@ -286,7 +288,11 @@ class _Session:
                 host, port = self._resolver.resolve(config.namespace, config.service, config.port)
             except OSError as gone:
                 return str(gone)
-        return await describe_certificate(host, port, self.server_name or error.host, error)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await describe_certificate(host, port, self.server_name or error.host, error)
+        except TimeoutError:
+            return _DEADLINE
 
 
 class _ServiceAddress(AbstractResolver):
