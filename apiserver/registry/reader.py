@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.resource import Find
+from apiserver.registry.resource import Find, Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
+from apiserver.schema.answers import Unanswered
 from storage.interface import ABSENT, Record
 
 T = TypeVar("T")
@@ -37,10 +39,7 @@ class CacheReader:
         found = self._find(*resource)
         if found is None:
             return []
-        return [
-            record.value.object
-            for record in found.store.list_cached(found.prefix(namespace)).records
-        ]
+        return _objects(found, found.store.list_cached(found.prefix(namespace)).records)
 
 
 class TrackedReader:
@@ -71,7 +70,7 @@ class TrackedReader:
             return []
         store, prefix = found.store, found.prefix(namespace)
         self._lists[prefix] = store, store.last_change(prefix)
-        return [record.value.object for record in store.list_cached(prefix).records]
+        return _objects(found, store.list_cached(prefix).records)
 
     def record(self, store: ObjectView, key: str) -> Record[Stored] | None:
         """Return the newest known record of a key."""
@@ -131,6 +130,18 @@ class LoopReader:
             return read()
 
         return asyncio.run_coroutine_threadsafe(answered(), self._loop).result(_TIMEOUT)
+
+
+def _objects(resource: Resource, records: Sequence[Record[Stored]]) -> Iterable[Object]:
+    """Return the objects of records.
+
+    If a webhook has to convert them, raises Unanswered, once for all of them.
+    """
+    try:
+        return [record.value.object for record in records]
+    except Unanswered as missing:
+        assert resource.awaited is not None
+        raise Unanswered(missing.key, partial(resource.awaited.ready, records)) from missing
 
 
 def _revision(record: Record[Stored] | None) -> int:

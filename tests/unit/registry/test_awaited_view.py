@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from apiserver.client.client import Reader
+from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.dryrun import DryRun
+from apiserver.registry.reader import CacheReader, TrackedReader
 from apiserver.registry.stored import Stored
 from apiserver.resources.conversion import Conversion, Uncalled
-from apiserver.schema.answers import Unanswered, require
+from apiserver.schema.answers import Unanswered, answered, require
 from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import struct_of_kind
 from storage.cache.cache import WatchCache
@@ -203,6 +208,21 @@ async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: Views
     await missing.value.ask()
     assert record.value.object["apiVersion"] == "v2"
     assert views.hook.asked == [["a"]]
+
+
+@pytest.mark.parametrize("kind", [CacheReader, lambda find: TrackedReader(find, {})])
+async def test_a_reader_asks_once_for_all_objects_of_a_list(
+    views: Views, kind: Callable[[Any], Reader]
+) -> None:
+    await views.make("a", "b", "c")
+    resource = SimpleNamespace(
+        store=views.served, awaited=views.served, prefix=lambda namespace: PREFIX
+    )
+    reader = kind(lambda *_: resource)
+    things = GroupVersionResource("", "v2", "things")
+    found = await answered(lambda: list(reader.list(things)))
+    assert [each["apiVersion"] for each in found] == ["v2"] * 3
+    assert views.hook.asked == [["a", "b", "c"]]
 
 
 async def test_what_is_written_is_converted_there_and_back(views: Views) -> None:
