@@ -152,6 +152,11 @@ filterwarnings =
 """
 
 
+def outside() -> dict[str, str]:
+    """Return the environment in which nothing leads to this repository, nor to its metadata."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
     """The Python of a virtual environment with the wheel; what it depends on is ours."""
@@ -165,15 +170,16 @@ def python(tmp_path: Path) -> Path:
             shutil.copy(ROOT / name, source)
     quiet = ("-q", "--disable-pip-version-check", "--no-deps", "--no-index")
     pip = (sys.executable, "-m", "pip")
-    wheels = tmp_path / "wheels"
-    subprocess.run(
-        [*pip, "wheel", *quiet, "--no-build-isolation", "-w", wheels, source], check=True
-    )
-    environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    wheels, environment = tmp_path / "wheels", tmp_path / "environment"
     python = environment / "bin" / "python"
+
+    def run(*command: str | Path) -> None:
+        subprocess.run(command, cwd=tmp_path, env=outside(), check=True)
+
+    run(*pip, "wheel", *quiet, "--no-build-isolation", "-w", wheels, source)
+    run(sys.executable, "-m", "venv", "--without-pip", environment)
     (wheel,) = wheels.glob("*.whl")
-    subprocess.run([*pip, "--python", python, "install", *quiet, wheel], check=True)
+    run(*pip, "--python", python, "install", *quiet, wheel)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = environment / "lib" / version / "site-packages"
     (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -186,7 +192,7 @@ def test_an_operator_is_tested_with_what_is_in_the_wheel(python: Path, tmp_path:
     (project / "operator_of_widgets.py").write_text(OPERATOR)
     (project / "test_operator.py").write_text(TESTS)
     (project / "pytest.ini").write_text(INI)
-    known = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    known = outside()
     where = "import apiserver.testing as t; print(t.__file__)"
     found = subprocess.run(
         [python, "-c", where], cwd=project, env=known, capture_output=True, text=True, check=True
