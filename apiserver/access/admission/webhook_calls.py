@@ -37,6 +37,8 @@ from apiserver.machinery.valueclasses import valueclass
 if TYPE_CHECKING:
     from apiserver.access.admission.evaluating import Evaluator
 
+#: By how much timers of the event loop, which count milliseconds, may be early.
+_EARLY_SECONDS: Final = 0.005
 _TIMED_OUT: Final = "request did not complete within requested timeout - context deadline exceeded"
 
 #: How many bytes are worked on without a thread.
@@ -181,7 +183,8 @@ class WebhookRequest:
 
     def _check_deadline(self) -> None:
         deadline = self.attributes.deadline
-        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+        now = asyncio.get_running_loop().time()
+        if deadline is not None and now >= deadline - _EARLY_SECONDS:
             raise Timeout(_TIMED_OUT, {})
 
     def pass_over(self, hook: Webhook, error: CallError, annotation: str) -> None:
