@@ -63,12 +63,6 @@ class CodecStore(StoreWrapper[V, bytes]):
             raise self._conflict(conflict) from conflict
         return [self._record(record) for record in records]
 
-    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        return self._batches(self._inner.watch(prefix, after=after))
-
-    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        return self._batches(self._inner.feed(prefix, after=after))
-
     async def _batches(
         self, inner: AsyncGenerator[Batch[bytes], None]
     ) -> AsyncGenerator[Batch[V], None]:

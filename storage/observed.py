@@ -44,17 +44,14 @@ class ObservedStore(StoreWrapper[V, V]):
             operation = "put" if isinstance(changes[0], Put) else "delete"
         return await self._observed(operation, self._inner.commit(changes, requires=requires))
 
-    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        return self._inner.watch(prefix, after=after)
-
-    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
-        return self._inner.feed(prefix, after=after)
-
     async def revision(self) -> int:
         return await self._observed("revision", self._inner.revision())
 
     async def compact(self, revision: int) -> None:
         await self._observed("compact", self._inner.compact(revision))
+
+    def _batches(self, inner: AsyncGenerator[Batch[V], None]) -> AsyncGenerator[Batch[V], None]:
+        return inner
 
     async def _observed(self, operation: str, call: Awaitable[T]) -> T:
         begun = time.perf_counter()

@@ -97,12 +97,6 @@ class TransformStore(StoreWrapper[bytes, bytes]):
             for change, record in zip(changes, records, strict=True)
         ]
 
-    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self._batches(self._inner.watch(prefix, after=after))
-
-    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self._batches(self._inner.feed(prefix, after=after))
-
     async def _batches(
         self, inner: AsyncGenerator[Batch[bytes], None]
     ) -> AsyncGenerator[Batch[bytes], None]:

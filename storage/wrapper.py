@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
-from storage.interface import FeedStore
+from storage.interface import Batch, FeedStore
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -15,6 +17,16 @@ class StoreWrapper(FeedStore[V], Generic[V, W]):
 
     def __init__(self, inner: FeedStore[W]) -> None:
         self._inner = inner
+
+    def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._batches(self._inner.watch(prefix, after=after))
+
+    def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[V], None]:
+        return self._batches(self._inner.feed(prefix, after=after))
+
+    @abstractmethod
+    def _batches(self, inner: AsyncGenerator[Batch[W], None]) -> AsyncGenerator[Batch[V], None]:
+        """Return the batches of the store below, with its values converted."""
 
     async def revision(self) -> int:
         return await self._inner.revision()

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from apiserver.access.audit.audit_event import AuditRecord
+from apiserver.access.audit.event_groups import groups_by_size
 from apiserver.machinery.valueclasses import valueclass
 
 STDOUT: Final = "-"
@@ -99,7 +100,7 @@ class AuditLog:
         written = 0
         problem = ""
         try:
-            for group in _groups(lines):
+            for group in groups_by_size(lines, _PIECE):
                 self._file.write(b"".join(group))
                 written += len(group)
         except OSError as error:
@@ -267,20 +268,6 @@ class _Sweeper:
 def _open(path: Path) -> int:
     """Open a file to append to."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _MODE)
-
-
-def _groups(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Yield lines that are written together."""
-    group: list[bytes] = []
-    size = 0
-    for line in lines:
-        if group and size + len(line) > _PIECE:
-            yield group
-            group, size = [], 0
-        group.append(line)
-        size += len(line)
-    if group:
-        yield group
 
 
 def _backup_of(path: Path, now: float) -> Path:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from apiserver.access.audit.audit_event import API_VERSION, AuditRecord
+from apiserver.access.audit.event_groups import groups_by_size
 from apiserver.client.kubeconfig_file import KubeconfigConnection
 from apiserver.client.kubeconfig_webhook import KubeconfigWebhook, RetryPolicy
 from apiserver.client.webhook_responses import WebhookError
@@ -49,7 +50,7 @@ class AuditWebhook:
     async def deliver(self, records: Sequence[AuditRecord]) -> int:
         """Send records; return how many were not sent."""
         events, failed = await asyncio.to_thread(self._encoded, records)
-        for batch in _batches(events, self._options.most_batch):
+        for batch in groups_by_size(events, self._options.most_batch):
             try:
                 await self._webhook.post(_BEGINNING + b",".join(batch) + _END)
             except WebhookError as error:
@@ -65,16 +66,3 @@ class AuditWebhook:
         encoded = [record.encode(self._options.most_event) for record in records]
         events = [data for data in encoded if data is not None]
         return events, len(records) - len(events)
-
-
-def _batches(events: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for event in events:
-        if batch and most and size + len(event) > most:
-            yield batch
-            batch, size = [], 0
-        batch.append(event)
-        size += len(event)
-    if batch:
-        yield batch
