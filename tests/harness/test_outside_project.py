@@ -134,6 +134,10 @@ def test_watches_that_break_are_opened_again(running, apiserver, faults):
     cut = faults.cut_watch(resource="widgets", count=1)
     apiserver.request("POST", WIDGETS, widget("c", 4))
     assert apiserver.wait_for(lambda: size_of(apiserver, "c") == "4")
+    # The operator may have found the widget in a list. A change of it comes by a watch.
+    apiserver.request("PATCH", f"{WIDGETS}/c", {"spec": {"size": 5}})
+    assert apiserver.wait_for(lambda: size_of(apiserver, "c") == "5")
+    assert apiserver.wait_for(lambda: cut.hits)
     assert len(cut.hits) == 1
 
 
