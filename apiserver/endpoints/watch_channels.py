@@ -41,6 +41,10 @@ class Channel:
         """Return the number of bytes that are buffered."""
         raise NotImplementedError
 
+    async def flush(self) -> None:
+        """Wait until the transport has all frames that were written."""
+        raise NotImplementedError
+
     async def close(self) -> None:
         """End the response."""
         raise NotImplementedError
@@ -80,6 +84,9 @@ class Chunks(Channel):
         transport = self._transport
         return 0 if transport is None else int(transport.get_write_buffer_size())
 
+    async def flush(self) -> None:
+        return
+
     async def close(self) -> None:
         await self._response.write_eof()
 
@@ -116,6 +123,10 @@ class WebSocket(Channel):
 
     def waiting(self) -> int:
         return HIGH_WATER + 1 if len(self._sending) > _MOST_SENDING else 0
+
+    async def flush(self) -> None:
+        async with self._turn:
+            return
 
     async def close(self) -> None:
         self._reader.cancel()

@@ -28,12 +28,16 @@ _BOOKMARK: Final = b'{"type":"BOOKMARK"'
 class WatchTap(Channel):
     """The transport of one watch, with the faults that are in force for it."""
 
-    __slots__ = ("_cuts", "_ended", "_http", "_inner", "_mute", "_task", "after", "record")
+    __slots__ = (
+        "_cut", "_cuts", "_expired", "_http", "_inner", "_mute", "_task", "after", "record",
+    )  # fmt: skip
 
     def __init__(self, request: HTTPRequest, record: Recorded) -> None:
         self._inner = channel_for(request)
         self._task: asyncio.Task[None] | None = None
-        self._ended: Expired | None = None
+        self._expired: Expired | None = None
+        # The last event before a cut was passed on.
+        self._cut = False
         # The faults that cut this watch, with the number of events that it still gets.
         self._cuts: dict[int, tuple[FaultRule, int]] = {}
         self._mute: list[FaultRule] = []
@@ -58,25 +62,28 @@ class WatchTap(Channel):
 
     def expire(self, revision: int) -> None:
         """End the watch with 410, as if ``revision`` were the oldest that is known."""
-        if self._ended is None:
+        if self._expired is None:
             message = f"too old resource version: {self.after} ({revision})"
-            self._ended = Expired(message)
-            if self._task is not None:
-                self._task.cancel()
+            self._expired = Expired(message)
+            self._end()
 
     async def run(self, rest: Rest) -> None:
         """Send the rest of the response: events, until the watch ends or is ended."""
         task = self._task = cast("asyncio.Task[None]", asyncio.current_task())
-        if self._ended is not None:
+        if self._cut or self._expired is not None:
             task.cancel()
         try:
             await rest()
         except asyncio.CancelledError:
-            if self._ended is None:
+            if not self._cut and self._expired is None:
                 raise
             task.uncancel()
-            self._inner.write_now([status_frame(self._ended)])
-            await self._inner.close()
+            if self._cut:
+                await self._inner.flush()
+                self.disconnect()
+            elif self._expired is not None:
+                self._inner.write_now([status_frame(self._expired)])
+                await self._inner.close()
         finally:
             self._task = None
 
@@ -84,14 +91,21 @@ class WatchTap(Channel):
         return await self._inner.open(request)
 
     async def write(self, frames: Sequence[bytes]) -> None:
-        passed = self._passed(frames)
+        passed, cut = self._passed(frames)
         if passed:
             await self._inner.write(passed)
+        if cut:
+            self._end()
 
     def write_now(self, frames: Sequence[bytes]) -> None:
-        passed = self._passed(frames)
+        passed, cut = self._passed(frames)
         if passed:
             self._inner.write_now(passed)
+        if cut:
+            self._end()
+
+    async def flush(self) -> None:
+        await self._inner.flush()
 
     def waiting(self) -> int:
         return self._inner.waiting()
@@ -99,9 +113,17 @@ class WatchTap(Channel):
     async def close(self) -> None:
         await self._inner.close()
 
-    def _passed(self, frames: Sequence[bytes]) -> Sequence[bytes]:
+    def _end(self) -> None:
+        """End the rest of the response, at once or as soon as it begins."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _passed(self, frames: Sequence[bytes]) -> tuple[Sequence[bytes], bool]:
+        """Return the events that are passed on, and whether the watch is cut after them."""
+        if self._cut:
+            return [], False
         if not self._mute and not self._cuts:
-            return frames
+            return frames, False
         passed = []
         for line in b"".join(frames).splitlines(keepends=True):
             if line.startswith(_BOOKMARK):
@@ -109,11 +131,10 @@ class WatchTap(Channel):
                     self._mute[0].record_hit(self.record)
                     continue
             elif not self._may_pass():
-                self._cuts.clear()
-                self.disconnect()
+                self._cut = True
                 break
             passed.append(line)
-        return passed
+        return passed, self._cut
 
     def _may_pass(self) -> bool:
         """Count one event; return whether no fault cuts the watch before it."""

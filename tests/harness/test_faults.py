@@ -247,6 +247,19 @@ def test_a_watch_is_cut_after_some_events(
     assert [each.faults for each in fault.hits] == [("cut_watch",)]
 
 
+def test_events_that_come_at_once_are_cut_between_two_of_them(
+    ask: Any, faults: FaultSwitches, configmaps: ConfigMaps
+) -> None:
+    version = configmaps.create("start").metadata.resource_version
+    for name in ("a", "b", "c"):
+        configmaps.create(name)
+    faults.cut_watch(after=2, count=1)
+    events = watched(ask, f"&resourceVersion={version}")
+    assert [next(events)["object"]["metadata"]["name"] for _ in range(2)] == ["a", "b"]
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        next(events)
+
+
 def test_a_fault_hits_watches_that_are_open(
     ask: Any, faults: FaultSwitches, configmaps: ConfigMaps
 ) -> None:
