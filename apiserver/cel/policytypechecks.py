@@ -50,7 +50,7 @@ def _texts(
             expressions.compile(source)
         except CompileError as error:
             problem = str(error).removeprefix(_FAILED)
-            yield f"{kind.group}/{kind.version}, Kind={kind.kind}: {problem}\n"
+            yield f"{kind}: {problem}\n"
 
 
 def _expressions(

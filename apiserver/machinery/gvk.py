@@ -20,11 +20,17 @@ class GroupResource(NamedTuple):
 
 
 class GroupVersionKind(NamedTuple):
-    """A kind in a version of a group; the core group is ``""``."""
+    """A kind in a version of a group, formatted as in messages: ``apps/v1, Kind=Deployment``.
+
+    The core group is ``""``, also in messages: ``/v1, Kind=Pod``.
+    """
 
     group: str
     version: str
     kind: str
+
+    def __str__(self) -> str:
+        return f"{self.group}/{self.version}, Kind={self.kind}"
 
     @property
     def api_version(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 #: More characters than an integer of 64 bits has, zeros in front of it aside.
 _MOST: Final = 30
 _BEYOND: Final = 1 << 80
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]+")
 
 
 def parse_integer(text: str) -> int:
@@ -22,3 +24,16 @@ def parse_integer(text: str) -> int:
     figures = digits.lstrip("0") or "0"
     value = int(figures) if len(figures) <= _MOST else _BEYOND
     return -value if sign == "-" else value
+
+
+def parse_int64(text: str) -> int:
+    """Return the integer that a text of decimal digits, maybe signed, stands for.
+
+    Raises ValueError for all other text, and OverflowError for more than 64 bits.
+    """
+    if _DECIMAL.fullmatch(text) is None:
+        raise ValueError(f"{text[:_MOST]!r} is no integer")
+    value = parse_integer(text)
+    if not -(1 << 63) <= value < 1 << 63:
+        raise OverflowError(f"{text[:_MOST]} has more than 64 bits")
+    return value

@@ -8,15 +8,16 @@ The syntax is in the API documentation, "Labels and selectors": requirements joi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from apiserver.machinery.integers import parse_int64
 from apiserver.machinery.names import label_key_problems, label_value_problems
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.textcache import cache_by_text
 from apiserver.machinery.valueclasses import valueclass
 
-_TOKEN = re.compile(r"==|!=|[=!(),><]|[^\s=!(),><]+")
+_TOKEN = re.compile(r"==|!=|[=!(),><]|[^ \t\r\n=!(),><]+")
 _SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", ">", "<"])
 _OPERATORS = {
     "=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", ">": ">", "<": "<",
@@ -55,8 +56,8 @@ class Requirement:
 
     def _compares(self, value: str | None) -> bool:
         try:
-            left, right = int(value or ""), int(next(iter(self.values)))
-        except ValueError:
+            left, right = parse_int64(value or ""), parse_int64(next(iter(self.values)))
+        except (OverflowError, ValueError):
             return False
         return left > right if self.operator == ">" else left < right
 
@@ -161,7 +162,8 @@ class _Parser:
             raise SelectorError(
                 f"unable to parse requirement: found '{written}', expected: {_EXPECTED_OPERATOR}"
             )
-        values = self._set() if written in ("in", "notin") else [self._value()]
+        # Errors count values in their order, each once.
+        values = sorted(set(self._set())) if written in ("in", "notin") else [self._value()]
         _check_values(key, operator, values)
         return Requirement(key, operator, frozenset(values))
 
@@ -213,19 +215,26 @@ def _check_key(key: str) -> None:
         )
 
 
-def _check_values(key: str, operator: str, values: list[str]) -> None:
-    if operator in "<>":
-        try:
-            int(values[0])
-        except ValueError as error:
-            raise SelectorError(
-                f"unable to parse requirement: values[0]: Invalid value: {quote(values[0])}: "
-                "for 'Gt', 'Lt' operators, the value must be an integer"
-            ) from error
-    for index, value in enumerate(values):
-        problems = label_value_problems(value)
-        if problems:
-            raise SelectorError(
-                f"unable to parse requirement: values[{index}][{key}]: "
-                f"Invalid value: {quote(value)}: " + "; ".join(problems)
-            )
+def _check_values(key: str, operator: str, values: Sequence[str]) -> None:
+    problems = []
+    if operator in "<>" and not _is_int64(values[0]):
+        problems.append(
+            f"values[0]: Invalid value: {quote(values[0])}: "
+            "for 'Gt', 'Lt' operators, the value must be an integer"
+        )
+    problems += [
+        f"values[{index}][{key}]: Invalid value: {quote(value)}: " + "; ".join(invalid)
+        for index, value in enumerate(values)
+        if (invalid := label_value_problems(value))
+    ]
+    if problems:
+        listed = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+        raise SelectorError(f"unable to parse requirement: {listed}")
+
+
+def _is_int64(text: str) -> bool:
+    try:
+        parse_int64(text)
+    except (OverflowError, ValueError):
+        return False
+    return True

@@ -15,6 +15,7 @@ from apiserver.machinery.errors import BadRequest, Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.fieldselectors import FieldSelector, parse_field_selector
 from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.integers import parse_int64
 from apiserver.machinery.labels import (
     LabelSelector,
     SelectorError,
@@ -204,13 +205,12 @@ def parse_integer(query: Query, name: str) -> int | None:
     if not values:
         return None
     text = values[0]
-    digits = text[1:] if text[:1] in ("+", "-") else text
-    if not (digits.isascii() and digits.isdigit()):
-        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
-    value = int(text) if len(digits) < 20 else 1 << 63
-    if not -(1 << 63) <= value < 1 << 63:
-        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
-    return value
+    try:
+        return parse_int64(text)
+    except OverflowError as error:
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range") from error
+    except ValueError as error:
+        raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax") from error
 
 
 def _boolean(query: Query, name: str) -> bool | None:

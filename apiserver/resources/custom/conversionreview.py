@@ -159,8 +159,7 @@ def _unversioned(document: Object) -> Object:
 
 
 def _described(document: Object) -> str:
-    kind = GroupVersionKind(*parse_api_version(document["apiVersion"]), document["kind"])
-    return f"{kind.api_version}, Kind={kind.kind}"
+    return str(GroupVersionKind(*parse_api_version(document["apiVersion"]), document["kind"]))
 
 
 def _identity_problem(before: Object, after: Object) -> str:

@@ -7,7 +7,14 @@ import pytest
 from apiserver.machinery.fieldselectors import parse_field_selector
 from apiserver.machinery.labels import SelectorError, parse_label_selector
 
-LABELS = {"app": "web", "tier": "front", "weight": "7", "empty": ""}
+LABELS = {
+    "app": "web",
+    "tier": "front",
+    "weight": "7",
+    "empty": "",
+    "spaced": "1_0",
+    "large": "9223372036854775808",
+}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,8 @@ LABELS = {"app": "web", "tier": "front", "weight": "7", "empty": ""}
         ("weight>6", True),
         ("weight<7", False),
         ("tier>1", False),
+        ("spaced>1", False),
+        ("large>1", False),
         ("empty=", True),
         ("empty in ()", True),
         ("app=web,tier=back", False),
@@ -52,6 +61,29 @@ def test_label_selectors_refuse(selector: str, message: str) -> None:
     with pytest.raises(SelectorError) as refusal:
         parse_label_selector(selector)
     assert str(refusal.value) == message
+
+
+INTEGER = "for 'Gt', 'Lt' operators, the value must be an integer"
+
+
+@pytest.mark.parametrize(
+    ("selector", "messages"),
+    [
+        ("a>b", [f'[0]: Invalid value: "b": {INTEGER}']),
+        ("a>1_0", [f'[0]: Invalid value: "1_0": {INTEGER}']),
+        ("a<9223372036854775808", [f'[0]: Invalid value: "9223372036854775808": {INTEGER}']),
+        ("a>b-", [f'[0]: Invalid value: "b-": {INTEGER}', '[0][a]: Invalid value: "b-": a valid']),
+        ("a in (c-, b-, d, b-)", ['[0][a]: Invalid value: "b-": a', '[1][a]: Invalid value: "c-"']),
+    ],
+)
+def test_invalid_values_of_label_selectors_are_listed(selector: str, messages: list[str]) -> None:
+    with pytest.raises(SelectorError) as refusal:
+        parse_label_selector(selector)
+    first, *others = str(refusal.value).split("values")
+    assert first == "unable to parse requirement: " + ("[" if len(messages) > 1 else "")
+    assert len(others) == len(messages)
+    for problem, message in zip(others, messages, strict=True):
+        assert problem.startswith(message)
 
 
 @pytest.mark.parametrize(

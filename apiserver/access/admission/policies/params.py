@@ -31,10 +31,7 @@ def resource_of_params(kind: GroupVersionKind | None, kinds: ServedKinds) -> Par
         return None
     found = kinds.param_resource(kind)
     if found is None:
-        shown = f"{kind.group}/{kind.version}, Kind={kind.kind}"
-        raise PolicyConfigurationError(
-            f"failed to find resource referenced by paramKind: '{shown}'"
-        )
+        raise PolicyConfigurationError(f"failed to find resource referenced by paramKind: '{kind}'")
     return found
 
 

@@ -57,6 +57,9 @@ class ResourceSliceStrategy(Strategy):
     generation_of = ("spec",)
     printer = aged(_COLUMNS, _cells)
 
+    def unknown_field(self, field: str) -> str:
+        return f"field label not supported for {self.definition.gvk}: {field}"
+
     def default(self, document: Object) -> None:
         for device in (document.get("spec") or {}).get("devices") or ():
             for taint in device.get("taints") or ():

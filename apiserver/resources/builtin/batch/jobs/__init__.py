@@ -13,6 +13,7 @@ from apiserver.machinery.labels import label_selector_of
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import DeleteOptions
+from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import parse
 from apiserver.resources.builtin.apps.rules import (
     validate_same,
@@ -126,6 +127,9 @@ class JobStrategy(WorkloadStrategy):
     default_garbage_collection_policy = ORPHAN
     fields = _FIELDS
     printer = Printer(_COLUMNS, _cells)
+
+    def unknown_field(self, field: str) -> str:
+        return f"field label {quote(field)} not supported for Job"
 
     def default_spec(self, document: Object) -> None:
         spec, metadata = document["spec"], document["metadata"]

@@ -49,6 +49,8 @@ class PodStrategy(Strategy):
             "status.nominatedNodeName",
         ),
         "spec.host": path("spec.nodeName"),
+        # Accepted, and never set.
+        "status.podIPs": lambda _: "",
         "spec.hostNetwork": flag("spec.hostNetwork"),
     }
 
