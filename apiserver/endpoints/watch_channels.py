@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import HttpVersion11, web
 
 from apiserver.endpoints.headers import add_common_headers
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.websocket_handshake import MalformedHandshake, is_websocket, subprotocols
+
+if TYPE_CHECKING:
+    from apiserver.endpoints.http_connection import HTTPConnection
 
 #: Nothing is written to a connection in which more bytes than these are buffered.
 HIGH_WATER: Final = 1024 * 1024
@@ -43,6 +46,10 @@ class Channel:
 
     async def flush(self) -> None:
         """Wait until the transport has all frames that were written."""
+        raise NotImplementedError
+
+    def is_open(self) -> bool:
+        """Return whether the client was still connected when that was last known."""
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -87,6 +94,9 @@ class Chunks(Channel):
     async def flush(self) -> None:
         return
 
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     async def close(self) -> None:
         await self._response.write_eof()
 
@@ -103,10 +113,10 @@ class WebSocket(Channel):
             await self._socket.prepare(request.http)
         except web.HTTPBadRequest as error:
             raise MalformedHandshake("bad request") from error
-        self._transport: Any = request.http.transport
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
-        self._reader = asyncio.create_task(self._read(asyncio.current_task()))
+        connection = cast("HTTPConnection", request.http.protocol)
+        self._reader = asyncio.create_task(self._read(connection))
         return self._socket
 
     async def write(self, frames: Sequence[bytes]) -> None:
@@ -128,6 +138,9 @@ class WebSocket(Channel):
         async with self._turn:
             return
 
+    def is_open(self) -> bool:
+        return not self._reader.done()
+
     async def close(self) -> None:
         self._reader.cancel()
         await self._socket.close()
@@ -137,11 +150,11 @@ class WebSocket(Channel):
         if not task.cancelled() and task.exception() is not None:
             log.debug("WebSocket write failed: %s", task.exception())
 
-    async def _read(self, stream: asyncio.Task[Any] | None) -> None:
+    async def _read(self, connection: HTTPConnection) -> None:
         async for _ in self._socket:
             continue
-        if stream is not None:
-            stream.cancel()
+        if connection.cancellable is not None:
+            connection.cancellable.cancel()
 
 
 def channel_for(request: HTTPRequest) -> Channel:

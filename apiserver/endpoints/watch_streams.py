@@ -87,12 +87,15 @@ class WatchStreams:
             return refused_handshake(error)
         stream = _WatchStream(self, watch, framer, channel, request.initialized)
         self._open.add(stream)
+        # Only the rest closes the stream, so that it begins even if the client disconnects now.
+        request.outlive_client()
         request.rest = partial(self._run, stream, duration(seconds))
         return response
 
     async def _run(self, stream: _WatchStream, seconds: float) -> None:
         try:
-            await stream.run(0 if self._stopping else seconds)
+            if stream.is_open():
+                await stream.run(0 if self._stopping else seconds)
         except ConnectionError:
             pass
         finally:
@@ -174,6 +177,10 @@ class _WatchStream:
         # Taken from the watch: parts not yet encoded, in reverse order, and frames not yet written.
         self._parts: list[Part] = []
         self._framed: list[bytes] = []
+
+    def is_open(self) -> bool:
+        """Return whether the client is still connected."""
+        return self._channel.is_open()
 
     async def run(self, seconds: float) -> None:
         """Write the initial events, then events as they become due, until the watch ends.

@@ -70,7 +70,7 @@ class WatchTap(Channel):
     async def run(self, rest: Rest) -> None:
         """Send the rest of the response: events, until the watch ends or is ended."""
         task = self._task = cast("asyncio.Task[None]", asyncio.current_task())
-        if self._cut or self._expired is not None:
+        if (self._cut or self._expired is not None) and self.is_open():
             task.cancel()
         try:
             await rest()
@@ -109,6 +109,9 @@ class WatchTap(Channel):
 
     def waiting(self) -> int:
         return self._inner.waiting()
+
+    def is_open(self) -> bool:
+        return self._inner.is_open()
 
     async def close(self) -> None:
         await self._inner.close()

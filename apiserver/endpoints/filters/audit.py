@@ -50,12 +50,9 @@ def with_audit(handler: Handler, auditor: Auditor) -> Handler:
         if request.long_running:
             event.on_start = partial(_started, auditor, event)
         try:
-            await auditor.record(event, REQUEST_RECEIVED)
+            response = await _served(handler, request, auditor, event)
         except EventNotStored:
             return _not_stored(request)
-        response = await _served(handler, request, auditor, event)
-        if request.long_running:
-            await event.start(response.status)
         if request.rest is not None:
             request.rest = partial(_rest, request.rest, auditor, event)
         else:
@@ -68,9 +65,14 @@ def with_audit(handler: Handler, auditor: Auditor) -> Handler:
 async def _served(
     handler: Handler, request: HTTPRequest, auditor: Auditor, event: AuditEvent
 ) -> web.StreamResponse:
-    """Return the response of the handler; record its failure."""
+    """Record that the request is received; return the response, or record the failure."""
     try:
-        return await handler(request)
+        await auditor.record(event, REQUEST_RECEIVED)
+        response = await handler(request)
+        if request.long_running:
+            await event.start(response.status)
+    except EventNotStored:
+        raise
     except ConnectionError:
         _ends_with(event, _CLOSED_EARLY)
         await _completed(auditor, event, 0)
@@ -87,6 +89,7 @@ async def _served(
         _ends_with(event, failure.status())
         await _completed(auditor, event, failure.code)
         raise
+    return response
 
 
 def _ends_with(event: AuditEvent, status: Mapping[str, Any]) -> None:

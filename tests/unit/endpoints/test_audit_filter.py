@@ -24,19 +24,24 @@ Serve = Callable[[HTTPRequest], Awaitable[web.StreamResponse]]
 
 
 class Recorder(Auditor):
-    """Keeps the stages, and the status of each."""
+    """Keeps the stages, and the status of each; is cancelled while it stores one of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancelled_at: str = "") -> None:
         super().__init__(AuditPolicy([AuditRule(Level.METADATA)]), [])
         self.stages: list[tuple[str, Any]] = []
+        self.cancelled_at = cancelled_at
 
     async def record(self, event: AuditEvent, stage: str) -> None:
         self.stages.append((stage, dict(event.status) if event.status else None))
+        if stage == self.cancelled_at:
+            raise asyncio.CancelledError
 
 
-async def stages_of(path: str, serve: Serve, error: type[BaseException] | None = None) -> Any:
+async def stages_of(
+    path: str, serve: Serve, error: type[BaseException] | None = None, cancelled_at: str = ""
+) -> Any:
     """Return the stages of a request that ends with an error."""
-    recorder = Recorder()
+    recorder = Recorder(cancelled_at)
     transport = Mock(is_closing=lambda: False)
     request = parse_request(make_mocked_request("GET", path, transport=transport))
     if error is None:
@@ -95,3 +100,11 @@ async def test_every_end_is_recorded(
     path: str, serve: Serve, error: type[BaseException] | None, codes: dict[str, int]
 ) -> None:
     assert await stages_of(path, serve, error) == [("RequestReceived", None), *codes.items()]
+
+
+@pytest.mark.parametrize("stage", ["RequestReceived", "ResponseStarted"])
+async def test_the_end_of_a_request_that_is_cancelled_at_an_earlier_stage_is_recorded(
+    stage: str,
+) -> None:
+    found = await stages_of(EXEC, succeed, asyncio.CancelledError, stage)
+    assert [stage for stage, _ in found][-1] == "ResponseComplete"

@@ -1,12 +1,19 @@
-"""What becomes of a write whose client disconnects while it waits."""
+"""What becomes of a request whose client disconnects while it waits."""
 
 from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
+import pytest
+
+from apiserver.access.audit.audit_event import AuditRecord
+from apiserver.access.audit.audit_log import AuditLog
 from apiserver.access.flowcontrol.flow_control import FlowControl
+from apiserver.endpoints.http_connection import HTTPConnection
 from tests.unit.client.webhook_server import make_certificate, running_webhook
 from tests.unit.server.in_process import server_in_process
 from tests.waiting import eventually
@@ -69,3 +76,40 @@ async def test_a_write_that_waits_for_a_seat_leaves_the_queue(tmp_path: Path) ->
         await eventually(lambda: level.waiting)
         asking.cancel()
         await eventually(lambda: not level.waiting)
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+async def test_a_watch_ends_whose_client_leaves_while_its_start_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upgrade: bool
+) -> None:
+    recording, left, stored = asyncio.Event(), asyncio.Event(), []
+
+    async def deliver(_: AuditLog, records: Sequence[AuditRecord]) -> int:
+        stages = [str(record.fields["stage"]) for record in records]
+        if "ResponseStarted" in stages:
+            recording.set()
+            await left.wait()
+        stored.extend(stages)
+        return 0
+
+    def connection_lost(connection: HTTPConnection, error: BaseException | None) -> None:
+        lost(connection, error)
+        left.set()
+
+    lost = HTTPConnection.connection_lost
+    monkeypatch.setattr(AuditLog, "deliver", deliver)
+    monkeypatch.setattr(HTTPConnection, "connection_lost", connection_lost)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verbs: [watch]}]"
+    )
+    flags = f"--audit-policy-file={policy}", f"--audit-log-path={tmp_path / 'log'}"
+    async with server_in_process(tmp_path, *flags) as server:
+        url = f"{server.url}{MAPS}?watch=1"
+        # A session whose connections are closed with it.
+        async with aiohttp.ClientSession(headers=server.session.headers) as session:
+            response = await (session.ws_connect(url) if upgrade else session.get(url))
+            await recording.wait()
+        assert response is not None
+        await eventually(lambda: stored[-1:] == ["ResponseComplete"])
+        assert len(server.server.router.streams) == 0
