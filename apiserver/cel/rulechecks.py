@@ -36,16 +36,16 @@ _TOTAL: Final = "x-kubernetes-validations estimated rule cost total for entire O
 _MOST_EXPENSIVE: Final = 4
 
 
-def rule_problems(props: Object, path: str, others: list[FieldError]) -> list[FieldError]:
+def rule_problems(props: Object, path: str, faulty: list[str]) -> list[FieldError]:
     """Return the errors of the rules in an ``openAPIV3Schema``.
 
-    ``path`` is that of the schema, ``others`` are its errors so far: the rules of a schema with an
-    error in it, or in a part of it, are not looked at.
+    ``path`` is that of the schema, ``faulty`` are the fields with errors so far: the rules of a
+    schema with an error in it, or in a part of it, are not looked at.
     """
     schema = structural_schema(props)
     if not has_rules(schema):
         return []
-    checks = _Checks(SchemaTypes(schema), [error.field for error in others])
+    checks = _Checks(SchemaTypes(schema), faulty)
     errors = [*checks.problems(schema, path, _Place(1))]
     if checks.total > SCHEMA_LIMIT:
         costly = sorted(checks.costs, key=lambda each: -each[0])[:_MOST_EXPENSIVE]
@@ -138,8 +138,6 @@ def _is_at(path: str) -> Any:
 
 def _transition(rule: CompiledRule, path: str, uncorrelated: str) -> Iterator[FieldError]:
     text, optional = rule.rule.get("rule", ""), rule.rule.get("optionalOldSelf")
-    if rule.program is None:
-        return
     if rule.compares and uncorrelated:
         detail = "oldSelf cannot be used on the uncorrelatable portion of the schema within"
         yield invalid(f"{path}.rule", text, f"{detail} {uncorrelated}")
@@ -154,5 +152,9 @@ def _shown(rule: CompiledRule) -> Any:
 
 def _excess(subject: str, cost: int, limit: int) -> str:
     factor = cost / limit
-    shown = "more than 100x" if factor > 100 else f"{max(factor, 1.1):.1f}x"
+    if factor > 100:
+        shown = "more than 100x"
+    else:
+        # Close to the limit, one decimal would not show an excess.
+        shown = f"{factor:f}x" if factor < 1.5 else f"{factor:.1f}x"
     return f"{subject} exceeds budget by factor of {shown} {_ADVICE}"

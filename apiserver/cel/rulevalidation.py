@@ -44,9 +44,9 @@ class _OutOfBudgetError(Exception):
 class RuleValidator:
     """The rules of a kind, compiled."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, types: SchemaTypes | None = None) -> None:
         self._schema = schema
-        self._root = _Part(schema, SchemaTypes(schema))
+        self._root = _Part(schema, types or SchemaTypes(schema))
 
     def validate(self, document: Any, old: Any = None) -> list[FieldError]:
         """Return what the rules have against a document; ``old`` is what it replaces."""
@@ -56,6 +56,16 @@ class RuleValidator:
         with suppress(_OutOfBudgetError):
             self._root.validate(document, correlated, "", run)
         return errors
+
+
+def default_errors(default: Any, schema: Schema) -> list[FieldError]:
+    """Return what the rules of a schema have against its default.
+
+    It must be valid as what stays as it is, and as what was not there before.
+    """
+    validator = RuleValidator(schema, SchemaTypes(None, others=[schema]))
+    errors = validator.validate(default, default) or validator.validate(default)
+    return [FieldError(error.reason, error.field, error.body) for error in errors]
 
 
 class _Run:

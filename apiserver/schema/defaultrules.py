@@ -22,6 +22,8 @@ from apiserver.schema.validation import validate
 
 #: Validates the objects inside of a document: their apiVersion, kind and metadata.
 EmbeddedErrors: TypeAlias = Callable[[Object, Schema], list[FieldError]]
+#: Returns what the rules of a schema have against a value of it: the paths start at the value.
+RuleErrors: TypeAlias = Callable[[Any, Schema], list[FieldError]]
 
 _IDENTITY: Final = ("metadata", "kind", "apiVersion")
 _KIND: Final = {"apiVersion": "validation/v1", "kind": "Validation"}
@@ -41,17 +43,25 @@ class _Place:
     in_identity: bool = False
 
 
-def default_problems(
-    props: Object, path: str, embedded_errors: EmbeddedErrors | None
-) -> list[FieldError]:
+def _no_errors(document: Any, schema: Schema) -> list[FieldError]:
+    return []
+
+
+@valueclass
+class ValueChecks:
+    """What a default must also satisfy, which this layer does not know."""
+
+    embedded: EmbeddedErrors = _no_errors
+    rules: RuleErrors = _no_errors
+
+
+NO_CHECKS: Final = ValueChecks()
+
+
+def default_problems(props: Object, path: str, checks: ValueChecks) -> list[FieldError]:
     """Return the errors of the defaults in a structural schema of whole objects."""
     schema = replace(structural_schema(props), embedded_resource=True)
-    check = embedded_errors or _no_errors
-    return bounded(_problems(schema, SchemaPath(path), _whole(schema), check))
-
-
-def _no_errors(document: Object, schema: Schema) -> list[FieldError]:
-    return []
+    return bounded(_problems(schema, SchemaPath(path), _whole(schema), checks))
 
 
 def _whole(schema: Schema) -> _Place:
@@ -59,21 +69,21 @@ def _whole(schema: Schema) -> _Place:
 
 
 def _problems(
-    schema: Schema, path: SchemaPath, place: _Place, embedded_errors: EmbeddedErrors
+    schema: Schema, path: SchemaPath, place: _Place, checks: ValueChecks
 ) -> Iterator[FieldError]:
     if schema.embedded_resource:
         place = _whole(schema)
     if schema.default is not MISSING:
         check = _in_identity if place.in_identity else _plain
-        yield from check(schema, path.child(".default"), place, embedded_errors)
+        yield from check(schema, path.child(".default"), place, checks)
     # Below additionalProperties no default is looked at: none is filled in for what is missing.
     if schema.items is not None:
         inside = replace(place, surround=lambda item: place.surround([item]))
-        yield from _problems(schema.items, path.child(".items"), inside, embedded_errors)
+        yield from _problems(schema.items, path.child(".items"), inside, checks)
     for name, member in schema.properties.items():
         in_identity = place.in_identity or (schema.embedded_resource and name in _IDENTITY)
         inside = _Place(place.object, _into(place.surround, name), in_identity)
-        yield from _problems(member, path.child(f".properties[{name}]"), inside, embedded_errors)
+        yield from _problems(member, path.child(f".properties[{name}]"), inside, checks)
 
 
 def _into(surround: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
@@ -81,11 +91,11 @@ def _into(surround: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
 
 
 def _plain(
-    schema: Schema, path: SchemaPath, _: _Place, embedded_errors: EmbeddedErrors
+    schema: Schema, path: SchemaPath, _: _Place, checks: ValueChecks
 ) -> Iterator[FieldError]:
     default = schema.default
     if not isinstance(default, dict | list):
-        yield from (_below(path, error) for error in validate(default, schema))
+        yield from _value_errors(schema, path, checks)
         return
     try:
         _, unknown = prune_value(default, schema)
@@ -94,15 +104,15 @@ def _plain(
         return
     if unknown:
         yield invalid(str(path), by_name(default), "must not have unknown fields")
-    errors = _embedded(default, schema, embedded_errors)
+    errors = _embedded(default, schema, checks.embedded)
     for error in errors:
         yield replace(error, field=f"{path}{error.field}")
     if not errors:
-        yield from (_below(path, error) for error in validate(default, schema))
+        yield from _value_errors(schema, path, checks)
 
 
 def _in_identity(
-    schema: Schema, path: SchemaPath, place: _Place, embedded_errors: EmbeddedErrors
+    schema: Schema, path: SchemaPath, place: _Place, checks: ValueChecks
 ) -> Iterator[FieldError]:
     whole = place.surround(schema.default)
     try:
@@ -110,13 +120,22 @@ def _in_identity(
     except MalformedObject as malformed:
         errors = [malformed.error]
     else:
-        found = _embedded(whole, place.object, embedded_errors)
+        found = _embedded(whole, place.object, checks.embedded)
         errors = [replace(error, field=error.field.removeprefix(".")) for error in found]
     if errors:
         detail = f"must result in valid metadata: {aggregate(errors)}"
         yield invalid(str(path), by_name(schema.default), detail)
     else:
-        yield from (_below(path, error) for error in validate(schema.default, schema))
+        yield from _value_errors(schema, path, checks)
+
+
+def _value_errors(schema: Schema, path: SchemaPath, checks: ValueChecks) -> Iterator[FieldError]:
+    errors = validate(schema.default, schema)
+    yield from (_below(path, error) for error in errors)
+    if not errors:
+        for error in checks.rules(schema.default, schema):
+            inside = error.field.startswith("[")
+            yield replace(error, field=f"{path}{error.field}") if inside else _below(path, error)
 
 
 def _embedded(value: Any, schema: Schema, embedded_errors: EmbeddedErrors) -> list[FieldError]:

@@ -3,21 +3,26 @@
 A schema must be structural (`apiserver.schema.structuralshape`), its defaults valid
 (`apiserver.schema.defaultrules`), and each schema in it must obey the rules of its own
 (`apiserver.schema.openapirules`). The errors come in this order, as from kube-apiserver; defaults
-are looked at only if the schema is structural.
+are looked at only if the schema is structural, its rules (``x-kubernetes-validations``) only if the
+defaults are valid, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid
 from apiserver.machinery.objects import Object
-from apiserver.schema.defaultrules import EmbeddedErrors, default_problems
+from apiserver.schema.defaultrules import NO_CHECKS, ValueChecks, default_problems
 from apiserver.schema.errorpaths import bounded
 from apiserver.schema.internalform import internal_form
 from apiserver.schema.openapirules import openapi_problems
 from apiserver.schema.structuralshape import shape_problems
+
+#: Returns the errors of the rules in a structural schema, of which the fields are known that have
+#: errors already.
+DeclaredRules: TypeAlias = Callable[[list[str]], list[FieldError]]
 
 _SCHEMA: Final = "apiextensions.v1.JSONSchemaProps"
 # What a schema may say of the whole object while it also stands for the status alone, by the names
@@ -47,29 +52,38 @@ def structural_problems(
     path: str,
     *,
     has_status: bool = False,
-    embedded_errors: EmbeddedErrors | None = None,
+    checks: ValueChecks = NO_CHECKS,
+    declared_rules: DeclaredRules | None = None,
 ) -> list[FieldError]:
     """Return the errors of an ``openAPIV3Schema``.
 
     ``path`` is that of the schema: ``spec.validation.openAPIV3Schema``. ``has_status``: the version
-    has the status subresource. ``embedded_errors`` validates the objects inside of defaults.
+    has the status subresource. ``checks`` are for defaults.
     """
-    return bounded(_problems(props, path, embedded_errors, has_status=has_status))
+    rules = declared_rules or _no_rules
+    return bounded(_problems(props, path, checks, rules, has_status=has_status))
+
+
+def _no_rules(faulty: list[str]) -> list[FieldError]:
+    return []
 
 
 def _problems(
-    props: Object, path: str, embedded_errors: EmbeddedErrors | None, *, has_status: bool
+    props: Object, path: str, checks: ValueChecks, rules: DeclaredRules, *, has_status: bool
 ) -> Iterator[FieldError]:
     unsupported = _not_convertible(props)
     errors = [*_beside_status(props, path)] if has_status else []
     if props.get("nullable"):
         errors.append(forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
+    of_structure = []
     if not unsupported:
-        problems = shape_problems(props, path)
-        errors += problems or default_problems(props, path, embedded_errors)
+        of_structure = shape_problems(props, path) or default_problems(props, path, checks)
+    errors += of_structure
     yield from errors
     of_each = bounded(openapi_problems(props, path))
     yield from of_each
+    if not unsupported and not of_structure:
+        yield from rules([error.field for error in of_each])
     if unsupported and not errors and not of_each:
         yield invalid(path, "", f"OpenAPIV3Schema '{unsupported}' is not supported")
 
@@ -83,7 +97,7 @@ def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
             continue
         if name == "Type":
             if value != "object":
-                detail = rf"only \"object\" is allowed as the type {_WITH_STATUS}"
+                detail = f'only "object" is allowed as the type {_WITH_STATUS}'
                 yield invalid(f"{path}.type", value, detail)
                 return
         elif name not in _BESIDE_STATUS:

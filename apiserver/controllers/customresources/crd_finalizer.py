@@ -120,7 +120,7 @@ class CRDFinalizer:
 
     async def _delete_instances(self, crd: Object) -> PendingDeletions | None:
         """Delete all objects; return those that remain, ``None`` if there are none."""
-        version, plural = storage_version(crd), accepted_names(crd).plural
+        version, plural = storage_version(crd) or "", accepted_names(crd).plural
         resource, client = (
             GroupVersionResource(group_of(crd), version, plural),
             self._client_of(crd),

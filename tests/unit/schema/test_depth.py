@@ -11,6 +11,7 @@ from apiserver.fieldmanager.atoms import ATOMS
 from apiserver.machinery.documents import MAX_DEPTH, dump_json, parse_json
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.schema.defaultrules import ValueChecks
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.listtypes import list_type_problems
 from apiserver.schema.structuralrules import structural_problems
@@ -52,7 +53,7 @@ def test_no_depth_is_too_deep(
     whole = {"spec": {"versions": [{"schema": {"openAPIV3Schema": props}}]}}
     assert parse_json(dump_json(whole)) == whole
 
-    structural_problems(props, "", has_status=True, embedded_errors=embedded_object_errors)
+    structural_problems(props, "", has_status=True, checks=ValueChecks(embedded_object_errors))
     types = StructuralTypes(GOOSE, structural_schema(props))
     document = types.decode({**IDENTITY, "spec": spec}).object
     old = {**document, "spec": None}

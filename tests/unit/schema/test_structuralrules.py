@@ -293,7 +293,7 @@ def test_of_a_default(props: Props, errors: list[str]) -> None:
     [
         ({"description": "d", "required": ["status"], PRESERVE: True}, ""),
         ({"type": "array", "items": STRING},
-         r'.type: Invalid value: "array": only \"object\" is allowed as the type at the root of '
+         '.type: Invalid value: "array": only "object" is allowed as the type at the root of '
          "the schema if the status subresource is enabled"),
         ({"enum": [1]}, 'only [Description Type Format'),
         ({"nullable": True}, 'XPreserveUnknownFields XValidations] fields are allowed at the root '

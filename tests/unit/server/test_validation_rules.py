@@ -91,6 +91,83 @@ TOO_COSTLY = f"exceeds budget by factor of more than 100x {ADVICE}"
             ],
         ),
         (
+            ruled(SIZED, {"rule": "width", "optionalOldSelf": True}),
+            [
+                (
+                    f".{RULES}[0].optionalOldSelf",
+                    "Invalid value: true: may not be set if oldSelf is not used in rule",
+                ),
+                (
+                    f".{RULES}[0].rule",
+                    "compilation failed: ERROR: <input>:1:1: undeclared reference to 'width' "
+                    "(in container '')\n | width\n | ^",
+                ),
+            ],
+        ),
+        # The rules are looked at once the structure and the defaults are right.
+        (
+            an_object(a={}, b=ruled(STRING, "nothing")),
+            [
+                (
+                    ".properties[a].type",
+                    "Required value: must not be empty for specified object fields",
+                )
+            ],
+        ),
+        (
+            an_object(a={**STRING, "default": 1}, b=ruled(STRING, "nothing")),
+            [
+                (
+                    ".properties[a].default",
+                    'Invalid value: "integer":  in body must be of type string: "integer"',
+                )
+            ],
+        ),
+        (
+            an_object(
+                a={**ruled(INTEGER, "self > 5"), "default": 5},
+                b={**ruled(SIZED, "has(self.size)"), "default": {}},
+                c={**ruled(INTEGER, "oldSelf == self"), "default": 5},
+                d={
+                    **ruled(
+                        INTEGER, {"rule": "oldSelf.hasValue() || self > 5", "optionalOldSelf": True}
+                    ),
+                    "default": 5,
+                },
+                e={**an_array(ruled(STRING, "self != 'a'"), maxItems=2), "default": ["b", "a"]},
+                f={**ruled(INTEGER, "self.size"), "default": 5},
+            ),
+            [
+                (".properties[a].default", "Invalid value: 5: failed rule: self > 5"),
+                (".properties[b].default", "Invalid value: failed rule: has(self.size)"),
+                (
+                    ".properties[d].default",
+                    "Invalid value: 5: failed rule: oldSelf.hasValue() || self > 5",
+                ),
+                (".properties[e].default[1]", "Invalid value: \"a\": failed rule: self != 'a'"),
+                (
+                    ".properties[f].default",
+                    'Invalid value: "integer": rule compile error: compilation failed: ERROR: '
+                    "<input>:1:5: type 'int' does not support field selection\n"
+                    " | self.size\n | ....^",
+                ),
+            ],
+        ),
+        (
+            an_object(
+                tags=an_array(
+                    ruled({"type": "string", "maxLength": 10}, "self != ''"), maxItems=6_000_000
+                )
+            ),
+            [
+                (
+                    f".properties[tags].items.{RULES}[0].rule",
+                    "Forbidden: estimated rule cost exceeds budget by factor of 1.200000x "
+                    f"{ADVICE}",
+                )
+            ],
+        ),
+        (
             an_object(tags=an_array(ruled(STRING, "self == oldSelf"), maxItems=2)),
             [
                 (

@@ -109,9 +109,9 @@ def versions_of(crd: Object) -> Sequence[dict[str, Any]]:
     return spec_of(crd).get("versions") or ()
 
 
-def storage_version(crd: Object) -> str:
-    """Return the name of the version in which objects are stored, ``""`` if there is none."""
-    return next((each.get("name", "") for each in versions_of(crd) if each.get("storage")), "")
+def storage_version(crd: Object) -> str | None:
+    """Return the name of the version in which objects are stored, ``None`` if there is none."""
+    return next((each.get("name", "") for each in versions_of(crd) if each.get("storage")), None)
 
 
 def stored_versions(crd: Object) -> Sequence[str]:

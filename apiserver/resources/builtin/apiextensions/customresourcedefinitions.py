@@ -75,7 +75,7 @@ class CustomResourceDefinitionStrategy(Strategy):
         elif conversion:
             _default_webhook(conversion)
         version = storage_version(document)
-        if version and not stored_versions(document):
+        if version is not None and not stored_versions(document):
             document["status"] = {**(document.get("status") or {}), "storedVersions": [version]}
 
     def prepare_for_create(self, document: Object) -> Object:
@@ -160,7 +160,7 @@ def _default_webhook(conversion: dict[str, Any]) -> None:
 def _recorded(document: Object) -> Object:
     """Return a definition whose status contains its storage version."""
     version, stored = storage_version(document), stored_versions(document)
-    if not version or version in stored:
+    if version is None or version in stored:
         return document
     return with_status(document, storedVersions=[*stored, version])
 

@@ -12,7 +12,9 @@ from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.resources.builtin.apiextensions.internalspec import InternalSpec, internal_spec
 from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.schema.defaultrules import ValueChecks
 from apiserver.schema.formats import is_known_format
+from apiserver.schema.structural import Schema, has_rules
 from apiserver.schema.structuralrules import structural_problems
 
 # The members of a schema that contain others: one, a list or a map of them, in the order of a walk.
@@ -46,19 +48,30 @@ def validate_schema(
     path = "spec.validation" if index is None else f"spec.versions[{index}].schema"
     schema, has_status = found
     where = f"{path}.openAPIV3Schema"
-    errors = structural_problems(
-        schema, where, has_status=has_status, embedded_errors=embedded_object_errors
+    return structural_problems(
+        schema,
+        where,
+        has_status=has_status,
+        checks=ValueChecks(embedded_object_errors, _rule_errors),
+        declared_rules=lambda faulty: _rule_problems(schema, where, faulty),
     )
-    return [*errors, *_rule_problems(schema, where, errors)]
 
 
-def _rule_problems(schema: dict[str, Any], path: str, others: list[FieldError]) -> list[FieldError]:
+def _rule_problems(schema: dict[str, Any], path: str, faulty: list[str]) -> list[FieldError]:
     if not any(inner.get("x-kubernetes-validations") for inner in subschemas(schema)):
         return []
     # The language is loaded with the first rule.
     from apiserver.cel.rulechecks import rule_problems
 
-    return rule_problems(schema, path, others)
+    return rule_problems(schema, path, faulty)
+
+
+def _rule_errors(default: Any, schema: Schema) -> list[FieldError]:
+    if not has_rules(schema):
+        return []
+    from apiserver.cel.rulevalidation import default_errors
+
+    return default_errors(default, schema)
 
 
 def _schema_at(spec: InternalSpec, index: int | None) -> tuple[dict[str, Any], bool] | None:
