@@ -10,6 +10,7 @@ from apiserver.endpoints.buffered_response import buffered_response
 from apiserver.endpoints.negotiation import YAML, error_media_type
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import InternalError, StatusError
+from apiserver.machinery.quoting import quote
 from apiserver.registry.errors import status_of_unreadable
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,16 @@ def error_response(error: StatusError, accept: str) -> web.StreamResponse:
     response = buffered_response(error.code, data, media_type)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def plain_internal_error(target: str, problem: str) -> web.StreamResponse:
+    """Return the 500 for a request that is not understood before it is anyone's."""
+    text = f"Internal Server Error: {quote(target)}: {problem}"
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(character, entity)
+    response = buffered_response(500, f"{text}\n".encode(), "text/plain; charset=utf-8")
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

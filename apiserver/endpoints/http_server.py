@@ -11,8 +11,10 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from apiserver.endpoints.errors import plain_internal_error
 from apiserver.endpoints.http_connection import HTTPConnection
 from apiserver.endpoints.http_request import Handler, Rest, parse_request
+from apiserver.endpoints.request_info import NoResourceInPath
 
 _LAST_SECONDS: Final = 0.25
 
@@ -96,6 +98,10 @@ class HTTPServer:
     ) -> tuple[web.StreamResponse, Rest | None]:
         try:
             request = parse_request(http)
+        except NoResourceInPath:
+            problem = f"unable to determine kind and namespace from url, {http.raw_path}"
+            failed = f"failed to create RequestInfo: {problem}"
+            return plain_internal_error(http.raw_path, failed), None
         except ValueError:
             return connection.refuse(), None
         # Until the handler of a write begins: see `HTTPRequest.outlive_client`.

@@ -28,11 +28,16 @@ _VERBS = {
 }
 # Subresources of a namespace; any other third segment is a resource in the namespace.
 _NAMESPACE_SUBRESOURCES = frozenset(["status", "finalize"])
+_BEFORE_RESOURCES: Final = frozenset(["proxy", "watch"])
 _COLLECTION_VERBS: Final = {"get": "list", "delete": "deletecollection"}
 
 # The cache is limited in entries and in size, because clients choose the paths.
 _REMEMBERED: Final = 4096
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+class NoResourceInPath(ValueError):
+    """A path ends with the word that stands before a resource: ``/api/v1/watch``."""
 
 
 @valueclass
@@ -61,7 +66,10 @@ class RequestInfo:
 
 
 def parse(method: str, path: str) -> RequestInfo:
-    """Parse a method and a percent-encoded path without its query. Raises ValueError."""
+    """Parse a method and a percent-encoded path without its query.
+
+    Raises NoResourceInPath, and ValueError for a malformed path.
+    """
     return _remembered(path, method)
 
 
@@ -79,7 +87,9 @@ def _parse(path: str, method: str) -> RequestInfo:
         group, version, rest = segments[1], segments[2], segments[3:]
     else:
         return RequestInfo(method.lower(), decoded)
-    watch_prefix = rest[0] == "watch" and len(rest) > 1
+    if len(rest) == 1 and rest[0] in _BEFORE_RESOURCES:
+        raise NoResourceInPath(decoded)
+    watch_prefix = rest[0] == "watch"
     if watch_prefix:
         rest = rest[1:]
     verb = "watch" if watch_prefix else _VERBS.get(method, "")

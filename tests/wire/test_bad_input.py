@@ -322,3 +322,17 @@ async def test_plain_http_on_the_port_is_no_reason_to_stop(
         await reader.read()
     writer.close()
     assert (await api.get("/version")).status == 200
+
+
+async def test_a_path_that_ends_before_its_resource_is_not_understood(wire: Wire) -> None:
+    await wire.send(
+        HEAD.format(method="GET", target="/api/v1/watch?a=<&b", more="Connection: close\r\n")
+    )
+    head, _, body = (await wire.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"Content-Type: text/plain; charset=utf-8" in head
+    target = "/api/v1/watch?a=&lt;&amp;b"
+    assert body.decode() == (
+        f'Internal Server Error: "{target}": failed to create RequestInfo: '
+        f"unable to determine kind and namespace from url, {target}\n"
+    )

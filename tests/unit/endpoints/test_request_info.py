@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apiserver.endpoints.request_info import RequestInfo, parse
+from apiserver.endpoints.request_info import NoResourceInPath, RequestInfo, parse
 
 
 def about(info: RequestInfo) -> tuple[str, ...]:
@@ -56,3 +56,12 @@ def test_paths_below_a_version_are_about_resources(
 def test_other_paths_are_about_no_resource(path: str) -> None:
     info = parse("GET", path)
     assert (info.is_resource, info.verb, info.path) == (False, "get", path)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/watch", "/api/v1/watch/", "/apis/no.such/v1/watch", "/api/v1/proxy"]
+)
+def test_a_path_may_not_end_before_its_resource(method: str, path: str) -> None:
+    with pytest.raises(NoResourceInPath):
+        parse(method, path)
