@@ -44,17 +44,26 @@ def effort_call(
     effort: Callable[..., int],
     codes: tuple[Code, ...],
 ) -> Code:
-    """Return the code of an operator that may take more than it costs."""
+    """Return the code of a call that may take more than it costs."""
+    if len(codes) != 2:
+
+        def call(frame: Frame) -> Any:
+            arguments = [code(frame) for code in codes]
+            frame.spend(1 if cost is None else _called(cost, arguments))
+            frame.spend_effort(_called(effort, arguments))
+            return _called(function, arguments)
+
+        return call
     first, second = codes
 
-    def call(frame: Frame) -> Any:
+    def call_two(frame: Frame) -> Any:
         left = first(frame)
         right = second(frame)
         frame.spend(1 if cost is None else cost(left, right))
         frame.spend_effort(effort(left, right))
         return _called(function, (left, right))
 
-    return call
+    return call_two
 
 
 def cheap_call(function: Function, codes: tuple[Code, ...]) -> Code:
@@ -83,7 +92,7 @@ def costly_call(function: Function, cost: Callable[..., int], codes: tuple[Code,
 
     def call(frame: Frame) -> Any:
         arguments = [code(frame) for code in codes]
-        frame.spend(cost(*arguments))
+        frame.spend(_called(cost, arguments))
         return _called(function, arguments)
 
     return call

@@ -36,6 +36,10 @@ _WHOLE: Final = frozenset([
     "cidr", "isCIDR", "semver", "isSemver", "validate", "charAt", "format",
 ])  # fmt: skip
 _LISTS: Final = frozenset(["isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"])
+#: Functions that make a list of another one.
+_ALLOCATING: Final = frozenset([
+    "slice", "flatten", "reverse", "lists.range", "distinct", "sort",
+])  # fmt: skip
 _SETS: Final = frozenset(["sets.contains", "sets.equivalent", "sets.intersects"])
 
 
@@ -164,8 +168,39 @@ class _Estimator:
             chosen = max(parts[1:], key=lambda part: part.size)
             cost = costs[0] + max(costs[1:])
             return _Estimate(saturated(cost), chosen.size, chosen.schema, chosen.item)
+        if node.function in _ALLOCATING:
+            return _allocating(node, parts, sum(costs))
         cost = saturated(sum(costs) + _call_cost(node.function, parts))
         return _result(node, parts, cost)
+
+
+def _allocating(node: Call, parts: list[_Estimate], cost: int) -> _Estimate:
+    """Return the estimate of a list that is made of another one."""
+    size, factor = parts[0].size, 1.0
+    if node.function == "slice":
+        size = max(0, _given(node, 2, size) - _given(node, 1, 0))
+    elif node.function == "flatten":
+        factor = _given(node, 1, 1)
+    elif node.function == "lists.range":
+        size = _given(node, 0, UNKNOWN)
+    elif node.function in ("distinct", "sort"):
+        compares_text = node.function == "sort" and _is_of_text(node)
+        size, factor = saturated(size * size), 2.1 if compares_text else 2.0
+    item = None if node.function == "lists.range" else _item(parts[0])
+    return _Estimate(saturated(cost + size * factor + 1 + _LIST_COST), size, item=item)
+
+
+def _given(node: Call, index: int, otherwise: int) -> int:
+    """Return the value of an argument that is a literal."""
+    if index >= len(node.arguments):
+        return otherwise
+    argument = node.arguments[index]
+    unknown = UNKNOWN if node.function == "flatten" else otherwise
+    return max(0, int(argument.value)) if isinstance(argument, Literal) else unknown
+
+
+def _is_of_text(node: Call) -> bool:
+    return any("string" in overload or "bytes" in overload for overload in node.overloads)
 
 
 def _plain(name: str) -> str:

@@ -37,6 +37,12 @@ findAll string. string : list<string>
 findAll string. string int : list<string>
 indexOf list<~T>. ~T : int
 lastIndexOf list<~T>. ~T : int
+slice list<~T>. int int : list<~T>
+flatten list<list<~T>>. : list<~T>
+flatten list<dyn>. int : list<dyn>
+reverse list<~T>. : list<~T>
+distinct list<~T>. : list<~T>
+lists.range int : list<int>
 unwrapOpt list<optional_type<~T>>. : list<~T>
 optional.unwrap list<optional_type<~T>> : list<~T>
 sets.contains list<~T> list<~T> : bool
@@ -123,7 +129,7 @@ def extension() -> Any:
     """Return Kubernetes' own functions, as the checker takes them."""
     lines = _TABLE.split("\n")
     for kind in _COMPARABLE:
-        lines += [f"isSorted list<{kind}>. : bool"]
+        lines += [f"isSorted list<{kind}>. : bool", f"sort list<{kind}>. : list<{kind}>"]
         lines += [f"{name} list<{kind}>. : {kind}" for name in ("min", "max")]
     lines += [f"sum list<{kind}>. : {kind}" for kind in _SUMMABLE]
     lines += [f"format.{name}  : {_F}" for name in FORMAT_NAMES]

@@ -114,7 +114,7 @@ class CodeGenerator:
         if cost is None and len(node.overloads) == 1:
             cost = OVERLOAD_COSTS.get(node.overloads[0])
         effort = EFFORTS.get(name)
-        if effort is not None and len(codes) == 2:
+        if effort is not None:
             return effort_call(function, cost, effort, codes)
         if cost is not None:
             return costly_call(function, cost, codes)

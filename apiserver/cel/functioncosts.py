@@ -87,6 +87,22 @@ def _traversed(value: Any, *_: Any) -> int:
     return len(value) // 10 if type(value) is bytes else 1
 
 
+def _allocated(size: float) -> int:
+    """Return the cost of a list that is made of another one, in so many steps."""
+    return int(max(0, size)) + 1 + _LIST_COST
+
+
+def _flattened(items: Any, depth: Any = 1) -> int:
+    return _allocated(depth * _size(items)) if type(depth) is int else 1
+
+
+def _self_compared(items: Any) -> int:
+    if type(items) is not list:
+        return 1
+    factor = 2.1 if items and type(items[0]) in (str, bytes) else 2.0
+    return _allocated(factor * len(items) * len(items))
+
+
 def _contained(network: Any, other: Any) -> int:
     parsed = _tenth(_size(other)) if type(other) is str else 0
     return _tenth(2 * _size(network)) + parsed
@@ -109,6 +125,10 @@ FUNCTION_COSTS: Final[Mapping[str, Cost]] = {
     "containsCIDR": _contained_network, "sets.contains": _pairs, "sets.intersects": _pairs,
     "sets.equivalent": lambda left, right: 2 * _pairs(left, right) - 1,
     **dict.fromkeys(("isSorted", "sum", "max", "min", "indexOf", "lastIndexOf"), _traversed),
+    "slice": lambda _, start, end: _allocated(end - start),
+    "flatten": _flattened,
+    "reverse": lambda items: _allocated(_size(items)), "lists.range": _allocated,
+    "distinct": _self_compared, "sort": _self_compared,
     **dict.fromkeys(
         ("url", "lowerAscii", "upperAscii", "substring", "trim", "jsonpatch.escapeKey", "cidr",
          "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver"), _first
@@ -149,14 +169,16 @@ def _all_pairs(left: Any, right: Any) -> int:
     return _member(left, right) if type(left) is list else 0
 
 
-#: What functions of two arguments take beyond what they cost.
+#: What functions take beyond what they cost.
 EFFORTS: Final[Mapping[str, Cost]] = {
     "_==_": _deep,
     "_!=_": _deep,
     "_+_": lambda left, right: _size(left) + _size(right),
     "@in": _member,
     "format": lambda _, arguments: weight(arguments),
-    "indexOf": lambda items, value: _member(value, items),
-    "lastIndexOf": lambda items, value: _member(value, items),
+    "distinct": lambda items: _member(items, items),
+    "flatten": lambda items, *_: weight(items),
+    "indexOf": lambda items, value, *_: _member(value, items),
+    "lastIndexOf": lambda items, value, *_: _member(value, items),
     **dict.fromkeys(("sets.contains", "sets.intersects", "sets.equivalent"), _all_pairs),
 }

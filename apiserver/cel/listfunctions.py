@@ -1,12 +1,13 @@
 """Functions of lists and sets, and of optional values.
 
-Those of lists are Kubernetes' own (documentation of "CEL in Kubernetes"), those of sets are an
-extension of cel-go.
+Some of those of lists are Kubernetes' own (documentation of "CEL in Kubernetes"); those that make
+other lists, and those of sets, are extensions of cel-go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cmp_to_key
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.operators import add
 from apiserver.cel.textfunctions import STRING_INDEX, STRING_LAST_INDEX
 from apiserver.cel.values import ABSENT, OptionalValue, compare, equal
+
+_LONGEST_RANGE: Final = 10_000_000
 
 
 def _items(value: Any) -> list[Any]:
@@ -59,6 +62,58 @@ def _last_index(value: Any, *arguments: Any) -> int:
     items = _items(value)
     found = (at for at in range(len(items) - 1, -1, -1) if equal(items[at], arguments[0]))
     return next(found, -1)
+
+
+def _slice(items: Any, start: Any, end: Any) -> list[Any]:
+    asked = f"cannot slice({start}, {end})"
+    length = len(_items(items))
+    if start < 0 or end < 0:
+        raise EvaluationError(f"{asked}, negative indexes not supported")
+    if start > end:
+        raise EvaluationError(f"{asked}, start index must be less than or equal to end index")
+    if end > length:
+        raise EvaluationError(f"{asked}, list is length {length}")
+    return items[start:end]  # type: ignore[no-any-return]
+
+
+def _flatten(items: Any, depth: int = 1) -> list[Any]:
+    if depth < 0:
+        raise EvaluationError("level must be non-negative")
+    flat: list[Any] = []
+    for item in _items(items):
+        if type(item) is not list or depth == 0:
+            flat.append(item)
+        else:
+            flat += _flatten(item, depth - 1)
+    return flat
+
+
+def _distinct(items: Any) -> list[Any]:
+    found: list[Any] = []
+    for item in _items(items):
+        if not any(equal(item, other) for other in found):
+            found.append(item)
+    return found
+
+
+def _sort(items: Any) -> list[Any]:
+    if not _items(items):
+        return []
+    kind = type(items[0])
+    if kind in (list, dict):
+        raise EvaluationError("list elements must be comparable")
+    if any(type(item) is not kind for item in items):
+        raise EvaluationError("list elements must have the same type")
+    return sorted(items, key=cmp_to_key(compare))
+
+
+def _range(size: int) -> list[int]:
+    if size < 0:
+        raise EvaluationError(f"lists.range: size must be non-negative, got {size}")
+    if size > _LONGEST_RANGE:
+        limit = f"maximum allowed ({_LONGEST_RANGE})"
+        raise EvaluationError(f"lists.range: size {size} exceeds {limit}")
+    return list(range(size))
 
 
 def _contains(items: Any, others: Any) -> bool:
@@ -107,6 +162,12 @@ LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "max": _extreme("max", 1),
     "indexOf": _index,
     "lastIndexOf": _last_index,
+    "slice": _slice,
+    "flatten": _flatten,
+    "reverse": lambda items: _items(items)[::-1],
+    "distinct": _distinct,
+    "sort": _sort,
+    "lists.range": _range,
     "sets.contains": _contains,
     "sets.equivalent": lambda left, right: _contains(left, right) and _contains(right, left),
     "sets.intersects": _intersects,

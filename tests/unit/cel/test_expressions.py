@@ -61,6 +61,10 @@ self.?size.optMap(s, s + 1).orValue(0) == 4 && {?'a': self.?size} == {'a': 3}
 'hello'.substring(1, 3) == 'el' && 'hello'.indexOf('l') == 2 && 'hello'.lastIndexOf('l') == 3
 'abc'.matches('^a.c$') && 'abc123'.find('[0-9]+') == '123' && 'a1b2'.findAll('[0-9]', 1) == ['1']
 [1, 2, 2].isSorted() && [1, 2].sum() == 3 && [3, 1].min() == 1 && ['a', 'b'].max() == 'b'
+[1, 2, 3, 4].slice(1, 3) == [2, 3] && [1].slice(1, 1) == [] && lists.range(3) == [0, 1, 2]
+[[1], [2, 3], []].flatten() == [1, 2, 3] && [[1], [2]].flatten(0) == [[1], [2]]
+[1, 2, 3].reverse() == [3, 2, 1] && ['b', 'a', 'b'].distinct() == ['b', 'a']
+[3, 1, 2].sort() == [1, 2, 3] && self.names.sort() == ['a', 'bb'] && self.rows.flatten() == ['x']
 ['a', 'b', 'a'].indexOf('a') == 0 && ['a', 'b', 'a'].lastIndexOf('a') == 2
 sets.contains([1, 2], [1]) && sets.equivalent([1], [1, 1]) && !sets.intersects([1], [2])
 quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('1500m').asApproximateFloat() == 1.5
@@ -114,6 +118,19 @@ FAILURES = {
         "quantities must match the regular expression "
         "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
     ),
+    "self.names.slice(1, 3)": EvaluationError("cannot slice(1, 3), list is length 2"),
+    "self.names.slice(-1, 1)": EvaluationError(
+        "cannot slice(-1, 1), negative indexes not supported"
+    ),
+    "self.names.slice(2, 1)": EvaluationError(
+        "cannot slice(2, 1), start index must be less than or equal to end index"
+    ),
+    "self.rows.flatten(self.size - 5)": EvaluationError("level must be non-negative"),
+    "lists.range(self.size - 5)": EvaluationError(
+        "lists.range: size must be non-negative, got -2"
+    ),
+    "[dyn(1), dyn('a')].sort()": EvaluationError("list elements must have the same type"),
+    "[dyn([1])].sort()": EvaluationError("list elements must be comparable"),
     "'%d'.format(['x'])": EvaluationError(
         "error during formatting: decimal clause can only be used on integers, was given string"
     ),

@@ -22,6 +22,7 @@ all(x,x) map(x,x+1) exists_one(x,x) transformMapEntry(k,v,{v:k}) size() contains
 endsWith(B) matches(B) find(B) findAll(B) findAll(B,C) charAt(B) indexOf(B) indexOf(B,C)
 lastIndexOf(B) lastIndexOf(B,C) lowerAscii() upperAscii() replace(B,C) replace(B,C,D) split(B)
 split(B,C) substring(B) substring(B,C) trim() join() join(B) format(B) isSorted() sum() min()
+slice(B,C) flatten() flatten(B) reverse() distinct() sort()
 max() getScheme() getHost() getHostname() getPort() getEscapedPath() getQuery() isInteger()
 asInteger() asApproximateFloat() sign() add(B) sub(B) isLessThan(B) isGreaterThan(B) compareTo(B)
 major() minor() patch() ip() family() isUnspecified() isLoopback() isLinkLocalMulticast()
@@ -35,7 +36,8 @@ first() last() unwrapOpt() existsOne(x,x) foo ?foo [B] [?B]
 CALLS = """
 int(A) uint(A) double(A) string(A) bytes(A) bool(A) timestamp(A) duration(A) dyn(A) type(A)
 size(A) quantity(A) isQuantity(A) url(A) isURL(A) ip(A) isIP(A) ip.isCanonical(A) cidr(A)
-isCIDR(A) semver(A) semver(A,B) isSemver(A) isSemver(A,B) format.named(A) sets.contains(A,B)
+isCIDR(A) semver(A) semver(A,B) isSemver(A) isSemver(A,B) format.named(A) lists.range(A)
+sets.contains(A,B)
 sets.equivalent(A,B) sets.intersects(A,B) optional.of(A) optional.ofNonZeroValue(A)
 strings.quote(A) !A -A A+B A-B A*B A/B A%B A==B A!=B A<B A<=B A>B A>=B A&&B A||B A?B:C (A)in(B)
 [A,?optional.of(B)] {A:B} {A:1,?B:optional.of(C)} has(A.foo) authorizer.path(A)
