@@ -36,6 +36,7 @@ _WHOLE: Final = frozenset([
     "cidr", "isCIDR", "semver", "isSemver", "validate", "charAt", "format",
 ])  # fmt: skip
 _LISTS: Final = frozenset(["isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"])
+_NUMBERS: Final = frozenset(["add_int64", "add_uint64", "add_double"])
 #: Functions that make a list of another one.
 _ALLOCATING: Final = frozenset([
     "slice", "flatten", "reverse", "lists.range", "distinct", "sort",
@@ -170,7 +171,8 @@ class _Estimator:
             return _Estimate(saturated(cost), chosen.size, chosen.schema, chosen.item)
         if node.function in _ALLOCATING:
             return _allocating(node, parts, sum(costs))
-        cost = saturated(sum(costs) + _call_cost(node.function, parts))
+        is_sum = node.function == "_+_" and _NUMBERS.issuperset(node.overloads)
+        cost = saturated(sum(costs) + (1 if is_sum else _call_cost(node.function, parts)))
         return _result(node, parts, cost)
 
 
