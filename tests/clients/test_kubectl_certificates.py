@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.clients.conftest import ON_SQLITE, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.server_process import ServerProcess
 
 pytestmark = ON_SQLITE
@@ -82,7 +82,7 @@ def test_an_approved_certificate_logs_in(
     asked = Asked(tmp_path, common_name, organization)
     name = asked.create(kubectl, signer, usages)
     kubectl("certificate", "approve", name)
-    kubectl("wait", f"csr/{name}", "--for=jsonpath={.status.certificate}", "--timeout=60s")
+    kubectl("wait", f"csr/{name}", "--for=jsonpath={.status.certificate}", WAITS)
     assert "Approved,Issued" in kubectl("get", "csr", name)
     template = "{{.status.certificate | base64decode}}"
     asked.certificate.write_text(kubectl("get", "csr", name, "-o", f"go-template={template}"))
@@ -109,7 +109,7 @@ def test_a_denied_request_is_not_signed(kubectl: Kubectl, tmp_path: Path) -> Non
     )
     kubectl("certificate", "deny", denied)
     kubectl("certificate", "approve", failed)
-    kubectl("wait", f"csr/{failed}", "--for=condition=Failed", "--timeout=60s")
+    kubectl("wait", f"csr/{failed}", "--for=condition=Failed", WAITS)
     assert "Approved,Failed" in kubectl("get", "csr", failed)
     assert "Denied" in kubectl("get", "csr", denied)
     assert "certificate" not in kubectl.json("get", "csr", denied).get("status", {})

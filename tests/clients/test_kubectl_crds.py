@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import ON_ETCD, Kubectl
+from tests.clients.conftest import ON_ETCD, WAITS, Kubectl
 from tests.operators import certificate, prometheus, undescribed
 from tests.waiting import wait_until
 
@@ -30,7 +30,7 @@ def explained(kubectl: Kubectl, field: str) -> str:
 
 def test_a_kind_is_used_as_soon_as_it_is_established(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=json.dumps(certificate()))
-    kubectl("wait", "--for=condition=Established", CRD, "--timeout=60s")
+    kubectl("wait", "--for=condition=Established", CRD, WAITS)
     assert "certificates.certs.example.com" in kubectl("get", "crd")
     kubectl("apply", "-f", "-", stdin=json.dumps(CERTIFICATE))
     header, row = kubectl("get", "certificates").splitlines()
@@ -42,7 +42,7 @@ def test_a_kind_is_used_as_soon_as_it_is_established(kubectl: Kubectl) -> None:
     assert "spec.issuerRef" in kubectl.refused("apply", "-f", "-", stdin=json.dumps(refused))
     kubectl("delete", CRD)
     assert "NotFound" in kubectl.refused("get", CRD)
-    kubectl("wait", "--for=delete", "apiservice/v1.certs.example.com", "--timeout=60s")
+    kubectl("wait", "--for=delete", "apiservice/v1.certs.example.com", WAITS)
 
 
 @pytest.mark.parametrize("side", [[], ["--server-side"]])
@@ -54,6 +54,6 @@ def test_a_large_definition_is_applied(kubectl: Kubectl, side: list[str], tmp_pa
     file.write_text(json.dumps(document))
     for expected in ("created" if not side else "serverside-applied", ""):
         assert expected in kubectl("apply", *side, "-f", str(file))
-    kubectl("wait", "--for=condition=Established", name, "--timeout=60s")
+    kubectl("wait", "--for=condition=Established", name, WAITS)
     assert "image" in explained(kubectl, "prometheus.spec.pod0.containers")
     kubectl("delete", "-f", str(file))

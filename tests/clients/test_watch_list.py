@@ -15,6 +15,7 @@ import pytest
 
 from tests.clients.conftest import ON_SQLITE, forget_history
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 
 ADMIN: Final = {"Authorization": "Bearer admin-token"}
 #: What an informer of client-go asks for.
@@ -41,7 +42,7 @@ class Api:
     def _connection(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self._server.ca))
         port = int(self._server.url.rpartition(":")[2])
-        return http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+        return http.client.HTTPSConnection("localhost", port, context=context, timeout=PATIENCE)
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """Make a request that must succeed; return what it answers."""

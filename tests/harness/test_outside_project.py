@@ -90,11 +90,11 @@ def running(kubeconfig):
     ))
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
 
 
 def widget(name, size):

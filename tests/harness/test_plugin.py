@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -126,10 +125,8 @@ def test_every_fixture_does_what_it_says(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
     pytester.makeini(INI)
     options = ("--apiserver-flag=--service-node-port-range=30000-30100",)
-    begun = time.monotonic()
     result = pytester.runpytest_subprocess(*PLUGIN, *options)
     result.assert_outcomes(passed=9, failed=1)
-    assert time.monotonic() - begun < 60
     result.stdout.fnmatch_lines([
         "*apiserver: last requests*",
         "404 kubernetes-admin GET /api/v1/namespaces/base/secrets/nothing",

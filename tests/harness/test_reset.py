@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -235,10 +234,10 @@ def test_a_thousand_objects_are_gone_in_no_time(apiserver: ApiServer) -> None:
     path = "/api/v1/namespaces/default/configmaps"
     for number in range(1000):
         apiserver.request("POST", path, {"metadata": {"name": f"c{number}"}, "data": {"k": "v"}})
-    begun = time.perf_counter()
+    before = apiserver.revision
     assert apiserver.reset(snapshot) == 1000
-    # It takes less than 10 ms where nothing else happens.
-    assert time.perf_counter() - begun < 2
+    # A few commits, of many objects each.
+    assert apiserver.revision - before < 100
     assert len(apiserver.request("GET", path)["items"]) == 1
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from tests.waiting import PATIENCE
 from tests.wire.conftest import Api
 
 MIB = 1024 * 1024
@@ -33,13 +34,13 @@ class Wire:
 
     async def status(self) -> int:
         """Return the status of the answer, 0 when the connection ends without one."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             line = await self.reader.readline()
         return int(line.split()[1]) if line else 0
 
     async def rest(self) -> bytes:
         """Return what comes until the connection ends."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             return await self.reader.read()
 
 
@@ -272,7 +273,7 @@ async def test_a_body_that_does_not_come_in_time_is_not_waited_for(
     more = "Content-Type: application/json\r\nContent-Length: 100\r\n"
     await wire.send(head("POST", target, more) + '{"metadata":')
     assert await wire.status() == 504
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         head_of_answer = await wire.reader.readuntil(b"\r\n\r\n")
         status = await wire.reader.readline()
     assert b"application/json" in head_of_answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -92,14 +91,12 @@ async def hooked(
         created = await api.post(path, configuration)
         assert created.status == 201, created.text
         place = Hooked(api, namespace, webhook)
-        since = time.monotonic()
 
         async def asked() -> bool:
             await place.create(config_map("probe"), "?dryRun=All")
             return bool(webhook.requests)
 
         await eventually(asked)
-        assert time.monotonic() - since < 5
         webhook.requests.clear()
         try:
             yield place
@@ -146,7 +143,7 @@ async def test_webhooks_that_do_not_answer_properly(api: Api, namespace: str) ->
 
 
 async def test_nobody_else_waits_for_a_webhook_that_hangs(api: Api, namespace: str) -> None:
-    async with hooked(api, namespace, timeoutSeconds=1) as place:
+    async with hooked(api, namespace, timeoutSeconds=30) as place:
         place.webhook.answer = None
         hanging = [asyncio.create_task(place.create(config_map(f"a{n}"))) for n in range(20)]
         await eventually(lambda: len(place.webhook.requests) == len(hanging))
@@ -154,10 +151,20 @@ async def test_nobody_else_waits_for_a_webhook_that_hangs(api: Api, namespace: s
         assert (await place.create(secret)).status == 201
         timed_out = await place.create(config_map("b"), "?timeout=200ms")
         assert timed_out.status == 504
-        assert place.webhook.requests[-1][0].endswith("/hook?timeout=1s HTTP/1.1")
-        for refused in await asyncio.gather(*hanging):
-            assert refused.status == 500
-            assert refused.json["message"].endswith(": context deadline exceeded")
+        assert not any(each.done() for each in hanging)
+        for each in hanging:
+            each.cancel()
+        await asyncio.wait(hanging)
+
+
+async def test_a_webhook_that_hangs_is_called_for_as_long_as_it_is_configured(
+    api: Api, namespace: str
+) -> None:
+    async with hooked(api, namespace, timeoutSeconds=1) as place:
+        place.webhook.answer = None
+        refused = await place.create(config_map("a"))
+        assert refused.status == 500
+        assert refused.json["message"].endswith('/hook?timeout=1s": context deadline exceeded')
         await eventually(lambda: all(writer.is_closing() for writer in place.webhook.open))
     assert (await api.get(f"{place.path}/configmaps")).json["items"] == []
 

@@ -20,7 +20,7 @@ CERTIFICATE = make_certificate("127.0.0.1")
 
 @asynccontextmanager
 async def reviewing(
-    answer: bytes | None, timeout: float = 5.0
+    answer: bytes | None, timeout: float = 60
 ) -> AsyncIterator[tuple[Webhook, ReviewWebhook]]:
     async with running_webhook(CERTIFICATE, answer) as webhook:
         config = WebhookClientConfig(
@@ -51,7 +51,7 @@ async def test_a_review_is_sent_as_kubernetes_does() -> None:
     async with reviewing(said) as (webhook, client):
         assert await client.review({"token": "t"}, {"user": {}}) == {"authenticated": True}
     ((line, headers, body),) = webhook.requests
-    assert line == "POST /authorize?timeout=5s HTTP/1.1"
+    assert line == "POST /authorize?timeout=60s HTTP/1.1"
     assert headers["authorization"] == "Bearer me"
     assert body == (
         b'{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","metadata":{},'

@@ -25,7 +25,7 @@ from tests.unit.server.gadgets import (
     named,
 )
 from tests.unit.server.in_process import InProcess, server_in_process
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 APPLY = "application/apply-patch+yaml"
 
@@ -118,7 +118,7 @@ async def test_only_changes_that_matter_end_watches(api: InProcess) -> None:
     await created(api)
     assert json.loads(await watch.content.readline())["type"] == "ADDED"
     await change(api, definition(additionalPrinterColumns=[]))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         assert await watch.content.readline() == b""
     # What the client has seen was in another form: it has to list again.
     again = await api.session.get(path)

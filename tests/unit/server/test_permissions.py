@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.server.in_process import InProcess, server_in_process
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,6 +35,15 @@ async def ask(
         return response.status, await response.json(content_type=None)
 
 
+async def until(api: InProcess, status: int, path: str, headers: dict[str, str]) -> None:
+    """Return when a GET has a status."""
+
+    async def has_status() -> bool:
+        return (await ask(api, "GET", path, **headers))[0] == status
+
+    await eventually(has_status)
+
+
 def role(name: str, *rules: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": {"name": name}, "rules": list(rules)}
 
@@ -56,12 +64,9 @@ async def test_a_binding_is_in_force_soon_and_no_longer_than_it_exists(api: InPr
     assert (await ask(api, "GET", MAPS, **JANE))[0] == 403
     assert (await ask(api, "POST", ROLES, role("r", READ)))[0] == 201
     assert (await ask(api, "POST", BINDINGS, binding("r", "jane")))[0] == 201
-    began = time.monotonic()
-    while (await ask(api, "GET", MAPS, **JANE))[0] != 200:
-        assert time.monotonic() - began < 5
+    await until(api, 200, MAPS, JANE)
     assert (await ask(api, "DELETE", f"{BINDINGS}/r"))[0] == 200
-    while (await ask(api, "GET", MAPS, **JANE))[0] != 403:
-        assert time.monotonic() - began < 5
+    await until(api, 403, MAPS, JANE)
 
 
 async def test_the_default_roles_are_there_when_the_server_is_ready(api: InProcess) -> None:
@@ -81,9 +86,7 @@ async def test_nothing_is_granted_that_its_author_lacks(api: InProcess) -> None:
     }
     await ask(api, "POST", ROLES, role("author", author, READ))
     await ask(api, "POST", BINDINGS, binding("author", "jane"))
-    async with asyncio.timeout(5):
-        while (await ask(api, "GET", f"{ROLES}/author", **JANE))[0] != 200:
-            pass
+    await until(api, 200, f"{ROLES}/author", JANE)
     assert (await ask(api, "POST", ROLES, role("fine", READ), **JANE))[0] == 201
     more = {**READ, "verbs": ["get", "delete"]}
     refused = (
@@ -168,9 +171,7 @@ async def test_kubelets_read_what_their_pods_need(api: InProcess) -> None:
         assert (await ask(api, "POST", MAPS, {"metadata": {"name": name}}))[0] == 201
     assert (await ask(api, "GET", f"{MAPS}/mine", **kubelet))[0] == 403
     assert (await ask(api, "POST", "/api/v1/namespaces/default/pods", pod))[0] == 201
-    async with asyncio.timeout(5):
-        while (await ask(api, "GET", f"{MAPS}/mine", **kubelet))[0] != 200:
-            pass
+    await until(api, 200, f"{MAPS}/mine", kubelet)
     status, answer = await ask(api, "GET", f"{MAPS}/other", **kubelet)
     assert status == 403
     assert answer["message"].endswith(": no relationship found between node 'n1' and this object")

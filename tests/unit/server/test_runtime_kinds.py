@@ -13,6 +13,7 @@ import pytest
 from apiserver.resources.definition import ResourceDefinition
 from tests.unit.server.geese import GROUP, geese
 from tests.unit.server.in_process import Answer, InProcess, server_in_process
+from tests.waiting import PATIENCE
 
 GEESE = f"/apis/{GROUP}/v1/namespaces/default/geese"
 BETA = f"/apis/{GROUP}/v1beta1/namespaces/default/geese"
@@ -215,7 +216,7 @@ async def test_open_watches_end_with_the_kind_and_paths_are_gone(api: InProcess)
     pods = await api.session.get(f"{api.url}/api/v1/pods?watch=true")
     kept = api.server.registry.resource("", "v1", "pods")
     catalog.replace(removed=definitions())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert [await watch.read() for watch in watches] == [b"", b""]
     gone = await api.ask("GET", f"{GEESE}/a")
     assert (gone.status, gone.body) == (404, b"404 page not found\n")

@@ -26,7 +26,7 @@ from apiserver.access.authentication.oidc.identity_provider import IdentityProvi
 from apiserver.access.authentication.oidc.jwt_authenticators import JWTAuthenticators
 from apiserver.access.authentication.signed_tokens import SIGNING_ALGORITHMS
 from tests.token_issuer import AUDIENCE, SigningKey, TokenIssuer
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 URL = "https://issuer.example"
 KEY = SigningKey("first")
@@ -196,7 +196,7 @@ async def test_until_the_issuer_answers_its_tokens_are_refused() -> None:
         token = issuer.token()
         assert await refusal(authenticators, token) == "oidc: authenticator not initialized"
         documents.error = ""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     assert await authenticators.authenticate(token) is not None
