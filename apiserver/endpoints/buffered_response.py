@@ -15,46 +15,59 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 _LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus
 }
 #: A response waits for the client when more bytes than these are buffered in its connection.
 _HIGH_WATER: Final = 64 * 1024
 
 
 class BufferedResponse:
-    """Status, headers and body. Date, length and connection headers are added on writing."""
+    """Status, headers and body. Date, length and connection headers are added on writing.
 
-    __slots__ = ("body", "headers", "keep_alive", "prepared", "status")
+    ``common`` are headers as they are written, a line break before each, that follow the others.
+    """
+
+    __slots__ = ("_headers", "_media_type", "body", "common", "keep_alive", "prepared", "status")
 
     def __init__(self, status: int, body: bytes, media_type: str) -> None:
         self.status = status
         self.body = body
-        self.headers: CIMultiDict[str] = CIMultiDict([("Content-Type", media_type)])
+        self.common = ""
+        self._media_type = media_type
+        # Most responses have no headers of their own, so the mapping is made when it is needed.
+        self._headers: CIMultiDict[str] | None = None
         self.prepared = False
         self.keep_alive: bool | None = None
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """The headers that only this response has, and its Content-Type."""
+        if self._headers is None:
+            self._headers = CIMultiDict([("Content-Type", self._media_type)])
+        return self._headers
+
+    def has_header(self, name: str) -> bool:
+        """Return whether it has a header of its own."""
+        return self._headers is not None and name in self._headers
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the whole response."""
         self.prepared = True
         self.keep_alive = keep_alive = request.keep_alive
-        parts = [
-            _LINES[self.status],
-            b"Date: ", _date(),
-            b"\r\nContent-Length: ", b"%d" % len(self.body),
-        ]  # fmt: skip
-        for name, value in self.headers.items():
-            parts.append(f"\r\n{name}: {value}".encode())
+        connection = ""
         if not keep_alive:
-            parts.append(b"\r\nConnection: close")
+            connection = "\r\nConnection: close"
         elif request.version < (1, 1):
-            parts.append(b"\r\nConnection: keep-alive")
-        parts.append(b"\r\n\r\n")
-        if request.method != "HEAD":
-            parts.append(self.body)
+            connection = "\r\nConnection: keep-alive"
+        body = self.body
+        head = (
+            f"{_LINES[self.status]}{_date()}\r\nContent-Length: {len(body)}"
+            f"{self._own_headers()}{self.common}{connection}\r\n\r\n"
+        ).encode()
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
-        transport.write(b"".join(parts))
+        transport.write(head if request.method == "HEAD" else head + body)
         # An idle connection keeps its last response until the next request.
         self.body = b""
         if transport.get_write_buffer_size() > _HIGH_WATER:
@@ -63,16 +76,21 @@ class BufferedResponse:
     async def write_eof(self) -> None:
         """Do nothing: the response is already written."""
 
+    def _own_headers(self) -> str:
+        if self._headers is None:
+            return f"\r\nContent-Type: {self._media_type}"
+        return "".join([f"\r\n{name}: {value}" for name, value in self._headers.items()])
 
-_dates: dict[int, bytes] = {}
+
+_dates: dict[int, str] = {}
 
 
-def _date() -> bytes:
+def _date() -> str:
     now = int(time.time())
     known = _dates.get(now)
     if known is None:
         _dates.clear()
-        known = _dates[now] = formatdate(now, usegmt=True).encode()
+        known = _dates[now] = formatdate(now, usegmt=True)
     return known
 
 

@@ -1,8 +1,36 @@
-"""Warnings as headers."""
+"""The headers of every response, warnings among them."""
 
 from __future__ import annotations
 
-from apiserver.endpoints.headers import warning_headers
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from apiserver.endpoints.buffered_response import BufferedResponse
+from apiserver.endpoints.headers import add_common_headers, warning_headers
+
+
+@pytest.mark.parametrize("flow", [None, ("schema", "level")])
+@pytest.mark.parametrize("control", ["", "public"])
+@pytest.mark.parametrize("warnings", [[], ["one", 'a "b"']])
+def test_they_are_the_same_however_a_response_is_written(
+    flow: Any, control: str, warnings: list[str]
+) -> None:
+    http = SimpleNamespace(headers={"Audit-Id": "mine"})
+    request = SimpleNamespace(audit=None, http=http, flow=flow, warnings=warnings)
+    streamed: Any = web.StreamResponse()
+    buffered: Any = BufferedResponse(200, b"", "text/plain")
+    for response in (streamed, buffered):
+        if control:
+            response.headers["Cache-Control"] = control
+        add_common_headers(cast("Any", request), response)
+    lines = [f"{name}: {value}" for name, value in streamed.headers.items()]
+    if control:
+        # Its own header comes first.
+        assert lines.pop(0) == "Cache-Control: public"
+    assert buffered.common.split("\r\n")[1:] == lines
 
 
 def test_a_warning_is_quoted_and_told_once() -> None:
