@@ -37,7 +37,7 @@ class ServerProcess:
     def __init__(self, directory: Path, *flags: str, module: str = "apiserver") -> None:
         self.directory = directory
         self.flags = flags
-        #: What is run: the server, or one that a test has spoilt.
+        #: What is run: the server, or one with a fault that a test has put in.
         self.module = module
         self.url = ""
         self.kubeconfig = directory / "admin.kubeconfig"

@@ -21,7 +21,7 @@ from apiserver.testing.revision_history import RevisionHistory
 from apiserver.testing.seeding import SeededBytes
 from apiserver.testing.snapshots import Snapshots
 from apiserver.testing.steerable_clock import SteerableClock
-from apiserver.testing.watch_taps import WatchTaps
+from apiserver.testing.watch_faults import WatchFaults
 from storage.interface import FeedStore
 from storage.memory import MemoryStore
 
@@ -39,7 +39,7 @@ class Tools:
     recorder: RequestRecorder
     rules: FaultRules
     faults: FaultFilter
-    taps: WatchTaps
+    watch_faults: WatchFaults
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Operations:
         if watches not in (CONTINUE, CLOSE, EXPIRE):
             raise ValueError(f"watches can {CONTINUE}, {CLOSE} or {EXPIRE}, not {watches}")
         if watches == CLOSE:
-            self.tools.taps.close()
+            self.tools.watch_faults.close()
         changed = await self.snapshots.restore(snapshot)
         revision = await self.store.revision()
         if watches == EXPIRE:
@@ -109,7 +109,7 @@ class Operations:
         revision = await self.store.revision()
         if revision > self.store.compact_revision():
             await self.store.compact(revision)
-        self.tools.taps.expire(revision)
+        self.tools.watch_faults.expire(revision)
 
     async def _settle(self, quiet: float, timeout: float) -> None:
         async with asyncio.timeout(timeout):
@@ -136,16 +136,16 @@ class Operations:
         if not self.tools.faults.knows(action):
             raise UnknownFault(f"there is no fault {action}")
         rule = self.tools.rules.add(action, options, conditions)
-        self.tools.taps.apply(rule)
+        self.tools.watch_faults.apply(rule)
         return rule.number
 
     async def _lift_fault(self, number: int) -> None:
         self.tools.rules.lift(number)
-        self.tools.taps.lift(number)
+        self.tools.watch_faults.lift(number)
 
     async def _clear_faults(self) -> None:
         self.tools.rules.clear()
-        self.tools.taps.lift(None)
+        self.tools.watch_faults.lift(None)
 
     async def _hits(self, number: int) -> list[dict[str, Any]]:
         return [record.document() for record in self.tools.rules.find(number).hits]

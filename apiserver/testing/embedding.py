@@ -38,7 +38,7 @@ from apiserver.testing.seeding import SeededBytes
 from apiserver.testing.snapshots import Snapshots
 from apiserver.testing.stale_reads import StaleReads
 from apiserver.testing.steerable_clock import SteerableClock
-from apiserver.testing.watch_taps import WatchTaps
+from apiserver.testing.watch_faults import WatchFaults
 from storage.interface import FeedStore
 from storage.memory import MemoryStore
 
@@ -75,13 +75,13 @@ class HarnessEmbedding(Embedding):
         self._store: FeedStore[bytes] | None = None
         self._stale = StaleReads()
         recorder, rules = RequestRecorder(), FaultRules()
-        taps = WatchTaps(rules, self._revision)
-        faults = FaultFilter(rules, recorder, taps, self._stale)
+        watch_faults = WatchFaults(rules, self._revision)
+        faults = FaultFilter(rules, recorder, watch_faults, self._stale)
         self.tools = Tools(
-            SteerableClock(), SeededBytes(settings["seed"]), recorder, rules, faults, taps
+            SteerableClock(), SeededBytes(settings["seed"]), recorder, rules, faults, watch_faults
         )
         self.environment = Environment(
-            self._open_store, taps.channel_for, self.tools.clock.sleep, uids_recur=True
+            self._open_store, watch_faults.channel_for, self.tools.clock.sleep, uids_recur=True
         )
         self.inserted = [faults]
 

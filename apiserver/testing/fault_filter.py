@@ -2,7 +2,7 @@
 
 It stands behind authentication, so faults can be for one user, and before the limits of concurrent
 requests and authorization. Faults before the handler may answer in its place; those behind it get
-its answer and may spoil it. The faults of watches are in `watch_taps`.
+its answer and may damage it. The faults of watches are in `watch_faults`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apiserver.testing import faulty_answers
 from apiserver.testing.fault_rules import FaultRule, FaultRules
 from apiserver.testing.request_recorder import Recorded, RequestRecorder, current_record
 from apiserver.testing.stale_reads import StaleReads
-from apiserver.testing.watch_taps import WatchTaps
+from apiserver.testing.watch_faults import WatchFaults
 
 Before: TypeAlias = Callable[[Mapping[str, Any], HTTPRequest], Awaitable[web.StreamResponse | None]]
 Behind: TypeAlias = Callable[
@@ -37,18 +37,22 @@ class FaultFilter:
     """Applies the faults of ``rules`` to requests."""
 
     def __init__(
-        self, rules: FaultRules, recorder: RequestRecorder, taps: WatchTaps, stale: StaleReads
+        self,
+        rules: FaultRules,
+        recorder: RequestRecorder,
+        watch_faults: WatchFaults,
+        stale: StaleReads,
     ) -> None:
         self._rules = rules
         self._recorder = recorder
-        self._taps = taps
+        self._watch_faults = watch_faults
         self._stale = stale
         self._before: Mapping[str, Before] = BEFORE
         self._behind: Mapping[str, Behind] = {**BEHIND, "stale_reads": stale.answer}
 
     def knows(self, action: str) -> bool:
         """Return whether there is a fault of this name."""
-        return action in {*self._before, *self._behind, *WatchTaps.ACTIONS}
+        return action in {*self._before, *self._behind, *WatchFaults.ACTIONS}
 
     def __call__(self, handler: Handler) -> Handler:
         """Return ``handler`` with its requests hit by the faults."""
@@ -59,7 +63,11 @@ class FaultFilter:
                 return await handler(request)
             record.user, record.groups = request.user.name, request.user.groups
             await self._keep_body(request, record)
-            serve = self._taps.tapped(handler, record) if request.verb == "watch" else handler
+            serve = (
+                self._watch_faults.with_faults(handler, record)
+                if request.verb == "watch"
+                else handler
+            )
             return await self._hit(serve, request, record)
 
         return faulty
@@ -111,10 +119,10 @@ def _name_in(data: bytes) -> str:
 
 def _concerns(rule: FaultRule, request: HTTPRequest) -> bool:
     """Return whether the action of a fault means anything for a request."""
-    if rule.action in WatchTaps.ACTIONS:
+    if rule.action in WatchFaults.ACTIONS:
         return False
     if rule.action in BEHIND:
-        # A stream has no answer that could be spoilt as a whole.
+        # A stream has no answer that could be damaged as a whole.
         return not request.long_running
     if rule.action == "expire_continue":
         return "continue" in request.query

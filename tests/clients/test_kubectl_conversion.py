@@ -13,7 +13,13 @@ import pytest
 
 from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.server_process import ServerProcess
-from tests.wire.kegs import ConversionWebhook, answered, keg, kegs, serving_conversion
+from tests.wire.conversion_webhook import (
+    ConversionWebhook,
+    answered,
+    serving_conversion,
+    widget,
+    widget_definition,
+)
 
 pytestmark = ON_SQLITE
 
@@ -52,22 +58,24 @@ def test_objects_are_seen_and_changed_in_both_versions(
     kubectl: Kubectl, webhook: ConversionWebhook
 ) -> None:
     group = f"g{uuid.uuid4().hex[:8]}.example.com"
-    kubectl("create", "-f", "-", stdin=json.dumps(kegs(group, webhook.conversion)))
-    kubectl("wait", "--for=condition=Established", f"crd/kegs.{group}", WAITS)
+    kubectl("create", "-f", "-", stdin=json.dumps(widget_definition(group, webhook.conversion)))
+    kubectl("wait", "--for=condition=Established", f"crd/widgets.{group}", WAITS)
     for name, size in (("a", 5), ("b", 6)):
-        kubectl("create", "-f", "-", stdin=json.dumps(keg(group, name, size=size)))
-    for version, member in (("v1", "size"), ("v2", "litres")):
-        table = kubectl("get", f"kegs.{version}.{group}").split()
-        assert table == ["NAME", "HOLDS", "a", "5", "b", "6"]
-        (first, _) = kubectl.json("get", f"kegs.{version}.{group}")["items"]
-        assert first["spec"] == {member: 5, "wood": "oak"}
-    full = json.dumps(keg(group, "a", "v2", litres=7))
+        kubectl("create", "-f", "-", stdin=json.dumps(widget(group, name, size=size)))
+    for version, member in (("v1", "size"), ("v2", "width")):
+        table = kubectl("get", f"widgets.{version}.{group}").split()
+        assert table == ["NAME", "SIZE", "a", "5", "b", "6"]
+        (first, _) = kubectl.json("get", f"widgets.{version}.{group}")["items"]
+        assert first["spec"] == {member: 5, "color": "red"}
+    full = json.dumps(widget(group, "a", "v2", width=7))
     assert "configured" in kubectl("apply", "-f", "-", stdin=full)
-    assert kubectl.json("get", f"keg.v1.{group}", "a")["spec"] == {"size": 7, "wood": "oak"}
+    assert kubectl.json("get", f"widget.v1.{group}", "a")["spec"] == {"size": 7, "color": "red"}
     webhook.answer = lambda review: answered(review, [])
-    kubectl("create", "-f", "-", stdin=json.dumps(keg(group, "c", size=1)))
-    refusal = kubectl.refused("get", f"kegs.v2.{group}")
-    assert f"conversion webhook for {group}/v1, Kind=Keg returned 0 objects, expected 1" in refusal
+    kubectl("create", "-f", "-", stdin=json.dumps(widget(group, "c", size=1)))
+    refusal = kubectl.refused("get", f"widgets.v2.{group}")
+    assert (
+        f"conversion webhook for {group}/v1, Kind=Widget returned 0 objects, expected 1" in refusal
+    )
     assert "namespace" in kubectl("get", "namespaces", "-o", "name")
-    kubectl("delete", f"kegs.v1.{group}", "--all", WAITS)
-    kubectl("delete", "crd", f"kegs.{group}", WAITS)
+    kubectl("delete", f"widgets.v1.{group}", "--all", WAITS)
+    kubectl("delete", "crd", f"widgets.{group}", WAITS)

@@ -145,11 +145,11 @@ def test_nothing_else_sets_such_members(server: ApiServer) -> None:
 
 def test_custom_kinds_are_served_in_any_version(server: ApiServer) -> None:
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    definition = crd("example.com", "kegs", "Keg", scope="Cluster")
+    definition = crd("example.com", "widgets", "Widget", scope="Cluster")
     server.request("POST", crds, definition)
     server.wait_for(lambda: "example.com" in str(server.request("GET", "/apis")))
-    assert server.request("GET", "/apis/example.com/v1/kegs")["items"] == []
-    server.request("DELETE", f"{crds}/kegs.example.com")
+    assert server.request("GET", "/apis/example.com/v1/widgets")["items"] == []
+    server.request("DELETE", f"{crds}/widgets.example.com")
     server.wait_for(lambda: "example.com" not in str(server.request("GET", "/apis")))
 
 

@@ -52,7 +52,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Brok
             each.process.kill()
 
 
-async def outcome(server: Broken, patience: float) -> Result:
+async def outcome(server: Broken, timeout: float) -> Result:
     """Run some traffic on a server; connections are cut, so that watches have to be resumed."""
     url = server.process.url
     judge = FileJudge(server.file, url, server.process.stop)
@@ -62,13 +62,13 @@ async def outcome(server: Broken, patience: float) -> Result:
             proxy.cut()
 
         through = f"https://127.0.0.1:{proxy.port}"
-        run = Run([through], cut, judge, watchers=2, requests=500, between=50, patience=patience)
+        run = Run([through], cut, judge, watchers=2, requests=500, between=50, timeout=timeout)
         return await carry_out(run, seconds=0)
 
 
 @pytest.mark.parametrize("fault", list(BREAKING))
 async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: str) -> None:
-    result = await outcome(servers[fault], patience=1.0)
+    result = await outcome(servers[fault], timeout=1.0)
     violations = result.violations()
     assert any(each.startswith(BREAKING[fault]) for each in violations), (
         violations[:5],
@@ -78,7 +78,7 @@ async def test_a_broken_server_is_found_out(servers: dict[str, Broken], fault: s
 
 async def test_a_sound_server_is_not(servers: dict[str, Broken], tmp_path: Path) -> None:
     """One whose memory lags behind its store, and who knows."""
-    result = await outcome(servers[SOUND], patience=PATIENCE)
+    result = await outcome(servers[SOUND], timeout=PATIENCE)
     assert result.violations() == []
     assert len(result.log.changes) > 20, result.summary
     result.history.save(tmp_path / "history.json")

@@ -19,9 +19,9 @@ import pytest
 
 from tests.server_process import ROOT_CA_PUBLISHER, running_server
 from tests.wire.backend import Backend, NoAddress, running_backend
-from tests.wire.conversions import Kegs
-from tests.wire.kegs import ConversionWebhook, honest, serving_conversion
+from tests.wire.conversion_webhook import ConversionWebhook, honest, serving_conversion
 from tests.wire.proxied import Proxied
+from tests.wire.widgets import Widgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +206,11 @@ async def webhook(tmp_path: Path) -> AsyncIterator[ConversionWebhook]:
 
 
 @pytest.fixture
-async def cellar(api: Api, webhook: ConversionWebhook, namespace: str) -> AsyncIterator[Kegs]:
-    """Kegs that are stored in v1."""
-    cellar = Kegs(api, webhook, namespace)
-    await cellar.define()
-    yield cellar
+async def widgets(api: Api, webhook: ConversionWebhook, namespace: str) -> AsyncIterator[Widgets]:
+    """Widgets that are stored in v1."""
+    widgets = Widgets(api, webhook, namespace)
+    await widgets.define()
+    yield widgets
     webhook.open.set()
     webhook.answer = honest
-    await api.send("DELETE", cellar.definition)
+    await api.send("DELETE", widgets.definition)

@@ -11,14 +11,14 @@ from aiohttp import web
 
 from tests.waiting import eventually
 from tests.wire.conftest import Api
-from tests.wire.conversions import Kegs
-from tests.wire.kegs import (
+from tests.wire.conversion_webhook import (
     ConversionWebhook,
     Review,
     answered,
     honest,
-    keg,
+    widget,
 )
+from tests.wire.widgets import Widgets
 
 
 def _changed(**metadata: Any) -> Callable[[Review], Review]:
@@ -67,15 +67,15 @@ def _changed(**metadata: Any) -> Callable[[Review], Review]:
     ],
 )
 async def test_a_wrong_answer_fails_the_request(
-    cellar: Kegs, answer: Callable[[Review], Any], message: str
+    widgets: Widgets, answer: Callable[[Review], Any], message: str
 ) -> None:
-    await cellar.make("a", size=1)
-    cellar.webhook.answer = answer
-    for path in (cellar.path("v2", "a"), cellar.path("v2")):
-        failed = await cellar.api.get(path)
+    await widgets.make("a", size=1)
+    widgets.webhook.answer = answer
+    for path in (widgets.path("v2", "a"), widgets.path("v2")):
+        failed = await widgets.api.get(path)
         assert failed.status == 500
-        uid = cellar.webhook.reviews[-1]["request"]["uid"]
-        expected = f"conversion webhook for {cellar.group}/v1, Kind=Keg {message}"
+        uid = widgets.webhook.reviews[-1]["request"]["uid"]
+        expected = f"conversion webhook for {widgets.group}/v1, Kind=Widget {message}"
         assert failed.json == {
             "kind": "Status",
             "apiVersion": "v1",
@@ -84,13 +84,13 @@ async def test_a_wrong_answer_fails_the_request(
             "message": expected.replace("UID", uid),
             "code": 500,
         }
-    watch = await cellar.api.get(f"{cellar.path('v2')}?watch=1")
+    watch = await widgets.api.get(f"{widgets.path('v2')}?watch=1")
     assert (watch.status, watch.headers["Retry-After"]) == (429, "1")
-    refused = await cellar.api.send("DELETE", cellar.path("v2", "a"))
+    refused = await widgets.api.send("DELETE", widgets.path("v2", "a"))
     assert refused.status == 500
-    assert (await cellar.get("a", "v1"))["spec"]["size"] == 1
-    cellar.webhook.answer = honest
-    assert (await cellar.get("a", "v2"))["spec"]["litres"] == 1
+    assert (await widgets.get("a", "v1"))["spec"]["size"] == 1
+    widgets.webhook.answer = honest
+    assert (await widgets.get("a", "v2"))["spec"]["width"] == 1
 
 
 async def test_a_webhook_that_cannot_be_called_fails_the_request(
@@ -114,37 +114,44 @@ async def test_a_webhook_that_cannot_be_called_fails_the_request(
             'Post "https://none.default.svc:443/convert?timeout=30s": service "none" not found',
         ),
     ):
-        cellar = Kegs(api, webhook, namespace)
+        widgets = Widgets(api, webhook, namespace)
         called = {"conversionReviewVersions": ["v1"], "clientConfig": config}
-        await cellar.define(conversion={"webhook": called})
+        await widgets.define(conversion={"webhook": called})
         for name in "ab":
-            await cellar.make(name, size=1)
-        for path in (cellar.path("v2", "a"), cellar.path("v2")):
+            await widgets.make(name, size=1)
+        for path in (widgets.path("v2", "a"), widgets.path("v2")):
             failed = await api.get(path)
             assert failed.status == 500
-            expected = f"conversion webhook for {cellar.group}/v1, Kind=Keg failed: {message}"
+            expected = f"conversion webhook for {widgets.group}/v1, Kind=Widget failed: {message}"
             assert failed.json["message"] == expected
-        await api.send("DELETE", cellar.definition)
+        await api.send("DELETE", widgets.definition)
 
 
-async def test_a_watch_ends_with_the_error_of_the_webhook(cellar: Kegs) -> None:
-    async with cellar.watch("v2") as events:
-        cellar.webhook.answer = lambda review: answered(review, [])
-        await cellar.make("a", size=1)
+async def test_a_watch_ends_with_the_error_of_the_webhook(widgets: Widgets) -> None:
+    async with widgets.watch("v2") as events:
+        widgets.webhook.answer = lambda review: answered(review, [])
+        await widgets.make("a", size=1)
         kind, status = await events.next()
     assert (kind, status["code"]) == ("ERROR", 500)
     assert status["message"].endswith("returned 0 objects, expected 1")
 
 
-async def test_a_webhook_that_hangs_delays_its_own_kind_only(cellar: Kegs, namespace: str) -> None:
-    api = cellar.api
-    await cellar.make("a", size=1)
-    cellar.webhook.open.clear()
-    hanging = [asyncio.create_task(api.get(cellar.path("v2", "a"))) for _ in range(20)]
-    await eventually(lambda: cellar.webhook.reviews)
-    late = await api.get(f"{cellar.path('v2')}?timeout=1s")
+async def test_a_webhook_that_hangs_delays_its_own_kind_only(
+    widgets: Widgets, namespace: str
+) -> None:
+    api = widgets.api
+    await widgets.make("a", size=1)
+    widgets.webhook.open.clear()
+    hanging = [asyncio.create_task(api.get(widgets.path("v2", "a"))) for _ in range(20)]
+    await eventually(lambda: widgets.webhook.reviews)
+    late = await api.get(f"{widgets.path('v2')}?timeout=1s")
     assert late.status == 504
-    for path in ("/readyz", f"/apis/{cellar.group}", "/api/v1/namespaces", cellar.path("v1", "a")):
+    for path in (
+        "/readyz",
+        f"/apis/{widgets.group}",
+        "/api/v1/namespaces",
+        widgets.path("v1", "a"),
+    ):
         assert (await api.get(path)).status == 200
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
     body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}}
@@ -158,37 +165,37 @@ async def test_a_webhook_that_hangs_delays_its_own_kind_only(cellar: Kegs, names
         return (await api.get(f"{maps}/owned")).status == 404
 
     await eventually(is_collected)
-    assert len(cellar.webhook.reviews) == 1
-    cellar.webhook.open.set()
+    assert len(widgets.webhook.reviews) == 1
+    widgets.webhook.open.set()
     assert {answer.status for answer in await asyncio.gather(*hanging)} == {200}
 
 
 async def test_owners_and_namespaces_are_looked_after_without_the_webhook(
-    cellar: Kegs, namespace: str
+    widgets: Widgets, namespace: str
 ) -> None:
-    api = cellar.api
-    owner = await cellar.make("owner", size=1)
-    cellar.webhook.open.clear()
+    api = widgets.api
+    owner = await widgets.make("owner", size=1)
+    widgets.webhook.open.clear()
     reference = {
-        "apiVersion": f"{cellar.group}/v2",
-        "kind": "Keg",
+        "apiVersion": f"{widgets.group}/v2",
+        "kind": "Widget",
         "name": "owner",
         "uid": owner["metadata"]["uid"],
     }
-    owned = keg(cellar.group, "owned", size=2)
+    owned = widget(widgets.group, "owned", size=2)
     owned["metadata"]["ownerReferences"] = [reference]
-    assert (await api.post(cellar.path("v1"), owned)).status == 201
-    assert (await api.send("DELETE", cellar.path("v1", "owner"))).status == 200
+    assert (await api.post(widgets.path("v1"), owned)).status == 201
+    assert (await api.send("DELETE", widgets.path("v1", "owner"))).status == 200
 
     async def is_collected() -> bool:
-        return (await api.get(cellar.path("v1", "owned"))).status == 404
+        return (await api.get(widgets.path("v1", "owned"))).status == 404
 
     await eventually(is_collected)
-    await cellar.make("left", size=3)
+    await widgets.make("left", size=3)
     assert (await api.send("DELETE", f"/api/v1/namespaces/{namespace}")).status == 200
 
     async def is_gone() -> bool:
         return (await api.get(f"/api/v1/namespaces/{namespace}")).status == 404
 
     await eventually(is_gone)
-    assert cellar.webhook.reviews == []
+    assert widgets.webhook.reviews == []

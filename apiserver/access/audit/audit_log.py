@@ -157,7 +157,7 @@ class RotatedFile:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError:
-            # Half a line would spoil the next one, unless another process has written it already.
+            # Half a line would damage the next one, unless another process has written it already.
             if os.fstat(self._descriptor).st_size == size + len(data) - len(view):
                 os.ftruncate(self._descriptor, size)
             raise

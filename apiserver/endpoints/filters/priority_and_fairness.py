@@ -26,13 +26,13 @@ _LONGEST_WAIT: Final = 60.0
 def with_priority_and_fairness(
     handler: Handler, control: FlowControl, seconds: float, estimator: WorkEstimator | None = None
 ) -> Handler:
-    """Return ``handler`` with the requests sorted out; ``seconds`` is the timeout of requests.
+    """Return ``handler`` with fair queuing; ``seconds`` is the timeout of requests.
 
     A watch has seats until its initial events are sent. Other long requests need none.
     """
-    patience = seconds / _PART_OF_TIME
+    longest_wait = seconds / _PART_OF_TIME
 
-    async def sorted_out(request: HTTPRequest) -> web.StreamResponse:
+    async def limited(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running and request.verb != "watch":
             return await handler(request)
         flow = control.flow(request.user, request.verb, request.info)
@@ -43,7 +43,7 @@ def with_priority_and_fairness(
             work = estimator.estimate(request.verb, request.info, request.query, level.most_seats)
         if not level.take_seat(work.most_seats):
             try:
-                waited = await _wait(flow, request, work, patience)
+                waited = await _wait(flow, request, work, longest_wait)
             except Rejected:
                 level.retry_after.note_rejection(monotonic())
                 return too_many_requests(level.retry_after.seconds)
@@ -63,7 +63,7 @@ def with_priority_and_fairness(
             else:
                 level.leave(work.most_seats, waited)
 
-    return sorted_out
+    return limited
 
 
 async def _watch(handler: Handler, request: HTTPRequest, flow: Flow) -> web.StreamResponse:
@@ -91,14 +91,14 @@ async def _wait(
     """Wait for seats, and count the time. Raises Rejected."""
     begun, executed = monotonic(), "false"
     try:
-        waited = await flow.level.enter(flow.key, _patience(request, usual), work, request)
+        waited = await flow.level.enter(flow.key, _wait_seconds(request, usual), work, request)
         executed = "true"
         return waited
     finally:
         flow.counts.waits.observe((executed,), monotonic() - begun)
 
 
-def _patience(request: HTTPRequest, usual: float) -> float:
+def _wait_seconds(request: HTTPRequest, usual: float) -> float:
     if request.deadline is not None:
         usual = (request.deadline - asyncio.get_running_loop().time()) / _PART_OF_TIME
     return min(usual, _LONGEST_WAIT)

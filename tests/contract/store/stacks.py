@@ -50,7 +50,7 @@ class Setting:
     #: Makes a value of this store.
     value: Callable[[str], Any]
     #: How long to wait for what must come.
-    patience: float
+    timeout: float
     reopen: Callable[[], Awaitable[Store[Any]]]
     #: Lets time pass, where the clock is the test's.
     elapse: Callable[[float], Awaitable[None]]
@@ -144,7 +144,7 @@ class Stack:
     build: Build = _bare
     value: Callable[[str], Any] = _text
     can: frozenset[str] = field(default_factory=frozenset)
-    patience: float = PATIENCE
+    timeout: float = PATIENCE
     memory: Callable[[Clock], MemoryStore] = MemoryStore
 
     @property
@@ -172,7 +172,7 @@ class Stack:
                 clock.now += seconds
                 await opened.bottom.expire()
 
-            setting = Setting(opened.store, root, self.value, self.patience, reopen, elapse)
+            setting = Setting(opened.store, root, self.value, self.timeout, reopen, elapse)
             yield setting
 
     async def _open(self, place: str, root: str, clock: Clock, closing: AsyncExitStack) -> _Opened:

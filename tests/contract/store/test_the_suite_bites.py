@@ -85,7 +85,7 @@ async def passes(check: Check, setting: Setting, parameters: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("store", BROKEN, ids=lambda store: store.__name__)
 async def test_a_broken_store_is_caught(store: type[MemoryStore], tmp_path: Path) -> None:
-    stack = Stack("memory", can=CAN, patience=0.25, memory=store)
+    stack = Stack("memory", can=CAN, timeout=0.25, memory=store)
     assert await failed_check(stack, tmp_path), f"{store.__doc__} And nothing noticed."
 
 
@@ -96,7 +96,7 @@ async def test_a_broken_transformation_is_caught(
     async def build(store: Store[Any], root: str, closing: AsyncExitStack) -> Store[Any]:
         return kind(cast("FeedStore[bytes]", store), ByKey())
 
-    stack = Stack("memory", build, can=CAN, patience=0.25)
+    stack = Stack("memory", build, can=CAN, timeout=0.25)
     assert await failed_check(stack, tmp_path), f"{kind.__doc__} And nothing noticed."
 
 

@@ -14,9 +14,9 @@ from tests.contract.store.stacks import Setting
 class Watch:
     """A watch that is read with a limit on how long an event may take."""
 
-    def __init__(self, batches: AsyncGenerator[Batch[Any], None], patience: float) -> None:
+    def __init__(self, batches: AsyncGenerator[Batch[Any], None], timeout: float) -> None:
         self._batches = batches
-        self._patience = patience
+        self._timeout = timeout
         #: All that came so far.
         self.batches: list[Batch[Any]] = []
 
@@ -27,7 +27,7 @@ class Watch:
 
     async def batch(self) -> Batch[Any]:
         """Return the next batch."""
-        async with asyncio.timeout(self._patience):
+        async with asyncio.timeout(self._timeout):
             batch = await anext(self._batches)
         self.batches.append(batch)
         return batch
@@ -46,7 +46,7 @@ async def watching(
     """Watch a prefix, the test's root by default; wait until the store is ``listening``."""
     watched = setting.store.watch(setting.root if prefix is None else prefix, after=after)
     batches = cast("AsyncGenerator[Batch[Any], None]", watched)
-    watch = Watch(batches, setting.patience)
+    watch = Watch(batches, setting.timeout)
     try:
         if listening:
             first = await watch.batch()

@@ -240,11 +240,11 @@ def main(arguments: list[str]) -> int:
     fault = next(each for each in FAULTS if f"--fault={each.__name__}" == name)
     announce = serving._announce
 
-    def spoil_and_announce(url: str, kubeconfig: Path) -> None:
+    def break_and_announce(url: str, kubeconfig: Path) -> None:
         fault()
         announce(url, kubeconfig)
 
-    serving._announce = spoil_and_announce
+    serving._announce = break_and_announce
     return cli.main([each for each in arguments if each != name])
 
 

@@ -67,11 +67,11 @@ async def gauge(api: Api, name: str) -> float:
 
 
 async def until(
-    api: Api, name: str, is_right: Callable[[float], bool], patience: float = PATIENCE
+    api: Api, name: str, is_right: Callable[[float], bool], timeout: float = PATIENCE
 ) -> float:
     """Wait until what a server counts is right; return it, or what it is in the end."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
+    deadline = loop.time() + timeout
     while not is_right(found := await gauge(api, name)) and loop.time() < deadline:
         await asyncio.sleep(0.01)
     return found

@@ -55,15 +55,15 @@ class Api:
     host: str
     port: int
     #: How long an answer may take. A server that is alive always answers within its own deadlines.
-    patience: float = 70.0
+    timeout: float = 70.0
     _reader: asyncio.StreamReader | None = field(default=None, init=False)
     _writer: asyncio.StreamWriter | None = field(default=None, init=False)
 
     @classmethod
-    def at(cls, url: str, patience: float = 70.0) -> Api:
+    def at(cls, url: str, timeout: float = 70.0) -> Api:
         """Return a client of the server at a URL."""
         host, _, port = url.removeprefix("https://").rpartition(":")
-        return cls(host, int(port), patience)
+        return cls(host, int(port), timeout)
 
     def close(self) -> None:
         """Break the connection off."""
@@ -83,7 +83,7 @@ class Api:
         """Send one request and return its answer. Raises NotSent or Broken."""
         reader = await self._begin(request(method, path, body, media_type, headers))
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.timeout):
                 answer = await read_answer(reader)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
             self.close()
@@ -102,7 +102,7 @@ class Api:
         """
         reader = await self._begin(request("GET", path))
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.timeout):
                 answer = await read_head(reader)
                 if answer.headers.get("transfer-encoding") != "chunked":
                     body = await reader.readexactly(int(answer.headers["content-length"]))
@@ -123,7 +123,7 @@ class Api:
         if reader is None or writer is None or writer.is_closing() or reader.at_eof():
             self.close()
             try:
-                async with asyncio.timeout(self.patience):
+                async with asyncio.timeout(self.timeout):
                     reader, writer = await connect(self.host, self.port)
             except (OSError, TimeoutError) as error:
                 raise NotSent(repr(error)) from error

@@ -64,7 +64,7 @@ class Run:
     #: How many of them succeed between two failures.
     between: int = 10
     #: How long watches may take in the end to tell what is left to be told.
-    patience: float = PATIENCE
+    timeout: float = PATIENCE
 
 
 @dataclass
@@ -127,7 +127,7 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*clients)
             last = await _last_word(run.urls, collection, history)
-        untold = await _told(watchers, watching, last, run.patience)
+        untold = await _told(watchers, watching, last, run.timeout)
     finally:
         for task in (*watching, *clients):
             task.cancel()
@@ -138,9 +138,9 @@ async def carry_out(run: Run, seconds: float = SECONDS) -> Result:
 
 
 async def _told(
-    watchers: Sequence[WatchClient], tasks: Sequence[asyncio.Task[None]], last: int, patience: float
+    watchers: Sequence[WatchClient], tasks: Sequence[asyncio.Task[None]], last: int, timeout: float
 ) -> list[str]:
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while any(watcher.reached < last for watcher in watchers):
         raise_failed(tasks)
         if time.monotonic() > deadline:

@@ -263,16 +263,16 @@ async def test_openapi_shows_a_kind_at_once(api: InProcess) -> None:
 
 
 async def test_what_only_a_webhook_can_convert_is_served_as_it_is_stored(api: InProcess) -> None:
-    crd = named("kegs", "Keg", {"name": "v1", "storage": True}, {"name": "v2"})
+    crd = named("widgets", "Widget", {"name": "v1", "storage": True}, {"name": "v2"})
     webhook = {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1"}}
     crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
     await define(api, crd)
-    kegs = f"/apis/{GROUP}/v1/namespaces/default/kegs"
-    keg = {"apiVersion": f"{GROUP}/v1", "kind": "Keg", "metadata": {"name": "a"}}
-    assert (await api.ask("POST", kegs, keg)).status == 201
-    assert (await api.ask("GET", f"{kegs}/a")).status == 200
+    widgets = f"/apis/{GROUP}/v1/namespaces/default/widgets"
+    widget = {"apiVersion": f"{GROUP}/v1", "kind": "Widget", "metadata": {"name": "a"}}
+    assert (await api.ask("POST", widgets, widget)).status == 201
+    assert (await api.ask("GET", f"{widgets}/a")).status == 200
     for path in ("", "/a"):
-        failed = await api.ask("GET", kegs.replace("v1", "v2") + path)
+        failed = await api.ask("GET", widgets.replace("v1", "v2") + path)
         assert failed.status == 500
-        assert failed.message.startswith(f"conversion webhook for {GROUP}/v1, Kind=Keg failed: ")
-    assert (await api.ask("DELETE", f"{kegs}/a")).status == 200
+        assert failed.message.startswith(f"conversion webhook for {GROUP}/v1, Kind=Widget failed: ")
+    assert (await api.ask("DELETE", f"{widgets}/a")).status == 200

@@ -13,7 +13,7 @@ from apiserver.schema.kindtypes import Inconvertible
 UID = "4b3e6a2c-0000-4000-8000-000000000001"
 BEFORE: dict[str, Any] = {
     "apiVersion": "example.com/v1",
-    "kind": "Keg",
+    "kind": "Widget",
     "metadata": {
         "name": "a",
         "namespace": "n",
@@ -26,12 +26,12 @@ BEFORE: dict[str, Any] = {
     },
     "spec": {"size": 5},
 }
-PREFIX = "conversion webhook for example.com/v1, Kind=Keg "
+PREFIX = "conversion webhook for example.com/v1, Kind=Widget "
 CONVERTED: dict[str, Any] = {
     "apiVersion": "example.com/v2",
-    "kind": "Keg",
+    "kind": "Widget",
     "metadata": {"name": "a", "namespace": "n", "uid": "u"},
-    "spec": {"litres": 5},
+    "spec": {"width": 5},
 }
 
 
@@ -100,7 +100,7 @@ def test_only_labels_and_annotations_are_the_webhooks(given: Any, kept: Any) -> 
 
 def test_an_old_webhook_need_not_return_uid_and_kind() -> None:
     body = json.dumps({"response": {**success(CONVERTED), "uid": "other"}}).encode()
-    assert review("v1beta1").converted(body)[0]["spec"] == {"litres": 5}
+    assert review("v1beta1").converted(body)[0]["spec"] == {"width": 5}
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_an_old_webhook_need_not_return_uid_and_kind() -> None:
             "(expected example.com/v2, received example.com/v3)",
         ),
         (
-            answer(success(changed(kind="Mug"))),
-            "returned invalid object at index 0: invalid kind (expected Keg, received Mug)",
+            answer(success(changed(kind="Gadget"))),
+            "returned invalid object at index 0: invalid kind (expected Widget, received Gadget)",
         ),
         (
             answer(success(with_metadata(name="b"))),
@@ -226,7 +226,7 @@ def test_metadata_of_an_object_without_a_name_is_needed_too(
     after: dict[str, Any], why: str
 ) -> None:
     unnamed = ConversionReview("v1", UID, "example.com/v2", [{**BEFORE, "metadata": {}}])
-    converted = {"apiVersion": "example.com/v2", "kind": "Keg", **after}
+    converted = {"apiVersion": "example.com/v2", "kind": "Widget", **after}
     with pytest.raises(Inconvertible) as refused:
         unnamed.converted(answer(success(converted)))
     assert str(refused.value) == f"{PREFIX}returned invalid metadata: {why}"

@@ -1,6 +1,6 @@
-"""Kegs: a kind whose versions only a webhook can convert, and that webhook.
+"""Widgets: a kind whose versions only a webhook can convert, and that webhook.
 
-In v1 a keg has a ``size``, in v2 it has ``litres``.
+In v1 a widget has a ``size``, in v2 it has ``width``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from cryptography.x509.oid import NameOID
 
 from tests.wire.kubelet import HOST, cut_off
 
-_MEMBERS = {"v1": "size", "v2": "litres"}
+_MEMBERS = {"v1": "size", "v2": "width"}
 _SPEC = {
-    "v1": {"size": {"type": "integer"}, "wood": {"type": "string", "default": "oak"}},
-    "v2": {"litres": {"type": "integer", "maximum": 100}, "wood": {"type": "string"}},
+    "v1": {"size": {"type": "integer"}, "color": {"type": "string", "default": "red"}},
+    "v2": {"width": {"type": "integer", "maximum": 100}, "color": {"type": "string"}},
 }
 
 Review = dict[str, Any]
@@ -95,7 +95,7 @@ def _converted(document: dict[str, Any], api_version: str) -> dict[str, Any]:
     return {**document, "apiVersion": api_version, "spec": spec}
 
 
-def kegs(group: str, conversion: dict[str, Any], stored: str = "v1") -> dict[str, Any]:
+def widget_definition(group: str, conversion: dict[str, Any], stored: str = "v1") -> dict[str, Any]:
     """Return the definition."""
     versions = [
         {
@@ -110,7 +110,7 @@ def kegs(group: str, conversion: dict[str, Any], stored: str = "v1") -> dict[str
             },
             "subresources": {"status": {}},
             "additionalPrinterColumns": [
-                {"name": "Holds", "type": "integer", "jsonPath": f".spec.{_MEMBERS[name]}"}
+                {"name": "Size", "type": "integer", "jsonPath": f".spec.{_MEMBERS[name]}"}
             ],
         }
         for name, spec in _SPEC.items()
@@ -118,21 +118,26 @@ def kegs(group: str, conversion: dict[str, Any], stored: str = "v1") -> dict[str
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"kegs.{group}"},
+        "metadata": {"name": f"widgets.{group}"},
         "spec": {
             "group": group,
             "scope": "Namespaced",
-            "names": {"plural": "kegs", "kind": "Keg"},
+            "names": {"plural": "widgets", "kind": "Widget"},
             "conversion": conversion,
             "versions": versions,
         },
     }
 
 
-def keg(group: str, name: str, version: str = "v1", **spec: Any) -> dict[str, Any]:
-    """Return a keg."""
+def widget(group: str, name: str, version: str = "v1", **spec: Any) -> dict[str, Any]:
+    """Return a widget."""
     metadata = {"name": name}
-    return {"apiVersion": f"{group}/{version}", "kind": "Keg", "metadata": metadata, "spec": spec}
+    return {
+        "apiVersion": f"{group}/{version}",
+        "kind": "Widget",
+        "metadata": metadata,
+        "spec": spec,
+    }
 
 
 @asynccontextmanager

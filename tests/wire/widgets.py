@@ -1,4 +1,4 @@
-"""Kegs of a namespace, whose versions a webhook converts."""
+"""Widgets of a namespace, whose versions a webhook converts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from tests.waiting import eventually
-from tests.wire.kegs import ConversionWebhook, keg, kegs
+from tests.wire.conversion_webhook import ConversionWebhook, widget, widget_definition
 
 if TYPE_CHECKING:
     from tests.wire.conftest import Api
@@ -20,25 +20,25 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
-class Kegs:
-    """The kegs of a namespace."""
+class Widgets:
+    """The widgets of a namespace."""
 
     def __init__(self, api: Api, webhook: ConversionWebhook, namespace: str) -> None:
         self.api = api
         self.webhook = webhook
         self.group = f"g{uuid.uuid4().hex[:8]}.example.com"
-        self.definition = f"{CRDS}/kegs.{self.group}"
+        self.definition = f"{CRDS}/widgets.{self.group}"
         self._namespace = namespace
 
     def path(self, version: str, name: str = "") -> str:
-        """Return the path of the collection, or of a keg."""
-        path = f"/apis/{self.group}/{version}/namespaces/{self._namespace}/kegs"
+        """Return the path of the collection, or of a widget."""
+        path = f"/apis/{self.group}/{version}/namespaces/{self._namespace}/widgets"
         return f"{path}/{name}" if name else path
 
     async def define(self, **changes: Any) -> None:
         """Create the definition, and wait until both versions are served."""
         conversion = {**self.webhook.conversion, **changes.pop("conversion", {})}
-        document = kegs(self.group, conversion, **changes)
+        document = widget_definition(self.group, conversion, **changes)
         assert (await self.api.post(CRDS, document)).status == 201
         for version in ("v1", "v2"):
             await eventually(lambda version=version: self._is_served(version))
@@ -51,14 +51,14 @@ class Kegs:
         return changed
 
     async def make(self, name: str, version: str = "v1", **spec: Any) -> dict[str, Any]:
-        """Create a keg."""
-        answer = await self.api.post(self.path(version), keg(self.group, name, version, **spec))
+        """Create a widget."""
+        answer = await self.api.post(self.path(version), widget(self.group, name, version, **spec))
         assert answer.status == 201, answer.text
         made: dict[str, Any] = answer.json
         return made
 
     async def get(self, name: str, version: str) -> Any:
-        """Return a keg."""
+        """Return a widget."""
         answer = await self.api.get(self.path(version, name))
         assert answer.status == 200, answer.text
         assert answer.json["apiVersion"] == f"{self.group}/{version}"
@@ -66,7 +66,7 @@ class Kegs:
 
     @asynccontextmanager
     async def watch(self, version: str, query: str = "") -> AsyncIterator[Events]:
-        """Watch the kegs."""
+        """Watch the widgets."""
         url = f"{self.api.url}{self.path(version)}?watch=1{query}"
         headers = {"Authorization": self.api.headers["Authorization"]}
         async with self.api.session.get(url, headers=headers) as response:
@@ -89,6 +89,6 @@ class Events:
         return event["type"], event["object"]
 
     async def shown(self) -> tuple[str, str, Any]:
-        """Return the type of the next event, and the name and the spec of its keg."""
+        """Return the type of the next event, and the name and the spec of its widget."""
         kind, document = await self.next()
         return kind, document["metadata"]["name"], document["spec"]

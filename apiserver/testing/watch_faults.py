@@ -1,8 +1,8 @@
-"""WatchTaps: the open watches of a server for tests, and the faults that hit them.
+"""WatchFaults: the open watches of a server for tests, and the faults that hit them.
 
-A tap is the transport of a watch: it counts the events that pass, leaves bookmarks out, and cuts
-the connection. A watch is ended from outside by cancelling the rest of its response; its client
-gets a last event then.
+A faulty channel is the transport of a watch: it counts the events that pass, leaves bookmarks out,
+and cuts the connection. A watch is ended from outside by cancelling the rest of its response; its
+client gets a last event then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from apiserver.testing.request_recorder import Recorded, current_record
 _BOOKMARK: Final = b'{"type":"BOOKMARK"'
 
 
-class WatchTap(Channel):
+class FaultyChannel(Channel):
     """The transport of one watch, with the faults that are in force for it."""
 
     __slots__ = (
@@ -156,7 +156,7 @@ class WatchTap(Channel):
             transport.close()
 
 
-class WatchTaps:
+class WatchFaults:
     """The open watches, and the faults of watches. ``revision`` returns that of the server."""
 
     ACTIONS: ClassVar = frozenset(["cut_watch", "expire_watch", "skip_bookmarks"])
@@ -165,21 +165,21 @@ class WatchTaps:
         self._rules = rules
         self._revision = revision
         # By the number of the request.
-        self._open: dict[int, WatchTap] = {}
+        self._open: dict[int, FaultyChannel] = {}
         # Watches do not resume from before this revision.
         self._expired_before = 0
 
     def channel_for(self, request: HTTPRequest) -> Channel:
-        """Return the transport of a watch; those of the harness itself have no tap."""
+        """Return the transport of a watch; those of the harness itself have no faults."""
         record = current_record.get()
-        tap = None if record is None else self._open.get(record.number)
-        return tap or channel_for(request)
+        channel = None if record is None else self._open.get(record.number)
+        return channel or channel_for(request)
 
-    def tapped(self, handler: Handler, record: Recorded) -> Handler:
-        """Return ``handler`` with the watch of one request tapped."""
+    def with_faults(self, handler: Handler, record: Recorded) -> Handler:
+        """Return ``handler`` with the faults of one watch."""
 
         async def handle(request: HTTPRequest) -> web.StreamResponse:
-            tap = self._open[record.number] = self._new_tap(request, record)
+            channel = self._open[record.number] = self._new_channel(request, record)
             try:
                 response = await handler(request)
                 rest = request.rest
@@ -187,52 +187,52 @@ class WatchTaps:
                 if request.rest is None:
                     del self._open[record.number]
             if rest is not None:
-                request.rest = partial(self._run, tap, rest)
+                request.rest = partial(self._run, channel, rest)
             return response
 
         return handle
 
     def apply(self, rule: FaultRule) -> None:
         """Let a new fault hit the watches that are open."""
-        for tap in list(self._open.values()):
-            if rule.action in self.ACTIONS and rule.chooses(tap.record):
-                self._attach(tap, rule)
+        for channel in list(self._open.values()):
+            if rule.action in self.ACTIONS and rule.chooses(channel.record):
+                self._attach(channel, rule)
 
     def lift(self, number: int | None) -> None:
         """Take a fault off the watches that are open, or all faults."""
-        for tap in self._open.values():
-            tap.detach(number)
+        for channel in self._open.values():
+            channel.detach(number)
 
     def expire(self, revision: int) -> None:
         """End all watches with 410, and those that resume from before ``revision`` later."""
         self._expired_before = revision
-        for tap in list(self._open.values()):
-            tap.expire(revision)
+        for channel in list(self._open.values()):
+            channel.expire(revision)
 
     def close(self) -> None:
         """Close the connections of all watches."""
-        for tap in list(self._open.values()):
-            tap.disconnect()
+        for channel in list(self._open.values()):
+            channel.disconnect()
 
-    def _new_tap(self, request: HTTPRequest, record: Recorded) -> WatchTap:
-        tap = WatchTap(request, record)
-        if 0 < tap.after < self._expired_before:
-            tap.expire(self._expired_before)
+    def _new_channel(self, request: HTTPRequest, record: Recorded) -> FaultyChannel:
+        channel = FaultyChannel(request, record)
+        if 0 < channel.after < self._expired_before:
+            channel.expire(self._expired_before)
         for rule in self._rules:
-            resumes = tap.after > 0 or rule.action != "expire_watch"
+            resumes = channel.after > 0 or rule.action != "expire_watch"
             if rule.action in self.ACTIONS and resumes and rule.chooses(record):
-                self._attach(tap, rule)
-        return tap
+                self._attach(channel, rule)
+        return channel
 
-    def _attach(self, tap: WatchTap, rule: FaultRule) -> None:
+    def _attach(self, channel: FaultyChannel, rule: FaultRule) -> None:
         if rule.action == "expire_watch":
-            rule.record_hit(tap.record)
-            tap.expire(self._revision())
+            rule.record_hit(channel.record)
+            channel.expire(self._revision())
         else:
-            tap.attach(rule)
+            channel.attach(rule)
 
-    async def _run(self, tap: WatchTap, rest: Rest) -> None:
+    async def _run(self, channel: FaultyChannel, rest: Rest) -> None:
         try:
-            await tap.run(rest)
+            await channel.run(rest)
         finally:
-            del self._open[tap.record.number]
+            del self._open[channel.record.number]
