@@ -177,6 +177,25 @@ def test_an_annotation_is_a_profile_too() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("level", "minor", "expected"),
+    [
+        ("baseline", 34, ["procMount"]),
+        ("baseline", 35, []),
+        ("restricted", 34, ["procMount", "runAsNonRoot != true", "runAsUser=0"]),
+        ("restricted", 35, ["procMount"]),
+    ],
+)
+def test_a_user_namespace_relaxes_the_rules_for_root(
+    level: str, minor: int, expected: list[str]
+) -> None:
+    container = contained(
+        **{**SAFE, "procMount": "Unmasked", "runAsUser": 0, "runAsNonRoot": False}
+    )
+    found = complaints(level, {"hostUsers": False, "containers": [container]}, minor)
+    assert [each.partition(" (")[0] for each in found] == expected
+
+
 @pytest.mark.parametrize(("minor", "expected"), [(26, ["forbidden sysctls"]), (27, [])])
 def test_a_version_knows_what_was_safe_then(minor: int, expected: list[str]) -> None:
     sysctls = [{"name": "net.ipv4.ip_local_reserved_ports"}]

@@ -30,7 +30,7 @@ _BASELINE: Final = (
     _Check(baseline.host_ports),
     _Check(baseline.host_of_probes, since=34),
     _Check(baseline.privileged),
-    _Check(baseline.proc_mount),
+    _Check(baseline.proc_mount, stricter="proc_mount"),
     _Check(baseline.se_linux_options),
     _Check(baseline.seccomp_profile, since=19, stricter="seccomp_profile"),
     _Check(baseline.sysctls),
@@ -39,6 +39,7 @@ _BASELINE: Final = (
 _RESTRICTED: Final = (
     _Check(restricted.allow_privilege_escalation, since=8),
     _Check(restricted.capabilities, since=22),
+    _Check(restricted.proc_mount, since=35),
     _Check(restricted.volumes),
     _Check(restricted.run_as_non_root),
     _Check(restricted.run_as_user, since=23),

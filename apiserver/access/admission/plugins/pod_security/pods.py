@@ -40,6 +40,11 @@ class Pod:
         """Whether the Pod is a Windows Pod, to which rules for Linux do not apply."""
         return self.minor >= 25 and (self.spec.get("os") or {}).get("name") == "windows"
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether the Pod has a user namespace: its users have no rights on the node."""
+        return self.minor >= 35 and self.spec.get("hostUsers") is False
+
 
 def context_of(container: dict[str, Any]) -> dict[str, Any]:
     """Return the security context of a container."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apiserver.access.admission.plugins.pod_security.baseline import unconfined
+from apiserver.access.admission.plugins.pod_security.baseline import masked_proc, unconfined
 from apiserver.access.admission.plugins.pod_security.pods import (
     Pod,
     Violation,
@@ -67,6 +67,11 @@ def capabilities(pod: Pod) -> Violation | None:
     return Violation("unrestricted capabilities", "; ".join(details)) if details else None
 
 
+def proc_mount(pod: Pod) -> Violation | None:
+    """Forbid an unmasked /proc."""
+    return masked_proc(pod)
+
+
 def volumes(pod: Pod) -> Violation | None:
     """Restrict volumes to non-node sources and claims."""
     bad: list[str] = []
@@ -86,6 +91,8 @@ def volumes(pod: Pod) -> Violation | None:
 
 def run_as_non_root(pod: Pod) -> Violation | None:
     """Require ``runAsNonRoot: true``."""
+    if pod.is_confined:
+        return None
     reason, wanted = "runAsNonRoot != true", pod.context.get("runAsNonRoot")
     explicit, implicit = [], []
     for container in pod.containers:
@@ -105,6 +112,8 @@ def run_as_non_root(pod: Pod) -> Violation | None:
 
 def run_as_user(pod: Pod) -> Violation | None:
     """Forbid the user 0."""
+    if pod.is_confined:
+        return None
     bad_pod = pod.context.get("runAsUser") == 0
     names = [c["name"] for c in pod.containers if context_of(c).get("runAsUser") == 0]
     if not bad_pod and not names:
