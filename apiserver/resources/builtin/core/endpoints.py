@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import (
     FieldError,
     invalid,
@@ -13,8 +14,8 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.addresses import validate_endpoint_ip, validate_ip
-from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
+from apiserver.resources.builtin.parts.addresses import validate_endpoint_ip
+from apiserver.resources.builtin.parts.ipforms import validate_new_ip, warnings_for_ip
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.printing import NONE, Column, aged
 from apiserver.resources.strategy import Strategy
@@ -71,6 +72,12 @@ class EndpointsStrategy(Strategy):
             errors += _validate_subset(subset, f"subsets[{index}]")
         return errors
 
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(document)
+        # What an older version accepted may stay as it is.
+        unchanged = errors and deep_equal(*(it.get("subsets") or [] for it in (document, old)))
+        return [] if unchanged else errors
+
     def warnings_on_create(self, document: Object) -> list[str]:
         labels = document["metadata"].get("labels") or {}
         if labels.get(MANAGED_BY) == _CONTROLLER:
@@ -101,7 +108,7 @@ def _validate_subset(subset: dict[str, Any], path: str) -> list[FieldError]:
 
 def _validate_address(address: dict[str, Any], path: str) -> list[FieldError]:
     ip, host, node = address.get("ip", ""), address.get("hostname"), address.get("nodeName")
-    errors = validate_ip(ip, f"{path}.ip")
+    errors = validate_new_ip(ip, f"{path}.ip")
     if host:
         errors += [invalid(f"{path}.hostname", host, text) for text in dns1123_label_problems(host)]
     if node is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, invalid
@@ -10,8 +11,8 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.core.nodeconfigs import validate_config
 from apiserver.resources.builtin.fields import flag
-from apiserver.resources.builtin.parts.addresses import is_dual_stack, parse_cidr, validate_cidr
-from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr
+from apiserver.resources.builtin.parts.addresses import is_dual_stack, parse_cidr
+from apiserver.resources.builtin.parts.ipforms import validate_new_cidr, warnings_for_cidr
 from apiserver.resources.builtin.parts.numbers import NOT_POSITIVE
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.resources import (
@@ -111,17 +112,11 @@ class NodeStrategy(Strategy):
         return _without_config(super().prepare_for_status_update(document, old), old)
 
     def validate(self, document: Object) -> list[FieldError]:
-        spec, status = document.get("spec") or {}, document.get("status") or {}
-        return [
-            *validate_taints(spec.get("taints") or (), "metadata.taints"),
-            *_validate_resources(document),
-            *_validate_swap((status.get("nodeInfo") or {}).get("swap") or {}),
-            *_validate_features(status.get("declaredFeatures") or []),
-            *_validate_cidrs(spec.get("podCIDRs") or []),
-        ]
+        return _validate(document, known=())
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        return [*self.validate(document), *self.validate_status_update(document, old)]
+        known = (old.get("spec") or {}).get("podCIDRs") or []
+        return [*_validate(document, known), *self.validate_status_update(document, old)]
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         spec, before = document.get("spec") or {}, old.get("spec") or {}
@@ -147,6 +142,17 @@ class NodeStrategy(Strategy):
         for index, cidr in enumerate(spec.get("podCIDRs") or ()):
             found += warnings_for_cidr(cidr, f"spec.podCIDRs[{index}]")
         return found
+
+
+def _validate(document: Object, known: Collection[str]) -> list[FieldError]:
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    return [
+        *validate_taints(spec.get("taints") or (), "metadata.taints"),
+        *_validate_resources(document),
+        *_validate_swap((status.get("nodeInfo") or {}).get("swap") or {}),
+        *_validate_features(status.get("declaredFeatures") or []),
+        *_validate_cidrs(spec.get("podCIDRs") or [], known),
+    ]
 
 
 def _without_config(document: Object, old: Object) -> Object:
@@ -213,11 +219,11 @@ def _feature_problem(name: str) -> str:
     return "" if _FEATURE(name) else _NOT_A_FEATURE
 
 
-def _validate_cidrs(cidrs: list[str]) -> list[FieldError]:
+def _validate_cidrs(cidrs: list[str], known: Collection[str]) -> list[FieldError]:
     path = "spec.podCIDRs"
     errors: list[FieldError] = []
     for index, cidr in enumerate(cidrs):
-        errors += validate_cidr(cidr, f"{path}[{index}]")
+        errors += validate_new_cidr(cidr, f"{path}[{index}]", known)
     if len(cidrs) < 2:
         return errors
     wrong = next((at for at, cidr in enumerate(cidrs) if parse_cidr(cidr) is None), None)

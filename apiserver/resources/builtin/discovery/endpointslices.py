@@ -18,10 +18,9 @@ from apiserver.machinery.objects import Object, metadata_of, with_metadata
 from apiserver.resources.builtin.parts.addresses import (
     parse_ip,
     validate_endpoint_ip,
-    validate_ip,
 )
 from apiserver.resources.builtin.parts.hosts import validate_domain_name
-from apiserver.resources.builtin.parts.ipforms import warnings_for_ip
+from apiserver.resources.builtin.parts.ipforms import validate_new_ip, warnings_for_ip
 from apiserver.resources.builtin.parts.names import (
     validate_dns_label,
     validate_dns_subdomain,
@@ -107,15 +106,14 @@ class EndpointSliceStrategy(Strategy):
         return with_metadata(document, generation=(metadata_of(old).get("generation") or 0) + 1)
 
     def validate(self, document: Object) -> list[FieldError]:
-        type_ = document.get("addressType", "")
-        return [
-            *_validate_type(type_),
-            *_validate_ports(document.get("ports") or []),
-            *_validate_endpoints(document.get("endpoints") or [], type_),
-        ]
+        return [*_validate_shape(document), *_validate_endpoints(document)]
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        errors = self.validate(document)
+        errors, of_endpoints = _validate_shape(document), _validate_endpoints(document)
+        # What an older version accepted may stay as it is.
+        endpoints = (it.get("endpoints") or [] for it in (document, old))
+        if of_endpoints and not deep_equal(*endpoints):
+            errors += of_endpoints
         type_ = document.get("addressType", "")
         if type_ != old.get("addressType"):
             errors.append(invalid("addressType", type_, "field is immutable"))
@@ -168,6 +166,13 @@ def _without_topology(document: Object, hosts: frozenset[str]) -> Object:
     return {**document, "endpoints": changed}
 
 
+def _validate_shape(document: Object) -> list[FieldError]:
+    return [
+        *_validate_type(document.get("addressType", "")),
+        *_validate_ports(document.get("ports") or []),
+    ]
+
+
 def _validate_type(type_: str) -> list[FieldError]:
     if not type_:
         return [required("addressType")]
@@ -195,7 +200,8 @@ def _validate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
     return errors
 
 
-def _validate_endpoints(endpoints: list[dict[str, Any]], type_: str) -> list[FieldError]:
+def _validate_endpoints(document: Object) -> list[FieldError]:
+    endpoints, type_ = document.get("endpoints") or [], document.get("addressType", "")
     if len(endpoints) > _MOST_ENDPOINTS:
         return [too_many("endpoints", len(endpoints), _MOST_ENDPOINTS)]
     errors: list[FieldError] = []
@@ -217,9 +223,10 @@ def _validate_addresses(addresses: list[str], type_: str, path: str) -> list[Fie
         if type_ == "FQDN":
             errors += validate_domain_name(address, where)
         elif type_ in _VERSIONS:
+            malformed = validate_new_ip(address, where)
             ip = parse_ip(address)
-            if ip is None:
-                errors += validate_ip(address, where)
+            if malformed or ip is None:
+                errors += malformed
                 continue
             if ip.version != _VERSIONS[type_]:
                 errors.append(invalid(path, address, f"must be an {type_} address"))

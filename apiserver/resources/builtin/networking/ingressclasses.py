@@ -62,8 +62,8 @@ class IngressClassStrategy(Strategy):
 
     def default(self, document: Object) -> None:
         parameters = (document.get("spec") or {}).get("parameters")
-        if parameters is not None:
-            parameters["scope"] = parameters.get("scope") or "Cluster"
+        if parameters is not None and parameters.get("scope") is None:
+            parameters["scope"] = "Cluster"
 
     def validate(self, document: Object) -> list[FieldError]:
         spec = document.get("spec") or {}

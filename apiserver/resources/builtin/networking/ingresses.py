@@ -8,8 +8,9 @@ from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, 
 from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.resources.builtin.networking.references import validate_local_reference
-from apiserver.resources.builtin.parts.addresses import parse_ip, validate_ip
+from apiserver.resources.builtin.parts.addresses import parse_ip
 from apiserver.resources.builtin.parts.hosts import wildcard_problems
+from apiserver.resources.builtin.parts.ipforms import validate_new_ip
 from apiserver.resources.builtin.parts.names import (
     port_name_problems,
     port_number_problems,
@@ -37,16 +38,20 @@ _COLUMNS: Final = (
 
 
 def _cells(document: Object) -> list[Any]:
-    spec, status = document.get("spec") or {}, document.get("status") or {}
+    spec = document.get("spec") or {}
     class_ = spec.get("ingressClassName")
-    points = (status.get("loadBalancer") or {}).get("ingress") or ()
-    addresses = {point.get("ip") or point.get("hostname") or "" for point in points}
+    addresses = {point.get("ip") or point.get("hostname") or "" for point in _points(document)}
     return [
         NONE if class_ is None else class_,
         _hosts(spec.get("rules") or []),
         ",".join(sorted(addresses - {""})),
         "80, 443" if spec.get("tls") else "80",
     ]
+
+
+def _points(document: Object) -> list[dict[str, Any]]:
+    balancer = (document.get("status") or {}).get("loadBalancer") or {}
+    return balancer.get("ingress") or []
 
 
 def _hosts(rules: list[dict[str, Any]]) -> str:
@@ -83,12 +88,12 @@ class IngressStrategy(Strategy):
         return []
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
-        balancer = (document.get("status") or {}).get("loadBalancer") or {}
+        known = {point.get("ip", "") for point in _points(old)}
         errors: list[FieldError] = []
-        for index, point in enumerate(balancer.get("ingress") or ()):
+        for index, point in enumerate(_points(document)):
             path = f"status.loadBalancer.ingress[{index}]"
             if point.get("ip"):
-                errors += validate_ip(point["ip"], f"{path}.ip")
+                errors += validate_new_ip(point["ip"], f"{path}.ip", known)
             host = point.get("hostname")
             if host:
                 errors += validate_dns_subdomain(host, f"{path}.hostname")

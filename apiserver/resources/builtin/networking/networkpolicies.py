@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import (
@@ -13,8 +13,8 @@ from apiserver.machinery.fielderrors import (
     required,
 )
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
-from apiserver.resources.builtin.parts.ipforms import warnings_for_cidr
+from apiserver.resources.builtin.parts.addresses import parse_cidr
+from apiserver.resources.builtin.parts.ipforms import validate_new_cidr, warnings_for_cidr
 from apiserver.resources.builtin.parts.labelselector import (
     format_selector,
     validate_label_selector,
@@ -54,45 +54,64 @@ class NetworkPolicyStrategy(Strategy):
             spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
     def validate(self, document: Object) -> list[FieldError]:
-        spec = document.get("spec") or {}
-        errors = validate_label_selector(spec.get("podSelector"), "spec.podSelector")
-        for member, peers in _DIRECTIONS:
-            for index, rule in enumerate(spec.get(member) or ()):
-                errors += _validate_rule(rule, peers, f"spec.{member}[{index}]")
-        types = spec.get("policyTypes") or []
-        if len(types) > len(_TYPES):
-            detail = "may not specify more than two policyTypes"
-            return [*errors, invalid("spec.policyTypes", types, detail)]
-        for index, type_ in enumerate(types):
-            if type_ not in _TYPES:
-                errors.append(not_supported(f"spec.policyTypes[{index}]", type_, _TYPES))
-        return errors
+        return _validate(document, known=())
+
+    def validate_update(self, document: Object, old: Object) -> list[FieldError]:
+        return _validate(document, known=set(_cidrs(old)))
 
     def warnings_on_create(self, document: Object) -> list[str]:
-        spec = document.get("spec") or {}
         return [
             warning
-            for direction, peers in _DIRECTIONS
-            for index, rule in enumerate(spec.get(direction) or ())
-            for at, peer in enumerate(rule.get(peers) or ())
-            for warning in _of_block(
-                peer.get("ipBlock") or {}, f"spec.{direction}[{index}].{peers}[{at}].ipBlock"
-            )
+            for path, block in _blocks(document)
+            for warning in _warnings_for_block(block, path)
         ]
 
 
-def _of_block(block: dict[str, Any], path: str) -> Iterator[str]:
+def _validate(document: Object, known: Collection[str]) -> list[FieldError]:
+    spec = document.get("spec") or {}
+    errors = validate_label_selector(spec.get("podSelector"), "spec.podSelector")
+    for member, peers in _DIRECTIONS:
+        for index, rule in enumerate(spec.get(member) or ()):
+            errors += _validate_rule(rule, peers, f"spec.{member}[{index}]", known)
+    types = spec.get("policyTypes") or []
+    if len(types) > len(_TYPES):
+        detail = "may not specify more than two policyTypes"
+        return [*errors, invalid("spec.policyTypes", types, detail)]
+    for index, type_ in enumerate(types):
+        if type_ not in _TYPES:
+            errors.append(not_supported(f"spec.policyTypes[{index}]", type_, _TYPES))
+    return errors
+
+
+def _blocks(document: Object) -> Iterator[tuple[str, dict[str, Any]]]:
+    spec = document.get("spec") or {}
+    for direction, peers in _DIRECTIONS:
+        for index, rule in enumerate(spec.get(direction) or ()):
+            for at, peer in enumerate(rule.get(peers) or ()):
+                if peer.get("ipBlock") is not None:
+                    yield f"spec.{direction}[{index}].{peers}[{at}].ipBlock", peer["ipBlock"]
+
+
+def _cidrs(document: Object) -> Iterator[str]:
+    for _, block in _blocks(document):
+        yield block.get("cidr", "")
+        yield from block.get("except") or ()
+
+
+def _warnings_for_block(block: dict[str, Any], path: str) -> Iterator[str]:
     yield from warnings_for_cidr(block.get("cidr", ""), f"{path}.cidr")
     for index, excepted in enumerate(block.get("except") or ()):
         yield from warnings_for_cidr(excepted, f"{path}.except[{index}]")
 
 
-def _validate_rule(rule: dict[str, Any], peers: str, path: str) -> list[FieldError]:
+def _validate_rule(
+    rule: dict[str, Any], peers: str, path: str, known: Collection[str]
+) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, port in enumerate(rule.get("ports") or ()):
         errors += _validate_port(port, f"{path}.ports[{index}]")
     for index, peer in enumerate(rule.get(peers) or ()):
-        errors += _validate_peer(peer, f"{path}.{peers}[{index}]")
+        errors += _validate_peer(peer, f"{path}.{peers}[{index}]", known)
     return errors
 
 
@@ -113,19 +132,22 @@ def _validate_port(port: dict[str, Any], path: str) -> list[FieldError]:
     else:
         errors += [invalid(f"{path}.port", number, text) for text in port_number_problems(number)]
         if end is not None:
-            problems = ["must be greater than or equal to `port`"] if end < number else []
-            problems += port_number_problems(end)
+            problems = port_number_problems(end)
+            if end < number:
+                # The value shown is that of the port.
+                detail = "must be greater than or equal to `port`"
+                errors.append(invalid(f"{path}.endPort", number, detail))
     return [*errors, *(invalid(f"{path}.endPort", end, problem) for problem in problems)]
 
 
-def _validate_peer(peer: dict[str, Any], path: str) -> list[FieldError]:
+def _validate_peer(peer: dict[str, Any], path: str, known: Collection[str]) -> list[FieldError]:
     block = peer.get("ipBlock")
     errors: list[FieldError] = []
     selectors = [member for member in _SELECTORS if peer.get(member) is not None]
     for member in selectors:
         errors += validate_label_selector(peer[member], f"{path}.{member}")
     if block is not None:
-        errors += _validate_block(block, f"{path}.ipBlock")
+        errors += _validate_block(block, f"{path}.ipBlock", known)
     if block is None and not selectors:
         errors.append(required(path, "must specify a peer"))
     elif block is not None and selectors:
@@ -133,20 +155,21 @@ def _validate_peer(peer: dict[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _validate_block(block: dict[str, Any], path: str) -> list[FieldError]:
+def _validate_block(block: dict[str, Any], path: str, known: Collection[str]) -> list[FieldError]:
     text = block.get("cidr", "")
     if not text:
         return [required(f"{path}.cidr")]
+    errors = validate_new_cidr(text, f"{path}.cidr", known)
     network = parse_cidr(text)
     if network is None:
-        return validate_cidr(text, f"{path}.cidr")
-    errors: list[FieldError] = []
+        return errors
     for index, excepted in enumerate(block.get("except") or ()):
         where = f"{path}.except[{index}]"
+        errors += validate_new_cidr(excepted, where, known)
         inner = parse_cidr(excepted)
         if inner is None:
-            errors += validate_cidr(excepted, where)
-        elif network.prefixlen >= inner.prefixlen or inner.network_address not in network:
+            continue
+        if network.prefixlen >= inner.prefixlen or inner.network_address not in network:
             errors.append(invalid(where, excepted, "must be a strict subset of `cidr`"))
     return errors
 

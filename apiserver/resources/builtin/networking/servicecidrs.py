@@ -7,7 +7,8 @@ from typing import Any, Final
 from apiserver.machinery.empties import member
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.parts.addresses import parse_cidr, validate_cidr
+from apiserver.resources.builtin.parts.addresses import parse_cidr
+from apiserver.resources.builtin.parts.ipforms import validate_canonical_cidr
 from apiserver.resources.printing import Column, aged
 from apiserver.resources.strategy import CHANGE, Strategy
 
@@ -37,7 +38,7 @@ class ServiceCIDRStrategy(Strategy):
             return [invalid(_PATH, {"CIDRs": cidrs}, "may only hold up to 2 values")]
         errors: list[FieldError] = []
         for index, cidr in enumerate(cidrs):
-            errors += validate_cidr(cidr, f"{_PATH}[{index}]")
+            errors += validate_canonical_cidr(cidr, f"{_PATH}[{index}]")
         families = [network.version for cidr in cidrs if (network := parse_cidr(cidr))]
         if len(families) == 2 and families[0] == families[1]:
             detail = (

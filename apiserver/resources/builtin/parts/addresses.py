@@ -62,16 +62,6 @@ def parse_cidr(text: str) -> Network | None:
         return None
 
 
-def validate_ip(text: str, path: str) -> list[FieldError]:
-    """Reject a value that is not an IP address."""
-    return [] if parse_ip(text) else [invalid(path, text, NOT_AN_IP)]
-
-
-def validate_cidr(text: str, path: str) -> list[FieldError]:
-    """Reject a value that is not a CIDR."""
-    return [] if parse_cidr(text) else [invalid(path, text, NOT_A_CIDR)]
-
-
 def is_dual_stack(networks: list[str]) -> bool:
     """Return whether two CIDRs are of different families."""
     families = {network.version for text in networks if (network := parse_cidr(text))}

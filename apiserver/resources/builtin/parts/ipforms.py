@@ -61,6 +61,15 @@ def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list
     return []
 
 
+def validate_canonical_cidr(text: str, path: str) -> list[FieldError]:
+    """Reject a value that is not a CIDR in its canonical form."""
+    errors = validate_new_cidr(text, path)
+    network = parse_cidr(text)
+    if errors or network is None or str(network) == text:
+        return errors
+    return [invalid(path, text, f"must be in canonical form ({quote(str(network))})")]
+
+
 def warnings_for_ip(text: str, path: str) -> list[str]:
     """Return the warnings for an address that is valid but not in canonical form."""
     if is_canonical_ipv4(text):

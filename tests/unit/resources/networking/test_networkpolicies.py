@@ -41,7 +41,7 @@ MISTAKES = [
     (
         rule(ports=[{"port": 80, "endPort": 79}]),
         [
-            "spec.ingress[0].ports[0].endPort: Invalid value: 79: "
+            "spec.ingress[0].ports[0].endPort: Invalid value: 80: "
             "must be greater than or equal to `port`"
         ],
     ),
