@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import IPv6Address
 from typing import Any, ClassVar, Final
+from urllib.parse import unquote
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.kubernetesvalues import Address, Network, Quantity, Url, Version
@@ -217,11 +218,11 @@ KUBERNETES_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "url": _parse(Url.parse),
     "isURL": _is(Url.parse),
     "getScheme": lambda url: _part(url).scheme,
-    "getHost": lambda url: _part(url).netloc.rpartition("@")[2],
-    "getHostname": lambda url: _part(url).hostname or "",
-    "getPort": lambda url: str(_part(url).port or ""),
-    "getEscapedPath": lambda url: _part(url).path,
-    "getQuery": Url.query,
+    "getHost": lambda url: unquote(_part(url).host),
+    "getHostname": lambda url: unquote(_part(url).hostname),
+    "getPort": lambda url: _part(url).port,
+    "getEscapedPath": lambda url: _part(url).escaped_path,
+    "getQuery": lambda url: _part(url).parameters(),
     "semver": _parse(Version.parse),
     "isSemver": _is(Version.parse),
     "major": lambda version: version.numbers[0],

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar, Final
-from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from apiserver.cel.errors import EvaluationError
 from apiserver.machinery.quantity import parse_quantity
+from apiserver.machinery.urls import URL, URLError, check_request_uri, parse_url
 from apiserver.machinery.valueclasses import valueclass
 
 _SEMVER: Final = re.compile(
@@ -149,30 +149,16 @@ class Url:
     def parse(cls, text: str) -> Url:
         """Read a URL."""
         try:
-            parts = urlsplit(text)
-            valid = bool(parts.scheme or text.startswith("/")) and not re.search(
-                r"[\x00-\x20\x7f]", text
-            )
-            _ = parts.port
-        except ValueError:
-            valid = False
-        if not valid:
-            raise EvaluationError(
-                f'URL parse error during conversion from string: parse "{text}": '
-                "invalid URI for request"
-            )
+            check_request_uri(text)
+            parse_url(text)
+        except URLError as error:
+            detail = f"URL parse error during conversion from string: {error}"
+            raise EvaluationError(detail) from None
         return cls(text)
 
-    def parts(self) -> SplitResult:
+    def parts(self) -> URL:
         """Return the parts."""
-        return urlsplit(self.text)
-
-    def query(self) -> dict[str, list[str]]:
-        """Return the values of the parameters of the query."""
-        found: dict[str, list[str]] = {}
-        for name, value in parse_qsl(self.parts().query, keep_blank_values=True):
-            found.setdefault(name, []).append(value)
-        return found
+        return parse_url(self.text)
 
 
 @valueclass

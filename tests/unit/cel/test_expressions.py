@@ -74,6 +74,11 @@ cidr('10.0.0.0/8').containsIP('10.1.1.1') && cidr('10.0.0.0/8').containsCIDR('10
 string(cidr('10.1.2.3/8').masked()) == '10.0.0.0/8' && cidr('10.1.2.3/8').ip() == ip('10.1.2.3')
 url('https://u@h.example:80/p%20q?a=1&a=2').getHost() == 'h.example:80' && !isURL('x')
 url('https://h/p?a=1&a=2').getQuery()['a'] == ['1', '2'] && url('/p').getScheme() == ''
+url('https://h/a b?c d=e').getEscapedPath() == '/a%20b'
+url('https://h?c d=e').getQuery() == {'c d': ['e']}
+url('https://[::1]:80/').getHost() == '[::1]:80' && url('https://[::1]:80/').getHostname() == '::1'
+url('https://h:8080').getPort() == '8080' && url('https://h:').getPort() == ''
+isURL('/a') && !isURL('')
 semver('1.2.3').isLessThan(semver('1.10.0-rc.1'))
 semver('1.0.0-rc.2').compareTo(semver('1.0.0')) == -1
 semver('v1.2', true).minor() == 2 && !isSemver('1.2')
@@ -113,6 +118,13 @@ FAILURES = {
     "ip('1.2.3')": EvaluationError(
         'IP Address "1.2.3" parse error during conversion from string: ParseAddr("1.2.3"): '
         "IPv4 address too short"
+    ),
+    "url('https://h:x/')": EvaluationError(
+        'URL parse error during conversion from string: parse "https://h:x/": invalid port ":x" '
+        "after host"
+    ),
+    "url('a')": EvaluationError(
+        'URL parse error during conversion from string: parse "a": invalid URI for request'
     ),
     "quantity('x')": EvaluationError(
         "quantities must match the regular expression "
