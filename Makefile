@@ -4,7 +4,7 @@ PYTHON ?= python3
 # Two more processes than processors: some tests wait for other programs.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 + os.cpu_count())')
 
-.PHONY: run test robustness lint helm bench
+.PHONY: run test robustness lint helm bench bench-sizes
 run: $(VENV)/.run
 	$(VENV)/bin/apiserver $(ARGS)
 
@@ -33,6 +33,10 @@ helm: $(VENV)/.test
 bench: $(VENV)/.test
 	$(VENV)/bin/python tests/bench/bench_start.py
 	$(VENV)/bin/python -m tests.bench.bench_table $(BENCH_ARGS)
+
+# The same at 1,000 to 100,000 objects and with up to 5,000 watchers, which takes a while.
+bench-sizes: $(VENV)/.test
+	$(VENV)/bin/python -m tests.bench.bench_sizes $(BENCH_ARGS)
 
 # A hundred thousand requests that are almost right; FUZZ_ARGS="--requests N --seed N" for others.
 fuzz: $(VENV)/.test

@@ -13,7 +13,6 @@ many processors there are, CPU per answer does not.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ import orjson
 
 from tests.bench.fanout import Fanout, run_fanout
 from tests.bench.loadclient import Load, Outcome, fill, run_load
+from tests.bench.process import cpu_seconds, resident
 from tests.bench.workloads import WORKLOADS, Workload
 from tests.etcd_process import etcd_process
 from tests.server_process import ServerProcess, running_server
@@ -35,11 +35,10 @@ from tests.server_process import ServerProcess, running_server
 FIGURES: Final = Path(__file__).with_name("figures.json")
 NOTABLE: Final = 0.05
 CONNECTIONS: Final = 16
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 #: Figures that are better when they are smaller; the others are rates.
 _COSTS: Final = ("cpu_us", "cpu_s", "p50_ms", "p99_ms", "lag_ms", "KiB each", "MiB", "ms")
 _SETTLED_SECONDS: Final = 1.0
-_SERVER_FLAGS: Final = ("--disable-admission-plugins=ServiceAccount",)
+SERVER_FLAGS: Final = ("--disable-admission-plugins=ServiceAccount",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +90,22 @@ class Bench:
     def __init__(self, store: str, server: ServerProcess, client: Executor, table: Table) -> None:
         self._store = store
         self._server = server
-        self._client = client
+        self.client = client
         self._table = table
-        self._port = int(server.url.rpartition(":")[2])
+        self.port = int(server.url.rpartition(":")[2])
         self._sent = 0
 
     def start(self, milliseconds: float) -> None:
         """Report a start on an empty store, and what the server takes when it idles."""
         time.sleep(_SETTLED_SECONDS)
-        self._add("first start, idle", {"ms": milliseconds, "MiB": self.resident()})
+        self.add("first start, idle", {"ms": milliseconds, "MiB": self.resident()})
 
     def fill(self, objects: int) -> None:
         """Make the objects that are read and changed, and report what each one takes."""
         before = self.resident()
-        self._client.submit(fill, self._port, objects).result()
+        self.client.submit(fill, self.port, objects).result()
         kib = 1024 * (self.resident() - before) / objects
-        self._add(f"{objects} ConfigMaps", {"KiB each": kib})
+        self.add(f"{objects} ConfigMaps", {"KiB each": kib})
 
     def work(self, workload: Workload, connections: int, seconds: float) -> None:
         """Measure a workload."""
@@ -120,14 +119,14 @@ class Bench:
             "p50_ms": outcome.percentile(0.5),
             "p99_ms": outcome.percentile(0.99),
         }
-        self._add(f"{workload.name} x{connections}", figures)
+        self.add(f"{workload.name} x{connections}", figures)
 
     def watch(self, watchers: int, seconds: float) -> None:
         """Measure how writes reach watchers."""
         before = self.resident()
         cpu = self.cpu_seconds()
-        fanout = Fanout(self._port, watchers, 4, seconds)
-        delivered = self._client.submit(run_fanout, fanout).result()
+        fanout = Fanout(self.port, self.pid, watchers, 4, seconds)
+        delivered = self.client.submit(run_fanout, fanout).result()
         spent = self.cpu_seconds() - cpu
         figures = {
             "/s": delivered.writes,
@@ -136,33 +135,35 @@ class Bench:
             "cpu_s": spent,
             "MiB": self.resident() - before,
         }
-        self._add(f"{watchers} watchers", figures)
+        self.add(f"{watchers} watchers", figures)
 
     def memory(self) -> None:
         """Report the memory of the server."""
-        self._add("memory", {"MiB": self.resident()})
+        self.add("memory", {"MiB": self.resident()})
+
+    @property
+    def pid(self) -> int:
+        """The process of the server."""
+        assert self._server.process is not None
+        return self._server.process.pid
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds of the server so far."""
-        assert self._server.process is not None
-        stat = Path(f"/proc/{self._server.process.pid}/stat").read_text()
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / _TICKS
+        return cpu_seconds(self.pid)
 
     def resident(self) -> float:
         """Return the resident memory of the server in MiB."""
-        assert self._server.process is not None
-        status = Path(f"/proc/{self._server.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+        return resident(self.pid)
+
+    def add(self, name: str, figures: dict[str, float]) -> None:
+        """Report a row."""
+        self._table.add(Row(f"{self._store}: {name}", figures))
 
     def _load(self, workload: Workload, connections: int, seconds: float) -> Outcome:
-        load = Load(self._port, workload.name, connections, seconds, self._sent)
-        outcome = self._client.submit(run_load, load).result()
+        load = Load(self.port, workload.name, connections, seconds, self._sent)
+        outcome = self.client.submit(run_load, load).result()
         self._sent += len(outcome.latencies) + connections
         return outcome
-
-    def _add(self, name: str, figures: dict[str, float]) -> None:
-        self._table.add(Row(f"{self._store}: {name}", figures))
 
 
 @contextmanager
@@ -184,7 +185,7 @@ def measure(store: str, options: argparse.Namespace, table: Table) -> None:
         ProcessPoolExecutor(1, mp_context=spawn) as client,
     ):
         begun = time.perf_counter()
-        with running_server(Path(name), f"--storage={url}", *_SERVER_FLAGS) as server:
+        with running_server(Path(name), f"--storage={url}", *SERVER_FLAGS) as server:
             started = 1000 * (time.perf_counter() - begun)
             bench = Bench(store, server, client, table)
             bench.start(started)

@@ -7,31 +7,33 @@ request and to find the end of an answer is small beside what a server does for 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, cast
+from typing import Final
 
 import uvloop
 
-from tests.bench.workloads import NAMESPACE, WORKLOADS, config_map, http
+from tests.bench.connection import connection
+from tests.bench.workloads import NAMESPACE, WORKLOADS, config_map, http, pod
 
-_LENGTH: Final = b"content-length:"
 _FILLERS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is sent: a workload by name, from ``first`` on, over some connections for a while."""
+    """What is sent: a workload by name, from ``first`` on, over some connections for a while.
+
+    ``pause`` is the time between an answer and the next request on its connection, in seconds.
+    """
 
     port: int
     workload: str
     connections: int
     seconds: float
     first: int
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,14 @@ async def _run(load: Load) -> Outcome:
     until = begun + load.seconds
 
     async def one() -> None:
-        async with connection(load.port) as ask:
+        async with connection(load.port) as server:
             while time.perf_counter() < until:
                 content = request(next(numbers))
                 sent = time.perf_counter()
-                status = await ask(content)
+                status = await server.ask(content)
                 latencies.append(time.perf_counter() - sent)
+                if load.pause:
+                    await asyncio.sleep(load.pause)
                 if status >= 300:
                     raise RuntimeError(f"{load.workload}: the server answered {status}")
 
@@ -82,81 +86,37 @@ async def _run(load: Load) -> Outcome:
 
 def fill(port: int, objects: int) -> None:
     """Create the ConfigMaps that are read and changed."""
-    uvloop.run(_fill(port, objects))
+    path = f"{NAMESPACE}/configmaps"
+    requests = (http("POST", path, config_map(f"old-{number}")) for number in range(objects))
+    uvloop.run(_create_all(port, requests))
 
 
-async def _fill(port: int, objects: int) -> None:
-    numbers = iter(range(objects))
+def fill_nodes(port: int, pods: int) -> None:
+    """Create Pods on a hundred nodes."""
+    path = f"{NAMESPACE}/pods"
+    requests = (
+        http("POST", path, pod(f"old-{number}", f"node-{number % 100}")) for number in range(pods)
+    )
+    uvloop.run(_create_all(port, requests))
 
+
+def newest_revision(port: int) -> int:
+    """Return the revision of the store, which is that of a list."""
+
+    async def ask() -> int:
+        async with connection(port) as server:
+            assert await server.ask(http("GET", f"{NAMESPACE}/configmaps?limit=1")) == 200
+            return int(server.told("resourceVersion"))
+
+    return uvloop.run(ask())
+
+
+async def _create_all(port: int, requests: Iterator[bytes]) -> None:
     async def one() -> None:
-        async with connection(port) as ask:
-            for number in numbers:
-                body = config_map(f"old-{number}")
-                assert await ask(http("POST", f"{NAMESPACE}/configmaps", body)) == 201
+        async with connection(port) as server:
+            for request in requests:
+                assert await server.ask(request) == 201
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_FILLERS):
             group.create_task(one())
-
-
-class Connection(asyncio.Protocol):
-    """One connection; answers have a Content-Length or are chunked."""
-
-    def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._received = bytearray()
-        self._end = 0
-        self._answered: asyncio.Future[int] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(exc or ConnectionResetError("the server hung up"))
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        if not self._end:
-            self._end = self._find_end()
-        if self._is_complete() and self._answered is not None:
-            status = int(self._received[9:12])
-            self._received.clear()
-            self._end = 0
-            self._answered.set_result(status)
-
-    async def ask(self, request: bytes) -> int:
-        """Send a request and return the status of its answer."""
-        assert self._transport is not None
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answered
-
-    def _find_end(self) -> int:
-        """Return where the answer ends: 0 is not known yet, -1 at its last chunk."""
-        head = self._received.find(b"\r\n\r\n")
-        if head < 0:
-            return 0
-        headers = bytes(self._received[:head]).lower()
-        start = headers.find(_LENGTH)
-        if start < 0:
-            return -1
-        return head + 4 + int(headers[start + len(_LENGTH) :].partition(b"\r\n")[0])
-
-    def _is_complete(self) -> bool:
-        if self._end < 0:
-            return self._received.endswith(b"\r\n0\r\n\r\n")
-        return 0 < self._end <= len(self._received)
-
-
-@asynccontextmanager
-async def connection(port: int) -> AsyncIterator[Callable[[bytes], asyncio.Future[int]]]:
-    """Yield what sends a request and returns the status of its answer."""
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.create_connection(Connection, "127.0.0.1", port, ssl=tls)
-    try:
-        yield protocol.ask  # type: ignore[misc]
-    finally:
-        transport.abort()

@@ -51,7 +51,8 @@ def config_map(name: str, text: str = "x" * 900) -> dict[str, Any]:
     }
 
 
-def _pod(name: str) -> dict[str, Any]:
+def pod(name: str, node: str = "") -> dict[str, Any]:
+    """Return a Pod, on a node if one is given."""
     container = {
         "name": "web",
         "image": "nginx:1.27",
@@ -61,8 +62,8 @@ def _pod(name: str) -> dict[str, Any]:
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}},
     }
     metadata = {"name": name, "labels": {"app": "web"}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-            "spec": {"containers": [container]}}  # fmt: skip
+    spec = {"containers": [container]} | ({"nodeName": node} if node else {})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def _service(name: str) -> dict[str, Any]:
@@ -102,9 +103,15 @@ WORKLOADS: Final = (
         lambda _: http("GET", f"{NAMESPACE}/configmaps?labelSelector=share%3Dfew"),
         True,
     ),
+    Workload(
+        "LIST of a node",
+        lambda number: http(
+            "GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-{number % 100}"
+        ),
+    ),
     Workload("create ConfigMap", _create("configmaps", config_map)),
     Workload("create Service", _create("services", _service)),
-    Workload("create Pod", _create("pods", _pod)),
+    Workload("create Pod", _create("pods", pod)),
     Workload("update", _put),
     Workload("merge patch", _patch(_MERGE)),
     Workload("strategic patch", _patch(_STRATEGIC)),
