@@ -12,7 +12,7 @@ import pytest
 
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Page, Record
 from storage.memory import MemoryStore
-from tests.contract.store import broken
+from tests.contract.store import broken, brokenwatches
 from tests.robustness.history import History
 from tests.robustness.runs import Result, Run, carry_out
 from tests.robustness.validation import validate
@@ -77,11 +77,11 @@ BROKEN: list[tuple[type[MemoryStore], str, bool]] = [
     (broken.ForgetsExpected, "Atomic", True),
     (broken.GivesARevisionTwice, "Acknowledged", True),
     (WatchesWithHoles, "Reliable", False),
-    (broken.LosesDeletes, "Reliable", False),
-    (broken.DoublesEvents, "Unique", False),
-    (broken.ReordersEvents, "Ordered", False),
-    (broken.MarksOvertakeEvents, "Reliable", False),
-    (broken.ResumesLate, "Reliable", False),
+    (brokenwatches.LosesDeletes, "Reliable", False),
+    (brokenwatches.DoublesEvents, "Unique", False),
+    (brokenwatches.ReordersEvents, "Ordered", False),
+    (brokenwatches.MarksOvertakeEvents, "Reliable", False),
+    (brokenwatches.ResumesLate, "Reliable", False),
 ]
 
 

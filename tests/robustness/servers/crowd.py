@@ -91,6 +91,17 @@ def files_of(server: ServerProcess) -> int:
     return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
+def descriptor_of(server: ServerProcess, writer: asyncio.StreamWriter) -> tuple[Path, str]:
+    """Return the server's descriptor of a connection, and what it leads to while that is open."""
+    assert server.process is not None
+    client = f":{writer.get_extra_info('sockname')[1]:04X}"
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+    inode = next(line[9] for line in lines if line[2].endswith(client))
+    descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
+    opened = f"socket:[{inode}]"
+    return next(each for each in descriptors if os.readlink(each) == opened), opened
+
+
 @asynccontextmanager
 async def raw_connection(server: ServerProcess, *, receives: int = 0) -> AsyncIterator[Streams]:
     """Yield a connection whose client takes in no more than so many bytes unless it reads."""

@@ -1,80 +1,22 @@
-"""What a list and a get show: of which revision, how much of it, and what they refuse."""
+"""What a list shows: of which revision, how much of it, and what it refuses."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from apiserver.machinery.errors import Expired, Timeout
-from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
 from apiserver.registry.continuation import INCONSISTENT, Continuation, decode
-from apiserver.registry.get import get_object
-from apiserver.registry.list import ObjectList, list_objects, within
-from apiserver.registry.selection import Selection
 from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import BATCH_SIZE
-from storage.cache.cache import WatchCache
 from storage.errors import Unavailable
 from storage.interface import ABSENT, Put
-from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, PODS, named, pod
-from tests.unit.registry.watched import (
-    Cluster,
-    another_server,
-    asked,
-    refusal,
-    watched_cluster,
-)
+from tests.unit.cluster import CONFIG_MAPS
+from tests.unit.registry.lists import labelled, listed, make, names, pages
+from tests.unit.registry.watched import Cluster, another_server, refusal
 
-CLUSTER_ROLES = GroupVersionResource("rbac.authorization.k8s.io", "v1", "clusterroles")
-CORE_EVENTS = GroupVersionResource("", "v1", "events")
-EVENTS = GroupVersionResource("events.k8s.io", "v1", "events")
 TOO_LARGE = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with watched_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the wait for a revision that has not come end at once."""
-    monkeypatch.setattr(WatchCache.wait_for_revision, "__defaults__", (0.0,))
-
-
-def labelled(name: str, namespace: str = "ns", **labels: str) -> Object:
-    return {**named(name, namespace, labels=labels), "data": {}}
-
-
-async def make(cluster: Cluster, *names: str, **labels: str) -> list[str]:
-    """Create ConfigMaps; return their resourceVersions."""
-    made = [await cluster.create(CONFIG_MAPS, labelled(name, **labels)) for name in names]
-    return [str(written.stored.revision) for written in made]
-
-
-async def listed(
-    cluster: Cluster, query: str = "", namespace: str = "ns", of: GroupVersionResource = CONFIG_MAPS
-) -> ObjectList:
-    return await list_objects(cluster.resource(of), namespace, asked(query))
-
-
-def names(found: ObjectList) -> list[str]:
-    return [stored.metadata["name"] for stored in found.items]
-
-
-async def pages(cluster: Cluster, query: str) -> AsyncIterator[ObjectList]:
-    page = await listed(cluster, query)
-    yield page
-    while page.continue_token:
-        page = await listed(cluster, f"{query}&continue={page.continue_token}")
-        yield page
-
-
-# Pages.
 
 
 @pytest.mark.parametrize("selector", ["", "&labelSelector=a=b", "&labelSelector=a in (b)"])
@@ -242,7 +184,7 @@ async def test_all_that_contradicts_is_told_at_once(cluster: Cluster) -> None:
     assert message.count("sendInitialEvents: ") == 1
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("no_wait")
 @pytest.mark.parametrize(
     "query", ["", "&resourceVersionMatch=NotOlderThan", "&resourceVersionMatch=Exact", "&limit=1"]
 )
@@ -268,181 +210,3 @@ async def test_a_store_that_is_away_is_told_as_such(
     monkeypatch.setattr(cluster.store, "list", fail)
     query = f"resourceVersion={version}&resourceVersionMatch=Exact"
     assert (await refusal(listed(cluster, query)))[0] == 500
-
-
-# What is selected.
-
-
-@pytest.mark.parametrize(
-    ("of", "namespace", "selector", "prefix"),
-    [
-        (PODS, "", "", "pods/"),
-        (PODS, "ns", "", "pods/ns/"),
-        (PODS, "ns", "metadata.name=a", "pods/ns/a"),
-        (PODS, "", "metadata.name=a", "pods/"),
-        (PODS, "", "metadata.namespace=ns", "pods/ns/"),
-        (PODS, "", "metadata.namespace=ns,metadata.name=a", "pods/ns/a"),
-        (PODS, "", "metadata.namespace!=ns,metadata.name!=a", "pods/"),
-        (PODS, "ns", "metadata.namespace=other", "pods/ns/"),
-        (PODS, "ns", "spec.nodeName=a", "pods/ns/"),
-        (NAMESPACES, "", "metadata.name=a", "namespaces/a"),
-        (CLUSTER_ROLES, "", "metadata.namespace=ns", "clusterroles/"),
-        (EVENTS, "ns", "metadata.name=a", "events/ns/a"),
-    ],
-)
-async def test_a_name_or_namespace_narrows_what_is_read(
-    cluster: Cluster, of: GroupVersionResource, namespace: str, selector: str, prefix: str
-) -> None:
-    resource = cluster.resource(of)
-    selection = Selection(asked(f"fieldSelector={selector}"), resource.kind)
-    assert within(resource, namespace, selection) == f"/registry/{prefix}"
-
-
-@pytest.mark.parametrize(
-    ("namespace", "query", "shown"),
-    [
-        ("ns", "fieldSelector=metadata.name=a", "ns/a"),
-        ("", "fieldSelector=metadata.name=a", "ns/a other/a"),
-        ("", "fieldSelector=metadata.namespace=other", "other/a other/b"),
-        ("ns", "fieldSelector=metadata.namespace=other", ""),
-        ("", "fieldSelector=spec.nodeName=n1", "ns/a other/b"),
-        ("", "fieldSelector=spec.nodeName!=n1,metadata.name=a", "other/a"),
-        ("", "fieldSelector=spec.nodeName=n1&labelSelector=l=other", "other/b"),
-        ("", "labelSelector=l=ns", "ns/a ns/aa"),
-        ("", "labelSelector=l!=ns,l", "other/a other/b"),
-        ("", "labelSelector=none", ""),
-    ],
-)
-@pytest.mark.parametrize("more", ["", "&limit=9", "&resourceVersion=0"])
-async def test_only_what_is_selected_is_shown(
-    cluster: Cluster, namespace: str, query: str, shown: str, more: str
-) -> None:
-    await cluster.create(NAMESPACES, named("other"))
-    for where, name, node in (
-        ("ns", "a", "n1"), ("ns", "aa", "n2"), ("other", "a", "n2"), ("other", "b", "n1")
-    ):  # fmt: skip
-        document = pod(name, where, nodeName=node)
-        document["metadata"]["labels"] = {"l": where}
-        await cluster.create(PODS, document)
-    await cluster.registry.store.wait_until_fresh()
-    found = await listed(cluster, query + more, namespace, PODS)
-    keys = [f"{item.metadata['namespace']}/{item.metadata['name']}" for item in found.items]
-    assert " ".join(keys) == shown
-
-
-async def test_what_was_selected_is_remembered_until_something_changes_there(
-    cluster: Cluster,
-) -> None:
-    await cluster.create(NAMESPACES, named("other"))
-    await make(cluster, "a", "b", x="y")
-    first = await listed(cluster, "labelSelector=x=y")
-    made = await cluster.create(CONFIG_MAPS, labelled("c", "other", x="y"))
-    again = await listed(cluster, "labelSelector=x=y")
-    assert again.items is first.items
-    assert again.resource_version == str(made.stored.revision) != first.resource_version
-    assert names(await listed(cluster, "labelSelector=x=y", "")) == ["a", "b", "c"]
-    assert names(await listed(cluster, "labelSelector=x=y", "other")) == ["c"]
-    assert names(await listed(cluster, "labelSelector=x!=y")) == []
-    assert names(await listed(cluster, "labelSelector=x=y&fieldSelector=metadata.name!=a")) == ["b"]
-    await cluster.patch(CONFIG_MAPS, "b", b'{"metadata":{"labels":null}}')
-    assert names(await listed(cluster, "labelSelector=x=y")) == ["a"]
-    await cluster.delete(CONFIG_MAPS, "a")
-    assert names(await listed(cluster, "labelSelector=x=y")) == []
-
-
-async def test_an_object_that_is_listed_by_name_is_shown_as_it_is_now(cluster: Cluster) -> None:
-    versions = await make(cluster, "a")
-    query = "fieldSelector=metadata.name=a"
-    before = await listed(cluster, query)
-    await cluster.patch(CONFIG_MAPS, "a", b'{"data":{"b":"2"}}')
-    (changed,) = (await listed(cluster, query)).items
-    await cluster.delete(CONFIG_MAPS, "a")
-    assert [str(item.revision) for item in before.items] == versions
-    assert changed.object["data"] == {"b": "2"}
-    assert names(await listed(cluster, query)) == []
-
-
-async def test_only_some_selections_are_remembered(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("apiserver.registry.list._MOST_REMEMBERED", 3)
-    monkeypatch.setattr("apiserver.registry.list._MOST_REMEMBERED_ITEMS", 2)
-    await make(cluster, "a", "b", "c", x="y")
-    assert len((await listed(cluster, "labelSelector=x")).items) == 3
-    remembered = cluster.resource(CONFIG_MAPS).selected
-    assert not remembered
-    for index in range(5):
-        await listed(cluster, f"labelSelector=x=v{index}")
-    assert len(remembered) == 3
-
-
-# Another version than the stored one.
-
-
-def event(name: str, **members: object) -> Object:
-    regarding = {"kind": "Pod", "namespace": "ns", "name": "p"}
-    return {**named(name, "ns", labels={"x": "y"}), "involvedObject": regarding, **members}
-
-
-async def test_a_converted_kind_is_listed_in_its_version_and_converted_once(
-    cluster: Cluster,
-) -> None:
-    await cluster.create(CORE_EVENTS, event("a", message="m"))
-    (shown,) = (await listed(cluster, of=EVENTS)).items
-    assert shown.object["apiVersion"] == "events.k8s.io/v1"
-    assert (shown.object["note"], shown.object["regarding"]["name"]) == ("m", "p")
-    for query in ("labelSelector=x=y", "limit=1", "resourceVersion=0", "fieldSelector=reason="):
-        assert [item is shown for item in (await listed(cluster, query, of=EVENTS)).items] == [True]
-    assert await get_object(cluster.resource(EVENTS), "ns", "a") is shown
-    (stored,) = (await listed(cluster, of=CORE_EVENTS)).items
-    assert (stored.object["apiVersion"], stored.object["message"]) == ("v1", "m")
-
-
-async def test_fields_of_a_converted_kind_are_those_of_its_version(cluster: Cluster) -> None:
-    await cluster.create(CORE_EVENTS, event("a"))
-    for of, field in ((EVENTS, "regarding"), (CORE_EVENTS, "involvedObject")):
-        for name, shown in (("p", ["a"]), ("q", [])):
-            query = f"fieldSelector={field}.name={name}"
-            assert names(await listed(cluster, query, of=of)) == shown
-    code, _ = await refusal(listed(cluster, "fieldSelector=involvedObject.name=p", of=EVENTS))
-    assert code == 400
-
-
-# Get.
-
-
-async def test_a_get_sees_what_was_acknowledged_unless_it_asks_for_less(cluster: Cluster) -> None:
-    config_maps = cluster.resource(CONFIG_MAPS)
-    async with another_server(cluster) as other:
-        cluster.store.feeding.clear()
-        (version,) = await make(other, "a")
-        getting = [
-            asyncio.create_task(get_object(config_maps, "ns", "a", bound))
-            for bound in ("", version)
-        ]
-        await asyncio.sleep(0)
-        assert (await refusal(get_object(config_maps, "ns", "a", "0")))[0] == 404
-        assert not any(task.done() for task in getting)
-        cluster.store.feeding.set()
-        assert [str((await task).revision) for task in getting] == [version, version]
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(
-    ("name", "version", "code", "message"),
-    [
-        ("b", "", 404, 'configmaps "b" not found'),
-        ("b", "0", 404, 'configmaps "b" not found'),
-        ("..", "", 400, "Name parameter invalid: \"..\": may not be '..'"),
-        ("a%", "", 400, "Name parameter invalid: \"a%\": may not contain '%'"),
-        ("a", "x", 500, 'parsing "x": invalid syntax'),
-        ("a", "999", 504, "Too large resource version: 999"),
-    ],
-)
-async def test_what_cannot_be_got_is_refused(
-    cluster: Cluster, name: str, version: str, code: int, message: str
-) -> None:
-    await make(cluster, "a")
-    found = await refusal(get_object(cluster.resource(CONFIG_MAPS), "ns", name, version))
-    assert found[0] == code
-    assert message in found[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from tests.unit.registry.watched import (
     Cluster,
     config_map,
     refusal,
-    watched_cluster,
 )
 
 CLASSES = GroupVersionResource("resource.k8s.io", "v1", "deviceclasses")
@@ -24,12 +22,6 @@ MODIFIED = (
     'Operation cannot be fulfilled on configmaps "c": the object has been modified; '
     "please apply your changes to the latest version and try again"
 )
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with watched_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import closing
 
 import pytest
@@ -19,7 +18,6 @@ from tests.unit.registry.watched import (
     another_server,
     asked,
     refusal,
-    watched_cluster,
 )
 from tests.unit.registry.watching import label, make, shown, watching
 
@@ -28,12 +26,6 @@ EVENTS = GroupVersionResource("events.k8s.io", "v1", "events")
 BOOKMARKS = "allowWatchBookmarks=true"
 INITIAL = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
 NO_INITIAL = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with watched_cluster() as cluster:
-        yield cluster
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import closing
 
 import pytest
@@ -20,12 +19,6 @@ from tests.unit.registry.watched import (
 from tests.unit.registry.watching import Client, make, shown, watching
 
 BOOKMARKS = "allowWatchBookmarks=true"
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with watched_cluster() as cluster:
-        yield cluster
 
 
 async def test_a_bookmark_never_overtakes_what_is_due(cluster: Cluster) -> None:
