@@ -94,9 +94,10 @@ def files_of(server: ServerProcess) -> int:
 def descriptor_of(server: ServerProcess, writer: asyncio.StreamWriter) -> tuple[Path, str]:
     """Return the server's descriptor of a connection, and what it leads to while that is open."""
     assert server.process is not None
-    client = f":{writer.get_extra_info('sockname')[1]:04X}"
+    raw: socket.socket = writer.get_extra_info("socket")
+    ends = [f":{address[1]:04X}" for address in (raw.getpeername(), raw.getsockname())]
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
-    inode = next(line[9] for line in lines if line[2].endswith(client))
+    inode = next(line[9] for line in lines if [line[1][-5:], line[2][-5:]] == ends)
     descriptors = Path(f"/proc/{server.process.pid}/fd").iterdir()
     opened = f"socket:[{inode}]"
     return next(each for each in descriptors if os.readlink(each) == opened), opened
