@@ -213,6 +213,22 @@ def parse_integer(query: Query, name: str) -> int | None:
         raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax") from error
 
 
+def parse_ports(query: Query, name: str) -> list[int]:
+    """Return the numbers with 16 bits of a parameter, separated by commas. Raises BadRequest."""
+    return [_port(text) for value in query.get(name, ()) for text in value.split(",")]
+
+
+def _port(text: str) -> int:
+    problem = "invalid syntax"
+    if text.isascii() and text.isdigit():
+        digits = text.lstrip("0") or "0"
+        if len(digits) <= 5 and int(digits) < 1 << 16:
+            return int(digits)
+        problem = "value out of range"
+    detail = f"strconv.ParseUint: parsing {quote(text)}: {problem}"
+    raise BadRequest(f"cannot convert to []int32: {detail}")
+
+
 def _boolean(query: Query, name: str) -> bool | None:
     values = query.get(name)
     return parse_bool(values[0]) if values else None

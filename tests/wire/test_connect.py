@@ -156,7 +156,7 @@ async def test_a_log_that_the_kubelet_does_not_have_is_an_error(
     [
         ("exec?command=a&command=b&stdin=true&tty=0", "?input=1&command=a&command=b"),
         ("attach?stderr=true", "?error=1"),
-        ("portforward?ports=80", "?port=80"),
+        ("portforward?ports=80,81&ports=082", "?port=80%2C81%2C82"),
     ],
 )  # fmt: skip
 async def test_a_connection_is_passed_through(
@@ -176,6 +176,21 @@ async def test_a_connection_is_passed_through(
         assert (await socket.receive()).data == 1000
     assert kubelet.asked[0].endswith(asked)
     assert "Authorization" not in kubelet.headers[0]
+
+
+@pytest.mark.parametrize(
+    ("ports", "problem"),
+    [
+        ("80,x", 'parsing "x": invalid syntax'),
+        ("80&ports=", 'parsing "": invalid syntax'),
+        ("-1", 'parsing "-1": invalid syntax'),
+        ("65536", 'parsing "65536": value out of range'),
+        ("9" * 5000, f'parsing "{"9" * 5000}": value out of range'),
+    ],
+)
+async def test_ports_are_numbers(api: Api, namespace: str, ports: str, problem: str) -> None:
+    answer = await api.get(f"/api/v1/namespaces/{namespace}/pods/p/portforward?ports={ports}")
+    assert refusal(answer) == (400, f"cannot convert to []int32: strconv.ParseUint: {problem}")
 
 
 async def test_any_protocol_is_passed_through_as_it_is(

@@ -35,7 +35,7 @@ from apiserver.machinery.errors import (
 )
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
-from apiserver.machinery.options import first, parse_bool
+from apiserver.machinery.options import first, parse_bool, parse_ports
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.connect_admission import admit_connect
 from apiserver.registry.get import get_object
@@ -96,10 +96,10 @@ class ConnectHandlers:
 
     async def portforward(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         """Connect to ports of a Pod."""
-        ports = first(request.query, "ports")
-        numbers = [int(port) for port in request.query.get("ports", ()) if _is_number(port)]
-        await _admitted(request, scope, {"ports": numbers} if numbers else {})
-        query = {"port": ports} if ports else {}
+        ports = parse_ports(request.query, "ports")
+        options = await _admitted(request, scope, {"ports": ports} if ports else {})
+        ports = options.get("ports") or []
+        query = {"port": ",".join(map(str, ports))} if ports else {}
         return await self._stream(request, scope, "portForward", query)
 
     async def proxy(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
@@ -197,10 +197,6 @@ def _stream_options(request: HTTPRequest) -> dict[str, Any]:
 
 def _streams(options: Object) -> dict[str, Any]:
     return {asked: "1" for given, asked in _STREAMS.items() if options.get(given)}
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
