@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,17 +22,13 @@ from tests.unit.server.gadgets import (
     gadget,
     named,
 )
-from tests.unit.server.in_process import InProcess, server_in_process
+from tests.unit.server.in_process import InProcess
 from tests.waiting import PATIENCE, eventually
 
 APPLY = "application/apply-patch+yaml"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        await define(api, definition())
-        yield api
+pytestmark = pytest.mark.usefixtures("gadgets")
 
 
 def two_versions(stored: str = "v1beta1") -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -15,20 +13,15 @@ from tests.unit.server.gadgets import (
     NAME,
     created,
     define,
-    definition,
     gadget,
     named,
 )
-from tests.unit.server.in_process import Answer, InProcess, server_in_process
+from tests.unit.server.in_process import Answer, InProcess
 
 TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        await define(api, definition())
-        yield api
+pytestmark = pytest.mark.usefixtures("gadgets")
 
 
 def messages(answer: Answer) -> list[tuple[str, str]]:

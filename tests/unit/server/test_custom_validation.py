@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,22 +13,17 @@ from tests.unit.server.gadgets import (
     MERGE,
     change,
     created,
-    define,
     definition,
     gadget,
     named,
 )
-from tests.unit.server.in_process import InProcess, server_in_process
+from tests.unit.server.in_process import InProcess
 from tests.waiting import eventually
 
 EXPLODING = "^(([a-z])+.)+[A-Z]([a-z])+$"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        await define(api, definition())
-        yield api
+pytestmark = pytest.mark.usefixtures("gadgets")
 
 
 def with_spec(**properties: Any) -> dict[str, Any]:

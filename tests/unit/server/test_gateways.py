@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.gateways.definitions import GROUP, gateway_definitions
 from tests.unit.server.gadgets import DEFINITIONS
-from tests.unit.server.in_process import InProcess, server_in_process
+from tests.unit.server.in_process import InProcess
 from tests.waiting import eventually
 
 CLASS: dict[str, Any] = {
@@ -76,12 +75,6 @@ COLLECTIONS = {
 def definitions() -> dict[str, dict[str, Any]]:
     """The definitions, by kind."""
     return gateway_definitions()
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        yield api
 
 
 def path(document: dict[str, Any], version: str = "v1") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,22 +12,21 @@ from apiserver.controllers.controller import Controller
 from apiserver.controllers.garbagecollector.collector import GarbageCollector
 from apiserver.registry.loopback import controller_client
 from tests.unit.server.geese import GROUP, geese
-from tests.unit.server.in_process import InProcess, server_in_process
+from tests.unit.server.in_process import InProcess
 from tests.waiting import eventually
 
 GEESE = f"/apis/{GROUP}/v1/namespaces/default/geese"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        client = controller_client(api.server.registry, "test")
-        controller = Controller("test", client, GarbageCollector(client), workers=2)
-        task = asyncio.create_task(controller.run())
-        yield api
-        task.cancel()
-        await asyncio.wait([task])
+@pytest.fixture(autouse=True)
+async def collecting(api: InProcess) -> AsyncIterator[None]:
+    client = controller_client(api.server.registry, "test")
+    controller = Controller("test", client, GarbageCollector(client), workers=2)
+    task = asyncio.create_task(controller.run())
+    yield
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def owned_by(document: dict[str, Any]) -> list[dict[str, str]]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apiserver.resources.definition import ResourceDefinition
 from tests.unit.server.geese import GROUP, geese
-from tests.unit.server.in_process import Answer, InProcess, server_in_process
+from tests.unit.server.in_process import Answer, InProcess
 from tests.waiting import PATIENCE
 
 GEESE = f"/apis/{GROUP}/v1/namespaces/default/geese"
@@ -21,11 +19,9 @@ TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 MERGE = "application/merge-patch+json"
 
 
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        api.server.registry.catalog.replace(added=geese())
-        yield api
+@pytest.fixture(autouse=True)
+def geese_are_served(api: InProcess) -> None:
+    api.server.registry.catalog.replace(added=geese())
 
 
 def definitions() -> list[ResourceDefinition]:

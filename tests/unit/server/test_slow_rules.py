@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.definitions import crd, with_schema
-from tests.unit.server.in_process import InProcess, server_in_process
+from tests.unit.server.in_process import InProcess
 from tests.waiting import eventually
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -26,12 +22,6 @@ def definition() -> dict[str, Any]:
     }  # fmt: skip
     schema = {"type": "object", "properties": {"items": items}}
     return crd("example.com", "sums", "Sum", with_schema(schema))
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        yield api
 
 
 async def test_others_are_answered_while_rules_are_evaluated(api: InProcess) -> None:

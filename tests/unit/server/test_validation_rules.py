@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.unit.schema.structurals import INTEGER, STRING, Props, an_array, an_object
 from tests.unit.server.gadgets import DEFINITIONS, GADGETS, MERGE, define, gadget, named
-from tests.unit.server.in_process import Answer, InProcess, server_in_process
+from tests.unit.server.in_process import Answer, InProcess
 
 RULES = "x-kubernetes-validations"
 SPEC = "spec.validation.openAPIV3Schema.properties[spec]"
@@ -22,12 +20,6 @@ NOT_CHECKED = (
     "Invalid value: null: some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
 )
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with server_in_process(tmp_path) as api:
-        yield api
 
 
 def ruled(schema: Props, *rules: str | dict[str, Any]) -> Props:
