@@ -27,8 +27,7 @@ from storage.codec import CodecStore
 from storage.errors import Corrupt, RevisionConflict
 from storage.interface import ABSENT, Delete, Put
 from storage.memory import MemoryStore
-
-PREFIX = "/r/things/"
+from tests.unit.registry.views import PREFIX, Views, cached_store, widget
 
 
 class Hook:
@@ -77,20 +76,13 @@ class Hook:
         )
 
 
-class Views:
-    """The same objects in both versions."""
+class AwaitedViews(Views[AwaitedView]):
+    """The same objects in both versions, and the webhook between them."""
 
     def __init__(self, store: MemoryStore, cache: WatchCache[Stored]) -> None:
-        self.store = store
-        self.stored = cache
         self.hook = Hook()
-        self.served = AwaitedView(cache, self.hook.conversion(), self.hook, PREFIX)
-
-    async def make(self, *names: str, version: str = "v1") -> None:
-        """Store objects."""
-        for name in names:
-            await self.stored.put(PREFIX + name, thing(name, version), expected=ABSENT)
-        assert await self.stored.wait_until_fresh()
+        served = AwaitedView(cache, self.hook.conversion(), self.hook, PREFIX)
+        super().__init__(store, cache, served)
 
     async def versions(self) -> list[str]:
         """Return the versions of all objects, which are made ready."""
@@ -99,42 +91,34 @@ class Views:
         return [record.value.object["apiVersion"] for record in page.records]
 
 
-def thing(name: str, version: str = "v1", **members: object) -> Stored:
-    """Return an object to store."""
-    document = {"kind": "Thing", "apiVersion": version, "metadata": {"name": name}, **members}
-    return Stored.to_write(document)
-
-
 @pytest.fixture
-async def views() -> AsyncIterator[Views]:
-    store = MemoryStore()
-    async with WatchCache(CodecStore(store, ObjectCodec(struct_of_kind)), "/r/") as cache:
-        yield Views(store, cache)
-    await store.close()
+async def views() -> AsyncIterator[AwaitedViews]:
+    async with cached_store() as (store, cache):
+        yield AwaitedViews(store, cache)
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_page_is_asked_for_once(views: Views) -> None:
+async def test_a_page_is_asked_for_once(views: AwaitedViews) -> None:
     await views.make("a", "b")
     for _ in range(3):
         assert await views.versions() == ["v2", "v2"]
     assert views.hook.asked == [["a", "b"]]
 
 
-async def test_what_is_stored_in_the_served_version_is_not_asked_for(views: Views) -> None:
+async def test_what_is_stored_in_the_served_version_is_not_asked_for(views: AwaitedViews) -> None:
     await views.make("a")
     await views.make("b", version="v2")
     assert await views.versions() == ["v2", "v2"]
     assert views.hook.asked == [["a"]]
 
 
-async def test_a_request_has_a_limited_number_of_objects(views: Views) -> None:
+async def test_a_request_has_a_limited_number_of_objects(views: AwaitedViews) -> None:
     await views.make(*(f"{number:04}" for number in range(501)))
     await views.versions()
     assert [len(names) for names in views.hook.asked] == [500, 1]
 
 
-async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: Views) -> None:
+async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: AwaitedViews) -> None:
     await views.make("a", "b")
     views.hook.open.clear()
     first = asyncio.create_task(views.versions())
@@ -147,7 +131,7 @@ async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: Views
     assert views.hook.asked == [["a", "b"], ["c"]]
 
 
-async def test_who_goes_away_does_not_fail_the_others(views: Views) -> None:
+async def test_who_goes_away_does_not_fail_the_others(views: AwaitedViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     first, second = (asyncio.create_task(views.versions()) for _ in range(2))
@@ -159,7 +143,7 @@ async def test_who_goes_away_does_not_fail_the_others(views: Views) -> None:
     assert first.cancelled()
 
 
-async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: Views) -> None:
+async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: AwaitedViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     views.hook.broken = True
@@ -175,7 +159,9 @@ async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: Views) 
     assert await views.versions() == ["v2"]
 
 
-async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(views: Views) -> None:
+async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(
+    views: AwaitedViews,
+) -> None:
     await views.make("a", "b", "c")
     views.hook.open.clear()
     views.hook.refused = {"b"}
@@ -199,7 +185,7 @@ async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(view
     assert views.hook.asked[2:] == [["b"]]
 
 
-async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: Views) -> None:
+async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: AwaitedViews) -> None:
     await views.make("a")
     record = views.served.get_newest_known(PREFIX + "a")
     assert record is not None
@@ -212,7 +198,7 @@ async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: Views
 
 @pytest.mark.parametrize("kind", [CacheReader, lambda find: TrackedReader(find, {})])
 async def test_a_reader_asks_once_for_all_objects_of_a_list(
-    views: Views, kind: Callable[[Any], Reader]
+    views: AwaitedViews, kind: Callable[[Any], Reader]
 ) -> None:
     await views.make("a", "b", "c")
     resource = SimpleNamespace(
@@ -225,9 +211,9 @@ async def test_a_reader_asks_once_for_all_objects_of_a_list(
     assert views.hook.asked == [["a", "b", "c"]]
 
 
-async def test_what_is_written_is_converted_there_and_back(views: Views) -> None:
+async def test_what_is_written_is_converted_there_and_back(views: AwaitedViews) -> None:
     made, other = await views.served.commit(
-        [Put(PREFIX + "a", thing("a", "v2"), ABSENT), Put("/r/others/b", thing("b"), ABSENT)]
+        [Put(PREFIX + "a", widget("a", "v2"), ABSENT), Put("/r/others/b", widget("b"), ABSENT)]
     )
     assert (made.value.object["apiVersion"], other.value.object["apiVersion"]) == ("v2", "v1")
     raw = await views.store.get(PREFIX + "a")
@@ -235,7 +221,7 @@ async def test_what_is_written_is_converted_there_and_back(views: Views) -> None
     assert b'"apiVersion":"v1"' in raw.value
     assert views.hook.asked == [["a"], ["a"]]
     with pytest.raises(RevisionConflict) as refused:
-        await views.served.put(PREFIX + "a", thing("a", "v2"), expected=ABSENT)
+        await views.served.put(PREFIX + "a", widget("a", "v2"), expected=ABSENT)
     current = refused.value.current
     assert current is not None
     assert current.value.object["apiVersion"] == "v2"
@@ -243,23 +229,23 @@ async def test_what_is_written_is_converted_there_and_back(views: Views) -> None
     assert gone.value.object["apiVersion"] == "v2"
 
 
-async def test_a_write_that_cannot_be_converted_changes_nothing(views: Views) -> None:
+async def test_a_write_that_cannot_be_converted_changes_nowidget(views: AwaitedViews) -> None:
     views.hook.broken = True
     for store in (views.served, DryRun(views.served, views.served)):
         with pytest.raises(Corrupt, match="it will not"):
-            await store.commit([Put(PREFIX + "a", thing("a", "v2"), ABSENT)])
+            await store.commit([Put(PREFIX + "a", widget("a", "v2"), ABSENT)])
     assert await views.store.get(PREFIX + "a") is None
 
 
-async def test_a_dry_run_shows_what_would_be_read(views: Views) -> None:
+async def test_a_dry_run_shows_what_would_be_read(views: AwaitedViews) -> None:
     dry = DryRun(views.served, views.served)
-    (made,) = await dry.commit([Put(PREFIX + "a", thing("a", "v2"), ABSENT)])
+    (made,) = await dry.commit([Put(PREFIX + "a", widget("a", "v2"), ABSENT)])
     assert made.value.object["by"] == "hook"
     assert views.hook.asked == [["a"], ["a"]]
     assert await views.store.get(PREFIX + "a") is None
 
 
-async def test_events_come_in_order_when_they_are_converted(views: Views) -> None:
+async def test_events_come_in_order_when_they_are_converted(views: AwaitedViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -283,7 +269,7 @@ async def test_events_come_in_order_when_they_are_converted(views: Views) -> Non
     watcher.close()
 
 
-async def test_a_watch_ends_with_the_error_of_the_webhook(views: Views) -> None:
+async def test_a_watch_ends_with_the_error_of_the_webhook(views: AwaitedViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -295,7 +281,7 @@ async def test_a_watch_ends_with_the_error_of_the_webhook(views: Views) -> None:
     watcher.close()
 
 
-async def test_events_before_the_error_are_delivered(views: Views) -> None:
+async def test_events_before_the_error_are_delivered(views: AwaitedViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -317,7 +303,7 @@ async def test_events_before_the_error_are_delivered(views: Views) -> None:
     watcher.close()
 
 
-async def test_a_watch_that_is_closed_leaves_no_task_behind(views: Views) -> None:
+async def test_a_watch_that_is_closed_leaves_no_task_behind(views: AwaitedViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     watcher = views.served.subscribe(PREFIX, 1)
@@ -328,7 +314,7 @@ async def test_a_watch_that_is_closed_leaves_no_task_behind(views: Views) -> Non
     await asyncio.sleep(0)
 
 
-async def test_history_is_converted_too(views: Views) -> None:
+async def test_history_is_converted_too(views: AwaitedViews) -> None:
     await views.make("a")
     async with WatchCache(CodecStore(views.store, ObjectCodec(struct_of_kind)), "/r/") as later:
         served = AwaitedView(later, views.hook.conversion(), views.hook, PREFIX)
@@ -337,7 +323,7 @@ async def test_history_is_converted_too(views: Views) -> None:
     assert [record.value.object["apiVersion"] for record in found if record] == ["v2"]
 
 
-async def test_metadata_can_be_read_without_the_webhook(views: Views) -> None:
+async def test_metadata_can_be_read_without_the_webhook(views: AwaitedViews) -> None:
     await views.make("a")
     record = views.served.as_stored().get_cached(PREFIX + "a")
     assert record is not None

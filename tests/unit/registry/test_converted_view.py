@@ -18,8 +18,7 @@ from storage.codec import CodecStore
 from storage.errors import Corrupt, RevisionConflict
 from storage.interface import ABSENT, Delete, Put
 from storage.memory import MemoryStore
-
-PREFIX = "/r/things/"
+from tests.unit.registry.views import PREFIX, Views, cached_store, widget
 
 
 def _to_v1(document: Object) -> Object:
@@ -44,38 +43,21 @@ def conversion(converted: list[str]) -> Conversion:
     return Conversion(_to_v1, to_v2)
 
 
-class Views:
-    """The same objects in both versions."""
+class ConvertedViews(Views[ConvertedView]):
+    """The same objects in both versions, and the names of those that were converted to v2."""
 
     def __init__(self, store: MemoryStore, cache: WatchCache[Stored]) -> None:
-        self.store = store
-        self.stored = cache
-        #: The names of the objects that were converted to v2.
         self.converted: list[str] = []
-        self.served = ConvertedView(cache, conversion(self.converted), PREFIX)
-
-    async def make(self, *names: str) -> None:
-        """Store objects."""
-        for name in names:
-            await self.stored.put(PREFIX + name, thing(name), expected=ABSENT)
-        assert await self.stored.wait_until_fresh()
-
-
-def thing(name: str, version: str = "v1", **members: object) -> Stored:
-    """Return an object to store."""
-    document = {"kind": "Thing", "apiVersion": version, "metadata": {"name": name}, **members}
-    return Stored.to_write(document)
+        super().__init__(store, cache, ConvertedView(cache, conversion(self.converted), PREFIX))
 
 
 @pytest.fixture
-async def views() -> AsyncIterator[Views]:
-    store = MemoryStore()
-    async with WatchCache(CodecStore(store, ObjectCodec(struct_of_kind)), "/r/") as cache:
-        yield Views(store, cache)
-    await store.close()
+async def views() -> AsyncIterator[ConvertedViews]:
+    async with cached_store() as (store, cache):
+        yield ConvertedViews(store, cache)
 
 
-async def test_what_is_read_again_and_again_is_converted_once(views: Views) -> None:
+async def test_what_is_read_again_and_again_is_converted_once(views: ConvertedViews) -> None:
     await views.make("a", "b")
     for _ in range(3):
         page = await views.served.list(PREFIX)
@@ -89,7 +71,7 @@ async def test_what_is_read_again_and_again_is_converted_once(views: Views) -> N
     assert stored.value.object["apiVersion"] == "v1"
 
 
-async def test_nothing_is_converted_that_is_not_shown(views: Views) -> None:
+async def test_nothing_is_converted_that_is_not_shown(views: ConvertedViews) -> None:
     await views.make("a", "b")
     page = await views.served.list(PREFIX)
     assert [record.key for record in page.records] == [PREFIX + "a", PREFIX + "b"]
@@ -98,13 +80,15 @@ async def test_nothing_is_converted_that_is_not_shown(views: Views) -> None:
     assert views.converted == ["a"]
 
 
-async def test_a_form_does_not_outlive_its_record_and_keeps_bytes_only(views: Views) -> None:
+async def test_a_form_does_not_outlive_its_record_and_keeps_bytes_only(
+    views: ConvertedViews,
+) -> None:
     await views.make("a")
     before = views.served.get_cached(PREFIX + "a")
     assert before is not None
     assert before.value.body == before.value.body
     assert before.value._object is None
-    await views.served.put(PREFIX + "a", thing("a", "v2", x=1), expected=before.revision)
+    await views.served.put(PREFIX + "a", widget("a", "v2", x=1), expected=before.revision)
     after = await views.served.get(PREFIX + "a")
     stored = await views.stored.get(PREFIX + "a")
     assert after is not None
@@ -113,7 +97,7 @@ async def test_a_form_does_not_outlive_its_record_and_keeps_bytes_only(views: Vi
     assert after.value.object["x"] == 1
 
 
-async def test_forms_of_versions_that_are_no_more_do_not_add_up(views: Views) -> None:
+async def test_forms_of_versions_that_are_no_more_do_not_add_up(views: ConvertedViews) -> None:
     await views.make("a")
     for _ in range(3 * MAX_CONVERTED):
         assert ConvertedView(views.stored, conversion([]), PREFIX).get_cached(PREFIX + "a")
@@ -122,14 +106,14 @@ async def test_forms_of_versions_that_are_no_more_do_not_add_up(views: Views) ->
     assert 0 < len(stored.value.converted) <= MAX_CONVERTED
 
 
-async def test_events_show_the_same_records_as_reads(views: Views) -> None:
+async def test_events_show_the_same_records_as_reads(views: ConvertedViews) -> None:
     await views.make("a")
     watcher = views.served.subscribe(PREFIX, 1)
     (part,) = watcher.take_parts()
     assert [event.record for event in part] == [views.served.get_cached(PREFIX + "a")]
 
 
-async def test_history_is_converted_too(views: Views) -> None:
+async def test_history_is_converted_too(views: ConvertedViews) -> None:
     await views.make("a")
     async with WatchCache(CodecStore(views.store, ObjectCodec(struct_of_kind)), "/r/") as later:
         served = ConvertedView(later, conversion([]), PREFIX)
@@ -138,16 +122,16 @@ async def test_history_is_converted_too(views: Views) -> None:
     assert [record.value.object["apiVersion"] for record in found if record] == ["v2"]
 
 
-async def test_what_is_written_is_stored_in_the_stored_version(views: Views) -> None:
+async def test_what_is_written_is_stored_in_the_stored_version(views: ConvertedViews) -> None:
     made, other = await views.served.commit(
-        [Put(PREFIX + "a", thing("a", "v2"), ABSENT), Put("/r/others/b", thing("b"), ABSENT)]
+        [Put(PREFIX + "a", widget("a", "v2"), ABSENT), Put("/r/others/b", widget("b"), ABSENT)]
     )
     assert (made.value.object["apiVersion"], other.value.object["apiVersion"]) == ("v2", "v1")
     raw = await views.store.get(PREFIX + "a")
     assert raw is not None
     assert b'"apiVersion":"v1"' in raw.value
     with pytest.raises(RevisionConflict) as refused:
-        await views.served.put(PREFIX + "a", thing("a", "v2"), expected=ABSENT)
+        await views.served.put(PREFIX + "a", widget("a", "v2"), expected=ABSENT)
     current = refused.value.current
     assert current is not None
     assert current.value.object["apiVersion"] == "v2"
@@ -155,14 +139,14 @@ async def test_what_is_written_is_stored_in_the_stored_version(views: Views) -> 
     assert gone.value.object["apiVersion"] == "v2"
 
 
-async def test_what_cannot_be_read_is_told_when_it_is_shown(views: Views) -> None:
+async def test_what_cannot_be_read_is_told_when_it_is_shown(views: ConvertedViews) -> None:
     await views.store.put(PREFIX + "a", b"{", expected=ABSENT)
     page = await views.served.list(PREFIX)
     with pytest.raises(Corrupt, match=PREFIX + "a"):
         _ = page.records[0].value.body
 
 
-async def test_what_is_stored_in_an_older_version_is_stale(views: Views) -> None:
+async def test_what_is_stored_in_an_older_version_is_stale(views: ConvertedViews) -> None:
     await views.make("a")
     for to_stored, stale in ((_to_v2, True), (_same, False)):
         served = ConvertedView(views.stored, Conversion(to_stored, lambda each: each), PREFIX)
