@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from random import getrandbits
 from typing import Any, Final
 
@@ -24,6 +23,8 @@ _NOT_CACHED: Final = "no-cache, private"
 _NAME: Final = "apiserver"
 _CONTROL_LINE: Final = f"\r\n{_CACHE_CONTROL}: {_NOT_CACHED}"
 _SERVER_LINE: Final = f"\r\n{_SERVER}: {_NAME}"
+_SCHEMA_LINE: Final = f"\r\n{_FLOW_SCHEMA}: "
+_LEVEL_LINE: Final = f"\r\n{_PRIORITY_LEVEL}: "
 
 
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
@@ -47,16 +48,14 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
 def _common_headers(request: HTTPRequest, *, cached: bool) -> str:
     """Return the same headers as they are written: quicker than a mapping that is encoded then."""
     control = "" if cached else _CONTROL_LINE
-    flow = "" if request.flow is None else _flow_lines(request.flow)
+    flow = ""
+    if request.flow is not None:
+        schema, level = request.flow
+        flow = f"{_SCHEMA_LINE}{schema}{_LEVEL_LINE}{level}"
     lines = f"\r\nAudit-Id: {audit_id(request)}{control}{_SERVER_LINE}{flow}"
     for header in warning_headers(request.warnings) if request.warnings else ():
         lines += f"\r\n{_WARNING}: {header}"
     return lines
-
-
-@lru_cache(maxsize=1024)
-def _flow_lines(flow: tuple[str, str]) -> str:
-    return f"\r\n{_FLOW_SCHEMA}: {flow[0]}\r\n{_PRIORITY_LEVEL}: {flow[1]}"
 
 
 def audit_id(request: HTTPRequest) -> str:

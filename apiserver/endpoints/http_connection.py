@@ -1,9 +1,10 @@
 """HTTPConnection: a client's connection as aiohttp serves it, with the limits of an API server.
 
-Requests that cannot be parsed get a plain 400 and are neither passed on nor logged. Limits apply to
-the size of a request's head and to the time that a client may leave a response unread. When the
-client disconnects, a read is cancelled, and a write while it is in the filters or in admission,
-before which nothing is written; after that it completes, so that no change is left half made.
+Its requests are served in turn, in one task. Those that cannot be parsed get a plain 400 and are
+neither passed on nor logged. Limits apply to the size of a request's head and to the time that a
+client may leave a response unread. When the client disconnects, a read is cancelled, and a write
+while it is in the filters or in admission, before which nothing is written; after that it
+completes, so that no change is left half made.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import StreamWriter
 
 from apiserver.access.authentication.x509 import Certificate
+from apiserver.machinery import empties
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,10 @@ MAX_HEAD: Final = 1024 * 1024
 IDLE_SECONDS: Final = 90.0
 #: A client is disconnected after so many seconds without reading from a full connection.
 STALLED_SECONDS: Final = 60.0
+#: A client may take so many seconds to send the rest of a body that is not read.
+_LINGERING_SECONDS: Final = 10.0
+#: What is raised for those who read the body of a request after its response.
+_ANSWERED: Final = web.PayloadAccessError()
 
 # The encoding DER of certificates, as OpenSSL numbers it.
 _DER: Final = 2
@@ -44,6 +52,9 @@ _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _REFUSAL: Final = (
     b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 )
+
+#: Returns the response to a request.
+Serve: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class DetachedResponse(web.StreamResponse):
@@ -121,7 +132,44 @@ class HTTPConnection(web.RequestHandler):
             if self._head > MAX_HEAD:
                 self.refuse(_TOO_LARGE)
                 return
-        super().data_received(data)
+        web.RequestHandler.data_received(self, data)
+
+    async def start(self) -> None:
+        """Serve the requests. aiohttp's own loop has a task for each, and options unused here."""
+        handle = cast("Serve", self._request_handler)
+        kept = not self._close
+        while kept and not self._force_close:
+            if not self._messages and not await self._arrival():
+                break
+            message, payload = self._next_message()
+            if not isinstance(message, RawRequestMessage):
+                self.refuse()
+                break
+            request = self._begin(message, payload)
+            try:
+                response = await handle(request)
+                if self._upgraded:
+                    # If the upgrade was declined, what has followed it are requests.
+                    await self.finish_response(request, response, None)
+                else:
+                    await response.prepare(request)
+                    await response.write_eof()
+            except Exception as error:  # noqa: BLE001 - the last place to catch it
+                self._fail(request, error)
+                break
+            except BaseException:
+                self.force_close()
+                raise
+            finally:
+                self._end(request)
+            if not payload.is_eof():
+                await self._discard(payload)
+            payload.set_exception(_ANSWERED)
+            kept = self._keep_open(response)
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         cancellable = self.cancellable
@@ -198,27 +246,6 @@ class HTTPConnection(web.RequestHandler):
 
         draining.add_done_callback(resume)
 
-    def request_started(self, request: web.BaseRequest) -> None:
-        """Note that the head of a request has been read."""
-        self._request = request
-        self._head = 0
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Respond to a request that aiohttp could not parse. The response does not say why."""
-        if isinstance(exc, ConnectionError):
-            raise exc
-        if status >= 500:
-            log.error("request failed outside of the filters", exc_info=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the response has already begun")
-        return self.refuse(_BAD_REQUEST if status < 500 else b"500 Internal Server Error")
-
     def refuse(self, status: bytes = _BAD_REQUEST) -> web.StreamResponse:
         """Respond in plain text, as Go's HTTP server does to what is not HTTP, and close.
 
@@ -229,6 +256,76 @@ class HTTPConnection(web.RequestHandler):
             self.transport.write(_REFUSAL % status + body)
         self.force_close()
         return DetachedResponse()
+
+    async def _arrival(self) -> bool:
+        """Wait for a request; return whether there is one, and not the end of the connection."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            if self._force_close or not self._close:
+                raise
+            return False
+        finally:
+            self._waiter = None
+        return True
+
+    def _next_message(self) -> tuple[Any, StreamReader]:
+        """Take a request from the queue, which then has room for more."""
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return message, payload
+
+    def _begin(self, message: RawRequestMessage, payload: StreamReader) -> web.BaseRequest:
+        task = cast("asyncio.Task[None]", self._task_handler or asyncio.current_task())
+        writer = StreamWriter(self, self._loop)
+        request = web.BaseRequest(message, payload, self, writer, task, self._loop)
+        self._request = self._current_request = request
+        self._head = 0
+        self._request_in_progress = True
+        return request
+
+    def _end(self, request: web.BaseRequest) -> None:
+        # Otherwise each keeps the other.
+        request._task = cast("Any", None)
+        self._current_request = None
+        self._request_in_progress = False
+        empties.forget()
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+
+    def _keep_open(self, response: web.StreamResponse) -> bool:
+        """Return whether the connection is kept for another request; limit the time till then."""
+        self._keepalive = bool(response.keep_alive)
+        if not self._keepalive or self._close or self._force_close:
+            return False
+        self._next_keepalive_close_time = due = self._loop.time() + IDLE_SECONDS
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
+        return True
+
+    async def _discard(self, payload: StreamReader) -> None:
+        """Read what is left of a body, for some time, to get to the next request."""
+        try:
+            async with asyncio.timeout(_LINGERING_SECONDS):
+                while not payload.is_eof() and not self._force_close:
+                    await payload.readany()
+        except (OSError, web.RequestPayloadError):
+            self.close()
+
+    def _fail(self, request: web.BaseRequest, error: Exception) -> None:
+        if isinstance(error, ConnectionError):
+            # The client has gone.
+            return
+        log.error("request failed outside of the filters", exc_info=error)
+        if request.writer.output_size > 0:
+            # The response has begun.
+            self.force_close()
+        else:
+            self.refuse(b"500 Internal Server Error")
 
     def _abort(self) -> None:
         # Otherwise the kernel keeps the connection as long as the client's machine answers.

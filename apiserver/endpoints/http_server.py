@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
 
 from apiserver.endpoints.errors import plain_internal_error
 from apiserver.endpoints.http_connection import HTTPConnection
-from apiserver.endpoints.http_request import Handler, Rest, parse_request
+from apiserver.endpoints.http_request import Handler, HTTPRequest, parse_request
 from apiserver.endpoints.request_info import NoResourceInPath
 
 _LAST_SECONDS: Final = 0.25
@@ -27,26 +23,11 @@ class HTTPServer:
         self._loop = asyncio.get_running_loop()
         self._open = 0
         self._drained: asyncio.Future[None] | None = None
-        self.server = web.Server(
-            cast("Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]", self._handle),
-            request_factory=self._make_request,
-        )
+        self.server = web.Server(cast("Any", self._handle))
 
     def connect(self) -> HTTPConnection:
         """Return the protocol instance for a new connection."""
         return HTTPConnection(self.server, self._loop)
-
-    def _make_request(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: web.RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        http = web.BaseRequest(message, payload, protocol, writer, task, self._loop)
-        cast("HTTPConnection", protocol).request_started(http)
-        return http
 
     def open_connections(self) -> int:
         """Return the number of open connections, idle ones included."""
@@ -77,10 +58,18 @@ class HTTPServer:
         connection.busy = True
         self._open += 1
         try:
-            response, rest = await self._answer(http, connection)
-            if rest is not None:
+            found = _parsed(http, connection)
+            if isinstance(found, HTTPRequest):
+                # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
                 connection.cancellable = http.task
-                await rest()
+                response, rest = await self._handler(found), found.rest
+                # A stream keeps nothing of its request.
+                del found
+                if rest is not None:
+                    connection.cancellable = http.task
+                    await rest()
+            else:
+                response = found
             if self._drained is not None:
                 connection.close()
                 if not response.prepared:
@@ -93,18 +82,14 @@ class HTTPServer:
             if self._drained is not None and not self._open and not self._drained.done():
                 self._drained.set_result(None)
 
-    async def _answer(
-        self, http: web.BaseRequest, connection: HTTPConnection
-    ) -> tuple[web.StreamResponse, Rest | None]:
-        try:
-            request = parse_request(http)
-        except NoResourceInPath:
-            problem = f"unable to determine kind and namespace from url, {http.raw_path}"
-            failed = f"failed to create RequestInfo: {problem}"
-            return plain_internal_error(http.raw_path, failed), None
-        except ValueError:
-            return connection.refuse(), None
-        # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
-        connection.cancellable = http.task
-        response = await self._handler(request)
-        return response, request.rest
+
+def _parsed(http: web.BaseRequest, connection: HTTPConnection) -> HTTPRequest | web.StreamResponse:
+    """Return a request with its URL parsed, or the response for one whose URL is malformed."""
+    try:
+        return parse_request(http)
+    except NoResourceInPath:
+        problem = f"unable to determine kind and namespace from url, {http.raw_path}"
+        failed = f"failed to create RequestInfo: {problem}"
+        return plain_internal_error(http.raw_path, failed)
+    except ValueError:
+        return connection.refuse()

@@ -27,6 +27,12 @@ def note(members: Iterable[tuple[dict[str, Any], str, Any]]) -> None:
     _NOTED.set(noted)
 
 
+def forget() -> None:
+    """Forget what was noted: the task goes on with another request."""
+    if _NOTED.get() is not None:
+        _NOTED.set(None)
+
+
 def take_over(context: Context) -> None:
     """Remember what was noted in another context: that of a thread which has read the document."""
     noted = context.get(_NOTED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -95,7 +95,6 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
         if request.long_running:
             return await handler(request)
         queue = deadlines.queue(request)
-        # The task of the connection, which awaits this request and is cancelled with it.
         task = request.http.task
         request.deadline = queue.enter(task)
         try:
@@ -104,7 +103,6 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
             if queue.leave(task):
                 raise
             task.uncancel()
-            cast("asyncio.Task[Any]", asyncio.current_task()).uncancel()
             return _timed_out(request)
         except BaseException:
             queue.leave(task)
