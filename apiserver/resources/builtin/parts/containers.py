@@ -24,6 +24,7 @@ from apiserver.resources.builtin.parts.ports import validate_host_ports, validat
 from apiserver.resources.builtin.parts.probes import PROBES, validate_lifecycle, validate_probe
 from apiserver.resources.builtin.parts.resources import validate_requirements
 from apiserver.resources.builtin.parts.restarts import (
+    restarts_on_resize,
     validate_resize_policy,
     validate_restart_policy,
 )
@@ -95,6 +96,8 @@ def validate_init_containers(
                 for name in ("lifecycle", *PROBES)
                 if name in container
             ]
+            if not pod.rules.any_init_resize_policy:
+                errors += restarts_on_resize(container, f"{where}.resizePolicy")
     return errors
 
 

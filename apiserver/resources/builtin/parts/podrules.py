@@ -41,6 +41,8 @@ class PodRules:
     users_with_host_network: bool = False
     #: A Pod with a user namespace may have block devices.
     users_with_devices: bool = False
+    #: Init containers may restart when they are resized.
+    any_init_resize_policy: bool = False
 
 
 OF_TEMPLATE: Final = PodRules()

@@ -10,8 +10,10 @@ from apiserver.resources.builtin.parts.affinity import PREFERRED, REQUIRED, vali
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
 from apiserver.resources.builtin.parts.paths import validate_local_path
 from apiserver.resources.builtin.parts.podannotations import DELETION_COST, is_deletion_cost
+from apiserver.resources.builtin.parts.podresources import is_restartable
 from apiserver.resources.builtin.parts.podrules import PodRules, annotations_of
 from apiserver.resources.builtin.parts.resources import is_divisible, is_huge_page
+from apiserver.resources.builtin.parts.restarts import restarts_on_resize
 from apiserver.resources.builtin.parts.securitycontext import host_sysctl_errors
 from apiserver.resources.builtin.parts.topologyspread import spread_key_errors
 
@@ -39,6 +41,10 @@ def rules_for_update(old: Object, *, is_pod: bool) -> PodRules:
         label_by_mount_option=context.get("seLinuxChangePolicy") == "MountOption",
         users_with_host_network=own_users and bool(spec.get("hostNetwork")),
         users_with_devices=own_users and any("volumeDevices" in it for it in _containers(spec)),
+        any_init_resize_policy=any(
+            not is_restartable(it) and restarts_on_resize(it, "")
+            for it in spec.get("initContainers") or ()
+        ),
     )
 
 

@@ -57,6 +57,16 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
+def restarts_on_resize(container: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Reject that an init container, which is none that stays, restarts when it is resized."""
+    detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+    return [
+        invalid(f"{path}[{index}].restartPolicy", entry["restartPolicy"], detail)
+        for index, entry in enumerate(container.get("resizePolicy") or ())
+        if entry.get("restartPolicy") == "RestartContainer"
+    ]
+
+
 def validate_resize_policy(
     policies: list[dict[str, Any]], pod_policy: str, path: str
 ) -> list[FieldError]:
