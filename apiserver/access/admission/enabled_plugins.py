@@ -56,6 +56,7 @@ from apiserver.access.admission.plugins.persistent_volume_claim_resize import (
     PersistentVolumeClaimResize,
 )
 from apiserver.access.admission.plugins.pod_node_selector import PodNodeSelector
+from apiserver.access.admission.plugins.pod_resize_validator import PodResizeValidator
 from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfNamespaces,
     PodSecurityOfPods,
@@ -162,6 +163,7 @@ _FACTORIES: Final[Mapping[str, Callable[[PluginDependencies], Sequence[Plugin]]]
     "DenyServiceExternalIPs": lambda _: (DenyServiceExternalIPs(),),
     "PodTopologyLabels": lambda _: (PodTopologyLabels(),),
     "NodeDeclaredFeatureValidator": lambda _: (NodeDeclaredFeatureValidator(),),
+    "PodResizeValidator": lambda _: (PodResizeValidator(),),
     "MutatingAdmissionPolicy": lambda dependencies: (
         MutatingAdmissionPolicy(dependencies.mutating_policies, dependencies.policies),
     ),

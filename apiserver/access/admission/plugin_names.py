@@ -14,9 +14,9 @@ ORDER: Final = tuple(
     DefaultStorageClass StorageObjectInUseProtection OwnerReferencesPermissionEnforcement
     PersistentVolumeClaimResize RuntimeClass CertificateApproval CertificateSigning
     ClusterTrustBundleAttest CertificateSubjectRestriction DefaultIngressClass
-    DenyServiceExternalIPs PodTopologyLabels NodeDeclaredFeatureValidator MutatingAdmissionPolicy
-    MutatingAdmissionWebhook ValidatingAdmissionPolicy ValidatingAdmissionWebhook ResourceQuota
-    AlwaysDeny
+    DenyServiceExternalIPs PodTopologyLabels NodeDeclaredFeatureValidator PodResizeValidator
+    MutatingAdmissionPolicy MutatingAdmissionWebhook ValidatingAdmissionPolicy
+    ValidatingAdmissionWebhook ResourceQuota AlwaysDeny
     """.split()
 )
 _OFF: Final = frozenset(

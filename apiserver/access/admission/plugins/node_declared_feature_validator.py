@@ -7,11 +7,9 @@ version, two are needed for updates of Pods, both for a resize.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Final
 
 from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
-from apiserver.access.quota.resource_lists import quantity_value
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NODES, PODS
 from apiserver.machinery.gvk import GroupVersionResource
@@ -49,17 +47,14 @@ class NodeDeclaredFeatureValidator:
             )
 
 
-def _resizes_guaranteed_cpu(old: Object, pod: Object) -> bool:
-    if (old.get("status") or {}).get("qosClass") != "Guaranteed":
-        return False
-    return _cpus(old) != _cpus(pod)
-
-
-def _cpus(pod: Object) -> list[Decimal]:
-    return [
-        quantity_value(((container.get("resources") or {}).get("requests") or {}).get("cpu", "0"))
-        for container in pod["spec"].get("containers") or ()
-    ]
+def _resizes_init_containers(old: Object, pod: Object) -> bool:
+    return any(
+        container.get("resources") != other.get("resources")
+        for container, other in zip(
+            *(it["spec"].get("initContainers") or () for it in (old, pod)), strict=False
+        )
+        if container.get("restartPolicy") != "Always"
+    )
 
 
 def _resizes_pod(old: Object, pod: Object) -> bool:
@@ -68,6 +63,6 @@ def _resizes_pod(old: Object, pod: Object) -> bool:
 
 # By name: what says of the old and the new Pod whether the update needs the feature.
 _FEATURES: Final[Mapping[str, Callable[[Object, Object], bool]]] = {
-    "GuaranteedQoSPodCPUResize": _resizes_guaranteed_cpu,
     "InPlacePodLevelResourcesVerticalScaling": _resizes_pod,
+    "InPlacePodVerticalScalingInitContainers": _resizes_init_containers,
 }

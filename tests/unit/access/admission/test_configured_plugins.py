@@ -248,29 +248,32 @@ async def test_images_of_ephemeral_containers_are_reviewed_alone() -> None:
     await reviews.close()
 
 
-def resized(cpu: str, quality: str = "Guaranteed", **spec: Any) -> Object:
-    container = {"name": "c", "resources": {"requests": {"cpu": cpu}}}
-    return named(
-        "p",
-        spec={"nodeName": "n", "containers": [container], **spec},
-        status={"qosClass": quality},
-    )
+def resized(cpu: str, memory: str = "0", generation: int = 2, **spec: Any) -> Object:
+    container = {"name": "c", "resources": {"requests": {"cpu": cpu, "memory": memory}}}
+    document = named("p", spec={"nodeName": "n", "containers": [container], **spec})
+    document["metadata"]["generation"] = generation
+    return document
+
+
+def initial(cpu: str, **container: Any) -> Object:
+    resources = {"requests": {"cpu": cpu}}
+    return resized("1", initContainers=[{"name": "i", "resources": resources, **container}])
 
 
 @pytest.mark.parametrize(
     ("old", "new", "declared", "refusal"),
     [
-        (resized("1"), resized("1000m"), None, ""),
-        (resized("1", "Burstable"), resized("2"), None, ""),
-        (resized("1", nodeName=""), resized("2", nodeName=""), None, ""),
-        (resized("1"), resized("2"), None, 'node "n" not found'),
-        (resized("1"), resized("2"), ["GuaranteedQoSPodCPUResize"], ""),
+        (initial("1"), initial("1"), None, ""),
+        (initial("1", restartPolicy="Always"), initial("2", restartPolicy="Always"), None, ""),
+        (resized("1"), resized("2"), None, ""),
+        (initial("1"), initial("2"), None, 'node "n" not found'),
+        (initial("1"), initial("2"), ["InPlacePodVerticalScalingInitContainers"], ""),
         (
-            resized("1"),
-            resized("2", resources={"limits": {"cpu": "2"}}),
+            initial("1"),
+            resized("1", **initial("2")["spec"], resources={"limits": {"cpu": "2"}}),
             [],
-            "pod update requires features GuaranteedQoSPodCPUResize, "
-            'InPlacePodLevelResourcesVerticalScaling which are not available on node "n"',
+            "pod update requires features InPlacePodLevelResourcesVerticalScaling, "
+            'InPlacePodVerticalScalingInitContainers which are not available on node "n"',
         ),
     ],
 )
@@ -282,6 +285,41 @@ async def test_declared_features(
     nodes = [] if declared is None else [(NODES, node)]
     validating = admission("NodeDeclaredFeatureValidator", *nodes)
     result, _ = await validating.admit(PODS, new, UPDATE, old=old, subresource=subresource)
+    assert result == (FORBIDDEN + refusal if refusal else new)
+
+
+EXCEEDED = "Node didn't have enough allocatable resources: "
+
+
+@pytest.mark.parametrize(
+    ("new", "system", "refusal"),
+    [
+        (resized("2"), "linux", ""),
+        (resized("9", generation=1), "linux", ""),
+        (resized("9", nodeName=""), "linux", ""),
+        (resized("9", nodeName="m"), "linux", 'node "m" not found'),
+        (resized("2500m"), "linux", EXCEEDED + "cpu, requested: 2500, allocatable: 2000"),
+        (
+            resized("2", overhead={"cpu": "1m", "memory": "2Ki"}),
+            "windows",
+            EXCEEDED + "cpu, requested: 2001, allocatable: 2000; "
+            "memory, requested: 2048, allocatable: 1024",
+        ),
+        (
+            resized("2"),
+            "windows",
+            'pod resize is only supported on linux nodes, node "n" is "windows"',
+        ),
+    ],
+)
+async def test_sizes_that_a_node_cannot_give(new: Object, system: str, refusal: str) -> None:
+    node = {
+        "metadata": {"name": "n", "labels": {"kubernetes.io/os": system}},
+        "status": {"allocatable": {"cpu": "2", "memory": "1Ki"}},
+    }
+    validating = admission("PodResizeValidator", (NODES, node))
+    old = resized("1", generation=1)
+    result, _ = await validating.admit(PODS, new, UPDATE, old=old, subresource="resize")
     assert result == (FORBIDDEN + refusal if refusal else new)
 
 
