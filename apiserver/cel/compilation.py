@@ -16,7 +16,9 @@ from cel_expr_python.ext import ext_optional, ext_strings
 from google.protobuf.message import DecodeError
 
 from apiserver.cel.authorizervalues import AUTHORIZER_FUNCTIONS
-from apiserver.cel.declarations import extension, patch_extension
+from apiserver.cel.callcodes import SPECIAL
+from apiserver.cel.checkererrors import CheckerErrors, shown_types
+from apiserver.cel.declarations import OPAQUE, extension, patch_extension
 from apiserver.cel.descriptors import SchemaTypes
 from apiserver.cel.errors import CompileError, EvaluationError, InstantiationError
 from apiserver.cel.evaluation import CodeGenerator
@@ -37,6 +39,7 @@ from apiserver.cel.syntaxtree import (
     decode,
     nodes_of,
     read_checked,
+    read_parsed,
 )
 from apiserver.cel.textfunctions import TEXT_FUNCTIONS
 from apiserver.cel.timevalues import TIME_FUNCTIONS
@@ -47,39 +50,14 @@ _FUNCTIONS: Final = {
     **OPERATORS, **TEXT_FUNCTIONS, **LIST_FUNCTIONS, **TIME_FUNCTIONS, **KUBERNETES_FUNCTIONS,
     **AUTHORIZER_FUNCTIONS, **PATCH_FUNCTIONS,
 }  # fmt: skip
+_KNOWN: Final = frozenset(_FUNCTIONS) | frozenset(SPECIAL)
 _CONVERSIONS: Final = frozenset([
     "bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint",
 ])  # fmt: skip
 _STRINGS_VERSION: Final = 2
-_ERROR: Final = re.compile(r"^ERROR: <input>:(\d+):(\d+): ", re.MULTILINE)
-# What cel-cpp says otherwise than cel-go.
-_WORDS: Final = (
-    (re.compile(r"(undefined field '[^']*') not found in struct '[^']*'"), r"\1"),
-    (
-        re.compile(r"expression of type ('.*') cannot be the operand of a select operation"),
-        r"type \1 does not support field selection",
-    ),
-    (re.compile(r"has\(\) argument must be a field selection"), "invalid argument to has() macro"),
-    (
-        re.compile(r"\b(?:map|filter)\(\) variable name must be a simple identifier"),
-        "argument is not an identifier",
-    ),
-    (
-        re.compile(
-            r"\b(?:all|exists|exists_?[oO]ne|transform\w+)\(\)(?: first| second)? variable name "
-            r"must be a simple identifier"
-        ),
-        "argument must be a simple name",
-    ),
-)
 # What the library calls the type whose values may have any type.
 _ANY: Final = re.compile(r"\berror\b")
-# The type of what has an error itself: what follows from one is not reported.
-_FOLLOWING: Final = "*error*"
 _LARGE: Final = re.compile(r"(?<![\w.])[A-Z]+(?![\w.])")
-_UNDECLARED_PATH: Final = re.compile(
-    r"ERROR: <input>:\d+:\d+: undeclared reference to '(\w+)\.[\w.]+' \((.*)\)\n \| (.*)\n \| .*"
-)
 _TOO_DEEP: Final = "expression recursion limit exceeded"
 _TOO_DEEP_SOURCE: Final = re.compile(
     r"(?:CANCELLED: Expression recursion limit exceeded\. limit: "
@@ -166,11 +144,11 @@ class Environment:
 
         ``renamed`` are the true names of types, by the names that the expression has for them.
         """
-        source = with_known_macros(source)
+        known = with_known_macros(source)
         try:
-            checked = self._env.compile(source)
+            checked = self._env.compile(known)
         except RuntimeError as error:
-            text = _upstream(str(error))
+            text = self._upstream(str(error), source)
             if not source:
                 text = text.replace("<input>:1:1:", "<input>:1:0:")
             for name, true_name in renamed.items():
@@ -190,6 +168,30 @@ class Environment:
                 raise CompileError(f"compilation failed: undeclared type {node.message}")
         type_ = _name(checked.return_type())
         return Program(tree, renamed.get(type_, type_))
+
+    def _upstream(self, text: str, source: str) -> str:
+        """Return the errors of the checker in the words of cel-go."""
+        plain = text.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
+        too_deep = _TOO_DEEP_SOURCE.match(plain)
+        if too_deep is not None:
+            return f"ERROR: <input>:-1:0: {_TOO_DEEP}: {too_deep[1]}"
+        errors = CheckerErrors(source, lambda: self._parsed(source), self._type_of, _KNOWN, OPAQUE)
+        return errors.shown(plain) or plain
+
+    def _parsed(self, source: str) -> Any:
+        parsed = self._env.compile(with_known_macros(source), disable_check=True)
+        try:
+            return read_parsed(parsed.serialize())
+        except DecodeError:
+            return None
+
+    def _type_of(self, source: str) -> str:
+        try:
+            type_ = _name(self._env.compile(with_known_macros(source)).return_type())
+        except RuntimeError:
+            return ""
+        shown = type_.replace("<", "(").replace(">", ")").replace(",", ", ")
+        return shown_types(shown)
 
     def _makes(self, message: str) -> bool:
         return self._makes_objects and message.partition(".")[0] in OBJECTS
@@ -223,38 +225,3 @@ def _name(type_: Any) -> str:
     shown = _LARGE.sub(lambda match: match.group().lower(), str(type_.name()))
     shown = _ANY.sub("any", shown)
     return "null_type" if shown == "null" else shown.replace(", ", ",")
-
-
-def _upstream(text: str) -> str:
-    """Return the errors of the checker in the words and in the order of cel-go."""
-    plain = text.removeprefix("INVALID_ARGUMENT: ").removesuffix(" [INVALID_ARGUMENT]")
-    too_deep = _TOO_DEEP_SOURCE.match(plain)
-    if too_deep is not None:
-        return f"ERROR: <input>:-1:0: {_TOO_DEEP}: {too_deep[1]}"
-    for pattern, words in _WORDS:
-        plain = pattern.sub(words, plain)
-    starts = list(_ERROR.finditer(plain))
-    if not starts:
-        return plain
-    ends = [*(match.start() for match in starts[1:]), len(plain)]
-    parts = []
-    for match, end in zip(starts, ends, strict=True):
-        line, column, shown = int(match[1]), int(match[2]), plain[match.start() : end].rstrip("\n")
-        column, shown = _at_root(line, column, shown)
-        if _FOLLOWING not in shown:
-            parts.append(((line, column), shown))
-    return "\n".join(dict.fromkeys(part for _, part in sorted(parts, key=lambda each: each[0])))
-
-
-def _at_root(line: int, column: int, shown: str) -> tuple[int, str]:
-    """Return an error about the first name of a path, where the library tells the whole path."""
-    found = _UNDECLARED_PATH.fullmatch(shown)
-    if found is None:
-        return column, shown
-    root, container, source = found.groups()
-    start = source.rfind(root, 0, column - 1)
-    if start < 0:
-        return column, shown
-    text = f"undeclared reference to '{root}' ({container})"
-    caret = "." * start + "^"
-    return start + 1, f"ERROR: <input>:{line}:{start + 1}: {text}\n | {source}\n | {caret}"

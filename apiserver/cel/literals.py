@@ -7,15 +7,17 @@ What has another type than its predecessors is an error; what has a type that is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from apiserver.cel.errors import EvaluationError
+from apiserver.cel.places import Places
+from apiserver.cel.syntaxtree import parts_of
 from apiserver.cel.textfunctions import compile_pattern
 from apiserver.cel.timevalues import parse_duration, parse_timestamp
 
 _PRIMITIVES: Final = ("", "bool", "int", "uint", "double", "string", "bytes")
-_WELL_KNOWN: Final = ("", "", "google.protobuf.Timestamp", "google.protobuf.Duration")
+_WELL_KNOWN: Final = ("", "", "timestamp", "duration")
 _TEXTS: Final[Mapping[str, Callable[[str], Any]]] = {
     "duration": parse_duration,
     "timestamp": parse_timestamp,
@@ -31,7 +33,8 @@ def literal_problems(checked: Any, source: str) -> list[str]:
     problems.visit(checked.expr)
     offsets = {entry.key: entry.value for entry in checked.source.positions}
     found = [(offsets.get(id_, 0), text) for id_, text in problems.found]
-    return [_placed(source, offset, text) for offset, text in sorted(found)]
+    places = Places(source)
+    return [places.shown(*places.of(offset), text) for offset, text in sorted(found)]
 
 
 class _Problems:
@@ -59,7 +62,7 @@ class _Problems:
                 entries = expr.struct.entries
                 self._check_types([entry.key for entry in entries])
                 self._check_types([entry.value for entry in entries if not entry.optional])
-            left += [(part, False) for part in _parts(expr)]
+            left += [(part, False) for part in parts_of(expr)]
 
     def _check_text(self, call: Any) -> None:
         parse = _TEXTS.get(call.function)
@@ -82,21 +85,6 @@ class _Problems:
                 self.found.append((expr.id, text))
                 return
             before = before or type_
-
-
-def _parts(expr: Any) -> Iterator[Any]:
-    if expr.HasField("select"):
-        yield expr.select.operand
-    elif expr.HasField("list"):
-        yield from expr.list.items
-    elif expr.HasField("struct"):
-        for entry in expr.struct.entries:
-            if entry.HasField("key"):
-                yield entry.key
-            yield entry.value
-    elif expr.HasField("loop"):
-        loop = expr.loop
-        yield from (loop.range, loop.initial, loop.condition, loop.step, loop.result)
 
 
 def _type(type_: Any) -> str:
@@ -122,11 +110,3 @@ def _agree(one: str, other: str) -> bool:
     """
     heads = {one.partition("(")[0], other.partition("(")[0]}
     return len(heads) == 1 or heads <= {"null", *_WELL_KNOWN}
-
-
-def _placed(source: str, offset: int, text: str) -> str:
-    before = source[:offset]
-    line = before.count("\n") + 1
-    column = offset - (before.rfind("\n") + 1)
-    shown = source.split("\n")[line - 1]
-    return f"ERROR: <input>:{line}:{column + 1}: {text}\n | {shown}\n | {'.' * column}^"

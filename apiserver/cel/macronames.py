@@ -10,12 +10,16 @@ import re
 from typing import Final
 
 _NAME: Final = r"[A-Za-z_]\w*"
-# Texts and comments first: no macros are in them.
-_TOKENS: Final = re.compile(
+#: The pattern of what is a text or a comment, as a whole.
+LITERALS: Final = (
     r"""//[^\n]*"""
     r"""|[rR][bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')"""
     r"""|\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}"""
     r"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'"""
+)
+# Texts and comments first: no macros are in them.
+_TOKENS: Final = re.compile(
+    rf"""{LITERALS}"""
     rf"""|\b(?:(?P<two>exists_one)\b(?=\s*\(\s*{_NAME}\s*,\s*{_NAME}\s*,)"""
     rf"""|(?P<one>existsOne)\b(?=\s*\()(?!\s*\(\s*{_NAME}\s*,\s*{_NAME}\s*,))""",
     re.DOTALL,

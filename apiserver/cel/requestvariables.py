@@ -57,6 +57,8 @@ _VARIABLES: Final = "kubernetes.variables"
 # The types that a field of a message can have; all others are not known to the checker.
 _FIELD: Final = re.compile(r"[a-z]+|list<[a-z]+>|map<string,[a-z]+>")
 
+_TIME: Final = re.compile(r"\b(?<!\.)(?:duration|timestamp)\b")
+
 
 class RequestExpressions:
     """Compiles expressions about a request, those of the variables of a policy among them.
@@ -128,4 +130,5 @@ def _of_type(program: Program, types: tuple[str, ...]) -> Program:
 
 
 def _shown(type_: str) -> str:
-    return type_.replace("<", "(").replace(">", ")").replace(",", ", ")
+    shown = type_.replace("<", "(").replace(">", ")").replace(",", ", ")
+    return _TIME.sub(lambda found: f"google.protobuf.{found[0].capitalize()}", shown)

@@ -119,6 +119,7 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
         ("references", 2, "[Entry]"), ("types", 3, "[TypeEntry]"), ("expr", 4, "Expr"),
         ("source", 5, "Source"),
     ),
+    "ParsedExpr": (("expr", 2, "Expr"), ("source", 3, "Source")),
     "TypeEntry": (("key", 1, "int64"), ("value", 2, "Type")),
     "Type": (
         ("null", 2, "int32"), ("primitive", 3, "int32"), ("well_known", 5, "int32"),
@@ -162,6 +163,31 @@ NOTHING: Final[Mapping[str, str]] = {}
 def read_checked(serialized: bytes) -> Any:
     """Return a ``cel.expr.CheckedExpr`` with the members used here. Raises DecodeError."""
     return _CHECKED.FromString(_ANY.FromString(serialized).value)
+
+
+def read_parsed(serialized: bytes) -> Any:
+    """Return a ``cel.expr.ParsedExpr`` with the members used here. Raises DecodeError."""
+    return _PARSED.FromString(_ANY.FromString(serialized).value)
+
+
+def parts_of(expr: Any) -> Iterator[Any]:
+    """Yield what is directly in a ``cel.expr.Expr``."""
+    if expr.HasField("call"):
+        if expr.call.HasField("target"):
+            yield expr.call.target
+        yield from expr.call.args
+    elif expr.HasField("select"):
+        yield expr.select.operand
+    elif expr.HasField("list"):
+        yield from expr.list.items
+    elif expr.HasField("struct"):
+        for entry in expr.struct.entries:
+            if entry.HasField("key"):
+                yield entry.key
+            yield entry.value
+    elif expr.HasField("loop"):
+        loop = expr.loop
+        yield from (loop.range, loop.initial, loop.condition, loop.step, loop.result)
 
 
 def decode(checked: Any, renamed: Mapping[str, str] = NOTHING) -> Node:
@@ -251,10 +277,11 @@ def _messages() -> dict[str, Any]:
     pool.AddSerializedFile(file.SerializeToString())
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in ("Any", "CheckedExpr")
+        for name in ("Any", "CheckedExpr", "ParsedExpr")
     }
 
 
 _FOUND: Final = _messages()
 _ANY: Final = _FOUND["Any"]
 _CHECKED: Final = _FOUND["CheckedExpr"]
+_PARSED: Final = _FOUND["ParsedExpr"]
