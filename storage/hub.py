@@ -1,16 +1,19 @@
 """Distributes one feed to many watchers. The watch of a slow reader is ended.
 
 Events are grouped once by watched prefix, and all watchers of a prefix share the same sequence of
-events, so publishing to a watcher costs one append. A reader either awaits `Watcher.next` or, to
-avoid a task per watcher, sets the callback ``Watcher.wake`` and then calls `Watcher.take`.
+events, so publishing to a watcher costs one append. Watchers with a condition are found by the
+value that it is about. A reader either awaits `Watcher.next` or, to avoid a task per watcher, sets
+the callback ``Watcher.wake`` and then calls `Watcher.take`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
+from storage.conditions import Condition, ConditionalWatchers
 from storage.errors import SlowWatcher, StorageError
 from storage.interface import Batch, Event
 from storage.prefixes import prefixes_of
@@ -34,12 +37,21 @@ class Watcher(Generic[V]):
         "_unread",
         "_waiting",
         "after",
+        "condition",
         "exact",
         "prefix",
         "wake",
     )
 
-    def __init__(self, hub: Hub[V], prefix: str, after: int, *, exact: bool) -> None:
+    def __init__(
+        self,
+        hub: Hub[V],
+        prefix: str,
+        after: int,
+        *,
+        exact: bool,
+        condition: Condition[V] | None,
+    ) -> None:
         self._hub = hub
         self._limit = hub.backlog
         self._due: list[Sequence[Event[V]]] = []
@@ -49,6 +61,7 @@ class Watcher(Generic[V]):
         self._failure: StorageError | None = None
         self.prefix = prefix
         self.exact = exact
+        self.condition = condition
         #: Events up to this revision are not for this reader, or have been read.
         self.after = after
         self.wake: Callable[[], None] | None = None
@@ -163,22 +176,36 @@ class Hub(Generic[V]):
         # Dicts serve as ordered sets: watchers are served in the order in which they joined.
         self._watchers: dict[str, dict[Watcher[V], None]] = {}
         self._of_keys: dict[str, dict[Watcher[V], None]] = {}
+        self._conditional: dict[str, ConditionalWatchers[V, Watcher[V]]] = {}
         # Prefixes that do not end with a slash; looking up the parents of a key misses them.
         self._odd: set[str] = set()
 
     def __len__(self) -> int:
-        return sum(map(len, (*self._watchers.values(), *self._of_keys.values())))
+        groups = (*self._watchers.values(), *self._of_keys.values())
+        return sum(map(len, groups)) + sum(map(len, self._conditional.values()))
 
     def watchers_of(self, prefix: str) -> int:
         """Return the number of watchers of exactly this prefix."""
-        return len(self._watchers.get(prefix, ()))
+        return len(self._watchers.get(prefix, ())) + len(self._conditional.get(prefix, ()))
 
-    def join(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
+    def join(
+        self,
+        prefix: str,
+        after: int,
+        *,
+        exact: bool = False,
+        condition: Condition[V] | None = None,
+    ) -> Watcher[V]:
         """Return a new watcher of the events below ``prefix`` after revision ``after``.
 
-        With ``exact`` it watches only the key ``prefix``.
+        With ``exact`` it watches only the key ``prefix``. With a ``condition``, for a ``prefix``
+        that ends with a slash, it gets at least the events that meet it.
         """
-        watcher = Watcher(self, prefix, after, exact=exact)
+        watcher = Watcher(self, prefix, after, exact=exact, condition=condition)
+        if condition is not None:
+            assert prefix.endswith("/"), prefix
+            self._conditional.setdefault(prefix, ConditionalWatchers()).add(watcher, condition)
+            return watcher
         self._index(exact=exact).setdefault(prefix, {})[watcher] = None
         if not exact and prefix and not prefix.endswith("/"):
             self._odd.add(prefix)
@@ -186,6 +213,9 @@ class Hub(Generic[V]):
 
     def leave(self, watcher: Watcher[V]) -> None:
         """Remove a watcher. Removing it again has no effect."""
+        if watcher.condition is not None:
+            self._leave_conditional(watcher, watcher.condition)
+            return
         index = self._index(exact=watcher.exact)
         watchers = index.get(watcher.prefix)
         if watchers is None:
@@ -200,12 +230,12 @@ class Hub(Generic[V]):
         """Offer the events of a batch to the watchers of their keys."""
         events = batch.events
         if len(events) == 1:
-            for group in self._concerned(events[0].key):
+            for group in self._concerned(events[0]):
                 _offer(group, events)
             return
         due: dict[int, tuple[dict[Watcher[V], None], list[Event[V]]]] = {}
         for event in events:
-            for group in self._concerned(event.key):
+            for group in self._concerned(event):
                 due.setdefault(id(group), (group, []))[1].append(event)
         for group, found in due.values():
             _offer(group, found)
@@ -222,19 +252,32 @@ class Hub(Generic[V]):
 
     def _all(self) -> list[Watcher[V]]:
         groups = (*self._watchers.values(), *self._of_keys.values())
-        return [watcher for group in groups for watcher in group]
+        found = [watcher for group in groups for watcher in group]
+        found += chain.from_iterable(self._conditional.values())
+        return found
 
     def _index(self, *, exact: bool) -> dict[str, dict[Watcher[V], None]]:
         return self._of_keys if exact else self._watchers
 
-    def _concerned(self, key: str) -> list[dict[Watcher[V], None]]:
-        watched = self._watchers
+    def _leave_conditional(self, watcher: Watcher[V], condition: Condition[V]) -> None:
+        watchers = self._conditional.get(watcher.prefix)
+        if watchers is not None:
+            watchers.discard(watcher, condition)
+            if not watchers:
+                del self._conditional[watcher.prefix]
+
+    def _concerned(self, event: Event[V]) -> list[dict[Watcher[V], None]]:
+        key, watched = event.key, self._watchers
         found = [watched[""]] if "" in watched else []
         found += [watched[prefix] for prefix in prefixes_of(key) if prefix in watched]
         if self._odd:
             found.extend(watched[prefix] for prefix in self._odd if key.startswith(prefix))
         if key in self._of_keys:
             found.append(self._of_keys[key])
+        if self._conditional:
+            for prefix in prefixes_of(key):
+                if prefix in self._conditional:
+                    found.extend(self._conditional[prefix].concerned(event))
         return found
 
 

@@ -77,12 +77,14 @@ class LabelSelector:
 
     def only_equality(self) -> tuple[str, str] | None:
         """Return key and value if the only condition is equality with one value."""
-        if len(self.requirements) != 1:
-            return None
-        (only,) = self.requirements
-        if only.operator != "in" or len(only.values) != 1:
-            return None
-        return only.key, next(iter(only.values))
+        return self.equality() if len(self.requirements) == 1 else None
+
+    def equality(self) -> tuple[str, str] | None:
+        """Return key and value of the first condition that is equality with one value."""
+        for each in self.requirements:
+            if each.operator == "in" and len(each.values) == 1:
+                return each.key, next(iter(each.values))
+        return None
 
 
 EVERYTHING = LabelSelector()

@@ -34,6 +34,7 @@ from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import AwaitedConversion, Conversion, Uncalled
 from apiserver.schema.answers import Unanswered, answered, with_answers
 from apiserver.schema.kindtypes import Inconvertible
+from storage.conditions import Condition
 from storage.errors import Corrupt, RevisionConflict, StorageError
 from storage.interface import NO_REQUIREMENTS, Batch, Change, Event, Record
 
@@ -170,7 +171,14 @@ class AwaitedView(ConvertedView):
                 await self.ready_events(batch.events)
                 yield batch
 
-    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
+    def subscribe(
+        self,
+        prefix: str,
+        after: int,
+        *,
+        exact: bool = False,
+        condition: Condition[Stored] | None = None,
+    ) -> EventWatcher:
         return _AwaitedWatcher(super().subscribe(prefix, after, exact=exact), self)
 
     def _form(self, stored: Stored, *, own: bool = False) -> Stored:

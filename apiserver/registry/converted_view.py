@@ -18,6 +18,7 @@ from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible
 from storage.cache.cache import FRESHNESS_TIMEOUT
+from storage.conditions import Condition
 from storage.errors import Corrupt, RevisionConflict
 from storage.interface import (
     LATEST,
@@ -63,7 +64,15 @@ class ConvertedView(ObjectView):
     def last_change(self, prefix: str) -> int:
         return self._inner.last_change(prefix)
 
-    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
+    def subscribe(
+        self,
+        prefix: str,
+        after: int,
+        *,
+        exact: bool = False,
+        condition: Condition[Stored] | None = None,
+    ) -> EventWatcher:
+        # The condition is about the served form, which is made when events are taken.
         return _ConvertedWatcher(self._inner.subscribe(prefix, after, exact=exact), self._event)
 
     async def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:

@@ -8,9 +8,11 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
+from apiserver.registry.selected_values import FieldReader, LabelReader, fields_of
 from apiserver.registry.stored import Stored
 from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
+from storage.conditions import Condition
 from storage.interface import Record
 
 
@@ -44,6 +46,15 @@ class Selection:
         """The only namespace that can match, ``None`` if several can."""
         return self._fields.required("metadata.namespace")
 
+    @property
+    def condition(self) -> Condition[Stored] | None:
+        """A value that an object must have to match, ``None`` if there is no such value."""
+        for term in self._fields.terms:
+            if term.equal:
+                return Condition(FieldReader(self._kind.strategy, term.field), term.value)
+        label = self._labels.equality()
+        return None if label is None else Condition(LabelReader(label[0]), label[1])
+
     def __contains__(self, stored: Stored) -> bool:
         if self._labels:
             labels = stored.labels
@@ -73,13 +84,7 @@ class Selection:
         ]
 
     def _read(self, document: Object) -> Mapping[str, str]:
-        strategy = self._kind.strategy
-        metadata = document["metadata"]
-        return {
-            "metadata.name": metadata.get("name", ""),
-            "metadata.namespace": metadata.get("namespace", ""),
-            **{name: read(document) for name, read in strategy.fields.items()},
-        }
+        return fields_of(self._kind.strategy, document)
 
 
 def check_fields(selector: FieldSelector, strategy: Strategy) -> None:

@@ -118,6 +118,10 @@ class Stored:
             _decoded.add(self)
         return known
 
+    def decoded(self) -> Object:
+        """Return the same without keeping it, for readers of many objects. Raises Corrupt."""
+        return self._object or self._read()
+
     @property
     def metadata(self) -> dict[str, Any]:
         """The object's metadata."""
@@ -142,13 +146,13 @@ class Stored:
 
     def read_labels(self) -> Mapping[str, str]:
         """Return the labels, and cache them."""
-        document = self._object or self._read()
+        document = self.decoded()
         self.labels = document["metadata"].get("labels") or NO_LABELS
         return self.labels
 
     def read_fields(self, read: Callable[[Object], Mapping[str, str]]) -> Mapping[str, str]:
         """Return the selectable fields as computed by ``read``, and cache them."""
-        self.fields = read(self._object or self._read())
+        self.fields = read(self.decoded())
         return self.fields
 
     def is_deleting(self) -> bool:

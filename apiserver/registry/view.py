@@ -11,6 +11,7 @@ from typing import Protocol
 
 from apiserver.registry.stored import Stored
 from storage.cache.cache import FRESHNESS_TIMEOUT
+from storage.conditions import Condition
 from storage.interface import LATEST, Batch, Committer, Event, Page, Record
 
 
@@ -60,8 +61,18 @@ class ObjectView(Committer[Stored], Protocol):
         """Return a revision since which no key below ``prefix``, up to a slash, has changed."""
         ...
 
-    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> EventWatcher:
-        """Return a watcher of events after ``after``. Raises Compacted if the cache lacks them."""
+    def subscribe(
+        self,
+        prefix: str,
+        after: int,
+        *,
+        exact: bool = False,
+        condition: Condition[Stored] | None = None,
+    ) -> EventWatcher:
+        """Return a watcher of events after ``after``, at least of those that meet a condition.
+
+        Raises Compacted if the cache lacks them.
+        """
         ...
 
     def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:

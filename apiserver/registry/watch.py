@@ -290,7 +290,12 @@ class Watch:
 
     def _subscribe(self, after: int) -> None:
         scope = self._scope
-        self._watcher = self._resource.store.subscribe(scope.prefix, after, exact=scope.is_key)
+        self._watcher = self._resource.store.subscribe(
+            scope.prefix,
+            after,
+            exact=scope.is_key,
+            condition=None if scope.is_key else self._selection.condition,
+        )
         self._resource.lifetime.on_end(self._end)
 
     def _select(self, event: Event[Stored]) -> WatchEvent | None:

@@ -34,6 +34,7 @@ from storage.cache.progress import Progress
 from storage.cache.revisionreads import RevisionReads
 from storage.cache.stalledreads import StalledReads
 from storage.cache.window import Window, zero_size
+from storage.conditions import Condition
 from storage.errors import Compacted, RevisionConflict, Unavailable
 from storage.hub import Hub, Watcher
 from storage.interface import (
@@ -148,18 +149,26 @@ class WatchCache(Store[V]):
         """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
         return self._window.last_change(prefix)
 
-    def subscribe(self, prefix: str, after: int, *, exact: bool = False) -> Watcher[V]:
+    def subscribe(
+        self,
+        prefix: str,
+        after: int,
+        *,
+        exact: bool = False,
+        condition: Condition[V] | None = None,
+    ) -> Watcher[V]:
         """Return a watcher of the events after revision ``after``.
 
-        With ``exact`` it watches only the key ``prefix``. Raises `Compacted` if memory does not
-        have all events after ``after``.
+        With ``exact`` it watches only the key ``prefix``. With a ``condition``, for a prefix that
+        ends with a slash, it may leave out later events that do not meet it. Raises `Compacted` if
+        memory does not have all events after ``after``.
         """
         if after < self._window.oldest:
             raise Compacted(after, self._window.oldest)
         missed = self._window.since(after, prefix)
         if exact:
             missed = [event for event in missed if event.key == prefix]
-        watcher = self._hub.join(prefix, after, exact=exact)
+        watcher = self._hub.join(prefix, after, exact=exact, condition=condition)
         watcher.begin(missed)
         return watcher
 

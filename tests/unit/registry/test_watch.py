@@ -279,6 +279,22 @@ async def test_a_watch_of_one_namespace_is_not_woken_by_another(
         assert await client.due() == [("ADDED", "a", a)]
 
 
+@pytest.mark.parametrize(
+    "query", ["labelSelector=x=1", "labelSelector=y,x+in+(1)", "fieldSelector=metadata.name=a"]
+)
+@pytest.mark.parametrize("namespace", ["ns", ""])
+async def test_a_watch_of_one_value_is_not_woken_by_another(
+    cluster: Cluster, query: str, namespace: str
+) -> None:
+    async with watching(cluster, query, namespace) as client:
+        await client.opening()
+        await make(cluster, "b", x="2", y="2")
+        await cluster.registry.store.wait_until_fresh()
+        assert client.wakes == 0
+        (a,) = await make(cluster, "a", x="1", y="2")
+        assert await client.due() == [("ADDED", "a", a)]
+
+
 async def test_what_was_due_before_the_subscription_wakes_at_once(cluster: Cluster) -> None:
     async with watching(cluster, "resourceVersion=1") as client:
         (a,) = await make(cluster, "a")
