@@ -41,6 +41,15 @@ WITH_GENERATION = """
     validatingadmissionpolicybindings validatingwebhookconfigurations
 """
 
+NO_METADATA_OWNED_BY_STATUS_WRITES = """
+    apiservices flowschemas prioritylevelconfigurations resourceclaims validatingadmissionpolicies
+    volumeattachments
+"""
+
+
+def owns_no_metadata(strategy: Strategy) -> bool:
+    return strategy.reset_fields.get("status", {}).get("f:metadata") == {}
+
 
 @pytest.mark.parametrize(
     ("has", "expected"),
@@ -50,8 +59,9 @@ WITH_GENERATION = """
         (lambda strategy: strategy.returns_deleted_object, RETURNED_WHEN_DELETED),
         (lambda strategy: strategy.fields, SELECTED_BY_FIELDS),
         (lambda strategy: strategy.generation_of, WITH_GENERATION),
+        (owns_no_metadata, NO_METADATA_OWNED_BY_STATUS_WRITES),
     ],
-    ids=["created by updates", "never overwritten", "returned", "fields", "generation"],
+    ids=["created by updates", "never overwritten", "returned", "fields", "generation", "status"],
 )
 def test_these_kinds_and_no_others_have_a_trait(
     has: Callable[[Strategy], Any], expected: str

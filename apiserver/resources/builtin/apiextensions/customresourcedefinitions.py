@@ -34,13 +34,12 @@ from apiserver.resources.strategy import CHANGE, Strategy
 
 _HTTPS: Final = 443
 _OBSERVED: Final = "observedGeneration"
-_RESET_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {"status": {"f:metadata": {}, "f:spec": {}}}
 
 
 class CustomResourceDefinitionStrategy(Strategy):
     """A definition is only changed knowingly, and deleted after the objects of its kind.
 
-    Kubernetes' update of the status writes metadata, too, but does not own it.
+    As in Kubernetes, an update of the status writes metadata, too.
     """
 
     metadata_checks = (CHANGE,)
@@ -48,7 +47,6 @@ class CustomResourceDefinitionStrategy(Strategy):
     allow_unconditional_update = False
     marks_before_deletion = True
     generation_of = ("spec",)
-    reset_fields = _RESET_FIELDS
     printer = DEFAULT
 
     @property
