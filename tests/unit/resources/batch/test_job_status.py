@@ -12,6 +12,7 @@ JOB = {"metadata": {"name": "a"}, "spec": {"template": {"spec": POD}}}
 INDEXED = {"completionMode": "Indexed", "completions": 5, "parallelism": 2}
 START, END = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
 NEGATIVE = "must be greater than or equal to 0"
+START_STAYS = "field is immutable for unsuspended job once set"
 CONDITIONS = "status.conditions: Invalid value"
 
 
@@ -188,7 +189,13 @@ REFUSED = [
         {},
         {"startTime": START},
         {},
-        ["status.startTime: Required value: startTime cannot be removed for unsuspended job"],
+        [f"status.startTime: Invalid value: null: {START_STAYS}"],
+    ),
+    (
+        {},
+        {"startTime": START},
+        {"startTime": "2026-01-01T02:00:00Z"},
+        [f'status.startTime: Invalid value: "2026-01-01T02:00:00Z": {START_STAYS}'],
     ),
     (
         {},

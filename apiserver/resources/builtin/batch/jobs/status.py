@@ -242,7 +242,8 @@ def _start_time(change: _Change) -> list[FieldError]:
         return []
     if "startTime" not in change.old or change.spec.get("suspend"):
         return []
-    return [required("status.startTime", "startTime cannot be removed for unsuspended job")]
+    detail = "field is immutable for unsuspended job once set"
+    return [invalid("status.startTime", change.status.get("startTime"), detail)]
 
 
 def _success_stays(change: _Change) -> list[FieldError]:

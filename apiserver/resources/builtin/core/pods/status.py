@@ -8,6 +8,10 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, internal, invalid
 from apiserver.machinery.objects import Object, with_metadata
+from apiserver.resources.builtin.core.pods.allocated import (
+    validate_allocated,
+    validate_extended_claim,
+)
 from apiserver.resources.builtin.core.pods.rules import validate_annotations_of_update
 from apiserver.resources.builtin.parts.addresses import parse_ip
 from apiserver.resources.builtin.parts.ipforms import (
@@ -26,6 +30,7 @@ from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 
 Status = Mapping[str, Any]
 
+_IMMUTABLE: Final = "field is immutable"
 _SYSTEM_CONDITIONS: Final = ("PodScheduled", "Ready", "Initialized")
 # The limit on repeated errors of the same sort.
 _MANY: Final = 1000
@@ -70,19 +75,42 @@ def validate(pod: Object, old: Object) -> list[FieldError]:
     status, before, spec = pod["status"], old.get("status") or {}, old["spec"]
     errors = validate_annotations_of_update(pod, old)
     for index, condition in enumerate(status.get("conditions") or ()):
+        where = f"status.conditions[{index}]"
+        errors += _generation(condition, where)
         if condition["type"] not in _SYSTEM_CONDITIONS:
-            where = f"metadata.conditions[{index}].Type"
-            errors += validate_qualified_name(condition["type"], where)
-    nominated = status.get("nominatedNodeName", "")
-    if nominated and nominated != before.get("nominatedNodeName"):
-        errors += validate_dns_subdomain(nominated, "status.nominatedNodeName")
+            errors += validate_qualified_name(condition["type"], f"{where}.Type")
+    errors += _nominated(status, before, spec)
+    errors += _generation(status, "status")
+    if status.get("qosClass", "") != before.get("qosClass", ""):
+        errors.append(invalid("status.qosClass", status.get("qosClass", ""), _IMMUTABLE))
     for part in _STATUSES:
         errors += _transitions(status.get(part) or [], before.get(part) or [], spec, part)
     errors += _claims(status.get("resourceClaimStatuses") or [], spec)
+    errors += validate_extended_claim(status.get("extendedResourceClaimStatus"), spec)
     errors += _pod_ips(status, before)
     errors += _host_ips(status, before)
     for part in _STATUSES:
         errors += _users(status.get(part) or [], spec, f"status.{part}")
+    for part in _STATUSES:
+        errors += validate_allocated(status.get(part) or [], spec, part)
+    return errors
+
+
+def _generation(part: Mapping[str, Any], path: str) -> list[FieldError]:
+    generation = part.get("observedGeneration", 0)
+    if generation >= 0:
+        return []
+    return [invalid(f"{path}.observedGeneration", generation, "must be a non-negative integer")]
+
+
+def _nominated(status: Status, before: Status, spec: Mapping[str, Any]) -> list[FieldError]:
+    where, nominated = "status.nominatedNodeName", status.get("nominatedNodeName", "")
+    if not nominated or nominated == before.get("nominatedNodeName"):
+        return []
+    errors = validate_dns_subdomain(nominated, where)
+    if spec.get("nodeName"):
+        detail = "may not be set on pods that are already bound to a node"
+        errors.append(forbidden(where, detail))
     return errors
 
 
@@ -149,15 +177,16 @@ def _claims(statuses: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[Fie
     known = {claim["name"] for claim in spec.get("resourceClaims") or ()}
     seen: set[str] = set()
     for index, status in enumerate(statuses):
-        where, name = f"status.resourceClaimStatuses[{index}].name", status["name"]
+        where, name = f"status.resourceClaimStatuses[{index}]", status["name"]
         if name not in known:
             detail = "must match the name of an entry in `spec.resourceClaims`"
-            errors.append(invalid(where, name, detail))
+            errors.append(invalid(f"{where}.name", name, detail))
         if name in seen:
-            errors.append(duplicate(where, name))
+            errors.append(duplicate(f"{where}.name", name))
         seen.add(name)
-        if status.get("resourceClaimName") is not None:
-            errors += validate_dns_subdomain(status["resourceClaimName"], where)
+        claim = status.get("resourceClaimName")
+        if claim is not None:
+            errors += validate_dns_subdomain(claim, f"{where}.resourceClaimName")
     return errors
 
 
@@ -217,7 +246,7 @@ def _users(statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str) -
         user = (status.get("user") or {}).get("linux")
         if user is None:
             continue
-        where = f"{path}[{index}].linux"
+        where = f"{path}[{index}].user.linux"
         if system == WINDOWS:
             errors.append(forbidden(where, "cannot be set for a windows pod"))
             continue
