@@ -8,10 +8,12 @@ from typing import Any, Final
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
 from apiserver.cel.frames import Code, Frame, Function
 from apiserver.cel.operators import index_of, optional_index
+from apiserver.cel.overloads import no_overload_of
 from apiserver.cel.values import ABSENT, OptionalValue
 
 # What a value that is too large for a function is called: most of these are times.
 _OUT_OF_RANGE: Final = "timestamp overflow"
+_NO_OVERLOAD: Final = (NO_OVERLOAD,)
 
 
 def no_such_overload(*_: Any) -> Any:
@@ -19,27 +21,32 @@ def no_such_overload(*_: Any) -> Any:
     raise EvaluationError(NO_OVERLOAD)
 
 
-def _called(function: Function, arguments: Sequence[Any]) -> Any:
+def _called(function: Function, name: str, arguments: Sequence[Any]) -> Any:
     """Return the result of a function. Arguments of unknown types may not be what it is for."""
     try:
         return function(*arguments)
     except (AttributeError, TypeError):
-        raise EvaluationError(NO_OVERLOAD) from None
+        raise EvaluationError(no_overload_of(name, arguments)) from None
     except (ArithmeticError, ValueError):
         raise EvaluationError(_OUT_OF_RANGE) from None
+    except EvaluationError as error:
+        if error.args != _NO_OVERLOAD:
+            raise
+        raise EvaluationError(no_overload_of(name, arguments)) from None
 
 
-def free_call(function: Function, codes: tuple[Code, ...]) -> Code:
+def free_call(function: Function, name: str, codes: tuple[Code, ...]) -> Code:
     """Return the code of a call that costs nothing."""
 
     def call(frame: Frame) -> Any:
-        return _called(function, [code(frame) for code in codes])
+        return _called(function, name, [code(frame) for code in codes])
 
     return call
 
 
 def effort_call(
     function: Function,
+    name: str,
     cost: Callable[..., int] | None,
     effort: Callable[..., int],
     codes: tuple[Code, ...],
@@ -49,9 +56,9 @@ def effort_call(
 
         def call(frame: Frame) -> Any:
             arguments = [code(frame) for code in codes]
-            frame.spend(1 if cost is None else _called(cost, arguments))
-            frame.spend_effort(_called(effort, arguments))
-            return _called(function, arguments)
+            frame.spend(1 if cost is None else _called(cost, name, arguments))
+            frame.spend_effort(_called(effort, name, arguments))
+            return _called(function, name, arguments)
 
         return call
     first, second = codes
@@ -61,12 +68,12 @@ def effort_call(
         right = second(frame)
         frame.spend(1 if cost is None else cost(left, right))
         frame.spend_effort(effort(left, right))
-        return _called(function, (left, right))
+        return _called(function, name, (left, right))
 
     return call_two
 
 
-def cheap_call(function: Function, codes: tuple[Code, ...]) -> Code:
+def cheap_call(function: Function, name: str, codes: tuple[Code, ...]) -> Code:
     """Return the code of a call that costs one step."""
     if len(codes) == 2:
         first, second = codes
@@ -75,25 +82,27 @@ def cheap_call(function: Function, codes: tuple[Code, ...]) -> Code:
             left = first(frame)
             right = second(frame)
             frame.spend(1)
-            return _called(function, (left, right))
+            return _called(function, name, (left, right))
 
         return call_two
 
     def call(frame: Frame) -> Any:
         arguments = [code(frame) for code in codes]
         frame.spend(1)
-        return _called(function, arguments)
+        return _called(function, name, arguments)
 
     return call
 
 
-def costly_call(function: Function, cost: Callable[..., int], codes: tuple[Code, ...]) -> Code:
+def costly_call(
+    function: Function, name: str, cost: Callable[..., int], codes: tuple[Code, ...]
+) -> Code:
     """Return the code of a call whose cost depends on its arguments."""
 
     def call(frame: Frame) -> Any:
         arguments = [code(frame) for code in codes]
-        frame.spend(_called(cost, arguments))
-        return _called(function, arguments)
+        frame.spend(_called(cost, name, arguments))
+        return _called(function, name, arguments)
 
     return call
 

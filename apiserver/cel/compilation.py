@@ -41,7 +41,7 @@ from apiserver.cel.syntaxtree import (
     read_checked,
     read_parsed,
 )
-from apiserver.cel.textfunctions import TEXT_FUNCTIONS
+from apiserver.cel.textfunctions import TEXT_FUNCTIONS, compile_pattern
 from apiserver.cel.timevalues import TIME_FUNCTIONS
 
 #: What the evaluation of one expression may cost.
@@ -54,6 +54,7 @@ _KNOWN: Final = frozenset(_FUNCTIONS) | frozenset(SPECIAL)
 _CONVERSIONS: Final = frozenset([
     "bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint",
 ])  # fmt: skip
+_PREPARED: Final = _CONVERSIONS | {"find", "findAll"}
 _STRINGS_VERSION: Final = 2
 # What the library calls the type whose values may have any type.
 _ANY: Final = re.compile(r"\berror\b")
@@ -97,9 +98,9 @@ class Program:
         The API server says so after it has looked at the type of the result.
         """
         for node in nodes_of(self.tree):
-            if isinstance(node, Call) and node.function in _CONVERSIONS:
+            if isinstance(node, Call) and node.function in _PREPARED:
                 try:
-                    _convert(node)
+                    _prepare(node)
                 except EvaluationError as error:
                     raise InstantiationError(f"program instantiation failed: {error}") from error
         return self
@@ -197,11 +198,14 @@ class Environment:
         return self._makes_objects and message.partition(".")[0] in OBJECTS
 
 
-def _convert(node: Call) -> None:
-    """Convert a literal, if the call does that."""
-    literal = node.arguments[0] if len(node.arguments) == 1 else None
-    if isinstance(literal, Literal):
-        _FUNCTIONS[node.function](literal.value)
+def _prepare(node: Call) -> None:
+    """Convert a literal, or compile a pattern, if the call does that."""
+    is_search = node.function not in _CONVERSIONS
+    if is_search or len(node.arguments) == 1:
+        literal = node.arguments[1 if is_search else 0]
+        if isinstance(literal, Literal):
+            convert = compile_pattern if is_search else _FUNCTIONS[node.function]
+            convert(literal.value)
 
 
 _extension = cache(extension)

@@ -19,11 +19,12 @@ from apiserver.cel.callcodes import (
     no_such_overload,
 )
 from apiserver.cel.constants import is_constant, value_of
-from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
+from apiserver.cel.errors import BudgetExceededError, EvaluationError
 from apiserver.cel.frames import Code, Frame, Function
 from apiserver.cel.functioncosts import EFFORTS, FUNCTION_COSTS, OVERLOAD_COSTS
 from apiserver.cel.objectvalues import OBJECTS
 from apiserver.cel.operators import has_field, select_field
+from apiserver.cel.overloads import not_iterable
 from apiserver.cel.syntaxtree import (
     Call,
     Comprehension,
@@ -109,16 +110,16 @@ class CodeGenerator:
         )
         if name == "@in" and is_constant(arguments[1]):
             # Membership in what is known before costs nothing.
-            return free_call(function, codes)
+            return free_call(function, name, codes)
         cost = FUNCTION_COSTS.get(name)
         if cost is None and len(node.overloads) == 1:
             cost = OVERLOAD_COSTS.get(node.overloads[0])
         effort = EFFORTS.get(name)
         if effort is not None:
-            return effort_call(function, cost, effort, codes)
+            return effort_call(function, name, cost, effort, codes)
         if cost is not None:
-            return costly_call(function, cost, codes)
-        return cheap_call(function, codes)
+            return costly_call(function, name, cost, codes)
+        return cheap_call(function, name, codes)
 
     def _is_growing(self, node: Call) -> bool:
         left, right = node.arguments
@@ -185,8 +186,6 @@ class CodeGenerator:
                     value = value.value
                 if type(key) in (list, dict):
                     raise EvaluationError("unsupported key type")
-                if key in built:
-                    raise EvaluationError(f"insert failed: key already exists: {key}")
                 built[key] = value
             return built if make is None else make(message, built)
 
@@ -247,7 +246,7 @@ def _items(values: Any, names: tuple[str, str]) -> Iterable[Iterable[tuple[str, 
         if second:
             return (((first, key), (second, value)) for key, value in values.items())
         return (((first, key),) for key in values)
-    raise EvaluationError(NO_OVERLOAD)
+    raise EvaluationError(not_iterable(values, has_two_variables=bool(second)))
 
 
 _UNSET: Final[Any] = object()

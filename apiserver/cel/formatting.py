@@ -103,4 +103,13 @@ def _shown(value: Any) -> str:
     if type(value) is dict:
         entries = sorted((_shown(key), _shown(item)) for key, item in value.items())
         return "{" + ", ".join(f"{key}: {item}" for key, item in entries) + "}"
-    return "null" if value is None else to_string(value)
+    if value is None:
+        return "null"
+    try:
+        return to_string(value)
+    except EvaluationError:
+        raise EvaluationError(
+            "error during formatting: string clause can only be used on strings, bools, bytes, "
+            "ints, doubles, maps, lists, types, durations, and timestamps, "
+            f"was given {type_name(value)}"
+        ) from None

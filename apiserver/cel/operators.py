@@ -28,6 +28,7 @@ from apiserver.cel.values import (
     TypeValue,
     UInt,
     checked_int,
+    checked_timestamp,
     checked_uint,
     compare,
     equal,
@@ -121,9 +122,9 @@ def add(left: Any, right: Any) -> Any:
     """Return the sum of numbers or times, or the concatenation of texts or lists."""
     kind = type(left)
     if kind is Timestamp and type(right) is Duration:
-        return Timestamp(left.nanoseconds + right.nanoseconds)
+        return checked_timestamp(left.nanoseconds + right.nanoseconds)
     if kind is Duration and type(right) is Timestamp:
-        return Timestamp(left.nanoseconds + right.nanoseconds)
+        return checked_timestamp(left.nanoseconds + right.nanoseconds)
     if kind is not type(right):
         raise no_overload()
     if kind is int:
@@ -143,7 +144,7 @@ def subtract(left: Any, right: Any) -> Any:
     if kind is Timestamp and type(right) is Timestamp:
         return Duration(checked_int(left.nanoseconds - right.nanoseconds))
     if kind is Timestamp and type(right) is Duration:
-        return Timestamp(left.nanoseconds - right.nanoseconds)
+        return checked_timestamp(left.nanoseconds - right.nanoseconds)
     if kind is not type(right):
         raise no_overload()
     if kind is int:
@@ -232,6 +233,9 @@ def size(value: Any) -> int:
 
 
 def _conversion_error(value: Any, target: str) -> EvaluationError:
+    """Return the error of a text that cannot be converted, or of a type that never can be."""
+    if type(value) is not str:
+        return no_overload()
     return EvaluationError(f"type conversion error from '{type_name(value)}' to '{target}'")
 
 

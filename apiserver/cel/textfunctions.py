@@ -11,6 +11,7 @@ from typing import Any, Final
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
 from apiserver.cel.formatting import LONGEST_TEXT, format_text, quote_text
 from apiserver.machinery.textcache import cache_by_text
+from apiserver.schema.patterns import go_error
 
 
 @cache_by_text(1024)
@@ -25,7 +26,7 @@ def compile_pattern(text: str) -> Any:
     except re2.error as error:
         detail = error.args[0]
         shown = detail.decode() if isinstance(detail, bytes) else str(detail)
-        raise EvaluationError(f"error parsing regexp: {shown}") from None
+        raise EvaluationError(go_error(shown, text)) from None
 
 
 def _on_strings(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,8 +41,15 @@ def _on_strings(function: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+def _searched(pattern: str) -> Any:
+    try:
+        return compile_pattern(pattern)
+    except EvaluationError as error:
+        raise EvaluationError(f"Illegal regex: {error}") from None
+
+
 def _find(text: str, pattern: str) -> str:
-    found = compile_pattern(pattern).search(text)
+    found = _searched(pattern).search(text)
     return "" if found is None else str(found.group())
 
 
@@ -49,7 +57,7 @@ def _find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
     if limit == 0:
         return []
     found = []
-    for match in compile_pattern(pattern).finditer(text):
+    for match in _searched(pattern).finditer(text):
         found.append(match.group())
         if len(found) == limit:
             break

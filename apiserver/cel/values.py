@@ -62,6 +62,8 @@ class ObjectValue:
     members: Mapping[str, Any]
 
 
+_FIRST_TIME: Final = -62135596800 * NANOSECONDS
+_LAST_TIME: Final = 253402300800 * NANOSECONDS - 1
 ABSENT: Final = OptionalValue(present=False)
 _NUMBERS: Final = frozenset([int, float, UInt])
 _ORDERED: Final = frozenset([str, bytes, bool, Timestamp, Duration])
@@ -137,6 +139,13 @@ def checked_int(value: int) -> int:
     if not INT_MIN <= value <= INT_MAX:
         raise EvaluationError("integer overflow")
     return value
+
+
+def checked_timestamp(nanoseconds: int) -> Timestamp:
+    """Return a time if it is in the years 1 to 9999."""
+    if not _FIRST_TIME <= nanoseconds <= _LAST_TIME:
+        raise EvaluationError("timestamp overflow")
+    return Timestamp(nanoseconds)
 
 
 def checked_uint(value: int) -> UInt:

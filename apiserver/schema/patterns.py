@@ -50,7 +50,7 @@ class PatternCheck:
         if found == _TOO_LARGE and self._large < _MOST_LARGE:
             self._large += 1
             found = _problem(pattern, _LARGE)
-        return found and _go_error(found, pattern)
+        return found and go_error(found, pattern)
 
 
 @cache_by_text(_COMPILED)
@@ -62,7 +62,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     try:
         single = re2.compile(pattern, options)
     except re2.error as error:
-        raise InvalidPattern(_go_error(error.args[0].decode(), pattern)) from error
+        raise InvalidPattern(go_error(error.args[0].decode(), pattern)) from error
     # In the binding a set of one expression matches fastest, but it may run out of memory where a
     # single expression does not: only what it finds counts.
     fast = re2.Set.SearchSet(options)
@@ -95,7 +95,8 @@ def _options(memory: int) -> Any:
     return options
 
 
-def _go_error(message: str, pattern: str) -> str:
+def go_error(message: str, pattern: str) -> str:
+    """Return what Go's parser says of a pattern, by what RE2 says of it."""
     kind, _, part = message.partition(": ")
     if kind == _TOO_LARGE:
         part = pattern
