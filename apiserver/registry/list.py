@@ -134,8 +134,12 @@ def _range(prefix: str, within: str, options: ListOptions) -> _Range:
 
 
 async def _read(resource: Resource, span: _Range, selection: Selection) -> ObjectList:
-    if selection and not span.limit and await _is_in_memory(resource, span):
-        return await _from_memory(resource, span, selection)
+    if selection and await _is_in_memory(resource, span):
+        if not span.limit:
+            return await _from_memory(resource, span, selection)
+        items = await _indexed(resource, span, selection)
+        if items is not None and len(items) <= span.limit:
+            return ObjectList(items, str(resource.store.cached_revision))
     page = await _page(resource, span, span.limit)
     records = await _chosen(resource, page.records, selection, span.limit)
     revision = page.revision
@@ -177,13 +181,29 @@ async def _from_memory(resource: Resource, span: _Range, selection: Selection) -
     known = resource.selected.get(key)
     if known is not None and known.revision >= store.last_change(span.within):
         return ObjectList(known.items, revision)
-    page = store.list_cached(span.within)
-    items = [record.value for record in await _chosen(resource, page.records, selection)]
+    items = await _indexed(resource, span, selection)
+    as_of = store.cached_revision
+    if items is None:
+        page = store.list_cached(span.within)
+        items = [record.value for record in await _chosen(resource, page.records, selection)]
+        as_of = page.revision
     if len(items) <= _MOST_REMEMBERED_ITEMS:
         if len(resource.selected) >= _MOST_REMEMBERED:
             resource.selected.pop(next(iter(resource.selected)))
-        resource.selected[key] = Selected(page.revision, items)
-    return ObjectList(items, revision)
+        resource.selected[key] = Selected(as_of, items)
+    return ObjectList(items, str(as_of))
+
+
+async def _indexed(resource: Resource, span: _Range, selection: Selection) -> list[Stored] | None:
+    """Return the matching objects as of `cached_revision`, ``None`` if no index has them."""
+    required, store = selection.required, resource.store
+    if required is None or resource.awaited is not None:
+        return None
+    keys = await resource.indexes.keys(store, span.within, *required)
+    if keys is None:
+        return None
+    found = [record for key in sorted(keys) if (record := store.get_cached(key)) is not None]
+    return [record.value for record in selection.of(found)]
 
 
 async def _page(resource: Resource, span: _Range, limit: int) -> Page[Stored]:

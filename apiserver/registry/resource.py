@@ -18,6 +18,7 @@ from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.stored import Stored
+from apiserver.registry.value_index import ValueIndexes
 from apiserver.registry.view import ObjectView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.conversion import Conversion
@@ -71,6 +72,8 @@ class Resource:
     ttl: int = 0
     #: A cache of recent list results, by prefix and conditions.
     selected: dict[Hashable, Selected] = field(default_factory=dict)
+    #: The objects in the cache by values that selectors have asked for.
+    indexes: ValueIndexes = field(default_factory=ValueIndexes)
     lifetime: Lifetime = field(default_factory=Lifetime)
     #: Serializes the writers of objects that many writes change, by key.
     locks: Locks = field(default_factory=Locks)

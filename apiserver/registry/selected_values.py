@@ -7,6 +7,7 @@ is kept once for all who select by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.stored import NO_LABELS, Stored
@@ -78,6 +79,9 @@ class FieldReader:
         if fields is not None:
             return fields[self._field]
         return self._strategy.field(stored.decoded(), self._field)
+
+
+Reader: TypeAlias = LabelReader | FieldReader
 
 
 def fields_of(strategy: Strategy, document: Object) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
-from apiserver.registry.selected_values import FieldReader, LabelReader, fields_of
+from apiserver.registry.selected_values import FieldReader, LabelReader, Reader, fields_of
 from apiserver.registry.stored import Stored
 from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
@@ -47,13 +47,19 @@ class Selection:
         return self._fields.required("metadata.namespace")
 
     @property
-    def condition(self) -> Condition[Stored] | None:
-        """A value that an object must have to match, ``None`` if there is no such value."""
+    def required(self) -> tuple[Reader, str] | None:
+        """What reads a value that an object must have to match, and the value, if there is one."""
         for term in self._fields.terms:
             if term.equal:
-                return Condition(FieldReader(self._kind.strategy, term.field), term.value)
+                return FieldReader(self._kind.strategy, term.field), term.value
         label = self._labels.equality()
-        return None if label is None else Condition(LabelReader(label[0]), label[1])
+        return None if label is None else (LabelReader(label[0]), label[1])
+
+    @property
+    def condition(self) -> Condition[Stored] | None:
+        """The condition on events that `required` makes."""
+        required = self.required
+        return None if required is None else Condition(*required)
 
     def __contains__(self, stored: Stored) -> bool:
         if self._labels:
