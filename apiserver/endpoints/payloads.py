@@ -1,7 +1,7 @@
 """Large response bodies, written in slices so that they do not block other requests.
 
 Parts may be produced while they are written. The event loop runs between two slices, even if the
-client reads as fast as the server writes.
+client reads as fast as the server writes; of several bodies one slice is written at a time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Final
 
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
+
+from apiserver.registry.yielding import take_turn
 
 SLICE: Final = 256 * 1024
 _LEVEL: Final = 1
@@ -29,7 +31,7 @@ class SlicedPayload(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         for data in slices(self._value):
             await writer.write(data)
-            await asyncio.sleep(0)
+            await take_turn()
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
