@@ -1,9 +1,9 @@
-"""Objects below a prefix by one value that selectors compare: a label or a field.
+"""Objects below a prefix by one value that selectors compare: that of a label or of a field.
 
-Without an index, a selector that few of many objects match looks at all of them. An index is built
-when the same value has been asked for twice among many objects; later lists take in the changes
-since the previous one. So it costs writes nothing, and a list costs what it returns and what has
-changed.
+Without an index, a list reads all objects even if few of them match. An index is built when the
+same value is requested for the second time among many objects. Later lists apply the changes since
+the previous one, so an index does not slow down writes, and a list costs what it returns and what
+has changed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, StorageError
 from storage.interface import Event, Record
 
-#: Fewer objects are looked at one by one.
+#: An index is built for more than this many objects.
 MANY: Final = 1000
-#: More objects of one value are not sorted: looking at all is not much slower.
+#: Groups of more objects are not sorted: reading all objects is not much slower.
 MOST_OF_A_VALUE: Final = 2000
 #: How many keys all indexes of a resource may contain; the oldest ones are dropped.
 MOST_KEYS: Final = 500_000
@@ -33,7 +33,7 @@ class ValueIndexes:
 
     def __init__(self) -> None:
         self._indexes: dict[Hashable, ValueIndex] = {}
-        # What has been asked for once; a dict serves as an ordered set.
+        # Indexes that were requested once; a dict serves as an ordered set.
         self._asked: dict[Hashable, None] = {}
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class ValueIndexes:
         try:
             keys = await index.keys(value)
         except (StorageError, LookupError, TypeError, ValueError, AttributeError):
-            # An object cannot be read: whether it matters depends on who asks.
+            # An object cannot be read. The caller reads the objects and reports the error.
             self._indexes = {key: each for key, each in self._indexes.items() if each is not index}
             return None
         return keys if len(keys) <= MOST_OF_A_VALUE else None
