@@ -1,13 +1,14 @@
 """The speed of a server in one table, beside the figures of the last committed run.
 
     python -m tests.bench.bench_table [--stores sqlite etcd] [--objects N] [--seconds S]
-                                      [--watchers N ...] [--only WORD ...] [--write]
+                                      [--watchers N ...] [--only WORD ...] [--workers N] [--write]
 
 Every row is a store and a kind of work: answers a second, CPU microseconds of the server per
 answer, p50 and p99 in milliseconds. A figure that is more than 5 % worse than the committed one is
 marked `-`, one that is more than 5 % better `+`. ``--write`` commits the figures of this run to
 `figures.json`. The client is a process of its own on the same machine: throughput depends on how
-many processors there are, CPU per answer does not.
+many processors there are, CPU per answer does not. Several workers (on etcd alone) are measured as
+one server; `least` is the CPU of the least busy one, in percent of an equal share.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import orjson
 
 from tests.bench.fanout import Fanout, run_fanout
 from tests.bench.loadclient import Load, Outcome, fill, run_load
-from tests.bench.process import cpu_seconds, resident
+from tests.bench.process import cpu_seconds, cpu_seconds_of_each, resident
 from tests.bench.workloads import WORKLOADS, Workload
 from tests.etcd_process import etcd_process
 from tests.server_process import ServerProcess, running_server
@@ -110,15 +111,18 @@ class Bench:
     def work(self, workload: Workload, connections: int, seconds: float) -> None:
         """Measure a workload."""
         self._load(workload, connections, seconds / 4)
-        cpu = self.cpu_seconds()
+        before = cpu_seconds_of_each(self.pid)
         outcome = self._load(workload, connections, seconds)
-        spent = self.cpu_seconds() - cpu
+        after = cpu_seconds_of_each(self.pid)
+        each = [end - begin for begin, end in zip(before, after, strict=True)]
         figures = {
             "/s": outcome.rate,
-            "cpu_us": 1e6 * spent / len(outcome.latencies),
+            "cpu_us": 1e6 * sum(each) / len(outcome.latencies),
             "p50_ms": outcome.percentile(0.5),
             "p99_ms": outcome.percentile(0.99),
         }
+        if workers := each[1:]:
+            figures["least"] = 100 * min(workers) * len(workers) / sum(workers)
         self.add(f"{workload.name} x{connections}", figures)
 
     def watch(self, watchers: int, seconds: float) -> None:
@@ -185,9 +189,11 @@ def measure(store: str, options: argparse.Namespace, table: Table) -> None:
         ProcessPoolExecutor(1, mp_context=spawn) as client,
     ):
         begun = time.perf_counter()
-        with running_server(Path(name), f"--storage={url}", *SERVER_FLAGS) as server:
+        flags = (f"--storage={url}", f"--workers={options.workers}", *SERVER_FLAGS)
+        with running_server(Path(name), *flags) as server:
             started = 1000 * (time.perf_counter() - begun)
-            bench = Bench(store, server, client, table)
+            several = f", {options.workers} workers" if options.workers > 1 else ""
+            bench = Bench(store + several, server, client, table)
             bench.start(started)
             bench.fill(options.objects)
             for workload in WORKLOADS:
@@ -208,6 +214,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--watchers", nargs="*", type=int, default=[1, 100, 1000])
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     table = Table()
