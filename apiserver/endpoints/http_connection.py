@@ -110,6 +110,11 @@ class HTTPConnection(web.RequestHandler):
         """The client certificate verified by TLS."""
         return self._certificate
 
+    @property
+    def unused(self) -> bool:
+        """Whether the head of the first request has not been read yet."""
+        return self._request is None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peercert")

@@ -23,6 +23,7 @@ class HTTPServer:
         self._loop = asyncio.get_running_loop()
         self._open = 0
         self._drained: asyncio.Future[None] | None = None
+        self._first_requests_end = 0.0
         self.server = web.Server(cast("Any", self._handle))
 
     def connect(self) -> HTTPConnection:
@@ -38,20 +39,37 @@ class HTTPServer:
 
         They connect again, and their certificates are verified again.
         """
-        for connection in self.server.connections:
-            if cast("HTTPConnection", connection).certificate is not None:
+        for connection in self._connections():
+            if connection.certificate is not None:
                 connection.close()
 
-    async def drain(self, seconds: float) -> None:
-        """Accept no more requests, and wait at most ``seconds`` for those in progress."""
+    async def drain(self, seconds: float, first_seconds: float = 0.0) -> None:
+        """Accept no more requests, and wait at most ``seconds`` for those in progress.
+
+        On a connection that has not been used yet, a request may come for ``first_seconds``.
+        """
         self._drained = self._loop.create_future()
-        for connection in self.server.connections:
-            if not cast("HTTPConnection", connection).busy:
+        self._first_requests_end = self._loop.time() + first_seconds
+        for connection in self._connections():
+            if not connection.busy and not (first_seconds and connection.unused):
                 connection.close()
-        if self._open:
-            await asyncio.wait([self._drained], timeout=seconds)
+        if first_seconds:
+            self._loop.call_later(first_seconds, self._end_if_drained)
+        self._end_if_drained()
+        await asyncio.wait([self._drained], timeout=seconds)
         # Only unsent responses and requests beyond the timeout are left.
         await self.server.shutdown(_LAST_SECONDS)
+
+    def _connections(self) -> list[HTTPConnection]:
+        return cast("list[HTTPConnection]", self.server.connections)
+
+    def _end_if_drained(self) -> None:
+        """Wake `drain` if no request is in progress, and no first one is waited for."""
+        if self._drained is None or self._drained.done() or self._open:
+            return
+        waits = self._loop.time() < self._first_requests_end
+        if not waits or not any(connection.unused for connection in self._connections()):
+            self._drained.set_result(None)
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
         connection = cast("HTTPConnection", http.protocol)
@@ -79,8 +97,7 @@ class HTTPServer:
             connection.cancellable = None
             connection.busy = False
             self._open -= 1
-            if self._drained is not None and not self._open and not self._drained.done():
-                self._drained.set_result(None)
+            self._end_if_drained()
 
 
 def _parsed(http: web.BaseRequest, connection: HTTPConnection) -> HTTPRequest | web.StreamResponse:

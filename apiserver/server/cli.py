@@ -196,17 +196,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in ignored:
         log.warning("--%s has no effect here", name)
-    # Imported late so that --help does not import a server.
-    if config.workers > 1:
-        from apiserver.server.workers import supervise
-
-        return supervise(config, given)
     # Objects made during the start are hardly ever garbage; the collector is enabled after it.
     gc.disable()
+    # Imported late so that --help does not import a server.
     with without_system_ca():
         from apiserver.server.serving import run
+    if config.workers == 1:
+        return run(config)
+    from apiserver.server.workers import supervise
 
-    return run(config)
+    return supervise(config)
 
 
 def parse_arguments(given: Sequence[str]) -> tuple[Config, list[str]]:
@@ -252,8 +251,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-v", "--v", dest="verbosity", metavar="N", help="Log more: 4 is a lot. (0)"
     )
-    # Set by the parent of several workers.
-    parser.add_argument("--worker", nargs="?", const="true", help=argparse.SUPPRESS)
     for title, flags in _GROUPS.items():
         group = parser.add_argument_group(title)
         for name, metavar, text in flags:

@@ -95,7 +95,6 @@ class Config:
     shutdown_delay_duration: float
     permit_port_sharing: bool
     workers: int
-    worker: bool
     verbosity: int
     emulated: str
     audit: AuditFlags = NO_AUDIT
@@ -104,6 +103,11 @@ class Config:
     def own_authority(self) -> Path:
         """The file of the server's own CA, which certifies clients besides the one given."""
         return self.cert_dir / "ca.crt"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The file that makes clients the administrator of the server."""
+        return self.data_dir / "admin.kubeconfig"
 
     @property
     def storage_url(self) -> str:

@@ -135,7 +135,6 @@ class ConfigSchema(Schema):
     shutdown_delay_duration = Duration(load_default=0.0, least=0.0)
     permit_port_sharing = Boolean(load_default=False)
     workers = count_field(1, 1)
-    worker = Boolean(load_default=False)
     verbosity = count_field(0, 0)
     emulated_version = NameList(load_default=())
     storage_backend = fields.String(

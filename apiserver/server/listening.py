@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
-from typing import Final
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final, Protocol, Self
 
 from apiserver.server.config import Config
 from apiserver.server.pki import CertificateNames
+
+BACKLOG: Final = 1024
 
 _SERVICE_NAMES: Final = (
     "kubernetes",
@@ -30,6 +36,44 @@ _REMOTE_ADDRESSES: Final = (
 )
 
 
+class ConnectionSource(AbstractContextManager["ConnectionSource"], Protocol):
+    """Where the connections of a server come from; it is closed when the block ends."""
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to."""
+
+    async def open(self, connect: Callable[[], asyncio.BaseProtocol], tls: ssl.SSLContext) -> None:
+        """Serve each connection over TLS with a protocol that ``connect`` returns."""
+
+    async def stop(self) -> None:
+        """Accept no more connections."""
+
+
+class Listener:
+    """A socket that this process alone listens on. Raises OSError if it cannot be bound."""
+
+    def __init__(self, config: Config) -> None:
+        self._socket = bind_socket(config)
+        self._server: asyncio.Server | None = None
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    async def open(self, connect: Callable[[], asyncio.BaseProtocol], tls: ssl.SSLContext) -> None:
+        self._server = await asyncio.get_running_loop().create_server(
+            connect, sock=self._socket, ssl=tls, backlog=BACKLOG
+        )
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+
 def bind_socket(config: Config) -> socket.socket:
     """Return a socket that is bound and does not listen yet. Raises OSError."""
     address = ipaddress.ip_address(config.bind_address)
@@ -37,7 +81,7 @@ def bind_socket(config: Config) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if config.permit_port_sharing or config.worker or config.workers > 1:
+        if config.permit_port_sharing:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and address.is_unspecified:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

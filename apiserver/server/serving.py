@@ -12,11 +12,10 @@ import gc
 import logging
 import resource
 import signal
-import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -50,8 +49,9 @@ from apiserver.server.encryption_config import load_encryption
 from apiserver.server.files import make_directory
 from apiserver.server.kubeconfig import write_kubeconfig
 from apiserver.server.listening import (
+    ConnectionSource,
+    Listener,
     advertised_address,
-    bind_socket,
     certificate_names,
     server_url,
 )
@@ -63,7 +63,6 @@ from apiserver.server.tls import ReloadableContext, tls_context
 from storage.errors import StorageError
 from storage.open import UnknownStore
 
-BACKLOG: Final = 1024
 _DRAIN_SECONDS: Final = 3.0
 # Full collections of a large heap are slow, and hardly any long-lived object is garbage. One of the
 # younger generations examines at most 120,000 objects, for about 10 ms.
@@ -98,6 +97,14 @@ class Embedding:
     environment: Environment = PRODUCTION
     inserted: Sequence[Filter] = ()
     owns_process: bool = True
+    #: Other processes serve at the same address, and go on when this one stops.
+    shares_address: bool = False
+    #: How long a connection that is new at the shutdown may wait for its first request.
+    first_request_seconds: float = 0.0
+
+    def connections(self, config: Config) -> ConnectionSource:
+        """Return where the connections come from. Raises OSError."""
+        return Listener(config)
 
     def outermost(self, handler: Handler) -> Handler:
         """Return ``handler``, or what wraps it."""
@@ -106,35 +113,50 @@ class Embedding:
     @asynccontextmanager
     async def serving(self, server: Server, url: str, kubeconfig: Path) -> AsyncIterator[None]:
         """Enclose the time in which requests are served at ``url``."""
-        _announce(url, kubeconfig)
+        announce(url, kubeconfig)
         freeze_memory()
         yield
 
 
-def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+def run(config: Config, embed: Callable[[asyncio.Event], Embedding] = lambda _: Embedding()) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code.
+
+    ``embed`` gets the event that makes the server stop, in its event loop.
+    """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(config))
+            runner.run(_serve_until_signalled(config, embed))
     except StartError as error:
         sys.stderr.write(f"apiserver: {error}\n")
         return 1
     return 0
 
 
-async def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises StartError."""
+async def _serve_until_signalled(
+    config: Config, embed: Callable[[asyncio.Event], Embedding]
+) -> None:
     _raise_file_limit()
-    await serve_until(config, _stop_event(config), Embedding())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve_until(config, stop, embed(stop))
 
 
 async def serve_until(config: Config, stop: asyncio.Event, embedding: Embedding) -> None:
     """Serve in this process until ``stop`` is set. Raises StartError."""
-    try:
+    with as_start_error():
         make_directory(config.data_dir)
         settings = POLICY.applied(allow_privileged=config.allow_privileged)
-        with bind_socket(config) as listener, settings:
-            await _until_stopped(config, listener, stop, embedding)
+        with embedding.connections(config) as connections, settings:
+            await _until_stopped(config, connections, stop, embedding)
+
+
+@contextmanager
+def as_start_error() -> Iterator[None]:
+    """Raise StartError for the errors that say why a server cannot start."""
+    try:
+        yield
     except _CAUSES as error:
         raise StartError(str(error)) from error
     except OSError as error:
@@ -143,11 +165,11 @@ async def serve_until(config: Config, stop: asyncio.Event, embedding: Embedding)
 
 
 async def _until_stopped(
-    config: Config, listener: socket.socket, stop: asyncio.Event, embedding: Embedding
+    config: Config, connections: ConnectionSource, stop: asyncio.Event, embedding: Embedding
 ) -> None:
     """Serve until ``stop`` is set, also if that is before the server has started."""
     started = asyncio.Event()
-    serve = _serve(config, listener, embedding, started, stop)
+    serve = _serve(config, connections, embedding, started, stop)
     serving = asyncio.create_task(serve, name="serve")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
@@ -165,13 +187,13 @@ async def _until_stopped(
 
 async def _serve(
     config: Config,
-    listener: socket.socket,
+    connections: ConnectionSource,
     embedding: Embedding,
     started: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    port = listener.getsockname()[1]
-    identity = _identity(config)
+    port = connections.port
+    identity = server_identity(config)
     tls = ReloadableContext(_tls_context(config, identity))
     endpoint = Endpoint(config.cluster_ip, advertised_address(config), port, config.service_ranges)
     etcd_tls = {
@@ -184,7 +206,7 @@ async def _serve(
         config.etcd_prefix,
         etcd_tls,
         shared=config.uses_etcd,
-        removes_lease=not config.worker,
+        removes_lease=not embedding.shares_address,
         allow_empty=config.allow_empty_database,
         encryption=load_encryption(config),
     )
@@ -210,11 +232,9 @@ async def _serve(
             "Connections open, idle ones included.",
             lambda: float(http_server.open_connections()),
         )
-        tcp_server = await asyncio.get_running_loop().create_server(
-            http_server.connect, sock=listener, ssl=tls, backlog=BACKLOG
-        )
-        url, kubeconfig = server_url(config, port), config.data_dir / "admin.kubeconfig"
+        url, kubeconfig = server_url(config, port), config.kubeconfig
         write_kubeconfig(kubeconfig, url, identity)
+        await connections.open(http_server.connect, tls)
         reloaded = _reloaded_files(config, identity, tls, server.access, http_server)
         if storage.encryption and config.encryption_provider_config_automatic_reload:
             path = Path(config.encryption_provider_config)
@@ -229,32 +249,19 @@ async def _serve(
             server.become_ready()
             started.set()
             await stop.wait()
-        await _stop(config, server, tcp_server, http_server)
+        log.info("shutting down")
+        server.stop_being_ready()
+        await asyncio.sleep(config.shutdown_delay_duration)
+        await connections.stop()
+        server.router.streams.stop()
+        await http_server.drain(_DRAIN_SECONDS, embedding.first_request_seconds)
 
 
-async def _stop(
-    config: Config, server: Server, tcp_server: asyncio.AbstractServer, http_server: HTTPServer
-) -> None:
-    log.info("shutting down")
-    server.stop_being_ready()
-    await asyncio.sleep(config.shutdown_delay_duration)
-    tcp_server.close()
-    server.router.streams.stop()
-    await http_server.drain(_DRAIN_SECONDS)
+def server_identity(config: Config) -> Identity:
+    """Return the certificates of the server. Creates those that are missing.
 
-
-def _stop_event(config: Config) -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if config.worker:
-        # The parent holds the other end of the pipe until it exits.
-        loop.add_reader(sys.stdin.fileno(), stop.set)
-    return stop
-
-
-def _identity(config: Config) -> Identity:
+    Raises IdentityError or OSError.
+    """
     given = None
     if config.tls_cert_file:
         given = KeyPair(Path(config.tls_cert_file), Path(config.tls_private_key_file))
@@ -299,7 +306,8 @@ def _filters(config: Config, server: Server, inserted: Sequence[Filter]) -> Filt
     )
 
 
-def _announce(url: str, kubeconfig: Path) -> None:
+def announce(url: str, kubeconfig: Path) -> None:
+    """Say on standard output where the server is, and how to reach it."""
     sys.stdout.write(f"serving on {url}\nexport KUBECONFIG={kubeconfig.absolute()}\n")
     sys.stdout.flush()
 

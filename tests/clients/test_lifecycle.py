@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 import threading
 import uuid
 from http.client import HTTPSConnection
@@ -74,79 +73,6 @@ def test_while_a_stop_is_delayed_the_server_serves_and_is_not_ready(tmp_path: Pa
 
 def etcd_flags(etcd_url: str) -> list[str]:
     return [f"--etcd-servers={etcd_url}", f"--etcd-prefix=/{uuid.uuid4()}"]
-
-
-def pids_of_workers(parent: int) -> list[int]:
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-    return [int(pid) for pid in children.split()]
-
-
-def test_workers_share_a_port_and_one_that_dies_is_replaced(etcd_url: str, tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", "--workers=2", *etcd_flags(etcd_url)) as server:
-        assert server.process is not None
-        parent = server.process.pid
-        before = pids_of_workers(parent)
-        assert len(before) == 2
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "the token file reloaded" in server.log)
-        assert pids_of_workers(parent) == before
-        with Traffic(server) as traffic:
-            traffic.go_on()
-            subprocess.run(["kill", "-9", str(before[0])], check=True)
-            traffic.go_on()
-            wait_until(lambda: set(pids_of_workers(parent)) - set(before))
-            traffic.go_on()
-            assert traffic.failed == 0
-            # Those that the kernel gives to the killed worker until it has closed its socket.
-            assert traffic.cut <= 3
-        assert server.stop() == 0
-        assert not any(Path(f"/proc/{pid}").exists() for pid in before)
-
-
-class Traffic:
-    """Requests one after the other, each on a connection of its own, in a thread."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self.answered = self.failed = self.cut = 0
-        self._server = server
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Traffic:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def go_on(self) -> None:
-        """Wait until some more requests have been answered."""
-        enough = self.answered + 20
-        wait_until(lambda: self.answered >= enough)
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            connection = connect(self._server)
-            try:
-                status = get(connection, "/api/v1/namespaces/default")[0]
-            except OSError:
-                self.cut += 1
-                continue
-            finally:
-                connection.close()
-            if status == 200:
-                self.answered += 1
-            else:
-                self.failed += 1
-
-
-def test_workers_do_not_outlive_their_parent(etcd_url: str, tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", "--workers=2", *etcd_flags(etcd_url)) as server:
-        assert server.process is not None
-        workers = pids_of_workers(server.process.pid)
-        server.kill()
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def test_servers_that_start_at_once_on_nothing_share_all_they_make(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,10 +22,10 @@ from tests.robustness.servers.topology import (
     disagreement,
     find_haproxy,
     forgets_when_killed,
-    kill_worker,
     servers_on_etcd,
 )
 from tests.server_process import ServerProcess, running_server
+from tests.worker_processes import pids_of_workers
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +101,9 @@ async def test_workers_that_are_killed(topology: Topology) -> None:
 
         async def kill(chance: random.Random) -> None:
             await asyncio.sleep(chance.uniform(0.5, 1.0))
-            kill_worker(topology.servers[1], chance.randrange(2))
+            workers = pids_of_workers(topology.servers[1])
+            if workers:
+                os.kill(chance.choice(workers), signal.SIGKILL)
 
         await survive("worker-killed", Run(topology.urls, kill, judge))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 import urllib.error
@@ -150,20 +149,6 @@ def _status(member: EtcdProcess) -> Any:
     )
     with urllib.request.urlopen(question, timeout=5) as answer:
         return json.loads(answer.read())
-
-
-def workers_of(server: ServerProcess) -> list[int]:
-    """Return the processes of the workers of a server."""
-    assert server.process is not None
-    pid = server.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def kill_worker(server: ServerProcess, number: int) -> None:
-    """End one worker as ``kill -9`` does."""
-    workers = workers_of(server)
-    if workers:
-        os.kill(workers[number % len(workers)], signal.SIGKILL)
 
 
 def _wait_until_all_are_up(process: subprocess.Popen[bytes], state: int, log: Path) -> None:
