@@ -34,7 +34,10 @@ class APIResource:
 
 @valueclass
 class ListedObjects:
-    """Objects as of a resourceVersion, from which a watch can start."""
+    """Objects as of a resourceVersion, from which a watch can start.
+
+    Reading an item may decode it, so a long list is read in turns with other tasks.
+    """
 
     items: Sequence[Object]
     resource_version: str

@@ -13,7 +13,7 @@ See the Kubernetes documentation, "Storage Object in Use Protection".
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from apiserver.client.client import DELETED, Client, ObjectEvent
@@ -25,12 +25,14 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.valueclasses import valueclass
+from apiserver.registry.yielding import in_turns
 
 #: How long a deleted object that is in use is left alone if nothing changes, in seconds.
 _RECHECK_SECONDS: Final = 300.0
 #: The least pause after a check, in seconds and as a multiple of its duration.
 _LEAST_SECONDS: Final = 0.1
 _REST: Final = 20
+_CLASS: Final = "volumeAttributesClassName"
 
 #: Returns whether an object is used, and the changes after which it may not be any more.
 InUse: TypeAlias = Callable[[Client, Object], Awaitable[tuple[bool, Sequence[ChangeAfter]]]]
@@ -90,7 +92,10 @@ async def _claim_in_use(client: Client, claim: Object) -> tuple[bool, Sequence[C
     namespace, name = namespace_of(claim), name_of(claim)
     pods = await client.list(PODS, namespace)
     changes = (ChangeAfter(PODS, namespace, pods.resource_version),)
-    return any(_uses_claim(pod, claim, name) for pod in pods.items), changes
+    async for pod in in_turns(pods.items):
+        if _uses_claim(pod, claim, name):
+            return True, changes
+    return False, changes
 
 
 def _uses_claim(pod: Object, claim: Object, name: str) -> bool:
@@ -138,18 +143,20 @@ async def _class_in_use(client: Client, document: Object) -> tuple[bool, Sequenc
         ChangeAfter(CLAIMS, "", claims.resource_version),
         ChangeAfter(VOLUMES, "", volumes.resource_version),
     )
-    return name in _classes(claims.items, volumes.items), changes
+    async for claim in in_turns(claims.items):
+        if name in _classes_of_claim(claim):
+            return True, changes
+    async for volume in in_turns(volumes.items):
+        if (volume.get("spec") or {}).get(_CLASS) == name:
+            return True, changes
+    return False, changes
 
 
-def _classes(claims: Iterable[Object], volumes: Iterable[Object]) -> Iterator[Any]:
-    member = "volumeAttributesClassName"
-    for claim in claims:
-        status = claim.get("status") or {}
-        yield (claim.get("spec") or {}).get(member)
-        yield status.get("currentVolumeAttributesClassName")
-        yield (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName")
-    for volume in volumes:
-        yield (volume.get("spec") or {}).get(member)
+def _classes_of_claim(claim: Object) -> Iterator[Any]:
+    status = claim.get("status") or {}
+    yield (claim.get("spec") or {}).get(_CLASS)
+    yield status.get("currentVolumeAttributesClassName")
+    yield (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName")
 
 
 CLAIM_PROTECTION: Final = Protection(CLAIMS, "kubernetes.io/pvc-protection", _claim_in_use)

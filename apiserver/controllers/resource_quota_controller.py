@@ -29,7 +29,7 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.yielding import Yielder, batches
+from apiserver.registry.yielding import in_turns
 
 #: The maximum time between charging an object and storing or rejecting it.
 SETTLING_SECONDS: Final = 1.0
@@ -172,12 +172,9 @@ async def _total(
         number = 0 if requirements_of(quota) else len(objects)
         return {name: str(number) for name in _hard(quota)}
     tally = ResourceTotals()
-    yielder = Yielder()
-    for batch in batches(objects):
-        for document in batch:
-            if in_scopes(quota, evaluator, document):
-                tally.add(evaluator.usage(document, now))
-        await yielder.yield_if_due()
+    async for document in in_turns(objects):
+        if in_scopes(quota, evaluator, document):
+            tally.add(evaluator.usage(document, now))
     return tally.amounts()
 
 

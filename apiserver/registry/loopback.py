@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import orjson
 
@@ -39,6 +38,7 @@ from apiserver.registry.offload import offload
 from apiserver.registry.patch import Patch, patch_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.subresources.scale import get_scale
 from apiserver.registry.update import update_object
 from apiserver.registry.watch_events import (
@@ -48,7 +48,6 @@ from apiserver.registry.watch_events import (
     read_objects,
     unselected,
 )
-from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.kind import Kind
@@ -113,12 +112,7 @@ class Loopback:
         options = list_options({"fieldSelector": [field_selector]})
         found = self._found(resource)
         listed = await list_objects(found, namespace, options)
-        objects: list[Object] = []
-        yielder = Yielder()
-        for batch in batches(listed.items, size_of=attrgetter("size")):
-            objects += read_objects(found, "list", batch)
-            await yielder.yield_if_due()
-        return ListedObjects(objects, listed.resource_version)
+        return ListedObjects(_Decoded(found, listed.items), listed.resource_version)
 
     async def create(self, resource: GroupVersionResource, document: Object) -> Object:
         found = self._found(resource)
@@ -225,6 +219,29 @@ class Loopback:
 
     def _context(self, namespace: str, name: str = "", subresource: str = "") -> RequestContext:
         return RequestContext(self._user, namespace, name, subresource, self._user_agent)
+
+
+class _Decoded(Sequence[Object]):
+    """The objects of a list, decoded when they are read. Reading raises StatusError.
+
+    A decoded object takes several times the memory of a stored one, and lists may be long.
+    """
+
+    def __init__(self, resource: Resource, items: Sequence[Stored]) -> None:
+        self._resource = resource
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Object: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Object]: ...
+    def __getitem__(self, index: int | slice) -> Object | Sequence[Object]:
+        if isinstance(index, slice):
+            return read_objects(self._resource, "list", self._items[index])
+        return read_objects(self._resource, "list", [self._items[index]])[0]
 
 
 def _canonical(resource: Resource, document: Object) -> Object:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -94,3 +94,12 @@ def batches(
             yield batch
         else:
             yield from (batch[index : index + 1] for index in range(len(batch)))
+
+
+async def in_turns(items: Sequence[T]) -> AsyncGenerator[T, None]:
+    """Yield the items of a sequence; other tasks run when the time slice is used up."""
+    yielder = Yielder()
+    for batch in batches(items):
+        for item in batch:
+            yield item
+        await yielder.yield_if_due()

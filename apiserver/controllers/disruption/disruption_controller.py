@@ -30,7 +30,7 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.times import Clock, system_clock
-from apiserver.registry.yielding import Yielder, batches
+from apiserver.registry.yielding import in_turns
 
 #: The pause between two counts of a budget as its Pods change, as a multiple of their duration.
 _REST: Final = 10
@@ -103,11 +103,8 @@ class DisruptionController:
         if selector is None:
             return []
         namespace = namespace_of(budget)
-        pods: list[Object] = []
-        yielder = Yielder()
-        for batch in batches((await self._client.list(PODS, namespace)).items):
-            pods += [pod for pod in batch if selector.matches(_labels_of(pod))]
-            await yielder.yield_if_due()
+        listed = await self._client.list(PODS, namespace)
+        pods = [pod async for pod in in_turns(listed.items) if selector.matches(_labels_of(pod))]
         known = self._budgets.get(namespace, {}).get(name_of(budget))
         if known is not None:
             known.pods = frozenset(map(name_of, pods))

@@ -23,6 +23,7 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.valueclasses import valueclass
+from apiserver.registry.yielding import in_turns, take_turn
 
 #: The estimated time until finalizers are removed, in seconds.
 FINALIZER_SECONDS: Final = 15
@@ -83,14 +84,14 @@ class NamespacedResourcesDeleter:
         listed = await self.client.list(name, self.namespace)
         if not listed.items:
             return RemainingContent()
-        seconds = self._grace(listed.items) if name == PODS else 0
+        seconds = await self._grace(listed.items) if name == PODS else 0
         await self._check_namespace()
         for each in listed.items:
             await self._delete(name, each)
         listed = await self.client.list(name, self.namespace)
-        return (
-            self._remaining_content(name, listed, seconds) if listed.items else RemainingContent()
-        )
+        if not listed.items:
+            return RemainingContent()
+        return await self._remaining_content(name, listed, seconds)
 
     async def _check_namespace(self) -> None:
         try:
@@ -102,7 +103,7 @@ class NamespacedResourcesDeleter:
 
     async def _delete(self, resource: GroupVersionResource, document: Object) -> None:
         # Other requests need a chance to run: a store in memory never waits.
-        await asyncio.sleep(0)
+        await take_turn()
         options = replace(_BACKGROUND, uid=document["metadata"]["uid"])
         try:
             await self.client.delete(resource, self.namespace, name_of(document), options)
@@ -110,11 +111,11 @@ class NamespacedResourcesDeleter:
             # Deleted since, and perhaps replaced: then the next list shows it.
             return
 
-    def _remaining_content(
+    async def _remaining_content(
         self, resource: GroupVersionResource, listed: ListedObjects, seconds: int
     ) -> RemainingContent:
         finalizers: Counter[str] = Counter()
-        for each in listed.items:
+        async for each in in_turns(listed.items):
             finalizers.update(each["metadata"].get("finalizers") or ())
         version = listed.resource_version
         remaining = (RemainingResource(resource, len(listed.items), finalizers, version),)
@@ -125,11 +126,12 @@ class NamespacedResourcesDeleter:
         failure = f"unexpected items still remain in namespace: {self.namespace} for gvr: {shown}"
         return RemainingContent(remaining, failures=(failure,))
 
-    def _grace(self, pods: Sequence[Object]) -> int:
+    async def _grace(self, pods: Sequence[Object]) -> int:
         """Return the longest grace period of running Pods in seconds; 0 when it is over."""
-        running = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
-        periods = [pod["spec"].get("terminationGracePeriodSeconds") or 0 for pod in running]
-        longest = max(periods, default=0)
+        longest = 0
+        async for pod in in_turns(pods):
+            if (pod.get("status") or {}).get("phase") not in _ENDED:
+                longest = max(longest, pod["spec"].get("terminationGracePeriodSeconds") or 0)
         return longest if self.age < longest else 0
 
 

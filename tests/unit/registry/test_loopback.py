@@ -15,6 +15,8 @@ from apiserver.machinery.objects import name_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
+from apiserver.registry.stored import Stored
+from apiserver.registry.yielding import BATCH_SIZE, in_turns
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
 from tests.waiting import PATIENCE
 
@@ -145,3 +147,21 @@ async def test_a_watch_of_metadata_has_what_concerns_owners(
         (deleted,) = await anext(batches)
         assert (deleted.type, deleted.metadata["uid"]) == (DELETED, identity["uid"])
     assert registry.store.watchers == 0
+
+
+async def test_a_long_list_is_decoded_as_it_is_read(
+    registry: Registry, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(BATCH_SIZE + 5):
+        await create(registry, CONFIG_MAPS, named(f"c{number:03}", "n"))
+    read: list[str] = []
+    decode = Stored.object.fget  # type: ignore[attr-defined]
+    counted = property(lambda stored: read.append(stored.key) or decode(stored))
+    monkeypatch.setattr(Stored, "object", counted)
+    listed = await client.list(CONFIG_MAPS, "n")
+    assert len(listed.items) == BATCH_SIZE + 5
+    assert not read
+    assert listed.items[1]["metadata"]["name"] == "c001"
+    assert len(read) == 1
+    names = [each["metadata"]["name"] async for each in in_turns(listed.items)]
+    assert names == [f"c{number:03}" for number in range(BATCH_SIZE + 5)]

@@ -107,7 +107,7 @@ async def test_objects_of_all_namespaces_are_deleted_first(finalizing: Finalizin
     await put(foos, "two", "b")
     assert await finalizing.delete() is None
     assert await finalizing.is_gone()
-    assert (await foos.list(FOOS)).items == []
+    assert not (await foos.list(FOOS)).items
 
 
 async def test_an_object_with_a_finalizer_is_waited_for(finalizing: Finalizing) -> None:
