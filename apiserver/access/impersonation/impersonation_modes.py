@@ -11,10 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 from typing import Final, Protocol
 
 from apiserver.access.authorization.authorizer import AuthorizationAttributes
+from apiserver.machinery.domainpaths import validate_domain_prefixed_path
+from apiserver.machinery.fielderrors import aggregate
 from apiserver.machinery.names import dns1123_label_problems, dns1123_subdomain_problems
+from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import (
     ANONYMOUS,
     AUTHENTICATED,
@@ -30,15 +34,21 @@ _NODES: Final = "system:nodes"
 _ACCOUNT: Final = re.compile("system:serviceaccount:([^:]*):([^:]*)")
 _ACCOUNTS: Final = "system:serviceaccounts"
 _NODE_OF_ACCOUNT: Final = "authentication.kubernetes.io/node-name"
+# So many groups or extra values are first asked about all at once.
+_MANY: Final = 4
 _NO_MASTERS: Final = f"impersonating the {MASTERS} group is not allowed"
 
 
 @valueclass
 class Need:
-    """A right that the user needs; with a ``refusal`` it is refused even to who has it."""
+    """A right that the user needs; with a ``refusal`` it is refused even to who has it.
+
+    A right that stands for the next needs is not needed itself: who has it needs none of them.
+    """
 
     attributes: AuthorizationAttributes
     refusal: str = ""
+    stands_for: int = 0
 
 
 class Mode(Protocol):
@@ -73,10 +83,11 @@ class _Constrained:
         """Yield the rights on the identity of the wanted user."""
         raise NotImplementedError
 
-    def _need(self, user: UserInfo, resource: str, name: str, namespace: str = "") -> Need:
-        refusal = _NO_MASTERS if (resource, name) == ("groups", MASTERS) else ""
-        verb = f"impersonate:{self.name}"
-        return Need(_right(user, verb, resource, name, namespace=namespace), refusal)
+    def _need(
+        self, user: UserInfo, resource: str, name: str, *, namespace: str = "", key: str = ""
+    ) -> Need:
+        right = _right(user, f"impersonate:{self.name}", resource, name, namespace=namespace)
+        return Need(replace(right, subresource=key) if key else right)
 
 
 class _ArbitraryNode(_Constrained):
@@ -111,7 +122,7 @@ class _ServiceAccount(_Constrained):
         account = _account_of(wanted)
         assert account is not None
         namespace, name = account
-        yield self._need(user, "serviceaccounts", name, namespace)
+        yield self._need(user, "serviceaccounts", name, namespace=namespace)
 
     def result(self, wanted: UserInfo) -> UserInfo:
         return _with_groups(wanted)
@@ -125,12 +136,29 @@ class _User(_Constrained):
         yield self._need(user, "users", wanted.name)
         if wanted.uid:
             yield self._need(user, "uids", wanted.uid)
-        for group in wanted.groups:
+        yield from self._groups(user, wanted.groups)
+        yield from self._extra(user, wanted.extra)
+
+    def _groups(self, user: UserInfo, groups: Sequence[str]) -> Iterator[Need]:
+        if "" in groups:
+            yield replace(self._need(user, "groups", ""), refusal=_empty("group"))
+        if MASTERS in groups:
+            yield replace(self._need(user, "groups", MASTERS), refusal=_NO_MASTERS)
+        if len(groups) >= _MANY:
+            yield replace(self._need(user, "groups", "*"), stands_for=len(groups))
+        for group in groups:
             yield self._need(user, "groups", group)
-        for key, values in wanted.extra.items():
+
+    def _extra(self, user: UserInfo, extra: Mapping[str, Sequence[str]]) -> Iterator[Need]:
+        refusal = next(filter(None, starmap(_extra_refusal, extra.items())), "")
+        if refusal:
+            yield replace(self._need(user, "userextras", ""), refusal=refusal)
+        count = sum(map(len, extra.values()))
+        if count >= _MANY:
+            yield replace(self._need(user, "userextras", "*", key="*"), stands_for=count)
+        for key, values in extra.items():
             for value in values:
-                need = self._need(user, "userextras", value)
-                yield replace(need, attributes=replace(need.attributes, subresource=key))
+                yield self._need(user, "userextras", value, key=key)
 
     def result(self, wanted: UserInfo) -> UserInfo:
         return _with_groups(wanted)
@@ -154,14 +182,14 @@ class _Legacy:
             namespace, name = account
             right = _right(user, verb, "serviceaccounts", name, group="", namespace=namespace)
             yield Need(right)
+        if wanted.uid:
+            yield Need(_right(user, verb, "uids", wanted.uid))
         for group in wanted.groups:
             yield Need(_right(user, verb, "groups", group, group=""))
         for key, values in wanted.extra.items():
             for value in values:
                 right = _right(user, verb, "userextras", value)
                 yield Need(replace(right, subresource=key))
-        if wanted.uid:
-            yield Need(_right(user, verb, "uids", wanted.uid))
 
     def result(self, wanted: UserInfo) -> UserInfo:
         return _with_groups(wanted)
@@ -199,7 +227,8 @@ def _right(
 
 
 def _node_of(user: UserInfo) -> str:
-    return user.name.removeprefix(_NODE) if user.name.startswith(_NODE) else ""
+    node = user.name.removeprefix(_NODE) if user.name.startswith(_NODE) else ""
+    return "" if dns1123_subdomain_problems(node) else node
 
 
 def _account_of(user: UserInfo) -> tuple[str, str] | None:
@@ -210,6 +239,22 @@ def _account_of(user: UserInfo) -> tuple[str, str] | None:
     if dns1123_label_problems(namespace) or dns1123_subdomain_problems(name):
         return None
     return namespace, name
+
+
+def _extra_refusal(key: str, values: Sequence[str]) -> str:
+    """Return why no constrained mode takes extra values of the user; empty if one may."""
+    if not key:
+        return _empty("key in extra")
+    errors = validate_domain_prefixed_path(key, "extra.key")
+    if errors:
+        return f"impersonating an invalid key in extra is not allowed: {aggregate(errors)}"
+    if key != key.lower():
+        return f"impersonating a non-lowercase key in extra is not allowed: {quote(key)}"
+    return _empty("value in extra") if "" in values else ""
+
+
+def _empty(what: str) -> str:
+    return f"impersonating the empty string {what} is not allowed"
 
 
 def _is_name_only(user: UserInfo) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from apiserver.access.authorization.authorizer import (
@@ -58,11 +59,15 @@ class Impersonator:
     async def _refusal(
         self, mode: Mode, request: AuthorizationAttributes, wanted: UserInfo
     ) -> ImpersonationDenied | None:
-        for need in mode.needs(request, wanted):
+        needs = mode.needs(request, wanted)
+        for need in needs:
             if need.refusal:
                 return ImpersonationDenied(need.attributes, need.refusal)
             decision = await self.authorizer.authorize(need.attributes)
-            if decision.verdict is not Verdict.ALLOW:
+            if decision.verdict is Verdict.ALLOW:
+                for _ in islice(needs, need.stands_for):
+                    pass
+            elif not need.stands_for:
                 return ImpersonationDenied(need.attributes, decision.reason)
         return None
 

@@ -56,7 +56,7 @@ def wanted_user(headers: Iterable[tuple[str, str]]) -> UserInfo | None:
 
 def _key(text: str) -> str:
     """Return the key of an extra header. As in Go, a broken escape leaves the whole key encoded."""
-    return text if _BROKEN_ESCAPE.search(text) else unquote(text).lower()
+    return text if _BROKEN_ESCAPE.search(text) else unquote(text)
 
 
 def _strings(values: Sequence[str]) -> str:

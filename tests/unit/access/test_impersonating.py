@@ -39,6 +39,15 @@ class Rights:
         return NO_OPINION
 
 
+class Exactly(Rights):
+    """An authorizer that knows names by themselves only: ``*`` is one."""
+
+    async def authorize(self, asked: AuthorizationAttributes) -> AuthorizationDecision:
+        names = {right[-1] for right in self.rights if asked.verb == right[0]}
+        known = asked.verb.startswith("impersonate-on:") or asked.name in names
+        return await super().authorize(asked) if known else NO_OPINION
+
+
 def listing(user: UserInfo) -> AuthorizationAttributes:
     """Return the request to list Pods."""
     return AuthorizationAttributes(
@@ -53,10 +62,10 @@ def test_headers_name_the_wanted_user() -> None:
         ("impersonate-user", "jane"), ("Impersonate-User", "second"), ("IMPERSONATE-UID", "u"),
         ("Impersonate-Group", "a"), ("impersonate-group", "b"), ("Impersonate-Extra-Scopes", "x"),
         ("impersonate-extra-scopes", "y"), ("Impersonate-Extra-Acme.com%2Fproject", "z"),
-        ("Impersonate-Extra-%zz", "w"),
+        ("Impersonate-Extra-%zz", "w"), ("Impersonate-Extra-%41B", "v"),
     ]) == UserInfo(
         "jane", uid="u", groups=("a", "b"),
-        extra={"scopes": ["x", "y"], "acme.com/project": ["z"], "%zz": ["w"]},
+        extra={"scopes": ["x", "y"], "acme.com/project": ["z"], "%zz": ["w"], "Ab": ["v"]},
     )  # fmt: skip
 
 
@@ -210,3 +219,61 @@ async def test_masters_are_out_of_the_constrained_modes() -> None:
     )
     everything = Impersonator(Rights("* * * *"))
     assert "system:masters" in (await everything.impersonated(listing(ACTOR), masters)).groups
+
+
+NOT_ALLOWED = "is not allowed"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (UserInfo("jane", groups=("a", "")), f"impersonating the empty string group {NOT_ALLOWED}"),
+        (
+            UserInfo("jane", groups=("b", "system:masters")),
+            f"impersonating the system:masters group {NOT_ALLOWED}",
+        ),
+        (
+            UserInfo("jane", extra={"scopes": ["x"]}),
+            f"impersonating an invalid key in extra {NOT_ALLOWED}: extra.key: Invalid value: "
+            '"scopes": must be a domain-prefixed path (such as "acme.io/foo")',
+        ),
+        (
+            UserInfo("jane", extra={"": ["x"]}),
+            f"impersonating the empty string key in extra {NOT_ALLOWED}",
+        ),
+        (
+            UserInfo("jane", extra={"a.b/C": ["x"]}),
+            f'impersonating a non-lowercase key in extra {NOT_ALLOWED}: "a.b/C"',
+        ),
+        (
+            UserInfo("jane", extra={"a.b/c": ["x", ""]}),
+            f"impersonating the empty string value in extra {NOT_ALLOWED}",
+        ),
+    ],
+)
+async def test_what_no_constrained_mode_takes(wanted: UserInfo, said: str) -> None:
+    rights = Rights(
+        "impersonate-on:user-info:list * * *",
+        f"impersonate:user-info {AUTHN} users jane",
+    )
+    assert (await refusal(Impersonator(rights), wanted)).endswith(f"at the cluster scope: {said}")
+
+
+async def test_many_values_may_be_granted_at_once() -> None:
+    named = ["impersonate-on:user-info:list * * *", f"impersonate:user-info {AUTHN} users jane"]
+    groups = UserInfo("jane", groups=tuple("abcd"))
+    extra = UserInfo("jane", extra={"a.b/c": ["1", "2"], "a.b/d": ["3", "4"]})
+    both = UserInfo("jane", groups=groups.groups, extra=extra.extra)
+    all_groups = f"impersonate:user-info {AUTHN} groups *"
+    all_extra = f"impersonate:user-info {AUTHN} userextras/* *"
+    await Impersonator(Exactly(*named, all_groups)).impersonated(listing(ACTOR), groups)
+    await Impersonator(Exactly(*named, all_extra)).impersonated(listing(ACTOR), extra)
+    await Impersonator(Exactly(*named, all_groups, all_extra)).impersonated(listing(ACTOR), both)
+    assert 'resource "groups"' in await refusal(Impersonator(Exactly(*named, all_extra)), both)
+    fewer = UserInfo("jane", groups=tuple("abc"))
+    assert 'resource "groups"' in await refusal(Impersonator(Exactly(*named, all_groups)), fewer)
+
+
+async def test_a_node_has_the_name_of_a_node() -> None:
+    said = await refusal(Impersonator(Rights()), UserInfo("system:node:N_1"))
+    assert "cannot impersonate-on:user-info:list" in said
