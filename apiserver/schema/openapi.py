@@ -1,11 +1,10 @@
 """Conversion of the published OpenAPI definitions to schemas of the built-in kinds.
 
-The definitions are data of the package ``kubernetes-validate``: one JSON file for each minor
-version, in the form of OpenAPI v3 but without most of its ``default``s. The defaults that merging
-needs, those of the keys of lists, are added here: a member that is always serialized has the zero
-value of its type, and a few members have other defaults.
+The definitions are in the form of OpenAPI v3 but without most of its ``default``s. The defaults
+that merging needs, those of the keys of lists, are added here: a member that is always serialized
+has the zero value of its type, and a few members have other defaults.
 
-The file is read when the first schema is requested. Only the facts of each definition that are
+The definitions are read when the first schema is requested. Only the facts of each that are
 needed are kept, as bytes. A definition is converted once, when a kind first needs it; kinds share
 common parts.
 """
@@ -15,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from apiserver.machinery.documents import dump_json_to_keep
+from apiserver.schema.publisheddefinitions import published_definitions
 from apiserver.schema.structural import MISSING, Schema
 from apiserver.version import MINOR
 
-_PACKAGE: Final = "kubernetes_validate"
 _REFERENCE: Final = "#/$defs/"
 _GVK: Final = "x-kubernetes-group-version-kind"
 _ZERO: Final[Mapping[str, Any]] = {"string": "", "integer": 0, "number": 0, "boolean": False}
@@ -75,26 +72,22 @@ def object_meta() -> Schema:
 
 @cache
 def _definitions(minor: str) -> _Definitions:
-    package = find_spec(_PACKAGE)
-    if package is None or not package.submodule_search_locations:
-        raise RuntimeError(f"the package {_PACKAGE} is not installed")
-    folder = Path(package.submodule_search_locations[0], "kubernetes-json-schema")
-    return _Definitions(folder.joinpath(f"v1.{minor}.0-local", "_definitions.json").read_bytes())
+    return _Definitions(minor)
 
 
 class _Definitions:
     """The definitions of one version, each converted to a schema on first use."""
 
-    def __init__(self, data: bytes) -> None:
-        definitions: dict[str, dict[str, Any]] = orjson.loads(data)["$defs"]
-        self._raw = {name: dump_json_to_keep(_facts(spec)) for name, spec in definitions.items()}
+    def __init__(self, minor: str) -> None:
+        self._raw: dict[str, bytes] = {}
         self._schemas = dict(_SPECIAL)
         self._leaves: dict[tuple[str, str, Any], Schema] = {}
-        self.kinds = {
-            (f"{gvk['group']}/{gvk['version']}".lstrip("/"), gvk["kind"]): name
-            for name, spec in definitions.items()
-            for gvk in spec.get(_GVK, ())
-        }
+        self.kinds: dict[tuple[str, str], str] = {}
+        for name, spec in published_definitions(minor):
+            self._raw[name] = dump_json_to_keep(_facts(spec))
+            for gvk in spec.get(_GVK, ()):
+                api_version = f"{gvk['group']}/{gvk['version']}".lstrip("/")
+                self.kinds[api_version, gvk["kind"]] = name
 
     def schema(self, name: str) -> Schema:
         """Return the schema of a definition."""

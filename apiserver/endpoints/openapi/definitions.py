@@ -14,13 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.schema.publisheddefinitions import definitions_file
 from apiserver.schema.structtypes import Field, StructType, struct_type
 from apiserver.version import MINOR
 
@@ -81,7 +80,7 @@ class Definitions:
     """The definitions of one version of Kubernetes, held in memory by this object."""
 
     def __init__(self, minor: str = MINOR) -> None:
-        self._raw: dict[str, Schema] = orjson.loads(_file(minor).read_bytes())["$defs"]
+        self._raw: dict[str, Schema] = orjson.loads(definitions_file(minor).read_bytes())["$defs"]
         self._models: dict[tuple[str, str, str], str] = {
             (kind["group"], kind["version"], kind["kind"]): name
             for name, schema in self._raw.items()
@@ -125,14 +124,6 @@ class Definitions:
                 _add_enums(schema, struct)
             self._defaulted[name] = _wrapped(schema)
         return self._defaulted[name]
-
-
-def _file(minor: str) -> Path:
-    package = find_spec("kubernetes_validate")
-    assert package is not None
-    assert package.origin is not None
-    schemas = Path(package.origin).parent / "kubernetes-json-schema"
-    return schemas / f"v1.{minor}.0-local" / "_definitions.json"
 
 
 def _references(schema: Schema) -> Iterable[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from apiserver.schema.openapi import builtin_schema
+from apiserver.schema.publisheddefinitions import definitions_file, published_definitions
 from apiserver.schema.structtypes import LEAVES, struct_of_kind, struct_type
 from apiserver.schema.structural import MISSING, Schema
 
@@ -167,3 +169,10 @@ def test_schema_and_layout_have_the_same_members(kind: str) -> None:
             if not field.is_map and field.type not in LEAVES:
                 pairs.append((struct_type(field.type), inner))
     assert "meta.v1.OwnerReference" in seen
+
+
+@pytest.mark.parametrize("minor", ["27", "36", "37"])
+def test_the_published_definitions_are_all_those_of_the_file(minor: str) -> None:
+    expected = json.loads(definitions_file(minor).read_bytes())["$defs"]
+    assert dict(published_definitions(minor)) == expected
+    assert len(expected) > 500
