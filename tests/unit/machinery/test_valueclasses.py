@@ -35,6 +35,17 @@ class Named(Address):
 
 
 @valueclass
+class Counted:
+    count: int
+    doubled: int = field(init=False)
+    names: list[str] = field(init=False, default_factory=list)
+    unit: str = field(init=False, default="s")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "doubled", 2 * self.count)
+
+
+@valueclass
 class Folded:
     text: str
 
@@ -99,6 +110,22 @@ def test_it_differs_from_values_of_other_classes() -> None:
 def test_it_has_slots_and_can_be_replaced() -> None:
     assert not hasattr(Named("a"), "__dict__")
     assert replace(Named("a"), name="b") == Named("a", name="b")
+
+
+def test_fields_that_are_no_parameters_are_initialized() -> None:
+    for counted in Counted(2), Counted(count=2):
+        assert repr(counted) == "Counted(count=2, doubled=4, names=[], unit='s')"
+    assert Counted(1).names is not Counted(1).names
+
+
+@pytest.mark.parametrize("arguments", [(), (1, 2), (1, 2, 3)])
+def test_wrong_arguments_are_refused_as_by_a_dataclass(arguments: tuple[int, ...]) -> None:
+    messages = []
+    for cls in Port, frozen(Port):
+        with pytest.raises(TypeError) as refused:
+            cls(*arguments)
+        messages.append(str(refused.value))
+    assert messages[0] == messages[1]
 
 
 def test_what_a_class_defines_itself_is_kept() -> None:
