@@ -8,6 +8,7 @@ time, so that neither it takes long nor any one step of it, which nothing could 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _SPACE: Final = " \t\r\n"
@@ -31,10 +32,16 @@ def _or_held(value: str) -> str:
     return rf"(?:{value}|\[(?>{items}|{_GAP})\]|\{{(?>{members}|{_GAP})\}})"
 
 
-_SIMPLE: Final = _or_held(_or_held(_SCALAR))
-# What may be passed over in an array, and in an object: such members, with the comma behind them.
-_ITEMS: Final = re.compile(rf"(?>{_GAP}{_SIMPLE}{_GAP},){{0,1000}}+")
-_MEMBERS: Final = re.compile(rf"(?>{_GAP}{_MEMBER}{_SIMPLE}{_GAP},){{0,1000}}+")
+@cache
+def _passable(inside: str) -> re.Pattern[str]:
+    """Return what may be passed over in ``[`` or ``{``: such members, with the comma behind them.
+
+    It takes milliseconds to compile, and most servers never see a text that is wrong.
+    """
+    name = _MEMBER if inside == "{" else ""
+    return re.compile(rf"(?>{_GAP}{name}{_or_held(_or_held(_SCALAR))}{_GAP},){{0,1000}}+")
+
+
 _STRING: Final = re.compile(_IN_TEXT)
 _RUN_OF_DIGITS: Final = re.compile("[0-9]*+")
 _RUN_OF_SPACE: Final = re.compile(_GAP)
@@ -85,7 +92,7 @@ class _Scanner:
                 self._at += 1
                 open_.pop()
                 return False
-            self._pass_over_many(_ITEMS)
+            self._pass_over_many("[")
             return True
         if character == '"':
             self._string()
@@ -103,7 +110,7 @@ class _Scanner:
             self._at += 1
             open_.pop()
             return False
-        self._pass_over_many(_MEMBERS)
+        self._pass_over_many("{")
         self._key()
         return True
 
@@ -114,7 +121,7 @@ class _Scanner:
             inside = open_[-1]
             self._at += 1
             if character == ",":
-                self._pass_over_many(_MEMBERS if inside == "{" else _ITEMS)
+                self._pass_over_many(inside)
                 if inside == "{":
                     self._key()
                 return True
@@ -209,7 +216,8 @@ class _Scanner:
         self._pass_over(_RUN_OF_SPACE)
         return self._peek()
 
-    def _pass_over_many(self, members: re.Pattern[str]) -> None:
+    def _pass_over_many(self, inside: str) -> None:
+        members = _passable(inside)
         while self._pass_over(members):
             pass
 

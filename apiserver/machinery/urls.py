@@ -20,9 +20,7 @@ _PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/\[\]%-]*", re.ASCII)
 # What is not escaped in a path that does.
 _SAFE: Final = "/$&+,:;=@"
 # In a host, what is an escape for another character, or may not be there.
-_NOT_OF_HOSTS: Final = re.compile(
-    r"%(?:[0-9A-Fa-f]{2})?|[^A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"\x80-\U0010ffff-]"
-)
+_NOT_OF_HOSTS: Final = re.compile(r"%(?:[0-9A-Fa-f]{2})?|[\x00-\x20#/?@\\^`{|}\x7f]")
 
 
 class URLError(ValueError):
