@@ -53,8 +53,8 @@ def rbac_followers(registry: Registry, index: RBACIndex) -> Sequence[Follower]:
 
 
 def _compiled(stored: Stored) -> CompiledRules:
-    return CompiledRules(stored.object.get("rules") or ())
+    return CompiledRules(stored.decoded().get("rules") or ())
 
 
 def _binding(stored: Stored) -> Binding:
-    return binding_of(stored.object)
+    return binding_of(stored.decoded())

@@ -24,6 +24,7 @@ from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.registry.stored import Stored
 from apiserver.registry.update import update_object
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.apiregistration.local import local_api_services
@@ -32,6 +33,7 @@ from apiserver.resources.builtin.flowcontrol.bootstrap import (
     bootstrap_priority_levels,
 )
 from apiserver.resources.builtin.scheduling.priorityclasses import system_priority_classes
+from storage.interface import Record
 
 log = logging.getLogger(__name__)
 
@@ -65,16 +67,25 @@ class ObjectLocation:
     name: str
 
     @property
+    def exists(self) -> bool:
+        """Whether the cache has the object."""
+        return self._cached() is not None
+
+    @property
     def existing(self) -> Object | None:
         """The object as cached, ``None`` if it does not exist."""
-        record = self.resource.store.get_cached(self.resource.key(self.namespace, self.name))
-        return None if record is None else record.value.object
+        record = self._cached()
+        # Not cached: most starts only look whether it is complete.
+        return None if record is None else record.value.decoded()
 
     def context(self, user_agent: str = "") -> RequestContext:
         """Return the request context of the server itself."""
         return RequestContext(
             user=SYSTEM_USER, namespace=self.namespace, name=self.name, user_agent=user_agent
         )
+
+    def _cached(self) -> Record[Stored] | None:
+        return self.resource.store.get_cached(self.resource.key(self.namespace, self.name))
 
 
 def locate(
@@ -114,14 +125,14 @@ async def _ensure_all(
 
 async def ensure(where: ObjectLocation, document: Object, user_agent: str = "") -> None:
     """Create an object unless it exists; ``user_agent`` becomes the owner of its fields."""
-    if where.existing is not None:
+    if where.exists:
         return
     try:
         await create_object(where.resource, where.context(user_agent), document, WriteOptions())
     except StatusError:
         # Another server may have created the object, or one that claims the same cluster IP.
         await where.resource.store.get(where.resource.key(where.namespace, where.name))
-        if where.existing is None:
+        if not where.exists:
             raise
 
 

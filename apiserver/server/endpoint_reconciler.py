@@ -119,7 +119,7 @@ class EndpointReconciler:
             SERVICE_NAMESPACE,
             SERVICE_NAME,
         )
-        if not reachable and endpoints.existing is None:
+        if not reachable and not endpoints.exists:
             return
         await replace(endpoints, _endpoints(reachable, self.endpoint.port))
         await replace(slices, _slice(reachable, self.endpoint.port))

@@ -14,6 +14,7 @@ A role may have 100,000 rules, so a lookup must not depend on their number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from sys import intern
 from typing import Final, TypeAlias
 
 from apiserver.machinery.objects import Object
@@ -134,11 +135,12 @@ class CompiledRules:
             limited = set(names) if names else None
             self._wide.append(_WideRule(set(verbs), set(groups), set(resources), limited))
             return
-        for resource in resources:
+        # Roles repeat the same few words; all of them together keep each word once.
+        pairs = [(intern(verb), intern(group)) for verb in verbs for group in groups]
+        for resource in map(intern, resources):
             grants = self._resources.setdefault(resource, {})
-            for verb in verbs:
-                for group in groups:
-                    _grant(grants, (verb, group), names)
+            for pair in pairs:
+                _grant(grants, pair, names)
 
 
 def _grant(grants: _Grants, key: tuple[str, str], names: Sequence[str]) -> None:
