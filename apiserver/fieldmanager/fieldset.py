@@ -14,7 +14,7 @@ Sets are immutable and share common parts: an operation without an effect return
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from apiserver.fieldmanager.elements import SELF, MalformedElement, canonical, order, text
@@ -192,13 +192,16 @@ def path_text(path: Path) -> str:
 
 def ordered(fields: FieldSet) -> FieldSet:
     """Return the same set with its elements in the order of serialization."""
-    if len(fields) > 1:
-        elements = in_order(fields)
-        # Only elements of lists may sort differently from their strings.
-        if elements[-1][0] != "f":
-            elements = in_order(elements, order)
-        return {e: ordered(node) if (node := fields[e]) else node for e in elements}
-    return {e: ordered(node) if node else node for e, node in fields.items()}
+    return {e: ordered(node) if (node := fields[e]) else node for e in elements_in_order(fields)}
+
+
+def elements_in_order(fields: Mapping[str, Any]) -> Collection[str]:
+    """Return the elements of one place in the order of serialization."""
+    if len(fields) < 2:
+        return fields.keys()
+    elements = in_order(fields)
+    # Only elements of lists may sort differently from their strings.
+    return elements if elements[-1][0] == "f" else in_order(elements, order)
 
 
 def parse(document: Any) -> FieldSet:

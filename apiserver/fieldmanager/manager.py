@@ -127,6 +127,8 @@ class FieldManager:
     ) -> Owners:
         scope = self._seen_from(me.subresource)
         try:
+            if not owners and change[0] is self._blank:
+                return ownership.create(scope, *change, me, now)
             owners = ownership.update(scope, owners, change, me, now)
         except UntypedObject:
             # The fields of an object that does not match its type have no known owners.

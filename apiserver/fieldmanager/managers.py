@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from apiserver.fieldmanager.elements import json_text
 from apiserver.machinery.quoting import quote
+from apiserver.machinery.textcache import cache_by_text
 
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
@@ -18,6 +19,7 @@ UPDATE: Final = "Update"
 #: The name of an unknown manager.
 UNKNOWN: Final = "unknown"
 _MAX_NAME: Final = 128
+_CACHED: Final = 1024
 
 
 class Manager(NamedTuple):
@@ -58,6 +60,7 @@ class Manager(NamedTuple):
         return described
 
 
+@cache_by_text(_CACHED)
 def manager_name(field_manager: str, user_agent: str) -> str:
     """Return the manager name of a request: its fieldManager, or the name of its client.
 

@@ -27,7 +27,7 @@ from apiserver.fieldmanager.errors import Conflicts, Mismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
 from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.merging import merge
-from apiserver.fieldmanager.typed import Comparison, compare, same, to_set
+from apiserver.fieldmanager.typed import Comparison, compare, created, same, to_set
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.kindtypes import Inconvertible, KindVersions
@@ -142,6 +142,15 @@ def update(
     return left
 
 
+def create(scope: Scope, blank: Object, document: Object, me: Manager, now: str) -> Owners:
+    """Return the owners of an object that begins as a blank one. Raises UntypedObject.
+
+    The manager owns what `update` would give it, for less work.
+    """
+    claimed = scope.owned(created(blank, document, scope.atom))
+    return {me: _entry(me, scope.api_version, now, claimed)} if claimed else {}
+
+
 @valueclass
 class Applied:
     """The result of an apply request: the object, and its owners.
@@ -186,11 +195,15 @@ def apply(
 
 def entry(me: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
     """Return an entry of managedFields."""
+    return _entry(me, api_version, time, fieldset.ordered(fields))
+
+
+def _entry(me: Manager, api_version: str, time: str | None, ordered: FieldSet) -> Entry:
     members: Entry = {"manager": me.name, "operation": me.operation, "apiVersion": api_version}
     if time:
         members["time"] = time
     members["fieldsType"] = "FieldsV1"
-    members["fieldsV1"] = fieldset.ordered(fields)
+    members["fieldsV1"] = ordered
     if me.subresource:
         members["subresource"] = me.subresource
     return members

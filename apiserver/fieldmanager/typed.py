@@ -23,9 +23,12 @@ from apiserver.fieldmanager.atoms import Atom, ListShape, ObjectShape
 from apiserver.fieldmanager.elements import SELF
 from apiserver.fieldmanager.errors import Mismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
+from apiserver.machinery.sorting import in_order
 from apiserver.machinery.valueclasses import valueclass
 
 _ABSENT: Final[Any] = object()
+# Values of other types have no parts.
+_PARTED: Final = (dict, list)
 
 #: The set below a place, ``None`` if it is empty.
 Node: TypeAlias = FieldSet | None
@@ -146,28 +149,59 @@ def _claimed_members(value: dict[str, Any], shape: ObjectShape) -> Node:
     return found or None
 
 
+def created(blank: Any, document: Any, atom: Atom) -> FieldSet:
+    """Return the fields that a new object adds to a blank one, in the order of serialization.
+
+    They are the fields that `compare` finds to be written, in one pass. A blank object has no items
+    in its lists. Raises UntypedObject.
+    """
+    return _tracked(_filled(blank, document, atom) or EMPTY)
+
+
+def _filled(blank: Any, value: Any, atom: Atom) -> Node:
+    """Return the fields of a value at a place that every object has."""
+    if not value or not atom.is_granular(value):
+        return None if same(blank, value) else LEAF
+    if type(value) is list:
+        return _items(value, atom.list)  # type: ignore[arg-type]
+    return _with_members({}, blank or EMPTY, value, atom.object) or None  # type: ignore[arg-type]
+
+
 def _everything(value: Any, atom: Atom) -> FieldSet:
-    """Return all fields in a value, including inner nodes, and the value itself."""
-    kind = type(value)
-    if kind is dict and value and atom.object is not None and not atom.object.atomic:
-        found: FieldSet = {SELF: LEAF}
-        members, values = atom.object.members, atom.object.values
-        for name, inner in value.items():
-            declared = members.get(name)
-            if declared is not None:
-                if declared.tracked:
-                    found[declared.element] = _everything(inner, declared.atom)
-            elif values is not None:
-                found["f:" + name] = _everything(inner, values)
-            else:
-                atom.object.find(name)
-        return found if len(found) > 1 else LEAF
-    if kind is list and value and atom.list is not None and not atom.list.atomic:
-        found = {SELF: LEAF}
-        for element, item in indexed(value, atom.list).items():
-            found[element] = _everything(item, atom.list.items)
-        return found
-    return LEAF
+    """Return all fields in a value, including inner nodes, and the value itself; in order."""
+    if not value or not atom.is_granular(value):
+        return LEAF
+    if type(value) is list:
+        return {SELF: LEAF, **_items(value, atom.list)}  # type: ignore[arg-type]
+    found = _with_members({SELF: LEAF}, EMPTY, value, atom.object)  # type: ignore[arg-type]
+    return found if len(found) > 1 else LEAF
+
+
+def _items(value: list[Any], shape: ListShape) -> FieldSet:
+    items = indexed(value, shape)
+    return {e: _everything(items[e], shape.items) for e in fieldset.elements_in_order(items)}
+
+
+def _with_members(
+    found: FieldSet, blank: dict[str, Any], value: dict[str, Any], shape: ObjectShape
+) -> FieldSet:
+    """Add the fields of all tracked members, without what the members of ``blank`` have."""
+    members = shape.members
+    for name in in_order(value):
+        declared, inner = members.get(name), value[name]
+        if declared is None:
+            element, atom = shape.find(name)
+        elif declared.tracked:
+            element, atom = declared.element, declared.atom
+        else:
+            continue
+        if name in blank:
+            node = _filled(blank[name], inner, atom)
+            if node is not None:
+                found[element] = node
+        else:
+            found[element] = _everything(inner, atom) if type(inner) in _PARTED else LEAF
+    return found
 
 
 def compare(before: Any, after: Any, atom: Atom) -> Comparison:

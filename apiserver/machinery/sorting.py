@@ -20,7 +20,8 @@ def in_order(items: Iterable[T], key: Callable[[T], Any] | None = None) -> list[
     """Return the items sorted, as ``sorted`` does: equal items keep their order."""
     known = list(items)
     if len(known) <= RUN:
-        return sorted(known, key=key)  # type: ignore[type-var, arg-type]
+        known.sort(key=key)  # type: ignore[type-var, arg-type]
+        return known
     by = key or _itself
     runs = (known[at : at + RUN] for at in range(0, len(known), RUN))
     return list(heapq.merge(*[sorted(run, key=by) for run in runs], key=by))

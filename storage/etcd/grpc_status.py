@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 from urllib.parse import unquote
 
 
@@ -37,8 +38,14 @@ class CallError(Exception):
         self.details = details
 
 
+# It is never raised, so one is enough.
+_SUCCESS: Final = CallError(StatusCode.OK, "")
+
+
 def call_error(code: str, message: str) -> CallError:
     """Return the status of the headers ``grpc-status`` and ``grpc-message``."""
+    if code == "0":
+        return _SUCCESS
     try:
         known = StatusCode(int(code))
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from apiserver.fieldmanager import fieldset, pruning
 from apiserver.fieldmanager.atoms import Atoms
 from apiserver.fieldmanager.fieldset import Path
 from apiserver.fieldmanager.merging import merge
-from apiserver.fieldmanager.typed import compare, same, to_set
+from apiserver.fieldmanager.typed import compare, created, same, to_set
 from tests.laws.random_types import (
     PATH_SETS,
     PLACE,
@@ -47,6 +48,21 @@ def test_field_sets_obey_the_laws_of_sets(one: frozenset[Path], other: frozenset
 def test_leaves_are_what_has_nothing_below(paths: frozenset[Path]) -> None:
     inner = {path for path in paths if any(p[: len(path)] == path != p for p in paths)}
     assert paths_of(fieldset.leaves(fieldset.of(*paths))) == paths - inner
+
+
+@given(roots_and(1), st.randoms(use_true_random=False))
+def test_a_new_object_has_the_fields_that_a_comparison_with_a_blank_one_writes(
+    drawn: Any, random: Any
+) -> None:
+    root, document = drawn
+    blank = {
+        name: random.choice([None, {}]) if isinstance(value, dict) else None
+        for name, value in document.items()
+        if random.random() < 0.5
+    }
+    written = compare(blank, document, atom_of(root)).written
+    fields = created(blank, document, atom_of(root))
+    assert orjson.dumps(fields) == orjson.dumps(fieldset.ordered(written))
 
 
 @given(roots_and(1))
