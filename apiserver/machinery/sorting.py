@@ -20,7 +20,7 @@ def in_order(items: Iterable[T], key: Callable[[T], Any] | None = None) -> list[
     """Return the items sorted, as ``sorted`` does: equal items keep their order."""
     known = list(items)
     if len(known) <= RUN:
-        known.sort(key=key)  # type: ignore[type-var, arg-type]
+        known.sort(key=key)
         return known
     by = key or _itself
     runs = (known[at : at + RUN] for at in range(0, len(known), RUN))
