@@ -41,6 +41,9 @@ def generate_name(prefix: str) -> str:
 
 def dns1123_label_problems(value: str) -> list[str]:
     """Return why ``value`` is not an RFC 1123 label of at most 63 characters."""
+    # What matches has one byte for each character.
+    if len(value) <= 63 and _LABEL_PATTERN.fullmatch(value):
+        return []
     problems = _too_long(value, 63, "characters")
     if not _LABEL_PATTERN.fullmatch(value):
         if _SUBDOMAIN_PATTERN.fullmatch(value):
@@ -56,6 +59,8 @@ def dns1123_label_problems(value: str) -> list[str]:
 
 def dns1123_subdomain_problems(value: str) -> list[str]:
     """Return why ``value`` is not an RFC 1123 subdomain of at most 253 characters."""
+    if len(value) <= 253 and _SUBDOMAIN_PATTERN.fullmatch(value):
+        return []
     problems = _too_long(value, 253, "characters")
     if not _SUBDOMAIN_PATTERN.fullmatch(value):
         problems.append(
@@ -92,6 +97,8 @@ def path_segment_prefix_problems(value: str) -> list[str]:
 
 def label_key_problems(key: str) -> list[str]:
     """Return why ``key`` is not a qualified name, the form of label keys."""
+    if len(key) <= 63 and _NAME_PATTERN.fullmatch(key):
+        return []
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
         return [
@@ -114,6 +121,8 @@ def label_key_problems(key: str) -> list[str]:
 
 def label_value_problems(value: str) -> list[str]:
     """Return why ``value`` is not a valid label value."""
+    if len(value) <= 63 and _VALUE_PATTERN.fullmatch(value):
+        return []
     problems = _too_long(value, 63)
     if not _VALUE_PATTERN.fullmatch(value):
         problems.append(

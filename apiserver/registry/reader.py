@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.resource import Find, Resource
+from apiserver.registry.resource import Find, Listed, Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.schema.answers import Unanswered
@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 #: How long a thread waits for the event loop, in seconds: a loop that has ended does not answer.
 _TIMEOUT: Final = 30.0
+#: How many lists of a resource are kept, and the objects of the largest one.
+_MOST_LISTS: Final = 1000
+_MOST_OBJECTS: Final = 10
 
 
 class CacheReader:
@@ -69,8 +72,18 @@ class TrackedReader:
         if found is None:
             return []
         store, prefix = found.store, found.prefix(namespace)
-        self._lists[prefix] = store, store.last_change(prefix)
-        return _objects(found, store.list_cached(prefix).records)
+        changed = store.last_change(prefix)
+        self._lists[prefix] = store, changed
+        # Every write reads the few quotas and limits of its namespace, which seldom change.
+        known = found.listed.get(prefix)
+        if known is not None and known.revision == changed:
+            return known.objects
+        objects = _objects(found, store.list_cached(prefix).records)
+        if len(objects) <= _MOST_OBJECTS:
+            if len(found.listed) >= _MOST_LISTS:
+                found.listed.clear()
+            found.listed[prefix] = Listed(changed, objects)
+        return objects
 
     def record(self, store: ObjectView, key: str) -> Record[Stored] | None:
         """Return the newest known record of a key."""
@@ -132,7 +145,7 @@ class LoopReader:
         return asyncio.run_coroutine_threadsafe(answered(), self._loop).result(_TIMEOUT)
 
 
-def _objects(resource: Resource, records: Sequence[Record[Stored]]) -> Iterable[Object]:
+def _objects(resource: Resource, records: Sequence[Record[Stored]]) -> Sequence[Object]:
     """Return the objects of records.
 
     If a webhook has to convert them, raises Unanswered, once for all of them.

@@ -11,6 +11,7 @@ from apiserver.access.admission.chain import AdmissionChain
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
+from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import errors, keys
 from apiserver.registry.awaited_view import AwaitedView
@@ -35,6 +36,14 @@ class Selected:
 
     revision: int
     items: Sequence[Stored]
+
+
+@valueclass
+class Listed:
+    """All objects below a prefix, which were last changed at a revision."""
+
+    revision: int
+    objects: Sequence[Object]
 
 
 @valueclass
@@ -74,6 +83,8 @@ class Resource:
     selected: dict[Hashable, Selected] = field(default_factory=dict)
     #: The objects in the cache by values that selectors have asked for.
     indexes: ValueIndexes = field(default_factory=ValueIndexes)
+    #: A cache of short lists, by prefix.
+    listed: dict[str, Listed] = field(default_factory=dict)
     lifetime: Lifetime = field(default_factory=Lifetime)
     #: Serializes the writers of objects that many writes change, by key.
     locks: Locks = field(default_factory=Locks)

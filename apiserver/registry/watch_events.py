@@ -36,9 +36,11 @@ async def follow(
                 if events:
                     yield show(events)
         yield ()
-        due = asyncio.Event()
+        due, loop, shown = asyncio.Event(), asyncio.get_running_loop(), -_PAUSE
         watch.subscribed(due.set)
         while await due.wait():
+            if (rest := shown + _PAUSE - loop.time()) > 0:
+                await asyncio.sleep(rest)
             due.clear()
             try:
                 while parts := watch.take_parts():
@@ -48,7 +50,7 @@ async def follow(
                             yield show(events)
             except EOFError:
                 return
-            await asyncio.sleep(_PAUSE)
+            shown = loop.time()
     finally:
         watch.close()
 

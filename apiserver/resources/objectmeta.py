@@ -272,4 +272,4 @@ def _finalizers(metadata: dict[str, Any], strategy: Strategy) -> list[FieldError
 
 
 def _invalid(path: str, value: Any, problems: list[str]) -> list[FieldError]:
-    return [invalid(path, value, problem) for problem in problems]
+    return [invalid(path, value, problem) for problem in problems] if problems else []

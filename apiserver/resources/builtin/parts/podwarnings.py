@@ -181,8 +181,9 @@ def _of_container(container: Spec, path: str) -> list[str]:
     if requirements:
         for name in (MEMORY, EPHEMERAL_STORAGE):
             for part in ("limits", "requests"):
-                quantities = requirements.get(part) or {}
-                found += _fractions(quantities, f"{path}.resources.{part}", (name,))
+                quantities = requirements.get(part)
+                if quantities and name in quantities:
+                    found += _fractions(quantities, f"{path}.resources.{part}", (name,))
     variables = container.get("env") or []
     if len(variables) > 1:
         found += _of_env(variables, f"{path}.env")

@@ -18,6 +18,9 @@ Claim: TypeAlias = tuple[int, str]
 
 def warnings_for_ports(spec: Mapping[str, Any], path: str) -> list[str]:
     """Return the warnings for ports that are claimed more than once."""
+    ports = [port for port, _ in _all_ports(spec, path)]
+    if len(ports) < 2 and not any("hostIP" in port for port in ports):
+        return []
     return limited(_clashes(spec, path)) + _same_names(spec, path)
 
 

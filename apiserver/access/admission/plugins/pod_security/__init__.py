@@ -38,6 +38,7 @@ from apiserver.access.admission.plugins.pod_security.policy import (
     names_mode,
     policy_label_errors,
     policy_of,
+    says_nothing,
 )
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
@@ -196,6 +197,8 @@ def _is_exempt(settings: Settings, attributes: AdmissionAttributes, pod: Object)
 
 
 def _is_privileged(labels: Mapping[str, str], modes: Sequence[str]) -> bool:
+    if says_nothing(labels):
+        return True
     levels = (policy_of(labels, mode).level for mode in modes)
     return all(level == PRIVILEGED for level in levels) and not policy_label_errors(labels)
 
