@@ -38,6 +38,9 @@ class ConvertedStored(Stored):
             return False
         return not deep_equal(arrange(document), arrange(parse_stored(self.key, self._origin)))
 
+    def keep(self, document: Object) -> None:
+        """Keep nothing: what is stored may have less than the served form."""
+
     def _splice(self, raw: bytes) -> Object | None:
         source = self._source
         assert source is not None

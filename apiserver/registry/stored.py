@@ -49,11 +49,11 @@ class _Decoded:
     def add(self, stored: Stored) -> None:
         queue = self._queue
         queue.append(stored)
-        self._bytes += len(stored._body)
+        self._bytes += stored.size
         while len(queue) > self.MOST or (self._bytes > self.MOST_BYTES and len(queue) > 1):
             oldest = queue.popleft()
             oldest._object = None
-            self._bytes -= len(oldest._body)
+            self._bytes -= oldest.size
 
 
 _decoded = _Decoded()
@@ -143,6 +143,17 @@ class Stored:
             return None
         start = found + len(_UID)
         return raw[start : raw.index(b'"', start)].decode()
+
+    def keep(self, document: Object) -> None:
+        """Cache the object that was stored, which has another resourceVersion or none.
+
+        Those who watch its kind do not decode it then.
+        """
+        if self._object is None:
+            document = arrange(document)
+            metadata = {"resourceVersion": str(self.revision), **document["metadata"]}
+            self._object = {**document, "metadata": metadata}
+            _decoded.add(self)
 
     def read_labels(self) -> Mapping[str, str]:
         """Return the labels, and cache them."""

@@ -197,10 +197,13 @@ class _Writing:
         )
         quotas = self._charge(decision)
         if decision.charged is None or self._quotas is None or not quotas:
-            return await self._commit_all((change,), decision)
-        turn = charging.charged(self._change.resource, decision.charged, self._quotas, quotas)
-        async with turn as charges:
-            return await self._commit_all((change, *charges), decision)
+            record = await self._commit_all((change,), decision)
+        else:
+            turn = charging.charged(self._change.resource, decision.charged, self._quotas, quotas)
+            async with turn as charges:
+                record = await self._commit_all((change, *charges), decision)
+        record.value.keep(document)
+        return record
 
     async def _commit_all(
         self, changes: Sequence[Change[Stored]], decision: Decision

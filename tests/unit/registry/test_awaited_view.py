@@ -202,7 +202,7 @@ async def test_a_reader_asks_once_for_all_objects_of_a_list(
 ) -> None:
     await views.make("a", "b", "c")
     resource = SimpleNamespace(
-        store=views.served, awaited=views.served, prefix=lambda namespace: PREFIX
+        store=views.served, awaited=views.served, prefix=lambda namespace: PREFIX, listed={}
     )
     reader = kind(lambda *_: resource)
     things = GroupVersionResource("", "v2", "things")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.client.client import Reader
+from apiserver.registry import stored
 from apiserver.registry.stored import Stored
 from storage.errors import OutcomeUnknown, Unavailable, ValueTooLarge
 from storage.interface import MAX_VALUE, Change, Put
@@ -31,6 +33,20 @@ async def cluster() -> AsyncIterator[Cluster]:
 
 def refuse(attributes: AdmissionAttributes, reader: Reader) -> None:
     raise attributes.forbidden("no")
+
+
+async def test_what_was_written_is_known_without_decoding_it(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"data": {"a": "1"}, **config_map(), "immutable": False}
+    for written in (
+        await cluster.create(CONFIG_MAPS, document),
+        await cluster.patch(CONFIG_MAPS, "c", b'{"data":{"a":"2"}}'),
+    ):
+        decoded = json.dumps(json.loads(written.stored.body))
+        with monkeypatch.context() as patched:
+            patched.delattr(stored, "parse_stored")
+            assert json.dumps(written.stored.object) == decoded
 
 
 async def test_a_conflict_is_decided_anew_on_the_record_that_is_there(cluster: Cluster) -> None:
