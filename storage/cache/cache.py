@@ -14,6 +14,7 @@ the store until the feed advances again.
 The modules:
 
 - `window`: the state in memory and the recent events
+- `earlier`: pages of a recent revision
 - `feed`: the watch that keeps them up to date
 - `ownwrites`: writes of this process that the feed has not delivered yet
 - `stalledreads`: records read from the store while the feed is stalled
@@ -245,9 +246,8 @@ class WatchCache(Store[V]):
     ) -> Page[V]:
         if revision == LATEST and (self._is_current() or await self.wait_until_fresh()):
             return self._window.list(prefix, start, limit)
-        if revision != LATEST and self._is_unchanged(prefix, revision):
-            page = self._window.list(prefix, start, limit)
-            return Page(page.records, revision, page.remaining)
+        if revision != LATEST and self._knows(revision):
+            return self._window.list_at(prefix, start, limit, revision)
         return await self._source.list(prefix, start=start, limit=limit, revision=revision)
 
     async def commit(
@@ -317,13 +317,10 @@ class WatchCache(Store[V]):
         known = self._source.current_revision()
         return known is not None and known <= self._window.revision
 
-    def _is_unchanged(self, prefix: str, revision: int) -> bool:
-        # Usually nothing has changed since the first page of a list: answer from memory then.
-        window = self._window
-        oldest = max(window.last_change(prefix), self._source.compact_revision())
-        if not oldest <= revision <= window.revision:
-            return False
-        return prefix.endswith("/") or revision == window.revision
+    def _knows(self, revision: int) -> bool:
+        """Return whether the events in memory show what the state was at an earlier revision."""
+        oldest = max(self._window.oldest, self._source.compact_revision())
+        return oldest <= revision <= self._window.revision
 
     async def _catch_up(self, revision: int) -> bool:
         window = self._window

@@ -78,6 +78,9 @@ class SortedRecords(Generic[V]):
             block = self._blocks[number]
             first = bisect_left(block.keys, start) if number == place else 0
             after = bisect_left(block.keys, end, first) if number == last else len(block.keys)
+            if limit and len(found) == limit:
+                remaining += after - first
+                continue
             taken = min(after, first + limit - len(found)) if limit else after
             found += block.records[first:taken]
             remaining += after - taken

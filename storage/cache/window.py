@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from storage.cache.earlier import earlier
 from storage.cache.sortedrecords import SortedRecords
 from storage.interface import Batch, Event, Page, Record
 from storage.prefixes import prefixes_of
@@ -91,6 +92,16 @@ class Window(Generic[V]):
         """Return the records below ``prefix`` from the key ``start`` on, as of ``revision``."""
         found, remaining = self._in_order.between(max(prefix, start), prefix + _LAST, limit)
         return Page(found, self.revision, remaining)
+
+    def list_at(self, prefix: str, start: str, limit: int, revision: int) -> Page[V]:
+        """Return the same as of a ``revision`` from `oldest` to the present one."""
+        if prefix.endswith("/") and self.last_change(prefix) <= revision:
+            page = self.list(prefix, start, limit)
+            return Page(page.records, revision, page.remaining)
+        first, end = max(prefix, start), prefix + _LAST
+        events = self.since(revision, prefix)
+        records, remaining = earlier(self._in_order, events, first, end, limit)
+        return Page(records, revision, remaining)
 
     def last_change(self, prefix: str) -> int:
         """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
