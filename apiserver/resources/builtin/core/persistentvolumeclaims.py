@@ -122,7 +122,7 @@ class PersistentVolumeClaimStrategy(Strategy):
             *errors,
             *_validate_spec_change(document, old),
             *_validate_size_change(document["spec"], old),
-            *_validate_mode_and_class(document["spec"], old["spec"]),
+            *_validate_mode_and_class(document["spec"], old),
         ]
 
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
@@ -136,7 +136,7 @@ class PersistentVolumeClaimStrategy(Strategy):
 
 
 def _validate_growth(status: dict[str, Any]) -> list[FieldError]:
-    path, errors = "status.allocatedResourceStatus", []
+    path, errors = "status.allocatedResourceStatuses", []
     for resource, state in (status.get("allocatedResourceStatuses") or {}).items():
         errors += _validate_resource(resource, path)
         if state not in _GROWTH:
@@ -234,16 +234,17 @@ def _validate_size_change(spec: dict[str, Any], old: Object) -> list[FieldError]
     return [forbidden("spec.resources.requests.storage", detail)]
 
 
-def _validate_mode_and_class(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
-    errors = []
+def _validate_mode_and_class(spec: dict[str, Any], existing: Object) -> list[FieldError]:
+    errors, before = [], existing["spec"]
+    # Whether the volume got the attributes of a class. Until then, a class can be taken away.
+    applied = "currentVolumeAttributesClassName" in (existing.get("status") or {})
     if spec.get("volumeMode") != before.get("volumeMode"):
         errors.append(invalid("volumeMode", spec.get("volumeMode"), "field is immutable"))
     new, old = spec.get("volumeAttributesClassName"), before.get("volumeAttributesClassName")
-    if old is not None and new is None:
-        detail = "update from non-nil value to nil is forbidden"
-        errors.append(forbidden("spec.volumeAttributesClassName", detail))
-    if old is not None and new == "" != old:
-        detail = "update from non-nil value to an empty string is forbidden"
+    if new != old and applied and not new:
+        shown = "nil" if new is None else "empty string"
+        condition = "status.currentVolumeAttributesClassName is not nil"
+        detail = f"update to {shown} is forbidden when {condition}"
         errors.append(forbidden("spec.volumeAttributesClassName", detail))
     return errors
 

@@ -19,7 +19,7 @@ from apiserver.resources.builtin.parts.names import (
     validate_dns_label,
     validate_dns_subdomain,
 )
-from apiserver.resources.builtin.parts.paths import validate_local_path
+from apiserver.resources.builtin.parts.paths import validate_no_backsteps
 
 _NO_SOURCE = (
     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or "
@@ -112,6 +112,10 @@ def _key(reference: dict[str, Any], path: str) -> list[FieldError]:
 def _file(reference: dict[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     volume, file, key = (reference.get(name, "") for name in ("volumeName", "path", "key"))
+    if not key:
+        errors.append(required(f"{path}.key"))
+    else:
+        errors += [invalid(f"{path}.key", key, problem) for problem in env_name_problems(key)]
     if not volume:
         errors.append(required(f"{path}.volumeName"))
     else:
@@ -119,11 +123,7 @@ def _file(reference: dict[str, Any], path: str) -> list[FieldError]:
     if not file:
         errors.append(required(f"{path}.path"))
     else:
-        errors += validate_local_path(file, f"{path}.path")
-    if not key:
-        errors.append(required(f"{path}.key"))
-    else:
-        errors += [invalid(f"{path}.key", key, problem) for problem in env_name_problems(key)]
+        errors += validate_no_backsteps(file, f"{path}.path")
     return errors
 
 

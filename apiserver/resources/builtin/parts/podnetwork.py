@@ -121,15 +121,17 @@ def validate_host_names(spec: Mapping[str, Any], path: str) -> list[FieldError]:
     for member in ("hostname", "subdomain"):
         if spec.get(member):
             errors += validate_dns_label(spec[member], f"{path}.{member}")
-    name = spec.get("hostnameOverride")
-    if name is None:
-        return errors
-    where = f"{path}.hostnameOverride"
-    errors += validate_dns_subdomain(name, where)
+    return errors
+
+
+def validate_host_name_override(spec: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Validate the host name that a Pod has instead of those that are derived."""
+    name, where = spec["hostnameOverride"], f"{path}.hostnameOverride"
+    errors = [
+        forbidden(where, f"may not be specified when {member} is true")
+        for member in ("setHostnameAsFQDN", "hostNetwork")
+        if spec.get(member)
+    ]
     if len(name) > _LONGEST_HOST_NAME:
         errors.append(too_long(where, _LONGEST_HOST_NAME))
-    if spec.get("setHostnameAsFQDN"):
-        errors.append(forbidden(where, "must not be set when `setHostnameAsFQDN` is true"))
-    if spec.get("hostNetwork"):
-        errors.append(forbidden(where, "must not be set when `hostNetwork` is true"))
-    return errors
+    return errors + validate_dns_subdomain(name, where)

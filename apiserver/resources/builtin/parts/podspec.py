@@ -31,6 +31,7 @@ from apiserver.resources.builtin.parts.podnetwork import (
     validate_dns_config,
     validate_dns_policy,
     validate_host_aliases,
+    validate_host_name_override,
     validate_host_names,
     validate_ports_of_host,
 )
@@ -78,8 +79,6 @@ def validate_pod_spec(spec: Spec, path: str, rules: PodRules, name: str = "") ->
         errors += validate_pod_resources(
             spec, f"{path}.resources", any_page_count=rules.any_page_count
         )
-    for part in ("initContainers", "containers", "ephemeralContainers"):
-        errors += validate_files(spec.get(part) or (), volumes, f"{path}.{part}")
     if spec.get("hostNetwork"):
         errors += validate_ports_of_host(spec, path, rules)
     if pod.restart_policy not in POD_POLICIES:
@@ -127,6 +126,8 @@ def _placement(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
         errors += validate_host_processes(spec, path)
     if "hostUsers" in spec:
         errors += validate_host_users(spec, path, rules)
+    if spec.get("hostnameOverride") is not None:
+        errors += validate_host_name_override(spec, path)
     return errors
 
 
@@ -149,7 +150,7 @@ def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
     if deadline is not None and not 1 <= deadline <= MAX_INT32:
         where = f"{path}.activeDeadlineSeconds"
         errors.append(invalid(where, deadline, range_problem(1, MAX_INT32)))
-    if "hostname" in spec or "subdomain" in spec or "hostnameOverride" in spec:
+    if "hostname" in spec or "subdomain" in spec:
         errors += validate_host_names(spec, path)
     if "tolerations" in spec:
         errors += validate_tolerations(spec["tolerations"], f"{path}.tolerations")
@@ -165,6 +166,9 @@ def _rest(spec: Spec, path: str, rules: PodRules) -> list[FieldError]:
         errors += _overhead(spec["overhead"], f"{path}.overhead", rules)
     if "os" in spec:
         errors += _system(spec, f"{path}.os", path)
+    volumes = {volume["name"]: volume for volume in spec.get("volumes") or ()}
+    for part in ("initContainers", "containers", "ephemeralContainers"):
+        errors += validate_files(spec.get(part) or (), volumes, f"{path}.{part}")
     return errors
 
 

@@ -163,7 +163,7 @@ def validate_host_users(spec: Mapping[str, Any], path: str, rules: PodRules) -> 
     """Reject host namespaces that a Pod with a user namespace may not share."""
     if spec.get("hostUsers") is not False:
         return []
-    detail = "when `pod.Spec.HostUsers` is false"
+    detail = "when `hostUsers` is false"
     errors = []
     for member, shown in (
         ("hostNetwork", "hostNetwork"),

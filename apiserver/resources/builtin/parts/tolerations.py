@@ -10,6 +10,8 @@ from apiserver.resources.builtin.parts.names import validate_qualified_name
 
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS: Final = ("Equal", "Exists")
+# Operators of a feature that is off.
+_COMPARISONS: Final = ("Lt", "Gt")
 
 
 def validate_effect(effect: str, path: str) -> list[FieldError]:
@@ -59,7 +61,8 @@ def _toleration(toleration: dict[str, Any], path: str) -> list[FieldError]:
         if problems:
             errors.append(invalid(f"{path}.operator", value, ";".join(problems)))
     elif operator != "Exists":
-        errors.append(not_supported(f"{path}.operator", operator, _OPERATORS))
+        known = (*_OPERATORS, *_COMPARISONS) if operator in _COMPARISONS else _OPERATORS
+        errors.append(not_supported(f"{path}.operator", operator, known))
     elif value:
         detail = "value must be empty when `operator` is 'Exists'"
         errors.append(invalid(f"{path}.operator", value, detail))

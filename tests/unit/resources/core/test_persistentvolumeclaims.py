@@ -122,21 +122,29 @@ def test_the_refusal_shows_the_difference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"),
+    ("current", "name", "wrong"),
     [
-        ("silver", []),
-        ("", ["spec.volumeAttributesClassName"]),
-        (None, ["spec", "spec.volumeAttributesClassName"]),
+        ("gold", "silver", []),
+        ("gold", "", ["empty string"]),
+        ("gold", None, ["nil"]),
+        (None, "", []),
     ],
 )
 def test_a_bound_claim_may_change_its_class_of_attributes(
-    name: str | None, wrong: list[str]
+    current: str | None, name: str | None, wrong: list[str]
 ) -> None:
     gold = merged(CLAIM, spec={"volumeName": "v", "volumeAttributesClassName": "gold"})
     status = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
+    if current is not None:
+        status["currentVolumeAttributesClassName"] = current
     made = KIND.update(KIND.create(gold), merged(gold, status=status), "status")
     changed = merged(gold, spec={"volumeAttributesClassName": name})
-    assert fields(KIND.update(made, changed)) == wrong
+    found = KIND.update(made, changed).errors
+    assert [error for error in found if not error.startswith("spec:")] == [
+        f"spec.volumeAttributesClassName: Forbidden: update to {it} is forbidden when "
+        "status.currentVolumeAttributesClassName is not nil"
+        for it in wrong
+    ]
 
 
 def test_a_row_shows_a_volume_once_there_is_one() -> None:

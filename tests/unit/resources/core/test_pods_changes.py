@@ -197,6 +197,9 @@ RUNS_AGAIN = [
     ("OnFailure", 1, {}, True),
     ("OnFailure", 0, {}, False),
     ("Never", 1, {}, False),
+    ("Always", 1, {"restartPolicy": "Never"}, False),
+    ("Never", 1, {"restartPolicy": "OnFailure"}, True),
+    ("Always", 0, {"name": "other"}, False),
     (
         "Never",
         3,

@@ -227,7 +227,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         pod(hostUsers=False, hostNetwork=True),
-        ["spec.hostNetwork: Forbidden: when `pod.Spec.HostUsers` is false"],
+        ["spec.hostNetwork: Forbidden: when `hostUsers` is false"],
     ),
     (
         pod(

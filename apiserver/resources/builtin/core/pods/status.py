@@ -24,8 +24,6 @@ from apiserver.resources.builtin.parts.names import (
     validate_dns_subdomain,
     validate_qualified_name,
 )
-from apiserver.resources.builtin.parts.podresources import is_restartable
-from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 
 Status = Mapping[str, Any]
@@ -128,39 +126,37 @@ def warnings(pod: Object) -> list[str]:
 def _transitions(
     statuses: list[dict[str, Any]], old: list[dict[str, Any]], spec: Mapping[str, Any], part: str
 ) -> list[FieldError]:
-    policy = "Never" if part == "ephemeralContainerStatuses" else spec.get("restartPolicy")
-    if policy == "Always" or not old:
+    if not old:
         return []
     group = {"containerStatuses": "containers", "initContainerStatuses": "initContainers"}.get(part)
+    if group and _restarts_all(spec):
+        return []
     known = {it["name"]: it for it in (spec.get(group) or () if group else ())}
     anew = Counter(it["name"] for it in statuses if "terminated" not in it["state"])
-    all_restart = _restarts_all(spec)
     errors: list[FieldError] = []
     for index, before in enumerate(old):
-        ended, container = before["state"].get("terminated"), known.get(before["name"])
-        if ended is None or not anew[before["name"]] or len(errors) > _MANY:
+        ended, name = before["state"].get("terminated"), before["name"]
+        if ended is None or not anew[name] or len(errors) > _MANY:
             continue
-        if (container is not None and all_restart) or _may_run_again(ended, container, policy):
+        container = known.get(name)
+        if container is not None and _may_run_again(ended, container, spec):
             continue
         refusal = forbidden(
             f"status.{part}[{index}].state", "may not be transitioned to non-terminated state"
         )
-        errors += [refusal] * anew[before["name"]]
+        errors += [refusal] * (1 if group else anew[name])
     return errors
 
 
-def _may_run_again(ended: Status, container: Mapping[str, Any] | None, policy: str | None) -> bool:
-    code = ended.get("exitCode", 0)
-    if container is not None:
-        if is_restartable(container):
+def _may_run_again(ended: Status, container: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    code, policy = ended.get("exitCode", 0), container.get("restartPolicy")
+    for rule in (container.get("restartPolicyRules") or ()) if policy is not None else ():
+        codes = rule.get("exitCodes") or {}
+        listed = code in (codes.get("values") or ())
+        if listed == (codes.get("operator") == "In"):
             return True
-        for rule in container.get("restartPolicyRules") or ():
-            codes = rule.get("exitCodes") or {}
-            listed = code in (codes.get("values") or ())
-            if listed == (codes.get("operator") == "In"):
-                return True
-        policy = container.get("restartPolicy") or policy
-    return bool(code) and policy == "OnFailure"
+    policy = policy or spec.get("restartPolicy")
+    return policy == "Always" or (policy == "OnFailure" and bool(code))
 
 
 def _restarts_all(spec: Mapping[str, Any]) -> bool:
@@ -194,7 +190,7 @@ def _pod_ips(status: Status, old: Status) -> list[FieldError]:
     ips = status.get("podIPs") or []
     known = {it.get("ip", "") for it in old.get("podIPs") or ()}
     errors = _valid_ips(ips, known, "status.podIPs")
-    return [*errors, *_families(ips, "status.podIPs"), *_repeated(ips, "status.podIPs")]
+    return [*errors, *_families(ips, "status.podIPs")]
 
 
 def _host_ips(status: Status, old: Status) -> list[FieldError]:
@@ -207,7 +203,7 @@ def _host_ips(status: Status, old: Status) -> list[FieldError]:
         errors.append(invalid("status.hostIPs[0].ip", first, "must be equal to `hostIP`"))
     known = {it.get("ip", "") for it in old.get("hostIPs") or ()}
     errors += _valid_ips(ips, known, "status.hostIPs")
-    return [*errors, *_repeated(ips, "status.hostIPs"), *_families(ips, "status.hostIPs")]
+    return [*errors, *_families(ips, "status.hostIPs")]
 
 
 def _valid_ips(ips: list[dict[str, Any]], known: set[str], path: str) -> list[FieldError]:
@@ -232,11 +228,6 @@ def _families(ips: list[dict[str, Any]], path: str) -> list[FieldError]:
         detail = "may specify no more than one IP for each IP family"
         errors.append(invalid(path, shown, detail))
     return errors
-
-
-def _repeated(ips: list[dict[str, Any]], path: str) -> list[FieldError]:
-    texts = [it.get("ip", "") for it in ips]
-    return [duplicate(f"{path}[{index}]", {"IP": text}) for index, text in repeats(texts)]
 
 
 def _users(statuses: list[dict[str, Any]], spec: Mapping[str, Any], path: str) -> list[FieldError]:
