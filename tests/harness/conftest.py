@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from kubernetes.client import CoreV1Api, V1ConfigMap, V1ObjectMeta
+from kubernetes import client
 
 from apiserver.testing import ApiServer
 
@@ -28,19 +28,19 @@ def put_back(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def core(kube_client: Any) -> CoreV1Api:
+def core(kube_client: Any) -> client.CoreV1Api:
     """The core API, as the administrator sees it."""
-    return CoreV1Api(kube_client)
+    return client.CoreV1Api(kube_client)
 
 
 class ConfigMaps:
     """ConfigMaps of the namespace default, as the official client handles them."""
 
-    def __init__(self, core: CoreV1Api) -> None:
+    def __init__(self, core: client.CoreV1Api) -> None:
         self._core = core
 
     def create(self, name: str, **data: str) -> Any:
-        body = V1ConfigMap(metadata=V1ObjectMeta(name=name), data=data)
+        body = client.V1ConfigMap(metadata=client.V1ObjectMeta(name=name), data=data)
         return self._core.create_namespaced_config_map("default", body)
 
     def patch(self, name: str, **data: str) -> Any:
@@ -58,7 +58,7 @@ class ConfigMaps:
 
 
 @pytest.fixture
-def configmaps(core: CoreV1Api) -> ConfigMaps:
+def configmaps(core: client.CoreV1Api) -> ConfigMaps:
     return ConfigMaps(core)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import urllib3
-from kubernetes.client import ApiException, CoreV1Api
-from kubernetes.client.exceptions import ConflictException
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException, ConflictException
 
 from apiserver.testing import ApiServer, ControlFailed, FaultSwitches
 from tests.harness.conftest import ConfigMaps
@@ -79,7 +79,7 @@ def test_faults_are_for_one_user(
     fault = faults.refuse(503, user="alice")
     faults.refuse(500, group="others")
     with pytest.raises(ApiException, match="503"):
-        CoreV1Api(alice.client()).list_namespaced_config_map("default")
+        client.CoreV1Api(alice.client()).list_namespaced_config_map("default")
     configmaps.names()
     assert [each.user for each in fault.hits] == ["alice"]
 

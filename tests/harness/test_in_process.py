@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from apiserver.machinery import randomness, times
 from apiserver.registry import get
@@ -36,7 +37,7 @@ async def test_asynchronous_tests_have_servers_too() -> None:
 
 
 def test_it_is_a_server_like_the_other(server: ApiServer) -> None:
-    core, snapshot = CoreV1Api(server.admin.client()), server.snapshot()
+    core, snapshot = client.CoreV1Api(server.admin.client()), server.snapshot()
     with server.clock.frozen("2030-01-01T00:00:00Z"):
         created = core.create_namespaced_config_map("default", {"metadata": {"name": "a"}})
     assert created.metadata.creation_timestamp.year == 2030

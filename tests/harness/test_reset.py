@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import urllib3
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from apiserver.testing import ApiServer, ControlFailed, RequestRefused
 from tests.harness.conftest import ConfigMaps
@@ -62,7 +63,7 @@ def test_objects_are_created_changed_and_deleted_back(
 
 
 def test_what_was_read_before_conflicts(
-    apiserver: ApiServer, core: CoreV1Api, configmaps: ConfigMaps
+    apiserver: ApiServer, core: client.CoreV1Api, configmaps: ConfigMaps
 ) -> None:
     snapshot = apiserver.snapshot()
     stale = configmaps.create("a", a="1")
@@ -92,7 +93,7 @@ def test_rights_come_and_go_with_their_bindings(apiserver: ApiServer) -> None:
     without = apiserver.snapshot()
     apiserver.user("alice", can={"configmaps": "list"})
     granted = apiserver.snapshot()
-    core = CoreV1Api(alice.client())
+    core = client.CoreV1Api(alice.client())
     for _ in range(3):
         apiserver.reset(without)
         with pytest.raises(ApiException, match="Forbidden"):

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import pytest
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from apiserver.testing import ApiServer, ConditionNotMet, ControlFailed
 from apiserver.testing.control_client import ControlClient
@@ -43,7 +44,7 @@ def test_requests_without_a_user_are_told_too(apiserver: ApiServer) -> None:
     stranger = apiserver.user("stranger").client()
     stranger.configuration.api_key = {"authorization": "wrong"}
     with pytest.raises(ApiException, match="401"):
-        CoreV1Api(stranger).list_node()
+        client.CoreV1Api(stranger).list_node()
     assert [(each.status, each.user) for each in apiserver.requests] == [(401, "")]
 
 
@@ -128,7 +129,7 @@ def test_only_who_has_the_token_controls_the_server(apiserver: ApiServer) -> Non
 def test_users_may_do_what_they_are_given(apiserver: ApiServer, kube_user: Any) -> None:
     with apiserver.namespace("team") as namespace:
         bob = kube_user("bob", can={"configmaps": "get,list,create"}, namespace=namespace)
-        core = CoreV1Api(bob.client())
+        core = client.CoreV1Api(bob.client())
         core.create_namespaced_config_map(namespace, {"metadata": {"name": "a"}})
         assert len(core.list_namespaced_config_map(namespace).items) >= 1
         for refused in (

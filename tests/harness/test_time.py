@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from kubernetes.client import ApiException, CoreV1Api
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from apiserver.testing import ApiServer, ControlFailed, KubeUser, RequestRefused
 from apiserver.testing.server_clock import ServerClock
@@ -67,7 +68,7 @@ def test_tokens_of_service_accounts_expire(apiserver: ApiServer, kube_clock: Ser
     spec = {"expirationSeconds": 3600}
     issued = apiserver.request("POST", path, {"spec": spec})["status"]["token"]
     user = KubeUser("", (), apiserver.url, issued, apiserver.ca_file, apiserver.kubeconfig)
-    core = CoreV1Api(user.client())
+    core = client.CoreV1Api(user.client())
 
     def status() -> int:
         with pytest.raises(ApiException) as refused:
@@ -136,7 +137,7 @@ def made(other_server: ApiServer) -> Callable[[], list[Any]]:
 
     def make() -> list[Any]:
         other_server.reset(snapshot)
-        core = CoreV1Api(other_server.admin.client())
+        core = client.CoreV1Api(other_server.admin.client())
         found = []
         with other_server.clock.frozen("2030-01-01T00:00:00Z"):
             for kind in ("config_map", "secret")[:: order[0]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +15,7 @@ from apiserver.machinery.users import UserInfo
 from apiserver.registry.preparation import prepare_create, prepare_update
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_kind
+from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
@@ -128,7 +130,10 @@ def merged(document: Object, **changes: Any) -> Object:
 
 @cache
 def _strategy(api_version: str, kind: str) -> Strategy:
-    for definition in builtin_definitions():
-        if (definition.api_version, definition.kind) == (api_version, kind):
-            return builtin_kind(definition).strategy
-    raise AssertionError(f"no kind {kind} in {api_version}")
+    return builtin_kind(_definitions()[api_version, kind]).strategy
+
+
+@cache
+def _definitions() -> Mapping[tuple[str, str], ResourceDefinition]:
+    found = reversed(builtin_definitions())
+    return {(definition.api_version, definition.kind): definition for definition in found}
