@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Final
 
 from apiserver.client.kubeconfig_file import KubeconfigConnection
@@ -24,9 +24,9 @@ _JITTER: Final = 0.2
 
 @valueclass
 class RetryPolicy:
-    """After which HTTP statuses, 0 for none, a call is repeated; the first pause in seconds."""
+    """After which errors a call is repeated; the first pause in seconds."""
 
-    statuses: Collection[int]
+    repeats: Callable[[WebhookError], bool]
     first_pause: float
 
 
@@ -48,7 +48,7 @@ class KubeconfigWebhook:
             try:
                 return await self._post_once(body)
             except WebhookError as error:
-                if error.status not in self._retries.statuses:
+                if not self._retries.repeats(error):
                     raise
             await asyncio.sleep(pause * (1 + _JITTER * random.random()))  # noqa: S311
             pause *= _GROWTH

@@ -10,6 +10,7 @@ from apiserver.client.kubeconfig_webhook import KubeconfigWebhook, RetryPolicy
 from apiserver.client.webhook_responses import WebhookError, parse_review
 from apiserver.machinery.documents import dump_json
 
+#: Status codes of transient errors. A webhook with another one asks for a repetition itself.
 _REPEATED: Final = (429, 500, 504)
 _FIRST_PAUSE: Final = 0.5
 
@@ -30,7 +31,7 @@ class ReviewWebhook:
         timeout: float,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:
-        retries = RetryPolicy(_REPEATED, first_pause)
+        retries = RetryPolicy(_is_transient, first_pause)
         self._webhook = KubeconfigWebhook(connection, retries, timeout=timeout)
         self._kind = kind
         self._group = group
@@ -59,3 +60,7 @@ class ReviewWebhook:
     async def close(self) -> None:
         """Close all connections."""
         await self._webhook.close()
+
+
+def _is_transient(error: WebhookError) -> bool:
+    return error.is_transient or error.status in _REPEATED

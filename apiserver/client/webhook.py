@@ -11,13 +11,15 @@ responses is limited.
 from __future__ import annotations
 
 import asyncio
+import errno
 import math
 import posixpath
 import ssl
 from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
@@ -28,6 +30,8 @@ from apiserver.client.client_tls import client_context
 from apiserver.client.connection_errors import describe_certificate, describe_error
 from apiserver.client.webhook_responses import WebhookError, WebhookResponse, check_response
 from apiserver.machinery.valueclasses import valueclass
+
+R = TypeVar("R")
 
 _DEFAULT_PORT: Final = 443
 #: How many configurations have their connections kept.
@@ -57,6 +61,17 @@ class ServiceResolver(Protocol):
         Raises OSError with one argument, the message.
         """
         ...
+
+
+class Offload(Protocol):
+    """Runs pure work on a document of ``size`` bytes, beside the event loop if it is large."""
+
+    async def __call__(self, size: int, work: Callable[[], R], /) -> R: ...
+
+
+async def run_here(size: int, work: Callable[[], R], /) -> R:
+    """Run work in the event loop, for webhooks whose responses are small."""
+    return work()
 
 
 @valueclass
@@ -139,13 +154,18 @@ class WebhookClientConfig:
 
 
 class WebhookClient:
-    """Calls webhooks. ``credentials`` returns those for an address ``host:port``."""
+    """Calls webhooks. ``credentials`` returns those for an address ``host:port``.
+
+    ``offload`` is how responses are decoded, by the client and by those who call it.
+    """
 
     def __init__(
         self,
         resolver: ServiceResolver,
         credentials: Callable[[str], Credentials] = no_credentials,
+        offload: Offload = run_here,
     ) -> None:
+        self.offload = offload
         self._resolver = resolver
         self._credentials = credentials
         self._sessions: OrderedDict[WebhookClientConfig, _Session] = OrderedDict()
@@ -172,7 +192,7 @@ class WebhookClient:
             response = await session.post(url, body, deadline, max_bytes)
         finally:
             session.users -= 1
-        check_response(response)
+        await self.offload(len(response.body), partial(check_response, response))
         return response.body
 
     async def __aenter__(self) -> WebhookClient:
@@ -268,7 +288,8 @@ class _Session:
         except aiohttp.ClientConnectorCertificateError as error:
             raise _failed(url, await self._refusal(error, deadline)) from error
         except aiohttp.ClientError as error:
-            raise _failed(url, describe_error(error)) from error
+            reset = isinstance(error, OSError) and error.errno == errno.ECONNRESET
+            raise _failed(url, describe_error(error), is_transient=reset) from error
         except UnicodeError as error:
             # A label of a host name that is empty, or too long.
             host = urlsplit(url).hostname
@@ -351,8 +372,8 @@ async def _read(answer: aiohttp.ClientResponse, deadline: float, max_bytes: int)
     return bytes(content)
 
 
-def _failed(url: str, why: str) -> WebhookError:
-    return WebhookError(f'Post "{url}": {why}')
+def _failed(url: str, why: str, *, is_transient: bool = False) -> WebhookError:
+    return WebhookError(f'Post "{url}": {why}', is_transient=is_transient)
 
 
 def _truncated(why: str) -> WebhookError:

@@ -74,12 +74,14 @@ class WebhookResponse:
 class WebhookError(Exception):
     """A webhook could not be called, or its response is an error; the message says why.
 
-    ``status`` is that of its HTTP response, 0 without one.
+    ``status`` is that of its HTTP response, 0 without one. ``is_transient``: the connection was
+    reset, or the webhook asked to be called again later.
     """
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, *, is_transient: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.is_transient = is_transient
 
 
 def check_response(response: WebhookResponse) -> None:
@@ -88,7 +90,11 @@ def check_response(response: WebhookResponse) -> None:
     is_json = media_type == "application/json"
     if not 200 <= response.status <= 206:
         said = _status_message(response.body) if is_json else None
-        raise WebhookError(said or _described(response, media_type), response.status)
+        raise WebhookError(
+            said or _described(response, media_type),
+            response.status,
+            is_transient=response.retry_after is not None,
+        )
     if not is_json:
         raise WebhookError(f"serializer for {response.content_type} doesn't exist")
     if not response.body:

@@ -29,7 +29,7 @@ from apiserver.client.webhook import WebhookClient, no_credentials
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.following import Follower
 from apiserver.registry.loopback import system_client
-from apiserver.registry.offload import in_thread
+from apiserver.registry.offload import in_thread, offload
 from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
@@ -67,7 +67,7 @@ def build_admission(
     """Return the plugins of these names, and what belongs to them."""
     kinds, resolver = ServedKinds(registry), ServiceEndpointResolver(registry.reader)
     mutating, validating = (
-        WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials))
+        WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials), offload)
         for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)
     )
     image_reviews = None if settings.image_policy is None else _image_reviews(settings.image_policy)

@@ -49,6 +49,7 @@ from apiserver.registry.customresources import CustomResources
 from apiserver.registry.flow_following import adjust_periodically, flow_followers
 from apiserver.registry.following import Follower, following
 from apiserver.registry.node_following import node_followers
+from apiserver.registry.offload import offload
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.service_resolver import ServiceEndpointResolver
@@ -208,7 +209,7 @@ async def build_server(
             registry = _new_registry(cache, storage.root, endpoint, options)
             metrics.gauges.update(cache_gauges(cache))
             access = build_access(registry)
-            webhooks = WebhookClient(ServiceEndpointResolver(registry.reader))
+            webhooks = WebhookClient(ServiceEndpointResolver(registry.reader), offload=offload)
             admission = build_admission(registry, access, options.plugins, options.admission)
             registry.admit(admission.plugins)
             manager = build_manager(

@@ -1,7 +1,8 @@
 """AuditWebhook: sends events to another server, as EventLists.
 
-Calls are repeated after transient failures. Nothing waits for that but the buffer, which drops what
-does not fit into it.
+Calls are repeated after every failure, as in Kubernetes: an event that is not sent is lost, and
+whatever is wrong with the other server may be mended. Nothing waits for that but the buffer, which
+drops what does not fit into it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ _BEGINNING: Final = (
 _END: Final = b"]}"
 #: How long one call may take, in seconds.
 _TIMEOUT: Final = 30.0
-#: Status codes after which a call is repeated; 0 is none.
-_REPEATED: Final = frozenset([0, 429, 500, 502, 503, 504])
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class AuditWebhook:
     """The server of a kubeconfig."""
 
     def __init__(self, connection: KubeconfigConnection, options: AuditWebhookOptions) -> None:
-        retries = RetryPolicy(_REPEATED, options.backoff)
+        retries = RetryPolicy(lambda _: True, options.backoff)
         self._webhook = KubeconfigWebhook(connection, retries, timeout=_TIMEOUT)
         self._options = options
 

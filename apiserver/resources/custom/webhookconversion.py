@@ -70,7 +70,7 @@ class WebhookConverter:
             answer = await self._client.post(config, review.body, timeout=_TIMEOUT)
         except WebhookError as error:
             raise Uncalled(described_failure(documents[0], error)) from error
-        return review.converted(answer)
+        return await self._client.offload(len(answer), partial(review.converted, answer))
 
     def convert(self, document: Object, api_version: str) -> Object:
         """Return one object in another version. Raises Inconvertible, and Unanswered at first."""

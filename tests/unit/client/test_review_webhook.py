@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,20 +26,22 @@ async def reviewing(
     answer: bytes | None, timeout: float = 60
 ) -> AsyncIterator[tuple[Webhook, ReviewWebhook]]:
     async with running_webhook(CERTIFICATE, answer) as webhook:
-        config = WebhookClientConfig(
-            url=f"https://127.0.0.1:{webhook.port}/authorize", ca_bundle=CERTIFICATE.pem
-        )
-        connection = KubeconfigConnection(config, Credentials("Bearer me"))
-        client = ReviewWebhook(
-            connection,
-            "TokenReview",
-            "authentication.k8s.io",
-            ("v1", "v1beta1"),
-            timeout=timeout,
-            first_pause=0.001,
-        )
+        client = review_client(webhook.port, timeout)
         yield webhook, client
         await client.close()
+
+
+def review_client(port: int, timeout: float = 60, scheme: str = "https") -> ReviewWebhook:
+    url = f"{scheme}://127.0.0.1:{port}/authorize"
+    config = WebhookClientConfig(url=url, ca_bundle=CERTIFICATE.pem)
+    return ReviewWebhook(
+        KubeconfigConnection(config, Credentials("Bearer me")),
+        "TokenReview",
+        "authentication.k8s.io",
+        ("v1", "v1beta1"),
+        timeout=timeout,
+        first_pause=0.001,
+    )
 
 
 def answer(document: Any) -> bytes:
@@ -83,8 +88,41 @@ async def test_a_webhook_that_hangs_is_given_up() -> None:
             await client.review({}, {})
 
 
-async def test_a_call_is_repeated_after_a_transient_failure() -> None:
-    async with reviewing(http(b"", "500 Internal Server Error")) as (webhook, client):
-        with pytest.raises(WebhookError, match="an error on the server"):
+@pytest.mark.parametrize(
+    ("said", "calls"),
+    [
+        (http(b"", "429 Too Many Requests"), 5),
+        (http(b"", "500 Internal Server Error"), 5),
+        (http(b"", "502 Bad Gateway"), 1),
+        (http(b"", "503 Service Unavailable"), 1),
+        (http(b"", "504 Gateway Timeout"), 5),
+        # Each call is repeated ten times, as the webhook asks for it.
+        (http(b"", "503 Service Unavailable", Retry_After="0"), 55),
+    ],
+)
+async def test_a_call_is_repeated_after_a_transient_failure(said: bytes, calls: int) -> None:
+    async with reviewing(said) as (webhook, client):
+        with pytest.raises(WebhookError):
             await client.review({}, {})
-        assert len(webhook.requests) == 5
+        assert len(webhook.requests) == calls
+
+
+async def test_a_call_is_repeated_after_the_connection_was_reset() -> None:
+    resets = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal resets
+        resets += 1
+        await reader.readuntil(b"\r\n\r\n")
+        # Closed like this, a connection is reset.
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.close()
+
+    server = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with server:
+        client = review_client(server.sockets[0].getsockname()[1], scheme="http")
+        with pytest.raises(WebhookError, match="connection reset by peer"):
+            await client.review({}, {})
+        await client.close()
+    assert resets == 5

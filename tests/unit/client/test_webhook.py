@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,6 +19,8 @@ from apiserver.client.webhook import (
 )
 from apiserver.client.webhook_responses import WebhookError
 from tests.unit.client.webhook_server import http, make_certificate, running_webhook
+
+R = TypeVar("R")
 
 LOCAL = make_certificate("127.0.0.1")
 SERVICE = make_certificate("hook.tests.svc")
@@ -165,6 +168,21 @@ async def test_a_request_is_repeated_when_the_webhook_asks_for_it(client: Webhoo
         message = await failure(client, at(webhook.port))
     assert message == "the server is currently unable to handle the request"
     assert len(webhook.requests) == 11
+
+
+async def test_errors_are_decoded_where_their_size_says(services: Services) -> None:
+    sizes = []
+
+    async def offload(size: int, work: Callable[[], R]) -> R:
+        sizes.append(size)
+        return work()
+
+    said = json.dumps({"status": "Failure", "message": "x" * 100_000}).encode()
+    client = WebhookClient(services, offload=offload)
+    async with running_webhook(LOCAL, http(said, "400 Bad Request")) as webhook:
+        assert await failure(client, at(webhook.port)) == "x" * 100_000
+    await client.close()
+    assert sizes == [len(said)]
 
 
 async def test_a_response_that_is_too_large_is_not_read(client: WebhookClient) -> None:

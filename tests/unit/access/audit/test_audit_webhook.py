@@ -55,13 +55,11 @@ async def test_large_lists_are_split_and_large_events_are_not_sent() -> None:
         assert texts(webhook) == [["a", "c"], ["d"]]
 
 
-@pytest.mark.parametrize(
-    ("status", "calls"), [("500 Internal Server Error", 5), ("400 Bad Request", 1)]
-)
-async def test_failures_in_passing_are_repeated(
-    status: str, calls: int, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("status", ["500 Internal Server Error", "400 Bad Request", "302 Found"])
+async def test_a_call_is_repeated_after_every_failure(
+    status: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with sending(http(b"no", status)) as (webhook, client):
         assert await client.deliver([record("a"), record("b")]) == 2
-        assert len(webhook.requests) == calls
+        assert len(webhook.requests) == 5
     assert "2 audit events were not sent" in caplog.text
