@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, web
+from multidict import istr
 
 from apiserver.endpoints import negotiation
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery import documents
 from apiserver.machinery.documents import DocumentError
 from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
@@ -22,6 +24,8 @@ from apiserver.schema.wire import ProtobufError
 
 LIMIT = 3 * 1024 * 1024
 _EXCERPT_BYTES = 30
+_CONTENT_LENGTH: Final = istr("Content-Length")
+_EXPECT: Final = istr("Expect")
 
 
 # Created for every request, so not frozen: frozen dataclasses are slower to create.
@@ -37,23 +41,24 @@ class DecodedBody:
     kind: GroupVersionKind
 
 
-async def read_body(request: web.BaseRequest) -> bytes:
+async def read_body(request: HTTPRequest) -> bytes:
     """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest if it is cut off."""
-    if (request.content_length or 0) > LIMIT:
-        raise _too_large()
-    if not request.body_exists:
+    content = request.content
+    if content is EMPTY_PAYLOAD:
         return b""
+    if int(request.headers.get(_CONTENT_LENGTH, "0")) > LIMIT:
+        raise _too_large()
     await send_continue(request)
-    if request.content.is_eof():
+    if content.is_eof():
         # Most bodies arrive together with their head.
-        whole = request.content.read_nowait()
+        whole = content.read_nowait()
         if len(whole) > LIMIT:
             raise _too_large()
         return whole
     chunks = []
     size = 0
     try:
-        async for chunk in request.content.iter_any():
+        async for chunk in content.iter_any():
             size += len(chunk)
             if size > LIMIT:
                 raise _too_large()
@@ -67,12 +72,13 @@ def _too_large() -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
-async def send_continue(request: web.BaseRequest) -> None:
+async def send_continue(request: HTTPRequest) -> None:
     """Tell a client that waits for it to send the body of its request."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if request.headers.get(_EXPECT, "").lower() == "100-continue":
+        writer = request.http.writer
+        await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The counter shows whether a response has begun; the interim response does not count.
-        request.writer.output_size = 0
+        writer.output_size = 0
 
 
 def decode_object(

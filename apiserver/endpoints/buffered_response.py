@@ -6,19 +6,19 @@ compression, no headers computed at the time of writing.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_parser import RawRequestMessage
 from multidict import CIMultiDict
 
 _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus
 }
-#: A response waits for the client when more bytes than these are buffered in its connection.
-_HIGH_WATER: Final = 64 * 1024
 
 
 class BufferedResponse:
@@ -50,28 +50,31 @@ class BufferedResponse:
         """Return whether it has a header of its own."""
         return self._headers is not None and name in self._headers
 
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Write the whole response."""
+    def write(self, transport: asyncio.Transport | None, message: RawRequestMessage) -> None:
+        """Write the whole response to a request. Raises ConnectionError."""
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
         self.prepared = True
-        self.keep_alive = keep_alive = request.keep_alive
+        self.keep_alive = not message.should_close
         connection = ""
-        if not keep_alive:
+        if message.should_close:
             connection = "\r\nConnection: close"
-        elif request.version < (1, 1):
+        elif message.version < HttpVersion11:
             connection = "\r\nConnection: keep-alive"
         body = self.body
         head = (
             f"{_LINES[self.status]}{_date()}\r\nContent-Length: {len(body)}"
             f"{self._own_headers()}{self.common}{connection}\r\n\r\n"
         ).encode()
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client has gone")
-        transport.write(head if request.method == "HEAD" else head + body)
+        transport.write(head if message.method == "HEAD" else head + body)
         # An idle connection keeps its last response until the next request.
         self.body = b""
-        if transport.get_write_buffer_size() > _HIGH_WATER:
-            await request.writer.drain()
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write the whole response, if that is not done, and wait for a client that is slow."""
+        if not self.prepared:
+            self.write(request.transport, request._message)
+        await request.writer.drain()
 
     async def write_eof(self) -> None:
         """Do nothing: the response is already written."""

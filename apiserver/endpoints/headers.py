@@ -62,7 +62,7 @@ def audit_id(request: HTTPRequest) -> str:
     """Return the id of the audit events, else the one that the client has given or a random one."""
     if request.audit is not None:
         return request.audit.id
-    given = request.http.headers.get(_AUDIT_ID)
+    given = request.headers.get(_AUDIT_ID)
     return given if given and given.isascii() and given.isprintable() else random_id()
 
 

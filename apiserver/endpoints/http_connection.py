@@ -16,11 +16,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
 
 from apiserver.access.authentication.x509 import Certificate
+from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.machinery import empties
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ _REFUSAL: Final = (
     b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
 )
 
-#: Returns the response to a request.
-Serve: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+#: Returns the response to a request, which is given by its head and its body.
+Serve: TypeAlias = Callable[
+    [RawRequestMessage, StreamReader, "HTTPConnection"], Awaitable[web.StreamResponse]
+]
 
 
 class DetachedResponse(web.StreamResponse):
@@ -76,9 +79,12 @@ class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
-        "_certificate", "_head", "_hijacked", "_request", "_stalled", "_waits", "_without_body",
-        "busy", "cancellable",
+        "_certificate", "_content", "_head", "_hijacked", "_message", "_stalled", "_waits",
+        "_without_body", "busy", "cancellable", "task",
     )  # fmt: skip
+
+    # The head of the request in progress.
+    _message: RawRequestMessage
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -97,11 +103,14 @@ class HTTPConnection(web.RequestHandler):
         self._head = 0
         # Whether the request that is being read has the method HEAD.
         self._without_body = False
-        self._request: web.BaseRequest | None = None
+        # The body of the request in progress, or of the last one.
+        self._content: StreamReader = EMPTY_PAYLOAD
         self._stalled: asyncio.TimerHandle | None = None
         #: Whether a request is in progress.
         self.busy = False
-        #: The task of the request in progress while it may be cancelled.
+        #: The task of the request in progress.
+        self.task: asyncio.Task[Any] | None = None
+        #: The same while it may be cancelled.
         self.cancellable: asyncio.Task[Any] | None = None
         self._waits = 0
 
@@ -113,7 +122,7 @@ class HTTPConnection(web.RequestHandler):
     @property
     def unused(self) -> bool:
         """Whether the head of the first request has not been read yet."""
-        return self._request is None
+        return self._request_count == 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -129,8 +138,7 @@ class HTTPConnection(web.RequestHandler):
             self._hijacked.write(data)
             self._apply_backpressure(self._hijacked)
             return
-        request = self._request
-        if not self.busy and (request is None or request.content.is_eof()):
+        if not self.busy and self._content.is_eof():
             if self._head == 0:
                 self._without_body = data.startswith(b"HEAD ")
             self._head += len(data)
@@ -139,6 +147,17 @@ class HTTPConnection(web.RequestHandler):
                 return
         web.RequestHandler.data_received(self, data)
 
+    @property
+    def http(self) -> web.BaseRequest:
+        """The request in progress in the form of aiohttp, which few of them need."""
+        request = self._current_request
+        if request is None:
+            task, writer = cast("Any", self.task), StreamWriter(self, self._loop)
+            request = self._current_request = web.BaseRequest(
+                self._message, self._content, self, writer, task, self._loop
+            )
+        return request
+
     async def start(self) -> None:
         """Serve the requests. aiohttp's own loop has a task for each, and options unused here."""
         handle = cast("Serve", self._request_handler)
@@ -146,30 +165,26 @@ class HTTPConnection(web.RequestHandler):
         while kept and not self._force_close:
             if not self._messages and not await self._arrival():
                 break
-            message, payload = self._next_message()
+            message, content = self._next_message()
             if not isinstance(message, RawRequestMessage):
                 self.refuse()
                 break
-            request = self._begin(message, payload)
+            self._begin(message, content)
             try:
-                response = await handle(request)
-                if self._upgraded:
-                    # If the upgrade was declined, what has followed it are requests.
-                    await self.finish_response(request, response, None)
-                else:
-                    await response.prepare(request)
-                    await response.write_eof()
+                response = await handle(message, content, self)
+                if not self._write(response):
+                    await self._send(response)
             except Exception as error:  # noqa: BLE001 - the last place to catch it
-                self._fail(request, error)
+                self._fail(error)
                 break
             except BaseException:
                 self.force_close()
                 raise
             finally:
-                self._end(request)
-            if not payload.is_eof():
-                await self._discard(payload)
-            payload.set_exception(_ANSWERED)
+                self._end()
+            if not content.is_eof():
+                await self._discard(content)
+            content.set_exception(_ANSWERED)
             kept = self._keep_open(response)
         if not self._force_close:
             self._task_handler = None
@@ -183,8 +198,7 @@ class HTTPConnection(web.RequestHandler):
         if self._stalled is not None:
             self._stalled.cancel()
         super().connection_lost(exc)
-        # This breaks a reference cycle: the TLS buffers are too large to wait for the collector.
-        self._request = None
+        self._content.set_exception(exc or ConnectionResetError("the client has gone"))
         if cancellable is not None:
             cancellable.cancel()
 
@@ -215,18 +229,18 @@ class HTTPConnection(web.RequestHandler):
         self.close()
 
     @contextmanager
-    def cancelling(self, task: asyncio.Task[Any]) -> Iterator[None]:
-        """Cancel the request in progress, a task, if the client disconnects during the block.
+    def cancelling(self) -> Iterator[None]:
+        """Cancel the request in progress if the client disconnects during the block.
 
         Blocks may overlap: parts of a request wait at the same time.
         """
         if self.cancellable is not None and not self._waits:
             yield
             return
-        if self.transport is None:
-            task.cancel()
+        if self.transport is None and self.task is not None:
+            self.task.cancel()
         self._waits += 1
-        self.cancellable = task
+        self.cancellable = self.task
         try:
             yield
         finally:
@@ -277,26 +291,37 @@ class HTTPConnection(web.RequestHandler):
 
     def _next_message(self) -> tuple[Any, StreamReader]:
         """Take a request from the queue, which then has room for more."""
-        message, payload = self._messages.popleft()
+        message, content = self._messages.popleft()
         if self._parser is not None:
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
-        return message, payload
+        return message, content
 
-    def _begin(self, message: RawRequestMessage, payload: StreamReader) -> web.BaseRequest:
-        task = cast("asyncio.Task[None]", self._task_handler or asyncio.current_task())
-        writer = StreamWriter(self, self._loop)
-        request = web.BaseRequest(message, payload, self, writer, task, self._loop)
-        self._request = self._current_request = request
+    def _begin(self, message: RawRequestMessage, content: StreamReader) -> None:
+        self._message, self._content = message, content
         self._head = 0
         self._request_in_progress = True
-        return request
+        self.task = self._task_handler or asyncio.current_task()
 
-    def _end(self, request: web.BaseRequest) -> None:
-        # Otherwise each keeps the other.
-        request._task = cast("Any", None)
-        self._current_request = None
+    def _write(self, response: Any) -> bool:
+        """Write a complete response; return whether there is nothing left to wait for."""
+        if type(response) is not BufferedResponse or self._upgraded:
+            return False
+        response.write(self.transport, self._message)
+        return not self._paused
+
+    async def _send(self, response: web.StreamResponse) -> None:
+        if self._upgraded:
+            # If the upgrade was declined, what has followed it are requests.
+            await self.finish_response(self.http, response, None)
+        else:
+            await response.prepare(self.http)
+            await response.write_eof()
+
+    def _end(self) -> None:
+        # The TLS buffers are too large to wait for the collector of reference cycles.
+        self.task = self._current_request = None
         self._request_in_progress = False
         empties.forget()
         if self._handler_waiter is not None:
@@ -312,25 +337,27 @@ class HTTPConnection(web.RequestHandler):
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
         return True
 
-    async def _discard(self, payload: StreamReader) -> None:
+    async def _discard(self, content: StreamReader) -> None:
         """Read what is left of a body, for some time, to get to the next request."""
         try:
             async with asyncio.timeout(_LINGERING_SECONDS):
-                while not payload.is_eof() and not self._force_close:
-                    await payload.readany()
+                while not content.is_eof() and not self._force_close:
+                    await content.readany()
         except (OSError, web.RequestPayloadError):
             self.close()
 
-    def _fail(self, request: web.BaseRequest, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         if isinstance(error, ConnectionError):
             # The client has gone.
             return
         log.error("request failed outside of the filters", exc_info=error)
-        if request.writer.output_size > 0:
-            # The response has begun.
+        if self._has_begun_response():
             self.force_close()
         else:
             self.refuse(b"500 Internal Server Error")
+
+    def _has_begun_response(self) -> bool:
+        return self._current_request is not None and self._current_request.writer.output_size > 0
 
     def _abort(self) -> None:
         # Otherwise the kernel keeps the connection as long as the client's machine answers.

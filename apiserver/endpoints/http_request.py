@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qs
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http_parser import RawRequestMessage
 
 from apiserver.endpoints.request_info import RequestInfo, parse
 from apiserver.machinery.options import parse_bool
@@ -35,6 +36,7 @@ Rest: TypeAlias = Callable[[], Awaitable[None]]
 class HTTPRequest:
     """An HTTP request, its parsed URL and the attributes that filters add.
 
+    ``message`` is its head; ``content`` is its body, which can be read once.
     ``verb`` is the authorized verb: a list with ``watch`` is a watch. ``long_running`` requests
     have no deadline and do not count as in flight. ``rest`` sends the rest of a response that has
     begun, for as long as a stream lasts: it is called when the filters have returned, so that a
@@ -42,12 +44,22 @@ class HTTPRequest:
     """
 
     __slots__ = (
-        "audit", "authorize_create", "deadline", "flow", "http", "info", "initialized",
-        "long_running", "query", "rest", "user", "verb", "warnings",
+        "audit", "authorize_create", "connection", "content", "deadline", "flow", "headers", "info",
+        "initialized", "long_running", "message", "query", "rest", "user", "verb", "warnings",
     )  # fmt: skip
 
-    def __init__(self, http: web.BaseRequest, info: RequestInfo, query: Query) -> None:
-        self.http = http
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        content: StreamReader,
+        connection: HTTPConnection,
+        info: RequestInfo,
+        query: Query,
+    ) -> None:
+        self.message = message
+        self.headers = message.headers
+        self.content = content
+        self.connection = connection
         self.info = info
         self.query = query
         self.user: UserInfo = ANONYMOUS
@@ -72,13 +84,23 @@ class HTTPRequest:
     @property
     def method(self) -> str:
         """The HTTP method."""
-        return self.http.method
+        return self.message.method
+
+    @property
+    def target(self) -> str:
+        """The path and the query as the client has sent them."""
+        return self.message.path
+
+    @property
+    def http(self) -> web.BaseRequest:
+        """The request as the responses of aiohttp take it; it exists as long as the request."""
+        return self.connection.http
 
     @property
     def query_cost(self) -> int:
         """How many bytes of a document take as long to parse as the query."""
         # A selector becomes many small objects.
-        return 8 * len(self.http.raw_path)
+        return 8 * len(self.message.path)
 
     @property
     def may_write(self) -> bool:
@@ -87,25 +109,26 @@ class HTTPRequest:
 
     def outlive_client(self) -> None:
         """Complete the request from now on, even if its client disconnects."""
-        cast("HTTPConnection", self.http.protocol).cancellable = None
+        self.connection.cancellable = None
 
     def cancellable(self) -> AbstractContextManager[None]:
         """Return a context in which the request is cancelled if its client disconnects."""
-        connection = cast("HTTPConnection", self.http.protocol)
-        return connection.cancelling(self.http.task)
+        return self.connection.cancelling()
 
     def header(self, name: str) -> str:
         """Return a request header, ``""`` if it is absent."""
-        return self.http.headers.get(name, "")
+        return self.headers.get(name, "")
 
 
 Handler: TypeAlias = Callable[[HTTPRequest], Awaitable[web.StreamResponse]]
 
 
-def parse_request(http: web.BaseRequest) -> HTTPRequest:
+def parse_request(
+    message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
+) -> HTTPRequest:
     """Parse the request line. Raises ValueError if it is malformed."""
-    path, query = split_target(http.raw_path)
-    return HTTPRequest(http, parse(http.method, path), query)
+    path, query = split_target(message.path)
+    return HTTPRequest(message, content, connection, parse(message.method, path), query)
 
 
 def split_target(target: str) -> tuple[str, Query]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http_parser import RawRequestMessage
 
 from apiserver.endpoints.errors import plain_internal_error
 from apiserver.endpoints.http_connection import HTTPConnection
@@ -71,20 +72,21 @@ class HTTPServer:
         if not waits or not any(connection.unused for connection in self._connections()):
             self._drained.set_result(None)
 
-    async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("HTTPConnection", http.protocol)
+    async def _handle(
+        self, message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
+    ) -> web.StreamResponse:
         connection.busy = True
         self._open += 1
         try:
-            found = _parsed(http, connection)
+            found = _parsed(message, content, connection)
             if isinstance(found, HTTPRequest):
                 # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
-                connection.cancellable = http.task
+                connection.cancellable = connection.task
                 response, rest = await self._handler(found), found.rest
                 # A stream keeps nothing of its request.
                 del found
                 if rest is not None:
-                    connection.cancellable = http.task
+                    connection.cancellable = connection.task
                     await rest()
             else:
                 response = found
@@ -100,13 +102,15 @@ class HTTPServer:
             self._end_if_drained()
 
 
-def _parsed(http: web.BaseRequest, connection: HTTPConnection) -> HTTPRequest | web.StreamResponse:
+def _parsed(
+    message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
+) -> HTTPRequest | web.StreamResponse:
     """Return a request with its URL parsed, or the response for one whose URL is malformed."""
     try:
-        return parse_request(http)
+        return parse_request(message, content, connection)
     except NoResourceInPath:
-        problem = f"unable to determine kind and namespace from url, {http.raw_path}"
+        problem = f"unable to determine kind and namespace from url, {message.path}"
         failed = f"failed to create RequestInfo: {problem}"
-        return plain_internal_error(http.raw_path, failed)
+        return plain_internal_error(message.path, failed)
     except ValueError:
         return connection.refuse()

@@ -107,7 +107,7 @@ async def forward_response(
     except (aiohttp.ClientError, zlib.error) as error:
         # The client must not mistake a truncated response for a complete one.
         log.info("response from backend %s was cut off: %s", answer.url.host, error)
-        transport = request.http.transport
+        transport = request.connection.transport
         if transport is not None:
             transport.abort()
         return DetachedResponse()
@@ -122,7 +122,7 @@ async def tunnel(
 
     Returns when either side closes. Raises Unreachable, and UpgradeRefused.
     """
-    connection = cast("HTTPConnection", request.http.protocol)
+    connection = request.connection
     reader, writer = await _dial(location)
     try:
         writer.write(_head(request.method, location, headers))

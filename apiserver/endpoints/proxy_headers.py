@@ -50,19 +50,18 @@ class RequestHeaders:
 
         The backend is told the host that the client asked for, as in kube-apiserver.
         """
-        http = request.http
-        headers = self._public(_end_to_end(http.headers))
+        headers = self._public(_end_to_end(request.headers))
         return [
             *headers,
             _forwarded_for(request),
             ("X-Forwarded-Uri", request.info.path),
-            ("X-Forwarded-Host", http.headers.get("Host", "")),
+            ("X-Forwarded-Host", request.headers.get("Host", "")),
             ("X-Forwarded-Proto", "https"),
         ]
 
     def upgrade(self, request: HTTPRequest) -> Headers:
         """Return the headers of a request for an upgrade, which the backend decides on."""
-        return [*self._public(request.http.headers.items()), _forwarded_for(request)]
+        return [*self._public(request.headers.items()), _forwarded_for(request)]
 
     def _public(self, headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         for name, value in headers:
@@ -96,5 +95,5 @@ def _without_token(protocols: str) -> str:
 
 
 def _forwarded_for(request: HTTPRequest) -> tuple[str, str]:
-    before = request.http.headers.getall("X-Forwarded-For", [])
+    before = request.headers.getall("X-Forwarded-For", [])
     return "X-Forwarded-For", ", ".join([*before, request.http.remote or ""])

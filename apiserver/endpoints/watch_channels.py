@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
 
@@ -64,7 +64,7 @@ class Chunks(Channel):
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        self._chunked = request.http.version >= HttpVersion11
+        self._chunked = request.message.version >= HttpVersion11
         if self._chunked:
             response.enable_chunked_encoding()
         else:
@@ -75,7 +75,7 @@ class Chunks(Channel):
         # By default aiohttp sends the head with the first event, which may be hours away.
         writer.send_headers()
         self._response = response
-        self._transport: Any = request.http.transport
+        self._transport: Any = request.connection.transport
         return response
 
     async def write(self, frames: Sequence[bytes]) -> None:
@@ -105,7 +105,7 @@ class WebSocket(Channel):
     """A WebSocket with one JSON document per text frame. Frames from the client are ignored."""
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
-        protocols = subprotocols(request.http.headers)
+        protocols = subprotocols(request.headers)
         # Without compression: each stream would keep its own window.
         self._socket = web.WebSocketResponse(protocols=protocols, compress=False)
         add_common_headers(request, self._socket)
@@ -115,8 +115,7 @@ class WebSocket(Channel):
             raise MalformedHandshake("bad request") from error
         self._sending: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
-        connection = cast("HTTPConnection", request.http.protocol)
-        self._reader = asyncio.create_task(self._read(connection))
+        self._reader = asyncio.create_task(self._read(request.connection))
         return self._socket
 
     async def write(self, frames: Sequence[bytes]) -> None:
@@ -159,4 +158,4 @@ class WebSocket(Channel):
 
 def channel_for(request: HTTPRequest) -> Channel:
     """Return the transport that a request asks for."""
-    return WebSocket() if is_websocket(request.http.headers) else Chunks()
+    return WebSocket() if is_websocket(request.headers) else Chunks()

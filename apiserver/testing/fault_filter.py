@@ -92,19 +92,18 @@ class FaultFilter:
         return response
 
     async def _keep_body(self, request: HTTPRequest, record: Recorded) -> None:
-        http = request.http
-        size = http.content_length
-        if request.long_running or not size or size > LIMIT or "Expect" in http.headers:
+        size = int(request.headers.get("Content-Length", "0"))
+        if request.long_running or not 0 < size <= LIMIT or "Expect" in request.headers:
             return
-        data = await read_body(http)
+        data = await read_body(request)
         self._recorder.keep_body(record, data)
         if record.verb == "create" and not record.name:
             record.name = _name_in(data)
-        # The handler reads what aiohttp keeps under this name, as if it had not been read before.
-        again = StreamReader(http.protocol, LIMIT, loop=asyncio.get_running_loop())
+        # The handler reads it as if it had not been read before.
+        again = StreamReader(request.connection, LIMIT, loop=asyncio.get_running_loop())
         again.feed_data(data)
         again.feed_eof()
-        http._cache["content"] = again
+        request.content = again
 
 
 def _name_in(data: bytes) -> str:

@@ -52,7 +52,7 @@ def refusal(request: HTTPRequest, options: Mapping[str, Any]) -> web.StreamRespo
 
 def dropped(request: HTTPRequest) -> web.StreamResponse:
     """Cut the connection of a request; return a response of which nothing is sent."""
-    transport = request.http.transport
+    transport = request.connection.transport
     if transport is not None:
         transport.abort()
     return DetachedResponse()
@@ -66,7 +66,7 @@ async def truncated(
     size = len(body) // 2 if options["size"] is None else options["size"]
     begun = await _begun(request, response, body)
     await begun.write(body[:size])
-    transport = request.http.transport
+    transport = request.connection.transport
     if transport is not None:
         # What was written is sent before the connection is closed.
         transport.close()

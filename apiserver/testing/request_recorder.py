@@ -112,7 +112,7 @@ class RequestRecorder:
         info = request.info
         record = Recorded(
             self._number, request.verb, request.method, info.path,
-            request.http.raw_path.partition("?")[2], info.group, info.version, info.resource,
+            request.target.partition("?")[2], info.group, info.version, info.resource,
             info.subresource, info.namespace, info.name, agent, time.time(),
         )  # fmt: skip
         if len(self._kept) >= MOST:

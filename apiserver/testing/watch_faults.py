@@ -29,7 +29,7 @@ class FaultyChannel(Channel):
     """The transport of one watch, with the faults that are in force for it."""
 
     __slots__ = (
-        "_cut", "_cuts", "_expired", "_http", "_inner", "_mute", "_task", "after", "record",
+        "_connection", "_cut", "_cuts", "_expired", "_inner", "_mute", "_task", "after", "record",
     )  # fmt: skip
 
     def __init__(self, request: HTTPRequest, record: Recorded) -> None:
@@ -41,7 +41,7 @@ class FaultyChannel(Channel):
         # The faults that cut this watch, with the number of events that it still gets.
         self._cuts: dict[int, tuple[FaultRule, int]] = {}
         self._mute: list[FaultRule] = []
-        self._http = request.http
+        self._connection = request.connection
         self.record = record
         version = first(request.query, "resourceVersion")
         #: The revision that the watch resumes after; 0: it does not resume.
@@ -151,7 +151,7 @@ class FaultyChannel(Channel):
 
     def disconnect(self) -> None:
         """Close the connection, when the events that were passed on have been sent."""
-        transport = self._http.transport
+        transport = self._connection.transport
         if transport is not None:
             transport.close()
 

@@ -138,8 +138,7 @@ def _event_of(request: HTTPRequest, auditor: Auditor, user: UserInfo | None) -> 
     if rule.level is Level.NONE:
         return None
     event = AuditEvent(audit_id(request), rule, user, system_clock().time())
-    http = request.http
-    event.set_request(http.raw_path, verb, _source_ips(request), _user_agent(request))
+    event.set_request(request.target, verb, _source_ips(request), _user_agent(request))
     if info.is_resource:
         event.set_object_ref({
             "resource": info.resource,
@@ -174,21 +173,21 @@ async def _completed(auditor: Auditor, event: AuditEvent, status: int) -> None:
 
 
 def _interruption(request: HTTPRequest) -> StatusError:
-    transport = request.http.transport
+    transport = request.connection.transport
     if transport is None or transport.is_closing():
         return InternalError("context canceled")
     return Timeout("request did not complete within the allotted timeout", {})
 
 
 def _not_stored(request: HTTPRequest) -> web.StreamResponse:
-    text = f"Internal Server Error: {quote(request.http.raw_path)}: failed to store audit event\n"
+    text = f"Internal Server Error: {quote(request.target)}: failed to store audit event\n"
     response = web.Response(status=500, text=text)
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def _source_ips(request: HTTPRequest) -> Sequence[str]:
-    headers, remote = request.http.headers, request.http.remote or ""
+    headers, remote = request.headers, request.http.remote or ""
     if _FORWARDED_FOR not in headers and _REAL_IP not in headers:
         return [remote] if remote else []
     found = [_address(text) for text in headers.get(_FORWARDED_FOR, "").split(",")]
@@ -209,7 +208,7 @@ def _address(text: str) -> str:
 
 
 def _user_agent(request: HTTPRequest) -> str:
-    agent = request.http.headers.get(_USER_AGENT, "")
+    agent = request.headers.get(_USER_AGENT, "")
     if len(agent) > _LONGEST_USER_AGENT:
         return agent[:_LONGEST_USER_AGENT] + "...TRUNCATED"
     return agent
@@ -218,7 +217,7 @@ def _user_agent(request: HTTPRequest) -> str:
 def _attempted(request: HTTPRequest) -> str:
     scheme = request.header("Authorization").partition(" ")[0].lower()
     tried = [scheme] if scheme in ("basic", "bearer") else []
-    if getattr(request.http.protocol, "certificate", None) is not None:
+    if request.connection.certificate is not None:
         tried.append("x509")
     if not tried:
         return "Authentication failed, no credentials provided"

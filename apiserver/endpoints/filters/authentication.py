@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 from multidict import istr
@@ -13,7 +13,6 @@ from apiserver.access.authentication.authenticator import (
     RequestAuthenticator,
     has_extra_space,
 )
-from apiserver.endpoints.http_connection import HTTPConnection
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.machinery.errors import Unauthorized
 
@@ -27,14 +26,13 @@ def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -
     """Return ``handler`` wrapped in authentication."""
 
     async def authenticated(request: HTTPRequest) -> web.StreamResponse:
-        http = request.http
-        authorization = http.headers.get(_AUTHORIZATION, "")
-        certificate = cast("HTTPConnection", http.protocol).certificate
+        authorization = request.headers.get(_AUTHORIZATION, "")
+        certificate = request.connection.certificate
         if authorization and has_extra_space(authorization):
             request.warnings.append(_EXTRA_SPACE)
         try:
             request.user = await authenticator.authenticate(
-                Credentials(authorization, certificate, request.info.path, http.headers)
+                Credentials(authorization, certificate, request.info.path, request.headers)
             )
         except BadCredential as error:
             raise Unauthorized from error

@@ -128,7 +128,7 @@ def refusal(
 
 def _failure(request: HTTPRequest, why: str) -> web.Response:
     """Return the 500 for a request that no authorizer allows, and on which one could not decide."""
-    text = escaped(f"Internal Server Error: {quote(request.http.raw_path)}: {why}")
+    text = escaped(f"Internal Server Error: {quote(request.target)}: {why}")
     response = web.Response(status=500, text=f"{text}\n")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

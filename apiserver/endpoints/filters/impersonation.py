@@ -16,7 +16,7 @@ def with_impersonation(handler: Handler, impersonator: Impersonator) -> Handler:
     async def impersonated(request: HTTPRequest) -> web.StreamResponse:
         headers = [
             (name, value)
-            for name, value in request.http.headers.items()
+            for name, value in request.headers.items()
             # Of the usual headers only If-None-Match has the same first letter.
             if name[0] in "iI" and name.lower().startswith(PREFIX)
         ]

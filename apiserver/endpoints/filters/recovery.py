@@ -31,5 +31,5 @@ def with_recovery(handler: Handler) -> Handler:
 
 
 def _has_gone(request: HTTPRequest) -> bool:
-    transport = request.http.transport
+    transport = request.connection.transport
     return transport is None or transport.is_closing()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from aiohttp import ClientResponse, web
+from aiohttp import EMPTY_PAYLOAD, ClientResponse, web
 
 from apiserver.access.authorization.authorizer import Authorizer, Verdict, forbidden_message
 from apiserver.endpoints.body import send_continue
@@ -221,9 +221,9 @@ async def _forwarded(
 ) -> web.StreamResponse:
     headers = request_headers.forwarded(request)
     body = None
-    if request.http.body_exists:
-        await send_continue(request.http)
-        body = request.http.content
+    if request.content is not EMPTY_PAYLOAD:
+        await send_continue(request)
+        body = request.content
     try:
         async with backend_response(location, request.method, headers, body) as answer:
             headers = response_headers(answer.headers)
@@ -274,5 +274,5 @@ def _with_slash(request: HTTPRequest, query: str) -> web.StreamResponse:
 
 def _encoded_target(request: HTTPRequest) -> tuple[str, str]:
     """Return path and query as the client has sent them."""
-    target = request.http.raw_path
+    target = request.target
     return split_target(target)[0], target.partition("?")[2]

@@ -18,7 +18,7 @@ async def create(request: HTTPRequest, scope: RequestScope) -> web.StreamRespons
     """Create the object in the body."""
     representation = negotiate(request.header("Accept"))
     media_type = content_type(request.header("Content-Type"), protobuf=scope.types.protobuf)
-    data = await read_body(request.http)
+    data = await read_body(request)
     options = write_options(request.query, "CreateOptions")
     document = await read_object(request, scope, data, media_type, options)
     written = await create_object(scope.resource, scope.context(request), document, options)

@@ -27,7 +27,7 @@ def create_virtual(act: Operation) -> ResourceHandler:
     async def submit(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         representation = negotiate(request.header("Accept"))
         media_type = content_type(request.header("Content-Type"))
-        data = await read_body(request.http)
+        data = await read_body(request)
         options = write_options(request.query, "CreateOptions")
         document = await read_object(request, scope, data, media_type, options)
         context = scope.context(request)

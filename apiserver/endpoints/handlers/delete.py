@@ -57,7 +57,7 @@ def _warn(scope: RequestScope, context: RequestContext, options: DeleteOptions) 
 
 
 async def _options(request: HTTPRequest) -> DeleteOptions:
-    data = await read_body(request.http)
+    data = await read_body(request)
     if not data:
         return delete_options(request.query)
     media_type = content_type(request.header("Content-Type"))

@@ -19,7 +19,7 @@ async def patch(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
         request.header("Content-Type"), strategic_merge=scope.resource.types.strategic_merge
     )
     representation = negotiate(request.header("Accept"))
-    data = await read_body(request.http)
+    data = await read_body(request)
     options = patch_options(request.query, apply=media_type == APPLY)
     if request.audit is not None:
         request.audit.set_request_patch(data, is_yaml=media_type == APPLY)

@@ -36,7 +36,7 @@ class RequestScope:
             subresource=info.subresource,
             user_agent=request.header("User-Agent"),
             warnings=request.warnings,
-            size=request.http.content.total_bytes,
+            size=request.content.total_bytes,
             annotate=drop_annotation if audit is None else audit.annotate,
             annotate_at_request_level=(
                 drop_annotation if audit is None else audit.annotate_at_request_level

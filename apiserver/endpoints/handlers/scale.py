@@ -29,14 +29,14 @@ async def scale(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse
             request.header("Content-Type"), strategic_merge=resource.types.strategic_merge
         )
         representation = negotiate(request.header("Accept"))
-        data = await read_body(request.http)
+        data = await read_body(request)
         options = patch_options(request.query, apply=media_type == APPLY)
         if request.audit is not None:
             request.audit.set_request_patch(data, is_yaml=media_type == APPLY)
         document = await patch_scale(resource, context, Patch(media_type, data), options)
         return await send_unstored(request, representation, document, printer=SCALE_PRINTER)
     representation = negotiate(request.header("Accept"))
-    data = await read_body(request.http)
+    data = await read_body(request)
     options = write_options(request.query, "UpdateOptions")
     media_type = content_type(request.header("Content-Type"))
     given = await read_object(request, scope, data, media_type, options)

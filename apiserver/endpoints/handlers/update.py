@@ -17,7 +17,7 @@ from apiserver.registry.update import update_object
 async def update(request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
     """Replace an object, or its status, with the one in the body."""
     representation = negotiate(request.header("Accept"))
-    data = await read_body(request.http)
+    data = await read_body(request)
     options = write_options(request.query, "UpdateOptions")
     media_type = content_type(request.header("Content-Type"), protobuf=scope.types.protobuf)
     document = await read_object(request, scope, data, media_type, options)

@@ -9,14 +9,14 @@ from unittest.mock import Mock
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from apiserver.access.audit.audit_event import AuditEvent
 from apiserver.access.audit.audit_policy import AuditPolicy, AuditRule, Level
 from apiserver.access.audit.auditor import Auditor
 from apiserver.endpoints.filters.audit import with_audit
-from apiserver.endpoints.http_request import HTTPRequest, parse_request
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.errors import BadRequest
+from tests.unit.endpoints.made_requests import made_request
 
 EXEC = "/api/v1/namespaces/n/pods/p/exec"
 POD = "/api/v1/namespaces/n/pods/p"
@@ -43,7 +43,7 @@ async def stages_of(
     """Return the stages of a request that ends with an error."""
     recorder = Recorder(cancelled_at)
     transport = Mock(is_closing=lambda: False)
-    request = parse_request(make_mocked_request("GET", path, transport=transport))
+    request = made_request("GET", path, transport=transport)
     if error is None:
         await with_audit(serve, recorder)(request)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,21 +15,18 @@ from apiserver.access.flowcontrol.flow_schemas import FlowSchema
 from apiserver.access.flowcontrol.priority_level import PriorityLevel
 from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
 from apiserver.endpoints.filters.priority_and_fairness import with_priority_and_fairness
-from apiserver.endpoints.http_request import HTTPRequest, parse_query
-from apiserver.endpoints.request_info import parse
+from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.users import UserInfo
 from apiserver.registry.flow_following import build_flow_control
+from tests.unit.endpoints.made_requests import made_request
 
 CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
 QUEUES = (64, 6, 50)
 
 
 def request(who: str, path: str = CONFIG_MAP, query: str = "", method: str = "GET") -> HTTPRequest:
-    http = SimpleNamespace(method=method, headers={}, task=None)
-    made = HTTPRequest(cast("Any", http), parse(method, path), parse_query(query))
     groups = ("system:masters",) if who == "admin" else ("staff",)
-    made.user = UserInfo(who, groups=groups)
-    return made
+    return made_request(method, f"{path}?{query}", user=UserInfo(who, groups=groups))
 
 
 EVERYTHING = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 
 from apiserver.endpoints.file_response import (
     UnsatisfiableRange,
@@ -11,7 +10,8 @@ from apiserver.endpoints.file_response import (
     parse_ranges,
     partial_response,
 )
-from apiserver.endpoints.http_request import HTTPRequest, parse_request
+from apiserver.endpoints.http_request import HTTPRequest
+from tests.unit.endpoints.made_requests import made_request
 
 SIZE = 10
 DATA = b"0123456789"
@@ -22,7 +22,7 @@ UNTAGGED = Validators("", 10)
 
 def ask(method: str = "GET", **headers: str) -> HTTPRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return parse_request(make_mocked_request(method, "/x", headers=named))
+    return made_request(method, "/x", named)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from apiserver.endpoints.filters.authorization import attributes_of, with_author
 from apiserver.endpoints.filters.in_flight import InFlightLimits, with_in_flight_limits
 from apiserver.endpoints.filters.recovery import with_recovery
 from apiserver.endpoints.filters.request_metrics import with_request_metrics
-from apiserver.endpoints.http_request import Handler, HTTPRequest, parse_query
+from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.endpoints.metrics import Metrics
-from apiserver.endpoints.request_info import parse
 from apiserver.machinery.errors import NotFound
 from apiserver.machinery.users import MASTERS, UserInfo
+from tests.unit.endpoints.made_requests import made_request
 
 VIEWER = UserInfo("viewer")
 ADMIN = UserInfo("admin", groups=(MASTERS,))
@@ -32,10 +32,7 @@ CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"
 
 def request(method: str, path: str, query: str = "", user: UserInfo = VIEWER) -> HTTPRequest:
     transport = SimpleNamespace(is_closing=lambda: False)
-    http = SimpleNamespace(method=method, headers={}, transport=transport, task=None)
-    made = HTTPRequest(cast("Any", http), parse(method, path), parse_query(query))
-    made.user = user
-    return made
+    return made_request(method, f"{path}?{query}", user=user, transport=transport)
 
 
 async def fine(_: HTTPRequest) -> web.StreamResponse:
@@ -176,7 +173,7 @@ async def test_every_error_becomes_an_answer(handler: Handler, status: int) -> N
 @pytest.mark.parametrize("transport", [None, SimpleNamespace(is_closing=lambda: True)])
 async def test_a_client_that_has_gone_is_nobodys_error(transport: Any) -> None:
     gone = request("GET", CONFIG_MAP)
-    cast("Any", gone.http).transport = transport
+    gone.connection.transport = transport
     with pytest.raises(ConnectionResetError):
         await with_recovery(hanging_up)(gone)
     assert (await with_recovery(hanging_up)(request("GET", CONFIG_MAP))).status == 500

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.endpoints.headers import add_common_headers, warning_headers
+from tests.unit.endpoints.made_requests import made_request
 
 
 @pytest.mark.parametrize("flow", [None, ("schema", "level")])
@@ -18,14 +18,14 @@ from apiserver.endpoints.headers import add_common_headers, warning_headers
 def test_they_are_the_same_however_a_response_is_written(
     flow: Any, control: str, warnings: list[str]
 ) -> None:
-    http = SimpleNamespace(headers={"Audit-Id": "mine"})
-    request = SimpleNamespace(audit=None, http=http, flow=flow, warnings=warnings)
+    request = made_request("GET", "/", {"Audit-Id": "mine"})
+    request.flow, request.warnings = flow, warnings
     streamed: Any = web.StreamResponse()
     buffered: Any = BufferedResponse(200, b"", "text/plain")
     for response in (streamed, buffered):
         if control:
             response.headers["Cache-Control"] = control
-        add_common_headers(cast("Any", request), response)
+        add_common_headers(request, response)
     lines = [f"{name}: {value}" for name, value in streamed.headers.items()]
     if control:
         # Its own header comes first.

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.endpoints.health import Health
-from apiserver.endpoints.http_request import parse_request
 from apiserver.endpoints.metrics import Metrics
 from apiserver.endpoints.non_resource import NonResourcePaths
 from apiserver.endpoints.openapi.service import OpenAPIService
@@ -21,6 +19,7 @@ from apiserver.machinery.errors import MethodNotSupported, NotAcceptable, NotFou
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.builtin.kinds import builtin_catalog
 from apiserver.resources.definition import ResourceDefinition
+from tests.unit.endpoints.made_requests import made_request
 from tests.unit.kinds import plain_kind
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -68,7 +67,7 @@ class Server:
     ) -> web.Response | BufferedResponse:
         """Answer a request; underscores in the names of headers stand for hyphens."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = parse_request(make_mocked_request(method, target, headers=named))
+        request = made_request(method, target, named)
         response = await self.paths.handle(request)
         assert isinstance(response, web.Response | BufferedResponse)
         return response

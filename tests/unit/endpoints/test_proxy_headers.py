@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 from multidict import CIMultiDict
 
 from apiserver.access.authentication.front_proxy import ProxyHeaders
 from apiserver.endpoints.proxy_headers import RequestHeaders
+from tests.unit.endpoints.made_requests import made_request
 
 CUSTOM = ProxyHeaders(("X-User",), ("X-Uid",), ("X-Team",), ("x-detail-",))
 SENT = {
@@ -35,8 +33,7 @@ SENT = {
 def test_what_is_for_this_server_alone_does_not_pass(
     configured: ProxyHeaders | None, kept: set[str]
 ) -> None:
-    http = SimpleNamespace(headers=CIMultiDict(SENT), remote="127.0.0.1")
-    request = cast("Any", SimpleNamespace(http=http, info=SimpleNamespace(path="/p")))
+    request = made_request("GET", "/p", CIMultiDict(SENT))
     headers = RequestHeaders(configured)
     passed = dict(headers.upgrade(request))
     assert passed.pop("X-Forwarded-For") == "10.0.0.1, 127.0.0.1"
