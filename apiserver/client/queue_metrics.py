@@ -102,6 +102,5 @@ def queue_families(queues: Sequence[QueueMetrics]) -> Iterator[Family]:
 def _together(histograms: Iterable[Histogram]) -> Histogram:
     whole = Histogram(_BOUNDS)
     for each in histograms:
-        whole.counts.update(each.counts)
-        whole.sums.update(each.sums)
+        whole.series.update(each.series)
     return whole

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from aiohttp import EMPTY_PAYLOAD, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from multidict import istr
 
 from apiserver.endpoints import negotiation
-from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery import documents
 from apiserver.machinery.documents import DocumentError
 from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
@@ -28,6 +27,17 @@ _CONTENT_LENGTH: Final = istr("Content-Length")
 _EXPECT: Final = istr("Expect")
 
 
+class Received(Protocol):
+    """A request with a body; see `apiserver.endpoints.http_request.HTTPRequest`."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def content(self) -> StreamReader: ...
+    @property
+    def http(self) -> web.BaseRequest: ...
+
+
 # Created for every request, so not frozen: frozen dataclasses are slower to create.
 @dataclass(slots=True)
 class DecodedBody:
@@ -41,7 +51,7 @@ class DecodedBody:
     kind: GroupVersionKind
 
 
-async def read_body(request: HTTPRequest) -> bytes:
+async def read_body(request: Received) -> bytes:
     """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest if it is cut off."""
     content = request.content
     if content is EMPTY_PAYLOAD:
@@ -72,7 +82,7 @@ def _too_large() -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
-async def send_continue(request: HTTPRequest) -> None:
+async def send_continue(request: Received) -> None:
     """Tell a client that waits for it to send the body of its request."""
     if request.headers.get(_EXPECT, "").lower() == "100-continue":
         writer = request.http.writer

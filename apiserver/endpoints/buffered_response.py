@@ -10,7 +10,7 @@ import asyncio
 import time
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http_parser import RawRequestMessage
@@ -50,7 +50,7 @@ class BufferedResponse:
         """Return whether it has a header of its own."""
         return self._headers is not None and name in self._headers
 
-    def write(self, transport: asyncio.Transport | None, message: RawRequestMessage) -> None:
+    def write_to(self, transport: asyncio.Transport | None, message: RawRequestMessage) -> None:
         """Write the whole response to a request. Raises ConnectionError."""
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
@@ -73,7 +73,7 @@ class BufferedResponse:
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the whole response, if that is not done, and wait for a client that is slow."""
         if not self.prepared:
-            self.write(request.transport, request._message)
+            self.write_to(request.transport, request._message)
         await request.writer.drain()
 
     async def write_eof(self) -> None:
@@ -99,4 +99,6 @@ def _date() -> str:
 
 def buffered_response(status: int, body: bytes, media_type: str) -> web.StreamResponse:
     """Return a response with a complete body."""
-    return cast("web.StreamResponse", BufferedResponse(status, body, media_type))
+    made: Any = BufferedResponse(status, body, media_type)
+    response: web.StreamResponse = made
+    return response

@@ -21,7 +21,7 @@ _FLOW_SCHEMA: Final = istr("X-Kubernetes-PF-FlowSchema-UID")
 _PRIORITY_LEVEL: Final = istr("X-Kubernetes-PF-PriorityLevel-UID")
 _NOT_CACHED: Final = "no-cache, private"
 _NAME: Final = "apiserver"
-_CONTROL_LINE: Final = f"\r\n{_CACHE_CONTROL}: {_NOT_CACHED}"
+_CONTROL: Final = f"\r\n{_CACHE_CONTROL}: {_NOT_CACHED}"
 _SERVER_LINE: Final = f"\r\n{_SERVER}: {_NAME}"
 _SCHEMA_LINE: Final = f"\r\n{_FLOW_SCHEMA}: "
 _LEVEL_LINE: Final = f"\r\n{_PRIORITY_LEVEL}: "
@@ -29,9 +29,9 @@ _LEVEL_LINE: Final = f"\r\n{_PRIORITY_LEVEL}: "
 
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
     """Add audit id, cache control, server, flow and warning headers. Call it before sending."""
-    buffered: Any = response
-    if type(buffered) is BufferedResponse:
-        buffered.common = _common_headers(request, cached=buffered.has_header(_CACHE_CONTROL))
+    made: Any = response
+    if type(made) is BufferedResponse:
+        made.common = _common_headers(request, "" if made.has_header(_CACHE_CONTROL) else _CONTROL)
         return
     headers = response.headers
     headers[_AUDIT_ID] = audit_id(request)
@@ -45,16 +45,15 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
         headers.add(_WARNING, header)
 
 
-def _common_headers(request: HTTPRequest, *, cached: bool) -> str:
+def _common_headers(request: HTTPRequest, control: str) -> str:
     """Return the same headers as they are written: quicker than a mapping that is encoded then."""
-    control = "" if cached else _CONTROL_LINE
-    flow = ""
+    lines = f"\r\nAudit-Id: {audit_id(request)}{control}{_SERVER_LINE}"
     if request.flow is not None:
         schema, level = request.flow
-        flow = f"{_SCHEMA_LINE}{schema}{_LEVEL_LINE}{level}"
-    lines = f"\r\nAudit-Id: {audit_id(request)}{control}{_SERVER_LINE}{flow}"
-    for header in warning_headers(request.warnings) if request.warnings else ():
-        lines += f"\r\n{_WARNING}: {header}"
+        lines = f"{lines}{_SCHEMA_LINE}{schema}{_LEVEL_LINE}{level}"
+    if request.warnings:
+        for header in warning_headers(request.warnings):
+            lines += f"\r\n{_WARNING}: {header}"
     return lines
 
 

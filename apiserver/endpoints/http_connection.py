@@ -21,7 +21,6 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
 
 from apiserver.access.authentication.x509 import Certificate
-from apiserver.endpoints.buffered_response import BufferedResponse
 from apiserver.machinery import empties
 
 log = logging.getLogger(__name__)
@@ -305,10 +304,11 @@ class HTTPConnection(web.RequestHandler):
         self.task = self._task_handler or asyncio.current_task()
 
     def _write(self, response: Any) -> bool:
-        """Write a complete response; return whether there is nothing left to wait for."""
-        if type(response) is not BufferedResponse or self._upgraded:
+        """Let a complete response write itself; return whether nothing is left to wait for."""
+        write = getattr(response, "write_to", None)
+        if write is None or self._upgraded:
             return False
-        response.write(self.transport, self._message)
+        write(self.transport, self._message)
         return not self._paused
 
     async def _send(self, response: web.StreamResponse) -> None:

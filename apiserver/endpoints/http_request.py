@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 from aiohttp import StreamReader, web
@@ -33,6 +33,15 @@ _REMEMBERED: Final = 1024
 Rest: TypeAlias = Callable[[], Awaitable[None]]
 
 
+class RequestLine(NamedTuple):
+    """What method and URL say of a request; see `HTTPRequest`."""
+
+    info: RequestInfo
+    query: Query
+    verb: str
+    long_running: bool
+
+
 class HTTPRequest:
     """An HTTP request, its parsed URL and the attributes that filters add.
 
@@ -53,15 +62,13 @@ class HTTPRequest:
         message: RawRequestMessage,
         content: StreamReader,
         connection: HTTPConnection,
-        info: RequestInfo,
-        query: Query,
+        line: RequestLine,
     ) -> None:
         self.message = message
         self.headers = message.headers
         self.content = content
         self.connection = connection
-        self.info = info
-        self.query = query
+        self.info, self.query, self.verb, self.long_running = line
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
         self.rest: Rest | None = None
@@ -75,11 +82,6 @@ class HTTPRequest:
         self.deadline: float | None = None
         #: Raises Forbidden if the user may not create the object; set for updates and patches.
         self.authorize_create: Callable[[], Awaitable[None]] | None = None
-        verb = info.verb
-        if verb == "list" and "watch" in query and parse_bool(query["watch"][0]):
-            verb = "watch"
-        self.verb = verb
-        self.long_running = verb == "watch" or info.subresource in _LONG_RUNNING_SUBRESOURCES
 
     @property
     def method(self) -> str:
@@ -127,23 +129,32 @@ def parse_request(
     message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
 ) -> HTTPRequest:
     """Parse the request line. Raises ValueError if it is malformed."""
-    path, query = split_target(message.path)
-    return HTTPRequest(message, content, connection, parse(message.method, path), query)
+    line = _request_line(message.method, message.path)
+    return HTTPRequest(message, content, connection, line)
 
 
-def split_target(target: str) -> tuple[str, Query]:
-    """Split the request target into its path and its query. Raises ValueError."""
+@cache_by_text(_REMEMBERED)
+def _request_line(method: str, target: str) -> RequestLine:
+    path, encoded = split_target(target)
+    query, info = parse_query(encoded), parse(method, path)
+    verb = info.verb
+    if verb == "list" and "watch" in query and parse_bool(query["watch"][0]):
+        verb = "watch"
+    long_running = verb == "watch" or info.subresource in _LONG_RUNNING_SUBRESOURCES
+    return RequestLine(info, query, verb, long_running)
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Split the request target into its path and its query, both still encoded."""
     path, _, query = target.partition("?")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
-    if not query:
-        return path, _NO_QUERY
-    return path, parse_query(query)
+    return path, query
 
 
 def parse_query(query: str) -> Query:
     """Return the values of each parameter. Raises ValueError when there are too many."""
-    return _remembered(query)
+    return _remembered(query) if query else _NO_QUERY
 
 
 def _parse(query: str) -> Query:

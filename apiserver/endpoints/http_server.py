@@ -10,7 +10,7 @@ from aiohttp.http_parser import RawRequestMessage
 
 from apiserver.endpoints.errors import plain_internal_error
 from apiserver.endpoints.http_connection import HTTPConnection
-from apiserver.endpoints.http_request import Handler, HTTPRequest, parse_request
+from apiserver.endpoints.http_request import Handler, parse_request
 from apiserver.endpoints.request_info import NoResourceInPath
 
 _LAST_SECONDS: Final = 0.25
@@ -75,42 +75,42 @@ class HTTPServer:
     async def _handle(
         self, message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
     ) -> web.StreamResponse:
+        try:
+            request = parse_request(message, content, connection)
+        except ValueError as error:
+            return self._last(_malformed(error, message, connection), connection)
         connection.busy = True
+        # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
+        connection.cancellable = connection.task
         self._open += 1
         try:
-            found = _parsed(message, content, connection)
-            if isinstance(found, HTTPRequest):
-                # Until the handler of a write begins: see `HTTPRequest.outlive_client`.
+            response, rest = await self._handler(request), request.rest
+            # A stream keeps nothing of its request.
+            del request
+            if rest is not None:
                 connection.cancellable = connection.task
-                response, rest = await self._handler(found), found.rest
-                # A stream keeps nothing of its request.
-                del found
-                if rest is not None:
-                    connection.cancellable = connection.task
-                    await rest()
-            else:
-                response = found
-            if self._drained is not None:
-                connection.close()
-                if not response.prepared:
-                    response.headers["Connection"] = "close"
-            return response
+                await rest()
+            return response if self._drained is None else self._last(response, connection)
         finally:
             connection.cancellable = None
             connection.busy = False
             self._open -= 1
             self._end_if_drained()
 
+    def _last(self, response: web.StreamResponse, connection: HTTPConnection) -> web.StreamResponse:
+        """Return a response after which the connection is closed, if the server stops."""
+        if self._drained is not None:
+            connection.close()
+            if not response.prepared:
+                response.headers["Connection"] = "close"
+        return response
 
-def _parsed(
-    message: RawRequestMessage, content: StreamReader, connection: HTTPConnection
-) -> HTTPRequest | web.StreamResponse:
-    """Return a request with its URL parsed, or the response for one whose URL is malformed."""
-    try:
-        return parse_request(message, content, connection)
-    except NoResourceInPath:
-        problem = f"unable to determine kind and namespace from url, {message.path}"
-        failed = f"failed to create RequestInfo: {problem}"
-        return plain_internal_error(message.path, failed)
-    except ValueError:
+
+def _malformed(
+    error: ValueError, message: RawRequestMessage, connection: HTTPConnection
+) -> web.StreamResponse:
+    """Return the response for a request whose URL cannot be parsed."""
+    if not isinstance(error, NoResourceInPath):
         return connection.refuse()
+    problem = f"unable to determine kind and namespace from url, {message.path}"
+    return plain_internal_error(message.path, f"failed to create RequestInfo: {problem}")

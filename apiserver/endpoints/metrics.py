@@ -20,17 +20,28 @@ class Metrics:
     """All metrics of a server. ``gauges`` and those of ``parts`` are read at scrape time."""
 
     def __init__(self) -> None:
-        self.requests: defaultdict[Labels, int] = defaultdict(int)
-        self.durations = Histogram()
+        #: The durations of requests, by verb, group, version, resource, subresource and code.
+        self.requests = Histogram()
+        #: The number of those that are not timed.
+        self.untimed: defaultdict[Labels, int] = defaultdict(int)
         self.storage = Histogram()
         self.in_flight: defaultdict[str, int] = defaultdict(int)
         self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self.parts: list[Instrumented] = []
 
-    def observe_request(self, labels: Labels, code: int, seconds: float) -> None:
-        """Count one request; labels are verb, group, version, resource, subresource."""
-        self.requests[*labels, str(code)] += 1
-        self.durations.observe(labels, seconds)
+    def counted_requests(self) -> dict[Labels, int]:
+        """Return the number of requests, by the same labels."""
+        counted = {labels: sum(each.counts) for labels, each in self.requests.series.items()}
+        for labels, count in self.untimed.items():
+            counted[labels] = counted.get(labels, 0) + count
+        return counted
+
+    def durations(self) -> Histogram:
+        """Return the durations of requests, whatever their code."""
+        together = Histogram()
+        for labels, each in self.requests.series.items():
+            together.add(labels[:-1], each.counts, each.seconds)
+        return together
 
     def observe_storage(self, operation: str, seconds: float, failed: bool) -> None:  # noqa: FBT001
         """Count one call of the store."""
@@ -63,7 +74,7 @@ class _Collector:
         requests = CounterMetricFamily(
             "apiserver_request", "Requests answered.", labels=[*_REQUEST_LABELS, "code"]
         )
-        for labels, count in metrics.requests.items():
+        for labels, count in metrics.counted_requests().items():
             requests.add_metric(labels, count)
         yield requests
         yield self._histogram(
@@ -72,7 +83,7 @@ class _Collector:
                 "How long requests took; watches are not counted.",
                 labels=_REQUEST_LABELS,
             ),
-            metrics.durations,
+            metrics.durations(),
         )
         yield self._histogram(
             HistogramMetricFamily(
@@ -112,8 +123,8 @@ class _Collector:
         return metric
 
     def _histogram(self, family: Metric, histogram: Histogram) -> Metric:
-        for labels in histogram.counts:
+        for labels, series in histogram.series.items():
             family.add_metric(  # type: ignore[attr-defined]
-                labels, buckets=histogram.buckets(labels), sum_value=histogram.sums[labels]
+                labels, buckets=histogram.buckets(labels), sum_value=series.seconds
             )
         return family

@@ -7,7 +7,7 @@ below a group that is served.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from aiohttp import web
 
@@ -67,13 +67,13 @@ class Router:
     streams: WatchStreams
     non_resource: NonResourcePaths
 
-    async def handle(self, request: HTTPRequest) -> web.StreamResponse:
+    def handle(self, request: HTTPRequest) -> Awaitable[web.StreamResponse]:
         """Serve a request that has passed the filters."""
         if request.may_write:
             request.outlive_client()
         if request.info.is_resource:
-            return await self._resource(request)
-        return await self.non_resource.handle(request)
+            return self._resource(request)
+        return self.non_resource.handle(request)
 
     async def _resource(self, request: HTTPRequest) -> web.StreamResponse:
         info = request.info
@@ -96,7 +96,7 @@ class Router:
         handle = _OBJECT.get(verb)
         if handle is None or verb not in resource.definition.verbs or request.method == "HEAD":
             raise MethodNotSupported.on_path()
-        if resource.group_resource == _COMPONENT_STATUSES:
+        if info.resource == _COMPONENT_STATUSES.resource and not info.group:
             handle = self.component_statuses.get
         return await handle(request, scope)
 

@@ -48,8 +48,9 @@ def keyed_item(keys: Iterable[tuple[str, Any]]) -> str:
     return "k:{" + ",".join(f"{json_text(name)}:{json_text(value)}" for name, value in keys) + "}"
 
 
-@cache_by_text(_CACHED, typed=True)
-def _scalar_text(value: Any) -> str:
+@cache_by_text(_CACHED)
+def _scalar_text(value: Any, _type: type) -> str:
+    # 1, 1.0 and true are equal, but not the same.
     if isinstance(value, float):
         return json_number(value)
     return json_escaped(orjson.dumps(value).decode())
@@ -62,7 +63,7 @@ def json_text(value: Any) -> str:
         return "{" + ",".join(members) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(json_text, value)) + "]"
-    return _scalar_text(value)
+    return _scalar_text(value, type(value))
 
 
 @cache_by_text(_CACHED)

@@ -6,7 +6,6 @@ Names and labels are those of Kubernetes' components, see "Kubernetes Metrics Re
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
@@ -23,35 +22,44 @@ GAUGE: Final = "gauge"
 Labels: TypeAlias = tuple[str, ...]
 
 
+class Series:
+    """The durations with the same labels: how many are within each bound, and their sum."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self, bounds: int) -> None:
+        self.counts = [0] * (bounds + 1)
+        self.seconds = 0.0
+
+
 class Histogram:
     """Durations in seconds, by labels."""
 
     def __init__(self, bounds: Sequence[float] = BUCKETS) -> None:
         self._bounds = bounds
-        self.counts: dict[Labels, list[int]] = {}
-        self.sums: defaultdict[Labels, float] = defaultdict(float)
+        self.series: dict[Labels, Series] = {}
 
     def observe(self, labels: Labels, seconds: float) -> None:
         """Count one duration."""
-        counts = self.counts.get(labels)
-        if counts is None:
-            counts = self.counts[labels] = [0] * (len(self._bounds) + 1)
-        counts[bisect_left(self._bounds, seconds)] += 1
-        self.sums[labels] += seconds
+        series = self.series.get(labels)
+        if series is None:
+            series = self.series[labels] = Series(len(self._bounds))
+        series.counts[bisect_left(self._bounds, seconds)] += 1
+        series.seconds += seconds
 
     def add(self, labels: Labels, counts: Sequence[int], seconds: float) -> None:
         """Add durations counted elsewhere with the same bounds, and their sum."""
-        known = self.counts.setdefault(labels, [0] * (len(self._bounds) + 1))
+        series = self.series.setdefault(labels, Series(len(self._bounds)))
         for index, count in enumerate(counts):
-            known[index] += count
-        self.sums[labels] += seconds
+            series.counts[index] += count
+        series.seconds += seconds
 
     def buckets(self, labels: Labels) -> list[tuple[str, float]]:
         """Return the cumulative count for every bucket."""
         total = 0
         result = []
         bounds = [*map(str, self._bounds), "+Inf"]
-        for bound, count in zip(bounds, self.counts[labels], strict=True):
+        for bound, count in zip(bounds, self.series[labels].counts, strict=True):
             total += count
             result.append((bound, float(total)))
         return result

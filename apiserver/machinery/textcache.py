@@ -7,7 +7,8 @@ Long ones, which hardly come again, are not kept.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import wraps
+from threading import Lock
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
@@ -17,9 +18,28 @@ R = TypeVar("R")
 LONGEST: Final = 256
 
 
-def cache_by_text(
-    most: int, *, typed: bool = False
-) -> Callable[[Callable[[*Ts], R]], Callable[[*Ts], R]]:
+class _Results(dict[Any, Any]):
+    """The last results of a function, by its arguments; of these a long text is not kept."""
+
+    __slots__ = ("_function", "_lock", "_most")
+
+    def __init__(self, function: Callable[..., Any], most: int) -> None:
+        super().__init__()
+        self._function = function
+        self._most = most
+        self._lock = Lock()
+
+    def __missing__(self, args: tuple[Any, ...]) -> Any:
+        result = self._function(*args)
+        if not any(type(text) is str and len(text) > LONGEST for text in args):
+            with self._lock:
+                if len(self) >= self._most:
+                    del self[next(iter(self))]
+                self[args] = result
+        return result
+
+
+def cache_by_text(most: int) -> Callable[[Callable[[*Ts], R]], Callable[[*Ts], R]]:
     """Return a decorator that keeps the last ``most`` results of a pure function of a text.
 
     The arguments of what is kept have no more than `LONGEST` characters each. What the function
@@ -27,14 +47,11 @@ def cache_by_text(
     """
 
     def decorate(function: Callable[[*Ts], R]) -> Callable[[*Ts], R]:
-        cached: Any = lru_cache(most, typed)(function)
+        results = _Results(function, most)
 
         @wraps(function)
         def call(*args: *Ts) -> R:
-            for text in args:
-                if type(text) is str and len(text) > LONGEST:
-                    return function(*args)
-            result: R = cached(*args)
+            result: R = results[args]
             return result
 
         return call

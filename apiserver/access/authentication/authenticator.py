@@ -97,25 +97,24 @@ class RequestAuthenticator:
 
     async def authenticate(self, credentials: Credentials) -> UserInfo:
         """Return the user of a request. Raises BadCredential."""
-        certificate = credentials.certificate
-        # A connection may stay open for longer than the certificate of its handshake is valid.
-        expired = certificate is not None and certificate.not_after < self._now()
-        refusal = "the client certificate has expired" if expired else ""
-        if certificate is not None and not expired:
-            if self._front_proxy is None:
-                user = _certified(certificate)
-            else:
-                user, refusal = self._by_proxy(self._front_proxy, certificate, credentials.headers)
+        refusal = ""
+        if credentials.certificate is not None:
+            user, refusal = self._by_certificate(credentials.certificate, credentials.headers)
             if user is not None:
                 return user
         token = bearer_token(credentials.authorization)
-        if token:
-            return await self._token_user(token)
-        if refusal:
-            raise BadCredential(refusal)
-        if self._anonymous and self._is_open(credentials.path):
-            return ANONYMOUS
-        raise BadCredential("no credentials, and anonymous requests are not allowed")
+        if not token:
+            return self._without_token(credentials.path, refusal)
+        causes: list[str] = []
+        for authenticator in self._tokens:
+            try:
+                user = await authenticator.authenticate(token)
+            except BadCredential as error:
+                causes.append(str(error))
+                continue
+            if user is not None:
+                return with_authenticated_group(user)
+        raise _unknown(causes)
 
     async def review(self, token: str, audiences: Sequence[str]) -> tuple[UserInfo, Sequence[str]]:
         """Return the user of a token, and those of ``audiences`` that it is valid for.
@@ -135,6 +134,24 @@ class RequestAuthenticator:
                 return with_authenticated_group(user), common
         raise _unknown(causes)
 
+    def _by_certificate(
+        self, certificate: Certificate, headers: Headers | None
+    ) -> tuple[UserInfo | None, str]:
+        """Return the user of a client certificate, or why it has none."""
+        # A connection may stay open for longer than the certificate of its handshake is valid.
+        if certificate.not_after < self._now():
+            return None, "the client certificate has expired"
+        if self._front_proxy is None:
+            return _certified(certificate), ""
+        return self._by_proxy(self._front_proxy, certificate, headers)
+
+    def _without_token(self, path: str, refusal: str) -> UserInfo:
+        if refusal:
+            raise BadCredential(refusal)
+        if self._anonymous and self._is_open(path):
+            return ANONYMOUS
+        raise BadCredential("no credentials, and anonymous requests are not allowed")
+
     def _by_proxy(
         self, proxy: FrontProxy, certificate: Certificate, headers: Headers | None
     ) -> tuple[UserInfo | None, str]:
@@ -149,18 +166,6 @@ class RequestAuthenticator:
         if proxy.certifies_clients(certificate):
             return _certified(certificate), refusal
         return None, refusal or "x509: certificate signed by unknown authority"
-
-    async def _token_user(self, token: str) -> UserInfo:
-        causes: list[str] = []
-        for authenticator in self._tokens:
-            try:
-                user = await authenticator.authenticate(token)
-            except BadCredential as error:
-                causes.append(str(error))
-                continue
-            if user is not None:
-                return with_authenticated_group(user)
-        raise _unknown(causes)
 
     def _is_open(self, path: str) -> bool:
         return not self._anonymous_paths or path in self._anonymous_paths

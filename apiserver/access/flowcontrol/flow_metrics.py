@@ -70,10 +70,12 @@ def _waits(levels: Iterable[PriorityLevel]) -> Family:
     waits = Histogram(BOUNDS)
     for level in levels:
         for schema, counts in level.counts.items():
-            for kind, found in counts.waits.counts.items():
-                waits.add((level.name, schema, *kind), found, counts.waits.sums[kind])
+            waited = 0
+            for kind, found in counts.waits.series.items():
+                waits.add((level.name, schema, *kind), found.counts, found.seconds)
+                if kind == ("true",):
+                    waited = sum(found.counts)
             # Those that found their seats free have waited for no time.
-            waited = sum(counts.waits.counts.get(("true",), ()))
             waits.add((level.name, schema, "true"), [counts.dispatched - waited], 0.0)
     return Family(
         f"{_PREFIX}request_wait_duration_seconds",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -95,7 +95,7 @@ def with_deadline(handler: Handler, deadlines: RequestDeadlines) -> Handler:
         if request.long_running:
             return await handler(request)
         queue = deadlines.queue(request)
-        task = cast("asyncio.Task[Any]", request.connection.task)
+        task: Any = request.connection.task
         request.deadline = queue.enter(task)
         try:
             response = await handler(request)

@@ -26,8 +26,7 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
     async def metered(request: HTTPRequest) -> web.StreamResponse:
         if request.long_running:
             response = await handler(request)
-            labels = _labels(request, response.status)
-            metrics.requests[*labels, str(response.status)] += 1
+            metrics.untimed[_labels(request, response.status)] += 1
             return response
         kind = "readOnly" if request.verb in _READS else "mutating"
         in_flight[kind] += 1
@@ -36,8 +35,7 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
             response = await handler(request)
         finally:
             in_flight[kind] -= 1
-        labels = _labels(request, response.status)
-        metrics.observe_request(labels, response.status, clock() - begun)
+        metrics.requests.observe(_labels(request, response.status), clock() - begun)
         return response
 
     return metered
@@ -48,5 +46,5 @@ def _labels(request: HTTPRequest, status: int) -> Labels:
     if verb not in _VERBS:
         verb = "other"
     if status in _UNKNOWN or not info.is_resource:
-        return (verb, "", "", "", "")
-    return (verb, info.group, info.version, info.resource, info.subresource)
+        return (verb, "", "", "", "", f"{status}")
+    return (verb, info.group, info.version, info.resource, info.subresource, f"{status}")

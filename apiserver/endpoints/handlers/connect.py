@@ -258,7 +258,7 @@ def _rewriting(
 
 def _split_target(request: HTTPRequest) -> tuple[str, str, str]:
     """Return the path up to ``proxy``, the path after it and the query, all still encoded."""
-    path, query = _encoded_target(request)
+    path, query = split_target(request.target)
     depth = 8 if request.info.namespace else 6
     parts = path.split("/", depth)
     if len(parts) <= depth:
@@ -267,12 +267,6 @@ def _split_target(request: HTTPRequest) -> tuple[str, str, str]:
 
 
 def _with_slash(request: HTTPRequest, query: str) -> web.StreamResponse:
-    path, _ = _encoded_target(request)
+    path, _ = split_target(request.target)
     location = f"{path}/?{query}" if query else f"{path}/"
     return web.Response(status=301, headers={"Location": location})
-
-
-def _encoded_target(request: HTTPRequest) -> tuple[str, str]:
-    """Return path and query as the client has sent them."""
-    target = request.target
-    return split_target(target)[0], target.partition("?")[2]

@@ -13,6 +13,6 @@ def test_what_has_been_written_is_not_kept() -> None:
     written: list[bytes] = []
     transport: Any = SimpleNamespace(write=written.append, is_closing=lambda: False)
     response = BufferedResponse(200, b"x" * 1000, "text/plain")
-    response.write(transport, message())
+    response.write_to(transport, message())
     assert written[0].endswith(b"\r\nContent-Type: text/plain\r\n\r\n" + b"x" * 1000)
     assert response.body == b""

@@ -187,10 +187,10 @@ async def test_requests_are_counted_by_what_was_found_not_by_what_was_asked() ->
     await with_request_metrics(with_recovery(failing), metrics)(
         request("GET", "/apis/made/up/things")
     )
-    assert dict(metrics.requests) == {
+    assert metrics.counted_requests() == {
         ("get", "", "v1", "configmaps", "", "200"): 1,
         ("watch", "", "v1", "pods", "", "200"): 1,
         ("list", "", "", "", "", "404"): 1,
     }
     assert not any(metrics.in_flight.values())
-    assert ("watch", "", "v1", "pods", "") not in metrics.durations.counts
+    assert ("watch", "", "v1", "pods", "") not in metrics.durations().series

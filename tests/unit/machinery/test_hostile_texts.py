@@ -44,8 +44,7 @@ def test_no_cache_of_texts_is_bounded_by_a_number_alone() -> None:
         if re.search(r"^from functools import .*lru_cache", path.read_text(), re.MULTILINE)
     }
     assert found == {
-        "access/authentication/authenticator.py", "access/quota/usage.py", "machinery/textcache.py",
-        "machinery/times.py",
+        "access/authentication/authenticator.py", "access/quota/usage.py", "machinery/times.py",
     }  # fmt: skip
 
 
