@@ -78,7 +78,7 @@ class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
-        "_certificate", "_content", "_head", "_hijacked", "_message", "_stalled", "_waits",
+        "_certificate", "_content", "_head", "_held", "_hijacked", "_message", "_stalled", "_waits",
         "_without_body", "busy", "cancellable", "task",
     )  # fmt: skip
 
@@ -100,6 +100,8 @@ class HTTPConnection(web.RequestHandler):
         self._certificate: Certificate | None = None
         self._hijacked: asyncio.StreamWriter | None = None
         self._head = 0
+        # Whether a body that is not read fast enough holds up what follows it.
+        self._held = False
         # Whether the request that is being read has the method HEAD.
         self._without_body = False
         # The body of the request in progress, or of the last one.
@@ -210,6 +212,16 @@ class HTTPConnection(web.RequestHandler):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    def pause_reading(self) -> None:
+        self._held = True
+        web.RequestHandler.pause_reading(self)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002
+        # aiohttp calls this for every body, and parses again even if nothing was held up.
+        if self._held:
+            self._held = not resume_parser
+            web.RequestHandler.resume_reading(self, resume_parser)
 
     def hijack(self, writer: asyncio.StreamWriter) -> None:
         """Forward all further bytes from the client to ``writer``."""

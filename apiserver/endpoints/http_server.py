@@ -95,7 +95,8 @@ class HTTPServer:
             connection.cancellable = None
             connection.busy = False
             self._open -= 1
-            self._end_if_drained()
+            if self._drained is not None:
+                self._end_if_drained()
 
     def _last(self, response: web.StreamResponse, connection: HTTPConnection) -> web.StreamResponse:
         """Return a response after which the connection is closed, if the server stops."""
@@ -103,6 +104,7 @@ class HTTPServer:
             connection.close()
             if not response.prepared:
                 response.headers["Connection"] = "close"
+            self._end_if_drained()
         return response
 
 

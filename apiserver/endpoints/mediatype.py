@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from apiserver.machinery.textcache import cache_by_text
+
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TYPE: Final = re.compile(rf"{_TOKEN}(?:/{_TOKEN})?\Z")
 _PARAMETER: Final = re.compile(
@@ -12,6 +14,7 @@ _PARAMETER: Final = re.compile(
 )
 
 
+@cache_by_text(256)
 def media_type_of(header: str) -> str | None:
     """Return the media type in lower case, ``None`` where type or parameters are malformed.
 

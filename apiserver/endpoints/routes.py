@@ -75,32 +75,33 @@ class Router:
             return self._resource(request)
         return self.non_resource.handle(request)
 
-    async def _resource(self, request: HTTPRequest) -> web.StreamResponse:
+    def _resource(self, request: HTTPRequest) -> Awaitable[web.StreamResponse]:
         info = request.info
         resource = self.registry.resource(info.group, info.version, info.resource)
         if resource is None:
             return self._not_served(info.group)
-        if resource.definition.routed_by_verb:
-            return await self._by_verb(request, resource)
+        definition = resource.definition
+        if definition.routed_by_verb:
+            return self._by_verb(request, resource)
         _check_scope(request, resource)
         if resource.strategy.deprecation:
             request.warnings.append(resource.strategy.deprecation)
         if info.parts > 2:
-            return await self._subresource(request, resource)
+            return self._subresource(request, resource)
         scope = RequestScope(resource)
         if info.watch_prefix:
-            return await self._watch(request, scope)
+            return self._watch(request, scope)
         if info.parts == 1:
-            return await self._collection(request, scope)
+            return self._collection(request, scope)
         verb = info.verb
         handle = _OBJECT.get(verb)
-        if handle is None or verb not in resource.definition.verbs or request.method == "HEAD":
+        if handle is None or verb not in definition.verbs or request.method == "HEAD":
             raise MethodNotSupported.on_path()
         if info.resource == _COMPONENT_STATUSES.resource and not info.group:
             handle = self.component_statuses.get
-        return await handle(request, scope)
+        return handle(request, scope)
 
-    def _not_served(self, group: str) -> web.StreamResponse:
+    async def _not_served(self, group: str) -> web.StreamResponse:
         if self.registry.served.has_builtin_group(group):
             raise NotFound.path()
         return plain_not_found()
@@ -143,7 +144,9 @@ class Router:
         handle = _WHOLE[verb] if own is None else own.handle
         return await handle(request, RequestScope(resource, subresource))
 
-    async def _collection(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
+    def _collection(
+        self, request: HTTPRequest, scope: RequestScope
+    ) -> Awaitable[web.StreamResponse]:
         info, definition = request.info, scope.resource.definition
         everywhere = definition.namespaced and not info.namespace
         if (
@@ -155,13 +158,16 @@ class Router:
             raise MethodNotSupported.on_path()
         if info.verb == "create":
             handle = self.virtual_resources.get(definition.group_resource, create)
-            return await handle(request, scope)
+            return handle(request, scope)
         if info.verb == "deletecollection":
-            return await deletecollection(request, scope)
+            return deletecollection(request, scope)
         if request.verb == "watch":
-            return await self._watch(request, scope)
+            return self._watch(request, scope)
+        return self._list(request, scope)
+
+    async def _list(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
         options = await offload(request.query_cost, list_options, request.query)
-        if definition.group_resource == _COMPONENT_STATUSES:
+        if scope.resource.definition.group_resource == _COMPONENT_STATUSES:
             return await self.component_statuses.list(request, scope, options)
         return await list_(request, scope, options)
 
@@ -201,14 +207,14 @@ class ServedRouter(Router):
 
     __slots__ = ()
 
-    async def handle(self, request: HTTPRequest) -> web.StreamResponse:
+    def handle(self, request: HTTPRequest) -> Awaitable[web.StreamResponse]:
         """Serve a request that has passed the filters."""
         info = request.info
         if info.is_resource and not self.registry.served.resource(
             info.group, info.version, info.resource
         ):
             return self._not_served(info.group)
-        return await Router.handle(self, request)
+        return Router.handle(self, request)
 
 
 def _check_scope(request: HTTPRequest, resource: Resource) -> None:

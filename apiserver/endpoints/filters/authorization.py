@@ -28,6 +28,8 @@ from apiserver.machinery.quoting import quote
 _LONGEST_SELECTOR: Final = 4096
 _CREATING_VERBS: Final = frozenset(["update", "patch"])
 _SELECTING_VERBS: Final = frozenset(["list", "watch", "deletecollection"])
+# Looked up once: members of an enumeration are found slowly.
+_ALLOW: Final = Verdict.ALLOW
 _DECISION: Final = "authorization.k8s.io/decision"
 _REASON: Final = "authorization.k8s.io/reason"
 _NAMING_VERBS: Final = frozenset(["list", "watch"])
@@ -43,7 +45,7 @@ def with_authorization(handler: Handler, authorizer: Authorizer) -> Handler:
             allowed = decision.verdict is Verdict.ALLOW
             request.audit.annotate(_DECISION, "allow" if allowed else "forbid")
             request.audit.annotate(_REASON, decision.reason)
-        if decision.verdict is not Verdict.ALLOW:
+        if decision.verdict is not _ALLOW:
             if decision.error:
                 return _failure(request, decision.error)
             return refusal(request, attributes, decision.reason)

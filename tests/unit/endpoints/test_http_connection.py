@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from apiserver.endpoints.buffered_response import buffered_response
@@ -85,6 +86,24 @@ async def test_a_body_that_nobody_reads_is_no_request() -> None:
         assert await client.answer() == (200, b"POST")
         client.writer.write(b"x" * 97 + GET % b"a")
         assert await client.answer() == (200, b"GET")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 2000000", "Transfer-Encoding: chunked"])
+async def test_a_long_body_that_is_read_late_holds_up_the_next_request(framing: str) -> None:
+    body = b"x" * 2_000_000
+    sent = body if "Length" in framing else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    async def reading(request: HTTPRequest) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        size = sum([len(chunk) async for chunk in request.content.iter_any()])
+        return buffered_response(200, str(size).encode(), "text/plain")
+
+    async with connected(reading) as client:
+        head = f"POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode()
+        for _ in range(2):
+            client.writer.write(head + sent + GET % b"a")
+        for size in (2_000_000, 0, 2_000_000, 0):
+            assert await client.answer() == (200, str(size).encode())
 
 
 async def test_a_body_that_breaks_off_ends_the_connection() -> None:
