@@ -91,16 +91,16 @@ log = logging.getLogger(__name__)
 class StorageOptions:
     """The store of a server; ``root`` is the prefix of all keys.
 
-    ``shared``: other servers use the same store. ``removes_lease``: the server is the only one of
-    its address, so its master lease is removed when it stops. ``allow_empty``: a SQLite file of 0
-    bytes is a new store. ``encryption``: how the objects are encrypted, if they are.
+    ``shared``: other servers use the same store. ``removes_lease``: when the server stops, whether
+    no other serves at its address, so that its master lease is removed. ``allow_empty``: a SQLite
+    file of 0 bytes is a new store. ``encryption``: how the objects are encrypted, if they are.
     """
 
     url: str
     root: str
     tls: Mapping[str, str]
     shared: bool = False
-    removes_lease: bool = True
+    removes_lease: Callable[[], bool] = lambda: True
     allow_empty: bool = False
     encryption: Encryption | None = None
 
@@ -258,7 +258,7 @@ async def build_server(
                 webhooks,
                 admission,
                 following(followers),
-                reconciling_endpoints(reconciler, removes_lease=storage.removes_lease),
+                reconciling_endpoints(reconciler, storage.removes_lease),
                 bootstrapping_roles(roles),
                 run_controllers(manager, ready),
                 repairing_allocations(registry, ready),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Final
@@ -43,7 +43,7 @@ LEASE_SECONDS: Final = 15
 INTERVAL: Final = 10.0
 _FIRST_DELAY_SECONDS: Final = 1.0
 _REMOVAL_SECONDS: Final = 0.5
-# Retries after conflicts: the workers of one address renew the same lease.
+# Retries after conflicts: the workers of one address renew the same lease, and remove it.
 _ATTEMPTS: Final = 20
 
 
@@ -77,8 +77,15 @@ class EndpointReconciler:
         """Remove the lease and update the endpoints."""
         store, key = self.registry.store, self._key(self.endpoint.address)
         record = await store.get(key)
-        if record is not None:
-            await store.delete(key, expected=record.revision)
+        for _ in range(_ATTEMPTS):
+            if record is None:
+                break
+            try:
+                await store.delete(key, expected=record.revision)
+            except RevisionConflict as conflict:
+                record = conflict.current
+            else:
+                break
         await self._reconcile_endpoints(await self._leased_addresses())
 
     async def _renew_lease(self) -> None:
@@ -130,7 +137,7 @@ class EndpointReconciler:
 
 @asynccontextmanager
 async def reconciling_endpoints(
-    reconciler: EndpointReconciler, *, removes_lease: bool
+    reconciler: EndpointReconciler, removes_lease: Callable[[], bool]
 ) -> AsyncIterator[None]:
     """Reconcile the endpoints periodically while the block runs.
 
@@ -149,7 +156,7 @@ async def reconciling_endpoints(
     finally:
         task.cancel()
         await asyncio.wait([task])
-        if removes_lease and reconciler.shared:
+        if reconciler.shared and removes_lease():
             await _remove(reconciler)
 
 

@@ -97,14 +97,16 @@ class Embedding:
     environment: Environment = PRODUCTION
     inserted: Sequence[Filter] = ()
     owns_process: bool = True
-    #: Other processes serve at the same address, and go on when this one stops.
-    shares_address: bool = False
     #: How long a connection that is new at the shutdown may wait for its first request.
     first_request_seconds: float = 0.0
 
     def connections(self, config: Config) -> ConnectionSource:
         """Return where the connections come from. Raises OSError."""
         return Listener(config)
+
+    def leaves_address(self) -> bool:
+        """Return whether nothing serves at the address any more when this process has stopped."""
+        return True
 
     def outermost(self, handler: Handler) -> Handler:
         """Return ``handler``, or what wraps it."""
@@ -206,7 +208,7 @@ async def _serve(
         config.etcd_prefix,
         etcd_tls,
         shared=config.uses_etcd,
-        removes_lease=not embedding.shares_address,
+        removes_lease=embedding.leaves_address,
         allow_empty=config.allow_empty_database,
         encryption=load_encryption(config),
     )

@@ -21,9 +21,11 @@ QUESTION: Final = b"?"
 ACCEPTS: Final = b"+"
 REFUSES: Final = b"-"
 
-#: Indexes of the counters: messages that the worker has received, and those that are dealt with.
+#: Indexes of the counters: messages that the worker has received, those that are dealt with, and
+#: whether all workers have been told to stop, which the parent sets.
 RECEIVED: Final = 0
 CLOSED: Final = 1
+STOPPING: Final = 2
 
 # Not every system can do this with one call; the workers run no other programs.
 _CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)

@@ -40,7 +40,7 @@ from apiserver.server.serving import (
     run,
     server_identity,
 )
-from apiserver.server.worker_channel import WorkerChannel
+from apiserver.server.worker_channel import STOPPING, WorkerChannel
 
 #: A worker that has not stopped after so many seconds, beside the delay of shutdown, is killed.
 STOP_SECONDS: Final = 4.8
@@ -77,7 +77,6 @@ def _prepare(config: Config) -> None:
 class WorkerEmbedding(Embedding):
     """A process that gets its connections from its parent, which announces the server."""
 
-    shares_address = True
     first_request_seconds = 0.25
 
     def __init__(self, channel: WorkerChannel, stop: asyncio.Event) -> None:
@@ -89,6 +88,9 @@ class WorkerEmbedding(Embedding):
         return HandedConnections(
             channel.worker_end, channel.counts, config.secure_port, self._stop.set
         )
+
+    def leaves_address(self) -> bool:
+        return self._channel.counts[STOPPING] != 0
 
     @asynccontextmanager
     async def serving(self, server: Server, url: str, kubeconfig: Path) -> AsyncIterator[None]:
@@ -161,7 +163,8 @@ class Supervisor:
         self._code = code
         self._kill_at = time.monotonic() + self._config.shutdown_delay_duration + STOP_SECONDS
         self._sharing.stop_with_workers()
-        for pid in self._running:
+        for pid, worker in self._running.items():
+            worker.channel.counts[STOPPING] = 1
             os.kill(pid, signal.SIGTERM)
 
     def _kill_late(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
@@ -15,10 +16,16 @@ from pathlib import Path
 
 import pytest
 
+from storage.open import open_store
 from tests.clients.https import ADMIN, connect, get
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import wait_until
-from tests.worker_processes import clients_of_workers, open_files, pids_of_workers
+from tests.worker_processes import (
+    clients_of_workers,
+    open_files,
+    pids_of_workers,
+    pids_that_listen,
+)
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -225,6 +232,8 @@ def test_a_worker_that_ends_is_replaced_and_nothing_is_lost(
         connection.close()
         wait_until(lambda: len(loads(server)) == 2 and not any(loads(server)))
         one_is_back(server)
+        assert server.process is not None
+        assert pids_that_listen(server) == [server.process.pid]
         for _ in range(16):
             served(stack, server)
         assert loads(server) == [8, 8]
@@ -267,6 +276,29 @@ def test_a_stop_answers_what_every_worker_has_begun(etcd_url: str, tmp_path: Pat
             assert connection.getresponse().status == 201
         assert server.process.wait() == 0
         assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_address_of_a_server_is_removed_when_all_workers_stop(
+    etcd_url: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    """When one ends, the others go on at the same address."""
+    with two_workers(tmp_path, etcd_url, "--advertise-address=192.0.2.1") as server:
+        lease = f"{server.flags[2].partition('=')[2]}/masterleases/192.0.2.1"
+        before = pids_of_workers(server)
+        os.kill(before[0], number)
+        wait_until(lambda: before[0] not in pids_of_workers(server))
+        assert asyncio.run(is_stored(etcd_url, lease))
+        assert server.stop() == 0
+        assert not asyncio.run(is_stored(etcd_url, lease))
+
+
+async def is_stored(etcd_url: str, key: str) -> bool:
+    store = await open_store(etcd_url)
+    try:
+        return await store.get(key) is not None
+    finally:
+        await store.close()
 
 
 def is_refused(server: ServerProcess) -> bool:
