@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from apiserver.machinery.objects import Object, with_metadata
+from apiserver.machinery.quantity import parse_quantity
 from apiserver.schema.internalform import internal_form
 
 _METRICS: Final = "autoscaling.alpha.kubernetes.io/metrics"
@@ -27,7 +28,8 @@ _CURRENT: Final = "currentCPUUtilizationPercentage"
 _BEHAVIOR_TYPE: Final = "autoscaling.v2.HorizontalPodAutoscalerBehavior"
 _CONDITION_MEMBERS: Final = ("type", "status", "lastTransitionTime", "reason", "message")
 
-# A field of v1 and its name in v2; with a star, the field is always present, "0" by default.
+# A field of v1 and its name in v2; with a star, the field is always present, "0" by default, which
+# says nothing of a target that has an average value.
 _Table: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 _RESOURCE: Final[_Table] = (
     ("name", ("name",)),
@@ -234,9 +236,18 @@ def _deep(flat: Mapping[str, Any], table: _Table) -> dict[str, Any]:
         place[last] = value
     target = source.get("target")
     if target is not None:
+        if "*targetValue" in dict(table) and "averageValue" in target and _is_zero(target):
+            del target["value"]
         types = (type_ for name, type_ in _TARGET_TYPES if name in target)
         source["target"] = {"type": next(types, "AverageValue"), **target}
     return source
+
+
+def _is_zero(target: Mapping[str, Any]) -> bool:
+    try:
+        return parse_quantity(target["value"])[0] == 0
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _lowered(value: Any) -> Any:

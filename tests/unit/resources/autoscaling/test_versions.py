@@ -44,6 +44,12 @@ METRICS: list[tuple[dict[str, Any], dict[str, Any]]] = [
          "selector": SELECTOR}},
     ),
     (
+        {"type": "Object", "object": {"describedObject": REFERENCE, "metric": METRIC,
+         "target": {"type": "AverageValue", "averageValue": "3"}}},
+        {"type": "Object", "object": {"target": REFERENCE, "metricName": "m", "targetValue": "0",
+         "selector": SELECTOR, "averageValue": "3"}},
+    ),
+    (
         {"type": "External", "external": {"metric": METRIC, "target": {
             "type": "AverageValue", "averageValue": "3"}}},
         {"type": "External", "external": {
