@@ -44,8 +44,12 @@ from apiserver.schema.internalform import internal_form
 
 _SPEC: Final = "api.core.v1.PersistentVolumeSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeStatus"
-RECYCLE: Final = "Recycle"
-_RECLAIM_POLICIES: Final = ("Delete", RECYCLE, "Retain")
+RECYCLE, RETAIN = "Recycle", "Retain"
+FILESYSTEM: Final = "Filesystem"
+_RECLAIM_POLICIES: Final = ("Delete", RECYCLE, RETAIN)
+_INLINE: Final = "in the context of inline volumes"
+# An empty value of these counts.
+_POINTERS: Final = ("claimRef", "nodeAffinity")
 _CLASS: Final = "volumeAttributesClassName"
 _OLD_ANNOTATIONS: Final = (
     (CLASS_ANNOTATION, "v1.8", "storageClassName"),
@@ -107,8 +111,8 @@ class PersistentVolumeStrategy(Strategy):
     def default(self, document: Object) -> None:
         spec = document["spec"]
         document.setdefault("status", {}).setdefault("phase", "Pending")
-        spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
-        spec.setdefault("volumeMode", "Filesystem")
+        spec.setdefault("persistentVolumeReclaimPolicy", RETAIN)
+        spec.setdefault("volumeMode", FILESYSTEM)
         default_quantities(spec.get("capacity") or {})
         default_source(spec)
 
@@ -164,16 +168,57 @@ def _source(spec: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _validate(document: Object, *, any_value: bool) -> list[FieldError]:
-    spec, modes = document["spec"], document["spec"].get("accessModes") or []
+    spec, name = document["spec"], document["metadata"].get("name", "")
+    errors = _validate_modes(spec, "spec.accessModes")
+    errors += _validate_capacity(spec)
+    errors += _validate_policy(spec)
+    errors += _validate_affinity(spec, any_value=any_value)
+    errors += validate_sources(spec, name, "spec", placed=spec.get("nodeAffinity") is not None)
+    errors += _validate_root(spec, "spec")
+    if spec.get("storageClassName"):
+        errors += validate_dns_subdomain(spec["storageClassName"], "spec.storageClassName")
+    mode = spec.get("volumeMode")
+    if mode is not None and mode not in VOLUME_MODES:
+        errors.append(not_supported("spec.volumeMode", mode, VOLUME_MODES))
+    return errors + _validate_attributes(spec, "spec")
+
+
+def default_inline_spec(spec: dict[str, Any]) -> None:
+    """Set the defaults of the spec of a volume inside another object, in place."""
+    default_quantities(spec.get("capacity") or {})
+    default_source(spec)
+
+
+def validate_inline_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """Validate the spec of a volume inside another object: the source is all that it says."""
+    errors = _forbid_inline(spec, path, "claimRef", "capacity")
+    if spec.get("csi") is None:
+        errors.append(required(f"{path}.csi", f"has to be specified {_INLINE}"))
+    errors += _validate_modes(spec, f"{path}.accessModes")
+    if spec.get("persistentVolumeReclaimPolicy") not in (None, "", RETAIN):
+        where = f"{path}.persistentVolumeReclaimPolicy"
+        errors.append(forbidden(where, f"may only be {RETAIN} {_INLINE}"))
+    errors += _forbid_inline(spec, path, "nodeAffinity")
+    errors += validate_sources(spec, "", path, placed=False)
+    errors += _validate_root(spec, path)
+    errors += _forbid_inline(spec, path, "storageClassName")
+    if spec.get("volumeMode") not in (None, FILESYSTEM):
+        detail = f"may not specify volumeMode other than {FILESYSTEM} {_INLINE}"
+        errors.append(forbidden(f"{path}.volumeMode", detail))
+    return errors + _validate_attributes(spec, path)
+
+
+def _forbid_inline(spec: dict[str, Any], path: str, *members: str) -> list[FieldError]:
     return [
-        *([] if modes else [required("spec.accessModes")]),
-        *validate_access_modes(modes, "spec.accessModes"),
-        *_validate_capacity(spec),
-        *_validate_policy(spec),
-        *_validate_affinity(spec, any_value=any_value),
-        *validate_sources(spec, document["metadata"].get("name", "")),
-        *_validate_rest(spec),
+        forbidden(f"{path}.{name}", f"may not be specified {_INLINE}")
+        for name in members
+        if spec.get(name) or (name in _POINTERS and spec.get(name) is not None)
     ]
+
+
+def _validate_modes(spec: dict[str, Any], path: str) -> list[FieldError]:
+    modes = spec.get("accessModes") or []
+    return [*([] if modes else [required(path)]), *validate_access_modes(modes, path)]
 
 
 def _validate_capacity(spec: dict[str, Any]) -> list[FieldError]:
@@ -206,28 +251,24 @@ def _validate_affinity(spec: dict[str, Any], *, any_value: bool) -> list[FieldEr
     return validate_node_selector(needed, path, any_value=any_value)
 
 
-def _validate_rest(spec: dict[str, Any]) -> list[FieldError]:
-    errors: list[FieldError] = []
+def _validate_root(spec: dict[str, Any], path: str) -> list[FieldError]:
     folder = (spec.get("hostPath") or {}).get("path", "")
     recycles = spec.get("persistentVolumeReclaimPolicy") == RECYCLE
-    if recycles and folder.startswith("/") and not normpath(folder).strip("/"):
-        detail = "may not be 'recycle' for a hostPath mount of '/'"
-        errors.append(forbidden("spec.persistentVolumeReclaimPolicy", detail))
-    if spec.get("storageClassName"):
-        errors += validate_dns_subdomain(spec["storageClassName"], "spec.storageClassName")
-    mode = spec.get("volumeMode")
-    if mode is not None and mode not in VOLUME_MODES:
-        errors.append(not_supported("spec.volumeMode", mode, VOLUME_MODES))
-    name, where = spec.get(_CLASS), f"spec.{_CLASS}"
+    if not recycles or not folder.startswith("/") or normpath(folder).strip("/"):
+        return []
+    detail = "may not be 'recycle' for a hostPath mount of '/'"
+    return [forbidden(f"{path}.persistentVolumeReclaimPolicy", detail)]
+
+
+def _validate_attributes(spec: dict[str, Any], path: str) -> list[FieldError]:
+    name, where = spec.get(_CLASS), f"{path}.{_CLASS}"
     if name is None:
-        return errors
-    if not name:
-        errors.append(required(where, "an empty string is disallowed"))
-    else:
-        errors += validate_dns_subdomain(name, where)
+        return []
+    detail = "an empty string is disallowed"
+    errors = validate_dns_subdomain(name, where) if name else [required(where, detail)]
     if spec.get("csi") is None:
         detail = f"has to be specified when using {_CLASS}"
-        errors.append(required("spec.csi", detail))
+        errors.append(required(f"{path}.csi", detail))
     return errors
 
 

@@ -128,22 +128,27 @@ def default_source(spec: dict[str, Any]) -> None:
         default_volumes([{"name": "", **present}])
 
 
-def validate_sources(spec: Mapping[str, Any], volume: str) -> list[FieldError]:
-    """Validate the source of the volume of that name; it has exactly one."""
+def validate_sources(
+    spec: Mapping[str, Any], volume: str, at: str, *, placed: bool
+) -> list[FieldError]:
+    """Validate the source of the volume of that name; it has exactly one.
+
+    ``at``: the path of the spec. ``placed``: the volume selects nodes.
+    """
     errors: list[FieldError] = []
     present = [source for source in SOURCES if spec.get(source) is not None]
     for index, source in enumerate(present):
         # A Flex volume may be the second source, too.
         if index and source != "flexVolume":
-            path = f"spec.{_SECOND_NAMES.get(source, source)}"
+            path = f"{at}.{_SECOND_NAMES.get(source, source)}"
             errors.append(forbidden(path, "may not specify more than 1 volume type"))
             continue
-        path = f"spec.{_INNER_NAMES.get(source, source)}"
+        path = f"{at}.{_INNER_NAMES.get(source, source)}"
         if source == "iscsi":
             errors += _validate_iscsi(spec[source], path, volume)
         else:
             errors += SOURCES[source](spec[source], path)
-        if source == "local" and spec.get("nodeAffinity") is None:
+        if source == "local" and not placed:
             detail = "Local volume requires node affinity"
-            errors.append(required("spec.nodeAffinity", detail))
-    return errors if present else [*errors, required("spec", "must specify a volume type")]
+            errors.append(required(f"{at}.nodeAffinity", detail))
+    return errors if present else [*errors, required(at, "must specify a volume type")]

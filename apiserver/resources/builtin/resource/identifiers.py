@@ -64,10 +64,13 @@ def _uuid_problem(uid: str) -> str:
 
 
 def validate_attribute_name(name: str, path: str) -> list[FieldError]:
-    """Reject a value that is not an identifier, nor a driver's name, a slash and one."""
+    """Reject a value that is not an identifier, nor a driver's name, a slash and one.
+
+    Like Kubernetes, accept any value with more than one slash.
+    """
     domain, slash, identifier = name.rpartition("/")
     if "/" in domain:
-        return [invalid(path, name, "must not contain more than one slash")]
+        return []
     if not slash:
         return _identifier(name, path)
     if domain:

@@ -9,7 +9,6 @@ from apiserver.machinery.fielderrors import (
     duplicate,
     invalid,
     not_supported,
-    required,
 )
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.resources.printing import NONE, UNSET, Column, aged
@@ -75,39 +74,30 @@ class CSIDriverStrategy(Strategy):
         generation = (old["metadata"].get("generation") or 0) + 1
         return with_metadata(document, generation=generation)
 
+    def prepare_for_create(self, document: Object) -> Object:
+        return _without_scheduling(document, {})
+
     def validate(self, document: Object) -> list[FieldError]:
         spec = document["spec"]
-        errors = [
-            required(f"spec.{member}")
-            for member in ("attachRequired", "podInfoOnMount", "storageCapacity")
-            if spec.get(member) is None
-        ]
-        errors += _validate_group_policy(spec) + _validate_tokens(spec.get("tokenRequests") or [])
+        modes = spec.get("volumeLifecycleModes") or ()
+        errors = _validate_group_policy(spec) + _validate_tokens(spec.get("tokenRequests") or [])
         errors += [
             not_supported("spec.volumeLifecycleModes", mode, _MODES)
-            for mode in spec.get("volumeLifecycleModes") or ()
+            for mode in modes
             if mode not in _MODES
         ]
         return errors + _validate_update_period(spec)
 
-    def prepare_for_create(self, document: Object) -> Object:
-        return _without_scheduling(document, {})
-
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         new, before = document["spec"], old["spec"]
-        errors = []
+        errors = self.validate(document)
         # Kubernetes misspells the first path.
         members = {"attachRequired": "attachedRequired", "volumeLifecycleModes": ""}
         for member, path in members.items():
             if new.get(member) != before.get(member):
                 shown = new.get(member)
                 errors.append(invalid(f"spec.{path or member}", shown, "field is immutable"))
-        return [
-            *errors,
-            *_validate_tokens(new.get("tokenRequests") or []),
-            *_validate_group_policy(new),
-            *_validate_update_period(new),
-        ]
+        return errors
 
 
 def _without_scheduling(document: Object, before: dict[str, Any]) -> Object:
@@ -127,10 +117,10 @@ def _validate_update_period(spec: dict[str, Any]) -> list[FieldError]:
 
 
 def _validate_group_policy(spec: dict[str, Any]) -> list[FieldError]:
-    policy, path = spec.get("fsGroupPolicy"), "spec.fsGroupPolicy"
-    if policy is None:
-        return [required(path)]
-    return [] if policy in _GROUP_POLICIES else [not_supported(path, policy, _GROUP_POLICIES)]
+    policy = spec["fsGroupPolicy"]
+    if policy in _GROUP_POLICIES:
+        return []
+    return [not_supported("spec.fsGroupPolicy", policy, _GROUP_POLICIES)]
 
 
 def _validate_tokens(tokens: list[dict[str, Any]]) -> list[FieldError]:
@@ -141,6 +131,7 @@ def _validate_tokens(tokens: list[dict[str, Any]]) -> list[FieldError]:
         seconds = token.get("expirationSeconds")
         if audience in audiences:
             errors.append(duplicate(f"{path}.audience", audience))
+            continue
         audiences.add(audience)
         if seconds is not None and seconds < _SHORTEST_TOKEN:
             detail = "may not specify a duration less than 10 minutes"

@@ -54,18 +54,23 @@ class CSINodeStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         errors = self.validate(document)
-        after = {driver.get("name"): driver for driver in _drivers(document)}
-        for known in _drivers(old):
-            driver = after.get(known.get("name"))
-            if driver is not None and _identity(known) != _identity(driver):
-                shown = internal_form(_DRIVER, driver)
-                errors.append(invalid("spec.drivers", shown, "field is immutable"))
+        named: dict[str, list[dict[str, Any]]] = {}
+        for driver in _drivers(document):
+            named.setdefault(driver.get("name", ""), []).append(_fixed(driver))
+        # The names of drivers that are stored are different.
+        known = {driver.get("name", ""): _fixed(driver) for driver in _drivers(old)}
+        for name, before in known.items():
+            errors += [
+                invalid("spec.drivers", internal_form(_DRIVER, fixed), "field is immutable")
+                for fixed in named.get(name, ())
+                if fixed != before
+            ]
         return errors
 
 
-def _identity(driver: dict[str, Any]) -> tuple[Any, ...]:
+def _fixed(driver: dict[str, Any]) -> dict[str, Any]:
     # How many volumes a driver takes may be found out later.
-    return driver.get("nodeID"), tuple(driver.get("topologyKeys") or ())
+    return {name: value for name, value in driver.items() if name != "allocatable"}
 
 
 def _validate_driver(driver: dict[str, Any], path: str) -> list[FieldError]:

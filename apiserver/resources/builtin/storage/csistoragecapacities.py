@@ -33,11 +33,11 @@ class CSIStorageCapacityStrategy(Strategy):
     printer = Printer(COLUMNS, _cells)
 
     def validate(self, document: Object) -> list[FieldError]:
-        errors = validate_dns_subdomain(document.get("storageClassName", ""), "storageClassName")
-        errors += validate_label_selector(document.get("nodeTopology"), "nodeTopology")
-        for member in ("capacity", "maximumVolumeSize"):
-            if document.get(member) is not None:
-                errors += validate_nonnegative_quantity(document[member], member)
+        errors = validate_label_selector(document.get("nodeTopology"), "nodeTopology")
+        errors += validate_dns_subdomain(document.get("storageClassName", ""), "storageClassName")
+        # Kubernetes accepts any maximumVolumeSize.
+        if document.get("capacity") is not None:
+            errors += validate_nonnegative_quantity(document["capacity"], "capacity")
         return errors
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:

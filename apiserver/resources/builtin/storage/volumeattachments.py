@@ -7,6 +7,10 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
+from apiserver.resources.builtin.core.persistentvolumes import (
+    default_inline_spec,
+    validate_inline_spec,
+)
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.printing import Column, aged
@@ -16,6 +20,7 @@ from apiserver.schema.internalform import internal_form
 _SPEC: Final = "api.storage.v1.VolumeAttachmentSpec"
 _LARGEST_METADATA: Final = 256 * 1024
 _LONGEST_MESSAGE: Final = 1024
+_HIGHEST_CODE: Final = (1 << 31) - 1
 _ONE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 _COLUMNS: Final = (
@@ -45,6 +50,11 @@ class VolumeAttachmentStrategy(Strategy):
     allow_unconditional_update = False
     returns_deleted_object = True
     printer = aged(_COLUMNS, _cells)
+
+    def default(self, document: Object) -> None:
+        inline = document["spec"]["source"].get("inlineVolumeSpec")
+        if inline is not None:
+            default_inline_spec(inline)
 
     def validate(self, document: Object) -> list[FieldError]:
         spec = document.get("spec") or {}
@@ -84,15 +94,20 @@ def _validate(document: Object) -> list[FieldError]:
 
 def _validate_metadata(metadata: dict[str, str]) -> list[FieldError]:
     path = "status.attachmentMetadata"
-    errors = [invalid(path, key, "field can not be empty.") for key in metadata if not key]
     size = sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items())
-    return [*errors, too_long(path, _LARGEST_METADATA)] if size > _LARGEST_METADATA else errors
+    return [too_long(path, _LARGEST_METADATA)] if size > _LARGEST_METADATA else []
 
 
 def _validate_error(error: dict[str, Any], path: str) -> list[FieldError]:
-    if len(error.get("message", "").encode()) <= _LONGEST_MESSAGE:
-        return []
-    return [too_long(f"{path}.message", _LONGEST_MESSAGE)]
+    errors: list[FieldError] = []
+    if len(error.get("message", "").encode()) > _LONGEST_MESSAGE:
+        # Kubernetes names the limit of the metadata.
+        errors.append(too_long(f"{path}.message", _LARGEST_METADATA))
+    code = error.get("errorCode", 0)
+    if code < 0:
+        detail = f"must be between 0 and {_HIGHEST_CODE}, inclusive"
+        errors.append(invalid(f"{path}.errorCode", code, detail))
+    return errors
 
 
 def _validate_spec(spec: dict[str, Any]) -> list[FieldError]:
@@ -106,6 +121,8 @@ def _validate_spec(spec: dict[str, Any]) -> list[FieldError]:
     elif name == "":
         detail = "must specify non empty persistentVolumeName"
         errors.append(required("spec.source.persistentVolumeName", detail))
+    elif inline is not None:
+        errors += validate_inline_spec(inline, "spec.source.inlineVolumeSpec")
     return errors + validate_dns_subdomain(spec.get("nodeName", ""), "spec.nodeName")
 
 
