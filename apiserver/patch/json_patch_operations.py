@@ -26,6 +26,11 @@ from apiserver.patch.reading import json_kind
 MAX_COPIED: Final = 3 * 1024 * 1024
 
 _MISSING: Final = "missing value"
+_BAD_INDEX: Final = "invalid index referenced"
+# Operations that do not say what is wrong with their path.
+_SHORT: Final = frozenset(["add", "remove", "copy"])
+# What Go prints of an error where there is none.
+_NO_ERROR: Final = "%!w(<nil>)"
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 
 
@@ -108,7 +113,7 @@ def _index(items: list[Any], part: str, room: int = 0) -> int:
         raise PatchDoesNotApply(f"strconv.Atoi: parsing {quote(part)}: invalid syntax")
     index = int(part)
     if not -length <= index < length:
-        raise PatchDoesNotApply(f"Unable to access invalid index: {index}: invalid index")
+        raise PatchDoesNotApply(f"Unable to access invalid index: {index}: {_BAD_INDEX}")
     return index + length if index < 0 else index
 
 
@@ -170,8 +175,11 @@ class _Operation(jsonpatch.PatchOperation):
         path = self.operation.get(name)
         if isinstance(path, str):
             return path
-        why = f"operation missing {name} field: {_MISSING}"
-        if path is not None:
+        comma = "," if name == "from" else ""
+        why = f"operation{comma} missing {name} field: {_MISSING}"
+        if name == "path" and self.op in _SHORT:
+            why = _MISSING
+        elif path is not None:
             kind = json_kind(path)
             why = f"json: cannot unmarshal {kind} into Go value of type string"
         raise PatchDoesNotApply(f"{self.op} operation failed to decode {name}: {why}")
@@ -236,7 +244,8 @@ class _Replace(_Operation):
         path = self.text()
         if path == "":
             if not isinstance(self.value, dict | list):
-                raise PatchDoesNotApply("replace operation value must be object or array")
+                what = "replace operation value must be object or array"
+                raise PatchDoesNotApply(f"{what}: {_NO_ERROR}")
             obj.root = self.value
             return obj
         holder, last = self.opened(obj, path, f"doc is missing path: {path}")
@@ -294,9 +303,7 @@ class _Test(_Operation):
         path = self.text()
         if path == "":
             if not is_written_as(obj.root, self.value):
-                raise PatchDoesNotApply(
-                    f"testing path {path} failed: test failed", test_failed=True
-                )
+                raise PatchDoesNotApply("testing value  failed: test failed", test_failed=True)
             return obj
         holder, last = self.held(obj, path, f"is missing path: {path}")
         with _explained(f"error in test for path: '{path}'"):
@@ -304,6 +311,12 @@ class _Test(_Operation):
         if not is_written_as(found, self.value):
             raise PatchDoesNotApply(f"testing value {path} failed: test failed", test_failed=True)
         return obj
+
+
+class _Unknown(_Operation):
+    def apply(self, obj: _Document) -> _Document:
+        op = self.operation.get("op")
+        raise PatchDoesNotApply(f"Unexpected kind: {op if isinstance(op, str) else 'unknown'}")
 
 
 class _Patch(jsonpatch.JsonPatch):
@@ -317,3 +330,9 @@ class _Patch(jsonpatch.JsonPatch):
             "test": _Test,
         }
     )
+
+    def _get_operation(self, operation: Mapping[str, Any]) -> Any:
+        op = operation.get("op")
+        if isinstance(op, str) and op in self.operations:
+            return self.operations[op](operation)
+        return _Unknown(operation)

@@ -11,6 +11,7 @@ from apiserver.patch import json_patch
 from apiserver.patch.errors import PatchDoesNotApply
 
 DOCUMENT: dict[str, Any] = {"metadata": {"name": "a"}, "items": [1, 2]}
+_INDEX = "invalid index referenced"
 _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
 
 
@@ -28,8 +29,7 @@ _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
         ),
         (
             {"op": "remove", "path": "/items/2"},
-            "error in remove for path: '/items/2': Unable to access invalid index: 2: "
-            "invalid index",
+            f"error in remove for path: '/items/2': Unable to access invalid index: 2: {_INDEX}",
         ),
         ({"op": "remove", "path": "/items/x"}, f"error in remove for path: '/items/x': {_SYNTAX}"),
         (
@@ -42,17 +42,26 @@ _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
         ),
         (
             {"op": "add", "path": "/items/4"},
-            "error in add for path: '/items/4': Unable to access invalid index: 4: invalid index",
+            f"error in add for path: '/items/4': Unable to access invalid index: 4: {_INDEX}",
         ),
         (
             {"op": "add", "path": "/items/x"},
             "error in add for path: '/items/x': value was not a proper array index: 'x': "
             f"{_SYNTAX}",
         ),
+        ({"op": "add"}, "add operation failed to decode path: missing value"),
+        ({"op": "remove"}, "remove operation failed to decode path: missing value"),
+        ({"op": "copy", "from": "/items"}, "copy operation failed to decode path: missing value"),
         (
-            {"op": "add"},
-            "add operation failed to decode path: operation missing path field: missing value",
+            {"op": "replace"},
+            "replace operation failed to decode path: operation missing path field: missing value",
         ),
+        (
+            {"op": "move", "path": "/x"},
+            "move operation failed to decode from: operation, missing from field: missing value",
+        ),
+        ({"op": "rename", "path": "/x"}, "Unexpected kind: rename"),
+        ({"path": "/x"}, "Unexpected kind: unknown"),
         (
             {"op": "replace", "path": "/data/a"},
             "replace operation does not apply: doc is missing path: /data/a: missing value",
@@ -63,7 +72,7 @@ _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
         ),
         (
             {"op": "replace", "path": "", "value": 1},
-            "replace operation value must be object or array",
+            "replace operation value must be object or array: %!w(<nil>)",
         ),
         (
             {"op": "test", "path": "/data/a", "value": 1},
@@ -73,7 +82,7 @@ _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
             {"op": "test", "path": "/metadata/name", "value": "b"},
             "testing value /metadata/name failed: test failed",
         ),
-        ({"op": "test", "path": "", "value": 1}, "testing path  failed: test failed"),
+        ({"op": "test", "path": "", "value": 1}, "testing value  failed: test failed"),
         (
             {"op": "move", "from": "/data/a", "path": "/x"},
             "move operation does not apply: doc is missing from path: /data/a: missing value",
@@ -93,8 +102,7 @@ _SYNTAX = 'strconv.Atoi: parsing "x": invalid syntax'
         ),
         (
             {"op": "copy", "from": "/metadata", "path": "/items/9"},
-            "error while adding value during copy: Unable to access invalid index: 9: "
-            "invalid index",
+            f"error while adding value during copy: Unable to access invalid index: 9: {_INDEX}",
         ),
     ],
 )
