@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from apiserver.access.admission.matching import ResourceVersion
 from apiserver.access.admission.policies.policy_dependencies import (
     ConfigurationRefused,
@@ -61,13 +63,21 @@ class ServedKinds:
         except Inconvertible as error:
             raise InternalError(str(error)) from error
 
-    def decode(self, document: Any, version: ResourceVersion, subresource: str) -> Object:
+    def decode(
+        self, document: Any, version: ResourceVersion, subresource: str, *, strict: bool = False
+    ) -> Object:
         resource = self._resource(version)
         types = resource.types_at(subresource)
+        if not types.strategic_merge and isinstance(document, dict) and not document.get("kind"):
+            shown = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+            raise InternalError(f"Object 'Kind' is missing in '{shown}'")
         try:
             canonical = types.decode_json(document)
         except DecodeError as error:
             raise InternalError(str(error)) from error
+        # What no built-in type knows is pruned later.
+        if strict and canonical.problems and types.strategic_merge:
+            raise InternalError("strict decoding error: " + ", ".join(canonical.problems))
         kind = types.kind
         read = {"kind": kind.kind, "apiVersion": kind.api_version, **canonical.object}
         if types is resource.types:

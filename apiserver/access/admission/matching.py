@@ -54,8 +54,13 @@ class ResourceVersions(Protocol):
         """Return an object in another version. Raises InternalError."""
         ...
 
-    def decode(self, document: Any, version: ResourceVersion, subresource: str) -> Object:
-        """Return a changed document as an object with its defaults. Raises InternalError."""
+    def decode(
+        self, document: Any, version: ResourceVersion, subresource: str, *, strict: bool = False
+    ) -> Object:
+        """Return a changed document as an object with its defaults.
+
+        Raises InternalError, with ``strict`` also for unknown members of a built-in type.
+        """
         ...
 
 

@@ -305,6 +305,8 @@ FAILING = [
     (patching("[JSONPatch{op: 'add', path: '/data', value: 5}]"), 500, "InternalError",
      "Internal error occurred: json: cannot unmarshal number into Go struct field "
      "ConfigMap.data of type map[string]string"),
+    (patching("[JSONPatch{op: 'add', path: '/metadata/none', value: 1}]"), 500, "InternalError",
+     'Internal error occurred: strict decoding error: unknown field "metadata.none"'),
     (merging("Object{none: 1}"), 403, "Invalid",
      "policy 'p' with binding 'b0' denied request: error applying patch: failed to convert patch "
      "object to typed object: .none: field not declared in schema"),

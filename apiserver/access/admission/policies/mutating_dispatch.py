@@ -191,7 +191,8 @@ class _Dispatch:
             self._fail(invocation.binding.name, str(error))
             return
         if changed is not matched.object:
-            matched.object = self._request.decode(changed, self._version)
+            strict = not mutation.merges
+            matched.object = self._request.decode(changed, self._version, strict=strict)
 
     def _merged(self, document: Object, configuration: Object) -> Object:
         kind = self._version.kind

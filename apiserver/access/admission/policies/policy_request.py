@@ -145,9 +145,10 @@ class PolicyRequest:
         subresource = self.attributes.subresource
         return self._dependencies.kinds.merge(document, configuration, version, subresource)
 
-    def decode(self, document: Any, version: ResourceVersion) -> Object:
+    def decode(self, document: Any, version: ResourceVersion, *, strict: bool) -> Object:
         """Return a changed document as an object, with defaults. Raises InternalError."""
-        return self._dependencies.kinds.decode(document, version, self.attributes.subresource)
+        subresource = self.attributes.subresource
+        return self._dependencies.kinds.decode(document, version, subresource, strict=strict)
 
     def values(self, matched: MatchedRequest) -> RequestValues:
         """Return the values of the variables, without parameters."""

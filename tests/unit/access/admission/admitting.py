@@ -37,7 +37,9 @@ class Versions:
     ) -> Object:
         raise NotImplementedError
 
-    def decode(self, document: Any, version: ResourceVersion, subresource: str) -> Object:
+    def decode(
+        self, document: Any, version: ResourceVersion, subresource: str, *, strict: bool = False
+    ) -> Object:
         return dict(document)
 
 
