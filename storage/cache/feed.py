@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing, suppress
 from typing import Final, Generic, TypeVar
 
@@ -40,12 +40,13 @@ class Feed(Generic[V]):
         # Whether everything has to be read again before the watch resumes.
         self._behind = False
         self._listening = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        # The last one watches; those before it, of earlier reloads, are about to end.
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, timeout: float) -> None:
         """Load everything and wait, at most ``timeout`` seconds, until the watch is established."""
         await self._load_all()
-        self._task = asyncio.create_task(self._run(), name="watch-cache-feed")
+        self._run_again()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._listening.wait()
@@ -53,20 +54,30 @@ class Feed(Generic[V]):
     def reload(self) -> None:
         """Read everything again, because the same data mean something else now."""
         self._behind = True
-        previous = self._task
-        if previous is not None:
-            previous.cancel()
-            self._task = asyncio.create_task(self._run(previous), name="watch-cache-feed")
+        if self._tasks:
+            self._cancel()
+            self._run_again()
 
     async def stop(self) -> None:
         """Stop the watch; neither callback is called afterwards."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        self._cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
-    async def _run(self, previous: asyncio.Task[None] | None = None) -> None:
-        if previous is not None:
-            await asyncio.wait([previous])
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            # A second cancellation would interrupt how the watch ends.
+            if not task.cancelling():
+                task.cancel()
+
+    def _run_again(self) -> None:
+        earlier = [task for task in self._tasks if not task.done()]
+        task = asyncio.create_task(self._run(earlier), name="watch-cache-feed")
+        self._tasks = [*earlier, task]
+
+    async def _run(self, earlier: Collection[asyncio.Task[None]]) -> None:
+        if earlier:
+            await asyncio.wait(earlier)
         while True:
             try:
                 if self._behind:
