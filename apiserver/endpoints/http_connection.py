@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, cast
@@ -20,6 +19,7 @@ from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
 
+from apiserver.access.authentication.client_certificate import client_certificate
 from apiserver.access.authentication.x509 import Certificate
 from apiserver.machinery import empties
 
@@ -38,12 +38,6 @@ STALLED_SECONDS: Final = 60.0
 _LINGERING_SECONDS: Final = 10.0
 #: What is raised for those who read the body of a request after its response.
 _ANSWERED: Final = web.PayloadAccessError()
-
-# The encoding DER of certificates, as OpenSSL numbers it.
-_DER: Final = 2
-#: Of how many certificates the trusted one that has verified them is remembered.
-_MOST_ANCHORS: Final = 1024
-_anchors: dict[bytes, bytes] = {}
 
 # The maximum number of hijacked bytes that wait for their reader.
 _MOST_HIJACKED: Final = 64 * 1024
@@ -127,12 +121,7 @@ class HTTPConnection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peercert")
-        if peer:
-            der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            not_after = ssl.cert_time_to_seconds(peer["notAfter"])
-            anchor = _anchor(transport.get_extra_info("ssl_object"), der)
-            self._certificate = Certificate(peer["subject"], der, not_after, anchor)
+        self._certificate = client_certificate(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._hijacked is not None:
@@ -166,13 +155,11 @@ class HTTPConnection(web.RequestHandler):
         while kept and not self._force_close:
             if not self._messages and not await self._arrival():
                 break
-            message, content = self._next_message()
-            if not isinstance(message, RawRequestMessage):
+            if not self._begin():
                 self.refuse()
                 break
-            self._begin(message, content)
             try:
-                response = await handle(message, content, self)
+                response = await handle(self._message, self._content, self)
                 if not self._write(response):
                     await self._send(response)
             except Exception as error:  # noqa: BLE001 - the last place to catch it
@@ -183,9 +170,9 @@ class HTTPConnection(web.RequestHandler):
                 raise
             finally:
                 self._end()
-            if not content.is_eof():
-                await self._discard(content)
-            content.set_exception(_ANSWERED)
+            if not self._content.is_eof():
+                await self._discard()
+            self._content.set_exception(_ANSWERED)
             kept = self._keep_open(response)
         if not self._force_close:
             self._task_handler = None
@@ -300,20 +287,21 @@ class HTTPConnection(web.RequestHandler):
             self._waiter = None
         return True
 
-    def _next_message(self) -> tuple[Any, StreamReader]:
-        """Take a request from the queue, which then has room for more."""
-        message, content = self._messages.popleft()
+    def _begin(self) -> bool:
+        """Take a request from the queue; return whether it is one, and not malformed."""
+        message, self._content = self._messages.popleft()
+        if not isinstance(message, RawRequestMessage):
+            return False
+        self._message = message
+        self._head = 0
+        self._request_in_progress = True
+        self.task = self._task_handler or asyncio.current_task()
+        # The queue has room for more now.
         if self._parser is not None:
             self._parser.message_consumed()
         if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
             self._resume_reading_if_drained()
-        return message, content
-
-    def _begin(self, message: RawRequestMessage, content: StreamReader) -> None:
-        self._message, self._content = message, content
-        self._head = 0
-        self._request_in_progress = True
-        self.task = self._task_handler or asyncio.current_task()
+        return True
 
     def _write(self, response: Any) -> bool:
         """Let a complete response write itself; return whether nothing is left to wait for."""
@@ -349,12 +337,12 @@ class HTTPConnection(web.RequestHandler):
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
         return True
 
-    async def _discard(self, content: StreamReader) -> None:
+    async def _discard(self) -> None:
         """Read what is left of a body, for some time, to get to the next request."""
         try:
             async with asyncio.timeout(_LINGERING_SECONDS):
-                while not content.is_eof() and not self._force_close:
-                    await content.readany()
+                while not self._content.is_eof() and not self._force_close:
+                    await self._content.readany()
         except (OSError, web.RequestPayloadError):
             self.close()
 
@@ -376,26 +364,3 @@ class HTTPConnection(web.RequestHandler):
         if self.transport is not None:
             log.info("closing connection: client does not read")
             self.transport.abort()
-
-
-def _anchor(connection: Any, der: bytes) -> bytes:
-    """Return the trusted certificate by which TLS has verified a client, empty if it is unknown."""
-    # Public from Python 3.13 on.
-    chain = getattr(connection, "get_verified_chain", None)
-    if chain is None:
-        own = getattr(connection, "_sslobj", None)
-        found = own.get_verified_chain() if own is not None else None
-        anchor = found[-1].public_bytes(_DER) if found else b""
-    else:
-        found = chain()
-        anchor = found[-1] if found else b""
-    if anchor:
-        _remember(der, anchor)
-    # A session that is resumed is not verified again.
-    return anchor or _anchors.get(der, b"")
-
-
-def _remember(der: bytes, anchor: bytes) -> None:
-    if len(_anchors) >= _MOST_ANCHORS:
-        del _anchors[next(iter(_anchors))]
-    _anchors[der] = anchor

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from apiserver.endpoints.buffered_response import buffered_response
+from apiserver.endpoints.filters.request_deadline import RequestDeadlines, with_deadline
 from apiserver.endpoints.http_request import Handler, HTTPRequest
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.machinery import empties
@@ -150,3 +151,21 @@ async def test_a_connection_closed_during_a_request_ends_after_its_response() ->
         assert await client.answer() == (200, b"late")
         assert await client.reader.read() == b""
         await draining
+
+
+async def test_a_connection_is_of_use_after_a_request_that_took_too_long() -> None:
+    cancelling = []
+
+    async def slow(request: HTTPRequest) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling.append(task.cancelling())
+        if request.info.path == "/slow":
+            await asyncio.Event().wait()
+        return buffered_response(200, b"", "text/plain")
+
+    async with connected(with_deadline(slow, RequestDeadlines(0.05))) as client:
+        client.writer.write(GET % b"slow" + GET % b"quick" + GET % b"slow")
+        for status in (504, 200, 504):
+            assert (await client.answer())[0] == status
+    assert cancelling == [0, 0, 0]
