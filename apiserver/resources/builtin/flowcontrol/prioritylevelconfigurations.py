@@ -83,7 +83,7 @@ class PriorityLevelConfigurationStrategy(Strategy):
         spec, name = document["spec"], document["metadata"].get("name", "")
         type_, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
         errors = []
-        if (name == _EXEMPT) != (type_ == EXEMPT) and type_ in (EXEMPT, LIMITED):
+        if (name == _EXEMPT) != (type_ == EXEMPT):
             detail = "must be 'Exempt' if and only if `name` is 'exempt'"
             errors.append(invalid("spec.type", type_, detail))
         if type_ == EXEMPT:

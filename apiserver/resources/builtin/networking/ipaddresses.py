@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
-from apiserver.resources.builtin.parts.addresses import NOT_AN_IP
+from apiserver.resources.builtin.parts.addresses import parse_ip
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
+from apiserver.resources.builtin.parts.ipforms import new_ip_problem
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.printing import NAME, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
@@ -21,15 +21,11 @@ COLUMNS: Final = (NAME, Column("ParentRef", source="api.networking.v1.IPAddressS
 
 def address_name_problems(name: str) -> list[str]:
     """Return why a text is not an address in its canonical form."""
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return [NOT_AN_IP]
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return ["must not be an IPv4-mapped IPv6 address"]
-    if str(address) != name:
-        return [f'must be in canonical form ("{address}")']
-    return []
+    problem = new_ip_problem(name)
+    if problem:
+        return [problem]
+    address = parse_ip(name)
+    return [] if str(address) == name else [f'must be in canonical form ("{address}")']
 
 
 def _parent(document: Object) -> dict[str, Any] | None:

@@ -29,18 +29,22 @@ _LEADING_ZEROS: Final = re.compile(r"(?:^|[.:])0+[0-9]+(?=\.|$)")
 
 def validate_new_ip(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
     """Reject an IP address not in its canonical form; ``known`` ones may have any form."""
-    if is_canonical_ipv4(text):
+    problem = new_ip_problem(text)
+    if not problem or (problem != NOT_AN_IP and text in known):
         return []
+    return [invalid(path, text, problem)]
+
+
+def new_ip_problem(text: str) -> str:
+    """Return why a text is not an IP address in one of the usual forms."""
+    if is_canonical_ipv4(text):
+        return ""
     address = parse_ip(text)
     if address is None:
-        return [invalid(path, text, NOT_AN_IP)]
-    if text in known:
-        return []
+        return NOT_AN_IP
     if has_leading_zeros(text):
-        return [invalid(path, text, "must not have leading 0s")]
-    if is_mapped(text, address):
-        return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
-    return []
+        return "must not have leading 0s"
+    return "must not be an IPv4-mapped IPv6 address" if is_mapped(text, address) else ""
 
 
 def validate_new_cidr(text: str, path: str, known: Collection[str] = ()) -> list[FieldError]:
