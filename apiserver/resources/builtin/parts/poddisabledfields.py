@@ -1,4 +1,4 @@
-"""Pod spec fields of disabled feature gates.
+"""Fields of Pods of disabled feature gates.
 
 They are dropped, unless the existing object uses them.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 Spec = dict[str, Any]
+Status = dict[str, Any]
 
 #: Projected volume sources of disabled feature gates.
 _PROJECTIONS: Final = ("podCertificate", "clusterTrustBundle")
@@ -74,3 +75,40 @@ def _without_stop_signal(container: dict[str, Any]) -> dict[str, Any]:
         return container
     rest = {name: value for name, value in lifecycle.items() if name != "stopSignal"}
     return {**container, "lifecycle": rest}
+
+
+_NODE_CLAIMS: Final = "nodeAllocatableResourceClaimStatuses"
+_STATUSES: Final = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+_VOLUME_STATUS: Final = "volumeStatus"
+
+
+def drop_disabled_status_fields(status: Status, old: Mapping[str, Any]) -> Status:
+    """Return a status without the fields of disabled features that ``old`` does not use."""
+    if _NODE_CLAIMS in status and _NODE_CLAIMS not in old:
+        status = {name: value for name, value in status.items() if name != _NODE_CLAIMS}
+    if not _shows_volumes(status) or _shows_volumes(old):
+        return status
+    changed = dict(status)
+    for part in _STATUSES:
+        if status.get(part):
+            changed[part] = [_without_volume_status(container) for container in status[part]]
+    return changed
+
+
+def _shows_volumes(status: Mapping[str, Any]) -> bool:
+    return any(
+        _VOLUME_STATUS in mount
+        for part in _STATUSES
+        for container in status.get(part) or ()
+        for mount in container.get("volumeMounts") or ()
+    )
+
+
+def _without_volume_status(container: dict[str, Any]) -> dict[str, Any]:
+    if not container.get("volumeMounts"):
+        return container
+    mounts = [
+        {name: value for name, value in mount.items() if name != _VOLUME_STATUS}
+        for mount in container["volumeMounts"]
+    ]
+    return {**container, "volumeMounts": mounts}

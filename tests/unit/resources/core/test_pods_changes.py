@@ -187,6 +187,24 @@ def test_a_generation_that_was_observed_is_not_unsaid() -> None:
     assert made.object["status"]["conditions"][0]["observedGeneration"] == 2
 
 
+def test_fields_of_disabled_features_are_dropped_from_a_status_that_had_none() -> None:
+    old = existing()
+    shown = {"name": "v", "mountPath": "/v", "volumeStatus": {"image": {"imageRef": "i@sha256:1"}}}
+    container = {"name": "c", "state": {}, "volumeMounts": [shown]}
+    claims = [{"resourceClaimName": "a", "containers": ["c"]}]
+    status = {"containerStatuses": [container], "nodeAllocatableResourceClaimStatuses": claims}
+    made = KIND.update(old, merged(old.object, status=status), "status")
+    (kept,) = made.object["status"]["containerStatuses"]
+    assert kept["volumeMounts"] == [{"name": "v", "mountPath": "/v"}]
+    assert "nodeAllocatableResourceClaimStatuses" not in made.object["status"]
+
+    used = Written({**old.object, "status": {**old.object["status"], **status}})
+    made = KIND.update(used, merged(used.object, metadata={"labels": {"a": "b"}}), "status")
+    (kept,) = made.object["status"]["containerStatuses"]
+    assert kept["volumeMounts"] == [shown]
+    assert made.object["status"]["nodeAllocatableResourceClaimStatuses"]
+
+
 def _ended(name: str, code: int) -> dict[str, Any]:
     return {"name": name, "state": {"terminated": {"exitCode": code}}}
 

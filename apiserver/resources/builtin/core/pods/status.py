@@ -24,6 +24,7 @@ from apiserver.resources.builtin.parts.names import (
     validate_dns_subdomain,
     validate_qualified_name,
 )
+from apiserver.resources.builtin.parts.poddisabledfields import drop_disabled_status_fields
 from apiserver.resources.builtin.parts.windows import LINUX, WINDOWS
 
 Status = Mapping[str, Any]
@@ -64,6 +65,7 @@ def prepare(pod: Object, old: Object) -> Object:
             else {**it, "observedGeneration": observed[it["type"]]}
             for it in status["conditions"]
         ]
+    status = drop_disabled_status_fields(status, before)
     kept = {**old, "metadata": pod["metadata"], "status": status}
     return with_metadata(kept, ownerReferences=old["metadata"].get("ownerReferences"))
 
