@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from apiserver.client.bearer_token_file import BearerTokenFile
 from apiserver.client.webhook import NO_CREDENTIALS, Credentials, WebhookClientConfig
 from apiserver.machinery.documents import DocumentError, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
@@ -128,18 +129,16 @@ class _Kubeconfig:
 
         # A certificate that cannot be used is an error of the file, not of every call.
         load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        return Credentials(self._authorization(user), load, cluster.get("tls-server-name") or "")
+        server_name = cluster.get("tls-server-name") or ""
+        return Credentials(_authorization(user), load, server_name, self._token_file(user))
 
-    def _authorization(self, user: Mapping[str, Any]) -> str:
-        token = user.get("token") or ""
-        if user.get("tokenFile"):
-            token = (self._directory / user["tokenFile"]).read_text().strip()
-        if token:
-            return f"Bearer {token}"
-        if user.get("username"):
-            pair = f"{user['username']}:{user.get('password') or ''}"
-            return f"Basic {b64encode(pair.encode()).decode()}"
-        return ""
+    def _token_file(self, user: Mapping[str, Any]) -> BearerTokenFile | None:
+        if not user.get("tokenFile"):
+            return None
+        try:
+            return BearerTokenFile(self._directory / user["tokenFile"])
+        except ValueError as error:
+            raise KubeconfigError(str(error)) from error
 
     def _named(self, section: str, member: str, name: Any) -> Mapping[str, Any]:
         for each in self._document.get(section) or ():
@@ -157,6 +156,15 @@ class _Kubeconfig:
             except (binascii.Error, TypeError, ValueError) as error:
                 raise KubeconfigError(f"{member}-data: {error}") from error
         return (self._directory / file).read_bytes() if file else b""
+
+
+def _authorization(user: Mapping[str, Any]) -> str:
+    if user.get("token"):
+        return f"Bearer {user['token']}"
+    if user.get("username"):
+        pair = f"{user['username']}:{user.get('password') or ''}"
+        return f"Basic {b64encode(pair.encode()).decode()}"
+    return ""
 
 
 @contextmanager

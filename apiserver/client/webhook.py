@@ -19,6 +19,7 @@ from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -26,6 +27,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from apiserver.client.bearer_token_file import BearerTokenFile
 from apiserver.client.client_tls import client_context
 from apiserver.client.connection_errors import describe_certificate, describe_error
 from apiserver.client.webhook_responses import WebhookError, WebhookResponse, check_response
@@ -43,7 +45,12 @@ _MOST_BYTES: Final = 8 * 1024 * 1024
 #: How often a request is repeated if the webhook asks for it with Retry-After.
 _MOST_RETRIES: Final = 10
 _DEADLINE: Final = "context deadline exceeded"
-_USER_AGENT: Final = "kube-apiserver-admission"
+_HEADERS: Final = {
+    "Accept": "application/json, */*",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "kube-apiserver-admission",
+}
 #: What stays as it is in a path, besides letters, digits and ``-._~``.
 _PATH_CHARACTERS: Final = "/$&+,:;=@"
 
@@ -80,11 +87,19 @@ class Credentials:
 
     ``load`` adds a client certificate, and certificates to trust, to the context of a connection.
     ``server_name`` replaces the name under which the certificate of the webhook is verified.
+    ``token_file`` has a bearer token, instead of an ``authorization`` that never changes.
     """
 
     authorization: str = ""
     load: Callable[[ssl.SSLContext], None] | None = None
     server_name: str = ""
+    token_file: BearerTokenFile | None = None
+
+    def current_authorization(self) -> str:
+        """Return the Authorization header for a request that is made now, ``""`` for none."""
+        if self.token_file is not None:
+            return f"Bearer {self.token_file.token()}"
+        return self.authorization
 
 
 NO_CREDENTIALS: Final = Credentials()
@@ -235,6 +250,7 @@ class _Session:
     ) -> None:
         self.users = 0
         self._config = config
+        self._credentials = credentials
         self._resolver = resolver
         self.server_name = credentials.server_name or config.server_name
         self.session = aiohttp.ClientSession(
@@ -246,7 +262,7 @@ class _Session:
                 resolver=_ServiceAddress(config, resolver) if config.service else None,
             ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            headers=_headers(credentials),
+            headers=_HEADERS,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
             cookie_jar=aiohttp.DummyCookieJar(),
             # A compressed response, which is not asked for, is not JSON.
@@ -278,8 +294,7 @@ class _Session:
                 answer = await self.session.post(
                     URL(url, encoded=True),
                     data=body,
-                    # The port is named even where it is the default, as in the URL.
-                    headers={"Host": urlsplit(url).netloc},
+                    headers=self._headers(url),
                     allow_redirects=False,
                     server_hostname=self.server_name or None,
                 )
@@ -294,9 +309,19 @@ class _Session:
             # A label of a host name that is empty, or too long.
             host = urlsplit(url).hostname
             raise _failed(url, f"dial tcp: lookup {host}: no such host") from error
+        if answer.status == HTTPStatus.UNAUTHORIZED and self._credentials.token_file is not None:
+            self._credentials.token_file.expire()
         async with answer:
             content = await _read(answer, deadline, max_bytes)
             return WebhookResponse(answer.status, answer.headers, content)
+
+    def _headers(self, url: str) -> dict[str, str]:
+        # The port is named even where it is the default, as in the URL.
+        headers = {"Host": urlsplit(url).netloc}
+        authorization = self._credentials.current_authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        return headers
 
     async def _refusal(
         self, error: aiohttp.ClientConnectorCertificateError, deadline: float
@@ -331,18 +356,6 @@ class _ServiceAddress(AbstractResolver):
 
     async def close(self) -> None:
         await self._dns.close()
-
-
-def _headers(credentials: Credentials) -> dict[str, str]:
-    headers = {
-        "Accept": "application/json, */*",
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json",
-        "User-Agent": _USER_AGENT,
-    }
-    if credentials.authorization:
-        headers["Authorization"] = credentials.authorization
-    return headers
 
 
 def _context(config: WebhookClientConfig, credentials: Credentials) -> ssl.SSLContext:

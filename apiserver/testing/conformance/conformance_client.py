@@ -145,7 +145,7 @@ def connect(server: str, token: str, kubeconfig: str) -> Api:
     context = ssl.create_default_context(cadata=found.server.ca_bundle or None)
     if found.credentials.load is not None:
         found.credentials.load(context)
-    authorization = f"Bearer {token}" if token else found.credentials.authorization
+    authorization = f"Bearer {token}" if token else found.credentials.current_authorization()
     headers = {"Authorization": authorization} if authorization else {}
     return Api(server.rstrip("/") or found.server.url, context, headers)
 

@@ -58,7 +58,7 @@ def test_a_server_with_its_authority(tmp_path: Path) -> None:
 )
 def test_credentials(tmp_path: Path, user: dict[str, Any], authorization: str) -> None:
     (tmp_path / "token").write_text("from-file\n")
-    assert kubeconfig(tmp_path, SERVER, user).credentials.authorization == authorization
+    assert kubeconfig(tmp_path, SERVER, user).credentials.current_authorization() == authorization
 
 
 def test_a_client_certificate(tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ def test_a_server_may_be_trusted_blindly(tmp_path: Path) -> None:
     [
         ({}, {}, "invalid configuration: no server found for cluster"),
         (SERVER, {"exec": {"command": "x"}}, "credentials by exec are not supported"),
+        (SERVER, {"tokenFile": "/dev/null"}, "read empty token from file /dev/null"),
         (
             SERVER,
             {"client-certificate-data": encoded(CLIENT.pem)},
