@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
@@ -53,8 +53,9 @@ class HTTPRequest:
     """
 
     __slots__ = (
-        "audit", "authorize_create", "connection", "content", "deadline", "flow", "headers", "info",
-        "initialized", "long_running", "message", "query", "rest", "user", "verb", "warnings",
+        "annotations", "audit", "authorize_create", "connection", "content", "deadline", "flow",
+        "headers", "info", "initialized", "long_running", "message", "query", "rest", "user",
+        "verb", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,8 @@ class HTTPRequest:
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
         self.rest: Rest | None = None
+        #: Annotations of the audit events from before there is a draft of them.
+        self.annotations: Sequence[tuple[str, str]] = ()
         #: The draft of the audit events, if the request is audited.
         self.audit: AuditEvent | None = None
         #: The uids of the FlowSchema and the PriorityLevelConfiguration that it is of; by a filter.
@@ -108,6 +111,13 @@ class HTTPRequest:
     def may_write(self) -> bool:
         """Whether the handler may change something, and so is not to be cancelled anywhere."""
         return self.verb not in _READS and not self.long_running
+
+    def annotate(self, key: str, value: str, /) -> None:
+        """Add an annotation to the audit events of the request."""
+        if self.audit is None:
+            self.annotations = (*self.annotations, (key, value))
+        else:
+            self.audit.annotate(key, value)
 
     def outlive_client(self) -> None:
         """Complete the request from now on, even if its client disconnects."""

@@ -24,13 +24,35 @@ from apiserver.access.authentication.groups import with_authenticated_group
 from apiserver.access.authentication.x509 import Certificate, certificate_user
 from apiserver.machinery.times import system_clock
 from apiserver.machinery.users import ANONYMOUS, UserInfo
+from apiserver.machinery.valueclasses import valueclass
 
 UNKNOWN_TOKEN: Final = "invalid bearer token"
 _SCHEME: Final = "bearer"
 
 
+@valueclass
+class TokenRemark:
+    """What the use of a token is worth: an annotation of the audit event, and a warning or none."""
+
+    key: str
+    value: str
+    warning: str = ""
+
+
+class RemarkedRequest(Protocol):
+    """The request, or the review, that a token is used in."""
+
+    warnings: list[str]
+
+    def annotate(self, key: str, value: str, /) -> None:
+        """Add an annotation to the audit event."""
+        ...
+
+
 class BadCredential(Exception):
     """The presented credential is invalid."""
+
+    remark: TokenRemark | None = None
 
 
 @dataclass(slots=True)
@@ -38,13 +60,14 @@ class Credentials:
     """The credentials of a request: its Authorization header and its client certificate.
 
     ``path`` is what is requested: some paths are served without credentials. ``headers`` are for
-    front proxies.
+    front proxies. ``request`` is told what there is to say about the token.
     """
 
     authorization: str = ""
     certificate: Certificate | None = None
     path: str = ""
     headers: Headers | None = None
+    request: RemarkedRequest | None = None
 
 
 class TokenAuthenticator(Protocol):
@@ -66,6 +89,15 @@ class AudienceAuthenticator(Protocol):
         ...
 
 
+@runtime_checkable
+class RemarkingAuthenticator(Protocol):
+    """Authenticates tokens some of which should not be used."""
+
+    def remark_on(self, token: str) -> TokenRemark | None:
+        """Return what there is to say about a token that it has just authenticated."""
+        ...
+
+
 class RequestAuthenticator:
     """All authenticators of a server, in order.
 
@@ -83,7 +115,10 @@ class RequestAuthenticator:
         audiences: Sequence[str] = (),
         now: Callable[[], float] | None = None,
     ) -> None:
-        self._tokens = tokens
+        self._tokens = [
+            (each, each.remark_on if isinstance(each, RemarkingAuthenticator) else None)
+            for each in tokens
+        ]
         self._anonymous = anonymous
         self._anonymous_paths = anonymous_paths
         self._front_proxy = front_proxy
@@ -106,30 +141,38 @@ class RequestAuthenticator:
         if not token:
             return self._without_token(credentials.path, refusal)
         causes: list[str] = []
-        for authenticator in self._tokens:
+        for authenticator, remark_on in self._tokens:
             try:
                 user = await authenticator.authenticate(token)
             except BadCredential as error:
                 causes.append(str(error))
+                _remark(error.remark, credentials.request)
                 continue
             if user is not None:
+                if remark_on is not None:
+                    _remark(remark_on(token), credentials.request)
                 return with_authenticated_group(user)
         raise _unknown(causes)
 
-    async def review(self, token: str, audiences: Sequence[str]) -> tuple[UserInfo, Sequence[str]]:
+    async def review(
+        self, token: str, audiences: Sequence[str], request: RemarkedRequest | None = None
+    ) -> tuple[UserInfo, Sequence[str]]:
         """Return the user of a token, and those of ``audiences`` that it is valid for.
 
         The default audiences are those of the API. Raises BadCredential.
         """
         wanted = audiences or self._audiences
         causes: list[str] = []
-        for authenticator in self._tokens:
+        for authenticator, remark_on in self._tokens:
             try:
                 found = await self._review(authenticator, token, wanted)
             except BadCredential as error:
                 causes.append(str(error))
+                _remark(error.remark, request)
                 continue
             if found is not None:
+                if remark_on is not None:
+                    _remark(remark_on(token), request)
                 user, common = found
                 return with_authenticated_group(user), common
         raise _unknown(causes)
@@ -180,6 +223,14 @@ class RequestAuthenticator:
             return None
         user = await authenticator.authenticate(token)
         return None if user is None else (user, common)
+
+
+def _remark(remark: TokenRemark | None, request: RemarkedRequest | None) -> None:
+    if remark is None or request is None:
+        return
+    request.annotate(remark.key, remark.value)
+    if remark.warning:
+        request.warnings.append(remark.warning)
 
 
 def _unknown(causes: Sequence[str]) -> BadCredential:

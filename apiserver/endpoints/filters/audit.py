@@ -148,6 +148,8 @@ def _event_of(request: HTTPRequest, auditor: Auditor, user: UserInfo | None) -> 
             "apiVersion": info.version,
             "subresource": info.subresource,
         })  # fmt: skip
+    for key, value in request.annotations:
+        event.annotate(key, value)
     return event
 
 

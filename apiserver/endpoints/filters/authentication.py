@@ -32,7 +32,7 @@ def with_authentication(handler: Handler, authenticator: RequestAuthenticator) -
             request.warnings.append(_EXTRA_SPACE)
         try:
             request.user = await authenticator.authenticate(
-                Credentials(authorization, certificate, request.info.path, request.headers)
+                Credentials(authorization, certificate, request.info.path, request.headers, request)
             )
         except BadCredential as error:
             raise Unauthorized from error

@@ -41,7 +41,9 @@ class TokenReviews:
         await request.validate(review)
         status: dict[str, Any]
         try:
-            user, audiences = await self.authenticator.review(token, spec.get("audiences") or ())
+            user, audiences = await self.authenticator.review(
+                token, spec.get("audiences") or (), request.context
+            )
         except BadCredential as error:
             status = {"user": {}, "error": str(error)}
         else:
