@@ -67,5 +67,5 @@ class KubeconfigWebhook:
 class _NoServices:
     """Resolves nothing: the server of a kubeconfig has a URL."""
 
-    def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
+    async def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
         raise OSError(f"service {name} not found")

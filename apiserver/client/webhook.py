@@ -4,8 +4,7 @@ A webhook is named by a URL or by a Service. Its certificate is verified with th
 the configuration, for a Service under the name ``NAME.NAMESPACE.svc``. Connections are kept, for
 each configuration. Errors are described in the words of Go's HTTP client, which users search for.
 
-Redirects are not followed: a webhook must not choose what the server connects to. The size of
-responses is limited.
+Redirects are not followed: a webhook must not choose what the server connects to.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class WebhookConfigError(WebhookError):
 class ServiceResolver(Protocol):
     """Finds the address of a Service."""
 
-    def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
+    async def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
         """Return a host, which is an IP address or a DNS name, and a port.
 
         Raises OSError with one argument, the message.
@@ -330,8 +329,9 @@ class _Session:
         config = self._config
         host, port = error.host, error.port or _DEFAULT_PORT
         if config.service:
+            service = config.namespace, config.service, config.port
             try:
-                host, port = self._resolver.resolve(config.namespace, config.service, config.port)
+                host, port = await self._resolver.resolve(*service)
             except OSError as gone:
                 return str(gone)
         try:
@@ -351,7 +351,7 @@ class _ServiceAddress(AbstractResolver):
 
     async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
         config = self._config
-        host, port = self._resolver.resolve(config.namespace, config.service, config.port)
+        host, port = await self._resolver.resolve(config.namespace, config.service, config.port)
         return await self._dns.resolve(host, port, family)
 
     async def close(self) -> None:

@@ -33,7 +33,7 @@ from apiserver.registry.offload import in_thread, offload
 from apiserver.registry.policy_following import policy_followers
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
-from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.registry.service_resolver import service_resolver
 from apiserver.registry.webhook_following import webhook_followers
 
 _IMAGE_REVIEW_SECONDS: Final = 30.0
@@ -65,7 +65,7 @@ def build_admission(
     settings: AdmissionSettings,
 ) -> Admission:
     """Return the plugins of these names, and what belongs to them."""
-    kinds, resolver = ServedKinds(registry), ServiceEndpointResolver(registry.reader)
+    kinds, resolver = ServedKinds(registry), service_resolver(registry)
     mutating, validating = (
         WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials), offload)
         for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)

@@ -52,7 +52,7 @@ from apiserver.registry.node_following import node_followers
 from apiserver.registry.offload import offload
 from apiserver.registry.rbac_following import rbac_followers
 from apiserver.registry.registry import Registry
-from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.registry.service_resolver import service_resolver
 from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.kinds import builtin_catalog, served_catalog
 from apiserver.schema.structtypes import struct_of_kind
@@ -209,7 +209,7 @@ async def build_server(
             registry = _new_registry(cache, storage.root, endpoint, options)
             metrics.gauges.update(cache_gauges(cache))
             access = build_access(registry)
-            webhooks = WebhookClient(ServiceEndpointResolver(registry.reader), offload=offload)
+            webhooks = WebhookClient(service_resolver(registry), offload=offload)
             admission = build_admission(registry, access, options.plugins, options.admission)
             registry.admit(admission.plugins)
             manager = build_manager(

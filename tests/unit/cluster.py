@@ -15,7 +15,7 @@ from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.context import RequestContext
 from apiserver.registry.create import create_object
 from apiserver.registry.registry import Registry
-from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.registry.service_resolver import service_resolver
 from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.builtin.kinds import builtin_catalog
@@ -78,4 +78,4 @@ def pod(name: str, namespace: str, **spec: Any) -> Object:
 
 def webhooks_of(registry: Registry) -> WebhookClient:
     """Return what calls webhooks, for a test that has none: nothing needs to be closed then."""
-    return WebhookClient(ServiceEndpointResolver(registry.reader))
+    return WebhookClient(service_resolver(registry))

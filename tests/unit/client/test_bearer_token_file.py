@@ -27,7 +27,7 @@ class Passing(Clock):
 class NoServices:
     """No Service has an address."""
 
-    def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
+    async def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
         raise OSError(name)
 
 

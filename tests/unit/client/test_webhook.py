@@ -36,7 +36,7 @@ class Services:
     def __init__(self) -> None:
         self.address: tuple[str, int] | None = None
 
-    def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
+    async def resolve(self, namespace: str, name: str, port: int) -> tuple[str, int]:
         if self.address is None:
             raise OSError(f'service "{name}" not found')
         return self.address

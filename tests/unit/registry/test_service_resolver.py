@@ -9,8 +9,12 @@ import pytest
 
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.service_resolver import ServiceEndpointResolver
+from apiserver.machinery.options import list_options
+from apiserver.registry.list import list_objects
+from apiserver.registry.service_resolver import ServiceEndpointResolver, service_resolver
+from tests.unit.cluster import NAMESPACES, create, named, registry_in_memory
 
+SLICES = GroupVersionResource("discovery.k8s.io", "v1", "endpointslices")
 _CLUSTER_IP = {"clusterIP": "10.0.0.7", "ports": [{"port": 443, "name": "https"}]}
 
 
@@ -35,7 +39,15 @@ class Objects:
         return None if self._spec is None else {"metadata": {"name": name}, "spec": self._spec}
 
     def list(self, resource: GroupVersionResource, namespace: str = "") -> Iterable[Object]:
+        raise NotImplementedError
+
+    async def list_slices(self, namespace: str, name: str) -> Iterable[Object]:
         return self._slices
+
+
+def resolver_of(spec: Object | None, slices: Iterable[Object] = ()) -> ServiceEndpointResolver:
+    objects = Objects(spec, slices)
+    return ServiceEndpointResolver(objects, objects.list_slices)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +60,6 @@ class Objects:
             [endpoint_slice({"addresses": ["10.1.0.1"], "conditions": {"ready": False}})],
             ("10.0.0.7", 443),
         ),
-        (
-            _CLUSTER_IP,
-            [endpoint_slice({"addresses": ["10.1.0.1"]}, service="other")],
-            ("10.0.0.7", 443),
-        ),
         (_CLUSTER_IP, [endpoint_slice({"addresses": ["127.0.0.1"]})], ("10.0.0.7", 443)),
         (
             _CLUSTER_IP,
@@ -62,9 +69,8 @@ class Objects:
         ({"type": "ExternalName", "externalName": "a.b"}, [], ("a.b", 443)),
     ],
 )
-def test_addresses(spec: Object, slices: list[Object], found: tuple[str, int]) -> None:
-    resolver = ServiceEndpointResolver(Objects(spec, slices))
-    assert resolver.resolve("tests", "hook", 443) == found
+async def test_addresses(spec: Object, slices: list[Object], found: tuple[str, int]) -> None:
+    assert await resolver_of(spec, slices).resolve("tests", "hook", 443) == found
 
 
 @pytest.mark.parametrize(
@@ -75,6 +81,24 @@ def test_addresses(spec: Object, slices: list[Object], found: tuple[str, int]) -
         ({**_CLUSTER_IP, "clusterIP": "None"}, 443, 'no endpoints available for service "hook"'),
     ],
 )
-def test_services_without_an_address(spec: Object | None, port: int, message: str) -> None:
+async def test_services_without_an_address(spec: Object | None, port: int, message: str) -> None:
     with pytest.raises(OSError, match=message):
-        ServiceEndpointResolver(Objects(spec, [])).resolve("tests", "hook", port)
+        await resolver_of(spec).resolve("tests", "hook", port)
+
+
+async def test_only_the_slices_of_the_service_are_read() -> None:
+    async with registry_in_memory() as registry:
+        await create(registry, NAMESPACES, named("tests"))
+        for index in range(3):
+            for name in "hook", "other":
+                document = endpoint_slice(
+                    {"addresses": [f"10.1.{name == 'other':d}.{index + 1}"]}, service=name
+                )
+                document["metadata"] |= {"name": f"{name}-{index}", "namespace": "tests"}
+                await create(registry, SLICES, document)
+        found = registry.resource(*SLICES)
+        assert found is not None
+        # A list without a version waits until the cache has what was written.
+        await list_objects(found, "tests", list_options({}))
+        slices = await service_resolver(registry).list_slices("tests", "hook")
+        assert [each["metadata"]["name"] for each in slices] == ["hook-0", "hook-1", "hook-2"]

@@ -61,6 +61,11 @@ class Objects:
         ]
 
 
+async def no_slices(namespace: str, name: str) -> Sequence[Object]:
+    """Return that a Service has no endpoints."""
+    return ()
+
+
 async def in_thread(work: Callable[[], Any]) -> Any:
     """Run work here and now."""
     return work()
@@ -69,7 +74,7 @@ async def in_thread(work: Callable[[], Any]) -> Any:
 def build_dependencies() -> PluginDependencies:
     """Return what plugins need: no policies, no webhooks, and an authorizer that allows all."""
     versions, authorizer = Versions(), AlwaysAllow()
-    client = WebhookClient(ServiceEndpointResolver(Objects()))
+    client = WebhookClient(ServiceEndpointResolver(Objects(), no_slices))
     calls = WebhookDependencies(client, versions, authorizer, in_thread)
     kinds: Any = versions
     return PluginDependencies(
