@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from apiserver.machinery.documents import DocumentError, parse_json, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
-from apiserver.machinery.gvk import GroupVersionKind
+from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
@@ -112,10 +112,14 @@ def parse_review(body: bytes, kind: str, group: str, versions: Sequence[str]) ->
     """
     try:
         document = _parsed(body)
-        given = _type_of(document)
+        kind_given, api_version = _type_of(document)
     except (DocumentError, RequestEntityTooLarge) as error:
         message = f"couldn't get version/kind; json parse error: {error}"
         raise WebhookError(message) from error
+    try:
+        given = GroupVersionKind(*parse_api_version(api_version), kind_given)
+    except ValueError as error:
+        raise WebhookError(str(error)) from error
     wanted = GroupVersionKind(group, versions[0], kind)
     actual = _with_defaults(given, wanted)
     if actual == wanted:
@@ -138,7 +142,8 @@ def _parsed(body: bytes) -> Any:
     return {} if document is None else document
 
 
-def _type_of(document: Any) -> GroupVersionKind:
+def _type_of(document: Any) -> tuple[str, str]:
+    """Return the kind and the apiVersion that a document states. Raises DocumentError."""
     if not isinstance(document, dict):
         raise DocumentError(
             f"json: cannot unmarshal {_JSON_TYPES[type(document)]} into Go value of type struct "
@@ -152,8 +157,7 @@ def _type_of(document: Any) -> GroupVersionKind:
                 f"json: cannot unmarshal {_JSON_TYPES[type(value)]} into Go struct field "
                 f".{member} of type string"
             )
-    group, _, version = (document.get("apiVersion") or "").rpartition("/")
-    return GroupVersionKind(group, version, document.get("kind") or "")
+    return document.get("kind") or "", document.get("apiVersion") or ""
 
 
 def _with_defaults(given: GroupVersionKind, default: GroupVersionKind) -> GroupVersionKind:

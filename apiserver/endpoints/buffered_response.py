@@ -16,9 +16,13 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_parser import RawRequestMessage
 from multidict import CIMultiDict
 
-_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nDate: " for status in HTTPStatus
-}
+
+def _line(status: int, phrase: str = "") -> str:
+    """Return the first line; a webhook may have made up the status, then as Go writes it."""
+    return f"HTTP/1.1 {status} {phrase or f'status code {status}'}\r\nDate: "
+
+
+_LINES: Final = {status.value: _line(status.value, status.phrase) for status in HTTPStatus}
 
 
 class BufferedResponse:
@@ -62,8 +66,9 @@ class BufferedResponse:
         elif message.version < HttpVersion11:
             connection = "\r\nConnection: keep-alive"
         body = self.body
+        line = _LINES.get(self.status) or _line(self.status)
         head = (
-            f"{_LINES[self.status]}{_date()}\r\nContent-Length: {len(body)}"
+            f"{line}{_date()}\r\nContent-Length: {len(body)}"
             f"{self._own_headers()}{self.common}{connection}\r\n\r\n"
         ).encode()
         transport.write(head if message.method == "HEAD" else head + body)

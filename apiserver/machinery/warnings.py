@@ -7,9 +7,12 @@ not be produced.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
+# Control characters, and what is no text.
+_UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: The maximum total length of the warnings of a response.
 MOST: Final = 4096
 #: The length to which each warning is truncated above that.
@@ -18,7 +21,7 @@ CUT: Final = 256
 
 def sendable(warnings: Iterable[str]) -> list[str]:
     """Return the distinct warnings to send, without those that cannot be in a header."""
-    texts = [text for text in dict.fromkeys(warnings) if text.isprintable()]
+    texts = [text for text in dict.fromkeys(warnings) if not _UNFIT.search(text)]
     return texts if sum(map(len, texts)) <= MOST else limited(text[:CUT] for text in texts)
 
 
@@ -32,7 +35,7 @@ def limited(warnings: Iterable[str]) -> list[str]:
     room = MOST
     for text in warnings:
         taken.append(text)
-        if text.isprintable():
+        if not _UNFIT.search(text):
             room -= min(len(text), CUT)
         if room <= 0:
             break

@@ -48,6 +48,7 @@ def test_reviews(body: bytes) -> None:
             'no kind "Review" is registered for version "g/v9" in scheme '
             '"k8s.io/apiserver/pkg/util/webhook/client.go:71"',
         ),
+        (b'{"kind": "Review", "apiVersion": "g/v/1"}', "unexpected GroupVersion string: g/v/1"),
         (
             b'{"kind": "Review", "apiVersion": "g/v1beta1"}',
             "converting (v1beta1.Review) to (v1.Review): unknown conversion",

@@ -16,3 +16,10 @@ def test_what_has_been_written_is_not_kept() -> None:
     response.write_to(transport, message())
     assert written[0].endswith(b"\r\nContent-Type: text/plain\r\n\r\n" + b"x" * 1000)
     assert response.body == b""
+
+
+def test_a_status_may_be_made_up() -> None:
+    written: list[bytes] = []
+    transport: Any = SimpleNamespace(write=written.append, is_closing=lambda: False)
+    BufferedResponse(499, b"", "text/plain").write_to(transport, message())
+    assert written[0].startswith(b"HTTP/1.1 499 status code 499\r\nDate: ")

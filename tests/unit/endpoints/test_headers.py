@@ -41,7 +41,11 @@ def test_a_warning_is_quoted_and_told_once() -> None:
 
 
 def test_what_cannot_stand_in_a_header_is_left_out() -> None:
-    assert warning_headers(["two\nlines", "one"]) == ['299 - "one"']
+    unfit = ["two\nlines", "a\x7f", "a\x85", "a\ud800"]
+    assert warning_headers([*unfit, "one"]) == ['299 - "one"']
+    # Only control characters are unfit.
+    fit = ["a\xa0b", "a\u2028b", "\U0001f468\u200d\U0001f469"]
+    assert warning_headers(fit) == [f'299 - "{text}"' for text in fit]
 
 
 def test_few_long_warnings_stay_whole() -> None:
