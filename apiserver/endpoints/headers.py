@@ -15,22 +15,19 @@ from apiserver.machinery.warnings import sendable
 
 _AUDIT_ID: Final = istr("Audit-Id")
 _CACHE_CONTROL: Final = istr("Cache-Control")
-_SERVER: Final = istr("Server")
 _WARNING: Final = istr("Warning")
 _FLOW_SCHEMA: Final = istr("X-Kubernetes-PF-FlowSchema-UID")
 _PRIORITY_LEVEL: Final = istr("X-Kubernetes-PF-PriorityLevel-UID")
 _NOT_CACHED: Final = "no-cache, private"
-_NAME: Final = "apiserver"
 #: How many random ids have the same beginning, which takes longer than the rest to be made.
 _SHARING: Final = 256
 _CONTROL: Final = f"\r\n{_CACHE_CONTROL}: {_NOT_CACHED}"
-_SERVER_LINE: Final = f"\r\n{_SERVER}: {_NAME}"
 _SCHEMA_LINE: Final = f"\r\n{_FLOW_SCHEMA}: "
 _LEVEL_LINE: Final = f"\r\n{_PRIORITY_LEVEL}: "
 
 
 def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> None:
-    """Add audit id, cache control, server, flow and warning headers. Call it before sending."""
+    """Add audit id, cache control, flow and warning headers. Call it before sending."""
     made: Any = response
     if type(made) is BufferedResponse:
         made.common = _common_headers(request, "" if made.has_header(_CACHE_CONTROL) else _CONTROL)
@@ -39,8 +36,6 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
     headers[_AUDIT_ID] = audit_id(request)
     if _CACHE_CONTROL not in headers:
         headers[_CACHE_CONTROL] = _NOT_CACHED
-    # By default aiohttp states its own version and that of Python.
-    headers[_SERVER] = _NAME
     if request.flow is not None:
         headers[_FLOW_SCHEMA], headers[_PRIORITY_LEVEL] = request.flow
     for header in warning_headers(request.warnings):
@@ -49,7 +44,7 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
 
 def _common_headers(request: HTTPRequest, control: str) -> str:
     """Return the same headers as they are written: quicker than a mapping that is encoded then."""
-    lines = f"\r\nAudit-Id: {audit_id(request)}{control}{_SERVER_LINE}"
+    lines = f"\r\nAudit-Id: {audit_id(request)}{control}"
     if request.flow is not None:
         schema, level = request.flow
         lines = f"{lines}{_SCHEMA_LINE}{schema}{_LEVEL_LINE}{level}"

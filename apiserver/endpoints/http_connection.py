@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, cast
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
+from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import StreamWriter
 
@@ -66,6 +67,15 @@ class DetachedResponse(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Do nothing: the response is already written."""
+
+
+class _Request(web.BaseRequest):
+    """A request in the form of aiohttp. Its response names no software, as kube-apiserver's."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        # A proxied response may have the name of its backend.
+        if response.headers.get("Server") == SERVER_SOFTWARE:
+            del response.headers["Server"]
 
 
 class HTTPConnection(web.RequestHandler):
@@ -143,7 +153,7 @@ class HTTPConnection(web.RequestHandler):
         request = self._current_request
         if request is None:
             task, writer = cast("Any", self.task), StreamWriter(self, self._loop)
-            request = self._current_request = web.BaseRequest(
+            request = self._current_request = _Request(
                 self._message, self._content, self, writer, task, self._loop
             )
         return request

@@ -91,12 +91,9 @@ async def forward_response(
     response = web.StreamResponse(status=answer.status, reason=answer.reason)
     for name, value in headers:
         response.headers.add(name, value)
-    server = answer.headers.get("Server")
     add_common_headers(request, response)
     if request.audit is not None:
         await request.audit.start(answer.status)
-    if server is not None:
-        response.headers["Server"] = server
     await response.prepare(request.http)
     try:
         async for piece in answer.content.iter_any():
