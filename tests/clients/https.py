@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 from pathlib import Path
 from typing import Final
@@ -31,3 +32,14 @@ def get(connection: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]
     connection.request("GET", path, headers=ADMIN)
     response = connection.getresponse()
     return response.status, response.read()
+
+
+def create_namespace(server: ServerProcess, name: str) -> None:
+    """Create a namespace: in an instant, which kubectl would take a process for."""
+    connection = connect(server)
+    body = json.dumps({"metadata": {"name": name}})
+    headers = {**ADMIN, "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1/namespaces", body, headers)
+    response = connection.getresponse()
+    assert response.status == 201, response.read()
+    connection.close()

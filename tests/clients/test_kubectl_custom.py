@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import ON_ETCD, WAITS, Kubectl
+from tests.clients.https import create_namespace
 from tests.clients.wolves import a_group, wolf, wolves
 from tests.server_process import ServerProcess
 
@@ -20,7 +21,7 @@ pytestmark = ON_ETCD
 def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
     """Real kubectl, in a namespace of its own, that remembers no kinds of other tests."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
-    Kubectl(server.kubeconfig, tmp_path)("create", "namespace", namespace)
+    create_namespace(server, namespace)
     return Kubectl(server.kubeconfig, tmp_path, namespace)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
+from tests.clients.https import create_namespace
 from tests.server_process import ServerProcess
 
 OBJECTS = """
@@ -50,7 +51,7 @@ def filled(kubectl: Kubectl) -> Kubectl:
 def shared(server: ServerProcess) -> Kubectl:
     """kubectl, with a few objects that no test changes."""
     home = server.directory / "home"
-    Kubectl(server.kubeconfig, home)("create", "namespace", "shared")
+    create_namespace(server, "shared")
     kubectl = Kubectl(server.kubeconfig, home, "shared")
     kubectl("create", "-f", "-", stdin=OBJECTS)
     return kubectl
