@@ -23,8 +23,8 @@ from apiserver.testing.server_clock import ServerClock
 
 T = TypeVar("T")
 
-START_SECONDS: Final = 30.0
-WAIT_SECONDS: Final = 10.0
+START_SECONDS: Final = 60.0
+WAIT_SECONDS: Final = 30.0
 #: How long a condition is not looked at if nothing happens on the server.
 _LOOK_SECONDS: Final = 0.05
 _ADMIN: Final = ("kubernetes-admin", ("system:masters",))
