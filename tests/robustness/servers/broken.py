@@ -238,13 +238,13 @@ def main(arguments: list[str]) -> int:
     """Run the server with a fault."""
     name = next(each for each in arguments if each.startswith("--fault="))
     fault = next(each for each in FAULTS if f"--fault={each.__name__}" == name)
-    announce = serving._announce
+    announce = serving.announce
 
     def break_and_announce(url: str, kubeconfig: Path) -> None:
         fault()
         announce(url, kubeconfig)
 
-    serving._announce = break_and_announce
+    serving.announce = break_and_announce
     return cli.main([each for each in arguments if each != name])
 
 
