@@ -18,7 +18,7 @@ SEED ?= 1
 robustness: $(VENV)/.test
 	ROBUSTNESS_SEED=$(SEED) ROBUSTNESS_SECONDS=$${ROBUSTNESS_SECONDS:-20} \
 	EVERY_STORE=1 ROBUSTNESS_CONNECTIONS=$${ROBUSTNESS_CONNECTIONS:-2000} \
-	$(VENV)/bin/pytest -m "" --log-cli-level=INFO --durations=10 \
+	$(VENV)/bin/pytest -m "" --log-cli-level=INFO --durations=10 --timeout=1800 \
 	--hypothesis-profile=thorough --hypothesis-seed=$(SEED) tests/robustness tests/laws tests/clients $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
