@@ -22,7 +22,6 @@ from typing import Final, TypeAlias
 
 import uvloop
 
-from apiserver.access.access import Access
 from apiserver.access.authentication.token_file import TokenFileError
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.access.loaded_files import LoadedFiles
@@ -196,13 +195,19 @@ async def _serve(
 ) -> None:
     port = connections.port
     identity = server_identity(config)
-    tls = ReloadableContext(_tls_context(config, identity))
+    tls = ReloadableContext(lambda: _tls_context(config, identity))
+    # From here on: the store may take minutes to answer, and certificates may be renewed meanwhile.
+    reloaded = [LoadedFiles("the certificates", _certificates(config, identity), tls.reload)]
     endpoint = Endpoint(config.cluster_ip, advertised_address(config), port, config.service_ranges)
     etcd_tls = {
         "cafile": config.etcd_cafile,
         "certfile": config.etcd_certfile,
         "keyfile": config.etcd_keyfile,
     }
+    encryption = load_encryption(config)
+    if encryption and config.encryption_provider_config_automatic_reload:
+        path = Path(config.encryption_provider_config)
+        reloaded.append(LoadedFiles("the encryption configuration", [path], encryption.reload))
     storage = StorageOptions(
         config.storage_url,
         config.etcd_prefix,
@@ -210,7 +215,7 @@ async def _serve(
         shared=config.uses_etcd,
         removes_lease=embedding.leaves_address,
         allow_empty=config.allow_empty_database,
-        encryption=load_encryption(config),
+        encryption=encryption,
     )
     options = server_options(config, identity)
     build_access = access_factory(config)
@@ -237,12 +242,8 @@ async def _serve(
         url, kubeconfig = server_url(config, port), config.kubeconfig
         write_kubeconfig(kubeconfig, url, identity)
         await connections.open(http_server.connect, tls)
-        reloaded = _reloaded_files(config, identity, tls, server.access, http_server)
-        if storage.encryption and config.encryption_provider_config_automatic_reload:
-            path = Path(config.encryption_provider_config)
-            load = storage.encryption.reload
-            reloaded.append(LoadedFiles("the encryption configuration", [path], load))
-        reloader = Reloader(reloaded)
+        tls.authorities_changed = http_server.close_certified
+        reloader = Reloader([*reloaded, *server.access.files])
         async with (
             embedding.serving(server, url, kubeconfig),
             reloading(reloader, hangup=embedding.owns_process),
@@ -278,23 +279,11 @@ def _tls_context(config: Config, identity: Identity) -> ssl.SSLContext:
     )
 
 
-def _reloaded_files(
-    config: Config,
-    identity: Identity,
-    tls: ReloadableContext,
-    access: Access,
-    http_server: HTTPServer,
-) -> list[LoadedFiles]:
-    def load_tls() -> None:
-        tls.reload(lambda: _tls_context(config, identity), http_server.close_certified)
-
+def _certificates(config: Config, identity: Identity) -> list[Path]:
+    """Return the files of the TLS context."""
     serving = identity.serving
     certificates = [serving.certificate, serving.key, identity.ca.certificate]
-    certificates += map(Path, filter(None, config.client_authorities))
-    return [
-        LoadedFiles("the certificates", certificates, load_tls),
-        *access.files,
-    ]
+    return [*certificates, *map(Path, filter(None, config.client_authorities))]
 
 
 def _filters(config: Config, server: Server, inserted: Sequence[Filter]) -> Filters:

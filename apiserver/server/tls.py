@@ -12,29 +12,34 @@ from apiserver.server.pki import Identity, IdentityError
 
 
 class ReloadableContext(ssl.SSLContext):
-    """A context whose new handshakes follow another context, which can be exchanged."""
+    """A context whose new handshakes follow another context, which can be built again.
 
+    ``authorities_changed`` is called if other CAs are trusted from then on.
+    """
+
+    build: Callable[[], ssl.SSLContext]
+    authorities_changed: Callable[[], None]
     current: ssl.SSLContext
 
-    def __new__(cls, current: ssl.SSLContext) -> Self:
-        """Return a context that follows ``current``."""
+    def __new__(cls, build: Callable[[], ssl.SSLContext]) -> Self:
+        """Return a context that follows what ``build`` returns. Raises what ``build`` raises."""
         context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-        context.current = current
+        context.build, context.authorities_changed = build, _nothing
+        context.current = build()
         return context
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
         return self.current.wrap_bio(*args, **kwargs)
 
-    def reload(
-        self, build: Callable[[], ssl.SSLContext], authorities_changed: Callable[[], None]
-    ) -> None:
-        """Follow a new context. Raises what ``build`` raises, and changes nothing then.
-
-        ``authorities_changed`` is called if other CAs are trusted from now on.
-        """
-        previous, self.current = self.current, build()
+    def reload(self) -> None:
+        """Follow a new context. Raises what ``build`` raises, and changes nothing then."""
+        previous, self.current = self.current, self.build()
         if _trusted(previous) != _trusted(self.current):
-            authorities_changed()
+            self.authorities_changed()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _trusted(context: ssl.SSLContext) -> set[bytes]:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
 import signal
 import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from apiserver.access.authentication.token_file import read_token_file
 from apiserver.access.loaded_files import LoadedFiles
+from apiserver.server.assembly import (
+    PRODUCTION,
+    Server,
+    StorageOptions,
+    open_configured_store,
+)
+from apiserver.server.cli import parse_arguments
 from apiserver.server.pki import CertificateNames, Identity, load_or_create_identity
 from apiserver.server.reloading import Reloader, reloading
+from apiserver.server.serving import Embedding, serve_until
 from apiserver.server.tls import ReloadableContext, tls_context
+from storage.interface import FeedStore
 from tests.waiting import eventually
 
 NAMES = CertificateNames(["localhost"])
@@ -116,19 +129,17 @@ class Changing:
         self.client_ca = directory / "clients.crt"
         self.authorities_changed = 0
         self.trust(self.other("first"))
-        self.context = ReloadableContext(self.build())
+        self.context = ReloadableContext(self.build)
+        self.context.authorities_changed = self.changed
         serving = self.identity.serving
         files = [serving.certificate, serving.key, self.client_ca]
-        self.reloader = Reloader([LoadedFiles("the certificates", files, self.load)])
+        self.reloader = Reloader([LoadedFiles("the certificates", files, self.context.reload)])
 
     def build(self) -> ssl.SSLContext:
         return tls_context(self.identity, [str(self.client_ca)])
 
-    def load(self) -> None:
-        def changed() -> None:
-            self.authorities_changed += 1
-
-        self.context.reload(self.build, changed)
+    def changed(self) -> None:
+        self.authorities_changed += 1
 
     def other(self, name: str) -> Identity:
         return load_or_create_identity(self.directory / name, NAMES, None)
@@ -178,3 +189,42 @@ def test_new_handshakes_trust_the_new_client_authority_and_no_longer_the_old(
     server.reloader.check()
     assert server.connect(second)[1] == der(second.admin.certificate)
     assert [each.levelname for each in caplog.records] == ["INFO", "WARNING"]
+
+
+class Renewed(Embedding):
+    """A server whose certificate is renewed while it waits for its store."""
+
+    owns_process = False
+
+    def __init__(self, certificate: Path, stop: asyncio.Event) -> None:
+        self._certificate = certificate
+        self._stop = stop
+        self.environment = replace(PRODUCTION, open_store=self.open_store)
+
+    async def open_store(self, storage: StorageOptions) -> FeedStore[bytes]:
+        os.utime(self._certificate, ns=(1, 1))
+        return await open_configured_store(storage)
+
+    @asynccontextmanager
+    async def serving(self, server: Server, url: str, kubeconfig: Path) -> AsyncIterator[None]:
+        self._stop.set()
+        yield
+
+
+async def test_certificates_that_change_before_the_store_is_open_are_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[str] = []
+
+    class Noting(Reloader):
+        def __init__(self, groups: Sequence[LoadedFiles]) -> None:
+            super().__init__(groups)
+            changed.extend(group.name for group in groups if group.state() != group.seen)
+
+    monkeypatch.setattr("apiserver.server.serving.Reloader", Noting)
+    flags = [f"--data-dir={tmp_path}", "--secure-port=0", "--storage=memory://"]
+    config, _ = parse_arguments([*flags, f"--cert-dir={tmp_path}"])
+    serving = load_or_create_identity(tmp_path, NAMES, None).serving
+    stop = asyncio.Event()
+    await serve_until(config, stop, Renewed(serving.certificate, stop))
+    assert changed == ["the certificates"]
