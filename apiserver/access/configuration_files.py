@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from apiserver.machinery.documents import DocumentError, parse_yaml
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_yaml
 from apiserver.machinery.durations import DurationError, parse_duration
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.quoting import quote

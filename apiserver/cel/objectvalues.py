@@ -12,7 +12,7 @@ from typing import Any, Final
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.timevalues import duration_text, timestamp_text
 from apiserver.cel.values import Duration, ObjectValue, OptionalValue, Timestamp, type_name, weight
-from apiserver.machinery.documents import is_too_deep
+from apiserver.machinery.documentlimits import is_too_deep
 from apiserver.machinery.valuelimit import MAX_VALUES
 
 OBJECT: Final = "Object"

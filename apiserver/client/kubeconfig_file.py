@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 
 from apiserver.client.bearer_token_file import BearerTokenFile
 from apiserver.client.webhook import NO_CREDENTIALS, Credentials, WebhookClientConfig
-from apiserver.machinery.documents import DocumentError, parse_yaml
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass

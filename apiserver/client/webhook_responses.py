@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from apiserver.machinery.documents import DocumentError, parse_json, parse_yaml
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_json, parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.machinery.objects import Object

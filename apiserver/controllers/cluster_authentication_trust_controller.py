@@ -15,7 +15,8 @@ from apiserver.client.client import Client, ObjectEvent
 from apiserver.client.workqueue import WorkQueue
 from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.machinery.builtin_resources import CONFIG_MAPS
-from apiserver.machinery.documents import DocumentError, dump_json, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.machinery.errors import AlreadyExists, NotFound
 from apiserver.machinery.objects import name_of
 from apiserver.machinery.times import system_clock

@@ -11,7 +11,7 @@ from multidict import istr
 
 from apiserver.endpoints import negotiation
 from apiserver.machinery import documents
-from apiserver.machinery.documents import DocumentError
+from apiserver.machinery.documentlimits import DocumentError
 from apiserver.machinery.errors import BadRequest, RequestEntityTooLarge
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object

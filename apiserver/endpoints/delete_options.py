@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from apiserver.endpoints import negotiation
 from apiserver.endpoints.body import parse_document
-from apiserver.machinery.documents import DocumentError
+from apiserver.machinery.documentlimits import DocumentError
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.objects import Object

@@ -14,14 +14,11 @@ from typing import Any, Final
 import orjson
 
 from apiserver.machinery import jsonsyntax, valuelimit
+from apiserver.machinery.documentlimits import MAX_DEPTH, DocumentError, check_depth
 from apiserver.machinery.valueclasses import valueclass
 
-#: The maximum nesting of arrays and objects.
-MAX_DEPTH: Final = 250
 # How many calls a function that walks a document, or a schema in one, may need for each level.
 _CALLS: Final = 10
-#: How many levels orjson writes.
-_WRITABLE_DEPTH: Final = 254
 #: How many duplicate fields are reported, and how many characters of them.
 _MOST_DUPLICATES: Final = 100
 _MOST_REPORTED: Final = 1024 * 1024
@@ -32,10 +29,6 @@ _EXACT: Final = 1 << 53
 
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS * MAX_DEPTH))
-
-
-class DocumentError(ValueError):
-    """The bytes are not a valid document; the message is that of Go's parsers."""
 
 
 def parse_json(data: bytes) -> Any:
@@ -138,26 +131,6 @@ def dump_yaml(document: Any) -> bytes:
     from apiserver.machinery import yamldocuments
 
     return yamldocuments.dump(document)
-
-
-def check_depth(data: bytes, document: Any) -> None:
-    """Raise DocumentError for a document that is nested too deeply to be written."""
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_too_deep(document):
-        raise DocumentError("exceeded max depth")
-
-
-def is_too_deep(document: Any, limit: int = MAX_DEPTH) -> bool:
-    """Return whether more than ``limit`` arrays and objects stand in one another."""
-    # The depth that orjson writes is fixed: a document is put that much deeper.
-    for _ in range(_WRITABLE_DEPTH - limit):
-        document = [document]
-    try:
-        orjson.dumps(document)
-    except orjson.JSONEncodeError as error:
-        if str(error) == "Recursion limit reached":
-            return True
-        raise
-    return False
 
 
 def _parse_slowly(data: bytes, refusal: str) -> Any:

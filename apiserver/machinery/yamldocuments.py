@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import yaml
 
-from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep
+from apiserver.machinery.documentlimits import MAX_DEPTH, DocumentError, is_too_deep
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.sorting import in_order
 from apiserver.machinery.valueclasses import valueclass

@@ -7,7 +7,7 @@ import re
 from base64 import b64decode
 from typing import Any, Final
 
-from apiserver.machinery.documents import DocumentError
+from apiserver.machinery.documentlimits import DocumentError
 
 #: What the names of the tags of the YAML specification begin with.
 TAG: Final = "tag:yaml.org,2002:"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Final
 
-from apiserver.machinery.documents import MAX_DEPTH
+from apiserver.machinery.documentlimits import MAX_DEPTH
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import (

@@ -16,7 +16,7 @@ from typing import Any, Final
 import jsonpatch
 import orjson
 
-from apiserver.machinery.documents import is_too_deep
+from apiserver.machinery.documentlimits import is_too_deep
 from apiserver.machinery.quoting import quote
 from apiserver.patch.errors import PatchDoesNotApply
 from apiserver.patch.rawjson import is_written_as

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiserver.machinery.documents import DocumentError, duplicate_fields, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import duplicate_fields, parse_json
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.patch.errors import MalformedPatch

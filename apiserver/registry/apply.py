@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from apiserver.fieldmanager.errors import FieldManagerError
-from apiserver.machinery.documents import DocumentError, parse_yaml
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_yaml
 from apiserver.machinery.errors import BadRequest, Conflict, UnknownError
 from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.objects import Object, metadata_of

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from apiserver.machinery.documents import DocumentError, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_json
 from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.valueclasses import valueclass
 

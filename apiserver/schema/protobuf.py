@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from apiserver.machinery.documents import MAX_DEPTH
+from apiserver.machinery.documentlimits import MAX_DEPTH
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.machinery.valuelimit import ValueCounter
 from apiserver.schema.protobufleaves import LEAVES, Convert

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from apiserver.machinery import times
-from apiserver.machinery.documents import MAX_DEPTH, DocumentError, is_too_deep, parse_json
+from apiserver.machinery.documentlimits import MAX_DEPTH, DocumentError, is_too_deep
+from apiserver.machinery.documents import parse_json
 from apiserver.machinery.quantity import REFUSAL, canonical
 from apiserver.schema.jsonvalues import stored_number, stored_value
 from apiserver.schema.scalars import YEAR_ONE

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from apiserver.testing.fault_switches import Fault, FaultSwitches
     from apiserver.testing.harness import ApiServer, ConditionNotMet, Snapshot
     from apiserver.testing.kube_users import KubeUser
-    from apiserver.testing.launching import StartFailed
+    from apiserver.testing.launched import StartFailed
     from apiserver.testing.request_log import Request, RequestLog
     from apiserver.testing.rest import RequestRefused
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Final
 
 from apiserver.testing.harness import ApiServer
-from apiserver.testing.launching import StartFailed
+from apiserver.testing.launched import StartFailed
 
 _USAGE: Final = "apiserver test [--print-json] [--seed=N] [--FLAG=VALUE ...] [-- COMMAND ...]"
 _NOT_FOUND: Final = 127

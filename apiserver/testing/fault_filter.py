@@ -15,7 +15,8 @@ from aiohttp import StreamReader, web
 
 from apiserver.endpoints.body import LIMIT, read_body
 from apiserver.endpoints.http_request import Handler, HTTPRequest
-from apiserver.machinery.documents import DocumentError, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_json
 from apiserver.machinery.errors import Conflict, InternalError, Unauthorized
 from apiserver.machinery.gvk import GroupResource
 from apiserver.registry.continuation import decode

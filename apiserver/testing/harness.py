@@ -16,7 +16,8 @@ from apiserver.testing import crd_manifests, kube_users
 from apiserver.testing.control_client import ControlClient
 from apiserver.testing.fault_switches import FaultSwitches
 from apiserver.testing.kube_users import KubeUser
-from apiserver.testing.launching import Launched, launch, tail
+from apiserver.testing.launched import Launched
+from apiserver.testing.launching import launch, tail
 from apiserver.testing.request_log import Request, RequestLog
 from apiserver.testing.rest import RequestRefused, RestClient
 from apiserver.testing.server_clock import ServerClock

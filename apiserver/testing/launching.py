@@ -14,29 +14,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import apiserver
+from apiserver.testing.launched import Launched, StartFailed
 
 _STOP_SECONDS: Final = 3.0
 _MODULE: Final = "apiserver.testing.child"
 _LOG_LINES: Final = 40
-
-
-class StartFailed(Exception):
-    """A server did not start; the message ends with its log."""
-
-
-class Launched(Protocol):
-    """A server that runs, or is about to."""
-
-    def wait(self, timeout: float) -> dict[str, Any]:
-        """Wait until the server is ready; return `embedding.Ready`. Raises StartFailed."""
-        ...
-
-    def stop(self) -> None:
-        """Stop the server, and wait until it has."""
-        ...
 
 
 def new_settings(flags: Sequence[str], seed: int | None) -> dict[str, Any]:

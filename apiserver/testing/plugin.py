@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from apiserver.testing.fault_switches import FaultSwitches
     from apiserver.testing.harness import ApiServer
     from apiserver.testing.kube_users import KubeUser
-    from apiserver.testing.launching import Launched
+    from apiserver.testing.launched import Launched
     from apiserver.testing.server_clock import ServerClock
 
 # What pytest's cache knows of the last run: whether it has used a server.

@@ -16,7 +16,7 @@ import uvloop
 
 from apiserver.server.serving import StartError
 from apiserver.testing.embedding import Ready, serve_for_tests
-from apiserver.testing.launching import StartFailed
+from apiserver.testing.launched import StartFailed
 
 _STOP_SECONDS: Final = 10.0
 _running = threading.Lock()

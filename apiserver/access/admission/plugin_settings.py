@@ -29,7 +29,8 @@ from apiserver.access.configuration_files import (
     load_configuration,
 )
 from apiserver.client.kubeconfig_file import KubeconfigConnection, load_kubeconfig
-from apiserver.machinery.documents import DocumentError, parse_yaml
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_yaml
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.fielderrors import FieldError, aggregate, invalid, not_supported
 from apiserver.machinery.times import format_duration

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.documents import DocumentError
+from apiserver.machinery.documentlimits import DocumentError
 from apiserver.machinery.errors import RequestEntityTooLarge
 from apiserver.machinery.yamldocuments import dump, parse
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from apiserver.machinery.documents import MAX_DEPTH
+from apiserver.machinery.documentlimits import MAX_DEPTH
 from apiserver.patch import json_patch, merge_patch, strategic_merge_patch
 from apiserver.patch.errors import (
     MAX_OPERATIONS,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from apiserver.fieldmanager.atoms import ATOMS
-from apiserver.machinery.documents import MAX_DEPTH, dump_json, parse_json
+from apiserver.machinery.documentlimits import MAX_DEPTH
+from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.custom.embeddedobjects import embedded_object_errors
 from apiserver.schema.defaultrules import ValueChecks

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.documents import MAX_DEPTH, dump_json, parse_json
+from apiserver.machinery.documentlimits import MAX_DEPTH
+from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.schema.jsondecoder import DecodeError, decode_json, from_unstructured
 from apiserver.schema.structtypes import StructType, struct_of_kind
 

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from apiserver.machinery.documents import MAX_DEPTH, dump_json
+from apiserver.machinery.documentlimits import MAX_DEPTH
+from apiserver.machinery.documents import dump_json
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.protobuf import MAGIC, Envelope, decode_envelope, decode_message
 from apiserver.schema.structtypes import Field, StructType, struct_of_kind, struct_type

@@ -14,7 +14,8 @@ from apiserver.access.admission.covering_tolerations import Toleration, covers, 
 from apiserver.access.quota.scopes import is_best_effort
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
-from apiserver.machinery.documents import DocumentError, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_json
 from apiserver.machinery.errors import RequestEntityTooLarge, UnknownError
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, annotations_of, with_spec

@@ -7,7 +7,8 @@ import ssl
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from apiserver.client.client_tls import client_context
-from apiserver.machinery.documents import DocumentError, parse_json
+from apiserver.machinery.documentlimits import DocumentError
+from apiserver.machinery.documents import parse_json
 from apiserver.machinery.errors import RequestEntityTooLarge
 
 if TYPE_CHECKING:
