@@ -107,6 +107,10 @@ class Embedding:
         """Return whether nothing serves at the address any more when this process has stopped."""
         return True
 
+    async def delay_shutdown(self, seconds: float) -> None:
+        """Wait before no more connections are accepted, so that clients can see /readyz fail."""
+        await asyncio.sleep(seconds)
+
     def outermost(self, handler: Handler) -> Handler:
         """Return ``handler``, or what wraps it."""
         return handler
@@ -254,7 +258,7 @@ async def _serve(
             await stop.wait()
         log.info("shutting down")
         server.stop_being_ready()
-        await asyncio.sleep(config.shutdown_delay_duration)
+        await embedding.delay_shutdown(config.shutdown_delay_duration)
         await connections.stop()
         server.router.streams.stop()
         await http_server.drain(_DRAIN_SECONDS, embedding.first_request_seconds)

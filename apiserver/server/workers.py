@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -82,12 +82,18 @@ class WorkerEmbedding(Embedding):
     def __init__(self, channel: WorkerChannel, stop: asyncio.Event) -> None:
         self._channel = channel
         self._stop = stop
+        self._orphaned = asyncio.Event()
 
     def connections(self, config: Config) -> HandedConnections:
         channel = self._channel
         return HandedConnections(
-            channel.worker_end, channel.counts, config.secure_port, self._stop.set
+            channel.worker_end, channel.counts, config.secure_port, self._end_with_parent
         )
+
+    async def delay_shutdown(self, seconds: float) -> None:
+        # Without the parent no client can connect.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._orphaned.wait(), seconds)
 
     def leaves_address(self) -> bool:
         return self._channel.counts[STOPPING] != 0
@@ -96,6 +102,10 @@ class WorkerEmbedding(Embedding):
     async def serving(self, server: Server, url: str, kubeconfig: Path) -> AsyncIterator[None]:
         freeze_memory()
         yield
+
+    def _end_with_parent(self) -> None:
+        self._orphaned.set()
+        self._stop.set()
 
 
 @valueclass

@@ -321,6 +321,10 @@ def test_while_a_stop_is_delayed_the_workers_serve(etcd_url: str, tmp_path: Path
             for _ in range(2):
                 served(stack, server)
             assert loads(server) == [2, 2]
+        # The delay is for clients that connect, and without the parent they cannot.
+        workers = pids_of_workers(server)
+        server.kill()
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
 def test_workers_reload_on_sighup(server: ServerProcess) -> None:
