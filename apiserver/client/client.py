@@ -103,6 +103,14 @@ class Client(Protocol):
         """Return the current object, or its Scale as the subresource ``scale``."""
         ...
 
+    def known(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+        """Return the newest state of an object that this process knows, ``None`` if there is none.
+
+        It may be stale, but not older than what this process has written or a watch has shown. A
+        deletion is known when a watch has shown it.
+        """
+        ...
+
     async def get_metadata(
         self, resource: GroupVersionResource, namespace: str, name: str
     ) -> Mapping[str, Any]:

@@ -107,10 +107,11 @@ class ControllerOptions:
 
 @valueclass
 class _Built:
-    """How a controller is built, and the name of its queue."""
+    """How a controller is built, the name of its queue, and how many keys it works on at once."""
 
     build: Callable[[Client], Reconciler]
     queue: str
+    workers: int = _WORKERS
 
 
 def _protection(protection: Protection) -> Callable[[Client], Reconciler]:
@@ -130,8 +131,9 @@ _REGISTERED: Final[Mapping[str, _Built]] = {
         ClusterRoleAggregationController, "ClusterRoleAggregator"
     ),
     names.DISRUPTION: _Built(DisruptionController, "disruption"),
-    names.ENDPOINTS: _Built(EndpointsController, "endpoint"),
-    names.ENDPOINT_SLICE: _Built(EndpointSliceController, "endpoint_slice"),
+    # They wait for nothing but their writes. Of many new Services they leave the store to requests.
+    names.ENDPOINTS: _Built(EndpointsController, "endpoint", workers=1),
+    names.ENDPOINT_SLICE: _Built(EndpointSliceController, "endpoint_slice", workers=1),
     names.ENDPOINT_SLICE_MIRRORING: _Built(
         EndpointSliceMirroringController, "endpoint_slice_mirroring"
     ),
@@ -243,7 +245,7 @@ def build_manager(
     for name in names.selected_controllers(options.enabled, list(known)):
         client, built = controller_client(registry, _ACCOUNTS.get(name, name)), known[name]
         reconciler = built.build(client)
-        managed.append(Controller(name, client, reconciler, _WORKERS, built.queue))
+        managed.append(Controller(name, client, reconciler, built.workers, built.queue))
     system = system_client(registry)
     own = [
         Controller(_FLOW_SCHEMAS, system, FlowSchemaStatusController(system)),

@@ -55,10 +55,9 @@ class EndpointsController:
         # The queue may have thousands of keys that are done without waiting for anything.
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
-        existing = await self._endpoints(namespace, name)
-        try:
-            service = await self._client.get(SERVICES, namespace, name)
-        except NotFound:
+        existing = self._client.known(ENDPOINTS, namespace, name)
+        service = self._client.known(SERVICES, namespace, name)
+        if service is None:
             self._times.forget(key)
             await self._delete(existing)
             return None
@@ -114,12 +113,6 @@ class EndpointsController:
                 queue.add(key)
 
         return observe
-
-    async def _endpoints(self, namespace: str, name: str) -> Object | None:
-        try:
-            return await self._client.get(ENDPOINTS, namespace, name)
-        except NotFound:
-            return None
 
     async def _delete(self, existing: Object | None) -> None:
         if existing is None or not _is_managed(existing):

@@ -47,9 +47,8 @@ class EndpointSliceController:
         # The queue may have thousands of keys that are done without waiting for anything.
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
-        try:
-            service = await self._client.get(SERVICES, namespace, name)
-        except NotFound:
+        service = self._client.known(SERVICES, namespace, name)
+        if service is None:
             # The garbage collector deletes the slices.
             self._times.forget(key)
             return None
@@ -68,9 +67,9 @@ class EndpointSliceController:
             raise
 
     async def _reconcile(self, key: str, service: Object, selector: Selector) -> Requeue | None:
-        existing = await self._slices.read(key)
         if not self._watches.synced.is_set():
             return Requeue(0)
+        existing = self._slices.read(key)
         index = self._watches.index
         pods = index.pods_of(namespace_of(service), selector)
         last_change = self._times.last_change(key, service, pods)

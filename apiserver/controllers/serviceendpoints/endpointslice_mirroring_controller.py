@@ -78,11 +78,10 @@ class EndpointSliceMirroringController:
         # The queue may have thousands of keys that are done without waiting for anything.
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
-        existing = await self._slices.read(key)
-        try:
-            service = await self._client.get(SERVICES, namespace, name)
-            endpoints = await self._client.get(ENDPOINTS, namespace, name)
-        except NotFound:
+        existing = self._slices.read(key)
+        service = self._client.known(SERVICES, namespace, name)
+        endpoints = self._client.known(ENDPOINTS, namespace, name)
+        if service is None or endpoints is None:
             return await self._write(key, SlicePlan(delete=existing))
         if not should_mirror(endpoints) or service["spec"].get("selector"):
             return await self._write(key, SlicePlan(delete=existing))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -62,11 +61,11 @@ class SliceWriter:
 
         return observe
 
-    async def read(self, key: str) -> list[Object]:
+    def read(self, key: str) -> list[Object]:
         """Return the slices of a Service as they are now, without those being deleted."""
         namespace, _, _ = key.partition("/")
         names = sorted(self._names.get(key, ()))
-        found = await asyncio.gather(*(self._read(namespace, name) for name in names))
+        found = [self._client.known(ENDPOINT_SLICES, namespace, name) for name in names]
         return [
             each
             for each in found
@@ -131,12 +130,6 @@ class SliceWriter:
 
     def _key_before(self, document: Object) -> str | None:
         return self._keys.get((namespace_of(document), name_of(document)))
-
-    async def _read(self, namespace: str, name: str) -> Object | None:
-        try:
-            return await self._client.get(ENDPOINT_SLICES, namespace, name)
-        except NotFound:
-            return None
 
     async def _delete(self, document: Object) -> None:
         metadata = document["metadata"]
