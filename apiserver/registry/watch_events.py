@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from apiserver.client.client import MetadataEvent, ObjectEvent
 from apiserver.machinery.objects import Object
@@ -16,19 +16,17 @@ from storage.errors import StorageError
 
 T = TypeVar("T")
 
-# Under load, one wake-up for many changes is cheaper than one for each, in seconds.
-_PAUSE: Final = 0.01
-
 
 async def follow(
     watch: watches.Watch,
     show: Callable[[Sequence[watches.WatchEvent]], Sequence[T]],
     select: Callable[[watches.Part], Sequence[watches.WatchEvent]],
+    pause: float = 0.0,
 ) -> AsyncGenerator[Sequence[T], None]:
     """Yield the events of a watch, which ``show`` makes of those that ``select`` chooses.
 
-    An empty sequence separates the initial events from changes. A change is shown at once unless
-    there was another one just before.
+    An empty sequence separates the initial events from changes. Changes are taken together that
+    happen within ``pause`` seconds.
     """
     try:
         async with aclosing(watch.opening()) as opening:
@@ -36,11 +34,11 @@ async def follow(
                 if events:
                     yield show(events)
         yield ()
-        due, loop, shown = asyncio.Event(), asyncio.get_running_loop(), -_PAUSE
+        due = asyncio.Event()
         watch.subscribed(due.set)
         while await due.wait():
-            if (rest := shown + _PAUSE - loop.time()) > 0:
-                await asyncio.sleep(rest)
+            if pause:
+                await asyncio.sleep(pause)
             due.clear()
             try:
                 while parts := watch.take_parts():
@@ -50,7 +48,6 @@ async def follow(
                             yield show(events)
             except EOFError:
                 return
-            shown = loop.time()
     finally:
         watch.close()
 

@@ -17,7 +17,7 @@ from apiserver.machinery.errors import NotFound, ServiceUnavailable, Unsupported
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import DeleteOptions
-from apiserver.registry import watch_events
+from apiserver.registry import loopback
 from apiserver.registry.loopback import Loopback, controller_client
 from apiserver.registry.registry import Registry
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
@@ -152,7 +152,7 @@ async def test_an_owner_waits_for_a_dependent_that_another_watch_shows_later(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The watch of the owner, about to show it, shows what happens to it in the meantime as well.
-    monkeypatch.setattr(watch_events, "_PAUSE", SETTLING_SECONDS / 2)
+    monkeypatch.setattr(loopback, "_PAUSE", SETTLING_SECONDS / 2)
     cluster = Cluster(registry)
     async with collecting(controller_client(registry, "test-controller")):
         missing = owner({"metadata": {"name": "x", "uid": "x"}}, NODES)
