@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol, TypeVar
@@ -19,6 +20,7 @@ from storage.interface import (
     Put,
     Record,
 )
+from storage.slices import slices
 from storage.wrapper import StoreWrapper
 
 V = TypeVar("V")
@@ -50,7 +52,11 @@ class CodecStore(StoreWrapper[V, bytes]):
         self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
     ) -> Page[V]:
         page = await self._inner.list(prefix, start=start, limit=limit, revision=revision)
-        records = [self._record(record) for record in page.records]
+        records: list[Record[V]] = []
+        for few in slices(page.records):
+            records += map(self._record, few)
+            if len(records) < len(page.records):
+                await asyncio.sleep(0)
         return Page(records, page.revision, page.remaining)
 
     async def commit(

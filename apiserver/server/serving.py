@@ -64,8 +64,8 @@ from storage.open import UnknownStore
 
 _DRAIN_SECONDS: Final = 3.0
 # Full collections of a large heap are slow, and hardly any long-lived object is garbage. One of the
-# younger generations examines at most 120,000 objects, for about 10 ms.
-_GC_THRESHOLDS: Final = (20_000, 5, 200)
+# younger generations examines at most 30,000 objects, for about 3 ms.
+_GC_THRESHOLDS: Final = (10_000, 2, 1000)
 
 # The limit of open files that is set if the hard limit is unlimited.
 _MAX_FILES: Final = 1 << 20

@@ -49,6 +49,7 @@ from storage.interface import (
     Record,
     Store,
 )
+from storage.slices import slices
 
 V = TypeVar("V")
 
@@ -293,13 +294,20 @@ class WatchCache(Store[V]):
 
     # Callbacks of the feed.
 
-    def _load(self, page: Page[V]) -> None:
+    async def _load(self, page: Page[V]) -> None:
+        window = self._window.empty()
+        for records in slices(page.records):
+            window.add(records)
+            await asyncio.sleep(0)
+        window.begin(page.revision)
         # The events between the old state and this one are unknown.
         self._hub.fail(Unavailable("the watch lost its place"))
-        self._window.load(page)
+        self._window, replaced = window, self._window
         self._own_writes.clear()
         self._stalled_reads.clear()
         self._progress.restart(page.revision)
+        for _ in replaced.drop():
+            await asyncio.sleep(0)
 
     def _apply(self, batch: Batch[V]) -> None:
         self._stalled_reads.clear()
@@ -323,10 +331,9 @@ class WatchCache(Store[V]):
         return oldest <= revision <= self._window.revision
 
     async def _catch_up(self, revision: int) -> bool:
-        window = self._window
-        if revision <= window.revision:
+        if revision <= self._window.revision:
             return True
-        if self._stalled_at == window.revision:
+        if self._stalled_at == self._window.revision:
             self._source.request_progress()
             return False
         if await self._progress.wait_for(revision, _FEED_DELAY):
@@ -336,7 +343,7 @@ class WatchCache(Store[V]):
             revision, FRESHNESS_TIMEOUT if reports else _PROGRESS_INTERVAL
         ):
             return True
-        self._stalled_at = window.revision
+        self._stalled_at = self._window.revision
         return False
 
     async def _request_progress(self) -> None:

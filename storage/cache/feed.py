@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing, suppress
 from typing import Final, Generic, TypeVar
 
@@ -29,7 +29,7 @@ class Feed(Generic[V]):
         self,
         source: FeedStore[V],
         root: str,
-        load: Callable[[Page[V]], None],
+        load: Callable[[Page[V]], Awaitable[None]],
         apply: Callable[[Batch[V]], None],
     ) -> None:
         self._source = source
@@ -103,6 +103,6 @@ class Feed(Generic[V]):
 
     async def _load_all(self) -> None:
         page = await self._source.list(self._root)
+        await self._load(page)
         self._behind = False
         self._revision = page.revision
-        self._load(page)

@@ -8,7 +8,7 @@ two binary searches: among the first keys of all blocks, and within a block.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
 from storage.interface import Record
@@ -30,16 +30,32 @@ class _Block(Generic[V]):
 
 
 class SortedRecords(Generic[V]):
-    """Records by key; ``records`` are those to begin with, in any order."""
+    """Records by key."""
 
-    def __init__(self, records: Iterable[Record[V]] = ()) -> None:
-        ordered = sorted(records, key=lambda record: record.key)
+    def __init__(self) -> None:
+        self._blocks: list[_Block[V]] = [_Block([])]
+        # The first block begins before every key.
+        self._firsts = [""]
+
+    def append(self, records: Sequence[Record[V]]) -> None:
+        """Insert records whose keys are in order and after all others."""
         # Half full, so that insertions find room.
         size = MOST_IN_BLOCK // 2
-        starts = range(0, max(len(ordered), 1), size)
-        self._blocks = [_Block(ordered[start : start + size]) for start in starts]
-        # The first block begins before every key.
-        self._firsts = ["", *(block.keys[0] for block in self._blocks[1:])]
+        for start in range(0, len(records), size):
+            block = _Block(list(records[start : start + size]))
+            if self._blocks[-1].keys:
+                self._blocks.append(block)
+                self._firsts.append(block.keys[0])
+            else:
+                self._blocks[-1] = block
+
+    def pop_some(self) -> Sequence[Record[V]]:
+        """Remove and return some records, none if there are none."""
+        if len(self._blocks) == 1:
+            records, self._blocks = self._blocks[0].records, [_Block([])]
+            return records
+        del self._firsts[-1]
+        return self._blocks.pop().records
 
     def put(self, record: Record[V]) -> None:
         """Insert a record, or replace the one of its key."""

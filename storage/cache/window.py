@@ -14,7 +14,7 @@ therefore shared.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from storage.cache.earlier import earlier
@@ -65,15 +65,32 @@ class Window(Generic[V]):
         """The number of recent events kept."""
         return len(self._recent)
 
-    def load(self, page: Page[V]) -> None:
-        """Replace the state with all records of a store as of one revision."""
-        self._records = {record.key: record for record in page.records}
-        self._in_order = SortedRecords(page.records)
-        self._recent.clear()
-        self._size = 0
-        self._changed.clear()
-        self._changed_before = page.revision
-        self.revision = self.oldest = page.revision
+    def add(self, records: Sequence[Record[V]]) -> None:
+        """Add records to a new state, in the order of their keys, before it begins."""
+        self._records.update([(record.key, record) for record in records])
+        self._in_order.append(records)
+
+    def begin(self, revision: int) -> None:
+        """Begin with the records that were added, which are all as of ``revision``."""
+        self._changed_before = self.revision = self.oldest = revision
+
+    def empty(self) -> Window[V]:
+        """Return a new window of the same capacity."""
+        return Window(self._capacity, self._size_of)
+
+    def drop(self) -> Iterator[None]:
+        """Free the memory of a state that is not used any more, a step in each iteration.
+
+        To free a hundred thousand records at once takes long.
+        """
+        while records := self._in_order.pop_some():
+            for record in records:
+                del self._records[record.key]
+            yield
+        while self._recent:
+            for _ in range(min(len(self._recent), MIN_EVENTS)):
+                self._recent.popleft()
+            yield
 
     def apply(self, batch: Batch[V]) -> Batch[V]:
         """Apply the next batch; return its events with the record objects of this window."""

@@ -50,6 +50,7 @@ from storage.interface import (
     Put,
     Record,
 )
+from storage.slices import SLICE, slices
 
 _CHUNK: Final = 10_000
 _PAUSES: Final = (0.0, 0.05, 0.5)
@@ -110,7 +111,10 @@ class EtcdStore(FeedStore[bytes]):
                 key=first, range_end=end, limit=limit or _CHUNK, revision=revision
             )
             answer = await self._range(request)
-            records.extend(map(to_record, answer.kvs))
+            for few in slices(answer.kvs):
+                records.extend(map(to_record, few))
+                if len(few) == SLICE:
+                    await asyncio.sleep(0)
             revision = revision or answer.header.revision
             if limit or not answer.more:
                 return Page(records, revision, answer.count - len(answer.kvs))

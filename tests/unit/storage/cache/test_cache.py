@@ -8,8 +8,9 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
+from storage import slices
 from storage.cache.cache import WatchCache
-from storage.cache.window import MIN_EVENTS
+from storage.cache.window import MIN_EVENTS, Window
 from storage.errors import Compacted, Unavailable
 from storage.hub import Watcher
 from storage.interface import ABSENT, LATEST, Batch, Page, Record
@@ -380,3 +381,30 @@ async def test_an_exact_watch_is_of_one_key() -> None:
         batch = watcher.take()
         assert batch is not None
         assert [event.revision for event in batch.events] == [made.revision, gone.revision]
+
+
+async def test_everything_is_read_again_in_steps_while_the_old_state_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 10)
+    store = MemoryStore()
+    for number in range(200):
+        await write(store, f"/r/{number:03}")
+    taken: list[int] = []
+    add = Window.add
+    monkeypatch.setattr(
+        Window, "add", lambda self, records: (taken.append(len(records)), add(self, records))
+    )
+    async with cached(store) as cache:
+        assert taken == [10] * 20
+        watcher = cache.subscribe(ROOT, cache.cached_revision)
+        seen = []
+        cache.reload()
+        while watcher.idle:
+            seen.append(len(cache.list_cached(ROOT).records))
+            await asyncio.sleep(0)
+        assert set(seen) == {200}
+        assert len(seen) > 20
+        assert len(cache.list_cached(ROOT).records) == 200
+        with pytest.raises(Unavailable):
+            watcher.take()

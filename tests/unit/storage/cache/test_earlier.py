@@ -55,7 +55,8 @@ def test_an_earlier_page_is_what_it_was(seed: int, limit: int) -> None:
 def test_a_page_reads_no_more_than_itself_and_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     window: Window[str] = Window(1000)
     records = [Record(f"/r/a/{number:05}", "v", 1, 1) for number in range(10_000)]
-    window.load(Page(records, 1))
+    window.add(records)
+    window.begin(1)
     chosen = random.Random(1)
     for _ in range(10):
         change(window, chosen)

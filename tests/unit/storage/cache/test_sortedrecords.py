@@ -29,7 +29,8 @@ def test_they_are_a_sorted_dict(seed: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sortedrecords, "MOST_IN_BLOCK", 4)
     random_ = random.Random(seed)
     known = {key: record(key) for key in (f"{random_.randrange(300):03}" for _ in range(seed))}
-    found = SortedRecords(known.values())
+    found: SortedRecords[str] = SortedRecords()
+    found.append([known[key] for key in sorted(known)])
     for revision in range(2, 600):
         # They become more, and then fewer again.
         key = f"{random_.randrange(300):03}"

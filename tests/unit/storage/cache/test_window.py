@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from storage.cache import window as module
+from storage.cache.sortedrecords import MOST_IN_BLOCK
 from storage.cache.window import MAX_BYTES, Window
-from storage.interface import Batch, Event, Page, Record
+from storage.interface import Batch, Event, Record
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +31,8 @@ def deletion(key: str, revision: int, previous: int) -> Event[str]:
 
 def loaded(capacity: int, revision: int, *records: Record[str]) -> Window[str]:
     window: Window[str] = Window(capacity)
-    window.load(Page(records, revision))
+    window.add(sorted(records, key=lambda each: each.key))
+    window.begin(revision)
     return window
 
 
@@ -54,7 +58,7 @@ def test_events_are_forgotten_when_they_are_heavy(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MIN_EVENTS", 100)
     third = MAX_BYTES // 3
     window: Window[str] = Window(100, lambda _: third)
-    window.load(Page([], 1))
+    window.begin(1)
     for revision in range(2, 7):
         window.apply(Batch(revision, [put("/a/1", revision, revision - 1)]))
     assert [event.revision for event in window.since(window.oldest, "/a/")] == [4, 5, 6]
@@ -102,9 +106,24 @@ def test_a_revision_is_forgotten_whole() -> None:
     assert [event.revision for event in window.since(6, "")] == [7]
 
 
-def test_loading_anew_forgets_everything() -> None:
+def test_a_new_state_begins_with_what_was_added(monkeypatch: pytest.MonkeyPatch) -> None:
     window = loaded(10, 5, record("/a/1", 2))
     window.apply(Batch(6, [put("/a/2", 6)]))
-    window.load(Page([record("/b/1", 3)], 4))
-    assert (window.revision, window.oldest, window.events) == (4, 4, 0)
-    assert [item.key for item in window.list("").records] == ["/b/1"]
+    new = window.empty()
+    new.add([record("/b/1", 3)])
+    new.add([record("/b/2", 3)])
+    new.begin(4)
+    assert (new.revision, new.oldest, new.events, new.last_change("/b/")) == (4, 4, 0, 4)
+    assert [item.key for item in new.list("").records] == ["/b/1", "/b/2"]
+    assert [item.key for item in window.list("").records] == ["/a/1", "/a/2"]
+
+
+def test_a_state_is_freed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MIN_EVENTS", 1000)
+    window = loaded(5000, 1, *(record(f"/a/{number:04}", 1) for number in range(5000)))
+    window.apply(Batch(2, [put(f"/a/{number:04}", 2, 1) for number in range(4000)]))
+    steps = [(len(window), window.events)]
+    steps += [(len(window), window.events) for _ in window.drop()]
+    assert steps[-1] == (0, 0)
+    assert max(before[0] - after[0] for before, after in pairwise(steps)) <= MOST_IN_BLOCK
+    assert max(before[1] - after[1] for before, after in pairwise(steps)) <= 1000
