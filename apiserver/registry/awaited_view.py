@@ -100,10 +100,13 @@ class AwaitedView(ConvertedView):
         super().__init__(inner, conversion, prefix)
         self._awaited = awaited
 
-    async def ready(self, records: Iterable[Record[Stored]]) -> None:
+    async def ready(self, records: Sequence[Record[Stored]]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
-        values = (record.value for record in records)
-        await self.ready_values([each for each in values if isinstance(each, AwaitedStored)])
+        yielder = Yielder()
+        for batch in batches(records, _MOST_OBJECTS):
+            values = (record.value for record in batch)
+            await self.ready_values([each for each in values if isinstance(each, AwaitedStored)])
+            await yielder.yield_if_due()
 
     async def ready_values(self, values: Sequence[AwaitedStored]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
@@ -121,7 +124,7 @@ class AwaitedView(ConvertedView):
 
     async def ready_events(self, events: Iterable[Event[Stored]]) -> None:
         """Convert the objects of events, before and after. Raises Corrupt."""
-        await self.ready(record for event in events for record in _records_of(event))
+        await self.ready([record for event in events for record in _records_of(event)])
 
     def is_ready(self, event: Event[Stored]) -> bool:
         """Return whether the objects of an event have been converted. Raises Corrupt."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Final, overload
 
 from apiserver.registry.convertedstored import ConvertedStored
 from apiserver.registry.stored import Stored
@@ -59,7 +59,12 @@ class ConvertedView(ObjectView):
 
     def list_cached(self, prefix: str, *, start: str = "", limit: int = 0) -> Page[Stored]:
         page = self._inner.list_cached(prefix, start=start, limit=limit)
-        return Page(self._records(page.records), page.revision, page.remaining)
+        records = page.records
+        if len(records) > _BATCH_SIZE:
+            records = _ConvertedRecords(records, self._records)
+        else:
+            records = self._records(records)
+        return Page(records, page.revision, page.remaining)
 
     def last_change(self, prefix: str) -> int:
         return self._inner.last_change(prefix)
@@ -176,6 +181,30 @@ class ConvertedView(ObjectView):
         converted = Record(record.key, value, record.revision, record.created)
         record.value.keep_converted(self._conversion.to_served, converted)
         return converted
+
+
+class _ConvertedRecords(Sequence[Record[Stored]]):
+    """Records that are converted when they are read, because there are many."""
+
+    def __init__(
+        self,
+        records: Sequence[Record[Stored]],
+        convert: Callable[[Sequence[Record[Stored]]], Sequence[Record[Stored]]],
+    ) -> None:
+        self._records = records
+        self._convert = convert
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record[Stored]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record[Stored]]: ...
+    def __getitem__(self, index: int | slice) -> Record[Stored] | Sequence[Record[Stored]]:
+        if isinstance(index, slice):
+            return self._convert(self._records[index])
+        return self._convert([self._records[index]])[0]
 
 
 class _ConvertedWatcher:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from apiserver.machinery.objects import Object
+from apiserver.registry import converted_view
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.stored import MAX_CONVERTED, Stored
@@ -154,3 +155,25 @@ async def test_what_is_stored_in_an_older_version_is_stale(views: ConvertedViews
         assert record is not None
         assert record.value.object["apiVersion"] == "v1"
         assert record.value.is_stale() is stale
+
+
+async def test_many_records_are_converted_as_they_are_read(
+    views: ConvertedViews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converted_view, "_BATCH_SIZE", 10)
+    names = [f"w{number:02}" for number in range(25)]
+    await views.make(*names)
+
+    def number_of_forms() -> int:
+        records = views.stored.list_cached(PREFIX).records
+        return sum(len(record.value.converted) for record in records)
+
+    page = views.served.list_cached(PREFIX)
+    assert (len(page.records), number_of_forms()) == (25, 0)
+    assert page.records[-1].value.object["apiVersion"] == "v2"
+    assert number_of_forms() == 1
+    assert [record.key for record in page.records[:5]] == [PREFIX + name for name in names[:5]]
+    assert number_of_forms() == 6
+    assert [record.key for record in page.records] == [PREFIX + name for name in names]
+    assert list(page.records) == list(views.served.list_cached(PREFIX).records)
+    assert number_of_forms() == 25
