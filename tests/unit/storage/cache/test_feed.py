@@ -40,10 +40,11 @@ async def settle() -> None:
 
 @pytest.mark.parametrize("reloads", [0, 1, 2])
 async def test_a_feed_that_is_stopped_waits_for_watches_that_end(reloads: int) -> None:
+    async def load(_: Page[bytes]) -> None:
+        return
+
     store = Lingering()
-    feed: Feed[bytes] = Feed(
-        cast("FeedStore[bytes]", store), "/", load=lambda _: None, apply=lambda _: None
-    )
+    feed: Feed[bytes] = Feed(cast("FeedStore[bytes]", store), "/", load=load, apply=lambda _: None)
     await feed.start(timeout=60)
     for _ in range(reloads):
         feed.reload()
