@@ -16,12 +16,11 @@ from storage.errors import Compacted, StorageError, Unavailable
 from storage.etcd.store import EtcdStore
 from tests.contract.etcd.proxy import proxied
 from tests.etcd_process import EtcdProcess
+from tests.robustness.servers.lost_changes import excuse
 from tests.robustness.servers.runs import SECONDS, FileJudge, Run, carry_out, etcd_judge
 from tests.robustness.servers.topology import (
     Topology,
-    disagreement,
     find_haproxy,
-    forgets_when_killed,
     servers_on_etcd,
 )
 from tests.server_process import ServerProcess, running_server
@@ -59,19 +58,6 @@ async def survive(name: str, run: Run, members: Sequence[EtcdProcess] = ()) -> N
     done = [each for each in result.history.operations if each.wrote]
     assert len(done) > 20, result.summary
     assert result.failures > 0
-
-
-async def excuse(members: Sequence[EtcdProcess], violations: Sequence[str]) -> None:
-    """Leave the test where etcd has failed, and not the server."""
-    if not members:
-        return
-    broken = await asyncio.to_thread(disagreement, members)
-    if broken:
-        pytest.xfail(broken)
-    lost = [each for each in violations if each.startswith("Acknowledged")]
-    # One member has nobody to disagree with.
-    if len(members) == 1 and lost and await asyncio.to_thread(forgets_when_killed, members):
-        pytest.xfail(f"this etcd may forget what it acknowledged: {lost[0]}")
 
 
 @pytest.mark.robustness

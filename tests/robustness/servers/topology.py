@@ -6,18 +6,17 @@ an identity, and HAProxy, which looks at /readyz to know which of them serve.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.etcd_process import EtcdProcess, etcd_cluster, free_ports
 from tests.server_process import ServerProcess, running_server
@@ -115,40 +114,6 @@ def balanced(directory: Path, servers: list[ServerProcess]) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-def disagreement(members: Sequence[EtcdProcess]) -> str:
-    """Tell that members of an etcd, asked directly, have made different things of the same log.
-
-    etcd 3.5.0 to 3.5.2 may do so when a member is killed (etcd-io/etcd#13766): it takes a change
-    for made that it has not made, and nobody who stores in it can keep a promise after that.
-    Returns nothing where they agree.
-    """
-    deadline = time.monotonic() + _START_TIMEOUT
-    while time.monotonic() < deadline:
-        told = [_status(member) for member in members]
-        applied = {each["raftAppliedIndex"] for each in told}
-        revisions = {each["header"]["revision"] for each in told}
-        if len(applied) == 1:
-            if len(revisions) == 1:
-                return ""
-            version = told[0]["version"]
-            return f"etcd {version} has lost itself: at log index {applied} revisions {revisions}"
-        time.sleep(0.05)
-    return ""
-
-
-def forgets_when_killed(members: Sequence[EtcdProcess]) -> bool:
-    """Tell whether this is a version of etcd that may lose a change when it is killed."""
-    return all(_status(member)["version"] in ("3.5.0", "3.5.1", "3.5.2") for member in members)
-
-
-def _status(member: EtcdProcess) -> Any:
-    question = urllib.request.Request(
-        f"{member.endpoint}/v3/maintenance/status", data=b"{}", method="POST"
-    )
-    with urllib.request.urlopen(question, timeout=5) as answer:
-        return json.loads(answer.read())
 
 
 def _wait_until_all_are_up(process: subprocess.Popen[bytes], state: int, log: Path) -> None:
