@@ -57,6 +57,8 @@ async def _create(request: WriteRequest, document: Object, generated: str = "") 
     async def rule(attempt: Attempt) -> Outcome:
         namespaces.require(attempt, resource, context.namespace, shown)
         desired = await request.create(attempt, document, generated)
+        if not request.options.dry_run:
+            metadata.check_new(desired)
         existing, stored_name = attempt.existing, name_of(desired)
         if stored_name != name:
             attempt.key = resource.key(context.namespace, stored_name)

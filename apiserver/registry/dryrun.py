@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from apiserver.machinery.objects import Object
 from apiserver.registry.awaited_view import AwaitedView
+from apiserver.registry.metadata import given_revision
 from apiserver.registry.stored import Stored, arrange
 from apiserver.registry.view import ObjectView
 from storage.errors import RevisionConflict
@@ -38,7 +39,9 @@ class DryRun(Committer[Stored]):
         key, expected, document = change.key, change.expected, change.value.object
         if self._awaited is not None:
             document = await self._awaited.written(document)
-        made = Record(key, preview(key, document, expected), expected, expected)
+        # A new object keeps the resourceVersion that was given.
+        shown = expected or given_revision(document)
+        made = Record(key, preview(key, document, shown), expected, expected)
         self._made[key] = made
         return made
 

@@ -19,7 +19,6 @@ _SYSTEM_FIELDS = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "selfLink",
-    "resourceVersion",
 )
 _DUPLICATE_OWNERS = (
     ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in "
@@ -51,15 +50,22 @@ def check_namespace(document: Object, namespace: str) -> Object:
 
 
 def wiped(document: Object) -> Object:
-    """Return ``document`` without the fields that only the server sets. Raises UnknownError.
-
-    A new object must not have a resourceVersion; one that is not a number is ignored.
-    """
+    """Return ``document`` without the fields that only the server sets."""
     metadata = document["metadata"]
-    if metadata.get("resourceVersion", "0").lstrip("0").isdigit():
-        raise UnknownError("resourceVersion should not be set on objects to be created")
     kept = {key: value for key, value in metadata.items() if key not in _SYSTEM_FIELDS}
     return made_of(document, {**document, "metadata": kept})
+
+
+def given_revision(document: Object) -> int:
+    """Return the resourceVersion that a document has, 0 for none and for what is no number."""
+    given = document["metadata"].get("resourceVersion") or "0"
+    return int(given) if len(given) < 20 and given.isascii() and given.isdigit() else 0
+
+
+def check_new(document: Object) -> None:
+    """Raise UnknownError if an object has a resourceVersion before it is stored."""
+    if given_revision(document):
+        raise UnknownError("resourceVersion should not be set on objects to be created")
 
 
 def begin(document: Object) -> Object:

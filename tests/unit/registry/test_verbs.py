@@ -33,6 +33,21 @@ def with_metadata(document: Object, **metadata: Any) -> Object:
     return {**document, "metadata": {**document["metadata"], **metadata}}
 
 
+# Create.
+
+
+async def test_a_new_object_has_no_resource_version(cluster: Cluster) -> None:
+    versioned = with_metadata(config_map(a="1"), resourceVersion="7")
+    said = await refusal(cluster.create(CONFIG_MAPS, versioned))
+    assert said == (500, "resourceVersion should not be set on objects to be created")
+    # Only the store looks at it: that an object is invalid is said before.
+    wrong = with_metadata(versioned, name="C")
+    assert (await refusal(cluster.create(CONFIG_MAPS, wrong)))[0] == 422
+    written = await cluster.create(CONFIG_MAPS, versioned, dry_run=True)
+    assert written.stored.metadata["resourceVersion"] == "7"
+    await cluster.create(CONFIG_MAPS, with_metadata(versioned, resourceVersion="x"))
+
+
 # Update.
 
 
