@@ -122,6 +122,8 @@ def read_frames(data: bytes) -> tuple[list[Frame], bytes]:
 def unpadded(frame: Frame) -> bytes:
     """Return the content of a DATA or HEADERS frame. Raises ProtocolError."""
     payload, flags = frame.payload, frame.flags
+    if not flags & (PADDED | PRIORITY):
+        return payload
     start, end = 0, len(payload)
     if flags & PADDED:
         if not payload:
@@ -154,16 +156,19 @@ class HeaderDecoder:
     def __init__(self) -> None:
         self._decoder = hpack.Decoder(max_header_list_size=_LONGEST_HEADER_BLOCK)
         self._known: dict[bytes, Mapping[str, str]] = {}
+        # Whether a block depends on no earlier one.
+        self._independent = False
 
     def decode(self, block: bytes) -> Mapping[str, str]:
         """Return the headers of a block. Raises ProtocolError."""
         known = self._known.get(block)
-        if known is not None and self._decoder.header_table_size == 0:
+        if known is not None and self._independent:
             return known
         try:
             decoded = self._decoder.decode(block, raw=True)
         except hpack.HPACKError as error:
             raise ProtocolError(f"a header block cannot be decoded: {error}") from error
+        self._independent = self._decoder.header_table_size == 0
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in decoded}
         if len(self._known) < _MOST_REMEMBERED:
             self._known[block] = headers

@@ -97,17 +97,17 @@ class Reading:
         return Batch(self.reached)
 
     def _batch(self, events: Iterable[rpc.Event]) -> Batch[bytes] | None:
-        following = [event for event in events if event.kv.mod_revision > self.reached]
-        if not following:
-            return None
-        found = []
-        for event in following:
-            key = decode_key(event.kv.key)
+        found, revision = [], self.reached
+        for event in events:
+            kv = event.kv
+            if kv.mod_revision <= self.reached:
+                continue
+            revision, key = kv.mod_revision, decode_key(kv.key)
             if key.startswith(self._prefix):
                 found.append(self._event(key, event))
-            elif event.kv.key == _MARK and event.kv.value.isdigit():
-                self.compacted = int(event.kv.value)
-        return self._reach(following[-1].kv.mod_revision, found)
+            elif kv.key == _MARK and kv.value.isdigit():
+                self.compacted = int(kv.value)
+        return self._reach(revision, found) if revision > self.reached else None
 
     def _reach(self, revision: int, events: list[Event[bytes]] | None = None) -> Batch[bytes]:
         self.reached = revision
