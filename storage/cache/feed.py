@@ -102,7 +102,12 @@ class Feed(Generic[V]):
         self._apply(batch)
 
     async def _load_all(self) -> None:
-        page = await self._source.list(self._root)
-        await self._load(page)
+        # A reload that is requested meanwhile is not forgotten.
         self._behind = False
+        try:
+            page = await self._source.list(self._root)
+            await self._load(page)
+        except BaseException:
+            self._behind = True
+            raise
         self._revision = page.revision

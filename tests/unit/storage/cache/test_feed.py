@@ -55,3 +55,20 @@ async def test_a_feed_that_is_stopped_waits_for_watches_that_end(reloads: int) -
     store.may_end.set()
     await stopping
     assert store.ended == store.begun == 1
+
+
+async def test_a_reload_while_everything_is_read_is_not_forgotten() -> None:
+    loads = 0
+
+    async def load(_: Page[bytes]) -> None:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            feed.reload()
+
+    store = Lingering()
+    store.may_end.set()
+    feed: Feed[bytes] = Feed(cast("FeedStore[bytes]", store), "/", load=load, apply=lambda _: None)
+    await feed.start(timeout=60)
+    assert (loads, store.begun) == (2, 1)
+    await feed.stop()
