@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from apiserver.machinery import fielderrors
 from apiserver.machinery.errors import BadRequest, Conflict, Invalid
 from apiserver.machinery.gvk import GroupVersionKind
@@ -47,8 +49,9 @@ async def update_object(
         if existing is None:
             return await _absent(request, attempt, document)
         check_identity(resource, document, existing)
-        check_version(resource, document, existing)
-        return await request.update(attempt, document, existing.value.object)
+        # Mutating admission comes before: it may even change the resourceVersion.
+        check = partial(check_version, resource, current=existing)
+        return await request.update(attempt, document, existing.value.object, check)
 
     key = resource.key(context.namespace, context.name)
     change = Write(resource, context, key, "update", options.dry_run, droppable=True, frees=frees)
@@ -101,8 +104,8 @@ def check_identity(resource: Resource, document: Object, current: Record[Stored]
 
 def check_version(resource: Resource, document: Object, current: Record[Stored]) -> None:
     """Raise Conflict for a stale resourceVersion, Invalid for a missing one that is required."""
-    given, name = document["metadata"], document["metadata"]["name"]
-    version = freshness.parse_precondition(given.get("resourceVersion") or "0")
+    name = str(current.value.metadata["name"])
+    version = freshness.parse_precondition(document["metadata"].get("resourceVersion") or "0")
     if version == 0:
         if not resource.strategy.allow_unconditional_update:
             raise _version_required(resource, name)

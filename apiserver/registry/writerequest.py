@@ -80,12 +80,23 @@ class WriteRequest(AdmittedRequest):
             await self.validate(attempt, CREATE, prepared.object, None)
         return prepared.object
 
-    async def update(self, attempt: Attempt, document: Object, old: Object) -> Outcome:
-        """Return the outcome for ``old``. Raises Invalid, or the errors of admission."""
+    async def update(
+        self,
+        attempt: Attempt,
+        document: Object,
+        old: Object,
+        check: Callable[[Object], None] | None = None,
+    ) -> Outcome:
+        """Return the outcome for ``old``. Raises Invalid, or the errors of admission.
+
+        ``check`` may refuse the object after mutating admission.
+        """
         strategy = self.resource.strategy
         desired = await self._distinct_owners(attempt, document)
         desired = await attempt.run(self._owned, old, desired)
         desired = await self._admitted(attempt, UPDATE, desired, old)
+        if check is not None:
+            check(desired)
         if strategy.update_of(self.context.subresource).allocates:
             desired = await self._allocated(attempt, desired, old)
         prepared = await self._prepared(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from apiserver.access.admission.chain import UPDATE, AdmissionAttributes
+from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from tests.unit.cluster import CONFIG_MAPS, PODS, named, pod
@@ -14,6 +16,7 @@ from tests.unit.registry.watched import (
     Cluster,
     config_map,
     refusal,
+    watched_cluster,
 )
 
 CLASSES = GroupVersionResource("resource.k8s.io", "v1", "deviceclasses")
@@ -56,6 +59,26 @@ async def test_an_update_replaces_what_it_leaves_out(cluster: Cluster, made: Obj
     assert written.stored.object["data"] == {"b": "2"}
     assert written.stored.metadata["uid"] == made["metadata"]["uid"]
     assert written.stored.metadata["resourceVersion"] > made["metadata"]["resourceVersion"]
+
+
+class Versioning:
+    """Changes the resourceVersion of every ConfigMap."""
+
+    name = "Versioning"
+
+    def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
+        return operation == UPDATE and resource == CONFIG_MAPS
+
+    def mutate(self, attributes: AdmissionAttributes, reader: Reader) -> Object:
+        assert attributes.object is not None
+        return with_metadata(attributes.object, resourceVersion="1")
+
+
+async def test_mutating_admission_may_change_the_resource_version() -> None:
+    async with watched_cluster(Versioning()) as cluster:
+        await cluster.create(CONFIG_MAPS, config_map(a="1"))
+        update = cluster.update(CONFIG_MAPS, config_map(a="2"))
+        assert await refusal(update) == (409, MODIFIED)
 
 
 @pytest.mark.parametrize(
