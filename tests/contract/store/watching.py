@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from storage.interface import Batch, Event
+from storage.interface import ABSENT, Batch, Event
 from tests.contract.store.stacks import Setting
 
 
@@ -54,6 +54,17 @@ async def watching(
         yield watch
     finally:
         await batches.aclose()
+
+
+async def changes_since(setting: Setting, revision: int) -> list[Event[Any]]:
+    """Return what has changed below the test's root after a revision.
+
+    The revision of a store says nothing of that: other tests, and leases, share it.
+    """
+    last = await setting.store.put(setting.key("last"), setting.value("v"), expected=ABSENT)
+    async with watching(setting, after=revision) as watch:
+        events = await watch.until(last.revision)
+    return [event for event in events if event.key != last.key]
 
 
 def shown(events: list[Event[Any]]) -> list[tuple[str, int]]:
