@@ -39,6 +39,9 @@ CONNECTIONS: Final = 16
 #: Figures that are better when they are smaller; the others are rates.
 _COSTS: Final = ("cpu_us", "cpu_s", "p50_ms", "p99_ms", "lag_ms", "KiB each", "MiB", "ms")
 _SETTLED_SECONDS: Final = 1.0
+# A server that uses less than this share of a processor is idle; it may take so long to get there.
+_IDLE_SHARE: Final = 0.1
+_IDLE_SECONDS: Final = 60.0
 SERVER_FLAGS: Final = ("--disable-admission-plugins=ServiceAccount",)
 
 
@@ -111,6 +114,7 @@ class Bench:
     def work(self, workload: Workload, connections: int, seconds: float) -> None:
         """Measure a workload."""
         self._load(workload, connections, seconds / 4)
+        self._wait_until_idle()
         before = cpu_seconds_of_each(self.pid)
         outcome = self._load(workload, connections, seconds)
         after = cpu_seconds_of_each(self.pid)
@@ -150,6 +154,16 @@ class Bench:
         """The process of the server."""
         assert self._server.process is not None
         return self._server.process.pid
+
+    def _wait_until_idle(self) -> None:
+        """Wait until the controllers have done what former writes have left to them."""
+        deadline = time.monotonic() + _IDLE_SECONDS
+        spent = self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(_SETTLED_SECONDS)
+            before, spent = spent, self.cpu_seconds()
+            if spent - before < _IDLE_SHARE * _SETTLED_SECONDS:
+                break
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds of the server so far."""
