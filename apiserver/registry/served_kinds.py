@@ -71,14 +71,16 @@ class ServedKinds:
         if not types.strategic_merge and isinstance(document, dict) and not document.get("kind"):
             shown = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
             raise InternalError(f"Object 'Kind' is missing in '{shown}'")
+        kind = types.kind
         try:
+            if types.strategic_merge and _states_another(document, kind):
+                types.decode(document)
             canonical = types.decode_json(document)
         except DecodeError as error:
             raise InternalError(str(error)) from error
         # What no built-in type knows is pruned later.
         if strict and canonical.problems and types.strategic_merge:
             raise InternalError("strict decoding error: " + ", ".join(canonical.problems))
-        kind = types.kind
         read = {"kind": kind.kind, "apiVersion": kind.api_version, **canonical.object}
         if types is resource.types:
             resource.strategy.default(read)
@@ -104,6 +106,12 @@ class ServedKinds:
         if found is None:
             raise InternalError(f"unable to convert to {version.resource}: unknown kind")
         return found
+
+
+def _states_another(document: Any, kind: GroupVersionKind) -> bool:
+    if not isinstance(document, dict):
+        return False
+    return (document.get("kind"), document.get("apiVersion")) != (kind.kind, kind.api_version)
 
 
 def _kind_at(definition: ResourceDefinition, subresource: str) -> GroupVersionKind | None:

@@ -307,6 +307,9 @@ FAILING = [
      "ConfigMap.data of type map[string]string"),
     (patching("[JSONPatch{op: 'add', path: '/metadata/none', value: 1}]"), 500, "InternalError",
      'Internal error occurred: strict decoding error: unknown field "metadata.none"'),
+    (patching("[JSONPatch{op: 'add', path: '/kind', value: 'None'}]"), 500, "InternalError",
+     'Internal error occurred: no kind "None" is registered for version "v1" in scheme '
+     '"pkg/api/legacyscheme/scheme.go:30"'),
     (merging("Object{none: 1}"), 403, "Invalid",
      "policy 'p' with binding 'b0' denied request: error applying patch: failed to convert patch "
      "object to typed object: .none: field not declared in schema"),
