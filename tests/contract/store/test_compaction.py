@@ -22,6 +22,12 @@ async def history(setting: Setting) -> list[Record[object]]:
     return [one, b, two, c, gone, three]
 
 
+async def seen(setting: Setting, first: Record[object], last: Record[object]) -> None:
+    """Wait until a watch tells of changes; a cache that is told of them later begins again."""
+    async with watching(setting, after=first.revision) as watch:
+        await watch.until(last.revision)
+
+
 async def test_what_lives_survives_a_compaction(setting: Setting) -> None:
     _one, b, _two, _c, _gone, three = await history(setting)
     await setting.store.compact(three.revision)
@@ -47,7 +53,8 @@ async def test_resumable_a_watch_from_before_a_compaction_is_refused_or_whole(
     setting: Setting,
 ) -> None:
     """A cache may remember more than the store; whoever has a part of the history has it all."""
-    _one, b, two, c, gone, three = await history(setting)
+    one, b, two, c, gone, three = await history(setting)
+    await seen(setting, one, three)
     await setting.store.compact(gone.revision)
     for after in (b.revision, two.revision, c.revision):
         following = [each for each in (two, c, gone, three) if each.revision > after]
@@ -61,9 +68,7 @@ async def test_resumable_a_watch_from_before_a_compaction_is_refused_or_whole(
 
 async def test_resumable_a_watch_from_a_compaction_on_is_whole(setting: Setting) -> None:
     one, _b, two, c, gone, three = await history(setting)
-    # A cache that is told of changes later than this would have to begin again.
-    async with watching(setting, after=one.revision) as watch:
-        await watch.until(three.revision)
+    await seen(setting, one, three)
     await setting.store.compact(c.revision)
     async with watching(setting, after=c.revision) as watch:
         events = await watch.until(three.revision)
