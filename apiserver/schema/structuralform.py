@@ -18,7 +18,10 @@ _PARTS: Final = (dict, list)
 class Form:
     """The form that one part of a schema, which is a tree, gives to a value."""
 
-    __slots__ = ("_any_member", "_defaults", "_exempt", "_items", "_members", "_null", "_values")
+    __slots__ = (
+        "_any_member", "_defaults", "_exempt", "_items", "_members", "_null", "_null_items",
+        "_values",
+    )  # fmt: skip
 
     def __init__(self, schema: Schema) -> None:
         self._members = {name: _form(member) for name, member in schema.properties.items()}
@@ -30,6 +33,9 @@ class Form:
         self._any_member = schema.preserve_unknown_fields
         self._exempt = _WHOLE if schema.embedded_resource else frozenset()
         self._null = schema.nullable
+        # Only a default takes the place of a null in a list; a member that is null is pruned.
+        items = schema.items
+        self._null_items = items is None or items.nullable or items.default is MISSING
 
     def holds(self, value: Any) -> bool:
         """Return whether a value needs no change. Metadata is not looked at."""
@@ -62,7 +68,9 @@ class Form:
                 return True
             # Of what is in items that nothing specifies, only fields are pruned.
             return all(_NOTHING.holds(item) for item in value if type(item) in _PARTS)
-        return all(items.holds(item) for item in value if item is None or type(item) in _PARTS)
+        if not self._null_items and None in value:
+            return False
+        return all(items.holds(item) for item in value if type(item) in _PARTS)
 
 
 def _form(schema: Schema) -> Form:

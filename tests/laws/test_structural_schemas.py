@@ -34,6 +34,14 @@ JSON = st.recursive(
 )
 OBJECTS = st.dictionaries(NAMES, JSON, max_size=4)
 #: An object with lists that no schema says anything of.
+NULLS = {
+    "type": "object",
+    "properties": {"a": {"type": "array", "items": {"x-kubernetes-int-or-string": True}}},
+}
+DEFAULTED_NULLS = {
+    "type": "object",
+    "properties": {"a": {"type": "array", "items": {"type": "string", "default": "b"}}},
+}
 LISTS = {"a": [[], [None, 1, {}], [{"b": 1}]]}
 SIZES = st.integers(0, 2)
 ASSERTIONS: dict[str, st.SearchStrategy[Any]] = {
@@ -153,6 +161,8 @@ def test_an_update_that_changes_nothing_is_valid(props: Props, document: Any) ->
 
 @given(ROOTS.filter(lambda props: structural_problems(props, "schema") == []), OBJECTS)
 @example({"type": "object", "properties": {"a": {"x-kubernetes-int-or-string": True}}}, LISTS)
+@example(NULLS, {"a": [None]})
+@example(DEFAULTED_NULLS, {"a": [None]})
 def test_what_is_stored_is_read_back_as_it_is(props: Props, document: Any) -> None:
     types = StructuralTypes(
         GroupVersionKind("example.com", "v1", "Goose"), structural_schema(props)
