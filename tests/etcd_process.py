@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tests.free_ports import free_port
 from tests.waiting import PATIENCE
 
 START_ATTEMPTS: Final = 3
@@ -56,12 +56,12 @@ class EtcdProcess:
     ) -> None:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, peer_port, metrics_port = free_ports(3)
+        self.port = free_port()
         self.endpoint = f"{scheme}://127.0.0.1:{self.port}"
         self.name = f"member-{self.port}"
-        self.peer = f"http://127.0.0.1:{peer_port}"
+        self.peer = f"http://127.0.0.1:{free_port()}"
         self.cluster = f"{self.name}={self.peer}"
-        self._metrics = f"http://127.0.0.1:{metrics_port}"
+        self._metrics = f"http://127.0.0.1:{free_port()}"
         self._command = [
             *(str(binary), f"--name={self.name}", f"--data-dir={directory / 'data'}"),
             *(f"--listen-client-urls={self.endpoint}", f"--advertise-client-urls={self.endpoint}"),
@@ -168,7 +168,7 @@ def etcd_container() -> Iterator[str]:
         *("etcd", "--listen-client-urls=http://0.0.0.0:2379"),
         "--advertise-client-urls=http://127.0.0.1:2379",
     ]
-    (port,) = free_ports(1)
+    port = free_port()
     container = client.containers.run(
         IMAGE, command, detach=True, remove=True, ports={"2379/tcp": ("127.0.0.1", port)}
     )
@@ -216,15 +216,6 @@ def fsync_flags(binary: Path) -> list[str]:
     """Return the flag that spares tests the disk, where this version of etcd has it."""
     usage = subprocess.run([binary, "--help"], capture_output=True, check=False)
     return ["--unsafe-no-fsync"] if b"--unsafe-no-fsync" in usage.stdout + usage.stderr else []
-
-
-def free_ports(count: int) -> list[int]:
-    """Return local ports that nothing listened on a moment ago."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def is_healthy(endpoint: str) -> bool:

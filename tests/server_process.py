@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.free_ports import free_port
 from tests.waiting import PATIENCE
 
 TOKENS: Final = """\
@@ -46,6 +47,7 @@ class ServerProcess:
         tokens = directory / "tokens.csv"
         tokens.write_text(TOKENS)
         self._tokens = f"--token-auth-file={tokens}"
+        self._port = free_port()
         if not any(flag.startswith("--controllers=") for flag in flags):
             self.flags = (*flags, f"--controllers=*,-{ROOT_CA_PUBLISHER}")
 
@@ -61,13 +63,12 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the process and wait until it says that it serves."""
-        port = self.url.rpartition(":")[2] or "0"
         output = self.directory / "stdout"
         with output.open("wb") as stdout, (self.directory / "stderr").open("ab") as stderr:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", self.module, f"--data-dir={self.directory}"),
-                    *(f"--secure-port={port}", self._tokens, *self.flags),
+                    *(f"--secure-port={self._port}", self._tokens, *self.flags),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,

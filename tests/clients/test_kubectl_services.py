@@ -16,6 +16,7 @@ pytestmark = ON_ETCD
 IP: Final = r"10\.\d+\.\d+\.\d+"
 
 #: What follows ``kubectl create service``, the line in ``kubectl get``, and more of a wide one.
+#: Node ports below 30086 are only given to those who name one.
 MADE: Final = [
     (
         "clusterip plain --tcp=80:8080 --tcp=443",
@@ -25,8 +26,8 @@ MADE: Final = [
     ("clusterip headless --clusterip=None", r"headless +ClusterIP +None +<none> +<none> +\d+s",
      "app=headless"),
     (
-        "nodeport open --tcp=80:8080 --node-port=30987",
-        rf"open +NodePort +{IP} +<none> +80:30987/TCP +\d+s",
+        "nodeport open --tcp=80:8080 --node-port=30001",
+        rf"open +NodePort +{IP} +<none> +80:30001/TCP +\d+s",
         "app=open",
     ),
     (
@@ -57,9 +58,10 @@ def test_services_of_every_type(kubectl: Kubectl, command: str, line: str, selec
 
 def test_a_port_that_is_taken_is_refused(kubectl: Kubectl) -> None:
     command = ["create", "service", "nodeport"]
-    kubectl(*command, "first", "--tcp=80", "--node-port=30986")
-    refusal = kubectl.refused(*command, "second", "--tcp=80", "--node-port=30986")
-    assert "spec.ports[0].nodePort: Invalid value: 30986: provided port is already" in refusal
+    kubectl(*command, "first", "--tcp=80")
+    port = kubectl.json("get", "service", "first")["spec"]["ports"][0]["nodePort"]
+    refusal = kubectl.refused(*command, "second", "--tcp=80", f"--node-port={port}")
+    assert f"spec.ports[0].nodePort: Invalid value: {port}: provided port is already" in refusal
     kubectl("delete", "service", "first")
 
 

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from tests.clients.conftest import Kubectl
-from tests.etcd_process import find_etcd, free_ports, fsync_flags, is_healthy
+from tests.etcd_process import find_etcd, fsync_flags, is_healthy
+from tests.free_ports import free_port
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import wait_until
 
@@ -43,7 +44,7 @@ def topology(tmp_path: Path) -> Iterator[Topology]:
         pytest.skip("it takes an etcd binary and haproxy")
     with ExitStack() as stack:
         members, endpoints = start_members(stack, etcd, tmp_path)
-        (port,) = free_ports(1)
+        port = free_port()
         flags = [
             f"--etcd-servers={','.join(endpoints)}",
             f"--cert-dir={tmp_path / 'identity'}",
@@ -65,9 +66,9 @@ def topology(tmp_path: Path) -> Iterator[Topology]:
 def start_members(
     stack: ExitStack, binary: Path, directory: Path
 ) -> tuple[list[subprocess.Popen[bytes]], list[str]]:
-    ports = free_ports(6)
-    peers = [f"http://127.0.0.1:{port}" for port in ports[:3]]
-    clients = [f"http://127.0.0.1:{port}" for port in ports[3:]]
+    peers, clients = (
+        [f"http://127.0.0.1:{free_port()}" for _ in range(3)] for _ in ("peers", "clients")
+    )
     cluster = ",".join(f"etcd-{number}={peer}" for number, peer in enumerate(peers))
     members = []
     for number, (peer, client) in enumerate(zip(peers, clients, strict=True)):

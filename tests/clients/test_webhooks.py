@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from tests.clients.conftest import ON_SQLITE, Kubectl
 from tests.clients.test_kopf import running_operator
+from tests.free_ports import free_port
 from tests.unit.client.webhook_server import make_certificate
 from tests.waiting import wait_until
 
@@ -44,12 +44,6 @@ def keep(name, **_):
 """
 
 pytestmark = ON_SQLITE
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import pytest
 from apiserver.server.certificate_authority import load_authority, new_authority
 from apiserver.testing.envtest_apiserver import server_flags
 from apiserver.testing.envtest_assets import main, write_assets
+from tests.free_ports import free_port
 from tests.waiting import wait_until
 
 STOP_SECONDS = 20.0
@@ -38,12 +38,6 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == f"export KUBEBUILDER_ASSETS={folder}\n"
     return folder
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_rights_come_and_go_with_their_bindings(apiserver: ApiServer) -> None:
 
 def test_what_was_allocated_is_free_again(apiserver: ApiServer) -> None:
     def create(name: str) -> str:
-        spec = {"ports": [{"port": 80}], "clusterIP": "10.0.0.77"}
+        spec = {"ports": [{"port": 80}], "clusterIP": "10.0.0.7"}
         document = {"metadata": {"name": name}, "spec": spec}
         path = "/api/v1/namespaces/default/services"
         return str(apiserver.request("POST", path, document)["spec"]["clusterIP"])
@@ -114,7 +114,7 @@ def test_what_was_allocated_is_free_again(apiserver: ApiServer) -> None:
     with pytest.raises(RequestRefused, match="already allocated"):
         create("two")
     apiserver.reset(snapshot)
-    assert create("two") == "10.0.0.77"
+    assert create("two") == "10.0.0.7"
 
 
 def test_quotas_count_what_is_there(apiserver: ApiServer, configmaps: ConfigMaps) -> None:

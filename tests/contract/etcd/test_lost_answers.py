@@ -18,7 +18,8 @@ from storage.etcd.grpc_channel import TLSFiles
 from storage.etcd.store import EtcdStore
 from storage.interface import ABSENT, Delete, Put, Record
 from tests.contract.etcd.proxy import Proxy, proxied
-from tests.etcd_process import EtcdProcess, etcd_process, free_ports
+from tests.etcd_process import EtcdProcess, etcd_process
+from tests.free_ports import free_port
 from tests.waiting import eventually
 
 T = TypeVar("T")
@@ -218,7 +219,7 @@ async def test_what_was_never_sent_is_unavailable(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 0.2)
-    store = EtcdStore(Connection([f"http://127.0.0.1:{free_ports(1)[0]}"], TLSFiles()))
+    store = EtcdStore(Connection([f"http://127.0.0.1:{free_port()}"], TLSFiles()))
     for call in (
         store.put(line.key, b"v", expected=ABSENT),
         store.delete(line.key, expected=7),

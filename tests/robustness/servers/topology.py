@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.etcd_process import EtcdProcess, etcd_cluster, free_ports
+from tests.etcd_process import EtcdProcess, etcd_cluster
+from tests.free_ports import free_port
 from tests.server_process import ServerProcess, running_server
 
 _START_TIMEOUT: Final = 30.0
@@ -95,7 +96,7 @@ def balanced(directory: Path, servers: list[ServerProcess]) -> Iterator[str]:
     """Yield the URL of an haproxy that has found all servers to be ready."""
     binary = find_haproxy()
     assert binary is not None
-    port, state = free_ports(2)
+    port, state = free_port(), free_port()
     backends = [
         f"  server apiserver-{number} {server.url.removeprefix('https://')}"
         for number, server in enumerate(servers)

@@ -10,6 +10,7 @@ from storage.errors import Unavailable
 from storage.memory import MemoryStore
 from storage.open import UnknownStore, open_store, without_credentials
 from storage.sqlite.store import SQLiteStore
+from tests.free_ports import free_port
 
 
 async def test_memory_is_a_store() -> None:
@@ -54,8 +55,8 @@ async def test_credentials_in_a_url_are_refused_and_not_shown(url: str, shown: s
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "etcd://127.0.0.1:{port}"])
 async def test_an_etcd_that_does_not_answer_is_unavailable(
-    url: str, monkeypatch: pytest.MonkeyPatch, free_port: int
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 0.05)
     with pytest.raises(Unavailable, match="no connection to etcd"):
-        await open_store(url.format(port=free_port))
+        await open_store(url.format(port=free_port()))
