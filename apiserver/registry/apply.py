@@ -100,24 +100,25 @@ def _merged(request: WriteRequest, existing: Object | None, applied: Object) -> 
             subresource=context.subresource,
             now=now(),
         )
-        canonical = resource.types.decode_json(merged)
+        canonical = resource.types.from_unstructured(merged)
     except FieldManagerError as error:
         raise status_of_ownership(error) from error
     except DecodeError as error:
-        raise _inconvertible(applied, error) from error
+        raise inconvertible(applied, error) from error
     read = {"kind": definition.kind, "apiVersion": definition.api_version, **canonical.object}
     resource.strategy.default(read)
     return read
 
 
-def _inconvertible(applied: Object, error: DecodeError) -> UnknownError:
+def inconvertible(applied: Object, error: DecodeError) -> UnknownError:
+    """Return the error for a merged object whose values do not fit into its kind."""
     metadata = metadata_of(applied)
     group, version = parse_api_version(applied["apiVersion"])
     kind = f"{group}/{version}, Kind={applied['kind']}"
     return UnknownError(
         f"failed to convert new object ({metadata.get('namespace') or ''}/"
         f"{metadata.get('name') or ''}; {kind}) to proper version: unable to convert "
-        f"unstructured object to {kind}: error decoding from json: {error}"
+        f"unstructured object to {kind}: {error}"
     )
 
 

@@ -43,7 +43,7 @@ def decode_json(struct: StructType, document: Any) -> Canonical:
 
 
 def from_unstructured(struct: StructType, document: Object) -> Canonical:
-    """Convert the result of a strategic merge patch to its type. Raises DecodeError."""
+    """Convert the result of a strategic merge patch or an apply. Raises DecodeError."""
     canonical, unknown = _read(_struct(struct.name, restored=True), document)
     return Canonical(canonical, _problems(in_order(unknown)))
 

@@ -110,7 +110,7 @@ class Types(Protocol):
         """Decode a document in this version, ignoring the kind it states. Raises DecodeError."""
 
     def from_unstructured(self, document: Object) -> Canonical:
-        """Decode the result of a strategic merge patch. Raises DecodeError."""
+        """Decode the result of a strategic merge patch or an apply. Raises DecodeError."""
 
     def empty(self) -> Object:
         """Return an object with only the members that the kind always shows."""

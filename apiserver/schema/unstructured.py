@@ -1,4 +1,4 @@
-"""The leaves of documents that are converted from Go's maps, after a strategic merge patch.
+"""The leaves of documents that are converted from Go's maps, after a strategic merge or an apply.
 
 Kubernetes converts such maps to typed objects without JSON: it accepts a whole float for an
 integer, keeps the low bits of a large one, and its errors contain neither the member nor the path

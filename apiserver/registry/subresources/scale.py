@@ -16,13 +16,13 @@ from apiserver.fieldmanager.elements import member
 from apiserver.fieldmanager.errors import FieldManagerError, MalformedManagedFields
 from apiserver.fieldmanager.fieldset import Path
 from apiserver.fieldmanager.managers import manager_name
-from apiserver.machinery.errors import Conflict, Invalid, UnknownError
+from apiserver.machinery.errors import Conflict, Invalid
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.times import now
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.apply import check_duplicates, read_applied
+from apiserver.registry.apply import check_duplicates, inconvertible, read_applied
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
@@ -121,11 +121,11 @@ class _Scaling:
                 subresource=context.subresource,
                 now=now(),
             )
-            canonical = resource.types_at(context.subresource).decode_json(merged)
+            canonical = resource.types_at(context.subresource).from_unstructured(merged)
         except FieldManagerError as error:
             raise status_of_ownership(error) from error
         except DecodeError as error:
-            raise UnknownError(str(error)) from error
+            raise inconvertible(applied, error) from error
         return {"kind": SCALE.kind, "apiVersion": SCALE.api_version, **canonical.object}
 
     async def write(self, wanted: Wanted) -> Object:
