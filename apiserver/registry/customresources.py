@@ -13,7 +13,7 @@ from typing import Final
 from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.following import Follower, Sink
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 from apiserver.resources.custom.customkinds import custom_kinds, published_schema, served_state
@@ -38,7 +38,7 @@ class _Served:
         self.kinds = custom_kinds(stored.object, lambda: self.stored.object, webhooks, before)
 
 
-class CustomResources(Sink):
+class CustomResources(ReflectorTarget):
     """Changes the catalogue of a registry as the definitions in its store change.
 
     ``webhooks`` calls the conversion webhooks.
@@ -51,9 +51,9 @@ class CustomResources(Sink):
         self._served: dict[str, _Served] = {}
         self._changes: dict[str, _Served | None] = {}
 
-    def follower(self) -> Follower:
-        """Return the follower that keeps the catalogue in step."""
-        return Follower(self._registry, _DEFINITIONS, self)
+    def reflector(self) -> Reflector:
+        """Return the reflector that keeps the catalogue in step."""
+        return Reflector(self._registry, _DEFINITIONS, self)
 
     def schema(self, definition: ResourceDefinition) -> Object | None:
         """Return the schema of a custom kind, to be published; ``None`` if it has none."""
@@ -68,7 +68,7 @@ class CustomResources(Sink):
     def remove(self, key: tuple[str, str]) -> None:
         self._changes[key[1]] = None
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Bring the catalogue up to date, in one batch."""
         changes, self._changes = self._changes, {}
         before: list[UnloadedKind] = []

@@ -27,27 +27,27 @@ from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.client.review_webhook import ReviewWebhook
 from apiserver.client.webhook import WebhookClient, no_credentials
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.following import Follower
 from apiserver.registry.loopback import system_client
 from apiserver.registry.offload import in_thread, offload
-from apiserver.registry.policy_following import policy_followers
+from apiserver.registry.policy_reflectors import policy_reflectors
+from apiserver.registry.reflector import Reflector
 from apiserver.registry.registry import Registry
 from apiserver.registry.served_kinds import ServedKinds
 from apiserver.registry.service_resolver import service_resolver
-from apiserver.registry.webhook_following import webhook_followers
+from apiserver.registry.webhook_reflectors import webhook_reflectors
 
 _IMAGE_REVIEW_SECONDS: Final = 30.0
 
 
 @valueclass
 class Admission:
-    """The plugins, the followers of their configurations, and clients for webhooks of their own.
+    """The plugins, the reflectors of their configurations, and clients for webhooks of their own.
 
     The clients are closed when the block of this context manager ends.
     """
 
     plugins: Sequence[Plugin]
-    followers: Sequence[Follower]
+    reflectors: Sequence[Reflector]
     clients: Sequence[WebhookClient | ImageReviews]
 
     async def __aenter__(self) -> Admission:
@@ -91,11 +91,11 @@ def build_admission(
     escalation = EscalationCheck(access.authorizer, access.rbac)
     return Admission(
         plugins=[params, *build_plugins(names, dependencies), escalation],
-        followers=[
-            *policy_followers(
+        reflectors=[
+            *policy_reflectors(
                 registry, dependencies.validating_policies, dependencies.mutating_policies
             ),
-            *webhook_followers(
+            *webhook_reflectors(
                 registry, dependencies.mutating_webhooks, dependencies.validating_webhooks
             ),
         ],

@@ -46,11 +46,11 @@ from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.component_statuses import ComponentStatuses
 from apiserver.registry.customresources import CustomResources
-from apiserver.registry.flow_following import adjust_periodically, flow_followers
-from apiserver.registry.following import Follower, following
-from apiserver.registry.node_following import node_followers
+from apiserver.registry.flow_reflectors import adjust_periodically, flow_reflectors
+from apiserver.registry.node_reflectors import node_reflectors
 from apiserver.registry.offload import offload
-from apiserver.registry.rbac_following import rbac_followers
+from apiserver.registry.rbac_reflectors import rbac_reflectors
+from apiserver.registry.reflector import Reflector, running_reflectors
 from apiserver.registry.registry import Registry
 from apiserver.registry.service_resolver import service_resolver
 from apiserver.registry.stored import Stored
@@ -169,7 +169,7 @@ class Server:
     metrics: Metrics
     ready: asyncio.Event
     stopping: asyncio.Event
-    followers: Sequence[Follower]
+    reflectors: Sequence[Reflector]
     manager: ControllerManager
 
     def become_ready(self) -> None:
@@ -245,10 +245,10 @@ async def build_server(
             reconciler = EndpointReconciler(registry, storage.root, endpoint, storage.shared)
             if options.flow_control is not None:
                 metrics.parts.append(options.flow_control)
-            followers = [
-                *_access_followers(registry, access, options),
-                *admission.followers,
-                custom.follower(),
+            reflectors = [
+                *_access_reflectors(registry, access, options),
+                *admission.reflectors,
+                custom.reflector(),
             ]
             roles = BootstrapRoles(registry)
             checks["readyz"][BOOTSTRAP_ROLES] = roles.check
@@ -257,27 +257,29 @@ async def build_server(
                 access.running(),
                 webhooks,
                 admission,
-                following(followers),
+                running_reflectors(reflectors),
                 reconciling_endpoints(reconciler, storage.removes_lease),
                 bootstrapping_roles(roles),
                 run_controllers(manager, ready),
                 repairing_allocations(registry, ready),
                 _background_tasks(raw, cache, options, environment.sleep),
             ):
-                yield Server(registry, access, router, metrics, ready, stopping, followers, manager)
+                yield Server(
+                    registry, access, router, metrics, ready, stopping, reflectors, manager
+                )
     finally:
         await raw.close()
 
 
-def _access_followers(
+def _access_reflectors(
     registry: Registry, access: Access, options: ServerOptions
-) -> Iterator[Follower]:
+) -> Iterator[Reflector]:
     """Yield those that keep what filters use in step with the store."""
-    yield from rbac_followers(registry, access.rbac)
+    yield from rbac_reflectors(registry, access.rbac)
     if options.flow_control is not None:
-        yield from flow_followers(registry, options.flow_control)
+        yield from flow_reflectors(registry, options.flow_control)
     if access.nodes is not None:
-        yield from node_followers(registry, access.nodes)
+        yield from node_reflectors(registry, access.nodes)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from apiserver.access.admission.admission_configuration import (
 from apiserver.access.admission.enabled_plugins import enabled_plugins
 from apiserver.access.flowcontrol.flow_control import FlowControl
 from apiserver.controllers.controller_names import GARBAGE_COLLECTOR, missing_controllers
-from apiserver.registry.flow_following import build_flow_control
+from apiserver.registry.flow_reflectors import build_flow_control
 from apiserver.server.assembly import ServerOptions
 from apiserver.server.cluster_signing import ClusterSigner
 from apiserver.server.config import Config

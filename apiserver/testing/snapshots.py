@@ -1,7 +1,7 @@
 """Snapshots: the state of the store at a moment, and the way back to it.
 
 The way back is an ordinary commit, or a few of them: what differs is deleted or written again, at
-new revisions. To the watch cache, the followers and the controllers it looks as if another API
+new revisions. To the watch cache, the reflectors and the controllers it looks as if another API
 server had made these changes, which is what all of them are made for. The requests of clients see
 the same: revisions go on, and what they know of the old state conflicts.
 
@@ -91,8 +91,8 @@ class Snapshots:
         """Wait until the cache, roles, bindings and served kinds are those of the store."""
         cache = self._server.registry.store
         await cache.wait_for_revision(await self._store.revision())
-        for follower in self._server.followers:
-            await follower.wait_until_current()
+        for reflector in self._server.reflectors:
+            await reflector.wait_until_current()
 
     async def _restore(self, snapshot: Snapshot) -> int:
         # The cache is quicker to list; where it is behind, the commit conflicts.

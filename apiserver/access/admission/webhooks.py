@@ -1,4 +1,4 @@
-"""The webhooks that are in force, kept in step with the stored configurations by a follower."""
+"""The webhooks that are in force, kept in step with the stored configurations by a reflector."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class WebhookConfigurations:
         if self._configurations.pop(name, None) is not None:
             self._changed = True
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Apply the changes since the last call."""
         if not self._changed:
             return

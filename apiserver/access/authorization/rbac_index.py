@@ -1,6 +1,6 @@
 """RBACIndex: roles and bindings, by subject, so that a request looks up only what is its user's.
 
-It follows the stored objects (`apiserver.registry.rbac_following`), so a request reads no store.
+It follows the stored objects (`apiserver.registry.rbac_reflectors`), so a request reads no store.
 """
 
 from __future__ import annotations

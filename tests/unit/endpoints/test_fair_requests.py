@@ -17,7 +17,7 @@ from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
 from apiserver.endpoints.filters.priority_and_fairness import with_priority_and_fairness
 from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.machinery.users import UserInfo
-from apiserver.registry.flow_following import build_flow_control
+from apiserver.registry.flow_reflectors import build_flow_control
 from tests.unit.endpoints.made_requests import made_request
 
 CONFIG_MAP = "/api/v1/namespaces/n/configmaps/a"

@@ -124,7 +124,7 @@ def _put(index: Any, spec: Mapping[str, Any], bindings: Sequence[Mapping[str, An
         name = f"b{number}"
         bound = {"policyName": "p", "validationActions": ["Deny"], **binding}
         index.put_binding(name, {"metadata": {"name": name}, "spec": bound})
-    index.settle()
+    index.flush()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The policies of one sort that are in force, kept in step with the stored ones by a follower."""
+"""The policies of one sort that are in force, kept in step with the stored ones by a reflector."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PolicyIndex(Generic[C]):
         """Return the policies that may apply to writes of a kind, by name."""
         return self._index.candidates(operation, resource, subresource)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Apply the changes since the last call."""
         if not self._stale:
             return

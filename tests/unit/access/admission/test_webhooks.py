@@ -295,7 +295,7 @@ async def test_what_is_not_asked_costs_nothing() -> None:
     assert not webhooks.chain.validates(CREATE, MAPS, "")
     assert webhooks.chain.validates(UPDATE, MAPS, "")
     webhooks.configurations.remove("c")
-    webhooks.configurations.settle()
+    webhooks.configurations.flush()
     assert not webhooks.chain.validates(UPDATE, MAPS, "")
 
 

@@ -49,7 +49,7 @@ class Webhooks:
 
     def configure(self, name: str, *hooks: dict[str, Any]) -> None:
         self.configurations.put({"metadata": {"name": name}, "webhooks": list(hooks)})
-        self.configurations.settle()
+        self.configurations.flush()
 
     async def post(self, config: WebhookClientConfig, body: bytes, *, timeout: float) -> bytes:
         review = json.loads(body)

@@ -8,8 +8,8 @@ from apiserver.access.authorization.policy_rules import CompiledRules
 from apiserver.access.authorization.rbac_authorizer import CLUSTER_ROLES, ROLES
 from apiserver.access.authorization.rbac_index import Binding, RBACIndex, binding_of
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.registry.following import Follower, Sink
 from apiserver.registry.offload import offload
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 
@@ -19,7 +19,7 @@ CLUSTER_ROLE_BINDINGS = GroupVersionResource(
 )
 
 
-class _Roles(Sink):
+class _Roles(ReflectorTarget):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 
@@ -30,7 +30,7 @@ class _Roles(Sink):
         self._index.remove_role(key)
 
 
-class _Bindings(Sink):
+class _Bindings(ReflectorTarget):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 
@@ -41,14 +41,14 @@ class _Bindings(Sink):
         self._index.remove_binding(key)
 
 
-def rbac_followers(registry: Registry, index: RBACIndex) -> Sequence[Follower]:
-    """Return the followers that keep an index in step."""
+def rbac_reflectors(registry: Registry, index: RBACIndex) -> Sequence[Reflector]:
+    """Return the reflectors that keep an index in step."""
     roles, bindings = _Roles(index), _Bindings(index)
     return [
-        Follower(registry, ROLES, roles),
-        Follower(registry, CLUSTER_ROLES, roles),
-        Follower(registry, ROLE_BINDINGS, bindings),
-        Follower(registry, CLUSTER_ROLE_BINDINGS, bindings),
+        Reflector(registry, ROLES, roles),
+        Reflector(registry, CLUSTER_ROLES, roles),
+        Reflector(registry, ROLE_BINDINGS, bindings),
+        Reflector(registry, CLUSTER_ROLE_BINDINGS, bindings),
     ]
 
 

@@ -10,7 +10,7 @@ from apiserver.access.flowcontrol.flow_control import ADJUSTMENT_SECONDS, FlowCo
 from apiserver.access.flowcontrol.flow_schemas import FlowSchema
 from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
 from apiserver.machinery.objects import Object, name_of
-from apiserver.registry.following import Follower, Sink
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 from apiserver.resources.builtin.flowcontrol.bootstrap import (
@@ -32,7 +32,7 @@ def _mandatory(objects: Sequence[Object]) -> list[Object]:
     return [each for each in objects if name_of(each) in _MANDATORY]
 
 
-class _Schemas(Sink):
+class _Schemas(ReflectorTarget):
     def __init__(self, control: FlowControl) -> None:
         self._control = control
 
@@ -43,7 +43,7 @@ class _Schemas(Sink):
         self._control.remove_schema(key[1])
 
 
-class _Levels(Sink):
+class _Levels(ReflectorTarget):
     def __init__(self, control: FlowControl) -> None:
         self._control = control
 
@@ -54,11 +54,11 @@ class _Levels(Sink):
         self._control.remove_level(key[1])
 
 
-def flow_followers(registry: Registry, control: FlowControl) -> Sequence[Follower]:
-    """Return the followers that keep flow control in step."""
+def flow_reflectors(registry: Registry, control: FlowControl) -> Sequence[Reflector]:
+    """Return the reflectors that keep flow control in step."""
     return [
-        Follower(registry, PRIORITY_LEVELS, _Levels(control)),
-        Follower(registry, FLOW_SCHEMAS, _Schemas(control)),
+        Reflector(registry, PRIORITY_LEVELS, _Levels(control)),
+        Reflector(registry, FLOW_SCHEMAS, _Schemas(control)),
     ]
 
 

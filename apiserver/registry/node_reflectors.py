@@ -11,7 +11,7 @@ from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.following import Follower, Sink
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 
@@ -20,7 +20,7 @@ _SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)
 
 
 @valueclass
-class _GraphSink(Sink):
+class _GraphTarget(ReflectorTarget):
     add: Callable[[Object], None]
     discard: Callable[[tuple[str, str]], None]
 
@@ -31,21 +31,21 @@ class _GraphSink(Sink):
         self.discard(key)
 
 
-def node_followers(registry: Registry, graph: NodeGraph) -> Sequence[Follower]:
-    """Return the followers that keep a graph in step."""
-    sinks = {
-        PODS: _GraphSink(graph.put_pod, graph.remove_pod),
-        VOLUMES: _GraphSink(graph.put_volume, lambda key: graph.remove_volume(key[1])),
+def node_reflectors(registry: Registry, graph: NodeGraph) -> Sequence[Reflector]:
+    """Return the reflectors that keep a graph in step."""
+    targets = {
+        PODS: _GraphTarget(graph.put_pod, graph.remove_pod),
+        VOLUMES: _GraphTarget(graph.put_volume, lambda key: graph.remove_volume(key[1])),
         **{
-            resource: _GraphSink(
+            resource: _GraphTarget(
                 partial(graph.put_named, resource.resource), partial(_remove_named, graph, resource)
             )
             for resource in (_ATTACHMENTS, _SLICES)
         },
     }
     return [
-        Follower(registry, resource, sink)
-        for resource, sink in sinks.items()
+        Reflector(registry, resource, target)
+        for resource, target in targets.items()
         if registry.resource(*resource) is not None
     ]
 

@@ -1,8 +1,8 @@
-"""Followers: keep something outside the store in step with the objects of one resource.
+"""Reflectors: keep something outside the store in step with the objects of one resource.
 
-Every process follows by itself, with a watch on its own cache. What exists at the start is known
-before the server is ready. If the watch ends, the follower starts again and lets go of what is no
-longer there. Changes come in batches: those that happened together are settled together.
+Every process has its own reflectors, each with a watch on the cache of the process. They are synced
+before the server is ready. When a watch ends, the reflector lists and watches again, and removes
+the objects that no longer exist. Events come in batches, which are flushed together.
 """
 
 from __future__ import annotations
@@ -27,41 +27,43 @@ _RETRY_SECONDS: Final = 0.2
 log = logging.getLogger(__name__)
 
 
-class Sink(Protocol):
-    """What is told of the objects of a resource, by namespace and name."""
+class ReflectorTarget(Protocol):
+    """Receives the objects of a resource, by namespace and name."""
 
     async def put(self, key: tuple[str, str], stored: Stored) -> None:
-        """Take in a new state of an object. Raises Corrupt, KeyError, TypeError or ValueError."""
+        """Add or replace an object. Raises Corrupt, KeyError, TypeError or ValueError."""
         ...
 
     def remove(self, key: tuple[str, str]) -> None:
-        """Let go of an object; it may be unknown."""
+        """Remove an object; it may be unknown."""
         ...
 
-    def settle(self) -> None:
-        """Carry out what was put and removed since the last call, if that has not happened yet."""
+    def flush(self) -> None:
+        """Apply the changes since the last call, unless `put` and `remove` apply them."""
         return
 
 
-class Follower:
-    """Tells a sink of the objects of a resource, which must be a built-in one."""
+class Reflector:
+    """Passes the objects of a resource, which must be a built-in one, to a target."""
 
-    def __init__(self, registry: Registry, resource: GroupVersionResource, sink: Sink) -> None:
+    def __init__(
+        self, registry: Registry, resource: GroupVersionResource, target: ReflectorTarget
+    ) -> None:
         self._registry = registry
         self._gvr = resource
-        self._sink = sink
+        self._target = target
         self._known: set[tuple[str, str]] = set()
         self._synced = asyncio.Event()
-        # The revision up to which the sink knows everything, and who waits for a later one.
+        # The revision that the target has reached; the event is set at every change of it.
         self._revision = 0
         self._advanced = asyncio.Event()
 
     async def wait_until_synced(self) -> None:
-        """Wait until the sink has everything that existed when `run` began."""
+        """Wait until the target has everything that existed when `run` began."""
         await self._synced.wait()
 
     async def wait_until_current(self) -> None:
-        """Wait until the sink has everything that is in the cache now."""
+        """Wait until the target has everything that is in the cache now."""
         resource = self._registry.resource(*self._gvr)
         assert resource is not None
         changed = resource.store.last_change(resource.prefix(""))
@@ -70,18 +72,18 @@ class Follower:
             await self._advanced.wait()
 
     async def run(self) -> None:
-        """Follow the objects until cancelled."""
+        """List and watch the objects until cancelled."""
         while True:
             try:
-                await self._follow()
+                await self._list_and_watch()
             except StatusError as error:
                 log.warning("watch of %s failed: %s", self._gvr.resource, error)
             except Exception:
-                # An error here is a bug. It must not end what is followed.
+                # An error here is a bug. It must not end the reflector.
                 log.exception("%s: starting again after an error", self._gvr.resource)
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _follow(self) -> None:
+    async def _list_and_watch(self) -> None:
         resource = self._registry.resource(*self._gvr)
         assert resource is not None
         watch = await watch_objects(resource, "", list_options({}))
@@ -99,20 +101,20 @@ class Follower:
                     await self._apply(watch.select(part), prefix)
                     self._advance(part[-1].revision)
         except EOFError:
-            # The watch has ended, and with it what is known of later changes: it starts again.
+            # The watch has ended, so later changes are unknown.
             return
         finally:
             watch.close()
 
     async def _load(self, watch: Watch, prefix: str) -> None:
-        """Tell the sink of what exists, and of what does not exist any more."""
+        """Put every object that exists, and remove the others."""
         absent = set(self._known)
         async with aclosing(watch.opening()) as opening:
             async for events in opening:
                 absent.difference_update(await self._apply(events, prefix))
         for key in absent:
             self._remove(key)
-        self._sink.settle()
+        self._target.flush()
 
     async def _apply(self, events: Iterable[WatchEvent], prefix: str) -> list[tuple[str, str]]:
         keys, yielder = [], Yielder()
@@ -125,7 +127,7 @@ class Follower:
             else:
                 await self._put(key, event.stored)
             await yielder.yield_if_due()
-        self._sink.settle()
+        self._target.flush()
         return keys
 
     def _advance(self, revision: int) -> None:
@@ -134,24 +136,24 @@ class Follower:
 
     async def _put(self, key: tuple[str, str], stored: Stored) -> None:
         try:
-            await self._sink.put(key, stored)
+            await self._target.put(key, stored)
             self._known.add(key)
         except (StorageError, LookupError, TypeError, ValueError, AttributeError):
-            # This server would not have stored it, and does not know what it means.
-            log.exception("%s cannot be followed", stored.key)
+            # This server would not have stored such an object.
+            log.exception("%s cannot be used", stored.key)
             self._remove(key)
 
     def _remove(self, key: tuple[str, str]) -> None:
         self._known.discard(key)
-        self._sink.remove(key)
+        self._target.remove(key)
 
 
 @asynccontextmanager
-async def following(followers: Sequence[Follower]) -> AsyncGenerator[None, None]:
-    """Run followers while the block runs; at its beginning all of them are in step."""
-    tasks = [asyncio.create_task(follower.run(), name="follower") for follower in followers]
+async def running_reflectors(reflectors: Sequence[Reflector]) -> AsyncGenerator[None, None]:
+    """Run reflectors while the block runs; it begins when all of them are synced."""
+    tasks = [asyncio.create_task(reflector.run(), name="reflector") for reflector in reflectors]
     try:
-        await asyncio.gather(*(follower.wait_until_synced() for follower in followers))
+        await asyncio.gather(*(reflector.wait_until_synced() for reflector in reflectors))
         yield
     finally:
         for task in tasks:

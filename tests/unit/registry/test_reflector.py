@@ -1,4 +1,4 @@
-"""Followers know what the cache knows, and say when they do."""
+"""Reflectors know what the cache knows, and say when they do."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from apiserver.registry.following import Follower, following
+from apiserver.registry.reflector import Reflector, running_reflectors
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
 from tests.waiting import PATIENCE
 
 
-class SlowSink:
+class SlowTarget:
     """Takes its time with every object."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class SlowSink:
     def remove(self, key: tuple[str, str]) -> None:
         self.names.remove(key[1])
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         return
 
 
@@ -39,19 +39,19 @@ async def registry() -> AsyncIterator[Registry]:
         yield registry
 
 
-async def test_a_follower_can_be_waited_for(registry: Registry) -> None:
+async def test_a_reflector_can_be_waited_for(registry: Registry) -> None:
     await create(registry, CONFIG_MAPS, named("before", "n"))
-    sink = SlowSink()
-    follower = Follower(registry, CONFIG_MAPS, sink)
-    async with following([follower]), asyncio.timeout(PATIENCE):
-        await follower.wait_until_current()
-        assert sink.names == ["before"]
+    target = SlowTarget()
+    reflector = Reflector(registry, CONFIG_MAPS, target)
+    async with running_reflectors([reflector]), asyncio.timeout(PATIENCE):
+        await reflector.wait_until_current()
+        assert target.names == ["before"]
         for name in ("a", "b", "c"):
             await create(registry, CONFIG_MAPS, named(name, "n"))
         await registry.store.wait_until_fresh()
-        assert sink.names != ["before", "a", "b", "c"], "it is slower than the cache"
-        await follower.wait_until_current()
-        assert sink.names == ["before", "a", "b", "c"]
+        assert target.names != ["before", "a", "b", "c"], "it is slower than the cache"
+        await reflector.wait_until_current()
+        assert target.names == ["before", "a", "b", "c"]
         await create(registry, NAMESPACES, named("other"))
         await registry.store.wait_until_fresh()
-        await follower.wait_until_current()
+        await reflector.wait_until_current()

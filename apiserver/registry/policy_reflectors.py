@@ -9,7 +9,7 @@ from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.following import Follower, Sink
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 
@@ -17,7 +17,7 @@ _GROUP: Final = "admissionregistration.k8s.io"
 
 
 @valueclass
-class _IndexSink(Sink):
+class _IndexTarget(ReflectorTarget):
     add: Callable[[str, Object], None]
     discard: Callable[[str], None]
     apply: Callable[[], None]
@@ -28,21 +28,23 @@ class _IndexSink(Sink):
     def remove(self, key: tuple[str, str]) -> None:
         self.discard(key[1])
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         self.apply()
 
 
-def policy_followers(
+def policy_reflectors(
     registry: Registry, validating: PolicyIndex[Any], mutating: PolicyIndex[Any]
-) -> Sequence[Follower]:
-    """Return the followers that keep two indexes in step."""
-    followers = []
+) -> Sequence[Reflector]:
+    """Return the reflectors that keep two indexes in step."""
+    reflectors = []
     for sort, index in (("validating", validating), ("mutating", mutating)):
-        policies = _IndexSink(index.put_policy, index.remove_policy, index.settle)
-        bindings = _IndexSink(index.put_binding, index.remove_binding, index.settle)
-        for plural, sink in (
+        policies = _IndexTarget(index.put_policy, index.remove_policy, index.flush)
+        bindings = _IndexTarget(index.put_binding, index.remove_binding, index.flush)
+        for plural, target in (
             (f"{sort}admissionpolicies", policies),
             (f"{sort}admissionpolicybindings", bindings),
         ):
-            followers.append(Follower(registry, GroupVersionResource(_GROUP, "v1", plural), sink))
-    return followers
+            reflectors.append(
+                Reflector(registry, GroupVersionResource(_GROUP, "v1", plural), target)
+            )
+    return reflectors

@@ -7,7 +7,7 @@ from typing import Final
 
 from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.registry.following import Follower, Sink
+from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
 
@@ -16,7 +16,7 @@ _MUTATING: Final = GroupVersionResource(_GROUP, "v1", "mutatingwebhookconfigurat
 _VALIDATING: Final = GroupVersionResource(_GROUP, "v1", "validatingwebhookconfigurations")
 
 
-class _Configurations(Sink):
+class _Configurations(ReflectorTarget):
     def __init__(self, configurations: WebhookConfigurations) -> None:
         self._configurations = configurations
 
@@ -26,15 +26,15 @@ class _Configurations(Sink):
     def remove(self, key: tuple[str, str]) -> None:
         self._configurations.remove(key[1])
 
-    def settle(self) -> None:
-        self._configurations.settle()
+    def flush(self) -> None:
+        self._configurations.flush()
 
 
-def webhook_followers(
+def webhook_reflectors(
     registry: Registry, mutating: WebhookConfigurations, validating: WebhookConfigurations
-) -> Sequence[Follower]:
-    """Return the followers that keep mutating and validating webhooks in step."""
+) -> Sequence[Reflector]:
+    """Return the reflectors that keep mutating and validating webhooks in step."""
     return [
-        Follower(registry, _MUTATING, _Configurations(mutating)),
-        Follower(registry, _VALIDATING, _Configurations(validating)),
+        Reflector(registry, _MUTATING, _Configurations(mutating)),
+        Reflector(registry, _VALIDATING, _Configurations(validating)),
     ]
