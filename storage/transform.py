@@ -26,8 +26,8 @@ from storage.interface import (
 from storage.wrapper import StoreWrapper
 
 #: After so many bytes of values, and so many records, of one page other tasks get their turn.
-_TURN_BYTES: Final = 1 << 20
-_TURN_RECORDS: Final = 500
+_SLICE_BYTES: Final = 1 << 20
+_SLICE_RECORDS: Final = 500
 
 
 class Stale(bytes):
@@ -76,7 +76,7 @@ class TransformStore(StoreWrapper[bytes, bytes]):
         for record in page.records:
             records.append(await self._record(record))
             size += len(record.value)
-            if size > _TURN_BYTES or len(records) % _TURN_RECORDS == 0:
+            if size > _SLICE_BYTES or len(records) % _SLICE_RECORDS == 0:
                 size = 0
                 await asyncio.sleep(0)
         return Page(records, page.revision, page.remaining)

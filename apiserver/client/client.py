@@ -36,7 +36,7 @@ class APIResource:
 class ListedObjects:
     """Objects as of a resourceVersion, from which a watch can start.
 
-    Reading an item may decode it, so a long list is read in turns with other tasks.
+    Reading an item may decode it, so reading a long list must yield to other tasks.
     """
 
     items: Sequence[Object]

@@ -31,7 +31,7 @@ from apiserver.machinery.legacytokens import (
 from apiserver.machinery.objects import Object, annotations_of, name_of, namespace_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.times import Clock, parse_seconds, system_clock
-from apiserver.registry.yielding import in_turns
+from apiserver.registry.yielding import iterate_yielding
 
 TRACKING: Final = "legacy_service_account_token_tracking"
 #: Days after which an unused token is invalid, and an invalid one deleted.
@@ -96,7 +96,7 @@ class LegacyTokenCleaner:
             return None
         secrets = await self._client.list(SECRETS, field_selector=f"type={TOKEN_TYPE}")
         mounted: dict[str, frozenset[str]] = {}
-        async for secret in in_turns(secrets.items):
+        async for secret in iterate_yielding(secrets.items):
             if _is_unused(secret, now, oldest) and await self._is_generated(secret):
                 namespace = namespace_of(secret)
                 if namespace not in mounted:
@@ -130,7 +130,9 @@ class LegacyTokenCleaner:
 
     async def _mounted(self, namespace: str) -> frozenset[str]:
         pods = await self._client.list(PODS, namespace)
-        vertices = [vertex async for pod in in_turns(pods.items) for vertex in references_of(pod)]
+        vertices = [
+            vertex async for pod in iterate_yielding(pods.items) for vertex in references_of(pod)
+        ]
         return frozenset(name for resource, _, name in vertices if resource == SECRETS.resource)
 
     async def _invalidate(self, secret: Object, today: str, oldest: str) -> None:

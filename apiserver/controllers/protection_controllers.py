@@ -25,7 +25,7 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.yielding import in_turns
+from apiserver.registry.yielding import iterate_yielding
 
 #: How long a deleted object that is in use is left alone if nothing changes, in seconds.
 _RECHECK_SECONDS: Final = 300.0
@@ -92,7 +92,7 @@ async def _claim_in_use(client: Client, claim: Object) -> tuple[bool, Sequence[C
     namespace, name = namespace_of(claim), name_of(claim)
     pods = await client.list(PODS, namespace)
     changes = (ChangeAfter(PODS, namespace, pods.resource_version),)
-    async for pod in in_turns(pods.items):
+    async for pod in iterate_yielding(pods.items):
         if _uses_claim(pod, claim, name):
             return True, changes
     return False, changes
@@ -143,10 +143,10 @@ async def _class_in_use(client: Client, document: Object) -> tuple[bool, Sequenc
         ChangeAfter(CLAIMS, "", claims.resource_version),
         ChangeAfter(VOLUMES, "", volumes.resource_version),
     )
-    async for claim in in_turns(claims.items):
+    async for claim in iterate_yielding(claims.items):
         if name in _classes_of_claim(claim):
             return True, changes
-    async for volume in in_turns(volumes.items):
+    async for volume in iterate_yielding(volumes.items):
         if (volume.get("spec") or {}).get(_CLASS) == name:
             return True, changes
     return False, changes

@@ -29,7 +29,7 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, namespace_of
 from apiserver.machinery.times import Clock, system_clock
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.yielding import in_turns
+from apiserver.registry.yielding import iterate_yielding
 
 #: The maximum time between charging an object and storing or rejecting it.
 SETTLING_SECONDS: Final = 1.0
@@ -172,7 +172,7 @@ async def _total(
         number = 0 if requirements_of(quota) else len(objects)
         return {name: str(number) for name in _hard(quota)}
     tally = ResourceTotals()
-    async for document in in_turns(objects):
+    async for document in iterate_yielding(objects):
         if in_scopes(quota, evaluator, document):
             tally.add(evaluator.usage(document, now))
     return tally.amounts()

@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from apiserver.registry.yielding import take_turn
+from apiserver.registry.yielding import yield_fairly
 
 SLICE: Final = 256 * 1024
 _LEVEL: Final = 1
@@ -31,7 +31,7 @@ class SlicedPayload(Payload):
     async def write(self, writer: AbstractStreamWriter) -> None:
         for data in slices(self._value):
             await writer.write(data)
-            await take_turn()
+            await yield_fairly()
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None

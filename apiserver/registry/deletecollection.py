@@ -12,7 +12,7 @@ from apiserver.registry.delete import delete_item
 from apiserver.registry.errors import objects_of_list
 from apiserver.registry.list import ObjectList, list_objects
 from apiserver.registry.resource import Resource
-from apiserver.registry.yielding import take_turn
+from apiserver.registry.yielding import yield_fairly
 
 
 async def delete_collection(
@@ -33,7 +33,7 @@ async def delete_collection(
             in_collection=True,
         )
         # A store in memory never waits, so other requests need a chance to run.
-        await take_turn()
+        await yield_fairly()
         try:
             await delete_item(resource, one, options)
         except NotFound:

@@ -1,9 +1,9 @@
 """Cooperative yielding: long work on many objects lets other tasks run in between.
 
 Work on a hundred thousand objects checks the clock after every batch of them, and yields to the
-event loop when its time slice is used up. However many such works there are, one time slice is used
-in an iteration of the loop: a short request takes a few iterations, and waits as long beside ten
-long lists as beside one.
+event loop when its time slice is used up. Tasks that have yielded continue first in, first out, one
+in each iteration of the loop. So a short request, which takes a few iterations, is not delayed more
+by ten long lists than by one.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Yielder:
     async def yield_if_due(self) -> None:
         """Let other tasks run if the time slice is used up."""
         if time.perf_counter() >= self._until:
-            await take_turn()
+            await yield_fairly()
             self._until = time.perf_counter() + TIME_SLICE
 
 
-class _Turns:
-    """Who waits for a turn in one event loop, in the order in which they came."""
+class _YieldQueue:
+    """The tasks of one event loop that have yielded, first in, first out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -48,36 +48,36 @@ class _Turns:
         self._scheduled = False
 
     def wait(self) -> asyncio.Future[None]:
-        """Return what is done when it is the caller's turn."""
-        turn: asyncio.Future[None] = self.loop.create_future()
-        self._waiting.append(turn)
+        """Return a future that is done when the calling task may continue."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self._waiting.append(future)
         if not self._scheduled:
             self._scheduled = True
             self.loop.call_soon(self._next)
-        return turn
+        return future
 
     def _next(self) -> None:
         waiting = self._waiting
         while waiting:
-            turn = waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            future = waiting.popleft()
+            if not future.done():
+                future.set_result(None)
                 break
         self._scheduled = bool(waiting)
         if waiting:
             self.loop.call_soon(self._next)
 
 
-_turns: _Turns | None = None
+_queue: _YieldQueue | None = None
 
 
-async def take_turn() -> None:
-    """Let other tasks run, and each other long work that has waited longer for its turn."""
-    global _turns  # there is one event loop at a time
+async def yield_fairly() -> None:
+    """Let other tasks run, first those that have yielded before."""
+    global _queue  # there is one event loop at a time
     loop = asyncio.get_running_loop()
-    if _turns is None or _turns.loop is not loop:
-        _turns = _Turns(loop)
-    await _turns.wait()
+    if _queue is None or _queue.loop is not loop:
+        _queue = _YieldQueue(loop)
+    await _queue.wait()
 
 
 def batches(
@@ -96,7 +96,7 @@ def batches(
             yield from (batch[index : index + 1] for index in range(len(batch)))
 
 
-async def in_turns(items: Sequence[T]) -> AsyncGenerator[T, None]:
+async def iterate_yielding(items: Sequence[T]) -> AsyncGenerator[T, None]:
     """Yield the items of a sequence; other tasks run when the time slice is used up."""
     yielder = Yielder()
     for batch in batches(items):

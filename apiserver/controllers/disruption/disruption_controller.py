@@ -30,7 +30,7 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.labels import LabelSelector, label_selector_of
 from apiserver.machinery.objects import Object, name_of, namespace_of
 from apiserver.machinery.times import Clock, system_clock
-from apiserver.registry.yielding import in_turns
+from apiserver.registry.yielding import iterate_yielding
 
 #: The pause between two counts of a budget as its Pods change, as a multiple of their duration.
 _REST: Final = 10
@@ -104,7 +104,9 @@ class DisruptionController:
             return []
         namespace = namespace_of(budget)
         listed = await self._client.list(PODS, namespace)
-        pods = [pod async for pod in in_turns(listed.items) if selector.matches(_labels_of(pod))]
+        pods = [
+            pod async for pod in iterate_yielding(listed.items) if selector.matches(_labels_of(pod))
+        ]
         known = self._budgets.get(namespace, {}).get(name_of(budget))
         if known is not None:
             known.pods = frozenset(map(name_of, pods))

@@ -23,7 +23,7 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.options import DeleteOptions
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry.yielding import in_turns, take_turn
+from apiserver.registry.yielding import iterate_yielding, yield_fairly
 
 #: The estimated time until finalizers are removed, in seconds.
 FINALIZER_SECONDS: Final = 15
@@ -103,7 +103,7 @@ class NamespacedResourcesDeleter:
 
     async def _delete(self, resource: GroupVersionResource, document: Object) -> None:
         # Other requests need a chance to run: a store in memory never waits.
-        await take_turn()
+        await yield_fairly()
         options = replace(_BACKGROUND, uid=document["metadata"]["uid"])
         try:
             await self.client.delete(resource, self.namespace, name_of(document), options)
@@ -115,7 +115,7 @@ class NamespacedResourcesDeleter:
         self, resource: GroupVersionResource, listed: ListedObjects, seconds: int
     ) -> RemainingContent:
         finalizers: Counter[str] = Counter()
-        async for each in in_turns(listed.items):
+        async for each in iterate_yielding(listed.items):
             finalizers.update(each["metadata"].get("finalizers") or ())
         version = listed.resource_version
         remaining = (RemainingResource(resource, len(listed.items), finalizers, version),)
@@ -129,7 +129,7 @@ class NamespacedResourcesDeleter:
     async def _grace(self, pods: Sequence[Object]) -> int:
         """Return the longest grace period of running Pods in seconds; 0 when it is over."""
         longest = 0
-        async for pod in in_turns(pods):
+        async for pod in iterate_yielding(pods):
             if (pod.get("status") or {}).get("phase") not in _ENDED:
                 longest = max(longest, pod["spec"].get("terminationGracePeriodSeconds") or 0)
         return longest if self.age < longest else 0

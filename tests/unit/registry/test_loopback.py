@@ -16,7 +16,7 @@ from apiserver.machinery.options import DeleteOptions
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
-from apiserver.registry.yielding import BATCH_SIZE, in_turns
+from apiserver.registry.yielding import BATCH_SIZE, iterate_yielding
 from tests.unit.cluster import CONFIG_MAPS, NAMESPACES, create, named, registry_in_memory
 from tests.waiting import PATIENCE
 
@@ -171,5 +171,5 @@ async def test_a_long_list_is_decoded_as_it_is_read(
     assert not read
     assert listed.items[1]["metadata"]["name"] == "c001"
     assert len(read) == 1
-    names = [each["metadata"]["name"] async for each in in_turns(listed.items)]
+    names = [each["metadata"]["name"] async for each in iterate_yielding(listed.items)]
     assert names == [f"c{number:03}" for number in range(BATCH_SIZE + 5)]

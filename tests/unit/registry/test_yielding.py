@@ -9,7 +9,7 @@ import pytest
 
 from apiserver.endpoints.payloads import SLICE, SlicedPayload
 from apiserver.registry import yielding
-from apiserver.registry.yielding import Yielder, take_turn
+from apiserver.registry.yielding import Yielder, yield_fairly
 
 WORKS = 10
 
@@ -68,21 +68,21 @@ async def test_one_slice_of_many_bodies_is_written_in_an_iteration() -> None:
 
 
 async def test_who_gives_up_waiting_does_not_hold_up_the_others() -> None:
-    first, second, third = (asyncio.ensure_future(take_turn()) for _ in range(3))
+    first, second, third = (asyncio.ensure_future(yield_fairly()) for _ in range(3))
     await asyncio.sleep(0)
     second.cancel()
     with suppress(asyncio.CancelledError):
         await second
     async with asyncio.timeout(5):
         await asyncio.gather(first, third)
-        await take_turn()
+        await yield_fairly()
 
 
 def test_turns_are_those_of_a_loop() -> None:
     async def leave_waiting() -> None:
-        asyncio.get_running_loop().create_task(take_turn())
+        asyncio.get_running_loop().create_task(yield_fairly())
         await asyncio.sleep(0)
 
     for _ in range(3):
         asyncio.run(leave_waiting())
-        asyncio.run(asyncio.wait_for(take_turn(), 5))
+        asyncio.run(asyncio.wait_for(yield_fairly(), 5))
