@@ -8,20 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from apiserver.machinery.objects import Object
-from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.metadata import given_revision
 from apiserver.registry.stored import Stored, arrange
 from apiserver.registry.view import ObjectView
+from apiserver.registry.webhook_view import WebhookView
 from storage.errors import RevisionConflict
 from storage.interface import ABSENT, NO_REQUIREMENTS, Change, Committer, Delete, Record
 
 
 class DryRun(Committer[Stored]):
-    """Commits the changes of one write; ``awaited`` is the store if its objects are converted."""
+    """Commits the changes of one write.
 
-    def __init__(self, store: ObjectView, awaited: AwaitedView | None = None) -> None:
+    ``webhook_view`` is the store if a webhook converts its objects.
+    """
+
+    def __init__(self, store: ObjectView, webhook_view: WebhookView | None = None) -> None:
         self._store = store
-        self._awaited = awaited
+        self._webhook_view = webhook_view
         self._made: dict[str, Record[Stored]] = {}
 
     async def commit(
@@ -37,8 +40,8 @@ class DryRun(Committer[Stored]):
             assert current is not None
             return current
         key, expected, document = change.key, change.expected, change.value.object
-        if self._awaited is not None:
-            document = await self._awaited.written(document)
+        if self._webhook_view is not None:
+            document = await self._webhook_view.written(document)
         # A new object keeps the resourceVersion that was given.
         shown = expected or given_revision(document)
         made = Record(key, preview(key, document, shown), expected, expected)

@@ -28,8 +28,8 @@ async def get_object(
             record = resource.store.get_cached(key)
         else:
             record = await resource.store.get(key)
-        if resource.awaited is not None and record is not None:
-            await resource.awaited.ready([record])
+        if resource.webhook_view is not None and record is not None:
+            await resource.webhook_view.ready([record])
     except StorageError as error:
         raise resource.failed(error, "get") from error
     if record is None:

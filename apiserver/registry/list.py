@@ -197,7 +197,7 @@ async def _from_memory(resource: Resource, span: _Range, selection: Selection) -
 async def _indexed(resource: Resource, span: _Range, selection: Selection) -> list[Stored] | None:
     """Return the matching objects as of `cached_revision`, ``None`` if no index has them."""
     required, store = selection.required, resource.store
-    if required is None or resource.awaited is not None:
+    if required is None or resource.webhook_view is not None:
         return None
     keys = await resource.indexes.keys(store, span.within, *required)
     if keys is None:
@@ -218,15 +218,15 @@ async def _chosen(
     resource: Resource, records: Sequence[Record[Stored]], selection: Selection, enough: int = 0
 ) -> Sequence[Record[Stored]]:
     """Return the matching records; if ``enough`` is given, that many and a few more."""
-    if resource.awaited is not None and not selection:
-        await resource.awaited.ready(records)
+    if resource.webhook_view is not None and not selection:
+        await resource.webhook_view.ready(records)
     if not selection:
         return records
     found: list[Record[Stored]] = []
     yielder = Yielder()
     for batch in batches(records, size_of=_size_of):
-        if resource.awaited is not None:
-            await resource.awaited.ready(batch)
+        if resource.webhook_view is not None:
+            await resource.webhook_view.ready(batch)
         found += selection.of(batch)
         if 0 < enough < len(found):
             break

@@ -278,7 +278,7 @@ def _preferred(catalog: Catalog) -> Sequence[APIResource]:
             for definition in catalog.resources(group, version):
                 key = group, definition.resource
                 stored = definition.version == definition.storage_kind.version
-                if key not in found or (stored and definition.awaited):
+                if key not in found or (stored and definition.converted_by_webhook):
                     found[key] = _api_resource(definition)
     return list(found.values())
 

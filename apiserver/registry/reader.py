@@ -153,8 +153,8 @@ def _objects(resource: Resource, records: Sequence[Record[Stored]]) -> Sequence[
     try:
         return [record.value.object for record in records]
     except Unanswered as missing:
-        assert resource.awaited is not None
-        raise Unanswered(missing.key, partial(resource.awaited.ready, records)) from missing
+        assert resource.webhook_view is not None
+        raise Unanswered(missing.key, partial(resource.webhook_view.ready, records)) from missing
 
 
 def _revision(record: Record[Stored] | None) -> int:

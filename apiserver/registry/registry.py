@@ -8,7 +8,6 @@ from typing import Final
 from apiserver.access.admission.chain import AdmissionChain, Plugin
 from apiserver.fieldmanager.manager import FieldManager
 from apiserver.machinery.gvk import GroupResource, GroupVersionResource
-from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.converted_view import ConvertedView
 from apiserver.registry.keys import collection_prefix
 from apiserver.registry.lifetime import Lifetime
@@ -16,6 +15,7 @@ from apiserver.registry.reader import CacheReader
 from apiserver.registry.resource import Resource, SubresourceKind
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
+from apiserver.registry.webhook_view import WebhookView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.kind import Kind
@@ -93,10 +93,10 @@ class Registry:
     def _resource(self, kind: Kind, lifetime: Lifetime) -> Resource:
         definition, change = kind.definition, kind.conversion
         store: ObjectView = self.store
-        awaited: AwaitedView | None = None
+        webhook_view: WebhookView | None = None
         prefix = collection_prefix(self._root, definition)
-        if change is not None and change.awaited is not None:
-            store = awaited = AwaitedView(self.store, change, change.awaited, prefix)
+        if change is not None and change.webhook is not None:
+            store = webhook_view = WebhookView(self.store, change, change.webhook, prefix)
         elif change is not None:
             store = ConvertedView(self.store, change, prefix)
         return Resource(
@@ -108,7 +108,7 @@ class Registry:
             admission=self._admission,
             find=self.resource,
             conversion=change,
-            awaited=awaited,
+            webhook_view=webhook_view,
             ranges=self._ranges,
             subresources={
                 name: SubresourceKind(types, FieldManager(types))

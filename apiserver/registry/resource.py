@@ -14,13 +14,13 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import errors, keys
-from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.fieldmanagers import field_manager_of
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.stored import Stored
 from apiserver.registry.value_index import ValueIndexes
 from apiserver.registry.view import ObjectView
+from apiserver.registry.webhook_view import WebhookView
 from apiserver.resources.allocation import ServiceRanges
 from apiserver.resources.conversion import Conversion
 from apiserver.resources.definition import ResourceDefinition
@@ -74,7 +74,7 @@ class Resource:
     find: Find
     conversion: Conversion | None = None
     #: The store, if its objects have to be made ready before they are looked at.
-    awaited: AwaitedView | None = None
+    webhook_view: WebhookView | None = None
     #: The ranges from which addresses and node ports are allocated.
     ranges: ServiceRanges = field(default_factory=ServiceRanges)
     subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
@@ -127,9 +127,9 @@ class Resource:
 
         No conversion changes identity, owners or finalizers of an object.
         """
-        if self.awaited is None:
+        if self.webhook_view is None:
             return self
-        return replace(self, store=self.awaited.as_stored(), awaited=None)
+        return replace(self, store=self.webhook_view.as_stored(), webhook_view=None)
 
     def not_found(self, name: str) -> NotFound:
         """Return the error for an object that does not exist."""

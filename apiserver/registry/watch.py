@@ -33,12 +33,12 @@ from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import freshness
-from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.list import check_list, within
 from apiserver.registry.resource import Resource
 from apiserver.registry.selection import Selection
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher
+from apiserver.registry.webhook_view import WebhookView
 from apiserver.registry.yielding import Yielder, batches
 from storage.errors import Compacted, SlowWatcher, StorageError, Unavailable
 from storage.interface import Event
@@ -85,8 +85,8 @@ async def watch_objects(
     if initial and not version:
         await _refresh(resource)
     scope = _Scope(within(resource, namespace, selection))
-    if initial and resource.awaited is not None:
-        await _initialize(resource.awaited, scope)
+    if initial and resource.webhook_view is not None:
+        await _initialize(resource.webhook_view, scope)
     return Watch(
         resource, scope, selection, _Start(revision, options, initial=initial, marks=not as_list)
     )
@@ -122,7 +122,7 @@ async def _refresh(resource: Resource) -> None:
         raise resource.failed(error, "watch") from error
 
 
-async def _initialize(store: AwaitedView, scope: _Scope) -> None:
+async def _initialize(store: WebhookView, scope: _Scope) -> None:
     """Convert the watched objects. Raises TooManyRequests.
 
     In Kubernetes the cache of a version is not ready before all its objects have been converted.
@@ -265,8 +265,8 @@ class Watch:
         for batch in batches(page.records):
             if events:
                 yield events
-            if self._resource.awaited is not None:
-                await self._resource.awaited.ready(batch)
+            if self._resource.webhook_view is not None:
+                await self._resource.webhook_view.ready(batch)
             records = self._selection.of(batch) if self._selection else batch
             events = [WatchEvent(ADDED, record.value, record.revision) for record in records]
             await yielder.yield_if_due()

@@ -82,7 +82,7 @@ class _Writing:
         self._change = change
         self._rule = rule
         store = change.resource.store
-        self._store = DryRun(store, change.resource.awaited) if change.dry_run else store
+        self._store = DryRun(store, change.resource.webhook_view) if change.dry_run else store
         self._existing = store.get_newest_known(change.key)
         self._confirmed = False
         self._decision: Decision | None = None
@@ -114,9 +114,9 @@ class _Writing:
 
     async def _decided(self) -> Decision:
         if self._decision is None:
-            awaited = self._change.resource.awaited
-            if awaited is not None and self._existing is not None:
-                await awaited.ready([self._existing])
+            webhook_view = self._change.resource.webhook_view
+            if webhook_view is not None and self._existing is not None:
+                await webhook_view.ready([self._existing])
             reader = TrackedReader(self._change.resource.find, self._seen)
             size = self._change.context.size
             self._decision = await decide(self._rule, self._existing, reader, size)

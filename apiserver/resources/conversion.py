@@ -13,11 +13,11 @@ Step: TypeAlias = Callable[[Object], Object]
 
 
 class Uncalled(Inconvertible):
-    """Objects cannot be converted because what converts them, a webhook, could not be called."""
+    """Objects cannot be converted because the conversion webhook could not be called."""
 
 
-class AwaitedConversion(Protocol):
-    """Conversion by something that is asked, such as a webhook: many objects at once."""
+class BatchConversion(Protocol):
+    """Conversion of many objects in one call, of a webhook for example."""
 
     @property
     def served(self) -> str:
@@ -40,21 +40,21 @@ class AwaitedConversion(Protocol):
         """
 
     def pruned(self, document: Object) -> Object:
-        """Return the answer for an object as its version specifies it. Raises Inconvertible."""
+        """Return a converted object as its version specifies it. Raises Inconvertible."""
 
 
 @valueclass
 class Conversion:
     """Converts an object from a served version to the stored version, and back.
 
-    A step that changes nothing returns the object itself. Both may raise Inconvertible. If the
-    conversion is ``awaited``, the steps may also raise Unanswered. ``settled``: an object that was
-    written in the stored version is read as it was written.
+    A step that changes nothing returns the object itself. Both may raise Inconvertible, and
+    Unanswered if a ``webhook`` converts. ``settled``: an object that was written in the stored
+    version is read as it was written.
     """
 
     to_stored: Step
     to_served: Step
-    awaited: AwaitedConversion | None = None
+    webhook: BatchConversion | None = None
     settled: bool = True
 
 

@@ -30,8 +30,8 @@ class ResourceDefinition:
     root, such as ``minions`` or ``services/specs``; empty if nothing is stored. The priorities
     order discovery: the group among groups, and the version within its group, highest first.
     ``typed_items``: list items include apiVersion and kind. ``custom``: the resource is defined by
-    a CustomResourceDefinition, which shows in discovery and OpenAPI. ``awaited``: a webhook
-    converts its objects between their versions.
+    a CustomResourceDefinition, which shows in discovery and OpenAPI. ``converted_by_webhook``: a
+    webhook converts its objects between versions.
 
     ``routed_by_verb``: requests are routed by their verb alone, not by path and method, with other
     responses to those that are not supported. ``form``: watches stay open when a definition is
@@ -56,7 +56,7 @@ class ResourceDefinition:
     version_priority: int = 100
     typed_items: bool = False
     custom: bool = False
-    awaited: bool = False
+    converted_by_webhook: bool = False
     routed_by_verb: bool = False
     form: str = ""
     since: int = field(default=0, compare=False, repr=False)

@@ -67,8 +67,8 @@ async def _get(request: HTTPRequest, resource: Resource, revision: int) -> web.S
     record = await resource.store.get(key, revision=revision)
     if record is None:
         return error_response(resource.not_found(context.name), accept)
-    if resource.awaited is not None:
-        await resource.awaited.ready([record])
+    if resource.webhook_view is not None:
+        await resource.webhook_view.ready([record])
     return await send_object(request, negotiate(accept), resource, record.value)
 
 

@@ -91,7 +91,7 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
     versions = spec["versions"]
     stored = _stored_version(crd)
     terminating = is_true(crd, TERMINATING)
-    awaited = conversion_of(crd).get("strategy") == WEBHOOK
+    converted_by_webhook = conversion_of(crd).get("strategy") == WEBHOOK
     group, plural, kind = spec["group"], names["plural"], names["kind"]
     shared = _digest(metadata.get("uid"), spec.get("conversion"), [
         (each["name"], each["storage"], _schema_of(each)) for each in versions
@@ -116,7 +116,7 @@ def definitions_of(crd: Object) -> Iterable[ResourceDefinition]:
             list_kind=names["listKind"],
             typed_items=True,
             custom=True,
-            awaited=awaited,
+            converted_by_webhook=converted_by_webhook,
             routed_by_verb=True,
             form=_digest(
                 shared, version.get("additionalPrinterColumns"), version.get("selectableFields")

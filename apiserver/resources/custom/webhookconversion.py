@@ -46,7 +46,7 @@ class WebhookConverter:
     async def ask(
         self, documents: Sequence[Object], api_version: str
     ) -> AsyncGenerator[Object, None]:
-        """Yield the objects in another version, as `AwaitedConversion.ask` does."""
+        """Yield the objects in another version, as `BatchConversion.ask` does."""
         try:
             found = await self._ask_once(documents, api_version)
         except Uncalled:
@@ -94,5 +94,5 @@ class WebhookConversion(VersionConversion):
         return Conversion(self.to_stored, self.to_served, self, self.settled)
 
     def ask(self, documents: Sequence[Object], api_version: str) -> AsyncGenerator[Object, None]:
-        """Yield the objects in another version, as `AwaitedConversion.ask` does."""
+        """Yield the objects in another version, as `BatchConversion.ask` does."""
         return self.webhook.ask(documents, api_version)

@@ -13,11 +13,11 @@ import pytest
 from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.awaited_view import AwaitedView
 from apiserver.registry.codec import ObjectCodec
 from apiserver.registry.dryrun import DryRun
 from apiserver.registry.reader import CacheReader, TrackedReader
 from apiserver.registry.stored import Stored
+from apiserver.registry.webhook_view import WebhookView
 from apiserver.resources.conversion import Conversion, Uncalled
 from apiserver.schema.answers import Unanswered, answered, require
 from apiserver.schema.kindtypes import Inconvertible
@@ -76,12 +76,12 @@ class Hook:
         )
 
 
-class AwaitedViews(Views[AwaitedView]):
+class AwaitedViews(Views[WebhookView]):
     """The same objects in both versions, and the webhook between them."""
 
     def __init__(self, store: MemoryStore, cache: WatchCache[Stored]) -> None:
         self.hook = Hook()
-        served = AwaitedView(cache, self.hook.conversion(), self.hook, PREFIX)
+        served = WebhookView(cache, self.hook.conversion(), self.hook, PREFIX)
         super().__init__(store, cache, served)
 
     async def versions(self) -> list[str]:
@@ -202,7 +202,7 @@ async def test_a_reader_asks_once_for_all_objects_of_a_list(
 ) -> None:
     await views.make("a", "b", "c")
     resource = SimpleNamespace(
-        store=views.served, awaited=views.served, prefix=lambda namespace: PREFIX, listed={}
+        store=views.served, webhook_view=views.served, prefix=lambda namespace: PREFIX, listed={}
     )
     reader = kind(lambda *_: resource)
     things = GroupVersionResource("", "v2", "things")
@@ -317,7 +317,7 @@ async def test_a_watch_that_is_closed_leaves_no_task_behind(views: AwaitedViews)
 async def test_history_is_converted_too(views: AwaitedViews) -> None:
     await views.make("a")
     async with WatchCache(CodecStore(views.store, ObjectCodec(struct_of_kind)), "/r/") as later:
-        served = AwaitedView(later, views.hook.conversion(), views.hook, PREFIX)
+        served = WebhookView(later, views.hook.conversion(), views.hook, PREFIX)
         async with aclosing(served.watch_history(PREFIX, 1)) as batches:
             found = [event.record async for batch in batches for event in batch.events]
     assert [record.value.object["apiVersion"] for record in found if record] == ["v2"]

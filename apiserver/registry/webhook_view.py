@@ -1,8 +1,8 @@
-"""AwaitedView: the objects of a resource in a version to which a webhook converts them.
+"""WebhookView: the objects of a resource in a version to which a webhook converts them.
 
 What the webhook makes of an object is cached with its record, as in any `ConvertedView`: it is
 asked once for each record and version, for all objects of a page or of a batch of events together.
-Readers of records in memory await `AwaitedView.ready` before they look at objects. Requests that
+Readers of records in memory await `WebhookView.ready` before they look at objects. Requests that
 need the same objects at the same time wait for the same answer, or get the same error.
 """
 
@@ -31,7 +31,7 @@ from apiserver.registry.convertedstored import ConvertedStored
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches
-from apiserver.resources.conversion import AwaitedConversion, Conversion, Uncalled
+from apiserver.resources.conversion import BatchConversion, Conversion, Uncalled
 from apiserver.schema.answers import Unanswered, answered, with_answers
 from apiserver.schema.kindtypes import Inconvertible
 from storage.conditions import Condition
@@ -48,10 +48,10 @@ class _Failure:
     """Why some objects of a request could not be converted; nothing is known of the others."""
 
     error: StorageError
-    values: Collection[AwaitedStored]
+    values: Collection[WebhookStored]
 
 
-class AwaitedStored(ConvertedStored):
+class WebhookStored(ConvertedStored):
     """A stored object in another version, which may have to be converted before it is looked at.
 
     ``pending`` is set while it is being converted.
@@ -60,13 +60,13 @@ class AwaitedStored(ConvertedStored):
     __slots__ = ("_view", "pending")
 
     def __init__(
-        self, source: Stored, conversion: Conversion, view: AwaitedView, *, own: bool = False
+        self, source: Stored, conversion: Conversion, view: WebhookView, *, own: bool = False
     ) -> None:
         super().__init__(source, conversion, own=own)
         self._view = view
         self.pending: asyncio.Future[_Failure | None] | None = None
 
-    def awaits(self, api_version: str) -> bool:
+    def needs_conversion(self, api_version: str) -> bool:
         """Return whether the object has to be converted to this version. Raises Corrupt."""
         source = self._source
         return source is not None and not self._own and source.api_version != api_version
@@ -91,29 +91,29 @@ class AwaitedStored(ConvertedStored):
             raise Unanswered(missing.key, partial(self._view.ready_values, [self])) from missing
 
 
-class AwaitedView(ConvertedView):
-    """A view over another view whose values take a webhook to be converted."""
+class WebhookView(ConvertedView):
+    """A view over another view whose values a webhook converts."""
 
     def __init__(
-        self, inner: ObjectView, conversion: Conversion, awaited: AwaitedConversion, prefix: str
+        self, inner: ObjectView, conversion: Conversion, webhook: BatchConversion, prefix: str
     ) -> None:
         super().__init__(inner, conversion, prefix)
-        self._awaited = awaited
+        self._webhook = webhook
 
     async def ready(self, records: Sequence[Record[Stored]]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
         yielder = Yielder()
         for batch in batches(records, _MOST_OBJECTS):
             values = (record.value for record in batch)
-            await self.ready_values([each for each in values if isinstance(each, AwaitedStored)])
+            await self.ready_values([each for each in values if isinstance(each, WebhookStored)])
             await yielder.yield_if_due()
 
-    async def ready_values(self, values: Sequence[AwaitedStored]) -> None:
+    async def ready_values(self, values: Sequence[WebhookStored]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
-        served, yielder = self._awaited.served, Yielder()
+        served, yielder = self._webhook.served, Yielder()
         for batch in batches(values, _MOST_OBJECTS):
-            for request in _requests([each for each in batch if each.awaits(served)]):
-                while waiting := [each for each in request if each.awaits(served)]:
+            for request in _requests([each for each in batch if each.needs_conversion(served)]):
+                while waiting := [each for each in request if each.needs_conversion(served)]:
                     pending = {each.pending for each in waiting if each.pending is not None}
                     free = [each for each in waiting if each.pending is None]
                     if free:
@@ -128,18 +128,20 @@ class AwaitedView(ConvertedView):
 
     def is_ready(self, event: Event[Stored]) -> bool:
         """Return whether the objects of an event have been converted. Raises Corrupt."""
-        served = self._awaited.served
+        served = self._webhook.served
         values = [record.value for record in _records_of(event)]
-        return not any(isinstance(each, AwaitedStored) and each.awaits(served) for each in values)
+        return not any(
+            isinstance(each, WebhookStored) and each.needs_conversion(served) for each in values
+        )
 
     def as_stored(self) -> ObjectView:
         """Return a view of the same objects in the versions in which they are stored."""
-        return ConvertedView(self._inner, Conversion(_unchanged, self._awaited.read), self._prefix)
+        return ConvertedView(self._inner, Conversion(_unchanged, self._webhook.read), self._prefix)
 
     async def written(self, document: Object) -> Object:
         """Return an object as it would be read after it has been written. Raises Corrupt."""
-        conversion, awaited = self._conversion, self._awaited
-        if awaited.served == awaited.stored:
+        conversion, webhook = self._conversion, self._webhook
+        if webhook.served == webhook.stored:
             return document
         try:
             return await answered(lambda: conversion.to_served(conversion.to_stored(document)))
@@ -182,12 +184,12 @@ class AwaitedView(ConvertedView):
         exact: bool = False,
         condition: Condition[Stored] | None = None,
     ) -> EventWatcher:
-        return _AwaitedWatcher(super().subscribe(prefix, after, exact=exact), self)
+        return _WebhookWatcher(super().subscribe(prefix, after, exact=exact), self)
 
     def _form(self, stored: Stored, *, own: bool = False) -> Stored:
-        return AwaitedStored(stored, self._conversion, self, own=own)
+        return WebhookStored(stored, self._conversion, self, own=own)
 
-    async def _convert(self, values: Sequence[AwaitedStored]) -> None:
+    async def _convert(self, values: Sequence[WebhookStored]) -> None:
         """Convert objects that are not pending. Raises Corrupt."""
         done: asyncio.Future[_Failure | None] = asyncio.get_running_loop().create_future()
         for value in values:
@@ -202,21 +204,21 @@ class AwaitedView(ConvertedView):
         if failure is not None:
             raise failure.error
 
-    async def _fill(self, values: Sequence[AwaitedStored]) -> _Failure | None:
+    async def _fill(self, values: Sequence[WebhookStored]) -> _Failure | None:
         """Convert objects, in order, up to the first failure."""
-        awaited, yielder = self._awaited, Yielder()
+        webhook, yielder = self._webhook, Yielder()
         documents: list[Object] = []
         for value in values:
             try:
-                documents.append(value.read(awaited.read))
+                documents.append(value.read(webhook.read))
             except StorageError as error:
                 return _Failure(error, (value,))
             await yielder.yield_if_due()
         filled = 0
         try:
-            async with aclosing(awaited.ask(documents, awaited.served)) as answers:
+            async with aclosing(webhook.ask(documents, webhook.served)) as answers:
                 async for answer in answers:
-                    values[filled].fill(awaited.pruned(answer))
+                    values[filled].fill(webhook.pruned(answer))
                     filled += 1
                     await yielder.yield_if_due()
         except Inconvertible as error:
@@ -227,7 +229,7 @@ class AwaitedView(ConvertedView):
         return None
 
 
-class _AwaitedWatcher:
+class _WebhookWatcher:
     """A watcher whose events are converted, by a task of its own, before they can be taken.
 
     It works on what is pending, and goes on when that has been taken: a reader who is slow does not
@@ -236,7 +238,7 @@ class _AwaitedWatcher:
 
     __slots__ = ("_error", "_parts", "_task", "_view", "_watcher", "wake")
 
-    def __init__(self, watcher: EventWatcher, view: AwaitedView) -> None:
+    def __init__(self, watcher: EventWatcher, view: WebhookView) -> None:
         self._watcher = watcher
         self._view = view
         self._parts: Sequence[Sequence[Event[Stored]]] = ()
@@ -287,9 +289,9 @@ class _AwaitedWatcher:
             self.wake()
 
 
-def _requests(values: Sequence[AwaitedStored]) -> Iterator[Sequence[AwaitedStored]]:
+def _requests(values: Sequence[WebhookStored]) -> Iterator[Sequence[WebhookStored]]:
     """Yield the objects in the parts that are sent in one request each."""
-    part: list[AwaitedStored] = []
+    part: list[WebhookStored] = []
     size = 0
     for value in values:
         if part and (len(part) == _MOST_OBJECTS or size + value.size > _MOST_BYTES):
@@ -302,7 +304,7 @@ def _requests(values: Sequence[AwaitedStored]) -> Iterator[Sequence[AwaitedStore
 
 
 async def _joined(
-    pending: Set[asyncio.Future[_Failure | None]], waiting: Sequence[AwaitedStored]
+    pending: Set[asyncio.Future[_Failure | None]], waiting: Sequence[WebhookStored]
 ) -> None:
     """Wait for conversions that others have begun. Raises Corrupt if one of ``waiting`` failed."""
     await asyncio.wait(pending)
