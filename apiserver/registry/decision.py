@@ -22,7 +22,7 @@ from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.stored import Stored, arrange
 from apiserver.resources.allocation import NOTHING, Allocation
-from apiserver.schema.answers import Unanswered, with_answers
+from apiserver.schema.asyncresults import ResultNeeded, retry_with_results
 from storage.interface import Record
 
 P = ParamSpec("P")
@@ -56,9 +56,9 @@ class Attempt:
             if self.size <= SMALL:
                 return work(*args, **kwargs)
             return await offload(self.size, work, *args, **kwargs)
-        except Unanswered as missing:
+        except ResultNeeded as missing:
             again = partial(offload, self.size, work, *args, **kwargs)
-            return await with_answers(missing, again)
+            return await retry_with_results(missing, again)
 
 
 #: Makes a decision. Raises StatusError to reject the request.

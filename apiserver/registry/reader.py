@@ -13,7 +13,7 @@ from apiserver.machinery.objects import Object
 from apiserver.registry.resource import Find, Listed, Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
-from apiserver.schema.answers import Unanswered
+from apiserver.schema.asyncresults import ResultNeeded
 from storage.interface import ABSENT, Record
 
 T = TypeVar("T")
@@ -148,13 +148,13 @@ class LoopReader:
 def _objects(resource: Resource, records: Sequence[Record[Stored]]) -> Sequence[Object]:
     """Return the objects of records.
 
-    If a webhook has to convert them, raises Unanswered, once for all of them.
+    If a webhook has to convert them, raises ResultNeeded, once for all of them.
     """
     try:
         return [record.value.object for record in records]
-    except Unanswered as missing:
+    except ResultNeeded as missing:
         assert resource.webhook_view is not None
-        raise Unanswered(missing.key, partial(resource.webhook_view.ready, records)) from missing
+        raise ResultNeeded(missing.key, partial(resource.webhook_view.ready, records)) from missing
 
 
 def _revision(record: Record[Stored] | None) -> int:

@@ -19,7 +19,7 @@ from apiserver.machinery.objects import Object
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
 from apiserver.resources.definition import ResourceDefinition
-from apiserver.schema.answers import answered
+from apiserver.schema.asyncresults import run_with_results
 from apiserver.schema.kindtypes import DecodeError, Inconvertible
 
 
@@ -59,7 +59,7 @@ class ServedKinds:
             return there.conversion.to_served(stored) if there.conversion else stored
 
         try:
-            return await answered(converted)
+            return await run_with_results(converted)
         except Inconvertible as error:
             raise InternalError(str(error)) from error
 

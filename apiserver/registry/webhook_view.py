@@ -32,7 +32,7 @@ from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import BatchConversion, Conversion, Uncalled
-from apiserver.schema.answers import Unanswered, answered, with_answers
+from apiserver.schema.asyncresults import ResultNeeded, retry_with_results, run_with_results
 from apiserver.schema.kindtypes import Inconvertible
 from storage.conditions import Condition
 from storage.errors import Corrupt, RevisionConflict, StorageError
@@ -87,8 +87,8 @@ class WebhookStored(ConvertedStored):
     def _to_served(self, document: Object) -> Object:
         try:
             return super()._to_served(document)
-        except Unanswered as missing:
-            raise Unanswered(missing.key, partial(self._view.ready_values, [self])) from missing
+        except ResultNeeded as missing:
+            raise ResultNeeded(missing.key, partial(self._view.ready_values, [self])) from missing
 
 
 class WebhookView(ConvertedView):
@@ -144,7 +144,9 @@ class WebhookView(ConvertedView):
         if webhook.served == webhook.stored:
             return document
         try:
-            return await answered(lambda: conversion.to_served(conversion.to_stored(document)))
+            return await run_with_results(
+                lambda: conversion.to_served(conversion.to_stored(document))
+            )
         except Inconvertible as error:
             raise Corrupt(self._prefix, str(error)) from error
 
@@ -166,9 +168,9 @@ class WebhookView(ConvertedView):
         commit = partial(super().commit, changes, requires=requires)
         try:
             return await commit()
-        except Unanswered as missing:
+        except ResultNeeded as missing:
             # The objects are converted before anything is committed.
-            return await with_answers(missing, commit)
+            return await retry_with_results(missing, commit)
 
     async def watch_history(self, prefix: str, after: int) -> AsyncGenerator[Batch[Stored], None]:
         async with aclosing(super().watch_history(prefix, after)) as batches:
@@ -216,9 +218,9 @@ class WebhookView(ConvertedView):
             await yielder.yield_if_due()
         filled = 0
         try:
-            async with aclosing(webhook.ask(documents, webhook.served)) as answers:
-                async for answer in answers:
-                    values[filled].fill(webhook.pruned(answer))
+            async with aclosing(webhook.convert_batch(documents, webhook.served)) as converted:
+                async for document in converted:
+                    values[filled].fill(webhook.pruned(document))
                     filled += 1
                     await yielder.yield_if_due()
         except Inconvertible as error:

@@ -33,7 +33,9 @@ class BatchConversion(Protocol):
         Raises Inconvertible.
         """
 
-    def ask(self, documents: Sequence[Object], api_version: str) -> AsyncGenerator[Object, None]:
+    def convert_batch(
+        self, documents: Sequence[Object], api_version: str
+    ) -> AsyncGenerator[Object, None]:
         """Yield the objects in another version, which none of them has, in their order.
 
         Raises Inconvertible for the first one that cannot be converted, Uncalled for all.
@@ -48,7 +50,7 @@ class Conversion:
     """Converts an object from a served version to the stored version, and back.
 
     A step that changes nothing returns the object itself. Both may raise Inconvertible, and
-    Unanswered if a ``webhook`` converts. ``settled``: an object that was written in the stored
+    ResultNeeded if a ``webhook`` converts. ``settled``: an object that was written in the stored
     version is read as it was written.
     """
 

@@ -1,11 +1,11 @@
 """Conversion between the versions of a custom kind by a webhook.
 
-Many objects are converted by one request. kube-apiserver sends them one by one, so that webhooks
-may not know better, and an error concerns one object: if a webhook does not convert several objects
-as it should, it is asked for each of them. Nothing is repeated if it could not be called.
+One request converts many objects. kube-apiserver sends one object in each request, so a webhook may
+not expect more: if the response to several objects is not valid, each is sent again by itself. A
+request that could not be sent is not repeated.
 
-Ownership is computed in the versions of all managers, by code that cannot wait. It gets the answers
-of the webhook from `apiserver.schema.answers`.
+Ownership is computed in the versions of all managers, by code that cannot wait. It gets the objects
+that the webhook has converted through `apiserver.schema.asyncresults`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from apiserver.resources.custom.conversionreview import (
     review_version,
 )
 from apiserver.resources.custom.versionconversion import VersionConversion
-from apiserver.schema.answers import require
+from apiserver.schema.asyncresults import require
 from apiserver.schema.kindtypes import Inconvertible
 
 _TIMEOUT: Final = 30.0
@@ -37,18 +37,18 @@ _IDENTITY: Final = frozenset(["apiVersion", "kind", "metadata"])
 
 
 class WebhookConverter:
-    """Asks the webhook of a kind; ``webhook`` is that of ``spec.conversion`` of its definition."""
+    """Calls the conversion webhook of a kind; ``webhook`` is ``spec.conversion.webhook``."""
 
     def __init__(self, webhook: Object, client: WebhookClient) -> None:
         self._webhook = webhook
         self._client = client
 
-    async def ask(
+    async def convert_batch(
         self, documents: Sequence[Object], api_version: str
     ) -> AsyncGenerator[Object, None]:
-        """Yield the objects in another version, as `BatchConversion.ask` does."""
+        """Yield the objects in another version, as `BatchConversion.convert_batch` does."""
         try:
-            found = await self._ask_once(documents, api_version)
+            found = await self._call_webhook(documents, api_version)
         except Uncalled:
             raise
         except Inconvertible:
@@ -59,28 +59,30 @@ class WebhookConverter:
                 yield each
             return
         for each in documents:
-            (converted,) = await self._ask_once([each], api_version)
+            (converted,) = await self._call_webhook([each], api_version)
             yield converted
 
-    async def _ask_once(self, documents: Sequence[Object], api_version: str) -> Sequence[Object]:
+    async def _call_webhook(
+        self, documents: Sequence[Object], api_version: str
+    ) -> Sequence[Object]:
         version = review_version(self._webhook.get("conversionReviewVersions") or ())
         review = ConversionReview(version, new_uid(), api_version, documents)
         config = WebhookClientConfig.of(self._webhook["clientConfig"])
         try:
-            answer = await self._client.post(config, review.body, timeout=_TIMEOUT)
+            response = await self._client.post(config, review.body, timeout=_TIMEOUT)
         except WebhookError as error:
             raise Uncalled(described_failure(documents[0], error)) from error
-        return await self._client.offload(len(answer), partial(review.converted, answer))
+        return await self._client.offload(len(response), partial(review.converted, response))
 
     def convert(self, document: Object, api_version: str) -> Object:
-        """Return one object in another version. Raises Inconvertible, and Unanswered at first."""
+        """Return one object in another version. Raises Inconvertible, and ResultNeeded at first."""
         if document.keys() <= _IDENTITY and not document.get("metadata"):
             return {**document, "apiVersion": api_version}
         key = id(self), api_version, orjson.dumps(document)
-        return require(key, partial(self._ask_for_one, document, api_version))
+        return require(key, partial(self._convert_one, document, api_version))
 
-    async def _ask_for_one(self, document: Object, api_version: str) -> Object:
-        (converted,) = await self._ask_once([document], api_version)
+    async def _convert_one(self, document: Object, api_version: str) -> Object:
+        (converted,) = await self._call_webhook([document], api_version)
         return converted
 
 
@@ -93,6 +95,8 @@ class WebhookConversion(VersionConversion):
     def both_ways(self) -> Conversion:
         return Conversion(self.to_stored, self.to_served, self, self.settled)
 
-    def ask(self, documents: Sequence[Object], api_version: str) -> AsyncGenerator[Object, None]:
-        """Yield the objects in another version, as `BatchConversion.ask` does."""
-        return self.webhook.ask(documents, api_version)
+    def convert_batch(
+        self, documents: Sequence[Object], api_version: str
+    ) -> AsyncGenerator[Object, None]:
+        """Yield the objects in another version, as `BatchConversion.convert_batch` does."""
+        return self.webhook.convert_batch(documents, api_version)

@@ -19,7 +19,7 @@ from apiserver.registry.reader import CacheReader, TrackedReader
 from apiserver.registry.stored import Stored
 from apiserver.registry.webhook_view import WebhookView
 from apiserver.resources.conversion import Conversion, Uncalled
-from apiserver.schema.answers import Unanswered, answered, require
+from apiserver.schema.asyncresults import ResultNeeded, require, run_with_results
 from apiserver.schema.kindtypes import Inconvertible
 from apiserver.schema.structtypes import struct_of_kind
 from storage.cache.cache import WatchCache
@@ -47,7 +47,7 @@ class Hook:
     def read(self, document: Object) -> Object:
         return document
 
-    async def ask(
+    async def convert_batch(
         self, documents: Sequence[Object], api_version: str
     ) -> AsyncGenerator[Object, None]:
         self.asked.append([each["metadata"]["name"] for each in documents])
@@ -66,7 +66,7 @@ class Hook:
                 return document
 
             async def ask() -> Object:
-                (converted,) = [each async for each in self.ask([document], api_version)]
+                (converted,) = [each async for each in self.convert_batch([document], api_version)]
                 return converted
 
             return require((api_version, document["metadata"]["name"]), ask)
@@ -76,7 +76,7 @@ class Hook:
         )
 
 
-class AwaitedViews(Views[WebhookView]):
+class WebhookViews(Views[WebhookView]):
     """The same objects in both versions, and the webhook between them."""
 
     def __init__(self, store: MemoryStore, cache: WatchCache[Stored]) -> None:
@@ -92,33 +92,33 @@ class AwaitedViews(Views[WebhookView]):
 
 
 @pytest.fixture
-async def views() -> AsyncIterator[AwaitedViews]:
+async def views() -> AsyncIterator[WebhookViews]:
     async with cached_store() as (store, cache):
-        yield AwaitedViews(store, cache)
+        yield WebhookViews(store, cache)
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_page_is_asked_for_once(views: AwaitedViews) -> None:
+async def test_a_page_is_asked_for_once(views: WebhookViews) -> None:
     await views.make("a", "b")
     for _ in range(3):
         assert await views.versions() == ["v2", "v2"]
     assert views.hook.asked == [["a", "b"]]
 
 
-async def test_what_is_stored_in_the_served_version_is_not_asked_for(views: AwaitedViews) -> None:
+async def test_what_is_stored_in_the_served_version_is_not_asked_for(views: WebhookViews) -> None:
     await views.make("a")
     await views.make("b", version="v2")
     assert await views.versions() == ["v2", "v2"]
     assert views.hook.asked == [["a"]]
 
 
-async def test_a_request_has_a_limited_number_of_objects(views: AwaitedViews) -> None:
+async def test_a_request_has_a_limited_number_of_objects(views: WebhookViews) -> None:
     await views.make(*(f"{number:04}" for number in range(501)))
     await views.versions()
     assert [len(names) for names in views.hook.asked] == [500, 1]
 
 
-async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: AwaitedViews) -> None:
+async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: WebhookViews) -> None:
     await views.make("a", "b")
     views.hook.open.clear()
     first = asyncio.create_task(views.versions())
@@ -131,7 +131,7 @@ async def test_who_needs_the_same_objects_waits_for_the_same_answer(views: Await
     assert views.hook.asked == [["a", "b"], ["c"]]
 
 
-async def test_who_goes_away_does_not_fail_the_others(views: AwaitedViews) -> None:
+async def test_who_goes_away_does_not_fail_the_others(views: WebhookViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     first, second = (asyncio.create_task(views.versions()) for _ in range(2))
@@ -143,7 +143,7 @@ async def test_who_goes_away_does_not_fail_the_others(views: AwaitedViews) -> No
     assert first.cancelled()
 
 
-async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: AwaitedViews) -> None:
+async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: WebhookViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     views.hook.broken = True
@@ -160,7 +160,7 @@ async def test_an_error_is_the_error_of_all_who_wait_and_not_kept(views: Awaited
 
 
 async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(
-    views: AwaitedViews,
+    views: WebhookViews,
 ) -> None:
     await views.make("a", "b", "c")
     views.hook.open.clear()
@@ -185,20 +185,20 @@ async def test_an_object_that_is_not_converted_fails_only_those_who_need_it(
     assert views.hook.asked[2:] == [["b"]]
 
 
-async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: AwaitedViews) -> None:
+async def test_what_is_not_ready_can_be_asked_for_when_it_is_needed(views: WebhookViews) -> None:
     await views.make("a")
     record = views.served.get_newest_known(PREFIX + "a")
     assert record is not None
-    with pytest.raises(Unanswered) as missing:
+    with pytest.raises(ResultNeeded) as missing:
         _ = record.value.object
-    await missing.value.ask()
+    await missing.value.call()
     assert record.value.object["apiVersion"] == "v2"
     assert views.hook.asked == [["a"]]
 
 
 @pytest.mark.parametrize("kind", [CacheReader, lambda find: TrackedReader(find, {})])
 async def test_a_reader_asks_once_for_all_objects_of_a_list(
-    views: AwaitedViews, kind: Callable[[Any], Reader]
+    views: WebhookViews, kind: Callable[[Any], Reader]
 ) -> None:
     await views.make("a", "b", "c")
     resource = SimpleNamespace(
@@ -206,12 +206,12 @@ async def test_a_reader_asks_once_for_all_objects_of_a_list(
     )
     reader = kind(lambda *_: resource)
     things = GroupVersionResource("", "v2", "things")
-    found = await answered(lambda: list(reader.list(things)))
+    found = await run_with_results(lambda: list(reader.list(things)))
     assert [each["apiVersion"] for each in found] == ["v2"] * 3
     assert views.hook.asked == [["a", "b", "c"]]
 
 
-async def test_what_is_written_is_converted_there_and_back(views: AwaitedViews) -> None:
+async def test_what_is_written_is_converted_there_and_back(views: WebhookViews) -> None:
     made, other = await views.served.commit(
         [Put(PREFIX + "a", widget("a", "v2"), ABSENT), Put("/r/others/b", widget("b"), ABSENT)]
     )
@@ -229,7 +229,7 @@ async def test_what_is_written_is_converted_there_and_back(views: AwaitedViews) 
     assert gone.value.object["apiVersion"] == "v2"
 
 
-async def test_a_write_that_cannot_be_converted_changes_nowidget(views: AwaitedViews) -> None:
+async def test_a_write_that_cannot_be_converted_changes_nowidget(views: WebhookViews) -> None:
     views.hook.broken = True
     for store in (views.served, DryRun(views.served, views.served)):
         with pytest.raises(Corrupt, match="it will not"):
@@ -237,7 +237,7 @@ async def test_a_write_that_cannot_be_converted_changes_nowidget(views: AwaitedV
     assert await views.store.get(PREFIX + "a") is None
 
 
-async def test_a_dry_run_shows_what_would_be_read(views: AwaitedViews) -> None:
+async def test_a_dry_run_shows_what_would_be_read(views: WebhookViews) -> None:
     dry = DryRun(views.served, views.served)
     (made,) = await dry.commit([Put(PREFIX + "a", widget("a", "v2"), ABSENT)])
     assert made.value.object["by"] == "hook"
@@ -245,7 +245,7 @@ async def test_a_dry_run_shows_what_would_be_read(views: AwaitedViews) -> None:
     assert await views.store.get(PREFIX + "a") is None
 
 
-async def test_events_come_in_order_when_they_are_converted(views: AwaitedViews) -> None:
+async def test_events_come_in_order_when_they_are_converted(views: WebhookViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -269,7 +269,7 @@ async def test_events_come_in_order_when_they_are_converted(views: AwaitedViews)
     watcher.close()
 
 
-async def test_a_watch_ends_with_the_error_of_the_webhook(views: AwaitedViews) -> None:
+async def test_a_watch_ends_with_the_error_of_the_webhook(views: WebhookViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -281,7 +281,7 @@ async def test_a_watch_ends_with_the_error_of_the_webhook(views: AwaitedViews) -
     watcher.close()
 
 
-async def test_events_before_the_error_are_delivered(views: AwaitedViews) -> None:
+async def test_events_before_the_error_are_delivered(views: WebhookViews) -> None:
     watcher = views.served.subscribe(PREFIX, views.served.cached_revision)
     woken = asyncio.Event()
     watcher.wake = woken.set
@@ -303,7 +303,7 @@ async def test_events_before_the_error_are_delivered(views: AwaitedViews) -> Non
     watcher.close()
 
 
-async def test_a_watch_that_is_closed_leaves_no_task_behind(views: AwaitedViews) -> None:
+async def test_a_watch_that_is_closed_leaves_no_task_behind(views: WebhookViews) -> None:
     await views.make("a")
     views.hook.open.clear()
     watcher = views.served.subscribe(PREFIX, 1)
@@ -314,7 +314,7 @@ async def test_a_watch_that_is_closed_leaves_no_task_behind(views: AwaitedViews)
     await asyncio.sleep(0)
 
 
-async def test_history_is_converted_too(views: AwaitedViews) -> None:
+async def test_history_is_converted_too(views: WebhookViews) -> None:
     await views.make("a")
     async with WatchCache(CodecStore(views.store, ObjectCodec(struct_of_kind)), "/r/") as later:
         served = WebhookView(later, views.hook.conversion(), views.hook, PREFIX)
@@ -323,7 +323,7 @@ async def test_history_is_converted_too(views: AwaitedViews) -> None:
     assert [record.value.object["apiVersion"] for record in found if record] == ["v2"]
 
 
-async def test_metadata_can_be_read_without_the_webhook(views: AwaitedViews) -> None:
+async def test_metadata_can_be_read_without_the_webhook(views: WebhookViews) -> None:
     await views.make("a")
     record = views.served.as_stored().get_cached(PREFIX + "a")
     assert record is not None

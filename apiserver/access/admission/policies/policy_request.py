@@ -35,7 +35,7 @@ from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.schema.answers import answered
+from apiserver.schema.asyncresults import run_with_results
 
 R = TypeVar("R")
 
@@ -91,7 +91,7 @@ class PolicyRequest:
     ) -> Sequence[Invocation | Problem]:
         """Return for what a policy, which applies, is to be evaluated."""
         # A webhook may have to convert the parameters.
-        return await answered(lambda: list(self._invocations(bound, equivalents)))
+        return await run_with_results(lambda: list(self._invocations(bound, equivalents)))
 
     def _invocations(
         self, bound: BoundPolicy[Any], equivalents: Sequence[ResourceVersion]

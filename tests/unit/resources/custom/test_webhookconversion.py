@@ -45,7 +45,7 @@ async def test_answers_are_read_where_their_size_says() -> None:
     metadata = {"name": "a", "uid": "u"}
     before = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": metadata}
     documents = [{**before, "spec": {"text": "x" * 1000}}] * 100
-    found = [each async for each in converter.ask(documents, "example.com/v2")]
+    found = [each async for each in converter.convert_batch(documents, "example.com/v2")]
     assert [each["apiVersion"] for each in found] == ["example.com/v2"] * 100
     assert client.read == client.sent
     assert client.read[0] > 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apiserver.machinery.errors import NotFound
-from apiserver.schema.answers import Unanswered, answered, require
+from apiserver.schema.asyncresults import ResultNeeded, require, run_with_results
 from apiserver.schema.kindtypes import Inconvertible
 
 
@@ -36,7 +36,7 @@ async def test_work_runs_again_with_every_answer() -> None:
         runs.append(len(oracle.asked))
         return oracle.length("a") + oracle.length("bb") + oracle.length("a")
 
-    assert await answered(work) == 4
+    assert await run_with_results(work) == 4
     assert oracle.asked == ["a", "bb"]
     assert runs == [0, 1, 2]
 
@@ -44,9 +44,9 @@ async def test_work_runs_again_with_every_answer() -> None:
 async def test_answers_are_forgotten_with_the_work() -> None:
     oracle = Oracle()
     for _ in range(2):
-        assert await answered(lambda: oracle.length("a")) == 1
+        assert await run_with_results(lambda: oracle.length("a")) == 1
     assert oracle.asked == ["a", "a"]
-    with pytest.raises(Unanswered):
+    with pytest.raises(ResultNeeded):
         oracle.length("a")
 
 
@@ -54,12 +54,12 @@ async def test_inner_work_has_the_answers_of_outer_work() -> None:
     oracle = Oracle()
 
     async def inner() -> int:
-        return await answered(lambda: oracle.length("a") + oracle.length("bb"))
+        return await run_with_results(lambda: oracle.length("a") + oracle.length("bb"))
 
     def outer() -> int:
         return oracle.length("a") + require("inner", inner)
 
-    assert await answered(outer) == 4
+    assert await run_with_results(outer) == 4
     assert oracle.asked == ["a", "bb"]
 
 
@@ -72,10 +72,10 @@ async def test_an_inconvertible_answer_is_raised_in_the_work() -> None:
         except Inconvertible as error:
             return str(error)
 
-    assert await answered(work) == "it is odd"
+    assert await run_with_results(work) == "it is odd"
 
 
 async def test_other_errors_end_the_work() -> None:
     oracle = Oracle()
     with pytest.raises(NotFound):
-        await answered(lambda: oracle.length("gone"))
+        await run_with_results(lambda: oracle.length("gone"))
