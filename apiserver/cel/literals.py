@@ -1,23 +1,25 @@
 """Literals in a checked expression: those that cannot mean what they are used for.
 
-The API server looks for three sorts of them after the type check (cel-go, "AST validators"): texts
-of durations, times and patterns that are none, and lists and maps with members of several types.
-What has another type than its predecessors is an error; what has a type that is not known is not.
+The API server looks for four sorts of them after the type check (cel-go, "AST validators"): texts
+of durations, times and patterns that are none, lists and maps with members of several types, and
+templates of ``format`` that do not fit what they are given. What has another type than its
+predecessors is an error, even if one of the types is ``dyn``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from apiserver.cel.errors import EvaluationError
+from apiserver.cel.formatting import UnfitArgumentError, clause_of, clauses
 from apiserver.cel.places import Places
 from apiserver.cel.syntaxtree import parts_of
 from apiserver.cel.textfunctions import compile_pattern
 from apiserver.cel.timevalues import parse_duration, parse_timestamp
 
-_PRIMITIVES: Final = ("", "bool", "int", "uint", "double", "string", "bytes")
-_WELL_KNOWN: Final = ("", "", "timestamp", "duration")
+_PRIMITIVES: Final = ("dyn", "bool", "int", "uint", "double", "string", "bytes")
+_WELL_KNOWN: Final = ("dyn", "any", "timestamp", "duration")
 _TEXTS: Final[Mapping[str, Callable[[str], Any]]] = {
     "duration": parse_duration,
     "timestamp": parse_timestamp,
@@ -25,6 +27,22 @@ _TEXTS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 #: The function whose list may have members of any type.
 _MIXED: Final = "format"
+_INTEGERS: Final = frozenset(["int", "uint"])
+_DOUBLES: Final = frozenset(["double", "string"])
+# The types that a clause of a template shows.
+_SHOWN: Final[Mapping[str, frozenset[str]]] = {
+    "s": frozenset([
+        "list", "map", "int", "uint", "double", "bool", "string", "bytes", "type", "null_type",
+        "google.protobuf.Timestamp", "google.protobuf.Duration",
+    ]),
+    "d": _INTEGERS, "o": _INTEGERS, "b": _INTEGERS | {"bool"}, "f": _DOUBLES, "e": _DOUBLES,
+    "x": _INTEGERS | {"string", "bytes"}, "X": _INTEGERS | {"string", "bytes"},
+}  # fmt: skip
+# Names that differ from those of lists and maps.
+_RUNTIME_NAMES: Final = {
+    "null": "null_type", "timestamp": "google.protobuf.Timestamp",
+    "duration": "google.protobuf.Duration",
+}  # fmt: skip
 
 
 def literal_problems(checked: Any, source: str) -> list[str]:
@@ -50,19 +68,14 @@ class _Problems:
             if expr.HasField("call"):
                 self._check_text(expr.call)
                 mixes = expr.call.function == _MIXED
-                left += [(each, mixes) for each in expr.call.args]
-                if expr.call.HasField("target"):
-                    left.append((expr.call.target, False))
+                if mixes:
+                    self._check_template(expr)
+                left += [(each, mixes) for each in parts_of(expr)]
                 continue
-            if expr.HasField("list") and not may_mix:
-                optional = set(expr.list.optional)
-                items = enumerate(expr.list.items)
-                self._check_types([item for at, item in items if at not in optional])
-            elif expr.HasField("struct") and not expr.struct.message:
-                entries = expr.struct.entries
-                self._check_types([entry.key for entry in entries])
-                self._check_types([entry.value for entry in entries if not entry.optional])
-            left += [(part, False) for part in parts_of(expr)]
+            is_aggregate = _is_aggregate(expr)
+            if is_aggregate and not may_mix:
+                self._check_members(expr)
+            left += [(part, is_aggregate and may_mix) for part in parts_of(expr)]
 
     def _check_text(self, call: Any) -> None:
         parse = _TEXTS.get(call.function)
@@ -76,37 +89,134 @@ class _Problems:
         except EvaluationError:
             self.found.append((literal.id, f"invalid {call.function} argument"))
 
-    def _check_types(self, exprs: list[Any]) -> None:
-        before = ""
-        for expr in exprs:
+    def _check_template(self, expr: Any) -> None:
+        """Find what is wrong with ``'%d'.format([1])``, if both are literals."""
+        call = expr.call
+        literal = call.target.HasField("constant") and call.target.constant.HasField("string")
+        if not literal or len(call.args) != 1 or not call.args[0].HasField("list"):
+            return
+        arguments = call.args[0].list.items
+        try:
+            used = self._check_clauses(call.target.constant.string, arguments)
+        except EvaluationError as error:
+            self.found.append((expr.id, str(error)))
+        except _UnfitError as unfit:
+            self.found.append((unfit.expr.id, str(unfit)))
+        else:
+            if used < len(arguments):
+                text = f"(expected {used}, got {len(arguments)})"
+                found = f"too many arguments supplied to string.format {text}"
+                self.found.append((expr.id, found))
+
+    def _check_clauses(self, template: str, arguments: Sequence[Any]) -> int:
+        """Return how many arguments are shown."""
+        used = 0
+        for match in clauses(template):
+            if match.group() == "%%":
+                continue
+            verb, _ = clause_of(match)
+            if used >= len(arguments):
+                raise EvaluationError(f"index {used} out of range")
+            self._check_shown(arguments[used], verb)
+            used += 1
+        return used
+
+    def _check_shown(self, argument: Any, verb: str) -> None:
+        """Raise _UnfitError if a clause cannot show an argument, or what is in it."""
+        left = [argument]
+        while left:
+            expr = left.pop()
+            name = _runtime_name(self._types.get(expr.id))
+            if name and name not in _SHOWN[verb]:
+                raise _UnfitError(expr, verb, name)
+            if verb == "s" and _is_aggregate(expr):
+                left += reversed(list(parts_of(expr)))
+
+    def _check_members(self, expr: Any) -> None:
+        if expr.HasField("list"):
+            optional = set(expr.list.optional)
+            members = [(item, at in optional) for at, item in enumerate(expr.list.items)]
+            self.found += self._mismatches(members)[:1]
+        else:
+            entries = expr.struct.entries
+            self.found += self._mismatches([(entry.key, False) for entry in entries])
+            self.found += self._mismatches([(entry.value, entry.optional) for entry in entries])
+
+    def _mismatches(self, members: Sequence[tuple[Any, bool]]) -> list[tuple[int, str]]:
+        """Return the expressions with another type than the first; some are optional."""
+        found, first, is_open = [], "", False
+        for expr, is_optional in members:
             type_ = _type(self._types.get(expr.id))
-            if before and type_ and not _agree(before, type_):
-                text = f"expected type '{before}' but found '{type_}'"
-                self.found.append((expr.id, text))
-                return
-            before = before or type_
+            if is_optional:
+                type_ = type_.removeprefix("optional_type(").removesuffix(")")
+            if is_open and _head(type_) == _head(first):
+                first, is_open = "", False
+            if not first:
+                first, is_open = type_, _is_open(expr)
+            elif type_ != first and not (_is_open(expr) and _head(type_) == _head(first)):
+                text = f"expected type '{first}' but found '{type_}'"
+                found.append((expr.id, text))
+        return found
+
+
+class _UnfitError(Exception):
+    def __init__(self, expr: Any, verb: str, name: str) -> None:
+        super().__init__(str(UnfitArgumentError(verb, name)))
+        self.expr = expr
+
+
+def _runtime_name(type_: Any) -> str:
+    """Return the name that values of a type have for theirs, "" if that is not known before."""
+    if type_ is None:
+        return ""
+    if type_.HasField("message"):
+        return str(type_.message)
+    if type_.HasField("abstract"):
+        return str(type_.abstract.name)
+    if type_.HasField("type"):
+        return "type"
+    if type_.HasField("wrapper"):
+        return _PRIMITIVES[type_.wrapper]
+    name = _head(_type(type_))
+    return "" if name == "dyn" else _RUNTIME_NAMES.get(name, name)
 
 
 def _type(type_: Any) -> str:
-    """Return the name of a type, "" for one that agrees with others."""
+    """Return the name that a type has in messages."""
     if type_ is None:
-        return ""
+        return "dyn"
     if type_.HasField("primitive"):
         return _PRIMITIVES[type_.primitive]
+    if type_.HasField("wrapper"):
+        return f"wrapper({_PRIMITIVES[type_.wrapper]})"
     if type_.HasField("well_known"):
         return _WELL_KNOWN[type_.well_known]
     if type_.HasField("list"):
-        return f"list({_type(type_.list.element) or 'dyn'})"
+        return f"list({_type(type_.list.element)})"
     if type_.HasField("map"):
-        key, value = _type(type_.map.key) or "dyn", _type(type_.map.value) or "dyn"
-        return f"map({key}, {value})"
-    return "null" if type_.HasField("null") else ""
+        return f"map({_type(type_.map.key)}, {_type(type_.map.value)})"
+    if type_.HasField("type"):
+        return f"type({_type(type_.type)})"
+    if type_.HasField("message"):
+        return str(type_.message)
+    if type_.HasField("abstract"):
+        parameters = ", ".join(map(_type, type_.abstract.parameters))
+        return f"{type_.abstract.name}({parameters})" if parameters else str(type_.abstract.name)
+    return "null" if type_.HasField("null") else "dyn"
 
 
-def _agree(one: str, other: str) -> bool:
-    """Return whether types may stand beside each other: what is in a list or map is not compared.
+def _head(type_: str) -> str:
+    return type_.partition("(")[0]
 
-    Null agrees with what may be absent: times and durations.
-    """
-    heads = {one.partition("(")[0], other.partition("(")[0]}
-    return len(heads) == 1 or heads <= {"null", *_WELL_KNOWN}
+
+def _is_aggregate(expr: Any) -> bool:
+    """Return whether an expression is a literal of a list or a map."""
+    return bool(expr.HasField("list") or (expr.HasField("struct") and not expr.struct.message))
+
+
+def _is_open(expr: Any) -> bool:
+    """Return whether the type of a list or a map follows from others: it has no members."""
+    if not _is_aggregate(expr):
+        return False
+    parts = list(parts_of(expr))
+    return not parts or all(map(_is_open, parts))

@@ -34,6 +34,7 @@ from apiserver.cel.values import (
     equal,
     type_name,
 )
+from apiserver.machinery.quoting import go_value
 
 #: The types of values that are no keys of maps.
 _NO_KEYS: Final = frozenset([bool, list, dict])
@@ -288,20 +289,6 @@ def to_double(value: Any) -> float:
     raise _conversion_error(value, "double")
 
 
-def double_text(value: float) -> str:
-    """Write a double as Go does: in the shortest form, with an exponent if that is shorter."""
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-    text = repr(value)
-    if "e" not in text:
-        magnitude = abs(value)
-        if magnitude and not 1e-5 < magnitude < 1e21:
-            text = f"{value:e}"
-        return text.removesuffix(".0")
-    mantissa, exponent = text.split("e")
-    return f"{mantissa}e{exponent}"
-
-
 def to_string(value: Any) -> str:
     """Convert to a string."""
     kind = type(value)
@@ -312,7 +299,7 @@ def to_string(value: Any) -> str:
     if kind is int or kind is UInt:
         return str(int(value))
     if kind is float:
-        return double_text(value)
+        return go_value(value)
     if kind is bytes:
         try:
             return str(value.decode())

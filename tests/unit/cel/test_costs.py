@@ -43,7 +43,7 @@ COSTS = {
     "object.list.slice(0, 2) == []": 2 + 2 + 11 + 0,
     "object.list.reverse() == []": 2 + 3 + 11 + 0,
     "object.list.sort() == []": 2 + 2 * 9 + 11 + 0,
-    "[object.text, 'a', 'b'].distinct().size() == 0": 10 + 2 + int(2.1 * 9) + 11 + 1 + 1,
+    "[object.text, dyn('a'), dyn('b')].distinct().size() == 0": 10 + 4 + int(2.1 * 9) + 11 + 1 + 1,
     "lists.range(100).size() == 0": 100 + 11 + 1 + 1,
     "[object.list].flatten().size() == 0": 10 + 2 + 1 + 11 + 1 + 1,
     "!(1 > 2) && (true ? true : false) || object.none": 1 + 1,

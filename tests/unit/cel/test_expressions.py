@@ -143,7 +143,7 @@ FAILURES = {
     ),
     "[dyn(1), dyn('a')].sort()": EvaluationError("list elements must have the same type"),
     "[dyn([1])].sort()": EvaluationError("list elements must be comparable"),
-    "'%d'.format(['x'])": EvaluationError(
+    "'%d'.format([dyn('x')])": EvaluationError(
         "error during formatting: decimal clause can only be used on integers, was given string"
     ),
 }  # fmt: skip

@@ -36,13 +36,17 @@ ERRORS = {
     "bool(dyn('x'))": "type conversion error from 'string' to 'bool'",
     "dyn(1).all(x, true)": "got 'types.Int', expected iterable type",
     "dyn(1).all(i, x, true)": "unsupported comprehension range type: types.Int",
-    "'%s'.format([quantity('1')])": f"{STRING_CLAUSE}, was given kubernetes.Quantity",
+    "'%s'.format([dyn(quantity('1'))])": f"{STRING_CLAUSE}, was given kubernetes.Quantity",
     # Regular expressions and times.
     "'a'.matches(dyn('('))": "error parsing regexp: missing closing ): `(`",
     "'a'.find(dyn('('))": "Illegal regex: error parsing regexp: missing closing ): `(`",
     "timestamp('9999-12-31T23:59:59Z') + duration('1s')": "timestamp overflow",
 }
-VALUES = {"{'a': 1, 'a': 2}['a']": 2, "{'a': 1, dyn('a'): 2}": {"a": 2}, "'é'.find(dyn('é'))": "é"}
+VALUES = {
+    "{'a': 1, 'a': 2}['a']": 2,
+    "{dyn('a'): 1, dyn('a'): 2}": {"a": 2},
+    "'é'.find(dyn('é'))": "é",
+}
 UNUSABLE = {
     "object.find('a**') == ''": "error parsing regexp: invalid nested repetition operator: `**`",
     "object.findAll('[') == []": "error parsing regexp: missing closing ]: `[`",

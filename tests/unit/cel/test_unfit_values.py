@@ -40,7 +40,7 @@ isCIDR(A) semver(A) semver(A,B) isSemver(A) isSemver(A,B) format.named(A) lists.
 sets.contains(A,B)
 sets.equivalent(A,B) sets.intersects(A,B) optional.of(A) optional.ofNonZeroValue(A)
 strings.quote(A) !A -A A+B A-B A*B A/B A%B A==B A!=B A<B A<=B A>B A>=B A&&B A||B A?B:C (A)in(B)
-[A,?optional.of(B)] {A:B} {A:1,?B:optional.of(C)} has(A.foo) authorizer.path(A)
+[A,?optional.of(B)] {A:B} {A:dyn(1),?B:optional.of(C)} has(A.foo) authorizer.path(A)
 authorizer.group(A) authorizer.serviceAccount(A,B) [A].isSorted() [A,B].sum() [A,B].max()
 '%d%s%f%e%x%b%o'.format([A,A,A,A,A,A,A])
 """
