@@ -75,7 +75,7 @@ class Offload(Protocol):
     async def __call__(self, size: int, work: Callable[[], R], /) -> R: ...
 
 
-async def run_here(size: int, work: Callable[[], R], /) -> R:
+async def run_inline(size: int, work: Callable[[], R], /) -> R:
     """Run work in the event loop, for webhooks whose responses are small."""
     return work()
 
@@ -177,7 +177,7 @@ class WebhookClient:
         self,
         resolver: ServiceResolver,
         credentials: Callable[[str], Credentials] = no_credentials,
-        offload: Offload = run_here,
+        offload: Offload = run_inline,
     ) -> None:
         self.offload = offload
         self._resolver = resolver

@@ -27,7 +27,7 @@ _CONTENT_LENGTH: Final = istr("Content-Length")
 _EXPECT: Final = istr("Expect")
 
 
-class Received(Protocol):
+class RequestWithBody(Protocol):
     """A request with a body; see `apiserver.endpoints.http_request.HTTPRequest`."""
 
     @property
@@ -51,7 +51,7 @@ class DecodedBody:
     kind: GroupVersionKind
 
 
-async def read_body(request: Received) -> bytes:
+async def read_body(request: RequestWithBody) -> bytes:
     """Return the body. Raises RequestEntityTooLarge above 3 MiB, BadRequest if it is cut off."""
     content = request.content
     if content is EMPTY_PAYLOAD:
@@ -82,8 +82,8 @@ def _too_large() -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"Request entity too large: limit is {LIMIT}")
 
 
-async def send_continue(request: Received) -> None:
-    """Tell a client that waits for it to send the body of its request."""
+async def send_continue(request: RequestWithBody) -> None:
+    """Send ``100 Continue`` to a client that waits for it before it sends the body."""
     if request.headers.get(_EXPECT, "").lower() == "100-continue":
         writer = request.http.writer
         await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -54,7 +54,7 @@ class AdmittedRequest:
         if not resource.admission.mutates(operation, resource.definition.gvr, subresource):
             return desired
         attributes = self._attributes(attempt, operation, desired, old)
-        return await resource.admission.mutate(attributes, attempt.reader, _beside(attempt))
+        return await resource.admission.mutate(attributes, attempt.reader, _plugin_thread(attempt))
 
     async def provide(self, operation: str, desired: Object) -> None:
         """Let plugins provide what a new object needs. Raises the errors of admission."""
@@ -77,7 +77,7 @@ class AdmittedRequest:
         if desired is not None and old is not None:
             desired = _based_on(desired, old)
         attributes = self._attributes(attempt, operation, desired, old)
-        await admission.validate(attributes, attempt.reader, _beside(attempt))
+        await admission.validate(attributes, attempt.reader, _plugin_thread(attempt))
         if charges:
             attempt.charged = attributes
 
@@ -119,8 +119,8 @@ def _requested_name(context: RequestContext, desired: Object | None) -> str:
     return context.name or (name_of(desired) if desired is not None else "")
 
 
-class _Beside:
-    """Calls plugins in a thread, with a reader whose reads are those of the event loop."""
+class _PluginThread:
+    """Calls plugins in a thread, with a reader that reads in the event loop."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -132,5 +132,5 @@ class _Beside:
         return await self._attempt.run(method, attributes, self._reader)
 
 
-def _beside(attempt: Attempt) -> _Beside | None:
-    return None if attempt.size <= SMALL else _Beside(attempt)
+def _plugin_thread(attempt: Attempt) -> _PluginThread | None:
+    return None if attempt.size <= SMALL else _PluginThread(attempt)

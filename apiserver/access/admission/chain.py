@@ -53,7 +53,7 @@ class Reinvocation:
         self._requested = True
 
     def begin(self) -> bool:
-        """Return whether the second round is to begin."""
+        """Return whether the second round begins."""
         self.running = self._requested
         return self.running
 
@@ -110,13 +110,13 @@ class AdmissionAttributes:
         return metadata.get("name") or metadata.get("generateName") or "Unknown"
 
 
-class Beside(Protocol):
-    """Calls a method of a plugin that does not wait, beside the event loop."""
+class PluginRunner(Protocol):
+    """Calls a synchronous method of a plugin in a thread."""
 
     def __call__(
         self, method: Callable[[AdmissionAttributes, Reader], T], attributes: AdmissionAttributes
     ) -> Awaitable[T]:
-        """Return the result of the method, which gets a reader that may be used there."""
+        """Return the result of the method, which gets a reader for the thread."""
         ...
 
 
@@ -253,29 +253,35 @@ class AdmissionChain:
             await plugin.provide(attributes, reader)
 
     async def mutate(
-        self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
+        self,
+        attributes: AdmissionAttributes,
+        reader: Reader,
+        run_plugin: PluginRunner | None = None,
     ) -> Object | None:
         """Return the object as changed by the plugins. Raises StatusError if one rejects it.
 
-        The attributes belong to the caller; their object is replaced. ``beside``, for large
-        objects, calls the plugins that do not wait.
+        The attributes belong to the caller; their object is replaced. ``run_plugin``, for large
+        objects, calls synchronous plugins.
         """
         selected = self._of(attributes)
-        await _mutate(selected, attributes, reader, beside)
+        await _mutate(selected, attributes, reader, run_plugin)
         if attributes.reinvocation is not None and attributes.reinvocation.begin():
-            await _mutate(selected, attributes, reader, beside)
+            await _mutate(selected, attributes, reader, run_plugin)
         return attributes.object
 
     async def validate(
-        self, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None = None
+        self,
+        attributes: AdmissionAttributes,
+        reader: Reader,
+        run_plugin: PluginRunner | None = None,
     ) -> None:
-        """Raise StatusError if a plugin rejects the write; ``beside`` as in `mutate`."""
+        """Raise StatusError if a plugin rejects the write; ``run_plugin`` is as in `mutate`."""
         selected = self._of(attributes)
         for plugin in selected.validators:
-            if beside is None:
+            if run_plugin is None:
                 plugin.validate(attributes, reader)
             else:
-                await beside(plugin.validate, attributes)
+                await run_plugin(plugin.validate, attributes)
         if selected.async_validators:
             with attributes.cancellable():
                 for waiting in selected.async_validators:
@@ -301,13 +307,16 @@ class AdmissionChain:
 
 
 async def _mutate(
-    selected: _Selected, attributes: AdmissionAttributes, reader: Reader, beside: Beside | None
+    selected: _Selected,
+    attributes: AdmissionAttributes,
+    reader: Reader,
+    run_plugin: PluginRunner | None,
 ) -> None:
     for plugin in selected.mutators:
-        if beside is None:
+        if run_plugin is None:
             changed = plugin.mutate(attributes, reader)
         else:
-            changed = await beside(plugin.mutate, attributes)
+            changed = await run_plugin(plugin.mutate, attributes)
         if changed is not None:
             attributes.object = changed
     if not selected.async_mutators:

@@ -1,6 +1,6 @@
 """Calls of admission webhooks: which of them apply to a write, and what they answer.
 
-A webhook that cannot be asked, or does not answer properly, fails the request or is passed over, as
+A webhook that cannot be called, or whose response is invalid, fails the request or is ignored, as
 its failurePolicy says. A denial always counts.
 """
 
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 class CallError(Exception):
-    """A webhook could not be asked, or its response cannot be used; the message says why."""
+    """A webhook could not be called, or its response is invalid; the message says why."""
 
 
 @valueclass
@@ -187,8 +187,8 @@ class WebhookRequest:
         if deadline is not None and now >= deadline - _EARLY_SECONDS:
             raise Timeout(_TIMED_OUT, {})
 
-    def pass_over(self, hook: Webhook, error: CallError, annotation: str) -> None:
-        """Go on without a webhook that has failed. Raises InternalError if it may not."""
+    def handle_failure(self, hook: Webhook, error: CallError, annotation: str) -> None:
+        """Ignore the failure of a webhook, or raise InternalError, as its failurePolicy says."""
         text = f"failed calling webhook {quote(hook.name)}: {error}"
         log.warning("%s", text)
         if hook.fails:

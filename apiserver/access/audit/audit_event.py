@@ -30,7 +30,7 @@ _BASE_SIZE: Final = 1024
 
 
 @dataclass(slots=True)
-class SentBody:
+class ResponseBody:
     """The body of a response: parts, which can be read again, and their total size in bytes."""
 
     parts: Iterable[bytes]
@@ -53,7 +53,7 @@ class AuditRecord:
     fields: dict[str, Any]
     last: dict[str, Any]
     request_object: Any
-    sent: SentBody | None
+    sent: ResponseBody | None
     omit_managed_fields: bool
     #: About how large it is, in bytes.
     size: int
@@ -130,7 +130,7 @@ class AuditEvent:
         self.impersonated: dict[str, Any] | None = None
         self.annotations: dict[str, str] = {}
         self.request_object: Any = None
-        self.sent: SentBody | None = None
+        self.sent: ResponseBody | None = None
         self.status: dict[str, Any] | None = None
         self.target: dict[str, str] | None = None
         #: Records that the response begins; only requests that run for long have one.
@@ -186,7 +186,7 @@ class AuditEvent:
     def set_response_object(self, parts: Iterable[bytes], size: int, media: str) -> None:
         """Set the body of the response, an object or a list, by its parts and its size in bytes."""
         if self.level >= Level.REQUEST_RESPONSE:
-            self.sent = SentBody(parts, size, is_yaml="yaml" in media)
+            self.sent = ResponseBody(parts, size, is_yaml="yaml" in media)
 
     def set_response_status(self, status: Mapping[str, Any]) -> None:
         """Set the Status of the response, of which every level has the fields."""
@@ -196,7 +196,7 @@ class AuditEvent:
             self.status["code"] = status["code"]
         if "kind" in status and self.level >= Level.REQUEST_RESPONSE:
             data = orjson.dumps(status)
-            self.sent = SentBody([data], len(data), is_yaml=False)
+            self.sent = ResponseBody([data], len(data), is_yaml=False)
 
     def set_response_code(self, code: int) -> None:
         """Set the status code of a response that may have been no Status."""

@@ -31,16 +31,16 @@ _SCHEME: Final = "bearer"
 
 
 @valueclass
-class TokenRemark:
-    """What the use of a token is worth: an annotation of the audit event, and a warning or none."""
+class TokenAnnotation:
+    """An annotation of the audit event about the use of a token, and a warning or none."""
 
     key: str
     value: str
     warning: str = ""
 
 
-class RemarkedRequest(Protocol):
-    """The request, or the review, that a token is used in."""
+class AnnotatedRequest(Protocol):
+    """The request that a token authenticates, or the review of the token."""
 
     warnings: list[str]
 
@@ -52,7 +52,7 @@ class RemarkedRequest(Protocol):
 class BadCredential(Exception):
     """The presented credential is invalid."""
 
-    remark: TokenRemark | None = None
+    annotation: TokenAnnotation | None = None
 
 
 @dataclass(slots=True)
@@ -60,14 +60,14 @@ class Credentials:
     """The credentials of a request: its Authorization header and its client certificate.
 
     ``path`` is what is requested: some paths are served without credentials. ``headers`` are for
-    front proxies. ``request`` is told what there is to say about the token.
+    front proxies. ``request`` gets the annotation and the warning about the token.
     """
 
     authorization: str = ""
     certificate: Certificate | None = None
     path: str = ""
     headers: Headers | None = None
-    request: RemarkedRequest | None = None
+    request: AnnotatedRequest | None = None
 
 
 class TokenAuthenticator(Protocol):
@@ -90,11 +90,11 @@ class AudienceAuthenticator(Protocol):
 
 
 @runtime_checkable
-class RemarkingAuthenticator(Protocol):
-    """Authenticates tokens some of which should not be used."""
+class AnnotatingAuthenticator(Protocol):
+    """Authenticates tokens whose use is annotated, such as those of legacy Secrets."""
 
-    def remark_on(self, token: str) -> TokenRemark | None:
-        """Return what there is to say about a token that it has just authenticated."""
+    def annotation_of(self, token: str) -> TokenAnnotation | None:
+        """Return the annotation of a token that has just been authenticated, if it has one."""
         ...
 
 
@@ -116,7 +116,7 @@ class RequestAuthenticator:
         now: Callable[[], float] | None = None,
     ) -> None:
         self._tokens = [
-            (each, each.remark_on if isinstance(each, RemarkingAuthenticator) else None)
+            (each, each.annotation_of if isinstance(each, AnnotatingAuthenticator) else None)
             for each in tokens
         ]
         self._anonymous = anonymous
@@ -141,21 +141,21 @@ class RequestAuthenticator:
         if not token:
             return self._without_token(credentials.path, refusal)
         causes: list[str] = []
-        for authenticator, remark_on in self._tokens:
+        for authenticator, annotation_of in self._tokens:
             try:
                 user = await authenticator.authenticate(token)
             except BadCredential as error:
                 causes.append(str(error))
-                _remark(error.remark, credentials.request)
+                _annotate(error.annotation, credentials.request)
                 continue
             if user is not None:
-                if remark_on is not None:
-                    _remark(remark_on(token), credentials.request)
+                if annotation_of is not None:
+                    _annotate(annotation_of(token), credentials.request)
                 return with_authenticated_group(user)
         raise _unknown(causes)
 
     async def review(
-        self, token: str, audiences: Sequence[str], request: RemarkedRequest | None = None
+        self, token: str, audiences: Sequence[str], request: AnnotatedRequest | None = None
     ) -> tuple[UserInfo, Sequence[str]]:
         """Return the user of a token, and those of ``audiences`` that it is valid for.
 
@@ -163,16 +163,16 @@ class RequestAuthenticator:
         """
         wanted = audiences or self._audiences
         causes: list[str] = []
-        for authenticator, remark_on in self._tokens:
+        for authenticator, annotation_of in self._tokens:
             try:
                 found = await self._review(authenticator, token, wanted)
             except BadCredential as error:
                 causes.append(str(error))
-                _remark(error.remark, request)
+                _annotate(error.annotation, request)
                 continue
             if found is not None:
-                if remark_on is not None:
-                    _remark(remark_on(token), request)
+                if annotation_of is not None:
+                    _annotate(annotation_of(token), request)
                 user, common = found
                 return with_authenticated_group(user), common
         raise _unknown(causes)
@@ -225,12 +225,12 @@ class RequestAuthenticator:
         return None if user is None else (user, common)
 
 
-def _remark(remark: TokenRemark | None, request: RemarkedRequest | None) -> None:
-    if remark is None or request is None:
+def _annotate(annotation: TokenAnnotation | None, request: AnnotatedRequest | None) -> None:
+    if annotation is None or request is None:
         return
-    request.annotate(remark.key, remark.value)
-    if remark.warning:
-        request.warnings.append(remark.warning)
+    request.annotate(annotation.key, annotation.value)
+    if annotation.warning:
+        request.warnings.append(annotation.warning)
 
 
 def _unknown(causes: Sequence[str]) -> BadCredential:

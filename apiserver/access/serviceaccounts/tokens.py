@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from apiserver.access.authentication.authenticator import BadCredential, TokenRemark
+from apiserver.access.authentication.authenticator import BadCredential, TokenAnnotation
 from apiserver.access.authentication.signed_tokens import audiences_of, parse_token
 from apiserver.access.serviceaccounts.claims import (
     LEGACY_ISSUER,
@@ -23,7 +23,7 @@ from apiserver.access.serviceaccounts.claims import (
     claims_of,
     is_complete,
     legacy_claims_of,
-    remark_on_legacy,
+    legacy_token_annotation,
     secret_of,
     user_of,
 )
@@ -156,10 +156,10 @@ class ServiceAccountTokens:
             await self._note_use(verified.claims)
         return verified.user, common
 
-    def remark_on(self, token: str) -> TokenRemark | None:
-        """Return what there is to say about a token that has just been authenticated."""
+    def annotation_of(self, token: str) -> TokenAnnotation | None:
+        """Return the annotation of a token that has just been authenticated, if it has one."""
         known = self._known.get(token)
-        return None if known is None else remark_on_legacy(known.claims, self._reader)
+        return None if known is None else legacy_token_annotation(known.claims, self._reader)
 
     async def _note_use(self, claims: Claims) -> None:
         """Label the Secret of a legacy token with the date, once a day."""

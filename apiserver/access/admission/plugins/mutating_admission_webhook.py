@@ -31,8 +31,8 @@ _JSON_PATCH: Final = "JSONPatch"
 
 
 @dataclass(slots=True)
-class _Rounds:
-    """What is known of the first round in the second one; webhooks are known by their keys."""
+class _ReinvocationState:
+    """The state of the first round for the second one, by the keys of webhooks."""
 
     #: Those that have been asked, and are asked again if the object changes.
     waiting: set[tuple[str, str]] = field(default_factory=set)
@@ -42,7 +42,7 @@ class _Rounds:
     output: Object | None = None
 
     def object_changed(self) -> None:
-        """Note that everyone who was asked before is to be asked again."""
+        """Let the webhooks that were called before be called again."""
         self.due |= self.waiting
         self.waiting = set()
 
@@ -56,7 +56,7 @@ class MutatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
         if attributes.reinvocation is None:
             attributes.reinvocation = Reinvocation()
         reinvocation = attributes.reinvocation
-        rounds: _Rounds = reinvocation.states.setdefault(self.name, _Rounds())
+        rounds: _ReinvocationState = reinvocation.states.setdefault(self.name, _ReinvocationState())
         if reinvocation.running and not _is_same(rounds.output, attributes.object):
             rounds.object_changed()
         candidates = self._candidates(attributes)
@@ -95,7 +95,7 @@ class MutatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
                         f"patch.{_DOMAIN}/{place}", await request.run(len(response.patch), shown)
                     )
         except CallError as error:
-            request.pass_over(hook, error, f"failed-open.mutation.{_DOMAIN}/{place}")
+            request.handle_failure(hook, error, f"failed-open.mutation.{_DOMAIN}/{place}")
         finally:
             told = _annotation(hook, {"mutated": changed})
             attributes.annotate(f"mutation.{_DOMAIN}/{place}", told)

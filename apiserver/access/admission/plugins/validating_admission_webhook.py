@@ -47,7 +47,7 @@ async def _ask(
         await request.ask(hook, matched, mutating=False)
     except CallError as error:
         try:
-            request.pass_over(hook, error, f"{_FAILED_OPEN}{hook.index}")
+            request.handle_failure(hook, error, f"{_FAILED_OPEN}{hook.index}")
         except StatusError as failure:
             errors.append(failure)
     except StatusError as error:

@@ -19,7 +19,7 @@ from apiserver.access.admission.policies.mutating_policies import (
     CompiledMutatingPolicy,
     Mutation,
     MutationError,
-    made_by,
+    evaluate_mutation,
 )
 from apiserver.access.admission.policies.params import PolicyConfigurationError
 from apiserver.access.admission.policies.policy_dependencies import ConfigurationRefused
@@ -51,7 +51,7 @@ class MutationDenied(StatusError):
 
 @valueclass
 class Denied:
-    """Why a policy denies a request; without a binding the policy itself is at fault."""
+    """Why a policy denies a request; without a binding the policy itself has failed."""
 
     policy: str
     binding: str
@@ -68,8 +68,8 @@ class Denied:
 
 
 @dataclass(slots=True)
-class Rounds:
-    """What the second round has to know: which policies ran that may run again, by their keys."""
+class ReinvocationState:
+    """The state of the first round for the second one: policies that may run again, by key."""
 
     previous: set[tuple[str, ...]] = field(default_factory=set)
     again: set[tuple[str, ...]] = field(default_factory=set)
@@ -89,7 +89,7 @@ async def mutate(
     if attributes.object is None:
         return None
     reinvocation = attributes.reinvocation = attributes.reinvocation or Reinvocation()
-    rounds = reinvocation.states.setdefault(_NAME, Rounds())
+    rounds = reinvocation.states.setdefault(_NAME, ReinvocationState())
     if reinvocation.running and not deep_equal(rounds.output, attributes.object):
         rounds.changed()
     before, denied = attributes.object, list[Denied]()
@@ -121,7 +121,7 @@ class _Dispatch:
         policy: Policy[CompiledMutatingPolicy],
         version: ResourceVersion,
         request: PolicyRequest,
-        rounds: Rounds,
+        rounds: ReinvocationState,
     ) -> None:
         self._policy = policy
         self._version = version
@@ -151,7 +151,7 @@ class _Dispatch:
         for mutation in compiled.mutations:
             await self._mutate(compiled, mutation, matched, invocation)
         if not deep_equal(before, matched.object):
-            await self._request.take_over(matched)
+            await self._request.replace_object(matched)
             self._rounds.changed()
             reinvocation.request()
         if compiled.reinvoked:
@@ -180,7 +180,7 @@ class _Dispatch:
         assert matched.object is not None
         try:
             made = await self._request.run(
-                lambda allowance: made_by(compiled, mutation, values, allowance)
+                lambda allowance: evaluate_mutation(compiled, mutation, values, allowance)
             )
             changed = (
                 self._merged(matched.object, made)

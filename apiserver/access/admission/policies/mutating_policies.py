@@ -69,7 +69,7 @@ def compile_mutating_policy(spec: Mapping[str, Any]) -> CompiledMutatingPolicy:
     return CompiledMutatingPolicy(conditions, variables, mutations, reinvoked)
 
 
-def made_by(
+def evaluate_mutation(
     policy: CompiledMutatingPolicy, mutation: Mutation, values: RequestValues, allowance: Allowance
 ) -> Any:
     """Return the configuration, or the operations, of a mutation. Raises MutationError."""

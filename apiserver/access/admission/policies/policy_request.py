@@ -131,7 +131,7 @@ class PolicyRequest:
             return None
         return await self._dependencies.kinds.convert(document, self._own, version)
 
-    async def take_over(self, matched: MatchedRequest) -> None:
+    async def replace_object(self, matched: MatchedRequest) -> None:
         """Make the changed object of a version that of the write. Raises StatusError."""
         document = matched.object
         assert document is not None

@@ -22,8 +22,8 @@ from apiserver.access.admission.policies.policy_request import (
 from apiserver.access.admission.policies.validating_policies import (
     CompiledValidatingPolicy,
     Failure,
-    Judgement,
-    judge,
+    PolicyResult,
+    evaluate_validations,
 )
 from apiserver.cel.requestevaluation import RequestValues
 from apiserver.machinery.errors import (
@@ -46,7 +46,7 @@ _LONGEST_ANNOTATION: Final = 10 * 1024
 
 @valueclass
 class Denied:
-    """Why a policy denies a request; without a binding the policy itself is at fault."""
+    """Why a policy denies a request; without a binding the policy itself has failed."""
 
     policy: str
     binding: str
@@ -65,7 +65,7 @@ class Denied:
 async def validate(
     candidates: Candidates[BoundPolicy[CompiledValidatingPolicy]], request: PolicyRequest
 ) -> None:
-    """Evaluate policies. Raises StatusError for the first of what denies the request."""
+    """Evaluate policies. Raises StatusError for the first denial."""
     denied: list[Denied] = []
     for bound in candidates.items:
         version = request.version_of(bound.match, candidates.equivalents)
@@ -103,9 +103,9 @@ class _Dispatch:
             if isinstance(invocation, Problem):
                 self._fail(invocation)
                 continue
-            judgement = await self._judged(values, invocation.params)
-            self._act(invocation.binding, judgement)
-            for key, value in judgement.annotations:
+            result = await self._evaluated(values, invocation.params)
+            self._act(invocation.binding, result)
+            for key, value in result.annotations:
                 annotations.setdefault(key, {})[value[:_LONGEST_ANNOTATION]] = None
         for key, distinct in annotations.items():
             request.attributes.annotate(f"{self._policy.name}/{key}", ", ".join(distinct))
@@ -114,16 +114,16 @@ class _Dispatch:
         if self._policy.fails:
             self.denied.append(Denied(self._policy.name, problem.binding, problem.text))
 
-    async def _judged(self, values: RequestValues, params: Object | None) -> Judgement:
+    async def _evaluated(self, values: RequestValues, params: Object | None) -> PolicyResult:
         compiled = await self._request.compiled(self._policy)
         given, fails = with_params(values, params), self._policy.fails
         return await self._request.run(
-            lambda allowance: judge(compiled, given, allowance, fails=fails)
+            lambda allowance: evaluate_validations(compiled, given, allowance, fails=fails)
         )
 
-    def _act(self, binding: PolicyBinding, judgement: Judgement) -> None:
+    def _act(self, binding: PolicyBinding, result: PolicyResult) -> None:
         policy = self._policy.name
-        for failure in judgement.failures:
+        for failure in result.failures:
             for action in binding.actions:
                 if action == "Deny":
                     denied = Denied(policy, binding.name, failure.message, failure.reason)
@@ -134,12 +134,14 @@ class _Dispatch:
                         f"with binding '{binding.name}': {failure.message}"
                     )
                 else:
-                    self._request.attributes.annotate(_FAILED, _told(policy, binding, failure))
-        self.denied += [Denied(policy, binding.name, text) for text in judgement.refusals]
+                    self._request.attributes.annotate(
+                        _FAILED, _failure_annotation(policy, binding, failure)
+                    )
+        self.denied += [Denied(policy, binding.name, text) for text in result.refusals]
 
 
-def _told(policy: str, binding: PolicyBinding, failure: Failure) -> str:
-    """Return the annotation of a failed validation: a list, of one so far."""
+def _failure_annotation(policy: str, binding: PolicyBinding, failure: Failure) -> str:
+    """Return the annotation of a failed validation, a list with one item."""
     value = {
         "message": failure.message,
         "policy": policy,

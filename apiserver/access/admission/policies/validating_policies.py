@@ -1,4 +1,4 @@
-"""What a validating policy says of a request: which of its validations fail, and with what text.
+"""Validating policies: which validations fail for a request, and with which messages.
 
 Evaluation is pure: it may be begun again, or run in a thread (`Evaluator`).
 """
@@ -57,8 +57,8 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Judgement:
-    """What a policy says: the validations that failed, and the annotations of the audit event.
+class PolicyResult:
+    """The result of a policy: the validations that failed, and annotations of the audit event.
 
     ``refusals`` deny the request whatever the actions of the binding are: annotations that could
     not be evaluated.
@@ -100,31 +100,31 @@ def compile_validating_policy(spec: Mapping[str, Any]) -> CompiledValidatingPoli
     return CompiledValidatingPolicy(conditions, variables, validations, annotations)
 
 
-def judge(
+def evaluate_validations(
     policy: CompiledValidatingPolicy, values: RequestValues, allowance: Allowance, *, fails: bool
-) -> Judgement:
-    """Return what a policy says of a request; ``fails``: its failure policy is Fail."""
+) -> PolicyResult:
+    """Return the result of a policy for a request; ``fails``: its failure policy is Fail."""
     try:
         if not policy.applies(values, allowance, fails=fails):
-            return Judgement()
-        judgement = Judgement()
+            return PolicyResult()
+        result = PolicyResult()
         evaluation = policy.evaluation(values, POLICY_LIMIT, allowance, authorizes=True)
-        failed = _failed(policy, evaluation, judgement, fails=fails)
+        failed = _failed(policy, evaluation, result, fails=fails)
         if failed:
             messages = policy.evaluation(values, evaluation.left, allowance, authorizes=False)
-            _tell(policy, failed, messages, judgement, fails=fails)
+            _add_failures(policy, failed, messages, result, fails=fails)
         if policy.annotations:
             evaluation = policy.evaluation(values, POLICY_LIMIT, allowance, authorizes=False)
-            _annotate(policy, evaluation, judgement, fails=fails)
+            _annotate(policy, evaluation, result, fails=fails)
     except (ConditionError, OutOfBudgetError) as error:
-        # Then nothing else that was found counts.
-        return Judgement([Failure(0, str(error))] if fails else [])
-    judgement.failures.sort(key=lambda failure: failure.index)
-    return judgement
+        # Other failures are not reported then.
+        return PolicyResult([Failure(0, str(error))] if fails else [])
+    result.failures.sort(key=lambda failure: failure.index)
+    return result
 
 
 def _failed(
-    policy: CompiledValidatingPolicy, evaluation: Evaluation, judgement: Judgement, *, fails: bool
+    policy: CompiledValidatingPolicy, evaluation: Evaluation, result: PolicyResult, *, fails: bool
 ) -> list[int]:
     """Return the indexes of the validations that are not true; errors are failures at once."""
     failed = []
@@ -134,26 +134,26 @@ def _failed(
                 failed.append(index)
         except EvaluationError as error:
             if fails:
-                judgement.failures.append(Failure(index, str(error)))
+                result.failures.append(Failure(index, str(error)))
     return failed
 
 
-def _tell(
+def _add_failures(
     policy: CompiledValidatingPolicy,
     failed: Sequence[int],
     evaluation: Evaluation,
-    judgement: Judgement,
+    result: PolicyResult,
     *,
     fails: bool,
 ) -> None:
-    """Find the messages of failed validations. What those of the others cost counts, too."""
+    """Add the failed validations with their messages; the cost of all messages counts."""
     try:
         messages = [_message(validation, evaluation) for validation in policy.validations]
     except OutOfBudgetError as error:
         # As in the API server, even validations that are true fail then.
         text = f"failed messageExpression: {error}"
-        known = {failure.index for failure in judgement.failures}
-        judgement.failures += [
+        known = {failure.index for failure in result.failures}
+        result.failures += [
             Failure(index, text)
             for index in range(len(policy.validations))
             if fails and index not in known
@@ -162,7 +162,7 @@ def _tell(
     for index in failed:
         validation = policy.validations[index]
         text = messages[index] or validation.failure()
-        judgement.failures.append(Failure(index, text, validation.reason))
+        result.failures.append(Failure(index, text, validation.reason))
 
 
 def _message(validation: Validation, evaluation: Evaluation) -> str:
@@ -178,14 +178,14 @@ def _message(validation: Validation, evaluation: Evaluation) -> str:
 
 
 def _annotate(
-    policy: CompiledValidatingPolicy, evaluation: Evaluation, judgement: Judgement, *, fails: bool
+    policy: CompiledValidatingPolicy, evaluation: Evaluation, result: PolicyResult, *, fails: bool
 ) -> None:
     for key, expression in policy.annotations:
         try:
             value = evaluation.value(expression)
         except EvaluationError as error:
             if fails:
-                judgement.refusals.append(str(error))
+                result.refusals.append(str(error))
             continue
         if type(value) is str and value.strip():
-            judgement.annotations.append((key, value.strip()))
+            result.annotations.append((key, value.strip()))
