@@ -31,7 +31,7 @@ _BACKLOG = 10_000
 # Sorts after every character of a key; marks the end of the range of a prefix.
 _LAST = "\U0010ffff"
 #: So many keys are inserted one by one; more are sorted together with all others.
-_MOST_INSERTED = 32
+_MAX_INSERTED = 32
 
 
 @valueclass
@@ -197,7 +197,7 @@ class MemoryStore(FeedStore[bytes]):
 
     def _in_order(self) -> MutableSequence[str]:
         """Return all keys, sorted. An insertion moves those behind it, so new keys come at once."""
-        if len(self._new_keys) > _MOST_INSERTED:
+        if len(self._new_keys) > _MAX_INSERTED:
             self._keys += self._new_keys
             self._keys.sort()
         else:

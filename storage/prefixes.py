@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 #: The maximum number of directories whose prefixes are remembered.
-MAX_REMEMBERED: Final = 4096
+MAX_CACHED: Final = 4096
 
 _remembered: dict[str, tuple[str, ...]] = {}
 
@@ -15,7 +15,7 @@ def prefixes_of(key: str) -> tuple[str, ...]:
     directory = key[: key.rfind("/") + 1]
     known = _remembered.get(directory)
     if known is None:
-        if len(_remembered) >= MAX_REMEMBERED:
+        if len(_remembered) >= MAX_CACHED:
             _remembered.clear()
         ends = [at + 1 for at, character in enumerate(directory) if character == "/"]
         known = _remembered[directory] = tuple(directory[:end] for end in ends)

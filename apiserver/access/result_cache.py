@@ -12,7 +12,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 #: How many answers are kept.
-MOST: Final = 8192
+MAX_ANSWERS: Final = 8192
 
 
 class _Question(Generic[V]):
@@ -37,7 +37,7 @@ class ResultCache(Generic[K, V]):
         self,
         lifetime: Callable[[V], float],
         *,
-        most: int = MOST,
+        most: int = MAX_ANSWERS,
         clock: Clock | None = None,
     ) -> None:
         self._lifetime = lifetime

@@ -20,7 +20,7 @@ _CLAUSE: Final = re.compile(r"%(?:%|(\.\d*)?(.)?)", re.DOTALL | re.ASCII)
 #: A text that is longer would cost more than an evaluation may.
 LONGEST_TEXT: Final = 10_000_000
 _MOST_DIGITS: Final = 1000
-_LARGEST_PRECISION: Final = (1 << 63) - 1
+_MAX_PRECISION: Final = (1 << 63) - 1
 _ESCAPES: Final = str.maketrans({
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
     "\\": r"\\", '"': r"\"",
@@ -81,7 +81,7 @@ def _precision(digits: str, verb: str | None) -> int:
     failed = "error while parsing precision"
     if verb is None:
         raise _malformed(f"{failed}: could not find end of precision specifier")
-    if not digits or int(digits) > _LARGEST_PRECISION:
+    if not digits or int(digits) > _MAX_PRECISION:
         problem = "value out of range" if digits else "invalid syntax"
         failed += f": error while converting precision to integer: strconv.Atoi: parsing {digits!r}"
         raise _malformed(f"{failed}: {problem}".replace("'", '"'))

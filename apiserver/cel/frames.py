@@ -9,7 +9,7 @@ from apiserver.cel.errors import BudgetExceededError
 
 Function: TypeAlias = Callable[..., Any]
 #: How many single values may be compared or copied at most; it takes about two seconds.
-MOST_EFFORT: Final = 5_000_000
+MAX_EFFORT: Final = 5_000_000
 
 
 class Frame:
@@ -20,7 +20,7 @@ class Frame:
 
     __slots__ = ("effort", "left", "variables")
 
-    def __init__(self, variables: dict[str, Any], budget: int, effort: int = MOST_EFFORT) -> None:
+    def __init__(self, variables: dict[str, Any], budget: int, effort: int = MAX_EFFORT) -> None:
         self.variables = variables
         self.left = budget
         self.effort = effort

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from apiserver.cel.compilation import CALL_LIMIT, Program
 from apiserver.cel.errors import BudgetExceededError, CompileError, EvaluationError
-from apiserver.cel.frames import MOST_EFFORT, Frame
+from apiserver.cel.frames import MAX_EFFORT, Frame
 from apiserver.cel.requestvariables import RequestExpressions
 from apiserver.machinery.valueclasses import valueclass
 
@@ -60,7 +60,7 @@ class Allowance:
     @classmethod
     def of_thread(cls) -> Allowance:
         """Return what may be evaluated in a thread: whatever the budget allows."""
-        return cls(_ENDLESS, MOST_EFFORT, inline=False)
+        return cls(_ENDLESS, MAX_EFFORT, inline=False)
 
 
 @dataclass(slots=True)

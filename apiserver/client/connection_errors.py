@@ -26,7 +26,7 @@ _UNKNOWN_AUTHORITY: Final = "certificate signed by unknown authority"
 #: X509_V_ERR_INVALID_PURPOSE of OpenSSL.
 _WRONG_PURPOSE: Final = 26
 _CALLED: Final = re.compile(r"\('([^']+)', (\d+)")
-_MOST_NAMES: Final = 100
+_MAX_NAMES: Final = 100
 _PLAIN_TEXT: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 
 
@@ -160,7 +160,7 @@ def _mismatch(dns_names: list[str], addresses: list[str], wanted: str) -> str | 
         return None
     if not valid:
         return f"certificate is not valid for any names, but wanted to match {wanted}"
-    if len(valid) >= _MOST_NAMES:
+    if len(valid) >= _MAX_NAMES:
         return f"certificate is valid for {len(valid)} names, but none matched {wanted}"
     return f"certificate is valid for {', '.join(valid)}, not {wanted}"
 

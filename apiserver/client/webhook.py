@@ -36,13 +36,13 @@ R = TypeVar("R")
 
 _DEFAULT_PORT: Final = 443
 #: How many configurations have their connections kept.
-_MOST_KEPT: Final = 200
+_MAX_CACHED: Final = 200
 #: How long an unused connection is kept, in seconds.
 _IDLE_SECONDS: Final = 90
 #: The usual limit of a response.
-_MOST_BYTES: Final = 8 * 1024 * 1024
+_MAX_BYTES: Final = 8 * 1024 * 1024
 #: How often a request is repeated if the webhook asks for it with Retry-After.
-_MOST_RETRIES: Final = 10
+_MAX_RETRIES: Final = 10
 _DEADLINE: Final = "context deadline exceeded"
 _HEADERS: Final = {
     "Accept": "application/json, */*",
@@ -190,7 +190,7 @@ class WebhookClient:
         body: bytes,
         *,
         timeout: float,
-        max_bytes: int = _MOST_BYTES,
+        max_bytes: int = _MAX_BYTES,
     ) -> bytes:
         """Return the response to a JSON document, another one, of at most ``max_bytes``.
 
@@ -233,7 +233,7 @@ class WebhookClient:
 
     async def _close_unused(self) -> None:
         """Close the connections of those configurations that are too many; the oldest go first."""
-        excess = len(self._sessions) - _MOST_KEPT
+        excess = len(self._sessions) - _MAX_CACHED
         if excess <= 0:
             return
         unused = [key for key, session in self._sessions.items() if not session.users]
@@ -271,7 +271,7 @@ class _Session:
     async def post(self, url: str, body: bytes, deadline: float, max_bytes: int) -> WebhookResponse:
         """Return the last response. Raises WebhookError."""
         response = await self._post_once(url, body, deadline, max_bytes)
-        for _ in range(_MOST_RETRIES):
+        for _ in range(_MAX_RETRIES):
             if response.retry_after is None:
                 break
             await self._pause(url, response.retry_after, deadline)

@@ -18,7 +18,7 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
 
 #: How many bytes of a response that is not understood are shown.
-_MOST_SHOWN: Final = 2048
+_MAX_SHOWN: Final = 2048
 _MESSAGES: Final[Mapping[int, str]] = {
     400: "the server rejected our request for an unknown reason",
     401: "the server has asked for the client to provide credentials",
@@ -181,7 +181,7 @@ def _status_message(body: bytes) -> str | None:
 
 
 def _described(response: WebhookResponse, media_type: str) -> str:
-    given = response.body[:_MOST_SHOWN].decode("utf-8", "replace").strip()
+    given = response.body[:_MAX_SHOWN].decode("utf-8", "replace").strip()
     text = given if media_type.startswith("text/") else "unknown"
     if response.status in _TEXTUAL:
         return text

@@ -14,8 +14,8 @@ from typing import Final, Protocol
 
 from apiserver.client.queue_metrics import QueueMetrics, moment
 
-LEAST_DELAY: Final = 0.005
-MOST_DELAY: Final = 60.0
+MIN_DELAY: Final = 0.005
+MAX_DELAY: Final = 60.0
 
 
 class Timer(Protocol):
@@ -89,7 +89,7 @@ class WorkQueue:
         self._metrics.retries += 1
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        self.add_after(key, min(LEAST_DELAY * 2.0 ** min(failures, 30), MOST_DELAY))
+        self.add_after(key, min(MIN_DELAY * 2.0 ** min(failures, 30), MAX_DELAY))
 
     def forget(self, key: str) -> None:
         """Reset the failures of a key."""

@@ -19,7 +19,7 @@ from apiserver.machinery.times import now
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
 _DEFAULT_NAMESPACE: Final = "default"
-_MOST_KNOWN: Final = 4096
+_MAX_KNOWN: Final = 4096
 
 log = logging.getLogger(__name__)
 
@@ -81,5 +81,5 @@ class EventRecorder:
         }
         created = await self._client.create(EVENTS, event)
         self._known[key] = (name_of(created), 1)
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)

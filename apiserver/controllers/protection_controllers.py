@@ -30,7 +30,7 @@ from apiserver.registry.yielding import iterate_yielding
 #: How long a deleted object that is in use is left alone if nothing changes, in seconds.
 _RECHECK_SECONDS: Final = 300.0
 #: The least pause after a check, in seconds and as a multiple of its duration.
-_LEAST_SECONDS: Final = 0.1
+_MIN_SECONDS: Final = 0.1
 _REST: Final = 20
 _CLASS: Final = "volumeAttributesClassName"
 
@@ -79,7 +79,7 @@ class ProtectionController:
             began = time.perf_counter()
             used, changes = await self._protection.in_use(self._client, found)
             if used:
-                pause = max(_LEAST_SECONDS, _REST * (time.perf_counter() - began))
+                pause = max(_MIN_SECONDS, _REST * (time.perf_counter() - began))
                 return Requeue(_RECHECK_SECONDS, changes=changes, min_delay=pause)
             await self._client.patch(resource, namespace, name, removal)
         except NotFound:

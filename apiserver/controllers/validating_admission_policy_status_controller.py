@@ -19,7 +19,7 @@ POLICIES: Final = GroupVersionResource(
     "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies"
 )
 _MANAGER: Final = "validatingadmissionpolicy-status"
-_MOST_KINDS: Final = 10
+_MAX_KINDS: Final = 10
 
 
 class ValidatingAdmissionPolicyStatusController:
@@ -70,7 +70,7 @@ class ValidatingAdmissionPolicyStatusController:
         """Yield the kinds that the rules name without wildcards, a number of them for each."""
         for rule in (spec.get("matchConstraints") or {}).get("resourceRules") or ():
             named = list(self._named(rule))
-            yield from named[:_MOST_KINDS]
+            yield from named[:_MAX_KINDS]
 
     def _named(self, rule: Object) -> Iterator[GroupVersionKind]:
         groups, versions = rule.get("apiGroups") or (), rule.get("apiVersions") or ()

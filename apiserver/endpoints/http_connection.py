@@ -41,7 +41,7 @@ _LINGERING_SECONDS: Final = 10.0
 _ANSWERED: Final = web.PayloadAccessError()
 
 # The maximum number of hijacked bytes that wait for their reader.
-_MOST_HIJACKED: Final = 64 * 1024
+_MAX_HIJACKED: Final = 64 * 1024
 _BAD_REQUEST: Final = b"400 Bad Request"
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _REFUSAL: Final = (
@@ -262,7 +262,7 @@ class HTTPConnection(web.RequestHandler):
 
     def _apply_backpressure(self, writer: asyncio.StreamWriter) -> None:
         transport = self.transport
-        if transport is None or writer.transport.get_write_buffer_size() < _MOST_HIJACKED:
+        if transport is None or writer.transport.get_write_buffer_size() < _MAX_HIJACKED:
             return
         transport.pause_reading()
         draining = asyncio.ensure_future(writer.drain())

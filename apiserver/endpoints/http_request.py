@@ -26,7 +26,7 @@ _MAX_PARAMETERS: Final = 1000
 _NO_QUERY: Final[Query] = {}
 _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log", "portforward"])
 # Query strings repeat: clients poll, and controllers list by the same selector.
-_REMEMBERED: Final = 1024
+_MAX_CACHED: Final = 1024
 
 
 #: Sends the rest of a response.
@@ -143,7 +143,7 @@ def parse_request(
     return HTTPRequest(message, content, connection, line)
 
 
-@cache_by_text(_REMEMBERED)
+@cache_by_text(_MAX_CACHED)
 def _request_line(method: str, target: str) -> RequestLine:
     path, encoded = split_target(target)
     query, info = parse_query(encoded), parse(method, path)
@@ -171,4 +171,4 @@ def _parse(query: str) -> Query:
     return parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=_MAX_PARAMETERS)
 
 
-_remembered = cache_by_text(_REMEMBERED)(_parse)
+_remembered = cache_by_text(_MAX_CACHED)(_parse)

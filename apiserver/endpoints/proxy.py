@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _DIAL_SECONDS: Final = 10.0
 _CHUNK: Final = 64 * 1024
 #: The maximum size of the head of a response to a request for an upgrade, in bytes.
-_MOST_HEAD: Final = 64 * 1024
+_MAX_HEAD: Final = 64 * 1024
 #: aiohttp adds these unless told otherwise, and a backend would answer to them.
 _NOT_ADDED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -163,7 +163,7 @@ async def _dial(location: Location) -> tuple[asyncio.StreamReader, asyncio.Strea
     port = location.port or (443 if secure else 80)
     try:
         async with asyncio.timeout(_DIAL_SECONDS):
-            return await asyncio.open_connection(location.host, port, ssl=secure, limit=_MOST_HEAD)
+            return await asyncio.open_connection(location.host, port, ssl=secure, limit=_MAX_HEAD)
     except (OSError, TimeoutError) as error:
         raise Unreachable(_cause(location, error)) from error
 

@@ -32,7 +32,7 @@ _BEFORE_RESOURCES: Final = frozenset(["proxy", "watch"])
 _COLLECTION_VERBS: Final = {"get": "list", "delete": "deletecollection"}
 
 # The cache is limited in entries and in size, because clients choose the paths.
-_REMEMBERED: Final = 4096
+_MAX_CACHED: Final = 4096
 _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -114,7 +114,7 @@ def _parse(path: str, method: str) -> RequestInfo:
     )
 
 
-_remembered = cache_by_text(_REMEMBERED)(_parse)
+_remembered = cache_by_text(_MAX_CACHED)(_parse)
 
 
 def _namespace(rest: list[str]) -> tuple[str, list[str]]:

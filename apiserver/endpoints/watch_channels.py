@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Nothing is written to a connection in which more bytes than these are buffered.
 HIGH_WATER: Final = 1024 * 1024
-_MOST_SENDING: Final = 100
+_MAX_SENDING: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class WebSocket(Channel):
         task.add_done_callback(self._on_sent)
 
     def waiting(self) -> int:
-        return HIGH_WATER + 1 if len(self._sending) > _MOST_SENDING else 0
+        return HIGH_WATER + 1 if len(self._sending) > _MAX_SENDING else 0
 
     async def flush(self) -> None:
         async with self._turn:

@@ -17,7 +17,7 @@ from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Part, Watch, 
 from apiserver.resources.printing import DEFAULT
 
 # The maximum size of the frames kept for other watchers, in bytes.
-_MOST_KEPT: Final = 16 * 1024 * 1024
+_MAX_CACHED: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 500
 
 
@@ -81,7 +81,7 @@ class FrameCache:
 
     def _make_room_for(self, frame: bytes) -> None:
         self._kept += len(frame) + _OVERHEAD
-        if self._kept > _MOST_KEPT:
+        if self._kept > _MAX_CACHED:
             self._plain.clear()
             self._single.clear()
             self._kept = len(frame) + _OVERHEAD

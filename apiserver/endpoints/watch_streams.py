@@ -45,7 +45,7 @@ _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
 #: By how many seconds a timer may be early.
 _PUNCTUAL: Final = 0.01
-_MOST_SENDING: Final = 100
+_MAX_SENDING: Final = 100
 
 
 class WatchStreams:

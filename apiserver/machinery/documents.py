@@ -20,8 +20,8 @@ from apiserver.machinery.valueclasses import valueclass
 # How many calls a function that walks a document, or a schema in one, may need for each level.
 _CALLS: Final = 10
 #: How many duplicate fields are reported, and how many characters of them.
-_MOST_DUPLICATES: Final = 100
-_MOST_REPORTED: Final = 1024 * 1024
+_MAX_DUPLICATES: Final = 100
+_MAX_REPORTED: Final = 1024 * 1024
 # Finds possible numbers with a fraction or an exponent; a match inside a string is harmless.
 _FRACTION: Final = re.compile(rb"[:,\[]\s*-?[0-9]+[.eE]")
 #: Integral floats below this limit are exact.
@@ -172,7 +172,7 @@ class _DuplicateSearch:
 
     def __init__(self) -> None:
         self.found: list[str] = []
-        self._room = _MOST_REPORTED
+        self._room = _MAX_REPORTED
 
     def look_into(self, value: Any, place: _Place | None, depth: int) -> None:
         """Look into a value that stands at ``place``. Raises DocumentError for one too deep."""
@@ -192,6 +192,6 @@ class _DuplicateSearch:
                     self.look_into(item, _Place(place, f"[{index}]"), depth + 1)
 
     def _report(self, place: _Place) -> None:
-        if len(self.found) < _MOST_DUPLICATES and self._room > 0:
+        if len(self.found) < _MAX_DUPLICATES and self._room > 0:
             self.found.append(str(place))
             self._room -= len(self.found[-1])

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 #: More characters than an integer of 64 bits has, zeros in front of it aside.
-_MOST: Final = 30
+_MAX_DIGITS: Final = 30
 _BEYOND: Final = 1 << 80
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]+")
 
@@ -16,13 +16,13 @@ def parse_integer(text: str) -> int:
 
     One that is far beyond 64 bits is taken for another one that is. Raises ValueError.
     """
-    if len(text) <= _MOST:
+    if len(text) <= _MAX_DIGITS:
         return int(text)
     sign, digits = (text[0], text[1:]) if text[0] in "+-" else ("", text)
     if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"{text[:_MOST]}... is no integer")
+        raise ValueError(f"{text[:_MAX_DIGITS]}... is no integer")
     figures = digits.lstrip("0") or "0"
-    value = int(figures) if len(figures) <= _MOST else _BEYOND
+    value = int(figures) if len(figures) <= _MAX_DIGITS else _BEYOND
     return -value if sign == "-" else value
 
 
@@ -32,8 +32,8 @@ def parse_int64(text: str) -> int:
     Raises ValueError for all other text, and OverflowError for more than 64 bits.
     """
     if _DECIMAL.fullmatch(text) is None:
-        raise ValueError(f"{text[:_MOST]!r} is no integer")
+        raise ValueError(f"{text[:_MAX_DIGITS]!r} is no integer")
     value = parse_integer(text)
     if not -(1 << 63) <= value < 1 << 63:
-        raise OverflowError(f"{text[:_MOST]} has more than 64 bits")
+        raise OverflowError(f"{text[:_MAX_DIGITS]} has more than 64 bits")
     return value

@@ -31,7 +31,7 @@ Values: TypeAlias = list[Any]
 
 #: The maximum number of values that all steps of a path may produce for a document. Clients send
 #: both, and each descent can multiply the values.
-MOST_VALUES: Final = 20_000
+MAX_VALUES: Final = 20_000
 
 
 class JSONPathError(ValueError):
@@ -47,7 +47,7 @@ class Budget:
 
     __slots__ = ("_left",)
 
-    def __init__(self, most: int = MOST_VALUES) -> None:
+    def __init__(self, most: int = MAX_VALUES) -> None:
         self._left = most
 
     def spend(self, values: int) -> None:

@@ -34,7 +34,7 @@ _FINEST: Final = -9
 _LARGEST: Final = Decimal((1 << 63) - 1)
 _EXACT: Final = Context(prec=200)
 # Of numbers with more digits than these before the point, what comes after it is left alone.
-_MOST_DIGITS: Final = 180
+_MAX_DIGITS: Final = 180
 _MAX_EXPONENT: Final = 1000
 
 
@@ -55,7 +55,7 @@ def parse_quantity(text: str) -> tuple[Decimal, Format]:
     number, family = _scaled(Decimal(digits), suffix)
     if family is Format.BINARY:
         number = min(number, _LARGEST)
-    if number.adjusted() < _MOST_DIGITS:
+    if number.adjusted() < _MAX_DIGITS:
         # Rounded away from zero, so that a nonzero request never becomes zero.
         number = number.quantize(_NANO, rounding=ROUND_UP, context=_EXACT)
     return (-number if sign == "-" else number), family

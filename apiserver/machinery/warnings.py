@@ -1,6 +1,6 @@
 """Warnings in responses, limited in size as in KEP-1693.
 
-Warnings are sent as headers. If they exceed `MOST` characters in total, each is truncated to `CUT`
+Warnings are sent as headers. If they exceed `MAX_CHARACTERS` in total, each is truncated to `CUT`
 characters; once the truncated ones reach the limit, the rest are dropped. Warnings beyond that need
 not be produced.
 """
@@ -14,7 +14,7 @@ from typing import Final
 # Control characters, and what is no text.
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: The maximum total length of the warnings of a response.
-MOST: Final = 4096
+MAX_CHARACTERS: Final = 4096
 #: The length to which each warning is truncated above that.
 CUT: Final = 256
 
@@ -22,7 +22,9 @@ CUT: Final = 256
 def sendable(warnings: Iterable[str]) -> list[str]:
     """Return the distinct warnings to send, without those that cannot be in a header."""
     texts = [text for text in dict.fromkeys(warnings) if not _UNFIT.search(text)]
-    return texts if sum(map(len, texts)) <= MOST else limited(text[:CUT] for text in texts)
+    return (
+        texts if sum(map(len, texts)) <= MAX_CHARACTERS else limited(text[:CUT] for text in texts)
+    )
 
 
 def limited(warnings: Iterable[str]) -> list[str]:
@@ -32,7 +34,7 @@ def limited(warnings: Iterable[str]) -> list[str]:
     consumed beyond the limit.
     """
     taken: list[str] = []
-    room = MOST
+    room = MAX_CHARACTERS
     for text in warnings:
         taken.append(text)
         if not _UNFIT.search(text):

@@ -30,7 +30,7 @@ _FEW_SHARE, _MANY_SHARE = 0.99, 0.10
 #: How many bytes of strings aliases may add.
 _MAX_ALIASED_BYTES: Final = 16 * 1024 * 1024
 #: How many duplicate keys are reported.
-_MOST_DUPLICATES: Final = 1000
+_MAX_DUPLICATES: Final = 1000
 _MERGE: Final = "<<"
 _TOO_DEEP: Final = "exceeded max depth"
 _ALIASING: Final = "yaml: document contains excessive aliasing"
@@ -228,7 +228,7 @@ class _Parser:
         return anchored
 
     def _report(self, line: int, key: Any) -> None:
-        if len(self._duplicates) < _MOST_DUPLICATES:
+        if len(self._duplicates) < _MAX_DUPLICATES:
             shown = quote(key) if isinstance(key, str) else _key(key)
             self._duplicates.append(f"  line {line}: key {shown} already set in map")
 

@@ -33,7 +33,7 @@ _BASE_60: Final = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", re
 _TIMESTAMP: Final = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?", re.ASCII)
 _RUNS: Final = re.compile(r"[0-9]+|.", re.DOTALL)
 #: An integer of more characters, whatever its base, is beyond 64 bits and read as a float.
-_MOST_DIGITS: Final = 70
+_MAX_DIGITS: Final = 70
 _BASES: Final = {"x": 4, "b": 1, "o": 3}
 _FLOAT_BITS: Final = 1024
 
@@ -93,7 +93,7 @@ def resolve(text: str) -> Any:
 
 def _integer(digits: str) -> int | float:
     body = digits.lstrip("+-")
-    if len(body) > _MOST_DIGITS:
+    if len(body) > _MAX_DIGITS:
         return _long_integer(digits, body)
     if len(body) > 1 and body[0] == "0" and body[1] in "01234567":
         body = f"0o{body[1:]}"
@@ -107,7 +107,7 @@ def _long_integer(digits: str, body: str) -> int | float:
     if not bits:
         return _float(digits)
     figures = body[1:].lstrip("xXbBoO").lstrip("0")
-    if len(figures) <= _MOST_DIGITS:
+    if len(figures) <= _MAX_DIGITS:
         return _integer(digits[: -len(body)] + body[:2] + figures) if figures else 0
     if len(figures) * bits > _FLOAT_BITS:
         raise _out_of_range(digits)

@@ -21,8 +21,8 @@ T = TypeVar("T")
 #: How long a thread waits for the event loop, in seconds: a loop that has ended does not answer.
 _TIMEOUT: Final = 30.0
 #: How many lists of a resource are kept, and the objects of the largest one.
-_MOST_LISTS: Final = 1000
-_MOST_OBJECTS: Final = 10
+_MAX_LISTS: Final = 1000
+_MAX_OBJECTS: Final = 10
 
 
 class CacheReader:
@@ -79,8 +79,8 @@ class TrackedReader:
         if known is not None and known.revision == changed:
             return known.objects
         objects = _objects(found, store.list_cached(prefix).records)
-        if len(objects) <= _MOST_OBJECTS:
-            if len(found.listed) >= _MOST_LISTS:
+        if len(objects) <= _MAX_OBJECTS:
+            if len(found.listed) >= _MAX_LISTS:
                 found.listed.clear()
             found.listed[prefix] = Listed(changed, objects)
         return objects

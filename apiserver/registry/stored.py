@@ -39,8 +39,8 @@ Convert: TypeAlias = Callable[[Object], Object]
 class _Decoded:
     """A cache of recently decoded objects; the oldest are evicted when there are too many."""
 
-    MOST: Final = 1000
-    MOST_BYTES: Final = 32 * 1024 * 1024
+    MAX_OBJECTS: Final = 1000
+    MAX_BYTES: Final = 32 * 1024 * 1024
 
     def __init__(self) -> None:
         self._queue: deque[Stored] = deque()
@@ -50,7 +50,7 @@ class _Decoded:
         queue = self._queue
         queue.append(stored)
         self._bytes += stored.size
-        while len(queue) > self.MOST or (self._bytes > self.MOST_BYTES and len(queue) > 1):
+        while len(queue) > self.MAX_OBJECTS or (self._bytes > self.MAX_BYTES and len(queue) > 1):
             oldest = queue.popleft()
             oldest._object = None
             self._bytes -= oldest.size

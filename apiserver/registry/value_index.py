@@ -22,10 +22,10 @@ from storage.interface import Event, Record
 #: An index is built for more than this many objects.
 MANY: Final = 1000
 #: Groups of more objects are not sorted: reading all objects is not much slower.
-MOST_OF_A_VALUE: Final = 2000
+MAX_KEYS_PER_VALUE: Final = 2000
 #: How many keys all indexes of a resource may contain; the oldest ones are dropped.
-MOST_KEYS: Final = 500_000
-_MOST_ASKED: Final = 256
+MAX_KEYS: Final = 500_000
+_MAX_ASKED: Final = 256
 
 
 class ValueIndexes:
@@ -55,7 +55,7 @@ class ValueIndexes:
             # An object cannot be read. The caller reads the objects and reports the error.
             self._indexes = {key: each for key, each in self._indexes.items() if each is not index}
             return None
-        return keys if len(keys) <= MOST_OF_A_VALUE else None
+        return keys if len(keys) <= MAX_KEYS_PER_VALUE else None
 
     def _index(self, store: ObjectView, prefix: str, reader: Reader) -> ValueIndex | None:
         key = prefix, reader
@@ -74,13 +74,13 @@ class ValueIndexes:
             del self._asked[key]
             return True
         self._asked[key] = None
-        if len(self._asked) > _MOST_ASKED:
+        if len(self._asked) > _MAX_ASKED:
             del self._asked[next(iter(self._asked))]
         return False
 
     def _make_room(self, keys: int) -> None:
         keys += sum(map(len, self._indexes.values()))
-        while self._indexes and keys > MOST_KEYS:
+        while self._indexes and keys > MAX_KEYS:
             keys -= len(self._indexes.pop(next(iter(self._indexes))))
 
 

@@ -39,8 +39,8 @@ from storage.errors import Corrupt, RevisionConflict, StorageError
 from storage.interface import NO_REQUIREMENTS, Batch, Change, Event, Record
 
 #: How much one request to a webhook contains: objects, and bytes of them.
-_MOST_OBJECTS: Final = 500
-_MOST_BYTES: Final = 1024 * 1024
+_MAX_OBJECTS: Final = 500
+_MAX_BYTES: Final = 1024 * 1024
 
 
 @valueclass
@@ -103,7 +103,7 @@ class WebhookView(ConvertedView):
     async def ready(self, records: Sequence[Record[Stored]]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
         yielder = Yielder()
-        for batch in batches(records, _MOST_OBJECTS):
+        for batch in batches(records, _MAX_OBJECTS):
             values = (record.value for record in batch)
             await self.ready_values([each for each in values if isinstance(each, WebhookStored)])
             await yielder.yield_if_due()
@@ -111,7 +111,7 @@ class WebhookView(ConvertedView):
     async def ready_values(self, values: Sequence[WebhookStored]) -> None:
         """Convert the objects that have not been converted yet. Raises Corrupt."""
         served, yielder = self._webhook.served, Yielder()
-        for batch in batches(values, _MOST_OBJECTS):
+        for batch in batches(values, _MAX_OBJECTS):
             for request in _requests([each for each in batch if each.needs_conversion(served)]):
                 while waiting := [each for each in request if each.needs_conversion(served)]:
                     pending = {each.pending for each in waiting if each.pending is not None}
@@ -296,7 +296,7 @@ def _requests(values: Sequence[WebhookStored]) -> Iterator[Sequence[WebhookStore
     part: list[WebhookStored] = []
     size = 0
     for value in values:
-        if part and (len(part) == _MOST_OBJECTS or size + value.size > _MOST_BYTES):
+        if part and (len(part) == _MAX_OBJECTS or size + value.size > _MAX_BYTES):
             yield part
             part, size = [], 0
         part.append(value)

@@ -36,7 +36,7 @@ _OWNER_MEMBERS: Final = ("apiVersion", "kind", "name", "uid", "controller", "blo
 _NO_OWNER: Final = ("v1", "Event")
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 # Every error about more than one controller shows all owners.
-_MOST_CONTROLLERS: Final = 16
+_MAX_CONTROLLERS: Final = 16
 _STANDARD_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
 
 
@@ -214,7 +214,7 @@ def _owners(owners: list[dict[str, Any]]) -> list[FieldError]:
         if not owner.get("controller"):
             continue
         controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
-        if 1 < len(controllers) <= _MOST_CONTROLLERS:
+        if 1 < len(controllers) <= _MAX_CONTROLLERS:
             detail = (
                 'Only one reference can have Controller set to true. Found "true" in references '
                 f"for {controllers[0]} and {controllers[-1]}"

@@ -2,7 +2,7 @@
 
 A name in a document can have a megabyte, and a hundred thousand values below it. So a path is a
 chain of its parts, and becomes a text only for an error. The errors of a document are found until
-their texts have `MOST_CHARACTERS` characters, which is far more than one of them with common names.
+their texts have `MAX_CHARACTERS` characters, which is far more than one of them with common names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.machinery.fielderrors import FieldError, invalid
 
 #: The characters of all errors of a document, about.
-MOST_CHARACTERS: Final = 4 * 1024 * 1024
+MAX_CHARACTERS: Final = 4 * 1024 * 1024
 #: The path of what is wrong with no field.
 NO_FIELD: Final = "<nil>"
 
@@ -32,7 +32,7 @@ class ErrorList(list[FieldError]):
     def __init__(self, budget: list[int] | None = None) -> None:
         super().__init__()
         # Shared by all lists for one document.
-        self._budget = [MOST_CHARACTERS] if budget is None else budget
+        self._budget = [MAX_CHARACTERS] if budget is None else budget
 
     def other(self) -> ErrorList:
         """Return an empty list for the same document."""

@@ -30,7 +30,7 @@ _DURATION: Final = re.compile(r"\s*(?:[0-9]+\s*[A-Za-zµ]+\s*)+", re.ASCII)
 _DURATION_TERM: Final = re.compile(r"([0-9]+)\s*([A-Za-zµ]+)", re.ASCII)
 _UNITS: Final = frozenset("ns us µs ms s sec m h hr d w wk".split())
 _UNIT_PREFIXES: Final = ("nano", "micro", "milli", "sec", "min", "hour", "day", "week")
-_MOST_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 _HEX: Final = "[0-9a-fA-F]"
 _BYTE: Final = r"(?:0|[1-9][0-9]?|1[0-9][0-9]?|2[0-4][0-9]|25[0-5])"
 _LABEL: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -98,7 +98,7 @@ def _is_duration(text: str) -> bool:
 def _has_units(text: str) -> bool:
     found = False
     for digits, unit in _DURATION_TERM.findall(text):
-        if len(digits.lstrip("0")) > _MOST_DIGITS:
+        if len(digits.lstrip("0")) > _MAX_DIGITS:
             return False
         found = found or unit.lower() in _UNITS or unit.lower().startswith(_UNIT_PREFIXES)
     return found

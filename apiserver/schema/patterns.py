@@ -17,7 +17,7 @@ _COMPILED: Final = 1024
 # Bytes for the program of an expression, and for its states while it matches.
 _SMALL: Final = 1 << 16
 _LARGE: Final = 1 << 21
-_MOST_LARGE: Final = 16
+_MAX_LARGE: Final = 16
 _TOO_LARGE: Final = "pattern too large - compile failed"
 
 # The errors of Go's package regexp/syntax, by those of RE2.
@@ -47,7 +47,7 @@ class PatternCheck:
     def problem(self, pattern: str) -> str:
         """Return what is wrong with an expression, ``""`` if nothing is."""
         found = _problem(pattern, _SMALL)
-        if found == _TOO_LARGE and self._large < _MOST_LARGE:
+        if found == _TOO_LARGE and self._large < _MAX_LARGE:
             self._large += 1
             found = _problem(pattern, _LARGE)
         return found and go_error(found, pattern)

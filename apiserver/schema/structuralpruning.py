@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
-from apiserver.schema.errorpaths import MOST_CHARACTERS
+from apiserver.schema.errorpaths import MAX_CHARACTERS
 from apiserver.schema.jsondecoder import decode_with_unknown
 from apiserver.schema.jsonvalues import stored_number, stored_value
 from apiserver.schema.kindtypes import DecodeError
@@ -76,7 +76,7 @@ class _Pruning:
     __slots__ = ("_left", "_lenient", "_reports_metadata")
 
     def __init__(self, *, lenient: bool, reports_metadata: bool = True) -> None:
-        self._left = MOST_CHARACTERS
+        self._left = MAX_CHARACTERS
         self._lenient = lenient
         self._reports_metadata = reports_metadata
 

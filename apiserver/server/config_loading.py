@@ -33,8 +33,8 @@ from apiserver.server.flag_fields import (
 )
 
 _JSON: Final = "application/json"
-_LEAST_EXPIRATION: Final = 3600
-_MOST_EXPIRATION: Final = 1 << 32
+_MIN_EXPIRATION: Final = 3600
+_MAX_EXPIRATION: Final = 1 << 32
 
 #: Flags that have no meaning without another one.
 _NEEDS: Final = (
@@ -184,7 +184,7 @@ def _check_together(config: Config) -> None:
     if unknown:
         raise ConfigError(f'--controllers: "{unknown[0]}" is not in the list of known controllers')
     longest = config.service_account_max_token_expiration
-    if longest and not _LEAST_EXPIRATION <= longest <= _MOST_EXPIRATION:
+    if longest and not _MIN_EXPIRATION <= longest <= _MAX_EXPIRATION:
         raise ConfigError(
             "--service-account-max-token-expiration must be between 1h and 2^32 seconds"
         )

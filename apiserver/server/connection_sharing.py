@@ -23,7 +23,7 @@ SILENT_SECONDS: Final = 1.0
 #: Accepting is tried again after so many seconds if it failed, or if all workers have enough.
 RETRY_SECONDS: Final = 0.05
 # No more messages than this wait for a worker. The rest may go to those that are quicker.
-_MOST_WAITING: Final = 64
+_MAX_WAITING: Final = 64
 # So many connections are accepted before signals are looked at.
 _BATCH: Final = 64
 
@@ -159,7 +159,7 @@ class ConnectionSharing:
         able = (
             member
             for member in self._members.values()
-            if member.accepts and member.channel.waiting < _MOST_WAITING
+            if member.accepts and member.channel.waiting < _MAX_WAITING
         )
         return min(
             able, key=lambda member: (member.channel.open_connections, member.chosen), default=None

@@ -17,7 +17,7 @@ from typing import Any, Final
 from apiserver.testing.request_recorder import Recorded
 
 #: How many hits of a fault are kept.
-MOST_HITS: Final = 10_000
+MAX_HITS: Final = 10_000
 
 _TEXTS: Final = ("user", "verb", "namespace", "name", "path", "user_agent")
 _NUMBERS: Final = ("skip", "count", "probability", "seed")
@@ -47,7 +47,7 @@ class FaultRule:
     dice: random.Random = field(default_factory=random.Random)
     seen: int = 0
     hit: int = 0
-    hits: deque[Recorded] = field(default_factory=lambda: deque(maxlen=MOST_HITS))
+    hits: deque[Recorded] = field(default_factory=lambda: deque(maxlen=MAX_HITS))
 
     @property
     def exhausted(self) -> bool:

@@ -17,9 +17,9 @@ from apiserver.testing.harness_agent import USER_AGENT
 from apiserver.testing.seeding import current_request
 
 #: How many requests are kept, and how many bytes of their bodies: of each, and of all together.
-MOST: Final = 10_000
-MOST_OF_BODY: Final = 256 * 1024
-MOST_OF_BODIES: Final = 64 * 1024 * 1024
+MAX_REQUESTS: Final = 10_000
+MAX_BODY_BYTES: Final = 256 * 1024
+MAX_TOTAL_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -102,9 +102,9 @@ class RequestRecorder:
         """Keep the body of a request with it, or the beginning of one that is long."""
         if not self._kept or record.number < self._kept[0].number:
             return
-        record.body = data[:MOST_OF_BODY].decode(errors="replace")
+        record.body = data[:MAX_BODY_BYTES].decode(errors="replace")
         self._bytes += len(record.body)
-        while self._bytes > MOST_OF_BODIES and self._kept:
+        while self._bytes > MAX_TOTAL_BYTES and self._kept:
             self._drop()
 
     def _begin(self, request: HTTPRequest, agent: str) -> Recorded:
@@ -115,7 +115,7 @@ class RequestRecorder:
             request.target.partition("?")[2], info.group, info.version, info.resource,
             info.subresource, info.namespace, info.name, agent, time.time(),
         )  # fmt: skip
-        if len(self._kept) >= MOST:
+        if len(self._kept) >= MAX_REQUESTS:
             self._drop()
         self._kept.append(record)
         return record

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Final
 
 # So many requests are told apart.
-_MOST: Final = 100_000
+_MAX_COUNTS: Final = 100_000
 
 #: The method and the path of the request that is being handled; empty: none is.
 current_request: ContextVar[str] = ContextVar("current_request", default="")
@@ -37,7 +37,7 @@ class SeededBytes:
             return os.urandom(count)
         request = current_request.get()
         number = self._counts[request]
-        if len(self._counts) <= _MOST:
+        if len(self._counts) <= _MAX_COUNTS:
             self._counts[request] = number + 1
         text = f"{self._seed} {number} {request}"
         return blake2b(text.encode(), digest_size=count).digest()

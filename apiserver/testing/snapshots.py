@@ -22,7 +22,7 @@ from storage.errors import RevisionConflict
 from storage.interface import MAX_KEYS, MAX_VALUE, Change, Delete, FeedStore, Put, Record
 
 #: So many snapshots are kept.
-MOST: Final = 1000
+MAX_SNAPSHOTS: Final = 1000
 # Leases of the server itself: going back to an old one would only make it write a new one.
 _OWN: Final = "masterleases/"
 _EVENTS: Final = "events/"
@@ -58,8 +58,8 @@ class Snapshots:
 
     async def take(self) -> tuple[int, int]:
         """Return the number and the revision of a new snapshot. Raises UnknownSnapshot."""
-        if len(self._kept) >= MOST:
-            raise UnknownSnapshot(f"there are {MOST} snapshots: forget some of them")
+        if len(self._kept) >= MAX_SNAPSHOTS:
+            raise UnknownSnapshot(f"there are {MAX_SNAPSHOTS} snapshots: forget some of them")
         page = await self._store.list(self._root)
         records = {record.key: record for record in page.records}
         self._number += 1

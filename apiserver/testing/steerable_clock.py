@@ -11,7 +11,7 @@ from typing import Final
 from apiserver.machinery.times import Clock
 
 # A long way is gone in steps, so that what recurs does so more than once; in so many at most.
-_MOST_STEPS: Final = 16
+_MAX_STEPS: Final = 16
 # How often the event loop gets its turn at each step.
 _TURNS: Final = 20
 
@@ -99,7 +99,7 @@ class SteerableClock(Clock):
     async def advance(self, seconds: float) -> None:
         """Move ahead, and wake those whose sleep is over, in the order of their times."""
         end = self.monotonic() + seconds
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             following = min(self._sleepers.values(), default=end)
             if following >= end:
                 break

@@ -16,7 +16,7 @@ from storage.interface import Record
 V = TypeVar("V")
 
 #: A block with more records is split into two.
-MOST_IN_BLOCK: Final = 1024
+MAX_BLOCK_SIZE: Final = 1024
 
 
 class _Block(Generic[V]):
@@ -40,7 +40,7 @@ class SortedRecords(Generic[V]):
     def append(self, records: Sequence[Record[V]]) -> None:
         """Insert records whose keys are in order and after all others."""
         # Half full, so that insertions find room.
-        size = MOST_IN_BLOCK // 2
+        size = MAX_BLOCK_SIZE // 2
         for start in range(0, len(records), size):
             block = _Block(list(records[start : start + size]))
             if self._blocks[-1].keys:
@@ -69,7 +69,7 @@ class SortedRecords(Generic[V]):
             return
         keys.insert(index, key)
         records.insert(index, record)
-        if len(keys) > MOST_IN_BLOCK:
+        if len(keys) > MAX_BLOCK_SIZE:
             self._split(place)
 
     def remove(self, key: str) -> None:

@@ -53,7 +53,7 @@ _SETTING: Final = struct.Struct(">HI")
 _UINT32: Final = struct.Struct(">I")
 # A frame is longer than the default only if this side announces it, and it does not.
 _LONGEST_HEADER_BLOCK: Final = 1 << 20
-_MOST_REMEMBERED: Final = 256
+_MAX_CACHED: Final = 256
 
 
 class ProtocolError(ConnectionError):
@@ -170,7 +170,7 @@ class HeaderDecoder:
             raise ProtocolError(f"a header block cannot be decoded: {error}") from error
         self._independent = self._decoder.header_table_size == 0
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in decoded}
-        if len(self._known) < _MOST_REMEMBERED:
+        if len(self._known) < _MAX_CACHED:
             self._known[block] = headers
         return headers
 

@@ -19,7 +19,7 @@ from storage.etcd.connection import Connection
 
 LONGEST_WINDOW: Final = 60
 WINDOW_PER_TTL: Final = 20
-MOST_OBJECTS: Final = 1000
+MAX_OBJECTS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Leases:
 
     def _usable(self, ttl: int) -> Lease | None:
         lease = self._open.get(ttl)
-        if lease is None or lease.objects >= MOST_OBJECTS or self._clock() >= lease.closes:
+        if lease is None or lease.objects >= MAX_OBJECTS or self._clock() >= lease.closes:
             return None
         return lease
 

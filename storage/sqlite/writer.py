@@ -34,7 +34,7 @@ from storage.sqlite.database import meaning
 from storage.sqlite.space import Space
 from storage.valueclass import valueclass
 
-_MOST_AT_ONCE: Final = 128
+_MAX_BATCH: Final = 128
 _TAKEN_BACK: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_NOMEM}
 )
@@ -143,7 +143,7 @@ class Writer:
         if jobs[0].long:
             self._tasks.put(lambda: self._transact_long(jobs[0]))
             return
-        while self._waiting and len(jobs) < _MOST_AT_ONCE:
+        while self._waiting and len(jobs) < _MAX_BATCH:
             job = self._waiting[0]
             if job.long:
                 break

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from apiserver.access.flowcontrol.fair_queue import FairQueue, QueuedRequest
 
-MOST_SEATS = 10
+MAX_SEATS = 10
 
 
 def by_flow() -> defaultdict[int, list[QueuedRequest]]:
@@ -65,7 +65,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["add", "add", "finish", "limit", "leave"]),
         st.integers(0, 7),
-        st.integers(1, MOST_SEATS),
+        st.integers(1, MAX_SEATS),
         st.sampled_from([0.0, 0.001, 0.1]),
     ),
     max_size=60,
@@ -106,8 +106,8 @@ def test_seats_are_never_exceeded_queues_keep_their_order_and_all_are_executed(
 
 @given(
     st.integers(1, 12),
-    st.lists(st.tuples(st.integers(1, MOST_SEATS), st.integers(1, 5)), min_size=1, max_size=5),
-    st.integers(1, MOST_SEATS),
+    st.lists(st.tuples(st.integers(1, MAX_SEATS), st.integers(1, 5)), min_size=1, max_size=5),
+    st.integers(1, MAX_SEATS),
     st.lists(st.sampled_from([0.0, 0.001, 0.02, 1.0]), min_size=1, max_size=8),
 )
 def test_no_flow_starves_however_many_requests_the_others_have(
@@ -129,4 +129,4 @@ def test_no_flow_starves_however_many_requests_the_others_have(
             if flow != 7:
                 overtaking[flow] += request.seats
                 run.add(flow, request.seats)
-        assert not overtaking or max(overtaking.values()) <= seats + 2 * MOST_SEATS
+        assert not overtaking or max(overtaking.values()) <= seats + 2 * MAX_SEATS

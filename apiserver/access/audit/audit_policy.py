@@ -15,7 +15,7 @@ PANIC: Final = "Panic"
 STAGES: Final = (REQUEST_RECEIVED, RESPONSE_STARTED, RESPONSE_COMPLETE, PANIC)
 
 #: How many decisions are cached, and the most characters of what they depend on: clients choose it.
-_MOST_CACHED: Final = 4096
+_MAX_CACHED: Final = 4096
 _LONGEST_CACHED: Final = 1024
 
 
@@ -152,7 +152,7 @@ class AuditPolicy:
             matching = (rule for rule in self._rules if rule.matches(request))
             found = next(matching, NOT_AUDITED)
             if _length(request) <= _LONGEST_CACHED:
-                if len(self._cached) >= _MOST_CACHED:
+                if len(self._cached) >= _MAX_CACHED:
                     self._cached.clear()
                 self._cached[request] = found
         return found

@@ -24,9 +24,9 @@ BLOCKING_STRICT: Final = "blocking-strict"
 MODES: Final = (BATCH, BLOCKING, BLOCKING_STRICT)
 
 #: The total size of the records in a buffer, in bytes. Upstream limits only their number.
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 #: In the blocking modes a batch has what is there, at most so many records.
-_MOST_AT_ONCE: Final = 500
+_MAX_BATCH: Final = 500
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class EventBuffer:
         self.failed = 0
         self.dropped = 0
         self._options = options
-        self._most = options.max_size if mode == BATCH else _MOST_AT_ONCE
+        self._most = options.max_size if mode == BATCH else _MAX_BATCH
         self._deliver = deliver
         self._records: deque[tuple[AuditRecord, asyncio.Future[bool] | None]] = deque()
         self._bytes = 0
@@ -126,7 +126,7 @@ class EventBuffer:
             return True
         return (
             len(self._records) < self._options.buffer_size
-            and self._bytes + record.size <= MOST_BYTES
+            and self._bytes + record.size <= MAX_BYTES
         )
 
     def _add(self, record: AuditRecord, stored: asyncio.Future[bool] | None) -> None:

@@ -11,7 +11,7 @@ from apiserver.access.authentication.x509 import Certificate
 # The encoding DER of certificates, as OpenSSL numbers it.
 _DER: Final = 2
 #: Of how many certificates the trusted one that has verified them is remembered.
-_MOST_ANCHORS: Final = 1024
+_MAX_ANCHORS: Final = 1024
 _anchors: dict[bytes, bytes] = {}
 
 
@@ -44,6 +44,6 @@ def _anchor(connection: Any, der: bytes) -> bytes:
 
 
 def _remember(der: bytes, anchor: bytes) -> None:
-    if len(_anchors) >= _MOST_ANCHORS:
+    if len(_anchors) >= _MAX_ANCHORS:
         del _anchors[next(iter(_anchors))]
     _anchors[der] = anchor

@@ -12,7 +12,7 @@ from apiserver.machinery.users import UserInfo
 
 log = logging.getLogger(__name__)
 
-_LEAST_COLUMNS = 3
+_MIN_COLUMNS = 3
 
 
 class TokenFileError(ValueError):
@@ -54,9 +54,9 @@ def parse_token_rows(lines: Iterable[str]) -> dict[str, UserInfo]:
     for row in rows:
         if not row:
             continue
-        if len(row) < _LEAST_COLUMNS:
+        if len(row) < _MIN_COLUMNS:
             raise TokenFileError(
-                f"line {rows.line_num}: expected at least {_LEAST_COLUMNS} columns, "
+                f"line {rows.line_num}: expected at least {_MIN_COLUMNS} columns, "
                 f"token,user,uid, found {len(row)}"
             )
         token, name, uid, *rest = row

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from apiserver.access.authorization.review_conditions import ReviewConditions
 
 _LONGEST_TIMEOUT: Final = 30.0
-_MOST_CONDITIONS: Final = 64
+_MAX_CONDITIONS: Final = 64
 _VERSIONS: Final = ("v1", "v1beta1")
 _POLICIES: Final = ("NoOpinion", "Deny")
 _IN_CLUSTER: Final = "InClusterConfig"
@@ -155,8 +155,8 @@ def _validate_connection(given: ConnectionInfo, path: str) -> list[FieldError]:
 def _compiled(
     sources: Sequence[str], path: str, errors: list[FieldError]
 ) -> ReviewConditions | None:
-    if len(sources) > _MOST_CONDITIONS:
-        errors.append(too_many(path, len(sources), _MOST_CONDITIONS))
+    if len(sources) > _MAX_CONDITIONS:
+        errors.append(too_many(path, len(sources), _MAX_CONDITIONS))
         return None
     if not sources:
         return None

@@ -15,7 +15,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 
 #: Rules that multiply to more rights are not compared.
-MOST_RIGHTS: Final = 100_000
+MAX_RIGHTS: Final = 100_000
 #: ``verbs``, ``apiGroups``... as in the text of a refusal.
 _SHOWN: Final = {
     "apiGroups": "APIGroups",
@@ -27,7 +27,7 @@ _SHOWN: Final = {
 
 
 class TooManyRights(ValueError):
-    """The rules multiply to more than `MOST_RIGHTS` rights."""
+    """The rules multiply to more than `MAX_RIGHTS` rights."""
 
 
 def count_rights(rules: Sequence[Object]) -> int:
@@ -39,7 +39,7 @@ def missing_rules(
     rules: Sequence[Object], covers: Callable[[Probe | PathProbe], bool]
 ) -> list[Object]:
     """Return the rights of ``rules`` that are not covered, each as a rule. Raises TooManyRights."""
-    if count_rights(rules) > MOST_RIGHTS:
+    if count_rights(rules) > MAX_RIGHTS:
         raise TooManyRights
     return [right for rule in rules for right, probe in _rights(rule) if not covers(probe)]
 

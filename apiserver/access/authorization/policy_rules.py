@@ -23,7 +23,7 @@ from apiserver.machinery.valueclasses import valueclass
 ALL: Final = "*"
 _ALL_OF_ALL: Final = (ALL, ALL)
 #: A rule that multiplies to more entries is kept as sets.
-_MOST_ENTRIES: Final = 1024
+_MAX_ENTRIES: Final = 1024
 
 #: By verb and group the names of the objects; ``None`` for all.
 _Grants: TypeAlias = dict[tuple[str, str], set[str] | None]
@@ -131,7 +131,7 @@ class CompiledRules:
         groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
         names = rule.get("resourceNames") or ()
         entries = len(verbs) * len(groups) * len(resources) * max(1, len(names))
-        if entries > _MOST_ENTRIES:
+        if entries > _MAX_ENTRIES:
             limited = set(names) if names else None
             self._wide.append(_WideRule(set(verbs), set(groups), set(resources), limited))
             return

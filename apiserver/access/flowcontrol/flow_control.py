@@ -28,7 +28,7 @@ from apiserver.machinery.valueclasses import valueclass
 ADJUSTMENT_SECONDS: Final = 10.0
 _CATCH_ALL: Final = "catch-all"
 #: How many flows are remembered, and the most characters by which one is.
-_REMEMBERED: Final = 8192
+_MAX_CACHED: Final = 8192
 _LONGEST: Final = 512
 
 
@@ -98,7 +98,7 @@ class FlowControl:
                 level.counts[schema.name],
             )
             if sum(map(len, (user.name, verb, target.path, *user.groups))) <= _LONGEST:
-                if len(self._flows) >= _REMEMBERED:
+                if len(self._flows) >= _MAX_CACHED:
                     self._flows.clear()
                 self._flows[key] = flow
         return flow

@@ -20,7 +20,7 @@ from apiserver.access.flowcontrol.priority_level import (
 )
 from apiserver.access.flowcontrol.work_estimate import WorkEstimate
 
-_LEAST_WIDTH: Final = 8
+_MIN_WIDTH: Final = 8
 #: So many queues are shown even if they are idle.
 _SHOWN_QUEUES: Final = 1024
 _NEVER: Final = "0001-01-01T00:00:00Z"
@@ -190,8 +190,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, *rows]
     cells = [[f"{cell}," for cell in line[:-1]] for line in lines]
     widths = [
-        max(_LEAST_WIDTH, *(len(cell) + 1 for cell in column))
-        for column in zip(*cells, strict=True)
+        max(_MIN_WIDTH, *(len(cell) + 1 for cell in column)) for column in zip(*cells, strict=True)
     ]
     return "".join(
         "".join(map(str.ljust, row, widths)) + line[-1] + "\n"

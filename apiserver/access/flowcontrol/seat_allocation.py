@@ -10,7 +10,7 @@ from typing import Final
 from apiserver.machinery.valueclasses import valueclass
 
 # A level that wants nothing wants this much, so that proportions are defined.
-_LEAST_TARGET: Final = 0.001
+_MIN_TARGET: Final = 0.001
 _TOLERANCE: Final = 1e-7
 
 
@@ -38,7 +38,7 @@ class Claim:
     @property
     def weight(self) -> float:
         """The target, which counts as positive."""
-        return max(self.target, _LEAST_TARGET)
+        return max(self.target, _MIN_TARGET)
 
 
 def rounded(value: float) -> int:

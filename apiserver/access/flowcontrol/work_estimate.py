@@ -15,7 +15,7 @@ from apiserver.machinery.valueclasses import valueclass
 _OBJECTS_PER_SEAT: Final = 100
 _WATCHES_PER_SEAT: Final = 10
 _SECONDS_PER_EVENT: Final = 0.005
-_MOST_SEATS: Final = 10
+_MAX_SEATS: Final = 10
 _LARGEST_PART: Final = 0.15
 
 
@@ -39,8 +39,8 @@ ONE_SEAT: Final = WorkEstimate(1)
 def most_seats(nominal: int, hand_size: int) -> int:
     """Return how many seats a request of a level may take; ``hand_size`` is 0 without queues."""
     if not hand_size:
-        return _MOST_SEATS
-    return max(1, min(ceil(nominal * _LARGEST_PART), nominal // hand_size, _MOST_SEATS))
+        return _MAX_SEATS
+    return max(1, min(ceil(nominal * _LARGEST_PART), nominal // hand_size, _MAX_SEATS))
 
 
 def estimate_list(objects: int, most: int) -> WorkEstimate:

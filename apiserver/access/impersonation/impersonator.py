@@ -15,7 +15,7 @@ from apiserver.access.impersonation.impersonation_modes import MODES, Mode
 from apiserver.machinery.users import UserInfo
 
 #: So many users are known by the mode that last worked for them.
-_REMEMBERED: Final = 1024
+_MAX_CACHED: Final = 1024
 
 
 class ImpersonationDenied(Exception):
@@ -72,6 +72,6 @@ class Impersonator:
         return None
 
     def _remember(self, name: str, mode: Mode) -> None:
-        if name not in self._last and len(self._last) >= _REMEMBERED:
+        if name not in self._last and len(self._last) >= _MAX_CACHED:
             del self._last[next(iter(self._last))]
         self._last[name] = mode

@@ -37,7 +37,7 @@ from apiserver.machinery.uids import new_uid
 from apiserver.machinery.users import UserInfo
 from apiserver.machinery.valueclasses import valueclass
 
-_REMEMBERED: Final = 4096
+_MAX_CACHED: Final = 4096
 _BAD_SIGNATURE: Final = "go-jose/go-jose: error in cryptographic primitive"
 
 
@@ -172,7 +172,7 @@ class ServiceAccountTokens:
         # The clock of another server may be ahead.
         if labels.get(LAST_USED) in (today, day_of(now, days=1)) or self._noted.get(uid) == today:
             return
-        if len(self._noted) >= _REMEMBERED:
+        if len(self._noted) >= _MAX_CACHED:
             self._noted.clear()
         self._noted[uid] = today
         await self._label(secret, {LAST_USED: today})
@@ -186,7 +186,7 @@ class ServiceAccountTokens:
             check_claims(claims, token, self._reader, now)
 
     def _remember(self, token: str, verified: VerifiedToken) -> None:
-        if len(self._known) >= _REMEMBERED:
+        if len(self._known) >= _MAX_CACHED:
             del self._known[next(iter(self._known))]
         self._known[token] = verified
 

@@ -34,7 +34,7 @@ from apiserver.registry.yielding import iterate_yielding
 
 #: The pause between two counts of a budget as its Pods change, as a multiple of their duration.
 _REST: Final = 10
-_MOST_REST: Final = 5.0
+_MAX_REST: Final = 5.0
 
 
 class DisruptionController:
@@ -66,7 +66,7 @@ class DisruptionController:
         finally:
             known = self._budgets.get(namespace, {}).get(name)
             if known is not None:
-                known.rest = min(_REST * (time.perf_counter() - began), _MOST_REST)
+                known.rest = min(_REST * (time.perf_counter() - began), _MAX_REST)
 
     async def _reset_stale_target(self, key: str) -> Requeue | None:
         namespace, _, name = key.partition("/")

@@ -31,7 +31,7 @@ from apiserver.controllers.garbagecollector.decisions import (
 )
 from apiserver.controllers.garbagecollector.graph import Due, Graph, Node, references_of
 from apiserver.controllers.garbagecollector.owners import (
-    MOST_ABSENT,
+    MAX_ABSENT,
     NamespacedOwner,
     OwnerFinder,
     UnknownOwnerKind,
@@ -63,7 +63,7 @@ class GarbageCollector:
     def __init__(self, client: Client, *, uids_recur: bool = False) -> None:
         self._client = client
         self._events = EventRecorder(client, _NAME)
-        self._owners = OwnerFinder(client, 0 if uids_recur else MOST_ABSENT)
+        self._owners = OwnerFinder(client, 0 if uids_recur else MAX_ABSENT)
         self._graph = Graph()
         self._synced = asyncio.Event()
         self._yielder = Yielder()

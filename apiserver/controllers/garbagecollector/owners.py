@@ -18,7 +18,7 @@ from apiserver.machinery.errors import NotFound
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 
 #: The number of absent owners that are remembered.
-MOST_ABSENT: Final = 500
+MAX_ABSENT: Final = 500
 
 #: An owner as looked for: its reference and the namespace.
 _Sought = tuple[OwnerReference, str]
@@ -40,7 +40,7 @@ class OwnerFinder:
     is 0, and each of them is looked up every time.
     """
 
-    def __init__(self, client: Client, remembered: int = MOST_ABSENT) -> None:
+    def __init__(self, client: Client, remembered: int = MAX_ABSENT) -> None:
         self._client = client
         self._most_absent = remembered
         self._absent: OrderedDict[_Sought, None] = OrderedDict()

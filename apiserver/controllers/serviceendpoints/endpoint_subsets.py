@@ -1,7 +1,7 @@
 """The subsets of Endpoints: which addresses offer which ports. Pure.
 
 An Endpoints object is one document, whatever the number of Pods, so it holds at most
-`MOST_ADDRESSES` of them. EndpointSlices (KEP-752) have no such limit.
+`MAX_ADDRESSES` of them. EndpointSlices (KEP-752) have no such limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apiserver.controllers.serviceendpoints.endpoint_ports import (
 )
 from apiserver.machinery.objects import Object
 
-MOST_ADDRESSES: Final = 1000
+MAX_ADDRESSES: Final = 1000
 _READY: Final = "addresses"
 _NOT_READY: Final = "notReadyAddresses"
 
@@ -84,18 +84,18 @@ def repacked(subsets: Iterable[Object]) -> list[Object]:
 
 
 def truncated(subsets: Sequence[Object]) -> tuple[list[Object], bool]:
-    """Return subsets of at most `MOST_ADDRESSES` addresses, and whether that lost any.
+    """Return subsets of at most `MAX_ADDRESSES` addresses, and whether that lost any.
 
     Ready addresses stay first. Each subset keeps a share in proportion to its size, rounded up
     while there is room.
     """
     ready = sum(len(each.get(_READY, ())) for each in subsets)
     unready = sum(len(each.get(_NOT_READY, ())) for each in subsets)
-    if ready + unready <= MOST_ADDRESSES:
+    if ready + unready <= MAX_ADDRESSES:
         return list(subsets), False
-    member, total, most = _NOT_READY, unready, MOST_ADDRESSES - ready
-    if ready > MOST_ADDRESSES:
-        member, total, most = _READY, ready, MOST_ADDRESSES
+    member, total, most = _NOT_READY, unready, MAX_ADDRESSES - ready
+    if ready > MAX_ADDRESSES:
+        member, total, most = _READY, ready, MAX_ADDRESSES
     room, kept = most, []
     for subset in subsets:
         addresses = subset.get(member, [])[

@@ -13,7 +13,7 @@ from apiserver.controllers.informers import follow
 from apiserver.controllers.serviceendpoints.endpoints_controller import ENDPOINTS
 from apiserver.controllers.serviceendpoints.failed_writes import FailureEvents
 from apiserver.controllers.serviceendpoints.mirrored_slices import (
-    MOST_ENDPOINTS,
+    MAX_ENDPOINTS,
     Mirror,
     mirror,
     should_mirror,
@@ -106,7 +106,7 @@ class EndpointSliceMirroringController:
         if mirrored.too_many:
             skipped = mirrored.invalid + mirrored.too_many
             text = (
-                f"A max of {MOST_ENDPOINTS} addresses can be mirrored to EndpointSlices per "
+                f"A max of {MAX_ENDPOINTS} addresses can be mirrored to EndpointSlices per "
                 f"Endpoints subset. {skipped} addresses were skipped"
             )
             await self._failures.record(endpoints, "Endpoints", "TooManyAddressesToMirror", text)

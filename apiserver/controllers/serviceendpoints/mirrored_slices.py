@@ -25,7 +25,7 @@ from apiserver.machinery.objects import Object, with_metadata
 from apiserver.resources.builtin.parts.addresses import parse_ip
 
 SKIP_MIRROR: Final = "endpointslice.kubernetes.io/skip-mirror"
-MOST_ENDPOINTS: Final = 1000
+MAX_ENDPOINTS: Final = 1000
 _LEADER: Final = "control-plane.alpha.kubernetes.io/leader"
 _NOT_MIRRORED: Final = (LAST_CHANGE, "kubectl.kubernetes.io/last-applied-configuration")
 
@@ -89,7 +89,7 @@ def _slices(endpoints: Object, result: Mirror) -> dict[_SliceKey, _Slice]:
         for member, ready in (("addresses", True), ("notReadyAddresses", False)):
             for address in subset.get(member) or ():
                 ip = parse_ip(address["ip"])
-                if count >= MOST_ENDPOINTS:
+                if count >= MAX_ENDPOINTS:
                     result.too_many += 1
                 elif ip is None:
                     result.invalid += 1

@@ -27,7 +27,7 @@ BATCH_SECONDS: Final = 0.1
 POD_SIZE: Final = 256
 #: The same, as a multiple of the duration of the last reconciliation.
 _REST: Final = 10
-_MOST_REST: Final = 5.0
+_MAX_REST: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -70,7 +70,7 @@ class ServiceWatches:
         try:
             yield
         finally:
-            rest = min(_REST * (time.perf_counter() - began), _MOST_REST)
+            rest = min(_REST * (time.perf_counter() - began), _MAX_REST)
             if rest > BATCH_SECONDS:
                 self._rests[key] = rest
             else:

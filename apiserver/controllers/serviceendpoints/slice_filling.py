@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from apiserver.machinery.objects import Object
 
-MOST_ENDPOINTS: Final = 100
+MAX_ENDPOINTS: Final = 100
 
 #: The addresses of an endpoint, and the namespace and name of its target.
 EndpointKey: TypeAlias = tuple[str, ...]
@@ -30,7 +30,7 @@ class Filling:
     @property
     def room(self) -> int:
         """How many more endpoints fit."""
-        return MOST_ENDPOINTS - len(self.endpoints)
+        return MAX_ENDPOINTS - len(self.endpoints)
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ def without_hints(endpoint: Object) -> Object:
 
 def _best_filled(unchanged: list[Filling], count: int) -> Filling | None:
     """Return the slice that ``count`` endpoints fill best, ``None`` if they fit into none."""
-    if count >= MOST_ENDPOINTS:
+    if count >= MAX_ENDPOINTS:
         return None
     fitting = [each for each in unchanged if count <= each.room]
     return min(fitting, key=lambda each: each.room, default=None)

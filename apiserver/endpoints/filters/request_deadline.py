@@ -20,7 +20,7 @@ from apiserver.machinery.errors import BadRequest, Timeout
 REQUEST_SECONDS: Final = 60.0
 WRITE_SECONDS: Final = 34.0
 # Clients request few different timeouts; at most so many queues are kept for them.
-_REMEMBERED: Final = 64
+_MAX_CACHED: Final = 64
 _WRITES: Final = frozenset(["create", "update", "patch", "delete", "deletecollection"])
 
 
@@ -83,7 +83,7 @@ class RequestDeadlines:
         known = self._requested.get(seconds)
         if known is None:
             known = DeadlineQueue(seconds)
-            if len(self._requested) < _REMEMBERED:
+            if len(self._requested) < _MAX_CACHED:
                 self._requested[seconds] = known
         return known
 

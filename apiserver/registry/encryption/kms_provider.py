@@ -47,9 +47,9 @@ _SEED: Final = 32
 _INFO: Final = 32
 #: Values of the field encryptedDEKSourceType.
 _AES_GCM_KEY, _AES_GCM_SEED = 0, 1
-_MOST_KNOWN: Final = 1000
+_MAX_KNOWN: Final = 1000
 #: How many sources are tried again with one status.
-_MOST_RETRIED: Final = 20
+_MAX_RETRIED: Final = 20
 _VERSIONS: Final = frozenset(["v2", "v2beta1"])
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class KMSProvider:
 
     async def _decrypts_again(self) -> bool:
         """Return whether the plugin decrypts a source that it could not decrypt before."""
-        for source, failed in list(self._failed.items())[:_MOST_RETRIED]:
+        for source, failed in list(self._failed.items())[:_MAX_RETRIED]:
             del self._failed[source]
             try:
                 await self._decrypted(source, failed.encrypted, failed.source_type)
@@ -277,12 +277,12 @@ class KMSProvider:
 
     def _failure(self, source: bytes, failed: _FailedSource) -> DecryptError:
         """Record a source that could not be decrypted; return the error."""
-        if len(self._failed) < _MOST_KNOWN:
+        if len(self._failed) < _MAX_KNOWN:
             self._failed[source] = failed
         return DecryptError(failed.failure)
 
     def _remember(self, source: bytes, cipher: KeyCipher) -> None:
-        if len(self._known) >= _MOST_KNOWN:
+        if len(self._known) >= _MAX_KNOWN:
             del self._known[next(iter(self._known))]
         self._known[source] = cipher
 

@@ -20,7 +20,7 @@ from apiserver.resources.builtin.parts.labelselector import is_empty, selector_m
 _BUDGET: Final = GroupResource("policy", "poddisruptionbudget")
 _ALLOWED: Final = "DisruptionAllowed"
 _SYNC_FAILED: Final = "SyncFailed"
-_MOST_DISRUPTED: Final = 2000
+_MAX_DISRUPTED: Final = 2000
 _RETRY_SECONDS: Final = 10
 _REFUSED: Final = "Cannot evict pod as it would violate the pod's disruption budget."
 _ENDED: Final = ("Failed", "Succeeded")
@@ -72,7 +72,7 @@ def check(budget: Object) -> None:
     allowed = status.get("disruptionsAllowed", 0)
     if allowed < 0:
         raise Forbidden.of(_BUDGET, name, "pdb disruptions allowed is negative")
-    if len(status.get("disruptedPods") or ()) > _MOST_DISRUPTED:
+    if len(status.get("disruptedPods") or ()) > _MAX_DISRUPTED:
         why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
         raise Forbidden.of(_BUDGET, name, why)
     if allowed == 0:

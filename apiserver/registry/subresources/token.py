@@ -21,8 +21,8 @@ from apiserver.registry.resource import Resource
 
 KIND: Final = GroupVersionKind("authentication.k8s.io", "v1", "TokenRequest")
 _DEFAULT_SECONDS: Final = 3600
-_LEAST_SECONDS: Final = 600
-_MOST_SECONDS: Final = 1 << 32
+_MIN_SECONDS: Final = 600
+_MAX_SECONDS: Final = 1 << 32
 # A kubelet requests this lifetime if the Pod specifies none. Programs that never reload their token
 # would fail after an hour, so the API accepts the token for longer, and can tell that it is stale.
 _CARELESS_SECONDS: Final = 3607
@@ -160,9 +160,9 @@ def _check_name(request: Object, name: str) -> None:
 def _validate(spec: dict[str, Any]) -> list[FieldError]:
     path, seconds = "spec.expirationSeconds", spec["expirationSeconds"]
     errors = []
-    if seconds < _LEAST_SECONDS:
+    if seconds < _MIN_SECONDS:
         errors.append(invalid(path, seconds, "may not specify a duration less than 10 minutes"))
-    if seconds > _MOST_SECONDS:
+    if seconds > _MAX_SECONDS:
         errors.append(invalid(path, seconds, "may not specify a duration larger than 2^32 seconds"))
     return errors
 

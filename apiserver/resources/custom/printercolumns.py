@@ -18,7 +18,7 @@ from apiserver.resources.printing import AGE, NAME, UNKNOWN, Column, Printer, hu
 _INVALID: Final = "<invalid>"
 # The zero value of a time in Go: the first instant of the year 1.
 _ZERO: Final = (-62_135_596_800, 0)
-_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_MIN_INT64, _MAX_INT64 = -(1 << 63), (1 << 63) - 1
 _CREATION: Final = ".metadata.creationTimestamp"
 _AGE: Final = Column("Age", type="date", source=AGE.source)
 
@@ -84,7 +84,7 @@ def _integer(value: Any, now: float) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Go has the least integer for a number that is out of range.
-    return int(value) if _LEAST <= value <= _MOST else _LEAST
+    return int(value) if _MIN_INT64 <= value <= _MAX_INT64 else _MIN_INT64
 
 
 def _number(value: Any, now: float) -> float | int | None:

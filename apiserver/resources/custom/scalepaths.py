@@ -11,7 +11,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import go_type, go_value, quote
 from apiserver.resources.scaling import desired_of
 
-_MOST: Final = (1 << 31) - 1
+_MAX_REPLICAS: Final = (1 << 31) - 1
 #: The desired replicas of a Scale whose object has none. A client never sends it.
 _UNSET: Final = -(1 << 31)
 
@@ -98,11 +98,11 @@ def _replicas_errors(document: Object, path: str) -> list[FieldError]:
         replicas = _integer(document, path)
     except WrongType as error:
         return [invalid(path, error.empty, str(error))]
-    if replicas is None or 0 <= replicas <= _MOST:
+    if replicas is None or 0 <= replicas <= _MAX_REPLICAS:
         return []
     detail = (
         "should be a non-negative integer" if replicas < 0
-        else f"should be less than or equal to {_MOST}"
+        else f"should be less than or equal to {_MAX_REPLICAS}"
     )  # fmt: skip
     return [invalid(path, replicas, detail)]
 

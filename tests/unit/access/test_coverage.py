@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apiserver.access.authorization.coverage import (
-    MOST_RIGHTS,
+    MAX_RIGHTS,
     TooManyRights,
     describe,
     missing_rules,
@@ -70,4 +70,4 @@ def test_rules_that_multiply_beyond_measure_are_not_compared() -> None:
     many = " ".join(f"x{number}" for number in range(100))
     with pytest.raises(TooManyRights):
         missing_rules([rule(many, many, many)], CompiledRules(OWN).covers)
-    assert MOST_RIGHTS < 100**3
+    assert MAX_RIGHTS < 100**3

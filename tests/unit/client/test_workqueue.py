@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from apiserver.client.workqueue import LEAST_DELAY, MOST_DELAY, WorkQueue
+from apiserver.client.workqueue import MAX_DELAY, MIN_DELAY, WorkQueue
 
 
 @dataclass(eq=False)
@@ -126,11 +126,11 @@ def test_failures_in_a_row_put_a_key_off_for_ever_longer(queue: WorkQueue, times
         delays.append(times.pending[0] - times.now)
         times.move(times.pending[0])
         assert due(queue) == ["a"]
-    assert delays[:3] == pytest.approx([LEAST_DELAY, 2 * LEAST_DELAY, 4 * LEAST_DELAY])
-    assert delays[-1] == pytest.approx(MOST_DELAY)
+    assert delays[:3] == pytest.approx([MIN_DELAY, 2 * MIN_DELAY, 4 * MIN_DELAY])
+    assert delays[-1] == pytest.approx(MAX_DELAY)
     queue.forget("a")
     queue.add_rate_limited("a")
-    assert times.pending[0] - times.now == pytest.approx(LEAST_DELAY)
+    assert times.pending[0] - times.now == pytest.approx(MIN_DELAY)
 
 
 def test_nothing_comes_after_the_end(queue: WorkQueue, times: Times) -> None:

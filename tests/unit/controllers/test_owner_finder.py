@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from apiserver.controllers.garbagecollector.graph import Graph, OwnerReference
-from apiserver.controllers.garbagecollector.owners import MOST_ABSENT, OwnerFinder
+from apiserver.controllers.garbagecollector.owners import MAX_ABSENT, OwnerFinder
 from apiserver.machinery.objects import Object
 from apiserver.registry.loopback import controller_client
 from apiserver.registry.registry import Registry
@@ -43,7 +43,7 @@ async def deleted_and_restored(registry: Registry, finder: OwnerFinder) -> tuple
 
 
 async def test_an_owner_that_is_gone_stays_gone(registry: Registry) -> None:
-    finder = OwnerFinder(controller_client(registry, "tests"), MOST_ABSENT)
+    finder = OwnerFinder(controller_client(registry, "tests"), MAX_ABSENT)
     assert await deleted_and_restored(registry, finder) == (False, False)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.jsonpath import MOST_VALUES, JSONPathError
+from apiserver.machinery.jsonpath import MAX_VALUES, JSONPathError
 from apiserver.machinery.jsonpathsyntax import JSONPathSyntaxError, parse_jsonpath
 
 DOCUMENT: dict[str, Any] = {
@@ -125,7 +125,7 @@ def test_a_text_may_be_no_path(path: str) -> None:
 
 def test_descents_that_multiply_values_are_refused() -> None:
     deep: Any = 1
-    for _ in range(MOST_VALUES // 100):
+    for _ in range(MAX_VALUES // 100):
         deep = {"a": deep}
     with pytest.raises(JSONPathError, match="too many values"):
         parse_jsonpath("..a..a..a").find(deep)

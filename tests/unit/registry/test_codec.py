@@ -57,7 +57,7 @@ def test_what_is_no_object_is_corrupt(data: bytes) -> None:
 def test_decoded_objects_are_kept_by_their_number_and_their_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(coding._Decoded, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(coding._Decoded, "MAX_BYTES", 50_000)
     decoded = coding._Decoded()
     monkeypatch.setattr(coding, "_decoded", decoded)
     document = {**OBJECT, "data": {"text": "x" * 10_000}}

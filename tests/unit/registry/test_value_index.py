@@ -166,7 +166,7 @@ async def test_an_object_that_cannot_be_read_is_told_as_without_an_index(cluster
 async def test_the_oldest_indexes_make_room(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(value_index, "MOST_KEYS", 50)
+    monkeypatch.setattr(value_index, "MAX_KEYS", 50)
     for number in range(20):
         labels = {f"l{label}": "x" for label in range(5)}
         await cluster.create(

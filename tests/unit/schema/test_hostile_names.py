@@ -11,7 +11,7 @@ import pytest
 
 from apiserver.machinery.gvk import GroupVersionKind
 from apiserver.resources.custom.embeddedobjects import embedded_object_errors
-from apiserver.schema.errorpaths import MOST_CHARACTERS
+from apiserver.schema.errorpaths import MAX_CHARACTERS
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.listtypes import list_type_problems
 from apiserver.schema.structuralrules import structural_problems
@@ -42,7 +42,7 @@ def in_time() -> Iterator[None]:
 def assert_few(errors: list[Any]) -> None:
     """Assert that there are errors, but no more than are shown."""
     assert errors
-    assert sum(len(str(error)) for error in errors) < 2 * MOST_CHARACTERS + ENDS
+    assert sum(len(str(error)) for error in errors) < 2 * MAX_CHARACTERS + ENDS
     assert "some are not shown" in str(errors[-1])
 
 
@@ -78,7 +78,7 @@ def test_unknown_fields_are_limited() -> None:
     with in_time():
         decoded = types.decode({**head, "spec": {LONG: [{"b": 1}] * MANY}})
     assert decoded.object["spec"] == {LONG: [{}] * MANY}
-    assert 0 < sum(map(len, decoded.problems)) < 2 * MOST_CHARACTERS
+    assert 0 < sum(map(len, decoded.problems)) < 2 * MAX_CHARACTERS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.unit.server.in_process import server_in_process
 
 COUNT = 1000
 #: A connection takes two thirds of it; with all that the filters knew of the request it was 19,000.
-MOST_BYTES = 15_000
+MAX_BYTES = 15_000
 WATCH = (
     b"GET /api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=3000&resourceVersion=1 "
     b"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer secret\r\n"
@@ -46,4 +46,4 @@ async def test_a_stream_keeps_nothing_of_its_request(tmp_path: Path) -> None:
             finally:
                 tracemalloc.stop()
             assert len(streams) == COUNT + 100
-            assert (after - before) / COUNT < MOST_BYTES
+            assert (after - before) / COUNT < MAX_BYTES

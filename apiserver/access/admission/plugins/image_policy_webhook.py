@@ -26,7 +26,7 @@ _EPHEMERAL: Final = "ephemeralcontainers"
 _MEANT_FOR_IT: Final = ".image-policy.k8s.io/"
 _AUDIT: Final = "imagepolicywebhook.image-policy.k8s.io/"
 #: How many answers are kept.
-_MOST_KEPT: Final = 1024
+_MAX_CACHED: Final = 1024
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class ImageReviews:
         self._reviewer = reviewer
         self.default_allow = default_allow
         self._kept: ResultCache[bytes, ImageVerdict] = ResultCache(
-            lambda verdict: allow_ttl if verdict.allowed else deny_ttl, most=_MOST_KEPT
+            lambda verdict: allow_ttl if verdict.allowed else deny_ttl, most=_MAX_CACHED
         )
 
     async def verdict(self, spec: dict[str, Any]) -> ImageVerdict:

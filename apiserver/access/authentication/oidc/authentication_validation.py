@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from apiserver.access.authentication.oidc.claim_expressions import ClaimExpressions
     from apiserver.cel.compilation import Program
 
-_MOST_ISSUERS: Final = 64
+_MAX_ISSUERS: Final = 64
 _OURS: Final = ("kubernetes.io", "k8s.io")
 _BOTH: Final = "claim and expression can't both be set"
 _NEITHER: Final = "claim or expression is required"
@@ -70,8 +70,8 @@ class _Validation:
 
     def run(self, configuration: AuthenticationConfiguration) -> Sequence[ClaimMapper]:
         given = configuration.jwt
-        if len(given) > _MOST_ISSUERS:
-            self.errors.append(too_many("jwt", len(given), _MOST_ISSUERS))
+        if len(given) > _MAX_ISSUERS:
+            self.errors.append(too_many("jwt", len(given), _MAX_ISSUERS))
             return ()
         mappers = []
         seen: set[tuple[str, str]] = set()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Seconds that one request may take, and bytes that a document may have.
 TIMEOUT: Final = 30.0
-MOST_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 1024 * 1024
 
 
 class FetchError(Exception):
@@ -52,15 +52,15 @@ class HTTPDocuments:
         try:
             session = await self._opened()
             async with session.get(url) as response:
-                data = await response.content.read(MOST_BYTES + 1)
-                while len(data) <= MOST_BYTES and not response.content.at_eof():
-                    data += await response.content.read(MOST_BYTES + 1 - len(data))
+                data = await response.content.read(MAX_BYTES + 1)
+                while len(data) <= MAX_BYTES and not response.content.at_eof():
+                    data += await response.content.read(MAX_BYTES + 1 - len(data))
                 if response.status != 200:
                     raise FetchError(f"{response.status} {response.reason}: {data[:256]!r}")
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             raise FetchError(f'Get "{url}": {str(error) or type(error).__name__}') from error
-        if len(data) > MOST_BYTES:
-            raise FetchError(f'Get "{url}": the document has more than {MOST_BYTES} bytes')
+        if len(data) > MAX_BYTES:
+            raise FetchError(f'Get "{url}": the document has more than {MAX_BYTES} bytes')
         try:
             return parse_json(data)
         except (DocumentError, RequestEntityTooLarge) as error:

@@ -28,7 +28,7 @@ from apiserver.resources.strategy import WHOLE, Strategy
 
 _IDENTIFIER: Final = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _NOT_FOUND_ACTIONS: Final = ("Deny", "Allow")
-_MOST_CONDITIONS: Final = 64
+_MAX_CONDITIONS: Final = 64
 _RULES: Final = ("resourceRules", "excludeResourceRules")
 
 
@@ -139,8 +139,8 @@ def validate_conditions(
     """Validate match conditions."""
     errors: list[FieldError] = []
     expressions = Expressions(has_params=has_params)
-    if len(conditions) > _MOST_CONDITIONS:
-        errors.append(too_many(path, len(conditions), _MOST_CONDITIONS))
+    if len(conditions) > _MAX_CONDITIONS:
+        errors.append(too_many(path, len(conditions), _MAX_CONDITIONS))
     names: set[str] = set()
     for index, condition in enumerate(conditions):
         where, name = f"{path}[{index}]", condition.get("name", "")

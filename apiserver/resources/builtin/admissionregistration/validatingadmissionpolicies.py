@@ -33,7 +33,7 @@ from apiserver.resources.strategy import with_metadata_of
 
 _NOTHING: Final = "validations or auditAnnotations must contain at least one item"
 _EMPTY: Final = "must be non-empty if specified"
-_MOST_AUDITS: Final = 20
+_MAX_AUDITS: Final = 20
 _LONGEST_VALUE: Final = 5 * 1024
 _REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 
@@ -135,8 +135,8 @@ def _validate_audits(
     audits: list[dict[str, Any]], policy: str, expressions: Expressions
 ) -> list[FieldError]:
     errors: list[FieldError] = []
-    if len(audits) > _MOST_AUDITS:
-        detail = f"must not have more than {_MOST_AUDITS} auditAnnotations"
+    if len(audits) > _MAX_AUDITS:
+        detail = f"must not have more than {_MAX_AUDITS} auditAnnotations"
         errors.append(invalid("spec.auditAnnotations", [_shown(audit) for audit in audits], detail))
     keys: set[str] = set()
     for index, audit in enumerate(audits):

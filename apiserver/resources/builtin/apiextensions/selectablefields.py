@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import (
     too_many,
 )
 
-_MOST: Final = 8
+_MAX_FIELDS: Final = 8
 _TYPES: Final = ("string", "boolean", "integer")
 _TOKEN: Final = re.compile(r"[.\[\]]|'(?:[^']|(?<=\\)')*(?:(?<!\\)')?|[^.\[\]']+[^.\[\]]*")
 _NOT_A_FIELD: Final = "does not refer to a valid field"
@@ -52,8 +52,8 @@ def validate_selectable_fields(
         if names in seen:
             errors.append(duplicate(where, given))
         seen.add(names)
-    if len(seen) > _MOST:
-        errors.append(too_many(path, len(seen), _MOST))
+    if len(seen) > _MAX_FIELDS:
+        errors.append(too_many(path, len(seen), _MAX_FIELDS))
     return errors
 
 

@@ -25,7 +25,7 @@ NOT_A_PORT: Final = "must be between 1 and 65535, inclusive"
 MANAGED_BY: Final = "endpoints.kubernetes.io/managed-by"
 _CONTROLLER: Final = "endpoint-controller"
 _ADDRESSES: Final = ("addresses", "notReadyAddresses")
-_MOST_SHOWN: Final = 3
+_MAX_SHOWN: Final = 3
 
 
 def _cells(document: Object) -> list[Any]:
@@ -49,8 +49,8 @@ def _addresses(subsets: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _shown(addresses: Iterable[str]) -> str:
     every = list(addresses)
-    text = ",".join(every[:_MOST_SHOWN])
-    rest = len(every) - _MOST_SHOWN
+    text = ",".join(every[:_MAX_SHOWN])
+    rest = len(every) - _MAX_SHOWN
     return f"{text} + {rest} more..." if rest > 0 else text
 
 

@@ -33,10 +33,10 @@ from apiserver.resources.strategy import WHOLE, Strategy
 _VERSIONS: Final = {"IPv4": 4, "IPv6": 6}
 _TYPES: Final = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
-_MOST_ENDPOINTS, _MOST_ADDRESSES, _MOST_PORTS = 1000, 100, 20000
-_MOST_TOPOLOGIES, _MOST_HINTS = 16, 8
+_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS = 1000, 100, 20000
+_MAX_TOPOLOGIES, _MAX_HINTS = 16, 8
 _HINTS: Final = {"forZones": validate_label_value, "forNodes": validate_dns_subdomain}
-_MOST_SHOWN: Final = 3
+_MAX_SHOWN: Final = 3
 _ZONE: Final = "topology.kubernetes.io/zone"
 _HOST: Final = "kubernetes.io/hostname"
 MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
@@ -61,8 +61,8 @@ def _cells(document: Object) -> list[Any]:
 
 
 def _shown(texts: list[str]) -> str:
-    text = ",".join(texts[:_MOST_SHOWN])
-    rest = len(texts) - _MOST_SHOWN
+    text = ",".join(texts[:_MAX_SHOWN])
+    rest = len(texts) - _MAX_SHOWN
     return f"{text} + {rest} more..." if rest > 0 else text or UNSET
 
 
@@ -180,8 +180,8 @@ def _validate_type(type_: str) -> list[FieldError]:
 
 
 def _validate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
-    if len(ports) > _MOST_PORTS:
-        return [too_many("ports", len(ports), _MOST_PORTS)]
+    if len(ports) > _MAX_PORTS:
+        return [too_many("ports", len(ports), _MAX_PORTS)]
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, port in enumerate(ports):
@@ -202,8 +202,8 @@ def _validate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
 
 def _validate_endpoints(document: Object) -> list[FieldError]:
     endpoints, type_ = document.get("endpoints") or [], document.get("addressType", "")
-    if len(endpoints) > _MOST_ENDPOINTS:
-        return [too_many("endpoints", len(endpoints), _MOST_ENDPOINTS)]
+    if len(endpoints) > _MAX_ENDPOINTS:
+        return [too_many("endpoints", len(endpoints), _MAX_ENDPOINTS)]
     errors: list[FieldError] = []
     for index, endpoint in enumerate(endpoints):
         path = f"endpoints[{index}]"
@@ -216,8 +216,8 @@ def _validate_addresses(addresses: list[str], type_: str, path: str) -> list[Fie
     errors: list[FieldError] = []
     if not addresses:
         errors.append(required(path, "must contain at least 1 address"))
-    elif len(addresses) > _MOST_ADDRESSES:
-        errors.append(too_many(path, len(addresses), _MOST_ADDRESSES))
+    elif len(addresses) > _MAX_ADDRESSES:
+        errors.append(too_many(path, len(addresses), _MAX_ADDRESSES))
     for index, address in enumerate(addresses):
         where = f"{path}[{index}]"
         if type_ == "FQDN":
@@ -240,8 +240,8 @@ def _validate_endpoint(endpoint: dict[str, Any], path: str) -> list[FieldError]:
     if endpoint.get("nodeName") is not None:
         errors += validate_dns_subdomain(endpoint["nodeName"], f"{path}.nodeName")
     where = f"{path}.deprecatedTopology"
-    if len(topology) > _MOST_TOPOLOGIES:
-        errors.append(too_many(where, len(topology), _MOST_TOPOLOGIES))
+    if len(topology) > _MAX_TOPOLOGIES:
+        errors.append(too_many(where, len(topology), _MAX_TOPOLOGIES))
     for key, value in topology.items():
         errors += validate_qualified_name(key, where)
         errors += validate_label_value(value, where)
@@ -255,8 +255,8 @@ def _validate_hints(hints: dict[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for member in _HINTS:
         count = len(hints.get(member) or ())
-        if count > _MOST_HINTS:
-            return [too_many(f"{path}.{member}", count, _MOST_HINTS)]
+        if count > _MAX_HINTS:
+            return [too_many(f"{path}.{member}", count, _MAX_HINTS)]
     for member, check in _HINTS.items():
         names: set[str] = set()
         for index, hint in enumerate(hints.get(member) or ()):

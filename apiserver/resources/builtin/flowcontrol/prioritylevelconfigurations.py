@@ -25,9 +25,9 @@ EXEMPT, LIMITED = "Exempt", "Limited"
 _EXEMPT, _CATCH_ALL = "exempt", "catch-all"
 QUEUE, REJECT = "Queue", "Reject"
 _SHARES, _QUEUES, _HAND_SIZE, _QUEUE_LENGTH = 30, 64, 8, 50
-_MOST_QUEUES: Final = 10_000_000
+_MAX_QUEUES: Final = 10_000_000
 # A hash of 60 bits deals the hand.
-_MOST_ENTROPY: Final = 60
+_MAX_ENTROPY: Final = 60
 _LEVEL: Final = "api.flowcontrol.v1"
 
 _COLUMNS: Final = (
@@ -180,18 +180,18 @@ def _validate_queuing(queuing: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(invalid(f"{path}.queueLengthLimit", length, "must be positive"))
     if queues <= 0:
         errors.append(invalid(f"{path}.queues", queues, "must be positive"))
-    elif queues > _MOST_QUEUES:
-        detail = f"must not be greater than {_MOST_QUEUES}"
+    elif queues > _MAX_QUEUES:
+        detail = f"must not be greater than {_MAX_QUEUES}"
         errors.append(invalid(f"{path}.queues", queues, detail))
     if hand <= 0:
         errors.append(invalid(f"{path}.handSize", hand, "must be positive"))
     elif hand > queues:
         detail = f"should not be greater than queues ({queues})"
         errors.append(invalid(f"{path}.handSize", hand, detail))
-    elif math.ceil(math.log2(queues) * hand) > _MOST_ENTROPY:
+    elif math.ceil(math.log2(queues) * hand) > _MAX_ENTROPY:
         detail = (
             f"required entropy bits of deckSize {queues} and handSize {hand} should not be "
-            f"greater than {_MOST_ENTROPY}"
+            f"greater than {_MAX_ENTROPY}"
         )
         errors.append(invalid(f"{path}.handSize", hand, detail))
     return errors

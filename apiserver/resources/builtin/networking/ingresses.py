@@ -24,7 +24,7 @@ _PATH_TYPES: Final = ("Exact", "ImplementationSpecific", "Prefix")
 _SEQUENCES: Final = ("//", "/./", "/../", "%2f", "%2F")
 _SUFFIXES: Final = ("/..", "/.")
 _NOT_A_NAME: Final = "must be a DNS name, not an IP address"
-_MOST_SHOWN: Final = 3
+_MAX_SHOWN: Final = 3
 
 _COLUMNS: Final = (
     Column(
@@ -57,8 +57,8 @@ def _points(document: Object) -> list[dict[str, Any]]:
 def _hosts(rules: list[dict[str, Any]]) -> str:
     shown: list[str] = []
     for rule in rules:
-        if len(shown) == _MOST_SHOWN:
-            return f"{','.join(shown)} + {len(rules) - _MOST_SHOWN} more..."
+        if len(shown) == _MAX_SHOWN:
+            return f"{','.join(shown)} + {len(rules) - _MAX_SHOWN} more..."
         if rule.get("host"):
             shown.append(rule["host"])
     return ",".join(shown) or "*"

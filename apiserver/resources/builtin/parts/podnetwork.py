@@ -19,7 +19,7 @@ from apiserver.resources.builtin.parts.names import validate_dns_label, validate
 from apiserver.resources.builtin.parts.podrules import PodRules
 
 DNS_POLICIES: Final = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
-_MOST_SERVERS, _MOST_SEARCHES, _LONGEST_SEARCH = 3, 32, 2048
+_MAX_SERVERS, _MAX_SEARCHES, _LONGEST_SEARCH = 3, 32, 2048
 _LONGEST_HOST_NAME: Final = 64
 _SEARCH_PART: Final = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SEARCH: Final = re.compile(rf"{_SEARCH_PART}(\.{_SEARCH_PART})*")
@@ -46,8 +46,8 @@ def validate_dns_config(
         return []
     errors: list[FieldError] = []
     servers = config.get("nameservers") or []
-    if len(servers) > _MOST_SERVERS:
-        detail = f"must not have more than {_MOST_SERVERS} nameservers"
+    if len(servers) > _MAX_SERVERS:
+        detail = f"must not have more than {_MAX_SERVERS} nameservers"
         errors.append(invalid(f"{path}.nameservers", servers, detail))
     for index, server in enumerate(servers):
         errors += validate_new_ip(server, f"{path}.nameservers[{index}]")
@@ -60,8 +60,8 @@ def validate_dns_config(
 
 def _searches(searches: list[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    if len(searches) > _MOST_SEARCHES:
-        detail = f"must not have more than {_MOST_SEARCHES} search paths"
+    if len(searches) > _MAX_SEARCHES:
+        detail = f"must not have more than {_MAX_SEARCHES} search paths"
         errors.append(invalid(path, searches, detail))
     if len(" ".join(searches)) > _LONGEST_SEARCH:
         detail = (

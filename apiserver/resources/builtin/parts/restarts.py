@@ -18,7 +18,7 @@ POD_POLICIES: Final = ("Always", "OnFailure", "Never")
 _CONTAINER_POLICIES: Final = ("Always", "Never", "OnFailure")
 _ACTIONS: Final = ("Restart", "RestartAllContainers")
 _OPERATORS: Final = ("In", "NotIn")
-_MOST_RULES, _MOST_CODES = 20, 255
+_MAX_RULES, _MAX_CODES = 20, 255
 
 _RESIZABLE: Final = ("cpu", "memory")
 _RESIZE_POLICIES: Final = ("NotRequired", "RestartContainer")
@@ -35,8 +35,8 @@ def validate_restart_policy(container: Mapping[str, Any], path: str) -> list[Fie
         errors.append(required(where, "must specify restartPolicy when restart rules are used"))
     elif policy not in _CONTAINER_POLICIES:
         errors.append(not_supported(where, policy, _CONTAINER_POLICIES))
-    if len(rules) > _MOST_RULES:
-        errors.append(too_many(f"{path}.restartPolicyRules", len(rules), _MOST_RULES))
+    if len(rules) > _MAX_RULES:
+        errors.append(too_many(f"{path}.restartPolicyRules", len(rules), _MAX_RULES))
     for index, rule in enumerate(rules):
         errors += _rule(rule, f"{path}.restartPolicyRules[{index}]")
     return errors
@@ -52,8 +52,8 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[FieldError]:
     operator, values = codes.get("operator", ""), codes.get("values") or ()
     if operator not in _OPERATORS:
         errors.append(not_supported(f"{path}.exitCodes.operator", operator, _OPERATORS))
-    if len(values) > _MOST_CODES:
-        errors.append(too_many(f"{path}.exitCodes.values", len(values), _MOST_CODES))
+    if len(values) > _MAX_CODES:
+        errors.append(too_many(f"{path}.exitCodes.values", len(values), _MAX_CODES))
     return errors
 
 

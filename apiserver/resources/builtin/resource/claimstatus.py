@@ -24,7 +24,7 @@ from apiserver.resources.builtin.parts.names import validate_dns_label, validate
 from apiserver.resources.builtin.parts.storagesources import validate_driver_name
 from apiserver.resources.builtin.policy.conditions import validate_conditions
 from apiserver.resources.builtin.resource.devicerequests import (
-    MOST_CONFIGURATIONS,
+    MAX_CONFIGURATIONS,
     request_names,
     validate_configuration,
     validate_raw,
@@ -39,14 +39,14 @@ from apiserver.resources.builtin.resource.identifiers import (
 from apiserver.resources.builtin.resource.items import validate_distinct, validate_items
 from apiserver.schema.internalform import internal_form
 
-_MOST_USERS: Final = 256
-_MOST_RESULTS: Final = 32
-_MOST_CONDITIONS: Final = 8
-_MOST_ADDRESSES: Final = 16
-_MOST_DATA: Final = 10 * 1024
+_MAX_USERS: Final = 256
+_MAX_RESULTS: Final = 32
+_MAX_CONDITIONS: Final = 8
+_MAX_ADDRESSES: Final = 16
+_MAX_DATA: Final = 10 * 1024
 _LONGEST_INTERFACE: Final = 256
 _LONGEST_HARDWARE: Final = 128
-_MOST_BINDING_CONDITIONS: Final = 4
+_MAX_BINDING_CONDITIONS: Final = 4
 _SOURCES: Final = ("FromClaim", "FromClass")
 _MEMBERS: Final = ("driver", "pool", "device", "shareID")
 _NOT_AN_ADDRESS: Final = (
@@ -73,7 +73,7 @@ def validate_claim_status(document: Object, old: Object) -> list[FieldError]:
     known = request_names((document.get("spec") or {}).get("devices") or {})
     users = status.get("reservedFor")
     errors = validate_distinct(
-        users, _MOST_USERS, _user, "status.reservedFor", lambda user: user.get("uid", "")
+        users, _MAX_USERS, _user, "status.reservedFor", lambda user: user.get("uid", "")
     )
     errors += _validate_devices(status)
     deleted = "deletionTimestamp" in document["metadata"]
@@ -133,11 +133,11 @@ def _device_status(device: Part, path: str, *, allocated: set[str]) -> list[Fiel
         body = f"Invalid value: {one}: must be an allocated device in the claim"
         errors.append(FieldError("FieldValueInvalid", path, body))
     conditions, where = device.get("conditions") or [], f"{path}.conditions"
-    if len(conditions) > _MOST_CONDITIONS:
-        errors.append(too_many(where, len(conditions), _MOST_CONDITIONS))
+    if len(conditions) > _MAX_CONDITIONS:
+        errors.append(too_many(where, len(conditions), _MAX_CONDITIONS))
     errors += validate_conditions(conditions, where)
     if device.get("data") is not None:
-        errors += validate_raw(device["data"], f"{path}.data", _MOST_DATA)
+        errors += validate_raw(device["data"], f"{path}.data", _MAX_DATA)
     return errors + _network(device.get("networkData") or {}, f"{path}.networkData")
 
 
@@ -156,7 +156,7 @@ def _network(data: Part, path: str) -> list[FieldError]:
         for member, limit in limits.items()
         if len(data.get(member, "").encode()) > limit
     ]
-    return errors + validate_distinct(data.get("ips"), _MOST_ADDRESSES, _address, f"{path}.ips")
+    return errors + validate_distinct(data.get("ips"), _MAX_ADDRESSES, _address, f"{path}.ips")
 
 
 def _address(text: str, path: str) -> list[FieldError]:
@@ -175,11 +175,11 @@ def _address(text: str, path: str) -> list[FieldError]:
 def _allocation(allocation: Part, path: str, known: frozenset[str]) -> list[FieldError]:
     devices, where = allocation.get("devices") or {}, f"{path}.devices"
     errors = validate_items(
-        devices.get("results"), _MOST_RESULTS, partial(_result, known=known), f"{where}.results"
+        devices.get("results"), _MAX_RESULTS, partial(_result, known=known), f"{where}.results"
     )
     errors += validate_items(
         devices.get("config"),
-        2 * MOST_CONFIGURATIONS,
+        2 * MAX_CONFIGURATIONS,
         partial(_configuration, known=known),
         f"{where}.config",
     )
@@ -215,7 +215,7 @@ def validate_binding_conditions(holder: Part, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for name, values in ((bound, wanted), (failed, feared)):
         where = f"{path}.{name}"
-        errors += validate_items(values, _MOST_BINDING_CONDITIONS, validate_qualified_name, where)
+        errors += validate_items(values, _MAX_BINDING_CONDITIONS, validate_qualified_name, where)
     both = set(wanted) & set(feared)
     for name, values in ((bound, wanted), (failed, feared)):
         seen: set[str] = set()

@@ -10,7 +10,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.resources import is_extended
 from apiserver.resources.builtin.resource.devicerequests import (
-    MOST_CONFIGURATIONS,
+    MAX_CONFIGURATIONS,
     validate_configuration,
     validate_selectors,
 )
@@ -43,7 +43,7 @@ def _validate(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
     errors = validate_selectors(spec.get("selectors"), "spec.selectors")
     stored = deep_equal(spec.get("config"), before.get("config"))
     rule = partial(validate_configuration, stored=stored)
-    errors += validate_items(spec.get("config"), MOST_CONFIGURATIONS, rule, "spec.config")
+    errors += validate_items(spec.get("config"), MAX_CONFIGURATIONS, rule, "spec.config")
     name = spec.get("extendedResourceName")
     if name is not None and not is_extended(name):
         detail = "must be a valid extended resource name"

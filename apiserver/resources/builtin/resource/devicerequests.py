@@ -34,14 +34,14 @@ from apiserver.resources.builtin.resource.items import validate_distinct, valida
 
 ALL, EXACT_COUNT = "All", "ExactCount"
 EFFECTS: Final = ("NoExecute", "NoSchedule", "None")
-MOST_REQUESTS: Final = 32
-MOST_CONFIGURATIONS: Final = 32
-_MOST_SUBREQUESTS: Final = 8
-_MOST_CONSTRAINTS: Final = 32
-_MOST_SELECTORS: Final = 32
-_MOST_TOLERATIONS: Final = 16
+MAX_REQUESTS: Final = 32
+MAX_CONFIGURATIONS: Final = 32
+_MAX_SUBREQUESTS: Final = 8
+_MAX_CONSTRAINTS: Final = 32
+_MAX_SELECTORS: Final = 32
+_MAX_TOLERATIONS: Final = 16
 _LONGEST_EXPRESSION: Final = 10 * 1024
-_MOST_PARAMETERS: Final = 10 * 1024
+_MAX_PARAMETERS: Final = 10 * 1024
 _OPERATORS: Final = ("Equal", "Exists")
 _ONE_OF_TWO: Final = "exactly one of `exactly` or `firstAvailable` is required"
 _NO_ATTRIBUTE: Final = (
@@ -91,17 +91,17 @@ def validate_device_claim(devices: Claim, path: str) -> list[FieldError]:
     known = request_names(devices)
     return [
         *validate_distinct(
-            devices.get("requests"), MOST_REQUESTS, _request, f"{path}.requests", name_of_item
+            devices.get("requests"), MAX_REQUESTS, _request, f"{path}.requests", name_of_item
         ),
         *validate_items(
             devices.get("constraints"),
-            _MOST_CONSTRAINTS,
+            _MAX_CONSTRAINTS,
             partial(_constraint, known=known),
             f"{path}.constraints",
         ),
         *validate_items(
             devices.get("config"),
-            MOST_CONFIGURATIONS,
+            MAX_CONFIGURATIONS,
             partial(_claim_configuration, known=known),
             f"{path}.config",
         ),
@@ -121,7 +121,7 @@ def _request(request: Claim, path: str) -> list[FieldError]:
     if exactly is None:
         where = f"{path}.firstAvailable"
         return errors + validate_distinct(
-            alternatives, _MOST_SUBREQUESTS, _subrequest, where, name_of_item
+            alternatives, _MAX_SUBREQUESTS, _subrequest, where, name_of_item
         )
     if alternatives:
         return [*errors, invalid(path, None, f"{_ONE_OF_TWO}, but multiple fields are set")]
@@ -154,7 +154,7 @@ def _allocation_mode(request: Claim, path: str) -> list[FieldError]:
 
 def validate_selectors(selectors: list[Claim] | None, path: str) -> list[FieldError]:
     """Validate selectors of devices. The language is loaded with the first of them."""
-    return validate_items(selectors, _MOST_SELECTORS, _selector, path)
+    return validate_items(selectors, _MAX_SELECTORS, _selector, path)
 
 
 def _selector(selector: Claim, path: str) -> list[FieldError]:
@@ -179,7 +179,7 @@ def _selector(selector: Claim, path: str) -> list[FieldError]:
 def validate_tolerations(holder: Claim, path: str) -> list[FieldError]:
     """Validate the tolerations of a request or of its result."""
     where = f"{path}.tolerations"
-    return validate_items(holder.get("tolerations"), _MOST_TOLERATIONS, _toleration, where)
+    return validate_items(holder.get("tolerations"), _MAX_TOLERATIONS, _toleration, where)
 
 
 def _toleration(toleration: Claim, path: str) -> list[FieldError]:
@@ -214,7 +214,7 @@ def _constraint(constraint: Claim, path: str, *, known: frozenset[str]) -> list[
 def validate_references(holder: Claim, path: str, known: frozenset[str]) -> list[FieldError]:
     """Validate references to requests by name."""
     rule = partial(validate_request_reference, known=known)
-    return validate_distinct(holder.get("requests"), MOST_REQUESTS, rule, f"{path}.requests")
+    return validate_distinct(holder.get("requests"), MAX_REQUESTS, rule, f"{path}.requests")
 
 
 def _claim_configuration(
@@ -232,7 +232,7 @@ def validate_configuration(
     if opaque is None:
         return [required(where)]
     errors = validate_driver_name(opaque.get("driver", ""), f"{where}.driver")
-    limit = None if stored else _MOST_PARAMETERS
+    limit = None if stored else _MAX_PARAMETERS
     return errors + validate_raw(opaque.get("parameters"), f"{where}.parameters", limit)
 
 

@@ -37,10 +37,10 @@ from apiserver.resources.builtin.resource.items import (
 from apiserver.resources.builtin.resource.requestpolicies import validate_request_policy
 from apiserver.schema.internalform import internal_form
 
-_MOST_ATTRIBUTES: Final = 32
-_MOST_TAINTS: Final = 16
-_MOST_CONSUMPTIONS: Final = 2
-_MOST_COUNTERS: Final = 32
+_MAX_ATTRIBUTES: Final = 32
+_MAX_TAINTS: Final = 16
+_MAX_CONSUMPTIONS: Final = 2
+_MAX_COUNTERS: Final = 32
 _LONGEST_VALUE: Final = 64
 _LONGEST_NAME: Final = 63 + 1 + 32
 _LONGEST_LABEL: Final = 63
@@ -89,8 +89,8 @@ def validate_device(device: Part, path: str, *, old: Part, placed: bool) -> list
     errors = validate_dns_label(device.get("name", ""), f"{path}.name")
     attributes, capacity = device.get("attributes") or {}, device.get("capacity") or {}
     count = len(attributes) + len(capacity)
-    if count > _MOST_ATTRIBUTES:
-        detail = f"the total number of attributes and capacities must not exceed {_MOST_ATTRIBUTES}"
+    if count > _MAX_ATTRIBUTES:
+        detail = f"the total number of attributes and capacities must not exceed {_MAX_ATTRIBUTES}"
         errors.append(invalid(path, count, detail))
     rules = (validate_attribute_name, _attribute)
     where = f"{path}.attributes"
@@ -101,10 +101,10 @@ def validate_device(device: Part, path: str, *, old: Part, placed: bool) -> list
         where = f"{path}.capacity"
         errors += validate_entries(capacity, (None, _LONGEST_NAME), rules, where)
     if not deep_equal(device.get("taints") or [], old.get("taints") or []):
-        errors += validate_items(device.get("taints"), _MOST_TAINTS, _taint, f"{path}.taints")
+        errors += validate_items(device.get("taints"), _MAX_TAINTS, _taint, f"{path}.taints")
     errors += validate_distinct(
         device.get("consumesCounters"),
-        _MOST_CONSUMPTIONS,
+        _MAX_CONSUMPTIONS,
         _consumption,
         f"{path}.consumesCounters",
         lambda consumption: consumption.get("counterSet", ""),
@@ -207,7 +207,7 @@ def _counters(holder: Part, name: str, path: str) -> list[FieldError]:
     if not counters:
         return [*errors, required(where)]
     rules = (validate_dns_label, _any_counter)
-    return errors + validate_entries(counters, (_MOST_COUNTERS, _LONGEST_LABEL), rules, where)
+    return errors + validate_entries(counters, (_MAX_COUNTERS, _LONGEST_LABEL), rules, where)
 
 
 def _any_counter(counter: Part, path: str) -> list[FieldError]:

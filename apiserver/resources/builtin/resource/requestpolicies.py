@@ -11,7 +11,7 @@ from apiserver.machinery.fielderrors import FieldError, duplicate, forbidden, in
 from apiserver.machinery.quantity import format_quantity, parse_quantity
 from apiserver.resources.builtin.resource.items import validate_items
 
-_MOST_VALUES: Final = 10
+_MAX_VALUES: Final = 10
 _TWO_POLICIES: Final = (
     'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the '
     "same time"
@@ -50,8 +50,8 @@ def _values(values: list[str], default: str, capacity: str, path: str) -> list[F
         detail = f"option is larger than capacity value: {capacity}"
         return [invalid(where, value, detail)] if _amount(value) > _amount(capacity) else []
 
-    errors += validate_items(values, _MOST_VALUES, within, path)
-    if len(values) > _MOST_VALUES:
+    errors += validate_items(values, _MAX_VALUES, within, path)
+    if len(values) > _MAX_VALUES:
         return [*errors, _no_default(default, path)]
     seen: set[int] = set()
     for index, value in enumerate(values):

@@ -27,9 +27,9 @@ from apiserver.schema.internalform import internal_form
 
 Part = Mapping[str, Any]
 
-_MOST_DEVICES: Final = 128
-_MOST_ADVANCED_DEVICES: Final = 64
-_MOST_COUNTER_SETS: Final = 8
+_MAX_DEVICES: Final = 128
+_MAX_ADVANCED_DEVICES: Final = 64
+_MAX_COUNTER_SETS: Final = 8
 _ONE_PLACE: Final = (
     "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
 )
@@ -110,7 +110,7 @@ def _validate(spec: Part, before: Part | None) -> list[FieldError]:
     if counters is not None and devices is not None:
         errors.append(invalid("spec", "", "only one of `sharedCounters` or `devices` is allowed"))
     advanced = any(each.get("taints") or each.get("consumesCounters") for each in devices or ())
-    most = _MOST_ADVANCED_DEVICES if advanced else _MOST_DEVICES
+    most = _MAX_ADVANCED_DEVICES if advanced else _MAX_DEVICES
     known, placed = _devices(before or {}), bool(spec.get("perDeviceNodeSelection"))
 
     def device(each: Part, path: str) -> list[FieldError]:
@@ -119,7 +119,7 @@ def _validate(spec: Part, before: Part | None) -> list[FieldError]:
 
     errors += validate_distinct(devices, most, device, "spec.devices", name_of_item)
     return errors + validate_distinct(
-        counters, _MOST_COUNTER_SETS, validate_counter_set, "spec.sharedCounters", name_of_item
+        counters, _MAX_COUNTER_SETS, validate_counter_set, "spec.sharedCounters", name_of_item
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from apiserver.machinery.fielderrors import FieldError, invalid, required, too_long
 from apiserver.machinery.names import label_key_problems
 
-_MOST_PARAMETERS: Final = 512
+_MAX_PARAMETERS: Final = 512
 _LARGEST_PARAMETERS: Final = 256 * 1024
 
 
@@ -23,8 +23,8 @@ def validate_provisioner(name: str, path: str) -> list[FieldError]:
 
 def validate_parameters(parameters: Mapping[str, str], path: str) -> list[FieldError]:
     """Reject too many parameters, and those without a name."""
-    if len(parameters) > _MOST_PARAMETERS:
-        return [too_long(path, _MOST_PARAMETERS)]
+    if len(parameters) > _MAX_PARAMETERS:
+        return [too_long(path, _MAX_PARAMETERS)]
     errors = [invalid(path, key, "field can not be empty.") for key in parameters if not key]
     size = sum(len(key.encode()) + len(value.encode()) for key, value in parameters.items())
     return [*errors, too_long(path, _LARGEST_PARAMETERS)] if size > _LARGEST_PARAMETERS else errors

@@ -71,7 +71,7 @@ async def test_what_does_not_fit_is_dropped_and_counted() -> None:
 
 
 async def test_large_records_fill_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_buffer, "MOST_BYTES", 12_000)
+    monkeypatch.setattr(event_buffer, "MAX_BYTES", 12_000)
     sink = Sink()
     sink.open.clear()
     async with buffering(sink, BATCH, size=1000) as buffer:

@@ -353,7 +353,7 @@ async def test_the_token_of_a_secret_is_good_while_it_is_in_there(
 async def test_only_so_many_tokens_are_remembered(
     tokens: ServiceAccountTokens, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apiserver.access.serviceaccounts.tokens._REMEMBERED", 2)
+    monkeypatch.setattr("apiserver.access.serviceaccounts.tokens._MAX_CACHED", 2)
     for _ in range(4):
         assert await tokens.authenticate(issued(tokens, cluster)) is not None
     assert len(tokens._known) == 2

@@ -8,7 +8,7 @@ import pytest
 
 from apiserver.controllers.serviceendpoints.endpoint_pods import EndpointPod, endpoint_pod
 from apiserver.controllers.serviceendpoints.endpoint_subsets import (
-    MOST_ADDRESSES,
+    MAX_ADDRESSES,
     repacked,
     service_subsets,
     truncated,
@@ -157,8 +157,8 @@ def test_an_address_that_is_ready_and_not_ready_is_not_ready() -> None:
 @pytest.mark.parametrize(
     ("sizes", "kept"),
     [
-        ([(MOST_ADDRESSES, 0)], [(MOST_ADDRESSES, 0)]),
-        ([(MOST_ADDRESSES, 1)], [(MOST_ADDRESSES, 0)]),
+        ([(MAX_ADDRESSES, 0)], [(MAX_ADDRESSES, 0)]),
+        ([(MAX_ADDRESSES, 1)], [(MAX_ADDRESSES, 0)]),
         ([(1500, 500)], [(1000, 0)]),
         ([(900, 200), (0, 100)], [(900, 67), (0, 33)]),
         ([(1999, 0), (1, 9)], [(1000, 0)]),
@@ -184,7 +184,7 @@ def test_endpoints_are_cut_to_what_they_hold(
 
 
 def test_endpoints_over_capacity_say_so() -> None:
-    many, few = pods(MOST_ADDRESSES + 1), pods(MOST_ADDRESSES)
+    many, few = pods(MAX_ADDRESSES + 1), pods(MAX_ADDRESSES)
     over = changed_endpoints(service(), many, None, "")
     assert over is not None
     assert over["metadata"]["annotations"] == {OVER_CAPACITY: "truncated"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apiserver.controllers.serviceendpoints.mirrored_slices import (
-    MOST_ENDPOINTS,
+    MAX_ENDPOINTS,
     mirror,
     should_mirror,
 )
@@ -187,10 +187,10 @@ def test_slices_of_what_is_gone_go() -> None:
 
 
 def test_a_slice_holds_so_many_addresses() -> None:
-    many = [f"10.1.{number // 256}.{number % 256}" for number in range(MOST_ENDPOINTS + 2)]
+    many = [f"10.1.{number // 256}.{number % 256}" for number in range(MAX_ENDPOINTS + 2)]
     found = mirror(endpoints(subset(*many, unready=("10.2.0.1",))), [])
     (document,) = found.plan.create
-    assert (len(document["endpoints"]), found.too_many, found.invalid) == (MOST_ENDPOINTS, 3, 0)
+    assert (len(document["endpoints"]), found.too_many, found.invalid) == (MAX_ENDPOINTS, 3, 0)
 
 
 def test_an_address_that_is_none_is_left_out() -> None:

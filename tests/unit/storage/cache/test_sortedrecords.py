@@ -26,7 +26,7 @@ def agree(found: SortedRecords[str], known: dict[str, Record[str]], random_: ran
 
 @pytest.mark.parametrize("seed", range(20))
 def test_they_are_a_sorted_dict(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sortedrecords, "MOST_IN_BLOCK", 4)
+    monkeypatch.setattr(sortedrecords, "MAX_BLOCK_SIZE", 4)
     random_ = random.Random(seed)
     known = {key: record(key) for key in (f"{random_.randrange(300):03}" for _ in range(seed))}
     found: SortedRecords[str] = SortedRecords()
@@ -55,4 +55,4 @@ def test_no_block_is_large(order: Callable[[list[str]], list[str]]) -> None:
     for key in order(keys):
         found.put(record(key))
     assert [each.key for each in found.between("", "~")[0]] == keys
-    assert max(len(block.keys) for block in found._blocks) <= sortedrecords.MOST_IN_BLOCK
+    assert max(len(block.keys) for block in found._blocks) <= sortedrecords.MAX_BLOCK_SIZE

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from storage.cache import window as module
-from storage.cache.sortedrecords import MOST_IN_BLOCK
+from storage.cache.sortedrecords import MAX_BLOCK_SIZE
 from storage.cache.window import MAX_BYTES, Window
 from storage.interface import Batch, Event, Record
 
@@ -125,5 +125,5 @@ def test_a_state_is_freed_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [(len(window), window.events)]
     steps += [(len(window), window.events) for _ in window.drop()]
     assert steps[-1] == (0, 0)
-    assert max(before[0] - after[0] for before, after in pairwise(steps)) <= MOST_IN_BLOCK
+    assert max(before[0] - after[0] for before, after in pairwise(steps)) <= MAX_BLOCK_SIZE
     assert max(before[1] - after[1] for before, after in pairwise(steps)) <= 1000

@@ -9,7 +9,7 @@ import pytest
 
 from storage.etcd import rpc
 from storage.etcd.connection import Connection
-from storage.etcd.leases import MOST_OBJECTS, Leases, window
+from storage.etcd.leases import MAX_OBJECTS, Leases, window
 
 
 class Grants:
@@ -59,8 +59,8 @@ async def test_lifetimes_do_not_mix() -> None:
 async def test_a_lease_has_a_limit_of_objects() -> None:
     grants = Grants()
     leases = grants.leases()
-    taken = [await leases.take(3600) for _ in range(MOST_OBJECTS + 1)]
-    assert taken[MOST_OBJECTS - 1 :] == [101, 102]
+    taken = [await leases.take(3600) for _ in range(MAX_OBJECTS + 1)]
+    assert taken[MAX_OBJECTS - 1 :] == [101, 102]
 
 
 async def test_many_at_once_are_granted_one() -> None:

@@ -12,7 +12,7 @@ from apiserver.machinery.quoting import quote
 
 _SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
 #: How many Pods of a namespace are checked when its level changes.
-_MOST_CHECKED: Final = 3000
+_MAX_CHECKED: Final = 3000
 
 
 def broken_rules(policy: Policy, pod: Object) -> list[Violation]:
@@ -57,16 +57,16 @@ def existing_pod_warnings(
     """
     by_reasons: dict[str, list[str]] = {}
     ordered = list(_prioritized(pods, settings))
-    for pod in ordered[:_MOST_CHECKED]:
+    for pod in ordered[:_MAX_CHECKED]:
         broken = broken_rules(policy, pod)
         if broken:
             reasons = ", ".join(violation.reason for violation in broken)
             by_reasons.setdefault(reasons, []).append(name_of(pod))
     warnings = []
-    if len(ordered) > _MOST_CHECKED:
+    if len(ordered) > _MAX_CHECKED:
         warnings.append(
             "new PodSecurity enforce level only checked against the first "
-            f"{_MOST_CHECKED} of {len(ordered)} existing pods"
+            f"{_MAX_CHECKED} of {len(ordered)} existing pods"
         )
     if by_reasons:
         warnings.append(

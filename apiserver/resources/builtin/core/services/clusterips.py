@@ -26,8 +26,8 @@ IN_USE: Final = "provided IP is already allocated"
 Network: TypeAlias = IPv4Network | IPv6Network
 Address: TypeAlias = IPv4Address | IPv6Address
 
-_LEAST_STATIC: Final = 16
-_MOST_STATIC: Final = 256
+_MIN_STATIC: Final = 16
+_MAX_STATIC: Final = 256
 #: How many addresses are tried at random before the range is gone through from one of them.
 _PROBES: Final = 32
 
@@ -94,9 +94,9 @@ def _is_ready(document: Object) -> bool:
 
 def static_size(size: int) -> int:
     """Return how many addresses the lower band of a range of ``size`` addresses has."""
-    if size <= _LEAST_STATIC:
+    if size <= _MIN_STATIC:
         return 0
-    return min(max(_LEAST_STATIC, size // 16), _MOST_STATIC)
+    return min(max(_MIN_STATIC, size // 16), _MAX_STATIC)
 
 
 def free_address(found: AddressRange, is_used: Callable[[str], bool]) -> str | None:

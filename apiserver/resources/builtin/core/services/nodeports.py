@@ -20,8 +20,8 @@ Spec = dict[str, Any]
 
 TAKEN: Final = "provided port is already allocated"
 _FULL: Final = "range is full"
-_LEAST_STATIC: Final = 16
-_MOST_STATIC: Final = 128
+_MIN_STATIC: Final = 16
+_MAX_STATIC: Final = 128
 #: What the ports of a dry run follow.
 _NO_PORT: Final = 32768
 
@@ -75,9 +75,9 @@ class PortOperation:
 
 def static_size(ports: range) -> int:
     """Return how many ports the lower band has, which is left to those who ask for a port."""
-    if len(ports) <= _LEAST_STATIC:
+    if len(ports) <= _MIN_STATIC:
         return 0
-    return min(max(_LEAST_STATIC, len(ports) // 32), _MOST_STATIC)
+    return min(max(_MIN_STATIC, len(ports) // 32), _MAX_STATIC)
 
 
 def allocate_ports(spec: Spec, before: Spec | None, ports: PortOperation) -> list[FieldError]:
