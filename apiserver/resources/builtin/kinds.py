@@ -9,8 +9,8 @@ from typing import Final
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.autoscaling.versions import to_v1, to_v2
+from apiserver.resources.builtin.emulated_strategies import emulated_strategy
 from apiserver.resources.builtin.events.versions import to_core, to_events
-from apiserver.resources.builtin.former_strategies import former_strategy
 from apiserver.resources.builtin.strategies import strategy_class
 from apiserver.resources.catalog import Catalog
 from apiserver.resources.conversion import Conversion, converter
@@ -18,7 +18,7 @@ from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.kind import Kind, ServedKind, UnloadedKind
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.builtintypes import BuiltinTypes
-from apiserver.schema.formermembers import FormerTypes
+from apiserver.schema.emulatedtypes import EmulatedTypes
 from apiserver.schema.kindtypes import KindVersions, Types
 from apiserver.schema.openapi import builtin_schema
 from apiserver.schema.scheme import Scheme
@@ -84,8 +84,8 @@ def builtin_kind(definition: ResourceDefinition, minor: str = MINOR) -> Kind:
 
 def _strategy(definition: ResourceDefinition, types: Types) -> Strategy:
     found = strategy_class(definition.group_resource)
-    if isinstance(types, FormerTypes):
-        found = former_strategy(found, types.minor)
+    if isinstance(types, EmulatedTypes):
+        found = emulated_strategy(found, types.minor)
     return found(definition, types)
 
 
@@ -111,6 +111,6 @@ def _versions(stored: GroupVersionKind, minor: str) -> KindVersions:
         versions.types[kind.api_version] = (
             BuiltinTypes(kind, struct, _SCHEME, versions)
             if minor == MINOR
-            else FormerTypes(kind, struct, _SCHEME, versions, minor)
+            else EmulatedTypes(kind, struct, _SCHEME, versions, minor)
         )
     return versions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.schema.formermembers import difference
+from apiserver.schema.emulatedtypes import difference
 from apiserver.schema.structural import Schema
 
 TEXT = Schema("string")

@@ -1,7 +1,7 @@
-"""The behaviour of kinds in an earlier version: that of today, without what came later.
+"""Strategies of an emulated version: those of v1.36, without the members that are newer.
 
-Defaults and preparation set members that the earlier version does not know; they are removed again.
-Nor has it rules about them, such as that there must be one, and it does not warn of what was
+Defaults and preparation set members that the earlier version does not know; these are removed.
+Rules about such members do not apply, and there are no warnings about members that were
 deprecated later.
 """
 
@@ -15,17 +15,17 @@ from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.strategy import Strategy, Update
-from apiserver.schema.formermembers import FormerTypes
+from apiserver.schema.emulatedtypes import EmulatedTypes
 
 _DEPRECATED_SINCE: Final = re.compile(r"is deprecated in v1\.(\d+)\+")
 
 
-class _Former(Strategy):
-    types: FormerTypes
+class _EmulatedStrategy(Strategy):
+    types: EmulatedTypes
 
-    def __init__(self, definition: ResourceDefinition, types: FormerTypes) -> None:
+    def __init__(self, definition: ResourceDefinition, types: EmulatedTypes) -> None:
         super().__init__(definition, types)
-        self.updates = {path: self._former(update) for path, update in self.updates.items()}
+        self.updates = {path: self._restricted(update) for path, update in self.updates.items()}
 
     def default(self, document: Object) -> None:
         super().default(document)
@@ -40,7 +40,7 @@ class _Former(Strategy):
     def validate(self, document: Object) -> list[FieldError]:
         return self._about_known(super().validate(document))
 
-    def _former(self, update: Update) -> Update:
+    def _restricted(self, update: Update) -> Update:
         return replace(
             update,
             prepare=lambda document, old: self._known(update.prepare(document, old)),
@@ -55,10 +55,10 @@ class _Former(Strategy):
         return [error for error in errors if not self.types.lacks(error.field)]
 
 
-def former_strategy(strategy: type[Strategy], minor: str) -> type[Strategy]:
-    """Return the behaviour in Kubernetes 1.``minor`` of a kind whose types are `FormerTypes`."""
+def emulated_strategy(strategy: type[Strategy], minor: str) -> type[Strategy]:
+    """Return the behaviour in Kubernetes 1.``minor`` of a kind whose types are `EmulatedTypes`."""
     members: dict[str, Any] = {}
     since = _DEPRECATED_SINCE.search(strategy.deprecation)
     if since is not None and int(since[1]) > int(minor):
         members["deprecation"] = ""
-    return type(strategy.__name__, (_Former, strategy), members)
+    return type(strategy.__name__, (_EmulatedStrategy, strategy), members)

@@ -1,4 +1,4 @@
-"""FormerTypes: the types of a built-in kind as an earlier minor version of Kubernetes has them.
+"""EmulatedTypes: the types of a built-in kind as an earlier minor version of Kubernetes has them.
 
 The members that the earlier version does not know are removed from a document and reported as
 unknown; then it is decoded as usual. What to remove is the difference between the published schemas
@@ -29,7 +29,7 @@ _INDEX: Final = re.compile(r"\[[^\]]*\]")
 EVERY: Final = "*"
 
 
-class FormerTypes(BuiltinTypes):
+class EmulatedTypes(BuiltinTypes):
     """`apiserver.schema.kindtypes.Types` of a built-in kind in Kubernetes 1.``minor``."""
 
     def __init__(
@@ -46,8 +46,8 @@ class FormerTypes(BuiltinTypes):
     @cached_property
     def schema(self) -> Schema:
         """The schema of that version; of a kind that it does not have, the present one."""
-        former = builtin_schema(self.kind.api_version, self.kind.kind, self.minor)
-        return former or self._present
+        emulated = builtin_schema(self.kind.api_version, self.kind.kind, self.minor)
+        return emulated or self._present
 
     @property
     def _present(self) -> Schema:
@@ -141,10 +141,10 @@ class Removed:
         return self.removed_from(item, path, unknown)
 
 
-def difference(present: Schema, former: Schema) -> Removed:
-    """Return what documents of ``present`` have more than those of ``former``."""
+def difference(present: Schema, emulated: Schema) -> Removed:
+    """Return what documents of ``present`` have more than those of ``emulated``."""
     found: dict[tuple[int, int], Removed] = {}
-    whole = _compare(present, former, found)
+    whole = _compare(present, emulated, found)
     # A type may contain itself, so a difference is in it if it is in what can be reached from it.
     differs = {id(each) for each in found.values() if each.members}
     growing = True
@@ -161,27 +161,27 @@ def difference(present: Schema, former: Schema) -> Removed:
     return whole
 
 
-def _compare(present: Schema, former: Schema, found: dict[tuple[int, int], Removed]) -> Removed:
+def _compare(present: Schema, emulated: Schema, found: dict[tuple[int, int], Removed]) -> Removed:
     # Members with the same type have nodes of their own that share its members.
-    key = id(present.properties), id(former.properties)
+    key = id(present.properties), id(emulated.properties)
     if key in found:
         return found[key]
     removed = found[key] = Removed()
-    if former.preserve_unknown_fields:
+    if emulated.preserve_unknown_fields:
         return removed
-    removed.members = frozenset(present.properties.keys() - former.properties.keys() - _TYPE_META)
-    for name, member in former.properties.items():
+    removed.members = frozenset(present.properties.keys() - emulated.properties.keys() - _TYPE_META)
+    for name, member in emulated.properties.items():
         if name in present.properties:
             removed.inside[name] = _compare_members(present.properties[name], member, found)
     return removed
 
 
 def _compare_members(
-    present: Schema, former: Schema, found: dict[tuple[int, int], Removed]
+    present: Schema, emulated: Schema, found: dict[tuple[int, int], Removed]
 ) -> Removed:
-    if present.items and former.items:
-        return _compare_members(present.items, former.items, found)
-    if present.values and former.values:
-        inner = _compare_members(present.values, former.values, found)
-        return found.setdefault((id(present), id(former)), Removed(inside={EVERY: inner}))
-    return _compare(present, former, found)
+    if present.items and emulated.items:
+        return _compare_members(present.items, emulated.items, found)
+    if present.values and emulated.values:
+        inner = _compare_members(present.values, emulated.values, found)
+        return found.setdefault((id(present), id(emulated)), Removed(inside={EVERY: inner}))
+    return _compare(present, emulated, found)
