@@ -34,13 +34,13 @@ def describe_error(error: aiohttp.ClientError) -> str:
     """Return why a request failed."""
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return _lookup_complaint(error)
+            return _lookup_error(error)
         case aiohttp.ClientConnectorError():
-            return _dial_complaint(error.host, error.port, error.os_error)
+            return _dial_error(error.host, error.port, error.os_error)
         case aiohttp.ServerDisconnectedError():
             return "EOF"
         case aiohttp.ClientOSError():
-            return _os_complaint(error)
+            return _os_error(error)
         case aiohttp.ClientResponseError():
             return f"net/http: HTTP/1.x transport connection broken: {error.message}"
         case _:
@@ -51,11 +51,11 @@ async def describe_certificate(
     host: str, port: int, server_name: str, error: aiohttp.ClientConnectorCertificateError
 ) -> str:
     """Return why the certificate of a server was refused, which is expected to be for a name."""
-    why = await _certificate_complaint(host, port, server_name, error)
+    why = await _certificate_error(host, port, server_name, error)
     return f"tls: failed to verify certificate: x509: {why}"
 
 
-def _lookup_complaint(error: aiohttp.ClientConnectorDNSError) -> str:
+def _lookup_error(error: aiohttp.ClientConnectorDNSError) -> str:
     cause = error.os_error
     if isinstance(cause, socket.gaierror) or cause.errno is not None:
         return f"dial tcp: lookup {error.host}: no such host"
@@ -63,7 +63,7 @@ def _lookup_complaint(error: aiohttp.ClientConnectorDNSError) -> str:
     return str(cause)
 
 
-def _dial_complaint(host: str, port: int | None, cause: OSError) -> str:
+def _dial_error(host: str, port: int | None, cause: OSError) -> str:
     if isinstance(cause, ssl.SSLError):
         # Its errno is no number of the system's.
         if cause.reason in _PLAIN_TEXT:
@@ -74,14 +74,14 @@ def _dial_complaint(host: str, port: int | None, cause: OSError) -> str:
     called = _CALLED.search(str(cause))
     address, number = called.groups() if called else (host, port)
     where = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
-    return f"dial tcp {where}: connect: {_os_complaint(cause)}"
+    return f"dial tcp {where}: connect: {_os_error(cause)}"
 
 
-def _os_complaint(error: OSError) -> str:
+def _os_error(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error) or "EOF"
 
 
-async def _certificate_complaint(
+async def _certificate_error(
     host: str, port: int, server_name: str, error: aiohttp.ClientConnectorCertificateError
 ) -> str:
     try:
@@ -89,9 +89,9 @@ async def _certificate_complaint(
     except (OSError, TimeoutError, ValueError):
         # The server has gone away, or its certificate cannot be read.
         return _UNKNOWN_AUTHORITY
-    complaint = _time_complaint(certificate) or _name_complaint(certificate, server_name)
-    if complaint is not None:
-        return complaint
+    problem = _time_error(certificate) or _name_error(certificate, server_name)
+    if problem is not None:
+        return problem
     if getattr(error.certificate_error, "verify_code", 0) == _WRONG_PURPOSE:
         return "certificate specifies an incompatible key usage"
     return _UNKNOWN_AUTHORITY
@@ -115,7 +115,7 @@ async def _certificate_at(host: str, port: int, server_name: str) -> x509.Certif
     return x509.load_der_x509_certificate(der or b"")
 
 
-def _time_complaint(certificate: x509.Certificate) -> str | None:
+def _time_error(certificate: x509.Certificate) -> str | None:
     now = datetime.now(UTC)
     for wrong, relation, limit in (
         (now < certificate.not_valid_before_utc, "before", certificate.not_valid_before_utc),
@@ -133,7 +133,7 @@ def _rfc3339(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _name_complaint(certificate: x509.Certificate, wanted: str) -> str | None:
+def _name_error(certificate: x509.Certificate, wanted: str) -> str | None:
     from cryptography import x509
 
     try:

@@ -41,7 +41,7 @@ def decode(entries: list[Entry]) -> Owners:
         if not api_version:
             raise MalformedManagedFields("apiVersion must not be empty")
         if held.get("fieldsType") != _FIELDS_TYPE:
-            raise MalformedManagedFields(_fields_type_complaint(held, place))
+            raise MalformedManagedFields(_fields_type_problem(held, place))
         version = api_version if operation == UPDATE else ""
         manager = Manager(
             held.get("manager") or "", operation, version, held.get("subresource") or ""
@@ -69,7 +69,7 @@ def parse(entries: Any) -> Owners:
         raise MalformedManagedFields(f"error decoding set: {error}") from error
 
 
-def _fields_type_complaint(held: Entry, place: int) -> str:
+def _fields_type_problem(held: Entry, place: int) -> str:
     given = held.get("fieldsType")
     if not given:
         return f"missing fieldsType in managed fields entry {place}"

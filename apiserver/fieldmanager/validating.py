@@ -33,14 +33,14 @@ def _check(value: Any, atom: Atom, path: str, found: list[Mismatch]) -> None:
     elif atom.object is not None and (kind is dict or not atom.scalar):
         found.append(Mismatch(path, f"expected map, got &{{{_plain(value)}}}"))
     elif atom.scalar:
-        text = _scalar_complaint(value, atom.scalar)
+        text = _scalar_problem(value, atom.scalar)
         if text:
             found.append(Mismatch(path, text))
     else:
         found.append(Mismatch(path, f"expected list, got &{{{_plain(value)}}}"))
 
 
-def _scalar_complaint(value: Any, scalar: str) -> str:
+def _scalar_problem(value: Any, scalar: str) -> str:
     kind = type(value)
     if scalar == STRING:
         if kind is not str:

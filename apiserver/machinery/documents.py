@@ -135,9 +135,9 @@ def dump_yaml(document: Any) -> bytes:
 
 def _parse_slowly(data: bytes, refusal: str) -> Any:
     text = data.decode("utf-8", "replace")
-    complaint = jsonsyntax.complaint(text)
-    if complaint is not None:
-        raise DocumentError(complaint)
+    problem = jsonsyntax.syntax_error(text)
+    if problem is not None:
+        raise DocumentError(problem)
     try:
         document = json.loads(text, parse_constant=None)
         # A lone surrogate can be escaped in JSON, but cannot be encoded as UTF-8.

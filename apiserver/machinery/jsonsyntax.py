@@ -1,4 +1,4 @@
-"""Why a text is not JSON, in the words of Go's encoding/json, which clients know.
+"""Syntax errors of JSON, with the messages of Go's encoding/json.
 
 Only texts that a fast parser has refused come here, so this is written to be read. But a text may
 have megabytes before its mistake: what is simple and right is passed over a thousand members at a
@@ -54,8 +54,8 @@ class _Wrong(Exception):
     pass
 
 
-def complaint(text: str) -> str | None:
-    """Return what is wrong with ``text``, ``None`` where it is JSON."""
+def syntax_error(text: str) -> str | None:
+    """Return the syntax error of ``text``, ``None`` if it is JSON."""
     scanner = _Scanner(text)
     try:
         scanner.document()

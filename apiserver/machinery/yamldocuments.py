@@ -54,7 +54,7 @@ def parse(data: bytes) -> YAMLDocument:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise DocumentError(_complaint(error)) from error
+        raise DocumentError(_yaml_problem(error)) from error
     except yaml.YAMLError as error:
         raise DocumentError(f"yaml: {error}") from error
 
@@ -67,7 +67,7 @@ def dump(document: Any) -> bytes:
     return text.encode()
 
 
-def _complaint(error: yaml.MarkedYAMLError) -> str:
+def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
     # Go reports the line before the error, except for errors of the scanner.
     line = 0
     if error.problem_mark is not None and error.problem_mark.line:
@@ -112,8 +112,8 @@ class _Parser:
         if self._aliased and is_too_deep(value):
             raise DocumentError(_TOO_DEEP)
         found = self._duplicates
-        complaint = ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
-        return YAMLDocument(value, complaint)
+        problem = ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
+        return YAMLDocument(value, problem)
 
     def _value(self, event: Any, lines: dict[str, int] | None = None) -> Any:
         """Return the value that begins with an event; ``lines`` takes those of a mapping's keys."""

@@ -83,8 +83,8 @@ def check_duplicates(
         raise BadRequest(
             f"error strict decoding YAML: error converting YAML to JSON: {duplicates[0]}"
         )
-    for complaint in duplicates:
-        for line in complaint.splitlines()[1:]:
+    for error in duplicates:
+        for line in error.splitlines()[1:]:
             warn(line.strip())
 
 

@@ -61,7 +61,7 @@ def _read(struct: _Struct, document: Any) -> tuple[Object, list[str]]:
     try:
         canonical: Object = struct.read(document, unknown)
     except Mismatch as mismatch:
-        raise DecodeError(mismatch.complaint()) from mismatch
+        raise DecodeError(mismatch.message()) from mismatch
     except ValueError as error:
         raise DecodeError(str(error)) from error
     for name in _TYPE_META:
@@ -301,7 +301,7 @@ def _apart(read: Reader, value: Any, unknown: Unknown) -> Any:
     try:
         result = read(value, inside)
     except Mismatch as mismatch:
-        raise ValueError(mismatch.complaint()) from mismatch
+        raise ValueError(mismatch.message()) from mismatch
     unknown.empties += inside.empties
     return result
 

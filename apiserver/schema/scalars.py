@@ -47,7 +47,7 @@ class Mismatch(Exception):
         self._path.insert(0, name)
         self._struct = self._struct or struct
 
-    def complaint(self) -> str:
+    def message(self) -> str:
         """Return the error message of Go's decoder."""
         where = "value"
         if self._struct:

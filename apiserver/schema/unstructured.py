@@ -84,7 +84,7 @@ def _as_json(type_: str) -> Reader:
         try:
             return read_json(value, unknown)
         except Mismatch as mismatch:
-            raise ValueError(mismatch.complaint()) from mismatch
+            raise ValueError(mismatch.message()) from mismatch
 
     return read
 

@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from apiserver.machinery.jsonsyntax import complaint
+from apiserver.machinery.jsonsyntax import syntax_error
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from apiserver.machinery.jsonsyntax import complaint
     ],
 )
 def test_what_is_wrong_is_said_as_go_says_it(text: str, expected: str | None) -> None:
-    assert complaint(text) == expected
+    assert syntax_error(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_stands_before_a_mistake_is_passed_over_many_members_at_a_time(memb
     text = "[" + member * 20_000 + "x"
     sys.setprofile(count)
     try:
-        found = complaint(text)
+        found = syntax_error(text)
     finally:
         sys.setprofile(None)
     assert found == "invalid character 'x' looking for beginning of value"

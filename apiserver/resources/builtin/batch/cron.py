@@ -91,9 +91,9 @@ def _check_word(text: str) -> None:
         return
     if not text.startswith(_EVERY):
         raise ScheduleError(f"unrecognized descriptor: {text}")
-    complaint = _duration_complaint(text.removeprefix(_EVERY))
-    if complaint:
-        raise ScheduleError(f"failed to parse duration {text}: {complaint}")
+    problem = _duration_problem(text.removeprefix(_EVERY))
+    if problem:
+        raise ScheduleError(f"failed to parse duration {text}: {problem}")
 
 
 def _span(expression: str, low: str, highs: list[str], bounds: _Bounds) -> tuple[int, int]:
@@ -150,7 +150,7 @@ def _number(text: str, names: Mapping[str, int]) -> int:
     return number
 
 
-def _duration_complaint(text: str) -> str:
+def _duration_problem(text: str) -> str:
     # The words of Go's time.ParseDuration.
     rest = text[1:] if text[:1] in ("+", "-") else text
     if rest == "0":

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from apiserver.machinery.fielderrors import FieldError, invalid, required, too_long
-from apiserver.machinery.jsonsyntax import complaint
+from apiserver.machinery.jsonsyntax import syntax_error
 from apiserver.machinery.legacytokens import ACCOUNT_NAME, TOKEN_TYPE
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.datakeys import (
@@ -107,7 +107,7 @@ def _validate_json(data: dict[str, str | None], key: str) -> list[FieldError]:
     if key not in data:
         return [required(f"data[{key}]")]
     text = b64decode(data[key] or "").decode(errors="replace")
-    problem = complaint(text)
+    problem = syntax_error(text)
     if problem is None:
         value = orjson.loads(text)
         if value is None or isinstance(value, dict):

@@ -81,11 +81,11 @@ class PriorityClassStrategy(Strategy):
         name, value = document["metadata"].get("name", ""), document.get("value", 0)
         errors = []
         if name.startswith(SYSTEM_PREFIX):
-            complaint = _complaint_about_system_class(document, name)
-            if complaint:
+            problem = _system_class_problem(document, name)
+            if problem:
                 detail = (
                     f"priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system "
-                    f"use only. error: {complaint}"
+                    f"use only. error: {problem}"
                 )
                 errors.append(forbidden("metadata.name", detail))
         elif value > HIGHEST_OF_USERS:
@@ -108,7 +108,7 @@ class PriorityClassStrategy(Strategy):
         return errors
 
 
-def _complaint_about_system_class(document: Object, name: str) -> str:
+def _system_class_problem(document: Object, name: str) -> str:
     if name not in SYSTEM_CLASSES:
         return f"{name} is not a known system priority class"
     value, _ = SYSTEM_CLASSES[name]
