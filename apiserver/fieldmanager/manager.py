@@ -42,8 +42,8 @@ _BEFORE_FIRST_APPLY: Final = "before-first-apply"
 DEDUCED_SCHEMA: Final = Schema("object", preserve_unknown_fields=True)
 
 
-class Never:
-    """Fields that a subresource never owns, and all below; ``fields`` is a FieldsV1 document."""
+class ExcludeFields:
+    """Drops ``fields``, a FieldsV1 document, and all fields below them: they cannot be owned."""
 
     def __init__(self, fields: FieldSet) -> None:
         self.fields = fields
@@ -53,8 +53,8 @@ class Never:
         return fieldset.without(fields, self.fields)
 
 
-class Only:
-    """Fields that a subresource can own: those on a pattern; ``*`` matches every element."""
+class IncludeFields:
+    """Keeps the fields on a pattern: only they can be owned; ``*`` matches every element."""
 
     def __init__(self, pattern: FieldSet) -> None:
         self.pattern = pattern
@@ -65,7 +65,7 @@ class Only:
 
 
 #: By subresource (``""`` for the object itself), then by apiVersion.
-ResetFields = Mapping[str, Mapping[str, Never | Only]]
+ResetFields = Mapping[str, Mapping[str, ExcludeFields | IncludeFields]]
 
 
 class FieldManager:

@@ -5,7 +5,7 @@
 `show`          a value in a field error: strings as ``%q``, the rest as JSON
 `go_value`      ``%v``: ``map[name:one ports:[80 443]]``
 `go_syntax`     ``%#v``: ``map[string]interface {}{"name":"one"}``
-`go_string`     ``%s``, which complains of what is no string
+`go_string`     ``%s``, which reports values that are not strings
 `go_type`       ``%T``: ``map[string]interface {}``
 `json_number`   a number in JSON
 `json_escaped`  a JSON text with the characters escaped that HTML gives a meaning to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apiserver.fieldmanager.manager import FieldManager, Never, Only
+from apiserver.fieldmanager.manager import ExcludeFields, FieldManager, IncludeFields
 from apiserver.resources.strategy import Strategy
 from apiserver.schema.kindtypes import Types
 
@@ -18,12 +18,12 @@ def field_manager_of(types: Types, strategy: Strategy) -> FieldManager:
     )
 
 
-def _limits(strategy: Strategy) -> dict[str, Never | Only]:
-    limits: dict[str, Never | Only] = {}
+def _limits(strategy: Strategy) -> dict[str, ExcludeFields | IncludeFields]:
+    limits: dict[str, ExcludeFields | IncludeFields] = {}
     if strategy.has_status:
-        limits = {"": Never({"f:status": {}}), "status": Never({"f:spec": {}})}
+        limits = {"": ExcludeFields({"f:status": {}}), "status": ExcludeFields({"f:spec": {}})}
     for subresource, fields in strategy.reset_fields.items():
-        limits[subresource] = Never(dict(fields))
+        limits[subresource] = ExcludeFields(dict(fields))
     for subresource, pattern in strategy.owned_fields.items():
-        limits[subresource] = Only(dict(pattern))
+        limits[subresource] = IncludeFields(dict(pattern))
     return limits

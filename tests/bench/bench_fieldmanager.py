@@ -11,7 +11,7 @@ import timeit
 from collections.abc import Callable
 from typing import Any
 
-from apiserver.fieldmanager.manager import FieldManager, Never
+from apiserver.fieldmanager.manager import ExcludeFields, FieldManager
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.resources.builtin.kinds import builtin_types
 
@@ -112,7 +112,7 @@ def field_manager(api_version: str, kind: str) -> FieldManager:
     """Return the field manager of a built-in kind."""
     return FieldManager(
         builtin_types(GroupVersionKind(*parse_api_version(api_version), kind)),
-        reset_fields={"": {api_version: Never({"f:status": {}})}},
+        reset_fields={"": {api_version: ExcludeFields({"f:status": {}})}},
     )
 
 

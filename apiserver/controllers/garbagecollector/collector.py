@@ -23,7 +23,7 @@ from apiserver.controllers.controller import EventSource, Requeue
 from apiserver.controllers.event_recorder import WARNING, EventRecorder
 from apiserver.controllers.finalizers import finalizer_removal
 from apiserver.controllers.garbagecollector.decisions import (
-    Keep,
+    RemoveReferences,
     decide,
     merged_removal,
     strategic_removal,
@@ -151,9 +151,9 @@ class GarbageCollector:
             each.foreground for each in self._graph.dependents(node.uid)
         )
         decision = decide(document, states, has_dependents=dependents, in_circle=in_circle)
-        if isinstance(decision, Keep):
-            if decision.without:
-                await self._remove_references(node, decision.without)
+        if isinstance(decision, RemoveReferences):
+            if decision.uids:
+                await self._remove_references(node, decision.uids)
             # An owner that no watch has shown yet might go unseen.
             return None if shown else Requeue(None)
         if decision.unblock and (patch := unblocking(document)) is not None:

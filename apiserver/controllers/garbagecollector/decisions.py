@@ -27,10 +27,10 @@ class OwnerStates:
 
 
 @valueclass
-class Keep:
+class RemoveReferences:
     """Remove the references to owners with these uids, which may be none."""
 
-    without: Sequence[str] = ()
+    uids: Sequence[str] = ()
 
 
 @valueclass
@@ -43,14 +43,14 @@ class Delete:
 
 def decide(
     document: Object, owners: OwnerStates, *, has_dependents: bool, in_circle: bool
-) -> Keep | Delete:
+) -> RemoveReferences | Delete:
     """Return what should happen to an object that is not being deleted and has owners.
 
     ``in_circle``: a dependent of it is in foreground deletion. That one may be waiting for this
     object in turn, so this one stops blocking its owners.
     """
     if owners.solid:
-        return Keep([each.uid for each in (*owners.dangling, *owners.waiting)])
+        return RemoveReferences([each.uid for each in (*owners.dangling, *owners.waiting)])
     metadata = document["metadata"]
     if owners.waiting and has_dependents:
         return Delete(_options(metadata, "Foreground"), unblock=in_circle)

@@ -104,10 +104,10 @@ def update_conditions(
     before: Sequence[dict[str, Any]], content: RemainingContent, now: str
 ) -> list[dict[str, Any]]:
     """Return the conditions updated from ``content``; conditions of other types are kept."""
-    conditions, complained = {each["type"]: each for each in before}, failed_conditions(content)
+    conditions, failures = {each["type"]: each for each in before}, failed_conditions(content)
     for name, well in _WELL.items():
-        status = "True" if name in complained else "False"
-        reason, message = complained.get(name, well)
+        status = "True" if name in failures else "False"
+        reason, message = failures.get(name, well)
         known = conditions.get(name, {})
         same = known.get("status") == status
         conditions[name] = {

@@ -9,8 +9,8 @@ import pytest
 from apiserver.controllers.finalizers import finalizer_removal
 from apiserver.controllers.garbagecollector.decisions import (
     Delete,
-    Keep,
     OwnerStates,
+    RemoveReferences,
     decide,
     merged_removal,
     unblocking,
@@ -199,7 +199,9 @@ A, B, C = to("a"), to("b"), to("c")
     ],
 )
 def test_one_solid_owner_keeps_an_object(owners: OwnerStates, removed: list[str]) -> None:
-    assert decide(document(), owners, has_dependents=True, in_circle=True) == Keep(removed)
+    assert decide(document(), owners, has_dependents=True, in_circle=True) == RemoveReferences(
+        removed
+    )
 
 
 @pytest.mark.parametrize(

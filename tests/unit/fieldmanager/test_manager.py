@@ -16,7 +16,7 @@ from apiserver.fieldmanager.errors import (
     UntypedObject,
 )
 from apiserver.fieldmanager.lastapplied import ANNOTATION
-from apiserver.fieldmanager.manager import FieldManager, Never, Only
+from apiserver.fieldmanager.manager import ExcludeFields, FieldManager, IncludeFields
 from apiserver.machinery import empties
 from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 from apiserver.resources.builtin.kinds import builtin_types
@@ -26,8 +26,8 @@ NOW, LATER, LAST = (f"2024-01-01T00:00:0{second}Z" for second in range(3))
 
 def manager_of(api_version: str, kind: str) -> FieldManager:
     never = {"": {"f:status": {}}, "status": {"f:spec": {}, "f:metadata": {"f:labels": {}}}}
-    resets = {name: {api_version: Never(fields)} for name, fields in never.items()}
-    resets["resize"] = {api_version: Only({"f:spec": {"f:replicas": {}}})}
+    resets = {name: {api_version: ExcludeFields(fields)} for name, fields in never.items()}
+    resets["resize"] = {api_version: IncludeFields({"f:spec": {"f:replicas": {}}})}
     return FieldManager(
         builtin_types(GroupVersionKind(*parse_api_version(api_version), kind)), reset_fields=resets
     )

@@ -42,7 +42,7 @@ _ONLY_SIDECARS: Final = "may not be set for init containers without restartPolic
 
 
 @valueclass
-class Surroundings:
+class PodContext:
     """The properties of the Pod that the rules of a container depend on."""
 
     volumes: Mapping[str, Mapping[str, Any]]
@@ -54,7 +54,7 @@ class Surroundings:
 
 
 def validate_containers(
-    containers: list[dict[str, Any]], pod: Surroundings, path: str
+    containers: list[dict[str, Any]], pod: PodContext, path: str
 ) -> list[FieldError]:
     """Validate the regular containers of a Pod, which needs at least one."""
     if not containers:
@@ -73,7 +73,7 @@ def validate_containers(
 
 
 def validate_init_containers(
-    containers: list[dict[str, Any]], names: Iterable[str], pod: Surroundings, path: str
+    containers: list[dict[str, Any]], names: Iterable[str], pod: PodContext, path: str
 ) -> list[FieldError]:
     """Validate init containers; ``names`` are those of the others."""
     errors: list[FieldError] = []
@@ -102,7 +102,7 @@ def validate_init_containers(
 
 
 def validate_ephemeral_containers(
-    containers: list[dict[str, Any]], spec: Mapping[str, Any], pod: Surroundings, path: str
+    containers: list[dict[str, Any]], spec: Mapping[str, Any], pod: PodContext, path: str
 ) -> list[FieldError]:
     """Validate ephemeral containers."""
     errors: list[FieldError] = []
@@ -145,7 +145,7 @@ def validate_image(container: Mapping[str, Any], path: str) -> list[FieldError]:
     return [invalid(f"{path}.image", image, "must not have leading or trailing whitespace")]
 
 
-def _common(container: Mapping[str, Any], pod: Surroundings, path: str) -> list[FieldError]:
+def _common(container: Mapping[str, Any], pod: PodContext, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if not container["name"]:
         errors.append(required(f"{path}.name"))
@@ -176,7 +176,7 @@ def _common(container: Mapping[str, Any], pod: Surroundings, path: str) -> list[
     return errors + _limits(container, pod, path)
 
 
-def _limits(container: Mapping[str, Any], pod: Surroundings, path: str) -> list[FieldError]:
+def _limits(container: Mapping[str, Any], pod: PodContext, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if container.get("resources"):
         errors += validate_requirements(
@@ -195,7 +195,7 @@ def _limits(container: Mapping[str, Any], pod: Surroundings, path: str) -> list[
     return errors
 
 
-def _hooks(container: Mapping[str, Any], pod: Surroundings, path: str) -> list[FieldError]:
+def _hooks(container: Mapping[str, Any], pod: PodContext, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if "lifecycle" in container:
         errors += validate_lifecycle(container["lifecycle"], f"{path}.lifecycle", pod.grace)

@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.resources.builtin.parts.affinity import validate_affinity
 from apiserver.resources.builtin.parts.containers import (
-    Surroundings,
+    PodContext,
     validate_containers,
     validate_ephemeral_containers,
     validate_init_containers,
@@ -66,7 +66,7 @@ def validate_pod_spec(spec: Spec, path: str, rules: PodRules, name: str = "") ->
     claims = spec.get("resourceClaims") or ()
     if claims:
         errors += _claims(claims, f"{path}.resourceClaims")
-    pod = Surroundings(
+    pod = PodContext(
         volumes=volumes,
         claims=frozenset(claim["name"] for claim in claims if claim["name"]),
         grace=spec.get("terminationGracePeriodSeconds") or 0,
@@ -94,7 +94,7 @@ def validate_pod_spec(spec: Spec, path: str, rules: PodRules, name: str = "") ->
     return errors + _rest(spec, path, rules)
 
 
-def _containers(spec: Spec, pod: Surroundings, path: str) -> list[FieldError]:
+def _containers(spec: Spec, pod: PodContext, path: str) -> list[FieldError]:
     containers = spec.get("containers") or []
     errors = validate_containers(containers, pod, f"{path}.containers")
     if "initContainers" in spec:
