@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
 from apiserver.cel.callsources import call_source
-from apiserver.cel.places import Places
+from apiserver.cel.sourcelocations import SourceLocations
 from apiserver.cel.syntaxtree import parts_of
 
 _ERROR: Final = re.compile(r"^ERROR: <input>:(-?\d+):(-?\d+): (.*)$", re.MULTILINE)
@@ -73,7 +73,7 @@ class CheckerErrors:
         functions: Container[str],
         opaque: Container[str],
     ) -> None:
-        self._places = Places(source)
+        self._locations = SourceLocations(source)
         self._source = source
         self._parse = parse
         self._type_of = type_of
@@ -93,11 +93,11 @@ class CheckerErrors:
                 _FOLLOWING in message and not _LOGICAL_OVERLOAD.match(message)
             ):
                 continue
-            for place, problem in self._reworded(self._places.offset(line, column), message):
-                at = (line, column) if place is None else self._places.of(place)
+            for place, problem in self._reworded(self._locations.offset(line, column), message):
+                at = (line, column) if place is None else self._locations.of(place)
                 found[*at, problem] = None
         ordered = sorted(found, key=lambda each: each[:2])
-        return "\n".join(self._places.shown(*each) for each in ordered)
+        return "\n".join(self._locations.shown(*each) for each in ordered)
 
     def _reworded(self, offset: int, message: str) -> Iterator[tuple[int | None, str]]:
         """Yield errors with their offsets, ``None`` for the place of the error itself."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.formatting import UnfitArgumentError, clause_of, clauses
-from apiserver.cel.places import Places
+from apiserver.cel.sourcelocations import SourceLocations
 from apiserver.cel.syntaxtree import parts_of
 from apiserver.cel.textfunctions import compile_pattern
 from apiserver.cel.timevalues import parse_duration, parse_timestamp
@@ -51,8 +51,8 @@ def literal_problems(checked: Any, source: str) -> list[str]:
     problems.visit(checked.expr)
     offsets = {entry.key: entry.value for entry in checked.source.positions}
     found = [(offsets.get(id_, 0), text) for id_, text in problems.found]
-    places = Places(source)
-    return [places.shown(*places.of(offset), text) for offset, text in sorted(found)]
+    locations = SourceLocations(source)
+    return [locations.shown(*locations.of(offset), text) for offset, text in sorted(found)]
 
 
 class _Problems:

@@ -46,7 +46,7 @@ def rule_problems(props: Object, path: str, faulty: list[str]) -> list[FieldErro
     if not has_rules(schema):
         return []
     checks = _Checks(SchemaTypes(schema), faulty)
-    errors = [*checks.problems(schema, path, _Place(1))]
+    errors = [*checks.problems(schema, path, _RuleScope(1))]
     if checks.total > SCHEMA_LIMIT:
         costly = sorted(checks.costs, key=lambda each: -each[0])[:_MOST_EXPENSIVE]
         errors += [forbidden(where, _CONTRIBUTED) for _, where in costly]
@@ -55,16 +55,16 @@ def rule_problems(props: Object, path: str, faulty: list[str]) -> list[FieldErro
 
 
 @valueclass
-class _Place:
+class _RuleScope:
     """How often a schema can apply (``None``: without limit), and where its old values end."""
 
     cardinality: int | None
     uncorrelated: str = ""
 
-    def inside(self, limit: int | None, uncorrelated: str = "") -> _Place:
-        """Return the place of the elements of a list or map with at most ``limit`` of them."""
+    def inside(self, limit: int | None, uncorrelated: str = "") -> _RuleScope:
+        """Return the scope of the elements of a list or map with at most ``limit`` of them."""
         count = None if limit is None or self.cardinality is None else self.cardinality * limit
-        return _Place(count, self.uncorrelated or uncorrelated)
+        return _RuleScope(count, self.uncorrelated or uncorrelated)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class _Checks:
     total: int = 0
     costs: list[tuple[int, str]] = field(default_factory=list)
 
-    def problems(self, schema: Schema, path: str, place: _Place) -> Iterator[FieldError]:
+    def problems(self, schema: Schema, path: str, scope: _RuleScope) -> Iterator[FieldError]:
         """Yield what is wrong with the rules of a schema, after what is with those in it."""
         if not has_rules(schema):
             return
@@ -82,25 +82,25 @@ class _Checks:
         if schema.values is not None:
             limit = None if limits is None else limits.max_properties
             where = f"{path}.additionalProperties"
-            yield from self.problems(schema.values, where, place.inside(limit))
+            yield from self.problems(schema.values, where, scope.inside(limit))
         for name, member in schema.properties.items():
-            yield from self.problems(member, f"{path}.properties[{name}]", place)
+            yield from self.problems(member, f"{path}.properties[{name}]", scope)
         if schema.items is not None:
             limit = None if limits is None else limits.max_items
             uncorrelated = "" if schema.list_type == "map" else path
-            inside = place.inside(limit, uncorrelated)
+            inside = scope.inside(limit, uncorrelated)
             yield from self.problems(schema.items, f"{path}.items", inside)
         if schema.rules and not any(map(_is_at(path), self.faulty)):
-            yield from self._own(schema, path, place)
+            yield from self._own(schema, path, scope)
 
-    def _own(self, schema: Schema, path: str, place: _Place) -> Iterator[FieldError]:
+    def _own(self, schema: Schema, path: str, scope: _RuleScope) -> Iterator[FieldError]:
         if not self.types.name_of(schema):
             return
-        count = max_cardinality(schema) if place.cardinality is None else place.cardinality
+        count = max_cardinality(schema) if scope.cardinality is None else scope.cardinality
         for index, rule in enumerate(compile_rules(schema, self.types)):
             where = f"{path}.x-kubernetes-validations[{index}]"
             yield from self._rule(rule, schema, where, count)
-            yield from _transition(rule, where, place.uncorrelated)
+            yield from _transition(rule, where, scope.uncorrelated)
 
     def _rule(
         self, rule: CompiledRule, schema: Schema, path: str, count: int

@@ -1,8 +1,8 @@
 """Links and redirects of a backend, changed so that they lead through the proxy. Pure.
 
-A backend does not know below which path it is served. What it names by an absolute path, or with
-its own host, gets the path of the proxy in front of it. Links to other hosts and relative links are
-right as they are.
+A backend does not know below which path it is served. The path of the proxy is put in front of
+absolute paths and of URLs with the host of the backend. Links to other hosts and relative links are
+not changed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from apiserver.machinery.valueclasses import valueclass
 
 
 @valueclass
-class ProxyPlace:
-    """Where a backend is served: the ``prefix`` of its paths, without a slash at the end.
+class ProxyMapping:
+    """The paths at which a backend is served; their ``prefix`` has no slash at the end.
 
-    ``backend_host`` is its own host and port, ``requested_host`` what the client calls the server.
+    ``backend_host`` is the host and port of the backend, ``requested_host`` those of the request.
     """
 
     prefix: str
@@ -25,7 +25,7 @@ class ProxyPlace:
     requested_host: str
 
     def rewritten(self, link: str) -> str:
-        """Return a link as a client has to follow it; unchanged if it is no URL."""
+        """Return a link for clients of the proxy; what is not a URL is not changed."""
         try:
             parts = urlsplit(link)
         except ValueError:

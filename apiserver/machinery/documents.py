@@ -79,7 +79,7 @@ def duplicate_fields(data: bytes, document: Any) -> list[str]:
     except RecursionError as error:
         raise DocumentError("exceeded max depth") from error
     search = _DuplicateSearch()
-    search.look_into(pairs, None, 0)
+    search.search(pairs, None, 0)
     return list(dict.fromkeys(search.found))
 
 
@@ -152,18 +152,18 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 @valueclass
-class _Place:
-    """Where a value stands: a member or an item (``[0]``) of what stands at another place."""
+class _DocumentPath:
+    """The path of a value: a step, a member or an item (``[0]``), below the path of its parent."""
 
-    around: _Place | None
+    parent: _DocumentPath | None
     step: str
 
     def __str__(self) -> str:
         steps: list[str] = []
-        place: _Place | None = self
-        while place is not None:
-            steps += [place.step, "" if place.step.startswith("[") else "."]
-            place = place.around
+        path: _DocumentPath | None = self
+        while path is not None:
+            steps += [path.step, "" if path.step.startswith("[") else "."]
+            path = path.parent
         return "".join(reversed(steps)).removeprefix(".")
 
 
@@ -174,24 +174,24 @@ class _DuplicateSearch:
         self.found: list[str] = []
         self._room = _MAX_REPORTED
 
-    def look_into(self, value: Any, place: _Place | None, depth: int) -> None:
-        """Look into a value that stands at ``place``. Raises DocumentError for one too deep."""
+    def search(self, value: Any, path: _DocumentPath | None, depth: int) -> None:
+        """Search the value at ``path``. Raises DocumentError for one too deep."""
         if depth > MAX_DEPTH:
             raise DocumentError("exceeded max depth")
         if isinstance(value, _Pairs):
             seen = set()
             for name, member in value:
                 if name in seen:
-                    self._report(_Place(place, name))
+                    self._report(_DocumentPath(path, name))
                 seen.add(name)
                 if isinstance(member, list):
-                    self.look_into(member, _Place(place, name), depth + 1)
+                    self.search(member, _DocumentPath(path, name), depth + 1)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, list):
-                    self.look_into(item, _Place(place, f"[{index}]"), depth + 1)
+                    self.search(item, _DocumentPath(path, f"[{index}]"), depth + 1)
 
-    def _report(self, place: _Place) -> None:
+    def _report(self, path: _DocumentPath) -> None:
         if len(self.found) < _MAX_DUPLICATES and self._room > 0:
-            self.found.append(str(place))
+            self.found.append(str(path))
             self._room -= len(self.found[-1])

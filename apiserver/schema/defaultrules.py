@@ -32,7 +32,7 @@ _MEMBER: Final = "value"
 
 
 @valueclass
-class _Place:
+class _SchemaContext:
     """Where a schema is: in which object, and whether it is of what identifies that.
 
     ``surround`` puts a value of the schema into an object.
@@ -64,25 +64,25 @@ def default_problems(props: Object, path: str, checks: ValueChecks) -> list[Fiel
     return bounded(_problems(schema, SchemaPath(path), _whole(schema), checks))
 
 
-def _whole(schema: Schema) -> _Place:
-    return _Place(schema, lambda value: {**value, **_KIND})
+def _whole(schema: Schema) -> _SchemaContext:
+    return _SchemaContext(schema, lambda value: {**value, **_KIND})
 
 
 def _problems(
-    schema: Schema, path: SchemaPath, place: _Place, checks: ValueChecks
+    schema: Schema, path: SchemaPath, context: _SchemaContext, checks: ValueChecks
 ) -> Iterator[FieldError]:
     if schema.embedded_resource:
-        place = _whole(schema)
+        context = _whole(schema)
     if schema.default is not MISSING:
-        check = _in_identity if place.in_identity else _plain
-        yield from check(schema, path.child(".default"), place, checks)
+        check = _in_identity if context.in_identity else _plain
+        yield from check(schema, path.child(".default"), context, checks)
     # Below additionalProperties no default is looked at: none is filled in for what is missing.
     if schema.items is not None:
-        inside = replace(place, surround=lambda item: place.surround([item]))
+        inside = replace(context, surround=lambda item: context.surround([item]))
         yield from _problems(schema.items, path.child(".items"), inside, checks)
     for name, member in schema.properties.items():
-        in_identity = place.in_identity or (schema.embedded_resource and name in _IDENTITY)
-        inside = _Place(place.object, _into(place.surround, name), in_identity)
+        in_identity = context.in_identity or (schema.embedded_resource and name in _IDENTITY)
+        inside = _SchemaContext(context.object, _into(context.surround, name), in_identity)
         yield from _problems(member, path.child(f".properties[{name}]"), inside, checks)
 
 
@@ -91,7 +91,7 @@ def _into(surround: Callable[[Any], Any], name: str) -> Callable[[Any], Any]:
 
 
 def _plain(
-    schema: Schema, path: SchemaPath, _: _Place, checks: ValueChecks
+    schema: Schema, path: SchemaPath, _: _SchemaContext, checks: ValueChecks
 ) -> Iterator[FieldError]:
     default = schema.default
     if not isinstance(default, dict | list):
@@ -112,15 +112,15 @@ def _plain(
 
 
 def _in_identity(
-    schema: Schema, path: SchemaPath, place: _Place, checks: ValueChecks
+    schema: Schema, path: SchemaPath, context: _SchemaContext, checks: ValueChecks
 ) -> Iterator[FieldError]:
-    whole = place.surround(schema.default)
+    whole = context.surround(schema.default)
     try:
-        prune_value(whole, place.object)
+        prune_value(whole, context.object)
     except MalformedObject as malformed:
         errors = [malformed.error]
     else:
-        found = _embedded(whole, place.object, checks.embedded)
+        found = _embedded(whole, context.object, checks.embedded)
         errors = [replace(error, field=error.field.removeprefix(".")) for error in found]
     if errors:
         detail = f"must result in valid metadata: {aggregate(errors)}"

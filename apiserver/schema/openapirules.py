@@ -32,7 +32,7 @@ _WITHOUT_VALUE: Final = "inside additionalProperties applying to object metadata
 
 
 @valueclass
-class _Place:
+class _SchemaContext:
     """Where a schema is: inside of apiVersion, kind or metadata, or where no default may be."""
 
     in_identity: bool = False
@@ -41,13 +41,13 @@ class _Place:
 
 def openapi_problems(props: Object, path: str) -> Iterator[FieldError]:
     """Yield what is wrong with a schema of whole objects, and with those in it."""
-    yield from _problems(props, SchemaPath(path), _Place(), is_root=True)
+    yield from _problems(props, SchemaPath(path), _SchemaContext(), is_root=True)
 
 
 def _problems(
-    props: Object, path: SchemaPath, place: _Place, *, is_root: bool = False
+    props: Object, path: SchemaPath, context: _SchemaContext, *, is_root: bool = False
 ) -> Iterator[FieldError]:
-    yield from _keywords(props, path, place)
+    yield from _keywords(props, path, context)
     if props.get("uniqueItems"):
         yield forbidden(f"{path}.uniqueItems", _UNIQUE)
     additional = props.get("additionalProperties")
@@ -57,28 +57,30 @@ def _problems(
             detail = "additionalProperties and properties are mutual exclusive"
             yield forbidden(str(where), detail)
         if isinstance(additional, dict):
-            inside = replace(place, no_defaults=_WITHOUT_VALUE) if place.in_identity else place
+            inside = (
+                replace(context, no_defaults=_WITHOUT_VALUE) if context.in_identity else context
+            )
             yield from _problems(additional, where, inside)
     for name, member in props.get("properties", {}).items():
-        inside = place
+        inside = context
         if name in _IDENTITY and (is_root or props.get(_EMBEDDED)):
-            no_defaults = f"in top-level {name}" if is_root else place.no_defaults
-            inside = _Place(in_identity=True, no_defaults=no_defaults)
+            no_defaults = f"in top-level {name}" if is_root else context.no_defaults
+            inside = _SchemaContext(in_identity=True, no_defaults=no_defaults)
         yield from _problems(member, path.child(f".properties[{name}]"), inside)
     for part, schema in () if _OTHER_PARTS.isdisjoint(props) else _other_parts(props):
-        yield from _problems(schema, path.child(part), place)
+        yield from _problems(schema, path.child(part), context)
     if props.get(_PRESERVE) is False:
         yield invalid(f"{path}.{_PRESERVE}", False, "must be true or undefined")  # noqa: FBT003
     yield from list_type_rule_problems(props, path)
     yield from rule_declaration_problems(props, path)
 
 
-def _keywords(props: Object, path: SchemaPath, place: _Place) -> Iterator[FieldError]:
+def _keywords(props: Object, path: SchemaPath, context: _SchemaContext) -> Iterator[FieldError]:
     type_ = props.get("type", "")
     if type_ and type_ not in _TYPES:
         yield not_supported(f"{path}.type", type_, _TYPES)
-    if props.get("default") is not None and place.no_defaults:
-        yield forbidden(f"{path}.default", f"must not be set {place.no_defaults}")
+    if props.get("default") is not None and context.no_defaults:
+        yield forbidden(f"{path}.default", f"must not be set {context.no_defaults}")
     for keyword in () if _UNUSUAL.isdisjoint(props) else _UNSUPPORTED:
         if props.get(keyword) is not None:
             yield forbidden(f"{path}.{keyword}", f"{keyword} is not supported")
@@ -87,7 +89,7 @@ def _keywords(props: Object, path: SchemaPath, place: _Place) -> Iterator[FieldE
         yield forbidden(f"{path}.type", detail)
     if isinstance(props.get("items"), list):
         yield forbidden(f"{path}.items", "items must be a schema object and not an array")
-    if place.in_identity and props.get(_EMBEDDED):
+    if context.in_identity and props.get(_EMBEDDED):
         yield forbidden(f"{path}.{_EMBEDDED}", "must not be used inside of resource meta")
 
 

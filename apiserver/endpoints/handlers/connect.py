@@ -14,7 +14,7 @@ from apiserver.endpoints.filters.authorization import attributes_of
 from apiserver.endpoints.handlers.request_scope import RequestScope
 from apiserver.endpoints.http_request import HTTPRequest, split_target
 from apiserver.endpoints.proxied_html import LinkRewriter, Recompressed, Transformation
-from apiserver.endpoints.proxied_links import ProxyPlace, without_dots
+from apiserver.endpoints.proxied_links import ProxyMapping, without_dots
 from apiserver.endpoints.proxy import (
     Unreachable,
     UpgradeRefused,
@@ -118,8 +118,8 @@ class ConnectHandlers:
         location = replace(location, path=path, query=query)
         if upgrading:
             return await self._upgraded(request, location)
-        place = ProxyPlace(prefix, location.authority, request.header("Host"))
-        return await _forwarded(request, location, place, self.headers)
+        mapping = ProxyMapping(prefix, location.authority, request.header("Host"))
+        return await _forwarded(request, location, mapping, self.headers)
 
     async def _proxied(self, request: HTTPRequest, scope: RequestScope) -> Location:
         info, resource = request.info, scope.resource
@@ -217,7 +217,7 @@ async def _kubelet_refusal(answer: ClientResponse, name: str) -> StatusError:
 
 
 async def _forwarded(
-    request: HTTPRequest, location: Location, place: ProxyPlace, request_headers: RequestHeaders
+    request: HTTPRequest, location: Location, mapping: ProxyMapping, request_headers: RequestHeaders
 ) -> web.StreamResponse:
     headers = request_headers.forwarded(request)
     body = None
@@ -229,11 +229,11 @@ async def _forwarded(
             headers = response_headers(answer.headers)
             if "Location" in answer.headers:
                 headers = [
-                    (name, place.rewritten(value) if name.lower() == "location" else value)
+                    (name, mapping.rewritten(value) if name.lower() == "location" else value)
                     for name, value in headers
                 ]
                 return await forward_response(request, answer, headers)
-            rewriting = _rewriting(request, answer, place)
+            rewriting = _rewriting(request, answer, mapping)
             if rewriting is not None:
                 # Its length is not known before it has passed.
                 headers = [each for each in headers if each[0].lower() != "content-length"]
@@ -243,14 +243,14 @@ async def _forwarded(
 
 
 def _rewriting(
-    request: HTTPRequest, answer: ClientResponse, place: ProxyPlace
+    request: HTTPRequest, answer: ClientResponse, mapping: ProxyMapping
 ) -> Transformation | None:
     """Return what happens to the content of a response: links in HTML lead through the proxy."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
     if media_type != _HTML or request.method == "HEAD":
         return None
     encoding = answer.headers.get("Content-Encoding", "")
-    links = LinkRewriter(place.rewritten)
+    links = LinkRewriter(mapping.rewritten)
     if not encoding:
         return links
     return Recompressed(links, encoding) if encoding in ("gzip", "deflate") else None

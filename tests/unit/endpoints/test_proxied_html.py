@@ -8,9 +8,9 @@ import zlib
 import pytest
 
 from apiserver.endpoints.proxied_html import MAX_TAG, LinkRewriter, Recompressed, Transformation
-from apiserver.endpoints.proxied_links import ProxyPlace, without_dots
+from apiserver.endpoints.proxied_links import ProxyMapping, without_dots
 
-PLACE = ProxyPlace("/api/s/proxy", "10.0.0.1:80", "server:6443")
+PLACE = ProxyMapping("/api/s/proxy", "10.0.0.1:80", "server:6443")
 
 
 def passed(transformation: Transformation, document: bytes, size: int = 1 << 20) -> bytes:

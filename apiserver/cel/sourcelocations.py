@@ -1,4 +1,4 @@
-"""Places in the source of an expression, and errors shown at them."""
+"""SourceLocations in the source of an expression, and errors shown at them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DOTS: Final = (".", "．")  # noqa: RUF001 - as wide as what is above it
 _CARETS: Final = ("^", "＾")  # noqa: RUF001
 
 
-class Places:
+class SourceLocations:
     """The lines of a source. Lines and columns start at 1, offsets at 0."""
 
     def __init__(self, source: str) -> None:
@@ -21,7 +21,7 @@ class Places:
         self._starts = [0, *accumulate(lengths)][: len(self._lines)]
 
     def offset(self, line: int, column: int) -> int:
-        """Return the offset of a place, -1 if there is no such line."""
+        """Return the offset of a location, -1 if there is no such line."""
         return self._starts[line - 1] + column - 1 if 1 <= line <= len(self._lines) else -1
 
     def of(self, offset: int) -> tuple[int, int]:
@@ -30,7 +30,7 @@ class Places:
         return line, offset - self._starts[line - 1] + 1
 
     def shown(self, line: int, column: int, message: str) -> str:
-        """Return an error with the line that it is in, and a mark at its place."""
+        """Return an error with the line that it is in, and a caret below its column."""
         head = f"ERROR: <input>:{line}:{column}: {message}"
         if not 1 <= line <= len(self._lines) or self._lines == [""]:
             return head
