@@ -103,7 +103,9 @@ class Client(Protocol):
         """Return the current object, or its Scale as the subresource ``scale``."""
         ...
 
-    def known(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+    def get_cached(
+        self, resource: GroupVersionResource, namespace: str, name: str
+    ) -> Object | None:
         """Return the newest state of an object that this process knows, ``None`` if there is none.
 
         It may be stale, but not older than what this process has written or a watch has shown. A

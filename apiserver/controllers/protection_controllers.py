@@ -31,7 +31,7 @@ from apiserver.registry.yielding import iterate_yielding
 _RECHECK_SECONDS: Final = 300.0
 #: The least pause after a check, in seconds and as a multiple of its duration.
 _MIN_SECONDS: Final = 0.1
-_REST: Final = 20
+_PAUSE_FACTOR: Final = 20
 _CLASS: Final = "volumeAttributesClassName"
 
 #: Returns whether an object is used, and the changes after which it may not be any more.
@@ -79,7 +79,7 @@ class ProtectionController:
             began = time.perf_counter()
             used, changes = await self._protection.in_use(self._client, found)
             if used:
-                pause = max(_MIN_SECONDS, _REST * (time.perf_counter() - began))
+                pause = max(_MIN_SECONDS, _PAUSE_FACTOR * (time.perf_counter() - began))
                 return Requeue(_RECHECK_SECONDS, changes=changes, min_delay=pause)
             await self._client.patch(resource, namespace, name, removal)
         except NotFound:

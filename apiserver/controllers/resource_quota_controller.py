@@ -38,7 +38,7 @@ RECHECK_SECONDS: Final = 5.0
 #: The interval of full recalculation: a Pod exceeds its deadline without any event.
 RESYNC_SECONDS: Final = 300.0
 #: The pause after a recalculation, as a multiple of its duration.
-_REST: Final = 20
+_PAUSE_FACTOR: Final = 20
 
 
 @valueclass
@@ -94,7 +94,7 @@ class ResourceQuotaController:
             ChangeAfter(resource, key, objects.resource_version)
             for resource, objects in listed.items()
         ]
-        min_delay = max(SETTLING_SECONDS, _REST * (time.perf_counter() - began))
+        min_delay = max(SETTLING_SECONDS, _PAUSE_FACTOR * (time.perf_counter() - began))
         return Requeue(
             RESYNC_SECONDS if settled else min_delay, changes=changes, min_delay=min_delay
         )

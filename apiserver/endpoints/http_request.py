@@ -30,7 +30,7 @@ _MAX_CACHED: Final = 1024
 
 
 #: Sends the rest of a response.
-Rest: TypeAlias = Callable[[], Awaitable[None]]
+StreamBody: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class RequestLine(NamedTuple):
@@ -72,7 +72,7 @@ class HTTPRequest:
         self.info, self.query, self.verb, self.long_running = line
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
-        self.rest: Rest | None = None
+        self.stream_body: StreamBody | None = None
         #: Annotations of the audit events from before there is a draft of them.
         self.annotations: Sequence[tuple[str, str]] = ()
         #: The draft of the audit events, if the request is audited.

@@ -84,7 +84,7 @@ class HTTPServer:
         connection.cancellable = connection.task
         self._open += 1
         try:
-            response, rest = await self._handler(request), request.rest
+            response, rest = await self._handler(request), request.stream_body
             # A stream keeps nothing of its request.
             del request
             if rest is not None:

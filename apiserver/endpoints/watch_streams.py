@@ -37,8 +37,8 @@ _NANOSECONDS: Final = 1_000_000_000
 _SLICE: Final = 256 * 1024
 _RETRY: Final = 0.05
 #: The delay before the next flush: a multiple of the last flush, at most so many seconds.
-_REST: Final = 5.0
-_LONGEST_REST: Final = 0.02
+_PAUSE_FACTOR: Final = 5.0
+_MAX_PAUSE: Final = 0.02
 #: A flush yields to the event loop after so many seconds.
 _LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
@@ -59,7 +59,7 @@ class WatchStreams:
         self._rest: list[_WatchStream] = []
         self._taken = 0.0
         self._scheduled = False
-        self._resting_until = 0.0
+        self._paused_until = 0.0
         self._stopping = False
         self._frames = FrameCache()
 
@@ -89,7 +89,7 @@ class WatchStreams:
         self._open.add(stream)
         # Only the rest closes the stream, so that it begins even if the client disconnects now.
         request.outlive_client()
-        request.rest = partial(self._run, stream, duration(seconds))
+        request.stream_body = partial(self._run, stream, duration(seconds))
         return response
 
     async def _run(self, stream: _WatchStream, seconds: float) -> None:
@@ -110,8 +110,8 @@ class WatchStreams:
             return
         self._scheduled = True
         loop = asyncio.get_running_loop()
-        if self._resting_until > loop.time():
-            loop.call_at(self._resting_until, self._flush)
+        if self._paused_until > loop.time():
+            loop.call_at(self._paused_until, self._flush)
         else:
             loop.call_soon(self._flush)
 
@@ -131,10 +131,10 @@ class WatchStreams:
             loop.call_soon(self._flush)
             return
         self._scheduled = False
-        self._resting_until = loop.time() + min(_REST * self._taken, _LONGEST_REST)
+        self._paused_until = loop.time() + min(_PAUSE_FACTOR * self._taken, _MAX_PAUSE)
         if self._due:
             self._scheduled = True
-            loop.call_at(self._resting_until, self._flush)
+            loop.call_at(self._paused_until, self._flush)
 
 
 def duration(seconds: int) -> float:

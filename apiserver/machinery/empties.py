@@ -33,7 +33,7 @@ def forget() -> None:
         _NOTED.set(None)
 
 
-def take_over(context: Context) -> None:
+def copy_from(context: Context) -> None:
     """Remember what was noted in another context: that of a thread which has read the document."""
     noted = context.get(_NOTED)
     if noted is not _NOTED.get():

@@ -238,8 +238,8 @@ class UnknownError(StatusError):
     code, reason = 500, ""
 
 
-class GivenStatus(StatusError):
-    """What someone else has decided, such as a webhook: the members of a Status are given."""
+class ForwardedStatus(StatusError):
+    """The Status that a webhook, for example, has returned, with all its members."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         super().__init__(given.get("message", ""), given.get("details"))

@@ -76,7 +76,7 @@ def decide(
     if strategy.marks_before_deletion and "deletionTimestamp" not in existing["metadata"]:
         marked = strategy.mark_for_deletion(existing, options)
         return Save(with_metadata(marked, deletionTimestamp=format_seconds(now)))
-    if strategy.is_held(existing):
+    if strategy.blocks_removal(existing):
         return Unchanged()
     graceful = _graceful(existing, options, strategy, now)
     if graceful is existing:
@@ -120,7 +120,7 @@ def is_finished(document: Object, strategy: Strategy) -> bool:
         "deletionTimestamp" in metadata
         and not metadata.get("finalizers")
         and not metadata.get("deletionGracePeriodSeconds")
-        and not strategy.is_held(document)
+        and not strategy.blocks_removal(document)
     )
 
 

@@ -11,7 +11,7 @@ from apiserver.machinery.options import META_GROUP, ListOptions
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import continuation, freshness
 from apiserver.registry.errors import objects_of_list
-from apiserver.registry.resource import Resource, Selected
+from apiserver.registry.resource import CachedSelection, Resource
 from apiserver.registry.selection import Selection
 from apiserver.registry.stored import Stored
 from apiserver.registry.yielding import Yielder, batches
@@ -190,7 +190,7 @@ async def _from_memory(resource: Resource, span: _Range, selection: Selection) -
     if len(items) <= _MAX_REMEMBERED_ITEMS:
         if len(resource.selected) >= _MAX_CACHED:
             resource.selected.pop(next(iter(resource.selected)))
-        resource.selected[key] = Selected(as_of, items)
+        resource.selected[key] = CachedSelection(as_of, items)
     return ObjectList(items, str(as_of))
 
 

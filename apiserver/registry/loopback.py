@@ -99,7 +99,9 @@ class Loopback:
             return await get_scale(found, namespace, name)
         return read_objects(found, "get", [await get_object(found, namespace, name)])[0]
 
-    def known(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:
+    def get_cached(
+        self, resource: GroupVersionResource, namespace: str, name: str
+    ) -> Object | None:
         found = self._found(resource)
         record = found.store.get_newest_known(found.key(namespace, name))
         return None if record is None else read_objects(found, "get", [record.value])[0]

@@ -47,7 +47,7 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     loop, context = asyncio.get_running_loop(), copy_context()
     result = await loop.run_in_executor(_threads(), lambda: context.run(work, *args, **kwargs))
     # Context variables that the thread has set are copied back.
-    empties.take_over(context)
+    empties.copy_from(context)
     return result
 
 

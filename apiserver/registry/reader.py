@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from apiserver.client.client import Reader
 from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
-from apiserver.registry.resource import Find, Listed, Resource
+from apiserver.registry.resource import CachedList, Find, Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.schema.asyncresults import ResultNeeded
@@ -82,7 +82,7 @@ class TrackedReader:
         if len(objects) <= _MAX_OBJECTS:
             if len(found.listed) >= _MAX_LISTS:
                 found.listed.clear()
-            found.listed[prefix] = Listed(changed, objects)
+            found.listed[prefix] = CachedList(changed, objects)
         return objects
 
     def record(self, store: ObjectView, key: str) -> Record[Stored] | None:

@@ -31,7 +31,7 @@ from storage.errors import StorageError
 
 
 @valueclass
-class Selected:
+class CachedSelection:
     """The objects in the cache that matched a selection, as of a revision."""
 
     revision: int
@@ -39,7 +39,7 @@ class Selected:
 
 
 @valueclass
-class Listed:
+class CachedList:
     """All objects below a prefix, which were last changed at a revision."""
 
     revision: int
@@ -80,11 +80,11 @@ class Resource:
     subresources: Mapping[str, SubresourceKind] = field(default_factory=dict)
     ttl: int = 0
     #: A cache of recent list results, by prefix and conditions.
-    selected: dict[Hashable, Selected] = field(default_factory=dict)
+    selected: dict[Hashable, CachedSelection] = field(default_factory=dict)
     #: The objects in the cache by values that selectors have asked for.
     indexes: ValueIndexes = field(default_factory=ValueIndexes)
     #: A cache of short lists, by prefix.
-    listed: dict[str, Listed] = field(default_factory=dict)
+    listed: dict[str, CachedList] = field(default_factory=dict)
     lifetime: Lifetime = field(default_factory=Lifetime)
     #: Serializes the writers of objects that many writes change, by key.
     locks: Locks = field(default_factory=Locks)

@@ -240,7 +240,7 @@ class Strategy:
         """Return the object marked for deletion, without the deletionTimestamp."""
         return existing
 
-    def is_held(self, document: Object) -> bool:
+    def blocks_removal(self, document: Object) -> bool:
         """Return whether a rule of the kind keeps an object that is being deleted."""
         return False
 

@@ -44,7 +44,7 @@ from storage.memory import MemoryStore
 
 _MEMORY: Final = "memory://"
 _QUIET_SECONDS: Final = 0.004
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 
 
 class Ready(TypedDict):
@@ -105,7 +105,7 @@ class HarnessEmbedding(Embedding):
         """Wait until the controllers have made what is always there; announce the server."""
         await operations.server.ready.wait()
         table = operations.table()
-        await table["settle"](quiet=_QUIET_SECONDS, timeout=_PATIENCE)
+        await table["settle"](quiet=_QUIET_SECONDS, timeout=_TIMEOUT)
         snapshot = await table["snapshot"]()
         self._announce({
             "url": url,

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, cast
 
 from aiohttp import web
 
-from apiserver.endpoints.http_request import Handler, HTTPRequest, Rest
+from apiserver.endpoints.http_request import Handler, HTTPRequest, StreamBody
 from apiserver.endpoints.watch_channels import Channel, channel_for
 from apiserver.endpoints.watch_frames import status_frame
 from apiserver.machinery.errors import Expired
@@ -67,7 +67,7 @@ class FaultyChannel(Channel):
             self._expired = Expired(message)
             self._end()
 
-    async def run(self, rest: Rest) -> None:
+    async def run(self, rest: StreamBody) -> None:
         """Send the rest of the response: events, until the watch ends or is ended."""
         task = self._task = cast("asyncio.Task[None]", asyncio.current_task())
         if (self._cut or self._expired is not None) and self.is_open():
@@ -182,12 +182,12 @@ class WatchFaults:
             channel = self._open[record.number] = self._new_channel(request, record)
             try:
                 response = await handler(request)
-                rest = request.rest
+                rest = request.stream_body
             finally:
-                if request.rest is None:
+                if request.stream_body is None:
                     del self._open[record.number]
             if rest is not None:
-                request.rest = partial(self._run, channel, rest)
+                request.stream_body = partial(self._run, channel, rest)
             return response
 
         return handle
@@ -231,7 +231,7 @@ class WatchFaults:
         else:
             channel.attach(rule)
 
-    async def _run(self, channel: FaultyChannel, rest: Rest) -> None:
+    async def _run(self, channel: FaultyChannel, rest: StreamBody) -> None:
         try:
             await channel.run(rest)
         finally:

@@ -14,7 +14,7 @@ the store until the feed advances again.
 The modules:
 
 - `window`: the state in memory and the recent events
-- `earlier`: pages of a recent revision
+- `pastpages`: pages of a recent revision
 - `feed`: the watch that keeps them up to date
 - `ownwrites`: writes of this process that the feed has not delivered yet
 - `stalledreads`: records read from the store while the feed is stalled

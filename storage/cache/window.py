@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
-from storage.cache.earlier import earlier
+from storage.cache.pastpages import past_page
 from storage.cache.sortedrecords import SortedRecords
 from storage.interface import Batch, Event, Page, Record
 from storage.prefixes import prefixes_of
@@ -117,7 +117,7 @@ class Window(Generic[V]):
             return Page(page.records, revision, page.remaining)
         first, end = max(prefix, start), prefix + _LAST
         events = self.since(revision, prefix)
-        records, remaining = earlier(self._in_order, events, first, end, limit)
+        records, remaining = past_page(self._in_order, events, first, end, limit)
         return Page(records, revision, remaining)
 
     def last_change(self, prefix: str) -> int:

@@ -23,7 +23,7 @@ from storage.etcd import rpc
 from storage.etcd.grpc_channel import GRPCChannel, GRPCStream, TLSFiles
 from storage.etcd.grpc_status import CallError, StatusCode
 
-CONNECT_PATIENCE: Final = 3.0
+CONNECT_WAIT: Final = 3.0
 #: Seconds to wait for a response: from the only member, and from one of several.
 ANSWER_TIMEOUT: Final = 15.0
 ANSWER_TIMEOUT_OF_SEVERAL: Final = 5.0
@@ -188,7 +188,7 @@ class Connection:
             await member.close()
 
     async def _repeat(self, method: _Method[M], request: _Message, revision: int) -> M:
-        deadline, pause, attempts = time.monotonic() + CONNECT_PATIENCE, 0.0, 0
+        deadline, pause, attempts = time.monotonic() + CONNECT_WAIT, 0.0, 0
         while True:
             member = await self._ready()
             try:
@@ -212,7 +212,7 @@ class Connection:
             return self._current
         if self._closed:
             raise Unavailable("the store is closed")
-        deadline = time.monotonic() + CONNECT_PATIENCE
+        deadline = time.monotonic() + CONNECT_WAIT
         pause = 0.001
         while time.monotonic() < deadline:
             start = self._members.index(self._current)

@@ -39,7 +39,7 @@ from storage.etcd.connection import (
 from storage.etcd.grpc_channel import TLSFiles
 from storage.etcd.leases import Leases
 from storage.etcd.transactions import Transaction, encode_key, first_record, key_range, to_record
-from storage.etcd.watch import PROGRESS_REQUEST, Reading, tells_progress, watch_request
+from storage.etcd.watch import PROGRESS_REQUEST, Reading, reports_progress_in_order, watch_request
 from storage.interface import (
     LATEST,
     NO_REQUIREMENTS,
@@ -251,7 +251,7 @@ class EtcdStore(FeedStore[bytes]):
         async with self._connection.watch() as stream:
             reading.begin(stream.version)
             stream.write(watch_request(prefix, start, feed=reading.feed))
-            if tells_progress(stream.version):
+            if reports_progress_in_order(stream.version):
                 self._streams.add(stream)
             try:
                 while True:

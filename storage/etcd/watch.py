@@ -66,7 +66,7 @@ class Reading:
     def begin(self, version: str) -> None:
         """Prepare for the responses of a new stream, from an etcd of this version."""
         self._fragments.clear()
-        self._trusts_progress = tells_progress(version)
+        self._trusts_progress = reports_progress_in_order(version)
 
     def take(self, answer: rpc.WatchResponse) -> Batch[bytes] | None:
         """Return the batch that a response completes, or None.
@@ -126,7 +126,7 @@ class Reading:
         return Event(key, kv.mod_revision, None if deleted else to_record(kv), previous)
 
 
-def tells_progress(version: str) -> bool:
+def reports_progress_in_order(version: str) -> bool:
     """Return whether this etcd version never sends a progress notification before an event."""
     numbers = []
     for part in version.split("-", maxsplit=1)[0].split("."):

@@ -170,7 +170,7 @@ def next_expiry(connection: sqlite3.Connection) -> float | None:
     return None if found is None else float(found)
 
 
-def give_up(connection: sqlite3.Connection, at: int) -> None:
+def mark_compacted(connection: sqlite3.Connection, at: int) -> None:
     """Mark the history before ``at`` as compacted; `forget` deletes the rows later."""
     connection.execute("UPDATE compaction SET revision = ?", (at,))
 

@@ -157,8 +157,8 @@ class SQLiteStore(FeedStore[bytes]):
         return self._revision
 
     async def compact(self, revision: int) -> None:
-        def give_up(connection: sqlite3.Connection) -> tuple[None, Sequence[Event[bytes]]]:
-            log.give_up(connection, revision)
+        def mark_compacted(connection: sqlite3.Connection) -> tuple[None, Sequence[Event[bytes]]]:
+            log.mark_compacted(connection, revision)
             return None, ()
 
         if revision > self._revision:
@@ -166,7 +166,7 @@ class SQLiteStore(FeedStore[bytes]):
         if revision <= self._compacted:
             raise Compacted(revision, self._compacted)
         self._compacted = revision
-        await self._writer.do(give_up, "", long=True, frees=True)
+        await self._writer.do(mark_compacted, "", long=True, frees=True)
         await self._repeat(lambda connection: log.forget(connection, _FORGOTTEN_AT_ONCE))
         await self._repeat(lambda connection: log.shrink(connection, _SHRUNK_AT_ONCE))
 

@@ -47,5 +47,8 @@ def test_an_error_of_the_store_becomes_a_status(kind: type) -> None:
 
 def test_every_status_error_has_a_code_and_all_but_two_a_reason() -> None:
     kinds = [each for each in subclasses(StatusError) if each.__module__.startswith("apiserver")]
-    assert {kind.__name__ for kind in kinds if not kind.reason} == {"GivenStatus", "UnknownError"}
+    assert {kind.__name__ for kind in kinds if not kind.reason} == {
+        "ForwardedStatus",
+        "UnknownError",
+    }
     assert all(400 <= kind.code < 600 for kind in kinds)

@@ -14,7 +14,7 @@ from apiserver.access.admission.admission_request import MatchedRequest, admissi
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.client.webhook_responses import WebhookError, parse_review
 from apiserver.machinery.documents import dump_json
-from apiserver.machinery.errors import GivenStatus
+from apiserver.machinery.errors import ForwardedStatus
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.jsondecoder import decode_json
@@ -123,7 +123,7 @@ def _patch_type(given: str | None, has_patch: bool, *, mutating: bool) -> str:  
     return given or ""
 
 
-def denial(name: str, result: Mapping[str, Any]) -> GivenStatus:
+def denial(name: str, result: Mapping[str, Any]) -> ForwardedStatus:
     """Return the error for a request that a webhook denies; ``result`` is its Status."""
     denied = f"admission webhook {quote(name)} denied the request"
     why = result.get("message") or result.get("reason")
@@ -131,4 +131,4 @@ def denial(name: str, result: Mapping[str, Any]) -> GivenStatus:
     code = max(result.get("code", 0), HTTPStatus.BAD_REQUEST)
     # HTTP has no such status, and Go's server answers none at all.
     code = code if code <= _HIGHEST_CODE else HTTPStatus.INTERNAL_SERVER_ERROR
-    return GivenStatus({**result, "message": message, "code": int(code)})
+    return ForwardedStatus({**result, "message": message, "code": int(code)})

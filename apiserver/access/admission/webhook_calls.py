@@ -133,8 +133,8 @@ class WebhookRequest:
     ) -> AdmissionResponse:
         """Return the response of a webhook that allows the write.
 
-        Raises GivenStatus if it does not, CallError, BadRequest for a dry run that the webhook does
-        not support, and Timeout.
+        Raises ForwardedStatus if it does not, CallError, BadRequest for a dry run that the webhook
+        does not support, and Timeout.
         """
         attributes = self.attributes
         if attributes.dry_run and not hook.supports_dry_run:

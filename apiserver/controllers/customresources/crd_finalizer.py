@@ -35,7 +35,7 @@ from apiserver.resources.builtin.apiextensions.crds import (
 
 #: How often remaining objects are deleted again, and after what time the condition tells of them.
 _RETRY_SECONDS: Final = 5.0
-_PATIENCE_SECONDS: Final = 60.0
+_REPORT_AFTER_SECONDS: Final = 60.0
 #: Built-in resources with keys where those of a custom kind with the same name would be.
 _OVERLAPPING: Final = frozenset([
     GroupResource("apiregistration.k8s.io", "apiservices"),
@@ -133,7 +133,7 @@ class CRDFinalizer:
 
     async def _wait(self, key: str, crd: Object, remaining: PendingDeletions) -> Requeue:
         since = self._since.setdefault(key, self._clock.time())
-        if self._clock.time() - since >= _PATIENCE_SECONDS:
+        if self._clock.time() - since >= _REPORT_AFTER_SECONDS:
             await self._set_condition(crd, _LATE)
         return Requeue(_RETRY_SECONDS, (remaining,))
 

@@ -33,8 +33,8 @@ from apiserver.machinery.times import Clock, system_clock
 from apiserver.registry.yielding import iterate_yielding
 
 #: The pause between two counts of a budget as its Pods change, as a multiple of their duration.
-_REST: Final = 10
-_MAX_REST: Final = 5.0
+_PAUSE_FACTOR: Final = 10
+_MAX_PAUSE: Final = 5.0
 
 
 class DisruptionController:
@@ -66,7 +66,7 @@ class DisruptionController:
         finally:
             known = self._budgets.get(namespace, {}).get(name)
             if known is not None:
-                known.rest = min(_REST * (time.perf_counter() - began), _MAX_REST)
+                known.pause = min(_PAUSE_FACTOR * (time.perf_counter() - began), _MAX_PAUSE)
 
     async def _reset_stale_target(self, key: str) -> Requeue | None:
         namespace, _, name = key.partition("/")
@@ -135,7 +135,7 @@ class DisruptionController:
         labels = _labels_of(event.object)
         for name, budget in self._budgets.get(namespace, {}).items():
             if pod in budget.pods or budget.selects(labels):
-                queue.add_after(f"{namespace}/{name}", budget.rest)
+                queue.add_after(f"{namespace}/{name}", budget.pause)
         seconds = seconds_until_stale(event.object, self._clock.time())
         if event.type != DELETED and seconds is not None:
             queue.add_after(f"/{namespace}/{pod}", seconds)
@@ -150,15 +150,15 @@ class DisruptionController:
 class _Budget:
     """What relates Pods to a budget: its selector, and the Pods of the last count.
 
-    ``rest`` is the pause before the next count after a change of a Pod, in seconds.
+    ``pause`` is the pause before the next count after a change of a Pod, in seconds.
     """
 
-    __slots__ = ("pods", "rest", "selector")
+    __slots__ = ("pause", "pods", "selector")
 
     def __init__(self) -> None:
         self.selector: LabelSelector | None = None
         self.pods: frozenset[str] = frozenset()
-        self.rest = 0.0
+        self.pause = 0.0
 
     def selects(self, labels: Mapping[str, str]) -> bool:
         """Return whether the budget is about a Pod with these labels."""

@@ -55,8 +55,8 @@ class EndpointsController:
         # The queue may have thousands of keys that are done without waiting for anything.
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
-        existing = self._client.known(ENDPOINTS, namespace, name)
-        service = self._client.known(SERVICES, namespace, name)
+        existing = self._client.get_cached(ENDPOINTS, namespace, name)
+        service = self._client.get_cached(SERVICES, namespace, name)
         if service is None:
             self._times.forget(key)
             await self._delete(existing)

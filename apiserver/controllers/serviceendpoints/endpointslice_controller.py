@@ -47,7 +47,7 @@ class EndpointSliceController:
         # The queue may have thousands of keys that are done without waiting for anything.
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
-        service = self._client.known(SERVICES, namespace, name)
+        service = self._client.get_cached(SERVICES, namespace, name)
         if service is None:
             # The garbage collector deletes the slices.
             self._times.forget(key)
@@ -76,5 +76,5 @@ class EndpointSliceController:
         plan = await offload(
             POD_SIZE * len(pods), plan_slices, service, pods, index.zones, existing, last_change
         )
-        await self._slices.carry_out(key, plan)
+        await self._slices.apply(key, plan)
         return None

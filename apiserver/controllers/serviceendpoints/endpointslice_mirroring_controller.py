@@ -79,8 +79,8 @@ class EndpointSliceMirroringController:
         await self._yielder.yield_if_due()
         namespace, _, name = key.partition("/")
         existing = self._slices.read(key)
-        service = self._client.known(SERVICES, namespace, name)
-        endpoints = self._client.known(ENDPOINTS, namespace, name)
+        service = self._client.get_cached(SERVICES, namespace, name)
+        endpoints = self._client.get_cached(ENDPOINTS, namespace, name)
         if service is None or endpoints is None:
             return await self._write(key, SlicePlan(delete=existing))
         if not should_mirror(endpoints) or service["spec"].get("selector"):
@@ -91,7 +91,7 @@ class EndpointSliceMirroringController:
 
     async def _write(self, key: str, plan: SlicePlan) -> Requeue | None:
         try:
-            await self._slices.carry_out(key, plan)
+            await self._slices.apply(key, plan)
         except (Conflict, NotFound):
             # A slice, the Endpoints or the namespace has changed since.
             return Requeue(None)

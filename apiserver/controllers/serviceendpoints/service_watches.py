@@ -26,8 +26,8 @@ BATCH_SECONDS: Final = 0.1
 #: How much work a Pod is, in the bytes of a document that is as much.
 POD_SIZE: Final = 256
 #: The same, as a multiple of the duration of the last reconciliation.
-_REST: Final = 10
-_MAX_REST: Final = 5.0
+_PAUSE_FACTOR: Final = 10
+_MAX_PAUSE: Final = 5.0
 _RETRY_SECONDS: Final = 1.0
 
 
@@ -40,7 +40,7 @@ class ServiceWatches:
     def __init__(self, client: Client, *, with_nodes: bool) -> None:
         self._client = client
         self._with_nodes = with_nodes
-        self._rests: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self.index = ServiceIndex()
         self.synced = asyncio.Event()
 
@@ -70,11 +70,11 @@ class ServiceWatches:
         try:
             yield
         finally:
-            rest = min(_REST * (time.perf_counter() - began), _MAX_REST)
-            if rest > BATCH_SECONDS:
-                self._rests[key] = rest
+            pause = min(_PAUSE_FACTOR * (time.perf_counter() - began), _MAX_PAUSE)
+            if pause > BATCH_SECONDS:
+                self._pauses[key] = pause
             else:
-                self._rests.pop(key, None)
+                self._pauses.pop(key, None)
 
     def _handlers(self, queue: WorkQueue) -> dict[GroupVersionResource, Handler]:
         def observe_service(event: ObjectEvent) -> None:
@@ -82,11 +82,11 @@ class ServiceWatches:
             if key is not None:
                 queue.add(key)
             if event.type == DELETED:
-                self._rests.pop(f"{namespace_of(event.object)}/{name_of(event.object)}", None)
+                self._pauses.pop(f"{namespace_of(event.object)}/{name_of(event.object)}", None)
 
         def batch(keys: Iterable[str]) -> None:
             for key in keys:
-                queue.add_after(key, self._rests.get(key, BATCH_SECONDS))
+                queue.add_after(key, self._pauses.get(key, BATCH_SECONDS))
 
         handlers: dict[GroupVersionResource, Handler] = {
             SERVICES: observe_service,

@@ -65,7 +65,7 @@ class SliceWriter:
         """Return the slices of a Service as they are now, without those being deleted."""
         namespace, _, _ = key.partition("/")
         names = sorted(self._names.get(key, ()))
-        found = [self._client.known(ENDPOINT_SLICES, namespace, name) for name in names]
+        found = [self._client.get_cached(ENDPOINT_SLICES, namespace, name) for name in names]
         return [
             each
             for each in found
@@ -74,7 +74,7 @@ class SliceWriter:
             and managed_by(each)[0] == self._controller
         ]
 
-    async def carry_out(self, key: str, plan: SlicePlan) -> None:
+    async def apply(self, key: str, plan: SlicePlan) -> None:
         """Write what a plan says. Raises StatusError."""
         self._unseen[key] = []
         try:

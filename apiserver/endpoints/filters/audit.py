@@ -23,7 +23,7 @@ from apiserver.access.audit.auditor import Auditor, EventNotStored
 from apiserver.endpoints.errors import described
 from apiserver.endpoints.filters.authorization import attributes_of
 from apiserver.endpoints.headers import audit_id
-from apiserver.endpoints.http_request import Handler, HTTPRequest, Rest
+from apiserver.endpoints.http_request import Handler, HTTPRequest, StreamBody
 from apiserver.machinery.errors import InternalError, StatusError, Timeout, Unauthorized
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.times import format_duration, system_clock
@@ -53,8 +53,8 @@ def with_audit(handler: Handler, auditor: Auditor) -> Handler:
             response = await _served(handler, request, auditor, event)
         except EventNotStored:
             return _not_stored(request)
-        if request.rest is not None:
-            request.rest = partial(_rest, request.rest, auditor, event)
+        if request.stream_body is not None:
+            request.stream_body = partial(_rest, request.stream_body, auditor, event)
         else:
             await _completed(auditor, event, response.status)
         return response
@@ -158,7 +158,7 @@ async def _started(auditor: Auditor, event: AuditEvent, status: int) -> None:
     await auditor.record(event, RESPONSE_STARTED)
 
 
-async def _rest(rest: Rest, auditor: Auditor, event: AuditEvent) -> None:
+async def _rest(rest: StreamBody, auditor: Auditor, event: AuditEvent) -> None:
     try:
         await rest()
     finally:

@@ -81,7 +81,7 @@ async def _watch(handler: Handler, request: HTTPRequest, flow: Flow) -> web.Stre
     try:
         return await handler(request)
     finally:
-        if request.rest is None:
+        if request.stream_body is None:
             initialized()
 
 

@@ -52,7 +52,7 @@ def _protects(budget: Object, labels: dict[str, str] | None) -> bool:
         return False
 
 
-def spares(budget: Object, pod: Object) -> bool:
+def can_ignore_budget(budget: Object, pod: Object) -> bool:
     """Return whether a Pod may be evicted without using a disruption."""
     if is_ready(pod):
         return False

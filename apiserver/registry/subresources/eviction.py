@@ -57,7 +57,7 @@ async def evict_pod(budgets: Resource, request: VirtualRequest, eviction: Object
     options = _delete_options(eviction, request.options)
     await request.validate(eviction)
     evicting = _Eviction(request.resource, budgets, request.context, options)
-    return await evicting.carry_out()
+    return await evicting.run()
 
 
 def _delete_options(eviction: Object, options: WriteOptions) -> DeleteOptions:
@@ -80,7 +80,7 @@ class _Eviction:
     context: RequestContext
     options: DeleteOptions
 
-    async def carry_out(self) -> Object:
+    async def run(self) -> Object:
         """Delete the Pod, if its budget allows it."""
         if await self._deleted_without_asking():
             return status.success(code=201)
@@ -88,7 +88,7 @@ class _Eviction:
         protecting = await self._protecting(pod)
         if len(protecting) > 1:
             raise UnknownError(_TOO_MANY)
-        if protecting and disruption.spares(protecting[0], pod):
+        if protecting and disruption.can_ignore_budget(protecting[0], pod):
             await self._delete_unchanged(pod, name_of(protecting[0]))
             return status.success(code=201)
         if protecting:

@@ -25,7 +25,7 @@ _MIN_SECONDS: Final = 600
 _MAX_SECONDS: Final = 1 << 32
 # A kubelet requests this lifetime if the Pod specifies none. Programs that never reload their token
 # would fail after an hour, so the API accepts the token for longer, and can tell that it is stale.
-_CARELESS_SECONDS: Final = 3607
+_WARN_ONLY_SECONDS: Final = 3607
 _EXTENDED_SECONDS: Final = 365 * 24 * 3600
 
 
@@ -95,7 +95,7 @@ class TokenRequests:
         seconds = spec["expirationSeconds"]
         policy = self.tokens.policy
         for_the_api = set(spec["audiences"]) <= set(policy.audiences)
-        careless = bound.pod is not None and seconds == _CARELESS_SECONDS and for_the_api
+        careless = bound.pod is not None and seconds == _WARN_ONLY_SECONDS and for_the_api
         if policy.extends and careless:
             return TokenLifetime(begins, _EXTENDED_SECONDS, warn_after=seconds)
         return TokenLifetime(begins, seconds)

@@ -13,7 +13,7 @@ from apiserver.testing.conformance.conformance_client import Api
 from apiserver.testing.conformance.sample_objects import config_map
 
 #: Seconds in which a garbage collector that runs collects what has no owner.
-_PATIENCE: Final = 10.0
+_TIMEOUT: Final = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def collector(api: Api) -> Iterator[None]:
     path = f"/api/v1/namespaces/{name}/configmaps"
     made_up = {"metadata": {"name": "none", "uid": str(uuid.uuid4())}}
     api.make(path, dependent("orphan", made_up))
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     try:
         while api.get(f"{path}/orphan").status != 404:
             if time.monotonic() > deadline:

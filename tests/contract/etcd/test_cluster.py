@@ -179,7 +179,7 @@ class Authority:
 async def test_etcd_over_tls_with_client_certificates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 1.0)
+    monkeypatch.setattr("storage.etcd.connection.CONNECT_WAIT", 1.0)
     monkeypatch.setattr("storage.etcd.store._OPEN_ATTEMPTS", 1)
     authority = Authority(tmp_path)
     server, client = authority.issue("server"), authority.issue("client")

@@ -218,7 +218,7 @@ async def test_of_two_lost_changes_to_the_same_bytes_one_succeeds(line: Line) ->
 async def test_what_was_never_sent_is_unavailable(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 0.2)
+    monkeypatch.setattr("storage.etcd.connection.CONNECT_WAIT", 0.2)
     store = EtcdStore(Connection([f"http://127.0.0.1:{free_port()}"], TLSFiles()))
     for call in (
         store.put(line.key, b"v", expected=ABSENT),

@@ -57,11 +57,11 @@ async def test_objects_are_read_one_by_one_and_together(client: Client, registry
 
 
 async def test_what_a_client_has_written_is_known_at_once(client: Client) -> None:
-    assert client.known(CONFIG_MAPS, "n", "a") is None
+    assert client.get_cached(CONFIG_MAPS, "n", "a") is None
     made = await client.create(CONFIG_MAPS, named("a", "n"))
-    assert client.known(CONFIG_MAPS, "n", "a") == made
+    assert client.get_cached(CONFIG_MAPS, "n", "a") == made
     changed = await client.update(CONFIG_MAPS, {**made, "data": {"k": "v"}})
-    assert client.known(CONFIG_MAPS, "n", "a") == changed != made
+    assert client.get_cached(CONFIG_MAPS, "n", "a") == changed != made
 
 
 async def test_an_update_is_owned_by_the_controllers_and_leaves_what_was_read(

@@ -57,6 +57,6 @@ async def test_credentials_in_a_url_are_refused_and_not_shown(url: str, shown: s
 async def test_an_etcd_that_does_not_answer_is_unavailable(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.etcd.connection.CONNECT_PATIENCE", 0.05)
+    monkeypatch.setattr("storage.etcd.connection.CONNECT_WAIT", 0.05)
     with pytest.raises(Unavailable, match="no connection to etcd"):
         await open_store(url.format(port=free_port()))

@@ -94,7 +94,7 @@ _TARGET_TYPES: Final = (
 )
 
 
-def says_metrics(scaler: Object) -> bool:
+def has_metrics(scaler: Object) -> bool:
     """Return whether a v1 autoscaler specifies metrics, by a field or by annotations."""
     annotations = scaler["metadata"].get("annotations") or {}
     return _TARGET in scaler["spec"] or bool(_carried(annotations, _METRICS, list))

@@ -9,8 +9,8 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.datakeys import (
     MAX_SIZE,
     decoded_size,
+    validate_immutable_data,
     validate_keys,
-    validate_sealed,
 )
 from apiserver.resources.builtin.parts.names import config_key_problems
 from apiserver.resources.printing import Column, aged
@@ -44,7 +44,10 @@ class ConfigMapStrategy(Strategy):
         return errors
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
-        return [*validate_sealed(document, old, "data", "binaryData"), *self.validate(document)]
+        return [
+            *validate_immutable_data(document, old, "data", "binaryData"),
+            *self.validate(document),
+        ]
 
 
 STRATEGY = ConfigMapStrategy

@@ -10,7 +10,7 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.names import config_key_problems
 
 MAX_SIZE: Final = 1024 * 1024
-_SEALED: Final = "field is immutable when `immutable` is set"
+_IMMUTABLE: Final = "field is immutable when `immutable` is set"
 
 
 def validate_keys(data: Mapping[str, str], member: str) -> list[FieldError]:
@@ -27,15 +27,15 @@ def decoded_size(data: Mapping[str, str | None]) -> int:
     return sum(len(value) * 3 // 4 - value[-2:].count("=") for value in data.values() if value)
 
 
-def validate_sealed(document: Object, old: Object, *members: str) -> list[FieldError]:
+def validate_immutable_data(document: Object, old: Object, *members: str) -> list[FieldError]:
     """Reject changes of an object that is marked ``immutable``."""
     if not old.get("immutable"):
         return []
     errors = []
     if not document.get("immutable"):
-        errors.append(forbidden("immutable", _SEALED))
+        errors.append(forbidden("immutable", _IMMUTABLE))
     errors += [
-        forbidden(member, _SEALED)
+        forbidden(member, _IMMUTABLE)
         for member in members
         if (document.get(member) or {}) != (old.get(member) or {})
     ]

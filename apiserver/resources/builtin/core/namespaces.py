@@ -108,7 +108,7 @@ class NamespaceStrategy(Strategy):
         status = {**(existing.get("status") or {}), "phase": TERMINATING}
         return {**_with_finalizers(existing, options), "status": status}
 
-    def is_held(self, document: Object) -> bool:
+    def blocks_removal(self, document: Object) -> bool:
         return bool((document.get("spec") or {}).get("finalizers"))
 
 

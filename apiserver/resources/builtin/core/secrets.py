@@ -14,8 +14,8 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.core.datakeys import (
     MAX_SIZE,
     decoded_size,
+    validate_immutable_data,
     validate_keys,
-    validate_sealed,
 )
 from apiserver.resources.builtin.fields import paths
 from apiserver.resources.printing import Column, aged
@@ -71,7 +71,7 @@ class SecretStrategy(Strategy):
         errors = []
         if document.get("type") != old.get("type"):
             errors.append(invalid("type", document.get("type"), "field is immutable"))
-        errors += validate_sealed(document, old, "data")
+        errors += validate_immutable_data(document, old, "data")
         return [*errors, *self.validate(document)]
 
     def warnings_on_create(self, document: Object) -> list[str]:

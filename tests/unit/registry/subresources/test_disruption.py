@@ -9,11 +9,11 @@ import pytest
 from apiserver.machinery.errors import Forbidden, TooManyRequests
 from apiserver.registry.subresources.disruption import (
     budgets_of,
+    can_ignore_budget,
     check,
     disrupted,
     has_ended,
     is_disrupted_already,
-    spares,
 )
 
 NOW, BEFORE = "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"
@@ -82,7 +82,7 @@ def test_a_pod_that_is_not_ready_may_be_spared(
     given = budget({"currentHealthy": current, "desiredHealthy": desired})
     if policy:
         given["spec"]["unhealthyPodEvictionPolicy"] = policy
-    assert spares(given, pod(status)) is spared
+    assert can_ignore_budget(given, pod(status)) is spared
 
 
 FAILED = {"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed", "message": "why"}

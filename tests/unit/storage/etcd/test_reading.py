@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import Compacted, Unavailable
 from storage.etcd import rpc
-from storage.etcd.watch import Reading, tells_progress, watch_request
+from storage.etcd.watch import Reading, reports_progress_in_order, watch_request
 from storage.interface import Batch, Event, Record
 
 OLD, NEW = "3.5.1", "3.5.21"
@@ -163,7 +163,7 @@ VERSIONS = [
 
 @pytest.mark.parametrize(("version", "right"), VERSIONS)
 def test_which_versions_tell_progress_right(version: str, right: bool) -> None:
-    assert tells_progress(version) is right
+    assert reports_progress_in_order(version) is right
 
 
 RANGES = [

@@ -34,11 +34,11 @@ from apiserver.access.admission.plugins.pod_security.policy import (
     Policy,
     Settings,
     effective_labels,
+    has_no_labels,
     is_relaxed,
-    names_mode,
     policy_label_errors,
     policy_of,
-    says_nothing,
+    sets_mode,
 )
 from apiserver.client.client import Reader
 from apiserver.machinery.builtin_resources import NAMESPACES, PODS
@@ -169,7 +169,7 @@ class PodSecurityOfNamespaces:
         shown = ", ".join(
             f"{mode}={policy}"
             for mode, policy in policies.items()
-            if policy.level != PRIVILEGED and names_mode(own, mode)
+            if policy.level != PRIVILEGED and sets_mode(own, mode)
         )
         attributes.warn(
             f"namespace {quote(attributes.name)} is exempt from Pod Security, and the policy "
@@ -197,7 +197,7 @@ def _is_exempt(settings: Settings, attributes: AdmissionAttributes, pod: Object)
 
 
 def _is_privileged(labels: Mapping[str, str], modes: Sequence[str]) -> bool:
-    if says_nothing(labels):
+    if has_no_labels(labels):
         return True
     levels = (policy_of(labels, mode).level for mode in modes)
     return all(level == PRIVILEGED for level in levels) and not policy_label_errors(labels)

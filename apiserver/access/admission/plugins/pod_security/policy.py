@@ -101,12 +101,12 @@ def policy_label_errors(labels: Mapping[str, str]) -> list[FieldError]:
     return errors
 
 
-def says_nothing(labels: Mapping[str, str]) -> bool:
+def has_no_labels(labels: Mapping[str, str]) -> bool:
     """Return whether no label is about Pod Security, so that everything is allowed."""
     return not any(name.startswith(_PREFIX) for name in labels)
 
 
-def names_mode(labels: Mapping[str, str], mode: str) -> bool:
+def sets_mode(labels: Mapping[str, str], mode: str) -> bool:
     """Return whether a label sets the level or the version of a mode."""
     return _PREFIX + mode in labels or f"{_PREFIX}{mode}-version" in labels
 

@@ -50,7 +50,7 @@ class HorizontalPodAutoscalerStrategy(Strategy):
         spec = document["spec"]
         spec.setdefault("minReplicas", 1)
         if self._is_old:
-            if not versions.says_metrics(document):
+            if not versions.has_metrics(document):
                 versions.default_target(document)
             # Merge annotations and fields that have the same meaning.
             document.update(versions.to_v1(versions.to_v2(document)))

@@ -17,7 +17,7 @@ from storage.interface import Event, Record
 V = TypeVar("V")
 
 
-def earlier(
+def past_page(
     present: SortedRecords[V], events: Sequence[Event[V]], start: str, end: str, limit: int
 ) -> tuple[Sequence[Record[V]], int]:
     """Return records from one key on, up to another, before ``events``, and how many follow.
