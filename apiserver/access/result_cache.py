@@ -1,4 +1,4 @@
-"""ResultCache: answers that count for a while, and questions that are asked once at a time."""
+"""ResultCache: the results of calls, cached for a time; concurrent callers share one call."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from apiserver.machinery.times import Clock, system_clock
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-#: How many answers are kept.
-MAX_ANSWERS: Final = 8192
+#: How many results are cached.
+MAX_RESULTS: Final = 8192
 
 
-class _Question(Generic[V]):
-    """A question that is being asked, and how many wait for its answer."""
+class _Call(Generic[V]):
+    """A call in progress, and how many callers wait for its result."""
 
     __slots__ = ("task", "waiting")
 
@@ -27,75 +27,74 @@ class _Question(Generic[V]):
 
 
 class ResultCache(Generic[K, V]):
-    """Keeps the answer to each question for as long as ``lifetime`` says, in seconds.
+    """Caches the result of each call for ``lifetime(result)`` seconds, by the key of the call.
 
-    A question that is being asked already is not asked again. When all who wait for its answer are
-    cancelled, so is the question. Errors are not kept.
+    A call in progress is shared. It is cancelled when all its callers are. Errors are not cached.
     """
 
     def __init__(
         self,
         lifetime: Callable[[V], float],
         *,
-        most: int = MAX_ANSWERS,
+        max_results: int = MAX_RESULTS,
         clock: Clock | None = None,
     ) -> None:
         self._lifetime = lifetime
-        self._most = most
+        self._max_results = max_results
         self._now = (clock or system_clock()).monotonic
-        self._kept: dict[K, tuple[float, V]] = {}
-        self._asked: dict[K, _Question[V]] = {}
+        self._results: dict[K, tuple[float, V]] = {}
+        self._calls: dict[K, _Call[V]] = {}
 
-    async def get(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
-        """Return the answer to ``key``, which ``ask`` finds out. Raises what that raises."""
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] > self._now():
-            return kept[1]
-        question = self._asked.get(key) or self._begin(key, ask)
-        question.waiting += 1
+    async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
+        """Return the result of ``key``, which ``fetch`` returns. Raises what ``fetch`` raises."""
+        cached = self._results.get(key)
+        if cached is not None and cached[0] > self._now():
+            return cached[1]
+        call = self._calls.get(key) or self._begin(key, fetch)
+        call.waiting += 1
         try:
-            # A caller that is cancelled does not cancel the question of others.
-            await asyncio.wait([question.task])
+            # A caller that is cancelled does not cancel the call for others.
+            await asyncio.wait([call.task])
         finally:
-            question.waiting -= 1
-            if not question.waiting:
-                self._end(key, question)
-        return question.task.result()
+            call.waiting -= 1
+            if not call.waiting:
+                self._end(key, call)
+        return call.task.result()
 
     async def close(self) -> None:
-        """Cancel all questions."""
-        tasks = [question.task for question in self._asked.values()]
+        """Cancel all calls."""
+        tasks = [call.task for call in self._calls.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def clear(self) -> None:
-        """Forget all answers. Those to questions that are being asked are not kept either."""
-        self._kept.clear()
-        self._asked.clear()
+        """Drop all results, and those of the calls in progress when they return."""
+        self._results.clear()
+        self._calls.clear()
 
-    def _begin(self, key: K, ask: Callable[[], Awaitable[V]]) -> _Question[V]:
-        question = self._asked[key] = _Question()
-        question.task = asyncio.create_task(self._answer(key, question, ask))
-        return question
+    def _begin(self, key: K, fetch: Callable[[], Awaitable[V]]) -> _Call[V]:
+        call = self._calls[key] = _Call()
+        call.task = asyncio.create_task(self._run(key, call, fetch))
+        return call
 
-    def _end(self, key: K, question: _Question[V]) -> None:
-        if self._asked.get(key) is question:
-            del self._asked[key]
-        if not question.task.cancel() and not question.task.cancelled():
-            # Retrieved, even if all that have asked are cancelled.
-            question.task.exception()
+    def _end(self, key: K, call: _Call[V]) -> None:
+        if self._calls.get(key) is call:
+            del self._calls[key]
+        if not call.task.cancel() and not call.task.cancelled():
+            # Retrieved, even if all callers are cancelled.
+            call.task.exception()
 
-    async def _answer(self, key: K, question: _Question[V], ask: Callable[[], Awaitable[V]]) -> V:
-        answer = await ask()
-        if self._asked.get(key) is question:
-            self._keep(key, answer)
-        return answer
+    async def _run(self, key: K, call: _Call[V], fetch: Callable[[], Awaitable[V]]) -> V:
+        result = await fetch()
+        if self._calls.get(key) is call:
+            self._store(key, result)
+        return result
 
-    def _keep(self, key: K, answer: V) -> None:
-        lifetime = self._lifetime(answer)
-        self._kept.pop(key, None)
+    def _store(self, key: K, result: V) -> None:
+        lifetime = self._lifetime(result)
+        self._results.pop(key, None)
         if lifetime > 0:
-            if len(self._kept) >= self._most:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = self._now() + lifetime, answer
+            if len(self._results) >= self._max_results:
+                del self._results[next(iter(self._results))]
+            self._results[key] = self._now() + lifetime, result

@@ -81,7 +81,7 @@ async def test_one_that_is_cancelled_leaves_the_answer_to_the_others() -> None:
 
 
 async def test_the_number_of_answers_is_limited() -> None:
-    oracle, cache = Oracle(), ResultCache[int, int](lambda _: 10.0, most=2)
+    oracle, cache = Oracle(), ResultCache[int, int](lambda _: 10.0, max_results=2)
     for key in (1, 2, 3):
         await cache.get(key, oracle.answer)
     assert await cache.get(3, oracle.answer) == 3

@@ -64,7 +64,7 @@ class ImageReviews:
         self._reviewer = reviewer
         self.default_allow = default_allow
         self._kept: ResultCache[bytes, ImageVerdict] = ResultCache(
-            lambda verdict: allow_ttl if verdict.allowed else deny_ttl, most=_MAX_CACHED
+            lambda verdict: allow_ttl if verdict.allowed else deny_ttl, max_results=_MAX_CACHED
         )
 
     async def verdict(self, spec: dict[str, Any]) -> ImageVerdict:
