@@ -1,16 +1,15 @@
-"""Evaluates expressions about a write: with the authorizer, and without holding the event loop.
+"""Evaluates expressions about a write: with the authorizer, and without blocking the event loop.
 
-Evaluations are pure, so one that cannot go on begins again: after the authorizer has decided what
-it needs to know, or in a thread, if it takes longer than the event loop may be held.
+Evaluations are pure, so they can start again: after the authorizer has made a decision that they
+need, or in a thread, if they take longer than the event loop may be blocked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
-from apiserver.access.admission.policies.policy_dependencies import InThread
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.cel import authorizervalues
 from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
@@ -23,8 +22,16 @@ from apiserver.machinery.users import UserInfo, account_user
 R = TypeVar("R")
 
 
+class InThread(Protocol):
+    """Runs pure work in a thread."""
+
+    def __call__(self, work: Callable[[], R], /) -> Awaitable[R]:
+        """Return its result, or raise its error."""
+        ...
+
+
 class Evaluator:
-    """Evaluates expressions about one write. What the authorizer decides is asked once."""
+    """Evaluates expressions about one write. Every decision of the authorizer is made once."""
 
     def __init__(
         self, attributes: AdmissionAttributes, authorizer: Authorizer, in_thread: InThread

@@ -16,12 +16,12 @@ from apiserver.machinery.names import label_key_problems
 from apiserver.machinery.objects import Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.resources.custom.embeddedobjects import (
+from apiserver.resources.custom.scalepaths import ScalePaths
+from apiserver.resources.definition import ResourceDefinition
+from apiserver.resources.embeddedobjects import (
     embedded_object_errors,
     has_embedded_objects,
 )
-from apiserver.resources.custom.scalepaths import ScalePaths
-from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import Printer
 from apiserver.resources.strategy import CHANGE, Strategy
 from apiserver.schema.errorpaths import NO_FIELD

@@ -11,7 +11,7 @@ from apiserver.fieldmanager.atoms import ATOMS
 from apiserver.machinery.documentlimits import MAX_DEPTH
 from apiserver.machinery.documents import dump_json, parse_json
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.resources.embeddedobjects import embedded_object_errors
 from apiserver.schema.defaultrules import ValueChecks
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.listtypes import list_type_problems

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apiserver.machinery.gvk import GroupVersionKind
-from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.resources.embeddedobjects import embedded_object_errors
 from apiserver.schema.errorpaths import MAX_CHARACTERS
 from apiserver.schema.jsonschemaprops import structural_schema
 from apiserver.schema.listtypes import list_type_problems

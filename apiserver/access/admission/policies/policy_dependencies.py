@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from apiserver.access.admission.evaluating import InThread
 from apiserver.access.admission.matching import ResourceVersion, ResourceVersions
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
-
-R = TypeVar("R")
-
-
-class InThread(Protocol):
-    """Runs pure work in a thread."""
-
-    def __call__(self, work: Callable[[], R], /) -> Awaitable[R]:
-        """Return its result, or raise its error."""
-        ...
 
 
 @valueclass

@@ -11,7 +11,7 @@ from typing import Any, Final
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.resources.builtin.apiextensions.internalspec import InternalSpec, internal_spec
-from apiserver.resources.custom.embeddedobjects import embedded_object_errors
+from apiserver.resources.embeddedobjects import embedded_object_errors
 from apiserver.schema.defaultrules import ValueChecks
 from apiserver.schema.formats import is_known_format
 from apiserver.schema.structural import Schema, has_rules
