@@ -25,7 +25,7 @@ from storage.interface import (
 )
 from storage.wrapper import StoreWrapper
 
-#: After so many bytes of values, and so many records, of one page other tasks get their turn.
+#: Other tasks run after so many bytes of values, or so many records, of a page.
 _SLICE_BYTES: Final = 1 << 20
 _SLICE_RECORDS: Final = 500
 

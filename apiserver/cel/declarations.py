@@ -1,4 +1,4 @@
-"""What the type checker knows of the functions that the language itself has not.
+"""Declarations, for the type checker, of the functions that the language itself lacks.
 
 One line declares a function: its name, its receiver if it has one, the types of its arguments and
 its result. The names of types are those of the checker.

@@ -1,4 +1,4 @@
-"""What is said of values of unknown types that are not those a function is for.
+"""Errors of calls with arguments of types that no overload accepts.
 
 An operator leaves it to its first operand to find that the second one does not fit, and then only
 says that there is no overload. Where the first operand does not fit, and for functions, it says

@@ -49,7 +49,7 @@ class RuleValidator:
         self._root = _Part(schema, types or SchemaTypes(schema))
 
     def validate(self, document: Any, old: Any = None) -> list[FieldError]:
-        """Return what the rules have against a document; ``old`` is what it replaces."""
+        """Return the violations of the rules by a document; ``old`` is the one that it replaces."""
         errors: list[FieldError] = []
         correlated = None if old is None else Correlated(document, old, self._schema)
         run = _Run(errors)
@@ -59,7 +59,7 @@ class RuleValidator:
 
 
 def default_errors(default: Any, schema: Schema) -> list[FieldError]:
-    """Return what the rules of a schema have against its default.
+    """Return the violations of the rules of a schema by its default.
 
     It must be valid as what stays as it is, and as what was not there before.
     """

@@ -1,4 +1,4 @@
-"""Values of the language that JSON has not, and what all values have in common.
+"""Values of the language that JSON lacks, and operations on all values.
 
 Booleans, integers, doubles, strings, bytes, lists, maps and null are those of Python. An unsigned
 integer, a time and a duration are classes here, since they must not be taken for something else.

@@ -49,7 +49,7 @@ def load_users(path: Path) -> Callable[[str], Credentials]:
     """Return what finds the credentials for an address ``host:port`` among the users of a file.
 
     A user has the name of the address, or of the host if the port is 443, or stars for the first
-    labels of it: ``*.example.com``, ``*``. Everyone else is met as the user of the current context,
+    labels of it: ``*.example.com``, ``*``. All other addresses get the user of the current context,
     if there is one. Raises KubeconfigError and OSError.
     """
     users, default = _read(path, _Kubeconfig.users)

@@ -194,8 +194,8 @@ class WebhookClient:
     ) -> bytes:
         """Return the response to a JSON document, another one, of at most ``max_bytes``.
 
-        ``timeout``, in seconds, includes repetitions that the webhook asks for. The webhook is told
-        of it, rounded up. Raises WebhookError.
+        ``timeout``, in seconds, includes repetitions that the webhook asks for. It is sent to the
+        webhook, rounded up. Raises WebhookError.
         """
         session = self._session(config)
         url = f"{config.endpoint}?timeout={math.ceil(timeout)}s"

@@ -1,8 +1,8 @@
 """Controllers of bootstrap tokens: expired ones are deleted, the others sign the cluster's address.
 
-What joins a cluster knows a token, and nothing that it could trust the API by. So the ConfigMap
-``cluster-info`` in kube-public, which is for all to read, has a signature of its kubeconfig with
-each token: a JSON Web Signature without its content (RFC 7515, appendix F).
+A node that joins a cluster has a token, but no certificate to verify the API server with. So the
+ConfigMap ``cluster-info`` in kube-public, which is for all to read, has a signature of its
+kubeconfig with each token: a JSON Web Signature without its content (RFC 7515, appendix F).
 """
 
 from __future__ import annotations

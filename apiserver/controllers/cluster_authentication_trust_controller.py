@@ -1,4 +1,4 @@
-"""Publishes whom this server trusts, for other API servers that it is a proxy for.
+"""Publishes the authorities that this server trusts, for API servers behind it.
 
 The ConfigMap ``extension-apiserver-authentication`` in kube-system has the authorities of clients
 and of proxies, and the headers of the latter. It is shared with other servers, so what they have

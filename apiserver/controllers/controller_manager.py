@@ -101,7 +101,7 @@ class ControllerOptions:
     uids_recur: bool = False
     #: Signs certificates; without it none are.
     sign: Sign | None = None
-    #: Whether a user may do something; without it nothing is approved by itself.
+    #: Whether a user may do something; without it no request is approved.
     is_allowed: IsAllowed | None = None
 
 

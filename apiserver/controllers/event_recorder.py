@@ -1,4 +1,4 @@
-"""EventRecorder: tells users of an object what a controller has found out about it.
+"""EventRecorder: records Events about objects.
 
 An event that is recorded again is counted, not created again.
 """

@@ -1,7 +1,7 @@
 """Informers: watches that keep a controller's own state equal to the stored objects.
 
 A controller that decides on many objects at once keeps what it needs of them in memory. It must not
-decide before its watches have shown everything, and when a watch breaks off it has missed changes.
+decide before its watches have shown everything, and when a watch ends it has missed changes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def follow(
     """Pass the events of resources to their handlers until the first watch ends.
 
     Each begins with ADDED for every object. ``synced`` is set when all of them have come, and
-    cleared at the end. The caller then forgets what it knows and follows again.
+    cleared at the end. The caller then clears its state and starts again.
     """
     synced.clear()
     shown = {resource: asyncio.Event() for resource in handlers}

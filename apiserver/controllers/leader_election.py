@@ -6,9 +6,9 @@ the times in the Lease, which are another machine's, with its own: it measures h
 the Lease has lasted. A leader that stops leaves the Lease without a holder, and it is taken at
 once: the others watch it.
 
-A Lease cannot promise that there is never more than one leader: a process may be suspended.
-Hence every action of a controller has preconditions. See the documentation of Kubernetes,
-"Leases", and of client-go's package leaderelection.
+A Lease cannot promise that there is never more than one leader: a process may be suspended. So
+every action of a controller has preconditions. See the documentation of Kubernetes, "Leases", and
+of client-go's package leaderelection.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class LeaderElector:
             await self._read()
             return await self._claim()
         except (Conflict, AlreadyExists):
-            # Another candidate was faster.
+            # Another candidate has taken the Lease.
             return False
         except StatusError as error:
             log.warning("the lease %s was not renewed: %s", self._name, error)

@@ -1,4 +1,4 @@
-"""Writes what type checking has against the expressions of a policy into its status."""
+"""Writes the type errors in the expressions of a policy into its status."""
 
 from __future__ import annotations
 

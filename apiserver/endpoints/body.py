@@ -43,7 +43,7 @@ class RequestWithBody(Protocol):
 class DecodedBody:
     """An object in the form of its kind, and the unknown and duplicate fields of its document.
 
-    ``kind`` is what the document says that it is.
+    ``kind`` is the kind that the document states.
     """
 
     document: Object

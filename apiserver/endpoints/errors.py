@@ -42,7 +42,7 @@ def error_response(error: StatusError, accept: str) -> web.StreamResponse:
 
 
 def plain_internal_error(target: str, problem: str) -> web.StreamResponse:
-    """Return the 500 for a request that is not understood before it is anyone's."""
+    """Return the 500 for a request that is malformed before it is authenticated."""
     text = f"Internal Server Error: {quote(target)}: {problem}"
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, entity)

@@ -48,7 +48,7 @@ class RequestHeaders:
     def forwarded(self, request: HTTPRequest) -> Headers:
         """Return the headers of a request for a backend, with X-Forwarded-* added.
 
-        The backend is told the host that the client asked for, as in kube-apiserver.
+        The header Host is that of the request, as in kube-apiserver.
         """
         headers = self._public(_end_to_end(request.headers))
         return [

@@ -138,7 +138,7 @@ class WatchStreams:
 
 
 def duration(seconds: int) -> float:
-    """Return how many seconds a watch lasts for which a client asks so many; 0: it does not care.
+    """Return the duration of a watch in seconds, given the requested one; 0: none is requested.
 
     As in Kubernetes, a negative time is over at once, and the nanoseconds of a time beyond 292
     years wrap around as a signed 64-bit number does.

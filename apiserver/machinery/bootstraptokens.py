@@ -1,4 +1,4 @@
-"""Bootstrap tokens: what joins a cluster before it has other credentials.
+"""Bootstrap tokens: the first credentials of nodes that join a cluster.
 
 A token is ``ID.SECRET``. A Secret of a type of its own in kube-system has both parts, when the
 token expires, and what it may be used for. See "Authenticating with Bootstrap Tokens" in the

@@ -100,7 +100,7 @@ def parse_yaml(data: bytes) -> tuple[Any, list[str]]:
 def _json_as_yaml(data: bytes) -> dict[str, Any] | None:
     """Parse a JSON object without duplicate members, the most common YAML in requests.
 
-    It is fifty times faster. Everything else, errors included, is left to the YAML parser.
+    This is fifty times faster. Everything else, errors included, is left to the YAML parser.
     """
     if not data.startswith(b"{"):
         return None

@@ -31,7 +31,7 @@ class FieldError:
 
 @valueclass
 class RatchetedError(FieldError):
-    """What is wrong with a part that an update leaves as it was: a warning, not an error."""
+    """An error in a part that an update does not change: it becomes a warning."""
 
 
 def aggregate(errors: Sequence[FieldError]) -> str:

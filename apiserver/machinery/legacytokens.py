@@ -1,7 +1,7 @@
 """Tokens of ServiceAccounts in Secrets: when they were last used, and since when they are invalid.
 
-Both are labels with dates. Which dates can be known at all is told by a ConfigMap: that since which
-the use of tokens is tracked. See KEP-2799.
+Both are labels with dates. A ConfigMap has the date since which the use of tokens is tracked. See
+KEP-2799.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def parse_quantity(text: str) -> tuple[Decimal, Format]:
 
 
 def has_no_fraction(number: Decimal) -> bool:
-    """Tell whether a number has no fraction, however large it is."""
+    """Return whether a number has no fraction, however large it is."""
     return number == number.to_integral_value()
 
 

@@ -1,4 +1,4 @@
-"""URLs, taken apart as Go programs do it: with their rules, and the words of their errors."""
+"""URLs, parsed by the rules and with the error messages of Go's net/url."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class URL:
 
 
 def parse_url(text: str) -> URL:
-    """Take a URL apart. Raises URLError."""
+    """Parse a URL. Raises URLError."""
     plain, _, fragment = text.partition("#")
     try:
         url = _parts(plain, fragment)

@@ -127,7 +127,7 @@ def _out_of_range(digits: str) -> DocumentError:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Tell whether a string would be read as something else if it stood without quotes."""
+    """Return whether a string would be read as something else if it stood without quotes."""
     if text in _NOT_NUMBERS or _BASE_60.fullmatch(text) or _TIMESTAMP.fullmatch(text):
         return True
     try:

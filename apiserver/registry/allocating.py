@@ -104,7 +104,7 @@ async def allocated(
 def changes_of(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> list[Change[Stored]]:
-    """Return what changes with a write. Raises AllocationLost where another one was faster."""
+    """Return what changes with a write. Raises AllocationLost after a conflict."""
     changes: list[Change[Stored]] = []
     for kind, document in allocation.created:
         key = _key(resource, kind, document)

@@ -108,7 +108,7 @@ class ValueIndex:
         async with self._turn:
             yielder = Yielder()
             while self._revision != self._store.cached_revision:
-                # The cache may change while others have their turn.
+                # The cache may change while other tasks run.
                 await self._catch_up(yielder)
         return self._by_value.get(value, {})
 

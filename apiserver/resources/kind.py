@@ -38,7 +38,7 @@ class Kind:
 
     @cached_property
     def strategy(self) -> Strategy:
-        """What is peculiar to the kind."""
+        """The behaviour of the kind."""
         return self.behaviour(self.definition, self.types)
 
 

@@ -223,7 +223,7 @@ class Strategy:
         return []
 
     def warnings_on_status_update(self, document: Object, old: Object) -> list[str]:
-        """Return what to tell a client that is not wrong enough to be refused."""
+        """Return the warnings about a valid status update."""
         return []
 
     # Delete.

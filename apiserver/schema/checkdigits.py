@@ -1,4 +1,4 @@
-"""Formats of numbers that end in a check digit: books and credit cards."""
+"""Formats of numbers with a check digit: ISBNs and credit cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of field errors, and a limit to what is said of errors.
+"""Paths of field errors, and a limit of their total text.
 
 A name in a document can have a megabyte, and a hundred thousand values below it. So a path is a
 chain of its parts, and becomes a text only for an error. The errors of a document are found until

@@ -1,4 +1,4 @@
-"""What ``x-kubernetes-validations`` must say of its rules, apart from the rules themselves."""
+"""The declarations in ``x-kubernetes-validations``, apart from the rules themselves."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class _Check:
         self.plain = self._expected if is_plain else None
 
     def check(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
-        """Append the errors of a value; return how much there is nothing to object to."""
+        """Append the errors of a value; return how many of its parts are valid."""
         kind = type(value)
         if kind is self.plain:
             return _COUNTS[kind]
@@ -267,7 +267,7 @@ class _Junctors:
         return cls(assertions) if has_any or assertions.not_ is not None else None
 
     def check(self, value: Any, path: Path, errors: ErrorList, old: Correlated | None) -> int:
-        """Append the errors of a value; return how much the decisive schemas did not object to."""
+        """Append the errors of a value; return how many parts the decisive schemas accept."""
         count = 0
         if self._any:
             count += self._check_any(value, path, errors, old)

@@ -157,7 +157,7 @@ def version_field() -> fields.String:
 
 
 def no_choice(known: Iterable[str]) -> str:
-    """Return what is said of a value that is none of the known ones."""
+    """Return the error message for a value that is not one of the known ones."""
     return f"must be one of {', '.join(known)}"
 
 

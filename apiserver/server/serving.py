@@ -302,7 +302,7 @@ def _filters(config: Config, server: Server, inserted: Sequence[Filter]) -> Filt
 
 
 def announce(url: str, kubeconfig: Path) -> None:
-    """Say on standard output where the server is, and how to reach it."""
+    """Print the URL of the server and the path of its kubeconfig."""
     sys.stdout.write(f"serving on {url}\nexport KUBECONFIG={kubeconfig.absolute()}\n")
     sys.stdout.flush()
 

@@ -189,7 +189,7 @@ class Operations:
         self.tools.recorder.clear()
 
     async def _add_user(self, name: str, groups: Sequence[str]) -> str:
-        """Let a user in; return the bearer token."""
+        """Add a user; return the bearer token."""
         token = secrets.token_hex(16)
         self.users.append((token, name, groups))
         write_private(self.token_file, token_rows(self.users))

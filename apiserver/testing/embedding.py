@@ -1,6 +1,6 @@
 """A server for tests: the production server with another clock, more filters and a control socket.
 
-Nothing of the production server is changed: what it takes from its surroundings is handed in (see
+Nothing of the production server is changed: its dependencies on the environment are parameters (see
 `apiserver.server.serving.Embedding`). Authentication, authorization and admission are as they are.
 """
 

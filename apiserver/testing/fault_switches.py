@@ -105,7 +105,7 @@ class FaultSwitches:
         return self._add("delay", conditions, seconds=seconds_of(by))
 
     def conflict(self, **conditions: Unpack[Conditions]) -> Fault:
-        """Answer the next update or patch, or ``count`` of them, with 409: someone was faster."""
+        """Answer the next update or patch, or ``count`` of them, with 409 Conflict."""
         given: Conditions = {"verb": ("update", "patch"), "count": 1, **conditions}
         return self._add("conflict", given)
 

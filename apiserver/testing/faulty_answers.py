@@ -1,4 +1,4 @@
-"""Answers that are no good: refusals, cut connections, bodies that are cut or slow."""
+"""Faulty responses: refusals, cut connections, bodies that are truncated or slow."""
 
 from __future__ import annotations
 

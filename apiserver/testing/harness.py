@@ -148,7 +148,7 @@ class ApiServer:
         return Snapshot(**self._control.call("snapshot"))
 
     def forget(self, snapshot: Snapshot) -> None:
-        """Let go of a snapshot that is not needed any more."""
+        """Drop a snapshot."""
         self._control.call("forget_snapshot", number=snapshot.number)
 
     def reset(self, snapshot: Snapshot | None = None, *, watches: str = "continue") -> int:

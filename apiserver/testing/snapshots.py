@@ -67,7 +67,7 @@ class Snapshots:
         return self._number, page.revision
 
     def forget(self, number: int) -> None:
-        """Let go of a snapshot."""
+        """Drop a snapshot."""
         self._kept.pop(number, None)
 
     async def restore(self, number: int) -> int:

@@ -1,4 +1,4 @@
-"""ParamAccessCheck: who lets a policy read parameters can read them, too.
+"""ParamAccessCheck: the author of a policy or binding must be able to read its parameters.
 
 Not an admission plugin of Kubernetes, and not to be disabled: there it is part of the storage of
 policies and bindings. Exempt is the group system:masters.

@@ -1,4 +1,4 @@
-"""AuditEvent: what is known of a request that is audited, and its form at each stage.
+"""AuditEvent: the event of an audited request, and its form at each stage.
 
 An event is a mutable draft while the request is served. At a stage a record of it is made, which
 does not change any more: it is encoded beside the event loop, since it may have whole objects.

@@ -244,7 +244,7 @@ class _Sweeper:
             try:
                 fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # Another process is at it.
+                # Another process compresses it.
                 return
             try:
                 self._pack(source, packed)

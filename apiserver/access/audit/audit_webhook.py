@@ -1,8 +1,7 @@
 """AuditWebhook: sends events to another server, as EventLists.
 
-Calls are repeated after every failure, as in Kubernetes: an event that is not sent is lost, and
-whatever is wrong with the other server may be mended. Nothing waits for that but the buffer, which
-drops what does not fit into it.
+Calls are repeated after every failure, as in Kubernetes: an event that is not sent is lost.
+Meanwhile only the buffer waits, and drops what does not fit into it.
 """
 
 from __future__ import annotations

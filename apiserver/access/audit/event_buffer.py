@@ -101,7 +101,7 @@ class EventBuffer:
             await self._deliver_batch()
 
     def close(self) -> None:
-        """Take no more records in; `run` ends when those that are there are delivered."""
+        """Accept no more records; `run` ends when the others are delivered."""
         self._closing = True
         self._arrived.set()
         self._room.set()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 def groups_by_size(events: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
     """Yield the events in groups of at most ``most`` bytes, 0 for no limit.
 
-    An event that is larger is a group by itself.
+    A larger event is a group of its own.
     """
     group: list[bytes] = []
     size = 0

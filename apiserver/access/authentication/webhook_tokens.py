@@ -63,7 +63,7 @@ class WebhookTokens:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Give up all questions, and close the connections, at the end of the block."""
+        """Cancel all calls and close the connections at the end of the block."""
         try:
             yield
         finally:

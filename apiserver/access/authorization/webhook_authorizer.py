@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Answers to longer reviews are not kept: their length is up to the client.
+#: Responses to longer reviews are not cached: clients determine the length.
 _LONGEST_KEPT: Final = 10_000
 #: Conditions on longer reviews are evaluated beside the event loop, in bytes.
 _LONG: Final = 2_000
@@ -102,7 +102,7 @@ class WebhookAuthorizer:
             await self.close()
 
     async def close(self) -> None:
-        """Give up all questions, and close the connections."""
+        """Cancel all calls, and close the connections."""
         await self._kept.close()
         await self._reviewer.close()
 

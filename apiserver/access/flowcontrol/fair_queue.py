@@ -28,8 +28,8 @@ ESTIMATED_SECONDS: Final = 0.003
 class QueuedRequest:
     """A request that waits, or has waited, for so many seats in a queue.
 
-    ``started`` is when it was executed, in seconds of the clock of the caller; negative
-    while it waits. ``waiter`` is whatever is to be told.
+    ``started`` is when it was executed, in seconds of the clock of the caller; negative while it
+    waits. ``waiter`` belongs to the caller.
     """
 
     __slots__ = ("queue", "seats", "started", "virtual_arrival", "waiter")
@@ -100,7 +100,7 @@ class FairQueue:
 
     def shortest(self, hand: Sequence[int]) -> Queue:
         """Return the one of these queues in which the least work waits."""
-        # They are looked at in turn, so that of equal ones not always the first is found.
+        # The search starts behind the last queue found, so that equal queues are served in turn.
         self._arrivals += 1
         first = self._arrivals % len(hand)
 
@@ -112,7 +112,7 @@ class FairQueue:
         return self.queues.get(index) or Queue(index)
 
     def wait(self, queue: Queue, seats: int, waiter: Any = None) -> QueuedRequest:
-        """Let a request wait in a queue. It may be its turn at once: see `dispatch`."""
+        """Queue a request. It may be executed at once: see `dispatch`."""
         request = QueuedRequest(queue, seats, self.progress, waiter)
         queue.waiting[request] = None
         queue.seats_waiting += seats
@@ -159,7 +159,7 @@ class FairQueue:
         self._discard_idle(queue)
 
     def leave(self, request: QueuedRequest) -> None:
-        """Let a request go that waits; others may have their turn then."""
+        """Remove a waiting request, after which others may be executed."""
         self._dequeue(request)
         self._discard_idle(request.queue)
 

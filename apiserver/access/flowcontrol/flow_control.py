@@ -113,12 +113,12 @@ class FlowControl:
         return schema, self._levels[schema.level]
 
     def put_schema(self, schema: FlowSchema) -> None:
-        """Take in a schema; one with an unknown level is in force when the level exists."""
+        """Add or replace a schema; it is in force when its level exists."""
         self._schemas[schema.name] = schema
         self._order()
 
     def remove_schema(self, name: str) -> None:
-        """Let go of a schema, if it is known."""
+        """Remove a schema, if it exists."""
         mandatory = self._mandatory_schemas.get(name)
         if mandatory is not None:
             self.put_schema(FlowSchema(mandatory))
@@ -128,7 +128,7 @@ class FlowControl:
             self._order()
 
     def put_level(self, stored: Object) -> None:
-        """Take in a level. Raises KeyError, TypeError or ValueError."""
+        """Add or replace a level. Raises KeyError, TypeError or ValueError."""
         spec, name = level_spec(stored), name_of(stored)
         level = self._levels.get(name)
         if level is None:
@@ -138,7 +138,7 @@ class FlowControl:
         self._order()
 
     def remove_level(self, name: str) -> None:
-        """Let go of a level, if it is known. Requests in it are served to the end."""
+        """Remove a level, if it exists. Requests in it are still served."""
         mandatory = self._mandatory_levels.get(name)
         if mandatory is not None:
             self.put_level(mandatory)

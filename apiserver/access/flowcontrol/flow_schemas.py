@@ -15,7 +15,7 @@ _ANY: Final = "*"
 
 @valueclass
 class FlowRequest:
-    """What decides about the flow of a request. ``resource`` includes the subresource."""
+    """The attributes that determine the flow of a request; ``resource`` has the subresource."""
 
     user: UserInfo
     verb: str

@@ -1,4 +1,4 @@
-"""A priority level: its seats, and the queues of those who wait for one.
+"""A priority level: its seats, and the queues of requests that wait for one.
 
 Flows are dealt a hand of queues each and join the shortest of it, so that a flow with very many
 requests fills few of the queues. Which queue is served next, a `FairQueue` decides.
@@ -61,7 +61,7 @@ Execution: TypeAlias = tuple[WorkEstimate, float, QueuedRequest | None]
 
 
 class SchemaCounts:
-    """What is counted of the requests that a FlowSchema puts into a level.
+    """The counts of the requests that a FlowSchema assigns to a level.
 
     ``waits`` are the seconds of those that had to wait, by whether they were executed then.
     """
@@ -126,7 +126,7 @@ def level_spec(level: Object) -> LevelSpec:
 
 
 class PriorityLevel:
-    """The seats of a level in use, and its queues. Changes of its spec find those who wait."""
+    """The seats of a level in use, and its queues. A new spec applies to waiting requests too."""
 
     def __init__(self, name: str, now: Callable[[], float] = monotonic) -> None:
         self.name = name
@@ -209,14 +209,14 @@ class PriorityLevel:
             self.dispatch()
 
     def dispatch(self) -> None:
-        """Give free seats to those who wait."""
+        """Give free seats to waiting requests."""
         for request in self.queue.dispatch(self._now()):
             self.executing += 1
             if not request.waiter.turn.done():
                 request.waiter.turn.set_result(None)
 
     def forget(self, schema: str) -> None:
-        """Forget what was counted of the requests of a schema that is gone."""
+        """Drop the counts of a schema that was removed."""
         self.counts.pop(schema, None)
         for counted in [each for each in self.rejected if each[0] == schema]:
             del self.rejected[counted]

@@ -42,7 +42,7 @@ _HOUR: Final = 3600.0
 #: How long requests are kept, in seconds: those that were decided, and those that were not.
 _KEPT_DECIDED: Final = _HOUR
 _KEPT_PENDING: Final = 24 * _HOUR
-#: The subresources by which clients get the right to be approved, and what is said then.
+#: The subresources that a client needs a right on to be approved, and the messages of the approval.
 _SELF_NODE: Final = (
     "selfnodeclient",
     "Auto approving self kubelet client certificate after SubjectAccessReview.",

@@ -1,4 +1,4 @@
-"""CRD finalizer: deletes the objects of a deleted definition, then lets the definition go.
+"""CRD finalizer: deletes the objects of a deleted definition, then removes its finalizer.
 
 While objects with finalizers of their own remain, the definition waits for them. The conditions
 are those of the API documentation of CustomResourceDefinition (``Terminating``).

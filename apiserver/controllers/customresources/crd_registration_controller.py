@@ -89,7 +89,7 @@ class CRDRegistrationController:
         try:
             await self._client.create(_API_SERVICES, document)
         except AlreadyExists:
-            # Another server was faster.
+            # Another server has written it.
             return
 
     async def _update(self, current: Object, group: str, version: str, *, served: bool) -> None:

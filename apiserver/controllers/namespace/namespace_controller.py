@@ -24,8 +24,8 @@ from apiserver.machinery.objects import Object, name_of
 from apiserver.machinery.times import Clock, format_seconds, parse_seconds, system_clock
 from apiserver.resources.builtin.core.namespaces import KUBERNETES, TERMINATING
 
-#: The delay before content is deleted. A client with slightly stale data is then told that the
-#: namespace is terminating, not that it is missing. kube-controller-manager waits five seconds.
+#: The delay before content is deleted. A client with slightly stale data then gets the error that
+#: the namespace is terminating, not that it is missing. kube-controller-manager waits five seconds.
 SETTLING_SECONDS: Final = 0.2
 
 

@@ -1,4 +1,4 @@
-"""What users of a Service are told when its endpoints cannot be written."""
+"""Events about Services whose endpoints cannot be written."""
 
 from __future__ import annotations
 

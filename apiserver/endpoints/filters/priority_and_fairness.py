@@ -57,7 +57,7 @@ def with_priority_and_fairness(
         finally:
             del executing[request]
             if work.final_seconds:
-                # The client has its response, but those who watch have yet to be told.
+                # The client has its response, but the events have not been sent yet.
                 leave = partial(level.leave, work.most_seats, waited)
                 asyncio.get_running_loop().call_later(work.final_seconds, leave)
             else:

@@ -1,4 +1,4 @@
-"""AlwaysDeny: nothing may be written. It is deprecated, and of use in tests only."""
+"""AlwaysDeny: rejects everything. It is deprecated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ImagePolicyWebhook: a webhook says whether the images of a Pod may run.
+"""ImagePolicyWebhook: a webhook decides whether the images of a Pod may run.
 
 It gets an ImageReview with the images, the annotations that are meant for it, and the namespace.
 Its answers count for a while. While it fails, the configuration says whether a Pod is allowed.
@@ -74,7 +74,7 @@ class ImageReviews:
         return await self._kept.get(key, lambda: self._ask(spec))
 
     async def close(self) -> None:
-        """Give up all questions, and close the connections."""
+        """Cancel all calls, and close the connections."""
         await self._kept.close()
         await self._reviewer.close()
 

@@ -1,4 +1,4 @@
-"""LimitPodHardAntiAffinityTopology: Pods keep others away from their node, but not from more."""
+"""LimitPodHardAntiAffinityTopology: required anti-affinity keeps Pods off one node only."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class NamespaceAutoProvision:
         try:
             await self._client.create(NAMESPACES, namespace)
         except AlreadyExists:
-            # Another request was faster.
+            # Another request has created it.
             return
         except StatusError as error:
             raise attributes.forbidden(error.message) from error

@@ -1,4 +1,4 @@
-"""NodeDeclaredFeatureValidator: a Pod on a node changes only as the node is able to.
+"""NodeDeclaredFeatureValidator: updates of a Pod need features that its node declares.
 
 Nodes declare their features in ``status.declaredFeatures`` (KEP-5328). Of the features of this
 version, two are needed for updates of Pods, both for a resize.

@@ -1,4 +1,4 @@
-"""Which labels of its Node a kubelet may not change.
+"""The labels of its Node that a kubelet may not change.
 
 Free are labels outside of Kubernetes' own domains, and those that kubelets are known to set.
 """

@@ -81,7 +81,7 @@ def _own(pod: Object) -> dict[str, str]:
 
 
 def _refusal(attributes: AdmissionAttributes, pod: Object, why: str) -> Forbidden:
-    # Named is only a Pod that has a name, not the prefix of one.
+    # A Pod whose name is to be generated has no name yet.
     return Forbidden.of(attributes.group_resource, metadata_of(pod).get("name", ""), why)
 
 

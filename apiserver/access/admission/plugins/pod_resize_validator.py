@@ -1,4 +1,4 @@
-"""PodResizeValidator: a Pod on a node is resized only if the node could ever run it so.
+"""PodResizeValidator: a Pod is resized only if it fits on its node.
 
 The kubelet would find the resize infeasible; here the client learns it at once. The cause in the
 details of the error says why, for clients that try another size.

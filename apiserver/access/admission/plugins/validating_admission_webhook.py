@@ -29,7 +29,7 @@ class ValidatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
             matched = await request.matched(hook, candidates.equivalents)
             if matched is not None:
                 asked.append((hook, matched))
-        # Every webhook is heard. Of several errors the one that came first is the response.
+        # All webhooks are called. The first error is the response.
         errors: list[StatusError] = []
         async with asyncio.TaskGroup() as group:
             for hook, matched in asked[1:]:

@@ -1,1 +1,1 @@
-"""OpenID Connect: tokens of issuers elsewhere, and what the server makes of their claims."""
+"""OpenID Connect: tokens of other issuers, and the users that their claims describe."""

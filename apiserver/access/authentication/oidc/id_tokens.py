@@ -53,7 +53,7 @@ class IDTokens:
         await self._verify(parsed)
         if not self.mapper.evaluates:
             return self.mapper.user_of(parsed.claims)
-        # How long an expression takes is up to the token.
+        # The token determines how long an expression takes.
         return await asyncio.to_thread(self.mapper.user_of, parsed.claims)
 
     async def _verify(self, token: SignedToken) -> None:

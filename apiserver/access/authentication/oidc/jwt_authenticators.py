@@ -49,7 +49,7 @@ class JWTAuthenticators:
 
     async def authenticate(self, token: str) -> UserInfo | None:
         """Return the token's user, ``None`` for a token of another issuer. Raises BadCredential."""
-        # Tokens of other forms are not worth a place among those that are known.
+        # Tokens of other forms are not cached.
         if token.count(".") != 2:
             return None
         return await self._known.get(token, lambda: self._ask(token))

@@ -1,4 +1,4 @@
-"""What a CustomResourceDefinition says: the facts that its own rules and the served kind share.
+"""The members of a CustomResourceDefinition that its own rules and the served kind read.
 
 The functions read a document of ``apiextensions.k8s.io/v1`` that has its defaults. Its status is
 written by the controllers in `apiserver.controllers.customresources`.

@@ -1,4 +1,4 @@
-"""How fast an autoscaler may scale: spec.behavior."""
+"""The scaling behaviour of an autoscaler: spec.behavior."""
 
 from __future__ import annotations
 

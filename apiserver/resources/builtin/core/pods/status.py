@@ -115,7 +115,7 @@ def _nominated(status: Status, before: Status, spec: Mapping[str, Any]) -> list[
 
 
 def warnings(pod: Object) -> list[str]:
-    """Return what to say of the addresses of a Pod and of its node."""
+    """Return the warnings about the addresses of a Pod and of its node."""
     status = pod.get("status") or {}
     return [
         warning

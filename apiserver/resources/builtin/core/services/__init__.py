@@ -29,7 +29,7 @@ _FIELDS = paths("spec.clusterIP", "spec.type")
 
 
 class ServiceStrategy(Strategy):
-    """A Service is reached at addresses and ports, of which its type says where they count."""
+    """A Service has addresses and ports; its type determines where they are reachable."""
 
     metadata_checks = (CHANGE,)
     fields = _FIELDS

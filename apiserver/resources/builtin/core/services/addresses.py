@@ -1,4 +1,4 @@
-"""The addresses of a Service within the cluster and their families: what goes together."""
+"""The cluster IPs of a Service and their families, which must agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Service takes of the cluster's addresses and of the ports of its nodes, and gives back.
+"""Allocation and release of the cluster IPs and node ports of a Service.
 
 An address that is taken is an IPAddress, named by it, with the Service as its parent (KEP-1880).
 """
@@ -60,7 +60,7 @@ _OWNED: Final[dict[str, Any]] = {
 def allocate_service(
     document: Object, old: Object | None, view: AllocationView
 ) -> tuple[Object, Allocation]:
-    """Return a Service with its addresses and ports, and what it takes and frees for them.
+    """Return a Service with its addresses and ports, and their allocation.
 
     Raises Invalid for what it asks for and cannot have, InternalError where there is nothing left.
     """
@@ -92,7 +92,7 @@ def allocate_service(
 
 
 def release_service(document: Object, view: AllocationView) -> Allocation:
-    """Return what a Service frees when it goes: addresses, ports, and the Endpoints of its name."""
+    """Return what a deleted Service releases: addresses, ports, and its Endpoints."""
     spec = document["spec"]
     endpoints = ObjectReference(ENDPOINTS, namespace_of(document), name_of(document))
     deleted = [endpoints, *_owned_addresses(document, cluster_ips_of(spec), view)]
@@ -232,7 +232,7 @@ def _owned_addresses(
 
 
 def is_parent(service: Object, address: Object | None) -> bool:
-    """Tell whether an IPAddress was taken for a Service."""
+    """Return whether an IPAddress was taken for a Service."""
     parent = ((address or {}).get("spec") or {}).get("parentRef") or {}
     wanted = ("services", namespace_of(service), name_of(service))
     return (parent.get("resource"), parent.get("namespace"), parent.get("name")) == wanted

@@ -1,4 +1,4 @@
-"""What a Service is unless its client says otherwise, and what its type makes of it."""
+"""The defaults of a Service, which depend on its type."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def default_service(document: Object) -> None:
 
 
 def is_external(spec: dict[str, Any]) -> bool:
-    """Tell whether a Service is reached from outside of the cluster."""
+    """Return whether a Service is reached from outside of the cluster."""
     if spec.get("type") in (LOAD_BALANCER, NODE_PORT):
         return True
     return spec.get("type") == CLUSTER_IP and bool(spec.get("externalIPs"))
 
 
 def is_headless(spec: dict[str, Any]) -> bool:
-    """Tell whether a Service has no address of its own."""
+    """Return whether a Service has no address of its own."""
     addresses: list[str] = spec.get("clusterIPs") or []
     return addresses == [HEADLESS] or (not addresses and spec.get("clusterIP") == HEADLESS)
 
 
 def needs_health_check(spec: dict[str, Any]) -> bool:
-    """Tell whether a load balancer asks the nodes whether they serve the Service."""
+    """Return whether a load balancer asks the nodes whether they serve the Service."""
     return spec.get("type") == LOAD_BALANCER and spec.get("externalTrafficPolicy") == "Local"
 
 

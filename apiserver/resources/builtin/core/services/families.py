@@ -1,4 +1,4 @@
-"""The IP families of a Service: what its policy and its addresses make of them.
+"""The IP families of a Service, by its policy and its addresses.
 
 The rules are those of KEP-563, dual-stack networking.
 """
@@ -54,7 +54,7 @@ def assign_families(
 
 
 def keeps_dual_stack(spec: Spec, before: Spec | None) -> bool:
-    """Tell whether an update leaves alone what PreferDualStack has led to.
+    """Return whether an update leaves alone what PreferDualStack has led to.
 
     A Service does not get or lose an address because the cluster got or lost a family.
     """

@@ -1,4 +1,4 @@
-"""Node ports: what a Service takes of the ports that all nodes have in common."""
+"""Node ports: their allocation for a Service."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PortOperation:
         self.freed: set[int] = set()
 
     def take(self, port: int) -> str:
-        """Take a port; return what is against it, an empty text if nothing."""
+        """Take a port; return why it cannot be taken, an empty text if it was."""
         known = port in self._range
         if not known and not self._dry_run:
             ends = f"{self._range.start}-{self._range.stop - 1}"
@@ -81,7 +81,7 @@ def static_size(ports: range) -> int:
 
 
 def allocate_ports(spec: Spec, before: Spec | None, ports: PortOperation) -> list[FieldError]:
-    """Fill in, in place, the node ports that a Service lacks; return what it cannot have.
+    """Fill in, in place, the node ports that a Service lacks; return the errors.
 
     Raises InternalError where the range is full, or the port of health checks cannot be had.
     """

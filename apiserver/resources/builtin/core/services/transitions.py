@@ -1,4 +1,4 @@
-"""What an update of a Service keeps of what it had, and what its new type makes it lose."""
+"""Updates of Services: allocated values that are kept, and values that the new type drops."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Spec = dict[str, Any]
 
 
 def needs_cluster_ip(spec: Spec) -> bool:
-    """Tell whether Services of its type have addresses within the cluster."""
+    """Return whether Services of its type have addresses within the cluster."""
     return spec.get("type") != EXTERNAL_NAME
 
 
 def needs_node_ports(spec: Spec) -> bool:
-    """Tell whether Services of its type may have ports on all nodes."""
+    """Return whether Services of its type may have ports on all nodes."""
     return spec.get("type") in (NODE_PORT, LOAD_BALANCER)
 
 
 def allocates_node_ports(spec: Spec) -> bool:
-    """Tell whether the ports of a Service get ports on all nodes without asking for them."""
+    """Return whether the ports of a Service get ports on all nodes without asking for them."""
     if spec.get("type") == LOAD_BALANCER:
         return spec.get("allocateLoadBalancerNodePorts") is not False
     return spec.get("type") == NODE_PORT

@@ -1,4 +1,4 @@
-"""What a Service may be: the rules, in the order in which Kubernetes names them."""
+"""Validation of Services, in the order of Kubernetes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def validate_change(document: Object, old: Object) -> list[FieldError]:
 
 
 def validate_load_balancer(document: Object, old: Object) -> list[FieldError]:
-    """Return what is wrong with what a load balancer says of a Service."""
+    """Validate the status of a Service, which a load balancer writes."""
     ingress, before = _ingress(document), _ingress(old)
     known = [entry["ip"] for entry in before if entry.get("ip")]
     path = "status.loadBalancer.ingress"

@@ -1,4 +1,4 @@
-"""What to tell those who write Services that are not quite wrong."""
+"""Warnings about Services that are valid but may not work as intended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AWARE_HINTS: Final = "service.kubernetes.io/topology-aware-hints"
 
 
 def warnings_for(document: Object) -> list[str]:
-    """Return what to say of a Service."""
+    """Return the warnings about a Service."""
     spec = document["spec"]
     headless = spec.get("type") == CLUSTER_IP and spec.get("clusterIP") == HEADLESS
     warnings = []
@@ -46,7 +46,7 @@ def warnings_for(document: Object) -> list[str]:
 
 
 def warnings_for_status(document: Object) -> list[str]:
-    """Return what to say of the addresses of a load balancer."""
+    """Return the warnings about the addresses of a load balancer."""
     balancer = (document.get("status") or {}).get("loadBalancer") or {}
     path = "status.loadBalancer.ingress"
     return [
