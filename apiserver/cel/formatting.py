@@ -19,7 +19,7 @@ from apiserver.machinery.quoting import quote
 _CLAUSE: Final = re.compile(r"%(?:%|(\.\d*)?(.)?)", re.DOTALL | re.ASCII)
 #: A text that is longer would cost more than an evaluation may.
 LONGEST_TEXT: Final = 10_000_000
-_MOST_DIGITS: Final = 1000
+_MAX_DIGITS: Final = 1000
 _MAX_PRECISION: Final = (1 << 63) - 1
 _ESCAPES: Final = str.maketrans({
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
@@ -138,14 +138,14 @@ def _formatted(verb: str, value: Any, precision: int) -> str:
 
 
 def _fixed(value: float, precision: int) -> str:
-    if precision > _MOST_DIGITS:
+    if precision > _MAX_DIGITS:
         raise EvaluationError(f"precision too large: {precision}")
     return f"{value:,.{precision}f}" if math.isfinite(value) else _not_finite(value)
 
 
 def _scientific(value: float, precision: int) -> str:
     # The precision is taken for the least width: there are always six digits.
-    if precision > _MOST_DIGITS:
+    if precision > _MAX_DIGITS:
         raise EvaluationError(f"precision too large: {precision}")
     text = _not_finite(value)
     if math.isfinite(value):

@@ -40,7 +40,7 @@ class _Part(NamedTuple):
     declared: bool = False
     repeated: bool = False
 
-    def blocks_removal(self, node: FieldSet) -> bool:
+    def is_owned(self, node: FieldSet) -> bool:
         """Return whether the part is in a set, given the node of its element."""
         return self.declared or owns(node)
 
@@ -61,7 +61,7 @@ def remove(value: Any, fields: FieldSet, atom: Atom) -> Any:
         node = fields.get(part.element)
         if node is None:
             return part.value
-        return _ABSENT if part.blocks_removal(node) else remove(part.value, node, part.atom)
+        return _ABSENT if part.is_owned(node) else remove(part.value, node, part.atom)
 
     if atom.is_granular(value):
         return _rewrite(value, atom, decide)
@@ -78,7 +78,7 @@ def restore(merged: Any, left: Any, owned: FieldSet, atom: Atom) -> Any:
     def decide(part: _Part) -> Any:
         node = owned.get(part.element)
         remainder = remains.get(part.element, _ABSENT)
-        if remainder is _ABSENT and (node is None or not part.blocks_removal(node)):
+        if remainder is _ABSENT and (node is None or not part.is_owned(node)):
             return part.value if part.is_no_field else _ABSENT
         if part.repeated:
             return part.value
@@ -98,7 +98,7 @@ def forget(merged: Any, left: Any, last: FieldSet, atom: Atom) -> Any:
         if node is None or part.is_no_field:
             return part.value
         remainder = remains.get(part.element, _ABSENT)
-        if remainder is _ABSENT and part.blocks_removal(node):
+        if remainder is _ABSENT and part.is_owned(node):
             return _ABSENT
         return part.value if part.repeated else forget(part.value, remainder, node, part.atom)
 
