@@ -1,6 +1,6 @@
 """TransformStore: keeps values in another form than they are used in, encrypted for example.
 
-Values are bytes on both sides. A `Transformer` is handed in; it knows which keys it is for.
+Values are bytes on both sides. A `Transformer` is a parameter; it decides by the key.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _RUNTIME_NAMES: Final = {
 
 
 def literal_problems(checked: Any, source: str) -> list[str]:
-    """Return the errors in a ``cel.expr.CheckedExpr``, with their places, in order."""
+    """Return the errors in a ``cel.expr.CheckedExpr``, with their locations, in order."""
     problems = _Problems({entry.key: entry.value for entry in checked.types})
     problems.visit(checked.expr)
     offsets = {entry.key: entry.value for entry in checked.source.positions}

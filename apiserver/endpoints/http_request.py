@@ -29,7 +29,7 @@ _LONG_RUNNING_SUBRESOURCES: Final = frozenset(["attach", "exec", "proxy", "log",
 _MAX_CACHED: Final = 1024
 
 
-#: Sends the rest of a response.
+#: Sends the body of a stream, until the stream ends.
 StreamBody: TypeAlias = Callable[[], Awaitable[None]]
 
 
@@ -45,16 +45,16 @@ class RequestLine(NamedTuple):
 class HTTPRequest:
     """An HTTP request, its parsed URL and the attributes that filters add.
 
-    ``message`` is its head; ``content`` is its body, which can be read once.
-    ``verb`` is the authorized verb: a list with ``watch`` is a watch. ``long_running`` requests
-    have no deadline and do not count as in flight. ``rest`` sends the rest of a response that has
-    begun, for as long as a stream lasts: it is called when the filters have returned, so that a
-    stream keeps nothing of them and of the request.
+    ``message`` is its head; ``content`` is its body, which can be read once. ``verb`` is the
+    authorized verb: a list with ``watch`` is a watch. ``long_running`` requests have no deadline
+    and do not count as in flight. ``stream_body`` sends the body of a stream, whose response has
+    begun: it is called when the filters have returned, so that a stream keeps neither them nor the
+    request.
     """
 
     __slots__ = (
         "annotations", "audit", "authorize_create", "connection", "content", "deadline", "flow",
-        "headers", "info", "initialized", "long_running", "message", "query", "rest", "user",
+        "headers", "info", "initialized", "long_running", "message", "query", "stream_body", "user",
         "verb", "warnings",
     )  # fmt: skip
 

@@ -53,8 +53,8 @@ def dump_json(document: Any) -> bytes:
 def dump_json_to_keep(document: Any) -> bytes:
     """Encode as compact JSON that takes no more memory than its length.
 
-    What orjson returns fills a buffer of several kilobytes, or of several times its length, until
-    it is gone.
+    The bytes that orjson returns occupy a buffer of several kilobytes, or of several times their
+    length.
     """
     return bytes(memoryview(orjson.dumps(document)))
 
@@ -74,7 +74,7 @@ def duplicate_fields(data: bytes, document: Any) -> list[str]:
     if b"\\u003" not in data and data.count(b":") == orjson.dumps(document).count(b":"):
         return []
     try:
-        # A function of ours is called for every object, so that other threads get their turn.
+        # A Python function is called for every object, so that other threads can run.
         pairs = json.loads(data, object_pairs_hook=lambda members: _Pairs(members))
     except RecursionError as error:
         raise DocumentError("exceeded max depth") from error

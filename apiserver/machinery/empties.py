@@ -1,9 +1,10 @@
 """The empty lists and maps of a request's document, which its object leaves out.
 
-To a Go server an empty list and none are two values until the object is written: some messages show
-``[]`` for the one and ``null`` for the other, and a default takes the place of the latter only. An
-object has neither, so that no rule must tell them apart; what was left out of which of its parts is
-noted here, for the task that has read it, until it reads another document with empty members.
+A Go server distinguishes an empty list from an absent one until the object is written: some
+messages show ``[]`` for the one and ``null`` for the other, and only the latter gets a default.
+Objects here have neither, so that no rule has to distinguish them. The members that were left out
+are recorded here, by the parts of the object, for the task that has read it, until the task reads
+another document with empty members.
 """
 
 from __future__ import annotations

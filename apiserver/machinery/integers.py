@@ -14,7 +14,7 @@ _DECIMAL: Final = re.compile(r"[+-]?[0-9]+")
 def parse_integer(text: str) -> int:
     """Return the integer that a text of decimal digits, maybe signed, stands for.
 
-    One that is far beyond 64 bits is taken for another one that is. Raises ValueError.
+    An integer far beyond 64 bits is replaced by another one beyond 64 bits. Raises ValueError.
     """
     if len(text) <= _MAX_DIGITS:
         return int(text)

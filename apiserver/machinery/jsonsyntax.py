@@ -1,8 +1,8 @@
 """Syntax errors of JSON, with the messages of Go's encoding/json.
 
-Only texts that a fast parser has refused come here, so this is written to be read. But a text may
-have megabytes before its mistake: what is simple and right is passed over a thousand members at a
-time, so that neither it takes long nor any one step of it, which nothing could interrupt.
+Only texts that the fast parser has rejected are scanned, so this is written for readability. But
+megabytes may precede the error: simple, valid members are skipped a thousand at a time, so that
+neither the scan takes long nor a single step of it, which cannot be interrupted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A cache of what is worked out of texts, bounded by the bytes of the texts.
 
-Clients choose the texts, so a number of entries alone bounds nothing: one text may have megabytes.
-Long ones, which hardly come again, are not kept.
+Clients choose the texts, so the number of entries alone does not bound the memory. Long texts,
+which are seldom repeated, are not cached.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A new object (an IPAddress) must not exist yet: of two writes that allocate the same address one
 conflicts and is decided again. Node ports are bits of a single object outside of the API, the
 RangeAllocation of kube-apiserver, which reads and repairs it too. Within a process, writes that
-change it take turns. Between processes its revision decides: a write that conflicts is retried
+change it are serialized. Between processes its revision decides: a write that conflicts is retried
 without another decision, as long as its ports are free.
 """
 
@@ -89,7 +89,7 @@ async def allocated(
 ) -> AsyncIterator[Sequence[Change[Stored]]]:
     """Yield what changes with a write, while no other write of this process changes node ports.
 
-    Raises AllocationLost where another one has been faster.
+    Raises AllocationLost after a conflict.
     """
     if not allocation.changes_ports:
         yield changes_of(resource, allocation, reader)

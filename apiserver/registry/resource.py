@@ -73,7 +73,7 @@ class Resource:
     #: Finds other served resources.
     find: Find
     conversion: Conversion | None = None
-    #: The store, if its objects have to be made ready before they are looked at.
+    #: The store, if a webhook converts its objects.
     webhook_view: WebhookView | None = None
     #: The ranges from which addresses and node ports are allocated.
     ranges: ServiceRanges = field(default_factory=ServiceRanges)

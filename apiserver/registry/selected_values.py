@@ -1,7 +1,7 @@
 """Reading the one label or field of an object that a selector compares.
 
-Readers of the same label, or of the same field of a kind, are equal: what is kept by such a value
-is kept once for all who select by it.
+Readers of the same label, or of the same field of a kind, are equal: so the selectors of a value
+share what is cached by it.
 """
 
 from __future__ import annotations

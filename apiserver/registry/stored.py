@@ -147,7 +147,7 @@ class Stored:
     def keep(self, document: Object) -> None:
         """Cache the object that was stored, which has another resourceVersion or none.
 
-        Those who watch its kind do not decode it then.
+        Watches of its kind then do not have to decode it.
         """
         if self._object is None:
             document = arrange(document)

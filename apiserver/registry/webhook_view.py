@@ -1,9 +1,9 @@
 """WebhookView: the objects of a resource in a version to which a webhook converts them.
 
-What the webhook makes of an object is cached with its record, as in any `ConvertedView`: it is
-asked once for each record and version, for all objects of a page or of a batch of events together.
-Readers of records in memory await `WebhookView.ready` before they look at objects. Requests that
-need the same objects at the same time wait for the same answer, or get the same error.
+Converted objects are cached with their records, as in any `ConvertedView`: the webhook is called
+once for each record and version, with all objects of a page or of a batch of events. Readers of
+records in memory await `WebhookView.ready` before they look at objects. Concurrent requests for the
+same objects share one call, and its error.
 """
 
 from __future__ import annotations
@@ -234,8 +234,8 @@ class WebhookView(ConvertedView):
 class _WebhookWatcher:
     """A watcher whose events are converted, by a task of its own, before they can be taken.
 
-    It works on what is pending, and goes on when that has been taken: a reader who is slow does not
-    make it pile up events.
+    It converts the pending events, and the next ones when these have been taken: converted events
+    do not accumulate for a slow reader.
     """
 
     __slots__ = ("_error", "_parts", "_task", "_view", "_watcher", "wake")

@@ -24,10 +24,10 @@ from apiserver.schema.kindtypes import Types
 class Kind:
     """The definition, types, behaviour and conversion of one served version of a kind.
 
-    ``behaviour`` is called with the definition and the types when `strategy` is first used: what
-    only follows the objects of a kind does without, and its modules are many.
-    ``conversion`` converts to the stored version; ``None`` if this version is stored.
-    ``subresources`` has the types of subresources with another kind, by name, such as ``scale``.
+    ``behaviour`` is called with the definition and the types when `strategy` is first used:
+    reflectors do not need it, and it has many modules. ``conversion`` converts to the stored
+    version; ``None`` if this version is stored. ``subresources`` has the types of subresources with
+    another kind, by name, such as ``scale``.
     """
 
     definition: ResourceDefinition

@@ -22,12 +22,12 @@ from apiserver.schema.validation import validate
 
 #: Validates the objects inside of a document: their apiVersion, kind and metadata.
 EmbeddedErrors: TypeAlias = Callable[[Object, Schema], list[FieldError]]
-#: Returns what the rules of a schema have against a value of it: the paths start at the value.
+#: Returns the violations of the rules of a schema by a value; the paths start at the value.
 RuleErrors: TypeAlias = Callable[[Any, Schema], list[FieldError]]
 
 _IDENTITY: Final = ("metadata", "kind", "apiVersion")
 _KIND: Final = {"apiVersion": "validation/v1", "kind": "Validation"}
-# The member under which a value is put into an object, to be looked at as a member of it.
+# The name of the member as which a value is put into an object for validation.
 _MEMBER: Final = "value"
 
 

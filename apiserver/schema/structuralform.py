@@ -1,7 +1,7 @@
 """Form: tells whether an object is as pruning and defaulting would leave it.
 
-Nearly all stored objects are. To find that out takes a fraction of the time of doing it, and such
-an object can be sent in its stored encoding.
+Nearly all stored objects are. The check takes a fraction of the time of the change, and such an
+object can be sent in its stored encoding.
 """
 
 from __future__ import annotations

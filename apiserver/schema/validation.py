@@ -244,7 +244,7 @@ class _Check:
         if specified is not None:
             check = self._checks[name] = _compiled(specified)
             return check
-        # Other names are not remembered: there is no end of them.
+        # Other names are not cached: their number is unlimited.
         additional = None if self._assertions.closed else self._additional
         return None if additional is None else _compiled(additional)
 

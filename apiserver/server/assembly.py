@@ -112,8 +112,8 @@ class ServerOptions:
     ``event_ttl`` and ``compaction`` are in seconds: the lifetime of Events, and the compaction
     interval, 0 for none. ``plugins`` are names of admission plugins, ``controllers`` the value of
     ``--controllers``. ``check_cache``: the cache is compared with the store periodically.
-    ``root_ca`` has the certificates that verify the server, in PEM. ``published_trust`` tells other
-    API servers whom this one trusts, if it is told so.
+    ``root_ca`` has the certificates that verify the server, in PEM. ``published_trust`` has the
+    authorities that this server trusts, for other API servers.
     """
 
     event_ttl: int

@@ -34,7 +34,7 @@ IGNORED: Final = frozenset(
     """.split()
 )
 
-#: Flags that promise security which this server does not provide yet: it does not start with them.
+#: Flags for security that this server does not provide: it does not start with them.
 UNSUPPORTED: Final = frozenset(
     """
     authorization-policy-file egress-selector-config-file

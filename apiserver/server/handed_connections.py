@@ -57,7 +57,7 @@ class _Connection(socket.socket):
 class HandedConnections:
     """The connections that come over a channel, from the `ConnectionSharing` of the parent.
 
-    ``port`` is where the parent listens, ``parent_ended`` is called when it is no more.
+    ``port`` is where the parent listens, ``parent_ended`` is called when the parent has ended.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def main() -> None:
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from error
-    # Whoever started this process does it as well, unless it was killed.
+    # The parent process removes it as well, unless it was killed.
     shutil.rmtree(settings["directory"], ignore_errors=True)
 
 

@@ -28,7 +28,7 @@ from storage.memory import MemoryStore
 #: What happens to open watches when the server is reset.
 CONTINUE, CLOSE, EXPIRE = "continue", "close", "expire"
 _POLL: Final = 0.005
-#: So often controllers and watches have their turn while nothing changes, however long that takes.
+#: How many iterations of the event loop must pass without a change, however long they take.
 _QUIET_TURNS: Final = 100
 
 
@@ -119,7 +119,7 @@ class Operations:
                 before = await self.store.revision()
                 await self.snapshots.settle()
                 await asyncio.sleep(quiet)
-                # On a busy machine all of that time may have been one turn of the event loop.
+                # On a busy machine all of that time may have been one iteration of the event loop.
                 for _ in range(_QUIET_TURNS):
                     await asyncio.sleep(0)
                 if self.server.manager.idle() and await self.store.revision() == before:

@@ -1,7 +1,6 @@
 """FaultRules: which requests the faults hit. Pure but for the counts that the rules keep.
 
-A rule is asked in the order: do its conditions hold, is it to be skipped, has it hit often enough
-already, do the dice say so.
+A rule is checked in this order: its conditions, ``skip``, ``count``, ``probability``.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from apiserver.machinery import status
 from apiserver.machinery.documents import dump_json, dump_yaml
 from apiserver.machinery.errors import StatusError
 
-# In so many pieces a slow body comes.
+# The number of pieces of a slow body.
 _PIECES: Final = 10
 
 

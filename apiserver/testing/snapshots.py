@@ -2,8 +2,8 @@
 
 The way back is an ordinary commit, or a few of them: what differs is deleted or written again, at
 new revisions. To the watch cache, the reflectors and the controllers it looks as if another API
-server had made these changes, which is what all of them are made for. The requests of clients see
-the same: revisions go on, and what they know of the old state conflicts.
+server had made these changes, which all of them can handle. The requests of clients see the same:
+revisions go on, and what they know of the old state conflicts.
 
 Controllers pause meanwhile: one that is about to delete what belongs to an object would go on with
 it although the object is back. Objects come back with their uids; therefore the garbage collector

@@ -46,7 +46,7 @@ class StaleReads:
     ) -> web.StreamResponse:
         """Return the answer of some revisions ago instead of ``response``.
 
-        Refusals remain as they are: who may not read now could not then.
+        Refusals are not changed.
         """
         assert self._registry is not None
         assert self._store is not None

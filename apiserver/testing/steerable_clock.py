@@ -10,9 +10,9 @@ from typing import Final
 
 from apiserver.machinery.times import Clock
 
-# A long way is gone in steps, so that what recurs does so more than once; in so many at most.
+# A long advance is made in steps, at most so many, so that periodic calls recur.
 _MAX_STEPS: Final = 16
-# How often the event loop gets its turn at each step.
+# How many iterations of the event loop follow each step.
 _TURNS: Final = 20
 
 

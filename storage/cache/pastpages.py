@@ -1,8 +1,8 @@
 """A page as of an earlier revision, from the present records and the events since. Pure.
 
 Clients read long lists page by page, at the revision of the first page. While others write, the
-page is not what is in memory now, but the events in memory say what it was. So the cost of a page
-depends on its size and on the number of changes since, not on the store.
+page differs from the state in memory, but the events in memory show what it was. So the cost of a
+page depends on its size and on the number of changes since, not on the store.
 """
 
 from __future__ import annotations

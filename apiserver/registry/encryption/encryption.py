@@ -129,7 +129,7 @@ class Encryption:
         self._turn = asyncio.Lock()
         self._reloads: dict[Labels, float] = {}
         self._reloaded_at: dict[Labels, float] = {}
-        #: Called when what was read before would be read differently now.
+        #: Called when values that were read before may be decrypted differently now.
         self.changed: Callable[[], None] = _nothing
 
     async def to_storage(self, key: str, value: bytes) -> bytes:

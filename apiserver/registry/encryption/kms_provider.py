@@ -99,7 +99,7 @@ class _FailedSource:
 class KMSProvider:
     """The values that are encrypted with the help of one plugin.
 
-    ``changed`` is called when what was read before would be read differently now.
+    ``changed`` is called when values that were read before may be decrypted differently now.
     """
 
     def __init__(self, name: str, service: KMSService, changed: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """The behaviour of a custom kind: what follows from its schema and its subresources.
 
 The order of validation is Kubernetes': metadata, schema, scale, embedded objects, duplicates in
-lists, rules. An update is refused for what it changes only, as far as the schema is concerned.
+lists, rules. An update is refused only for schema violations in what it changes.
 """
 
 from __future__ import annotations

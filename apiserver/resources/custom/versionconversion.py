@@ -4,7 +4,7 @@ An object that is read from the store is first brought into the form of the vers
 stored: it is pruned, and gets the defaults of that version. Then, if another version is served, it
 is converted, and pruned by the schema of that version. It gets no defaults there until it is
 written. With the strategy ``None`` only the apiVersion changes; with the strategy ``Webhook`` a
-webhook is asked (`apiserver.resources.custom.webhookconversion`). See "Versions in
+webhook converts it (`apiserver.resources.custom.webhookconversion`). See "Versions in
 CustomResourceDefinitions" in the documentation of Kubernetes.
 """
 

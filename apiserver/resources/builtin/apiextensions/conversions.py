@@ -43,8 +43,8 @@ def validate_conversion(
 ) -> list[FieldError]:
     """Validate a conversion; ``old`` is the definition before an update.
 
-    What a definition got wrong before the rule existed may stay wrong, and so may the CA bundle of
-    one that is not established yet, because a controller often fills it in later.
+    An update may keep a violation that is older than the rule. A definition that is not established
+    yet may have an invalid CA bundle, because a controller often sets it later.
     """
     strategy = conversion.get("strategy", "")
     if not strategy:

@@ -26,7 +26,7 @@ _ONCE: Final = "may not change once set"
 def normalized(spec: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return ``spec`` with its first address and its addresses made to agree.
 
-    Clients of old know only the first. On an update, ``before`` tells which of the two was changed.
+    Old clients know only the first. On an update, ``before`` shows which of the two was changed.
     """
     first, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
     if before is None:

@@ -62,7 +62,7 @@ def allocate_service(
 ) -> tuple[Object, Allocation]:
     """Return a Service with its addresses and ports, and their allocation.
 
-    Raises Invalid for what it asks for and cannot have, InternalError where there is nothing left.
+    Raises Invalid for a requested value that cannot be allocated, InternalError if a range is full.
     """
     before = None if old is None else old["spec"]
     given = document["spec"]
@@ -188,7 +188,7 @@ def _any_address(document: Object, family: str, view: AllocationView) -> str:
         address = free_address(found, lambda name: view.probe(IP_ADDRESSES, name))
         if address is not None:
             return address
-    # Whether there is really none is asked of the store before the write is refused.
+    # The cache may be stale: the store is read before the write is refused.
     list(view.list(IP_ADDRESSES))
     raise InternalError("failed to allocate a serviceIP: range is full")
 

@@ -28,7 +28,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 _MIN_STATIC: Final = 16
 _MAX_STATIC: Final = 256
-#: How many addresses are tried at random before the range is gone through from one of them.
+#: How many random addresses are tried before the range is searched, from a random one on.
 _PROBES: Final = 32
 
 

@@ -28,7 +28,7 @@ def assign_families(
 ) -> list[FieldError]:
     """Fill in, in place, policy and families of a Service; return what does not go together.
 
-    ``configured`` are the families of the cluster, the one of choice first.
+    ``configured`` are the families of the cluster, the preferred one first.
     """
     if spec.get("type") == EXTERNAL_NAME or keeps_dual_stack(spec, before):
         return []

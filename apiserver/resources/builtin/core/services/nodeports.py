@@ -83,7 +83,7 @@ def static_size(ports: range) -> int:
 def allocate_ports(spec: Spec, before: Spec | None, ports: PortOperation) -> list[FieldError]:
     """Fill in, in place, the node ports that a Service lacks; return the errors.
 
-    Raises InternalError where the range is full, or the port of health checks cannot be had.
+    Raises InternalError where the range is full, or the health check port cannot be allocated.
     """
     errors: list[FieldError] = []
     if needs_node_ports(spec):
