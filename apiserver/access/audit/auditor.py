@@ -55,17 +55,23 @@ class Auditor:
         return rule
 
     async def record(self, event: AuditEvent, stage: str) -> None:
-        """Pass an event on at a stage. Raises EventNotStored for a received request."""
+        """Pass an event on at a stage. Raises EventNotStored for a received request.
+
+        Every backend gets it, even if another fails or the request is cancelled meanwhile.
+        """
         if stage in event.rule.omit_stages:
             return
         self._events += 1
         received = stage == REQUEST_RECEIVED
         record = event.at_stage(stage, event.received if received else self._clock.time())
-        for buffer in self._buffers:
-            # A client that has the response finds its event; that of its receipt is stored before.
-            wait = not received or buffer.mode == BLOCKING_STRICT
-            stored = await buffer.put(record, wait=wait)
-            if received and not stored and buffer.mode == BLOCKING_STRICT:
+        # A client that has the response finds its event; that of its receipt is stored before.
+        outcomes = [
+            (buffer.put(record, wait=not received or buffer.mode == BLOCKING_STRICT), buffer.mode)
+            for buffer in self._buffers
+        ]
+        for outcome, mode in outcomes:
+            stored = await outcome
+            if received and not stored and mode == BLOCKING_STRICT:
                 self._rejected += 1
                 raise EventNotStored
 

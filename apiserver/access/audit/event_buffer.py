@@ -3,7 +3,8 @@
 One task takes them out in batches and delivers each. In the mode ``batch`` requests do not wait,
 and what does not fit into the buffer is dropped; in the blocking modes they wait for room, and
 until what they have put in has been delivered. One batch has what has come in meanwhile, so many
-requests wait for the same one.
+requests wait for the same one. A record is put in without an await, and what a request waits for is
+a future: a client that leaves ends the waiting, and its record is delivered all the same.
 """
 
 from __future__ import annotations
@@ -60,32 +61,32 @@ class EventBuffer:
         self._deliver = deliver
         self._records: deque[tuple[AuditRecord, asyncio.Future[bool] | None]] = deque()
         self._bytes = 0
+        # What there is no room for yet, with what its request waits for, and whether that is more
+        # than room.
+        self._late: deque[tuple[AuditRecord, asyncio.Future[bool], bool]] = deque()
         self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
         self._closing = False
         self._tokens = float(options.burst)
         self._refilled = 0.0
 
-    async def put(self, record: AuditRecord, *, wait: bool) -> bool:
+    def put(self, record: AuditRecord, *, wait: bool) -> asyncio.Future[bool]:
         """Put a record in; return whether it is stored, or will be for all that is known.
 
-        In the blocking modes it waits for room, and with ``wait`` until it has been stored.
+        In the blocking modes that is known when there is room for it, and with ``wait`` when it has
+        been stored.
         """
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self.mode == BATCH:
-            return self._offer(record)
-        while not self._fits(record) and not self._closing:
-            self._room.clear()
-            await self._room.wait()
-        if self._closing:
+            outcome.set_result(self._offer(record))
+        elif self._closing:
             # Nothing is delivered any more.
             self.failed += 1
-            return False
-        stored: asyncio.Future[bool] | None = None
-        if wait:
-            stored = asyncio.get_running_loop().create_future()
-        self._add(record, stored)
-        return True if stored is None else await stored
+            outcome.set_result(False)
+        elif self._late or not self._fits(record):
+            self._late.append((record, outcome, wait))
+        else:
+            self._take(record, outcome, wait=wait)
+        return outcome
 
     async def run(self) -> None:
         """Deliver records until `close` was called and none is left."""
@@ -104,15 +105,17 @@ class EventBuffer:
         """Accept no more records; `run` ends when the others are delivered."""
         self._closing = True
         self._arrived.set()
-        self._room.set()
+        self.failed += len(self._late)
+        while self._late:
+            _, outcome, _ = self._late.popleft()
+            _settle(outcome, stored=False)
 
     def abandon(self) -> None:
         """Count the records that are left as not stored."""
         self.failed += len(self._records)
         while self._records:
-            _, stored = self._records.popleft()
-            if stored is not None and not stored.done():
-                stored.set_result(False)
+            _, outcome = self._records.popleft()
+            _settle(outcome, stored=False)
 
     def _offer(self, record: AuditRecord) -> bool:
         if self._closing or not self._fits(record):
@@ -129,8 +132,20 @@ class EventBuffer:
             and self._bytes + record.size <= MAX_BYTES
         )
 
-    def _add(self, record: AuditRecord, stored: asyncio.Future[bool] | None) -> None:
-        self._records.append((record, stored))
+    def _take(self, record: AuditRecord, outcome: asyncio.Future[bool], *, wait: bool) -> None:
+        if wait:
+            self._add(record, outcome)
+        else:
+            self._add(record, None)
+            _settle(outcome, stored=True)
+
+    def _take_late(self) -> None:
+        while self._late and self._fits(self._late[0][0]):
+            record, outcome, wait = self._late.popleft()
+            self._take(record, outcome, wait=wait)
+
+    def _add(self, record: AuditRecord, outcome: asyncio.Future[bool] | None) -> None:
+        self._records.append((record, outcome))
         self._bytes += record.size
         # The task waits for the first record, or for a whole batch.
         if len(self._records) in (1, self._most):
@@ -161,7 +176,7 @@ class EventBuffer:
         count = min(self._most, len(self._records))
         batch = [self._records.popleft() for _ in range(count)]
         self._bytes -= sum(record.size for record, _ in batch)
-        self._room.set()
+        self._take_late()
         records = [record for record, _ in batch]
         try:
             failed = await self._deliver(records)
@@ -170,6 +185,11 @@ class EventBuffer:
             log.exception("%s: audit events are lost", self.name)
             failed = len(records)
         self.failed += failed
-        for _, stored in batch:
-            if stored is not None and not stored.done():
-                stored.set_result(not failed)
+        for _, outcome in batch:
+            _settle(outcome, stored=not failed)
+
+
+def _settle(outcome: asyncio.Future[bool] | None, *, stored: bool) -> None:
+    """Tell who waits, if anybody does."""
+    if outcome is not None and not outcome.done():
+        outcome.set_result(stored)

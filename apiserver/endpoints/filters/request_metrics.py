@@ -33,6 +33,9 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
         begun = clock()
         try:
             response = await handler(request)
+        except BaseException:
+            metrics.requests.observe(_interrupted(request), clock() - begun)
+            raise
         finally:
             in_flight[kind] -= 1
         metrics.requests.observe(_labels(request, response.status), clock() - begun)
@@ -41,10 +44,20 @@ def with_request_metrics(handler: Handler, metrics: Metrics) -> Handler:
     return metered
 
 
+def _interrupted(request: HTTPRequest) -> Labels:
+    """Return the labels of a request whose client has disconnected: to kube-apiserver it is a 500.
+
+    What it was for may not exist.
+    """
+    return (_verb(request), "", "", "", "", "500")
+
+
+def _verb(request: HTTPRequest) -> str:
+    return request.verb if request.verb in _VERBS else "other"
+
+
 def _labels(request: HTTPRequest, status: int) -> Labels:
-    info, verb = request.info, request.verb
-    if verb not in _VERBS:
-        verb = "other"
+    info, verb = request.info, _verb(request)
     if status in _UNKNOWN or not info.is_resource:
         return (verb, "", "", "", "", f"{status}")
     return (verb, info.group, info.version, info.resource, info.subresource, f"{status}")

@@ -193,4 +193,16 @@ async def test_requests_are_counted_by_what_was_found_not_by_what_was_asked() ->
         ("list", "", "", "", "", "404"): 1,
     }
     assert not any(metrics.in_flight.values())
+    gone = request("GET", CONFIG_MAP)
+    gone.connection.transport = None
+    with pytest.raises(ConnectionResetError):
+        await with_request_metrics(with_recovery(hanging_up), metrics)(gone)
+    leaving = asyncio.create_task(
+        cast("Any", with_request_metrics(Gate().handle, metrics)(request("GET", CONFIG_MAP)))
+    )
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert metrics.counted_requests()["get", "", "", "", "", "500"] == 2
+    assert not any(metrics.in_flight.values())
     assert ("watch", "", "v1", "pods", "") not in metrics.durations().series

@@ -113,9 +113,9 @@ async def test_in_the_blocking_modes_requests_wait_until_it_is_stored(mode: str)
     sink = Sink()
     sink.open.clear()
     async with buffering(sink, mode, size=2) as buffer:
-        waiting = [asyncio.create_task(buffer.put(record(), wait=True)) for _ in range(6)]
+        waiting = [buffer.put(record(), wait=True) for _ in range(6)]
         await asyncio.sleep(0.01)
-        assert not any(task.done() for task in waiting)
+        assert not any(each.done() for each in waiting)
         sink.open.set()
         assert await asyncio.gather(*waiting) == [True] * 6
         assert (sum(sink.batches), buffer.dropped) == (6, 0)
@@ -128,12 +128,33 @@ async def test_who_goes_away_does_not_disturb_the_others() -> None:
     sink = Sink()
     sink.open.clear()
     async with buffering(sink, BLOCKING) as buffer:
-        first = asyncio.create_task(buffer.put(record(), wait=True))
-        other = asyncio.create_task(buffer.put(record(), wait=True))
-        await asyncio.sleep(0)
+        first, other = (buffer.put(record(), wait=True) for _ in range(2))
         first.cancel()
         sink.open.set()
         assert await other is True
+
+
+@pytest.mark.parametrize("wait", [False, True])
+async def test_what_waits_for_room_is_delivered_in_its_turn_whoever_leaves(wait: bool) -> None:
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BLOCKING, size=1) as buffer:
+        outcomes = [buffer.put(record(), wait=wait) for _ in range(4)]
+        assert [each.done() for each in outcomes] == [not wait, False, False, False]
+        outcomes[1].cancel()
+        sink.open.set()
+        await asyncio.wait(outcomes)
+        assert [each.cancelled() or each.result() for each in outcomes] == [True] * 4
+        await eventually(lambda: sum(sink.batches) == 4)
+
+
+async def test_what_waits_for_room_at_the_end_is_not_stored() -> None:
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BLOCKING, size=1) as buffer:
+        outcomes = [buffer.put(record(), wait=True) for _ in range(3)]
+    assert [await each for each in outcomes] == [True, False, False]
+    assert buffer.failed == 2
 
 
 async def test_a_bug_loses_events_and_holds_nobody_up() -> None:
