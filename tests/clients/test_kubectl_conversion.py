@@ -14,6 +14,7 @@ import pytest
 from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.clients.https import create_namespace
 from tests.server_process import ServerProcess
+from tests.waiting import PATIENCE
 from tests.wire.conversion_webhook import (
     ConversionWebhook,
     answered,
@@ -48,7 +49,7 @@ def webhook(tmp_path: Path) -> Iterator[ConversionWebhook]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
     thread.start()
-    assert serving.wait(30)
+    assert serving.wait(PATIENCE)
     yield found[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join()

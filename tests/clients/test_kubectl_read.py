@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 import pytest
 
@@ -170,45 +172,38 @@ def test_what_cannot_be_selected_or_is_not_known_is_refused(shared: Kubectl) -> 
     assert "could not find the requested resource" in shared.refused("get", "--raw", "/api/v2")
 
 
+@contextmanager
+def watching(kubectl: Kubectl, *arguments: str) -> Iterator[IO[str]]:
+    """Watch ConfigMaps; the block begins when the watch is open. Yield what is written."""
+    command = ("get", "configmaps", *arguments, "-v=6")
+    with kubectl.follow(*command, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # Each request is logged when it is answered.
+        assert any("watch=true" in line for line in process.stderr)
+        yield process.stdout
+
+
 def test_a_watch_shows_what_is_there_and_then_what_happens(filled: Kubectl) -> None:
-    watch = ("get", "configmaps", "-w", "--output-watch-events", "--no-headers")
-    with filled.follow(*watch) as all_events, filled.follow(
-        "get", "configmaps", "--watch-only", "-o", "name"
-    ) as news, filled.follow(
-        "get", "configmaps", "-w", "-l", "colour=red", "-o", "jsonpath={.metadata.name};"
-    ) as red:  # fmt: skip
-        assert all_events.stdout is not None
-        assert news.stdout is not None
-        assert red.stdout is not None
-        assert all_events.stdout.readline().split()[:3] == ["ADDED", "settings", "2"]
-        # Nothing shows that the other two have begun; what happens again and again is seen.
-        seen = threading.Event()
-
-        def keep_changing() -> None:
-            for number in range(100):
-                if seen.wait(0.1):
-                    return
-                filled("label", "configmap", "settings", f"colour=c{number}", "--overwrite")
-
-        changing = threading.Thread(target=keep_changing)
-        changing.start()
-        assert news.stdout.readline() == "configmap/settings\n"
-        seen.set()
-        changing.join()
+    with (
+        watching(filled, "-w", "--output-watch-events", "--no-headers") as all_events,
+        watching(filled, "--watch-only", "-o", "name") as news,
+        watching(filled, "-w", "-l", "colour=red", "-o", "jsonpath={.metadata.name};") as red,
+    ):
         filled("create", "configmap", "new", "--from-literal=k=v")
         filled("label", "configmap", "new", "colour=red")
         filled("label", "configmap", "new", "colour=blue", "--overwrite")
         filled("delete", "configmap", "new")
-        lines = (line.split()[:3] for line in all_events.stdout)
-        about_new = (line for line in lines if line[1] == "new")
-        assert [next(about_new) for _ in range(4)] == [
+        assert [all_events.readline().split()[:3] for _ in range(5)] == [
+            ["ADDED", "settings", "2"],
             ["ADDED", "new", "1"],
             ["MODIFIED", "new", "1"],
             ["MODIFIED", "new", "1"],
             ["DELETED", "new", "1"],
         ]
+        assert [news.readline() for _ in range(4)] == ["configmap/new\n"] * 4
         # Selected, then selected no more.
-        assert red.stdout.read(8) == "new;new;"
+        assert red.read(8) == "new;new;"
 
 
 def test_a_wait_ends_when_what_it_waits_for_is_so(filled: Kubectl) -> None:

@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException, ConflictException
 
 from apiserver.testing import ApiServer, ControlFailed, FaultSwitches
 from tests.harness.conftest import ConfigMaps
+from tests.waiting import PATIENCE
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -21,7 +22,7 @@ CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 @pytest.fixture
 def ask(apiserver: ApiServer) -> Iterator[Callable[..., urllib3.BaseHTTPResponse]]:
     """Send a request by a client that tries nothing twice."""
-    pool = urllib3.PoolManager(ca_certs=str(apiserver.ca_file), timeout=30, retries=False)
+    pool = urllib3.PoolManager(ca_certs=str(apiserver.ca_file), timeout=PATIENCE, retries=False)
 
     def send(method: str, path: str, body: Any = None, **options: Any) -> Any:
         headers = {**apiserver.admin.headers, "Content-Type": "application/json"}

@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import ApiException
 
 from apiserver.testing import ApiServer, ControlFailed, RequestRefused
 from tests.harness.conftest import ConfigMaps
+from tests.waiting import PATIENCE
 
 CRD: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -170,7 +171,7 @@ def test_a_namespace_that_was_deleted_is_whole_again(apiserver: ApiServer) -> No
 @pytest.fixture
 def opened(apiserver: ApiServer, configmaps: ConfigMaps) -> Iterator[Any]:
     """A watch that resumes, and what it yields."""
-    pool = urllib3.PoolManager(ca_certs=str(apiserver.ca_file), timeout=30, retries=False)
+    pool = urllib3.PoolManager(ca_certs=str(apiserver.ca_file), timeout=PATIENCE, retries=False)
     version = configmaps.create("before").metadata.resource_version
 
     def resume() -> Any:

@@ -23,9 +23,9 @@ from storage.cache.cache import WatchCache
 from storage.errors import OutcomeUnknown, StorageError, Unavailable
 from storage.interface import LATEST, NO_REQUIREMENTS, Batch, Change, Page, Record, Store
 from storage.sqlite.store import SQLiteStore
+from tests.waiting import PATIENCE
 
 ROOT = "/registry/"
-START_TIMEOUT = 20.0
 
 
 def packed(content: object) -> bytes:
@@ -206,7 +206,7 @@ class StoreProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.robustness.remote", self._file, self.socket
         )
-        async with asyncio.timeout(START_TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             while not self.socket.exists():
                 assert self._process.returncode is None, "the process ended"
                 await asyncio.sleep(0.01)

@@ -13,12 +13,12 @@ import pytest
 
 from tests.definitions import crd, with_schema
 from tests.operators import certificate, issuer, prometheus
+from tests.waiting import PATIENCE
 from tests.wire.conftest import Answer, Api
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-PATIENCE = 60
 
 
 @pytest.fixture

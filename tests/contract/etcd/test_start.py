@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.etcd_process import EtcdProcess, etcd_process
-
-TIMEOUT = 60.0
+from tests.waiting import PATIENCE
 
 
 @asynccontextmanager
@@ -27,7 +26,7 @@ async def waiting_server(
     )
     try:
         assert server.stderr is not None
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PATIENCE):
             while (
                 b"waiting for etcd: no connection to etcd at" not in await server.stderr.readline()
             ):
@@ -41,7 +40,7 @@ async def waiting_server(
 
 async def test_a_server_waits_for_its_etcd(tmp_path: Path) -> None:
     with etcd_process() as etcd:
-        async with waiting_server(tmp_path, etcd) as server, asyncio.timeout(TIMEOUT):
+        async with waiting_server(tmp_path, etcd) as server, asyncio.timeout(PATIENCE):
             etcd.start()
             assert server.stdout is not None
             assert (await server.stdout.readline()).startswith(b"serving on https://")
@@ -49,6 +48,6 @@ async def test_a_server_waits_for_its_etcd(tmp_path: Path) -> None:
 
 async def test_a_server_that_waits_ends_when_it_is_told_to(tmp_path: Path) -> None:
     with etcd_process() as etcd:
-        async with waiting_server(tmp_path, etcd) as server, asyncio.timeout(TIMEOUT):
+        async with waiting_server(tmp_path, etcd) as server, asyncio.timeout(PATIENCE):
             server.terminate()
             assert await server.wait() == 0

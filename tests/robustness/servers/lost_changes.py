@@ -7,14 +7,12 @@ import json
 import time
 import urllib.request
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from tests.etcd_process import EtcdProcess
 from tests.waiting import PATIENCE
-
-_AGREE_SECONDS: Final = PATIENCE
 
 
 async def excuse(members: Sequence[EtcdProcess], violations: Sequence[str]) -> None:
@@ -37,7 +35,7 @@ def disagreement(members: Sequence[EtcdProcess]) -> str:
     for made that it has not made, and nobody who stores in it can keep a promise after that.
     Returns nothing where they agree.
     """
-    deadline = time.monotonic() + _AGREE_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         told = [_status(member) for member in members]
         applied = {each["raftAppliedIndex"] for each in told}
@@ -60,5 +58,5 @@ def _status(member: EtcdProcess) -> Any:
     question = urllib.request.Request(
         f"{member.endpoint}/v3/maintenance/status", data=b"{}", method="POST"
     )
-    with urllib.request.urlopen(question, timeout=5) as answer:
+    with urllib.request.urlopen(question, timeout=PATIENCE) as answer:
         return json.loads(answer.read())

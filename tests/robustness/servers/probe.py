@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.robustness.servers.http import TOKEN, trusting
+from tests.waiting import PATIENCE
 
 _PAUSE: Final = 0.002
 
@@ -57,7 +58,7 @@ async def measured(url: str, path: str) -> AsyncIterator[Measured]:
     try:
         assert await process.stdout.readline() == b"measuring\n"
         yield result
-        output, _ = await asyncio.wait_for(process.communicate(b""), 60)
+        output, _ = await asyncio.wait_for(process.communicate(b""), PATIENCE)
         result.taken = json.loads(output)
     finally:
         if process.returncode is None:
@@ -68,7 +69,7 @@ async def measured(url: str, path: str) -> AsyncIterator[Measured]:
 def probe(url: str, path: str, over: threading.Event) -> Sequence[float]:
     """Send requests until it is over; return how long each took."""
     host, _, port = url.removeprefix("https://").rpartition(":")
-    connection = http.client.HTTPSConnection(host, int(port), context=trusting(), timeout=60)
+    connection = http.client.HTTPSConnection(host, int(port), context=trusting(), timeout=PATIENCE)
     taken = []
     while not over.wait(_PAUSE):
         begun = time.perf_counter()

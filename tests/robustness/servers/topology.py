@@ -21,8 +21,8 @@ from typing import Final
 from tests.etcd_process import EtcdProcess, etcd_cluster
 from tests.free_ports import free_port
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE
 
-_START_TIMEOUT: Final = 30.0
 _HAPROXY: Final = """\
 global
   log stdout format raw local0 warning
@@ -118,7 +118,7 @@ def balanced(directory: Path, servers: list[ServerProcess]) -> Iterator[str]:
 
 
 def _wait_until_all_are_up(process: subprocess.Popen[bytes], state: int, log: Path) -> None:
-    deadline = time.monotonic() + _START_TIMEOUT
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{state}/", timeout=2):

@@ -10,6 +10,7 @@ import pytest
 from apiserver.endpoints.payloads import SLICE, SlicedPayload
 from apiserver.registry import yielding
 from apiserver.registry.yielding import Yielder, yield_fairly
+from tests.waiting import PATIENCE
 
 WORKS = 10
 
@@ -73,7 +74,7 @@ async def test_who_gives_up_waiting_does_not_hold_up_the_others() -> None:
     second.cancel()
     with suppress(asyncio.CancelledError):
         await second
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(first, third)
         await yield_fairly()
 
@@ -85,4 +86,4 @@ def test_turns_are_those_of_a_loop() -> None:
 
     for _ in range(3):
         asyncio.run(leave_waiting())
-        asyncio.run(asyncio.wait_for(yield_fairly(), 5))
+        asyncio.run(asyncio.wait_for(yield_fairly(), PATIENCE))

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.waiting import PATIENCE
+
 # The second start of a server finds its certificates and keys. It lists its modules when all its
 # controllers run and have nothing to do.
 PROGRAM: Final = """
@@ -65,7 +67,7 @@ def test_an_idle_server_has_not_imported_what_it_does_not_need(tmp_path: Path) -
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
     modules = set(done.stdout.split())
     assert "apiserver.registry.registry" in modules

@@ -8,6 +8,7 @@ from typing import Any
 
 from apiserver.access.flowcontrol.flow_control import FlowControl
 from tests.unit.server.in_process import InProcess, server_in_process
+from tests.waiting import eventually
 
 FLOW_CONTROL = "/apis/flowcontrol.apiserver.k8s.io/v1"
 SCHEMA_UID = "X-Kubernetes-PF-FlowSchema-UID"
@@ -55,12 +56,13 @@ async def create(api: InProcess, response: dict[str, Any]) -> tuple[str, str]:
     created = await api.ask("POST", f"{FLOW_CONTROL}/flowschemas", schema())
     assert (level.status, created.status) == (201, 201), created.body
     uids = created.body["metadata"]["uid"], level.body["metadata"]["uid"]
-    for _ in range(200):
+
+    async def in_force() -> bool:
         _, found, _ = await ask(api, CONFIG_MAPS)
-        if (found[SCHEMA_UID], found[LEVEL_UID]) == uids:
-            return uids
-        await asyncio.sleep(0.01)
-    raise AssertionError(found)
+        return (found[SCHEMA_UID], found[LEVEL_UID]) == uids
+
+    await eventually(in_force)
+    return uids
 
 
 async def test_requests_wait_for_a_seat_and_name_their_schema(tmp_path: Path) -> None:
@@ -71,8 +73,7 @@ async def test_requests_wait_for_a_seat_and_name_their_schema(tmp_path: Path) ->
         for _ in range(level.limit):
             await level.enter(("test", ""), 1)
         waiting = asyncio.create_task(ask(api, CONFIG_MAPS))
-        while not level.waiting:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: level.waiting)
         status, headers, body = await ask(api, f"{CONFIG_MAPS}?watch=1")
         assert (status, headers["Retry-After"]) == (429, "1")
         assert body == b"Too many requests, please try again later.\n"
@@ -120,8 +121,7 @@ async def test_a_watch_has_a_seat_until_its_initial_events_are_sent(tmp_path: Pa
         async with api.session.get(url, headers=JANE) as first:
             assert first.status == 200
             assert first.headers[LEVEL_UID] == uids[1]
-            while level.executing:
-                await asyncio.sleep(0.001)
+            await eventually(lambda: not level.executing)
             assert level.counts["a"].dispatched >= 1
         assert (level.queue.seats_in_use, level.demand.seats) == (0, 0)
         refused = await api.session.get(f"{url}&labelSelector=a%3D%3D%3D", headers=JANE)
