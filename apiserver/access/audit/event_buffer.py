@@ -190,6 +190,6 @@ class EventBuffer:
 
 
 def _settle(outcome: asyncio.Future[bool] | None, *, stored: bool) -> None:
-    """Tell who waits, if anybody does."""
+    """Tell the request that waits, if one does."""
     if outcome is not None and not outcome.done():
         outcome.set_result(stored)
