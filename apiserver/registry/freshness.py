@@ -1,4 +1,7 @@
-"""resourceVersion as a bound on the staleness of a response."""
+"""resourceVersion as a bound on the staleness of a response.
+
+It is an unsigned integer of 64 bits, while a revision has 63: larger ones have not come yet.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from apiserver.machinery.quoting import quote
 from apiserver.registry.errors import future_revision
 from apiserver.registry.view import ObjectView
 
-_MAX = (1 << 63) - 1
+_MAX = (1 << 64) - 1
 
 
 def _problem(text: str) -> str | None:
     syntax = text.isascii() and text.isdigit()
-    if syntax and len(text) < 20 and int(text) <= _MAX:
+    if syntax and len(text.lstrip("0")) <= 20 and int(text) <= _MAX:
         return None
     why = "value out of range" if syntax else "invalid syntax"
     return f"strconv.ParseUint: parsing {quote(text)}: {why}"

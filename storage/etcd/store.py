@@ -53,6 +53,8 @@ from storage.interface import (
 from storage.slices import SLICE, slices
 
 _CHUNK: Final = 10_000
+#: A revision is a signed integer of 64 bits.
+_LARGEST_REVISION: Final = (1 << 63) - 1
 _PAUSES: Final = (0.0, 0.05, 0.5)
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -97,12 +99,14 @@ class EtcdStore(FeedStore[bytes]):
         return store
 
     async def get(self, key: str, *, revision: int = LATEST) -> Record[bytes] | None:
+        await self._check_range(revision)
         answer = await self._range(rpc.RangeRequest(key=encode_key(key), revision=revision))
         return first_record(answer.kvs)
 
     async def list(
         self, prefix: str, *, start: str = "", limit: int = 0, revision: int = LATEST
     ) -> Page[bytes]:
+        await self._check_range(revision)
         first, end = key_range(prefix, start)
         records: list[Record[bytes]] = []
         while True:
@@ -170,6 +174,10 @@ class EtcdStore(FeedStore[bytes]):
 
     async def close(self) -> None:
         await self._connection.close()
+
+    async def _check_range(self, revision: int) -> None:
+        if revision > _LARGEST_REVISION:
+            raise FutureRevision(revision, await self.revision())
 
     async def _range(self, request: rpc.RangeRequest) -> rpc.RangeResponse:
         try:

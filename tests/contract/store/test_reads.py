@@ -61,14 +61,16 @@ async def test_a_key_is_read_as_it_was_at_a_revision(setting: Setting) -> None:
     assert await store.get(key, revision=again.revision) == again
 
 
-async def test_a_revision_to_come_cannot_be_read(setting: Setting) -> None:
+@pytest.mark.parametrize("far", [1000, 1 << 63, (1 << 64) - 1])
+async def test_a_revision_to_come_cannot_be_read(setting: Setting, far: int) -> None:
     store = setting.store
     await store.put(setting.key("a"), setting.value("one"), expected=ABSENT)
     current = await store.revision()
+    to_come = max(current + 1000, far)
     for read, where in ((store.get, setting.key("a")), (store.list, setting.root)):
         with pytest.raises(FutureRevision) as refused:
-            await read(where, revision=current + 1000)
-        assert refused.value.requested == current + 1000
+            await read(where, revision=to_come)
+        assert refused.value.requested == to_come
         assert current <= refused.value.current < current + 1000
 
 

@@ -42,6 +42,8 @@ async def test_a_get_sees_what_was_acknowledged_unless_it_asks_for_less(cluster:
         ("a%", "", 400, "Name parameter invalid: \"a%\": may not contain '%'"),
         ("a", "x", 500, 'parsing "x": invalid syntax'),
         ("a", "999", 504, "Too large resource version: 999"),
+        ("a", "18446744073709551615", 504, "Too large resource version: 18446744073709551615"),
+        ("a", "18446744073709551616", 500, "value out of range"),
     ],
 )
 async def test_what_cannot_be_got_is_refused(

@@ -92,6 +92,17 @@ async def test_the_state_waits_for_the_revision_it_must_have(
     assert refused.value.details["causes"][0]["reason"] == "ResourceVersionTooLarge"
 
 
+@pytest.mark.parametrize("version", ["9999", "18446744073709551615"])
+async def test_a_watch_from_a_revision_to_come_is_told_nothing_before(
+    cluster: Cluster, version: str
+) -> None:
+    async with watching(cluster, f"resourceVersion={version}&{BOOKMARKS}") as client:
+        assert await client.opening() == []
+        await make(cluster, "a")
+        assert await client.due() == []
+        assert client.watch.bookmark() is None
+
+
 @pytest.mark.parametrize("query", ["", INITIAL, "resourceVersion=0"])
 async def test_the_end_of_the_state_is_marked_where_bookmarks_are_taken(
     cluster: Cluster, query: str
