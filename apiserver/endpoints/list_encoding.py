@@ -15,7 +15,7 @@ from apiserver.machinery.documents import dump_json, dump_json_indented, dump_ya
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.offload import offload
 from apiserver.registry.stored import Stored
-from apiserver.registry.yielding import Yielder, batches
+from apiserver.registry.yielding import SLICE, Yielder, batches, iterate_yielding
 
 # Encoding an item takes much longer than filtering one, so fewer are done at a time.
 _BATCH_SIZE: Final = 10
@@ -77,41 +77,60 @@ async def encode_list(
 
 
 class SerializedList:
-    """A list of items in their stored encoding, produced while iterated. It is repeatable.
+    """A list of items in their stored encoding, joined slice by slice while iterated; repeatable.
+
+    Every item is ``head`` and one of ``rests``. A slice has at most `SLICE` bytes, or one item.
+    """
+
+    def __init__(self, frame: tuple[bytes, bytes], head: bytes, rests: Sequence[bytes]) -> None:
+        before, self._after = frame
+        self._before = before + head if rests else before
+        self._between = b"," + head
+        self._rests = rests
+        between = len(self._between) * max(len(rests) - 1, 0)
+        #: The number of bytes.
+        self.size = len(self._before) + sum(map(len, rests)) + between + len(self._after)
+
+    def __iter__(self) -> Iterator[bytes]:
+        rests, before = self._rests, self._before
+        for start, stop in self._slices():
+            few = [*rests[start:stop]]
+            few[0] = before + few[0]
+            if stop == len(rests):
+                few[-1] += self._after
+            yield self._between.join(few)
+            before = self._between
+        if not rests:
+            yield self._before + self._after
+
+    def _slices(self) -> Iterator[tuple[int, int]]:
+        start, between = 0, len(self._between)
+        size = outside = len(self._before) + len(self._after)
+        for index, rest in enumerate(self._rests):
+            size += between + len(rest)
+            if size > SLICE and index > start:
+                yield start, index
+                start, size = index, outside + between + len(rest)
+        if self._rests:
+            yield start, len(self._rests)
+
+
+async def serialized_list(
+    document: dict[str, Any], items: Sequence[Stored], *, typed: bool = False
+) -> SerializedList:
+    """Return the list of a document with stored items. Raises Corrupt.
 
     ``typed``: items have their apiVersion and kind.
     """
-
-    def __init__(
-        self, document: dict[str, Any], items: Sequence[Stored], *, typed: bool = False
-    ) -> None:
-        self._head, self._tail = COMPACT.frame({**document, "items": []}, "items")
-        self._items = items
-        self._item = attrgetter("body" if typed else "item")
-        self._size: Callable[[Stored], int] = _body_size if typed else attrgetter("item_size")
-
-    def __iter__(self) -> Iterator[bytes]:
-        separator = self._head
-        for stored in self._items:
-            yield separator
-            yield self._item(stored)
-            separator = b","
-        yield self._tail if self._items else self._head + self._tail
-
-    def to_bytes(self) -> bytes:
-        """Return the whole list. Use it for short lists."""
-        return self._head + b",".join(map(self._item, self._items)) + self._tail
-
-    async def size(self) -> int:
-        """Return the number of bytes. Raises Corrupt."""
-        commas = max(len(self._items) - 1, 0)
-        total = len(self._head) + len(self._tail) + commas
-        yielder = Yielder()
-        for batch in batches(self._items, size_of=_size_of):
-            total += sum(map(self._size, batch))
-            await yielder.yield_if_due()
-        return total
-
-
-def _body_size(stored: Stored) -> int:
-    return len(stored.body)
+    rests: list[bytes] = []
+    heads = set() if typed else {b"{"}
+    yielder = Yielder()
+    for batch in batches(items, size_of=_size_of):
+        rests += [each.read_rest() if each.rest is None else each.rest for each in batch]
+        if typed:
+            heads |= {each.head for each in batch}
+        await yielder.yield_if_due()
+    head = heads.pop() if len(heads) == 1 else b""
+    if heads:
+        rests = [each.body async for each in iterate_yielding(items)]
+    return SerializedList(COMPACT.frame({**document, "items": []}, "items"), head, rests)

@@ -23,7 +23,8 @@ from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import JSON, bare, negotiate_openapi
 from apiserver.endpoints.openapi.document import Document
 from apiserver.endpoints.openapi.service import OpenAPIService
-from apiserver.endpoints.payloads import SLICE, SlicedPayload
+from apiserver.endpoints.payloads import SlicedPayload
+from apiserver.registry.yielding import SLICE
 
 _YEAR: Final = 365 * 24 * 3600
 _SMALL: Final = 1400

@@ -14,9 +14,8 @@ from typing import Final
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
-from apiserver.registry.yielding import yield_fairly
+from apiserver.registry.yielding import SLICE, yield_fairly
 
-SLICE: Final = 256 * 1024
 _LEVEL: Final = 1
 _GZIP_WINDOW: Final = 31
 
@@ -26,12 +25,15 @@ class SlicedPayload(Payload):
 
     def __init__(self, parts: Iterable[bytes], size: int, media_type: str) -> None:
         super().__init__(parts, content_type=media_type)
-        self._size = size
+        self._size: int = size
 
     async def write(self, writer: AbstractStreamWriter) -> None:
+        left = self._size
         for data in slices(self._value):
             await writer.write(data)
-            await yield_fairly()
+            left -= len(data)
+            if left:
+                await yield_fairly()
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -70,12 +72,13 @@ class GzipPayload(Payload):
 def slices(parts: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """Join parts into slices of about the same size, and split larger parts.
 
-    A slice of a large part is a view of it: a client that reads slowly costs no copy.
+    A part that makes a slice is not copied. A slice of a large part is a view of it: a client that
+    reads slowly costs no copy.
     """
     pending: list[bytes] = []
     size = 0
     for part in parts:
-        if len(part) > SLICE:
+        if len(part) > SLICE // 2:
             if pending:
                 yield b"".join(pending)
                 pending, size = [], 0

@@ -16,8 +16,8 @@ from apiserver.endpoints.list_encoding import (
     COMPACT,
     INDENTED,
     Render,
-    SerializedList,
     encode_list,
+    serialized_list,
 )
 from apiserver.endpoints.negotiation import (
     JSON,
@@ -27,7 +27,7 @@ from apiserver.endpoints.negotiation import (
     YAML,
     Representation,
 )
-from apiserver.endpoints.payloads import SLICE, GzipPayload, SlicedPayload
+from apiserver.endpoints.payloads import GzipPayload, SlicedPayload
 from apiserver.machinery.documents import dump_json, dump_json_indented, dump_yaml
 from apiserver.machinery.errors import NotAcceptable
 from apiserver.machinery.objects import Object
@@ -36,7 +36,7 @@ from apiserver.registry.list import ObjectList
 from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.resource import Resource
 from apiserver.registry.stored import Stored
-from apiserver.registry.yielding import BATCH_SIZE
+from apiserver.registry.yielding import BATCH_SIZE, SLICE
 from apiserver.resources.definition import ResourceDefinition
 from apiserver.resources.printing import DEFAULT, Printer
 
@@ -64,7 +64,8 @@ async def send_object(
     transform = representation.transform
     if not transform:
         if representation.media_type == JSON and not wants_indent(request):
-            return send_bytes(request, stored.body + b"\n", status)
+            rest = stored.read_rest() if stored.rest is None else stored.rest
+            return send_bytes(request, b"".join((stored.head, rest, b"\n")), status)
         document = stored.object
     elif transform == TABLE:
         shown = _table_format(request, representation, resource.strategy.printer)
@@ -111,13 +112,12 @@ async def send_list(
     """Return a list in the negotiated representation."""
     metadata, transform, items = list_metadata(found), representation.transform, found.items
     if not transform and representation.media_type == JSON and not wants_indent(request):
-        body = SerializedList(
+        body = await serialized_list(
             _list_document(resource, metadata, ()),
             items,
             typed=resource.definition.typed_items,
         )
-        size = await body.size()
-        return _send_parts(request, body if size > SLICE else [body.to_bytes()], size)
+        return _send_parts(request, body, body.size)
     if len(items) > BATCH_SIZE or sum(stored.size for stored in items) > SMALL:
         return await _send_long_list(request, representation, resource, found)
     if not transform:
@@ -236,8 +236,9 @@ def _send_parts(
         headers["Content-Encoding"] = "gzip"
         headers["Vary"] = "Accept-Encoding"
         return web.Response(status=status, body=GzipPayload(parts, media_type), headers=headers)
-    body: Any = b"".join(parts) if size <= SLICE else SlicedPayload(parts, size, media_type)
-    return web.Response(status=status, body=body, headers=headers)
+    if size <= SLICE:
+        return buffered_response(status, b"".join(parts), media_type)
+    return web.Response(status=status, body=SlicedPayload(parts, size, media_type), headers=headers)
 
 
 def _go_package(definition: ResourceDefinition) -> str:

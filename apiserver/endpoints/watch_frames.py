@@ -13,12 +13,25 @@ from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
-from apiserver.registry.watch import BOOKMARK, INITIAL_EVENTS_END, Part, Watch, WatchEvent
+from apiserver.registry.watch import (
+    ADDED,
+    BOOKMARK,
+    DELETED,
+    INITIAL_EVENTS_END,
+    MODIFIED,
+    Part,
+    Watch,
+    WatchEvent,
+)
 from apiserver.resources.printing import DEFAULT
 
 # The maximum size of the frames kept for other watchers, in bytes.
 _MAX_CACHED: Final = 16 * 1024 * 1024
 _OVERHEAD: Final = 500
+_BEGINNINGS: Final = {
+    kind: b'{"type":"%b","object":' % kind.encode()
+    for kind in (ADDED, MODIFIED, DELETED, BOOKMARK, "ERROR")
+}
 
 
 class Framer(Protocol):
@@ -158,7 +171,9 @@ def status_frame(error: StatusError) -> bytes:
 
 
 def _whole(event: WatchEvent) -> bytes:
-    return _frame(event.type, event.stored.body)
+    stored = event.stored
+    rest = stored.read_rest() if stored.rest is None else stored.rest
+    return b"".join((_BEGINNINGS[event.type], stored.head, rest, b"}\n"))
 
 
 def _partial(event: WatchEvent, version: str) -> bytes:
@@ -166,4 +181,4 @@ def _partial(event: WatchEvent, version: str) -> bytes:
 
 
 def _frame(kind: str, body: bytes) -> bytes:
-    return b'{"type":"%s","object":%s}\n' % (kind.encode(), body)
+    return b"".join((_BEGINNINGS[kind], body, b"}\n"))

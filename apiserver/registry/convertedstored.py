@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiserver.machinery.documents import dump_json_to_keep
 from apiserver.machinery.equality import deep_equal
 from apiserver.machinery.objects import Object
-from apiserver.registry.stored import Stored, arrange, parse_stored
+from apiserver.registry.stored import Stored, arrange, cut_body, parse_stored, shared_head
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible
 from storage.errors import Corrupt
@@ -26,7 +26,7 @@ class ConvertedStored(Stored):
         self._source: Stored | None = source
         self._conversion = conversion
         self._own = own
-        self._origin = b""
+        self._origin = b"", b""
         self._stale = source.is_stale()
 
     def is_stale(self) -> bool:
@@ -34,9 +34,10 @@ class ConvertedStored(Stored):
             return True
         served = self.object
         document = self._to_stored(served)
-        if document is served and self._origin is self.body:
+        head, rest = self._origin
+        if document is served and rest is self.rest:
             return False
-        return not deep_equal(arrange(document), arrange(parse_stored(self.key, self._origin)))
+        return not deep_equal(arrange(document), arrange(parse_stored(self.key, head + rest)))
 
     def keep(self, document: Object) -> None:
         """Keep nothing: what is stored may have less than the served form."""
@@ -50,18 +51,19 @@ class ConvertedStored(Stored):
         return document
 
     def _keep(self, document: Object | None) -> None:
-        """Make the body from the converted object; without one, it is that of the stored object."""
+        """Take the bytes of the converted object; without one, those of the stored object."""
         source = self._source
         assert source is not None
-        body = source.body
+        origin = source.read_rest()
         if document is None:
-            self._body, self._head = body, source._head
+            self.head, self.rest = source.head, origin
         else:
             # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
             first = {name: document[name] for name in ("kind", "apiVersion", "metadata")}
-            self._set_body(dump_json_to_keep(first | document))
+            head, self.rest = cut_body(dump_json_to_keep(first | document))
+            self.head = shared_head(head)
         # The source refers to this object, and reference counting does not free cycles.
-        self._origin, self._source, self._raw = body, None, None
+        self._origin, self._source = (source.head, origin), None
 
     def _to_served(self, document: Object) -> Object:
         try:

@@ -2,8 +2,9 @@
 
 The stored form is the object's JSON without its resourceVersion, beginning with ``kind``,
 ``apiVersion`` and ``metadata`` in this order. The sent form is the stored bytes with the revision
-inserted, and an item of a list is the same without kind and apiVersion: sending an object does not
-decode it. Values that another server stored in a different order are converted when they are read.
+inserted: sending an object does not decode it. It is kept in two parts, cut in front of the
+metadata, since an item of a list has no kind and apiVersion. All objects of a kind share the first
+part. Values that another server stored in a different order are converted when they are read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from storage.interface import Record
 _ENCRYPTED: Final = b"k8s:enc:"
 _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
-_METADATA = b',"metadata":{'
+_AFTER_VERSION = b'",'
+_METADATA = b'"metadata":{'
 _HEAD: Final = ("kind", "apiVersion", "metadata")
 _UID, _OWNERS, _DELETION = b'"uid":"', b'"ownerReferences":[', b'"deletionTimestamp":"'
 IDENTITY_REFUSES: Final = "identity transformer tried to read encrypted data"
@@ -64,18 +66,21 @@ class Stored:
 
     ``labels`` and ``fields`` are what selectors match; they are computed for the first selector
     that is evaluated on the object, and cached. ``size`` is the size in the store, in bytes.
+    ``head`` and ``rest`` are the two parts of the bytes to send: the beginning of the object with
+    its kind and apiVersion, and the metadata and all that follows. ``rest`` is ``None``, and
+    ``head`` empty, until `read_rest` has made them from the stored bytes.
     """
 
     __slots__ = (
-        "_body", "_head", "_object", "_raw", "converted", "fields", "key", "labels", "revision",
+        "_object", "_raw", "converted", "fields", "head", "key", "labels", "rest", "revision",
         "size",
     )  # fmt: skip
 
     def __init__(self, key: str, raw: bytes, revision: int) -> None:
         self.key = key
-        self._raw: bytes | None = raw
-        self._body = b""
-        self._head = 0
+        self._raw = raw
+        self.head = b""
+        self.rest: bytes | None = None
         self._object: Object | None = None
         self.labels: Mapping[str, str] | None = None
         self.fields: Mapping[str, str] | None = None
@@ -86,28 +91,23 @@ class Stored:
 
     @property
     def body(self) -> bytes:
-        """The JSON of the object with its resourceVersion. Raises Corrupt."""
-        if self._raw is not None:
-            self._splice(self._raw)
-        return self._body
+        """The JSON of the object with its resourceVersion, put together. Raises Corrupt."""
+        rest = self.read_rest() if self.rest is None else self.rest
+        return self.head + rest
 
     @property
     def api_version(self) -> str:
         """The apiVersion of the object, found without decoding it. Raises Corrupt."""
-        body = self.body
-        return body[body.find(_VERSION) + len(_VERSION) : self._head - 1].decode()
+        self.read_rest()
+        head = self.head
+        return head[head.find(_VERSION) + len(_VERSION) : -len(_AFTER_VERSION)].decode()
 
-    @property
-    def item(self) -> bytes:
-        """The same without apiVersion and kind, as in lists of built-in kinds."""
-        body = self.body
-        return b"{" + body[self._head + 1 :]
-
-    @property
-    def item_size(self) -> int:
-        """The size of the object as an item of a list, in bytes. Raises Corrupt."""
-        body = self.body
-        return len(body) - self._head
+    def read_rest(self) -> bytes:
+        """Return ``rest``, and keep it. Raises Corrupt."""
+        if self.rest is None:
+            self._splice(self._raw)
+            assert self.rest is not None
+        return self.rest
 
     @property
     def object(self) -> Object:
@@ -134,7 +134,7 @@ class Stored:
 
         ``None``: the object has to be decoded, for its uid or for its owners or finalizers.
         """
-        raw = self._body if self._raw is None else self._raw
+        raw = self._raw if self.rest is None else self.rest
         found = raw.find(_UID)
         # After the beginning of a map it may be the name of a label, for example.
         if found < 0 or raw.find(b"{", raw.find(_METADATA) + len(_METADATA), found) >= 0:
@@ -191,48 +191,55 @@ class Stored:
     def to_write(cls, document: Object) -> Stored:
         """Return an object to be stored; it has no revision yet, and no body."""
         value = cls("", b"", 0)
-        value._raw = None
+        value.rest = b""
         value._object = document
         return value
 
     @classmethod
     def preview(cls, key: str, document: Object, revision: int) -> Stored:
         """Return an object for a response that differs from the stored one."""
+        body = orjson.dumps(document)
         shown = cls(key, b"", revision)
-        shown._raw = None
         shown._object = document
-        shown._set_body(orjson.dumps(document))
-        shown.size = len(shown._body)
+        shown.head, shown.rest = cut_body(body)
+        shown.size = len(body)
         return shown
-
-    def _set_body(self, body: bytes) -> None:
-        """Take JSON as the body in which nothing but kind and apiVersion is before the metadata."""
-        self._body = body
-        self._head = body.find(_METADATA)
 
     def _read(self) -> Object:
         """Return the object, decoded, without keeping it."""
-        decoded = None if self._raw is None else self._splice(self._raw)
-        return parse_stored(self.key, self._body) if decoded is None else decoded
+        decoded = self._splice(self._raw) if self.rest is None else None
+        return parse_stored(self.key, self.body) if decoded is None else decoded
 
     def _splice(self, raw: bytes) -> Object | None:
-        """Make the body; return the object if it had to be decoded for it."""
-        head = _metadata_after_kind_and_version(raw)
-        if head < 0:
+        """Make the two parts of the body; return the object if it had to be decoded for it."""
+        cut = _metadata_after_kind_and_version(raw)
+        if cut < 0:
             raw = _rearranged(self.key, raw)
-            head = _metadata_after_kind_and_version(raw)
-            if head < 0:
+            cut = _metadata_after_kind_and_version(raw)
+            if cut < 0:
                 raise Corrupt(self.key, "its kind and its apiVersion are no names")
-        start = head + len(_METADATA)
+        start = cut + len(_METADATA)
         comma = b"" if raw[start : start + 1] == b"}" else b","
         version = b'"resourceVersion":"%d"' % self.revision
-        self._body = b"".join((raw[:start], version, comma, raw[start:]))
-        self._head = head
-        self._raw = None
+        self.head = shared_head(raw[:cut])
+        self.rest = b"".join((_METADATA, version, comma, raw[start:]))
+        self._raw = b""
         return None
 
 
 _NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
+_heads: dict[bytes, bytes] = {}
+
+
+def shared_head(head: bytes) -> bytes:
+    """Return the one copy of the bytes in front of the metadata that objects of a kind share."""
+    return _heads.setdefault(head, head)
+
+
+def cut_body(body: bytes) -> tuple[bytes, bytes]:
+    """Return JSON in two parts, cut in front of the metadata if there are any."""
+    cut = max(body.find(_METADATA), 0)
+    return body[:cut], body[cut:]
 
 
 def arrange(document: Object) -> Object:
@@ -253,8 +260,9 @@ def _metadata_after_kind_and_version(raw: bytes) -> int:
     end = raw.find(b'"', len(_KIND))
     if not raw.startswith(_VERSION, end):
         return -1
-    head = raw.find(b'"', end + len(_VERSION)) + 1
-    return head if raw.startswith(_METADATA, head) else -1
+    end = raw.find(b'"', end + len(_VERSION))
+    cut = end + len(_AFTER_VERSION)
+    return cut if raw.startswith(_AFTER_VERSION + _METADATA, end) else -1
 
 
 def parse_stored(key: str, data: bytes) -> Object:

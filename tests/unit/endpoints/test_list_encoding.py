@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from apiserver.endpoints import list_encoding
 from apiserver.endpoints.list_encoding import (
     AS_YAML,
     COMPACT,
     INDENTED,
     ListFormat,
-    SerializedList,
     encode_list,
+    serialized_list,
 )
 from apiserver.machinery.documents import dump_json
 from apiserver.registry.codec import ObjectCodec
@@ -28,13 +30,13 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def objects(count: int) -> list[Stored]:
+def objects(count: int, versions: Sequence[str] = ("v1",)) -> list[Stored]:
     codec = ObjectCodec(struct_of_kind)
     made = []
     for number in range(count):
         document = {
             "kind": "ConfigMap",
-            "apiVersion": "v1",
+            "apiVersion": versions[number % len(versions)],
             "metadata": {"name": f"a-{number}", "labels": {"of": "all"} if number % 2 else {}},
             "data": {"text": f"line\n  - another: {number}\n", "empty": "", "list": "[]"},
             "more": {"nested": [{"a": [], "b": [{"c": None}]}, number]},
@@ -57,15 +59,30 @@ async def test_a_list_in_parts_is_the_whole_list(form: ListFormat, count: int) -
     assert b"".join(parts) == form.dump({**DOCUMENT, "items": shown(items)}) + form.end
 
 
+@pytest.mark.parametrize("slice_size", [1, 700, 256 * 1024])
+@pytest.mark.parametrize("versions", [("v1",), ("v1", "v2")])
+@pytest.mark.parametrize("typed", [False, True])
 @pytest.mark.parametrize("count", [0, 1, 2, 150])
-async def test_a_list_as_it_is_stored_has_the_size_that_is_said(count: int) -> None:
-    body = SerializedList(DOCUMENT, objects(count))
-    data = b"".join(body)
-    assert len(data) == await body.size()
+async def test_a_list_as_it_is_stored_has_the_size_that_is_said(
+    count: int,
+    typed: bool,
+    versions: Sequence[str],
+    slice_size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(list_encoding, "SLICE", slice_size)
+    stored = objects(count, versions)
+    body = await serialized_list(DOCUMENT, stored, typed=typed)
+    slices = list(body)
+    data = b"".join(slices)
+    assert len(data) == body.size
+    left_out = () if typed else ("kind", "apiVersion")
     items = [
-        {key: value for key, value in stored.object.items() if key not in ("kind", "apiVersion")}
-        for stored in objects(count)
+        {key: value for key, value in each.object.items() if key not in left_out} for each in stored
     ]
     assert data == dump_json({**DOCUMENT, "items": items}) + b"\n"
     # It may be sent more than once, and its head says so every time.
-    assert b"".join(body) == body.to_bytes() == data
+    assert list(body) == slices
+    assert len(slices) == 1 if data and len(data) <= slice_size else len(slices) >= min(count, 2)
+    one_item = max((each.size for each in stored), default=0) + len(dump_json(DOCUMENT)) + 100
+    assert all(len(each) <= max(slice_size, one_item) for each in slices)
