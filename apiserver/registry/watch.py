@@ -324,6 +324,8 @@ class Watch:
             **self._resource.types.empty(),
             "metadata": metadata,
         }
+        if self._resource.strategy.spec_of_bookmarks:
+            document["spec"] = {**self._resource.strategy.spec_of_bookmarks, **document["spec"]}
         return WatchEvent(BOOKMARK, Stored.preview("", document, revision), revision)
 
     def _expired(self, error: Compacted) -> StatusError:

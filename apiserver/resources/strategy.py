@@ -103,6 +103,9 @@ class Strategy:
     allocates = False
     #: Whether `validate_in_namespace` has rules.
     checks_namespace = False
+    #: What the spec of a bookmark contains although clients may omit it: numbers that are not
+    #: optional in Kubernetes' internal types.
+    spec_of_bookmarks: Mapping[str, Any] = {}
     #: The table of ``kubectl get``; ``None``: name and age.
     printer: Printer | None = None
 

@@ -25,6 +25,7 @@ CORE_EVENTS = GroupVersionResource("", "v1", "events")
 EVENTS = GroupVersionResource("events.k8s.io", "v1", "events")
 BOOKMARKS = "allowWatchBookmarks=true"
 INITIAL = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+TEMPLATE = {"metadata": {}, "spec": {"containers": None}}
 NO_INITIAL = "sendInitialEvents=false&resourceVersionMatch=NotOlderThan"
 
 
@@ -123,6 +124,26 @@ async def test_the_end_of_the_state_is_marked_where_bookmarks_are_taken(
             },
         }
         assert client.watch.bookmark() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("deployments", {"replicas": 0, "selector": None, "template": TEMPLATE, "strategy": {}}),
+        ("replicasets", {"replicas": 0, "selector": None, "template": TEMPLATE}),
+        (
+            "daemonsets",
+            {"selector": None, "template": TEMPLATE, "updateStrategy": {}},
+        ),
+    ],
+)
+async def test_a_bookmark_shows_what_kubernetes_types_always_contain(
+    cluster: Cluster, kind: str, spec: Object
+) -> None:
+    resource = GroupVersionResource("apps", "v1", kind)
+    async with watching(cluster, f"{INITIAL}&{BOOKMARKS}", of=resource) as client:
+        found = [event async for events in client.watch.opening() for event in events]
+        assert [event.stored.object["spec"] for event in found] == [spec]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from apiserver.resources.builtin.apps.rules import (
 from apiserver.resources.builtin.apps.workloads import (
     CONTAINERS,
     IMAGES,
+    NO_REPLICAS,
     WorkloadStrategy,
     spec_selector_text,
     template_cells,
@@ -81,6 +82,7 @@ class DeploymentStrategy(WorkloadStrategy):
     reset_fields = _RESET
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(spec_selector_text)
+    spec_of_bookmarks = NO_REPLICAS
 
     def default_spec(self, document: Object) -> None:
         spec = document["spec"]

@@ -14,6 +14,7 @@ from apiserver.resources.builtin.apps.rules import (
 from apiserver.resources.builtin.apps.workloads import (
     CONTAINERS,
     IMAGES,
+    NO_REPLICAS,
     WorkloadStrategy,
     spec_selector_text,
     template_cells,
@@ -85,6 +86,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
     printer = Printer(replica_columns(_SPEC, _STATUS), _cells)
     scale = ScaleFields(spec_selector_text)
+    spec_of_bookmarks = NO_REPLICAS
 
     def default_spec(self, document: Object) -> None:
         document["spec"].setdefault("replicas", 1)

@@ -17,6 +17,7 @@ from apiserver.resources.builtin.apps.rules import (
 from apiserver.resources.builtin.apps.workloads import (
     CONTAINERS,
     IMAGES,
+    NO_REPLICAS,
     WorkloadStrategy,
     is_readable,
     spec_selector_text,
@@ -87,6 +88,7 @@ class StatefulSetStrategy(WorkloadStrategy):
     names_pods = False
     printer = Printer(_COLUMNS, _cells)
     scale = ScaleFields(spec_selector_text)
+    spec_of_bookmarks = NO_REPLICAS
 
     def default_spec(self, document: Object) -> None:
         spec = document["spec"]

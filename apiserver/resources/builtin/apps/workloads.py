@@ -37,6 +37,8 @@ _MISMATCH: Final = "`selector` does not match template `labels`"
 
 CONTAINERS: Final = Column("Containers", "Names of each container in the template.", priority=1)
 IMAGES: Final = Column("Images", "Images referenced by each container in the template.", priority=1)
+#: The spec of a bookmark of a kind with replicas.
+NO_REPLICAS: Final = {"replicas": 0}
 
 
 class WorkloadStrategy(Strategy):
