@@ -108,7 +108,7 @@ def distinct_owners(document: Object, warn: Callable[[str], None], *, admitted: 
     if not twice:
         return document
     text = _DUPLICATE_OWNERS_ADMITTED if admitted else _DUPLICATE_OWNERS
-    warn(text + ", ".join(dict.fromkeys(twice)))
+    warn(text + ", ".join(twice))
     return with_metadata(document, ownerReferences=kept)
 
 

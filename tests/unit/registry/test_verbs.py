@@ -104,6 +104,16 @@ async def test_an_update_of_another_object_or_state_is_refused(
     assert cluster.get(CONFIG_MAPS, "c") == made
 
 
+async def test_every_repeated_owner_is_named(cluster: Cluster) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
+    other = {**owner, "uid": "w"}
+    owners = [owner, other, owner, owner, {**other, "controller": False}, other]
+    written = await cluster.create(CONFIG_MAPS, with_metadata(config_map(), ownerReferences=owners))
+    kept = [owner, other, {**other, "controller": False}]
+    assert written.stored.metadata["ownerReferences"] == kept
+    assert [text.rpartition(": ")[2] for text in cluster.warnings] == ["u, u, w"]
+
+
 async def test_an_update_creates_where_its_kind_lets_it(cluster: Cluster) -> None:
     assert await refusal(cluster.update(CONFIG_MAPS, config_map())) == (
         404,
