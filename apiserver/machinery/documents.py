@@ -16,6 +16,7 @@ import orjson
 from apiserver.machinery import jsonsyntax, valuelimit
 from apiserver.machinery.documentlimits import MAX_DEPTH, DocumentError, check_depth
 from apiserver.machinery.valueclasses import valueclass
+from apiserver.machinery.yamlscalars import without_fraction
 
 # How many calls a function that walks a document, or a schema in one, may need for each level.
 _CALLS: Final = 10
@@ -24,8 +25,6 @@ _MAX_DUPLICATES: Final = 100
 _MAX_REPORTED: Final = 1024 * 1024
 # Finds possible numbers with a fraction or an exponent; a match inside a string is harmless.
 _FRACTION: Final = re.compile(rb"[:,\[]\s*-?[0-9]+[.eE]")
-#: Integral floats below this limit are exact.
-_EXACT: Final = 1 << 53
 
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), _CALLS * MAX_DEPTH))
@@ -121,9 +120,7 @@ def _with_whole_numbers(value: Any) -> Any:
         return {name: _with_whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_with_whole_numbers(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return int(value)
-    return value
+    return without_fraction(value) if isinstance(value, float) else value
 
 
 def dump_yaml(document: Any) -> bytes:

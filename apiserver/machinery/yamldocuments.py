@@ -22,7 +22,14 @@ from apiserver.machinery.quoting import quote
 from apiserver.machinery.sorting import in_order
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.machinery.valuelimit import MAX_VALUES, too_many_values
-from apiserver.machinery.yamlscalars import TAG, is_ambiguous, natural, resolve, tagged
+from apiserver.machinery.yamlscalars import (
+    TAG,
+    is_ambiguous,
+    natural,
+    resolve,
+    tagged,
+    without_fraction,
+)
 
 #: So many nodes may all come of aliases; of so many, no more than a tenth.
 _FEW_NODES, _MANY_NODES = 400_000, 4_000_000
@@ -106,7 +113,7 @@ class _Parser:
         self._next()
         if isinstance(self._next(), yaml.StreamEndEvent):
             return YAMLDocument(None, [])
-        value = self._value(self._next())
+        value = self._content(self._next())
         # What is wrong up to the end of the document is found with it.
         self._next()
         if self._aliased and is_too_deep(value):
@@ -114,6 +121,11 @@ class _Parser:
         found = self._duplicates
         problem = ["yaml: unmarshal errors:\n" + "\n".join(found)] if found else []
         return YAMLDocument(value, problem)
+
+    def _content(self, event: Any) -> Any:
+        """Return the value of a member, an item or the document, with numbers as in JSON."""
+        value = self._value(event)
+        return without_fraction(value) if type(value) is float else value
 
     def _value(self, event: Any, lines: dict[str, int] | None = None) -> Any:
         """Return the value that begins with an event; ``lines`` takes those of a mapping's keys."""
@@ -155,7 +167,7 @@ class _Parser:
         items = []
         event = self._next()
         while type(event) is not yaml.SequenceEndEvent:
-            items.append(self._value(event))
+            items.append(self._content(event))
             event = self._next()
         return items
 
@@ -170,7 +182,7 @@ class _Parser:
                 name = key if type(key) is str else _key(key)
                 event = self._next()
                 line = event.start_mark.line + 1
-                value = self._value(event)
+                value = self._content(event)
                 if name in members:
                     self._report(line, key)
                 members[name] = value

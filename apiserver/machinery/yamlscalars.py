@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from base64 import b64decode
+from decimal import Decimal
 from typing import Any, Final
 
 from apiserver.machinery.documentlimits import DocumentError
@@ -36,6 +37,8 @@ _RUNS: Final = re.compile(r"[0-9]+|.", re.DOTALL)
 _MAX_DIGITS: Final = 70
 _BASES: Final = {"x": 4, "b": 1, "o": 3}
 _FLOAT_BITS: Final = 1024
+#: Floats from this value on are no 64-bit integers.
+_NO_INTEGER: Final = 1 << 63
 
 #: What a tag lets a plain scalar be; those that are not here stand for strings.
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
@@ -124,6 +127,14 @@ def _float(digits: str) -> float:
 
 def _out_of_range(digits: str) -> DocumentError:
     return DocumentError(f"json: cannot unmarshal number {digits} into Go value of type float64")
+
+
+def without_fraction(value: float) -> int | float:
+    """Return a float as it is after Go has written it as JSON: a whole number is an integer."""
+    if value.is_integer() and abs(value) < _NO_INTEGER:
+        # The digits that identify the float, and zeros: not its exact value.
+        return int(Decimal(repr(value)))
+    return value
 
 
 def is_ambiguous(text: str) -> bool:

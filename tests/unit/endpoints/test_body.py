@@ -199,3 +199,9 @@ def test_a_body_that_is_no_delete_options_is_refused(
 def test_delete_options_are_validated() -> None:
     with pytest.raises(Invalid, match="cannot be both set"):
         decode_delete_options(b'{"orphanDependents": true, "propagationPolicy": "Orphan"}', JSON)
+
+
+@pytest.mark.parametrize("written", ["2.0", "2e0", "!!float 2"])
+def test_a_whole_float_in_yaml_is_an_integer(written: str) -> None:
+    decoded = decode_object(f"spec: {{replicas: {written}}}".encode(), YAML, DEPLOYMENT)
+    assert repr(decoded.document["spec"]["replicas"]) == "2"
