@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
-from apiserver.machinery.empties import copied, empty_members, member, take_over
+from apiserver.machinery.empties import copied, copy_from, empty_members, member
 from apiserver.schema.jsondecoder import decode_json
 from apiserver.schema.structtypes import struct_of_kind
 
@@ -40,5 +40,5 @@ def test_what_a_thread_notes_is_taken_over() -> None:
     context = copy_context()
     read = context.run(decode_json, POD, {"spec": {"volumes": []}}).object
     assert empty_members(read["spec"]) == {}
-    take_over(context)
+    copy_from(context)
     assert empty_members(read["spec"]) == {"volumes": []}
