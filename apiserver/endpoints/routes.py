@@ -34,6 +34,7 @@ from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.offload import offload
 from apiserver.registry.registry import Registry
 from apiserver.registry.resource import Resource
+from apiserver.resources.definition import Subresource
 
 _OBJECT: Mapping[str, ResourceHandler] = {
     "get": get,
@@ -84,22 +85,19 @@ class Router:
         if definition.routed_by_verb:
             return self._by_verb(request, resource)
         _check_scope(request, resource)
-        if resource.strategy.deprecation:
-            request.warnings.append(resource.strategy.deprecation)
         if info.parts > 2:
             return self._subresource(request, resource)
-        scope = RequestScope(resource)
         if info.watch_prefix:
-            return self._watch(request, scope)
+            return self._watch(request, _routed(request, resource))
         if info.parts == 1:
-            return self._collection(request, scope)
+            return self._collection(request, resource)
         verb = info.verb
         handle = _OBJECT.get(verb)
         if handle is None or verb not in definition.verbs or request.method == "HEAD":
             raise MethodNotSupported.on_path()
         if info.resource == _COMPONENT_STATUSES.resource and not info.group:
             handle = self.component_statuses.get
-        return handle(request, scope)
+        return handle(request, _routed(request, resource))
 
     async def _not_served(self, group: str) -> web.StreamResponse:
         if self.registry.served.has_builtin_group(group):
@@ -145,9 +143,9 @@ class Router:
         return await handle(request, RequestScope(resource, subresource))
 
     def _collection(
-        self, request: HTTPRequest, scope: RequestScope
+        self, request: HTTPRequest, resource: Resource
     ) -> Awaitable[web.StreamResponse]:
-        info, definition = request.info, scope.resource.definition
+        info, definition = request.info, resource.definition
         everywhere = definition.namespaced and not info.namespace
         if (
             request.method == "HEAD"
@@ -156,6 +154,7 @@ class Router:
             or (everywhere and info.verb != "list")
         ):
             raise MethodNotSupported.on_path()
+        scope = _routed(request, resource)
         if info.verb == "create":
             handle = self.virtual_resources.get(definition.group_resource, create)
             return handle(request, scope)
@@ -194,12 +193,21 @@ class Router:
             allowed = info.verb in subresource.verbs
         if not allowed:
             raise MethodNotSupported.on_path()
-        scope = RequestScope(resource, subresource)
+        scope = _routed(request, resource, subresource)
         if own is not None:
             return await own.handle(request, scope)
         if info.subresource not in resource.strategy.updates:
             raise MethodNotSupported.on_path()
         return await _WHOLE[info.verb](request, scope)
+
+
+def _routed(
+    request: HTTPRequest, resource: Resource, subresource: Subresource | None = None
+) -> RequestScope:
+    """Return the scope of a request that has a route; only those are warned of a deprecation."""
+    if resource.strategy.deprecation:
+        request.warnings.append(resource.strategy.deprecation)
+    return RequestScope(resource, subresource)
 
 
 class ServedRouter(Router):

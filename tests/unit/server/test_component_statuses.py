@@ -107,6 +107,8 @@ async def test_kubectl_is_shown_health_message_and_error(server: InProcess) -> N
 async def test_nothing_but_reading_is_allowed(server: InProcess, method: str, path: str) -> None:
     answer = await server.ask(method, PATH + path)
     assert (answer.status, answer.body["reason"]) == (405, "MethodNotAllowed")
+    # Only a route warns of a deprecation; the others end before one.
+    assert ("Warning" in answer.headers) is (method == "GET")
 
 
 async def test_invalid_selectors_are_refused(server: InProcess) -> None:
