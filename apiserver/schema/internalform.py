@@ -107,7 +107,16 @@ _NAMES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _FLAGS: Final = frozenset(["hostNetwork", "hostPID", "hostIPC"])
 #: Pointers among the served types that are none inside.
-_NEVER_NULL: Final = frozenset([("core.v1.ServiceAccountTokenProjection", "expirationSeconds")])
+_NEVER_NULL: Final = frozenset(
+    [
+        ("core.v1.ServiceAccountTokenProjection", "expirationSeconds"),
+        ("apps.v1.RollingUpdateStatefulSetStrategy", "partition"),
+        ("apps.v1.RollingUpdateDeployment", "maxUnavailable"),
+        ("apps.v1.RollingUpdateDeployment", "maxSurge"),
+        ("apps.v1.RollingUpdateDaemonSet", "maxUnavailable"),
+        ("apps.v1.RollingUpdateDaemonSet", "maxSurge"),
+    ]
+)
 #: Metadata is embedded: its fields are shown among those of the object.
 _METADATA: Final = "meta.v1.ObjectMeta"
 _ZEROS: Final[Mapping[str, Any]] = {
@@ -141,8 +150,8 @@ def internal_selector(value: Mapping[str, Any] | None) -> Any:
     return None if value is None else _value("meta.v1.LabelSelector")(value)
 
 
-def internal_labels(value: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Return labels as messages show them: by name."""
+def internal_map(value: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return labels, or another map of texts, as messages show them: by key."""
     return None if value is None else dict(sorted(value.items()))
 
 

@@ -30,7 +30,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
 )
 from apiserver.resources.printing import Column
 from apiserver.resources.strategy import CHANGE, Strategy
-from apiserver.schema.internalform import internal_labels, internal_selector
+from apiserver.schema.internalform import internal_map, internal_selector
 
 ALWAYS: Final = "Always"
 _MISMATCH: Final = "`selector` does not match template `labels`"
@@ -136,7 +136,7 @@ def validate_match(
     labels = member(template["metadata"], "labels")
     if conditions is not None and conditions.matches(labels or {}):
         return []
-    return [invalid(f"{path}.metadata.labels", internal_labels(labels), _MISMATCH)]
+    return [invalid(f"{path}.metadata.labels", internal_map(labels), _MISMATCH)]
 
 
 def validate_running(pod: Object, path: str, kind: str) -> list[FieldError]:

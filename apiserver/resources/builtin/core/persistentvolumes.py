@@ -40,7 +40,7 @@ from apiserver.resources.builtin.parts.resources import (
 )
 from apiserver.resources.printing import AGE, NAME, UNSET, Column, Printer, age_of
 from apiserver.resources.strategy import WHOLE, Strategy
-from apiserver.schema.internalform import internal_form
+from apiserver.schema.internalform import internal_form, internal_map
 
 _SPEC: Final = "api.core.v1.PersistentVolumeSpec"
 _STATUS: Final = "api.core.v1.PersistentVolumeStatus"
@@ -225,7 +225,7 @@ def _validate_capacity(spec: dict[str, Any]) -> list[FieldError]:
     capacity, path = spec.get("capacity") or {}, "spec.capacity"
     errors = [] if capacity else [required(path)]
     if STORAGE not in capacity or len(capacity) > 1:
-        errors.append(not_supported(path, member(spec, "capacity"), [STORAGE]))
+        errors.append(not_supported(path, internal_map(member(spec, "capacity")), [STORAGE]))
     for resource, quantity in capacity.items():
         where = f"{path}[{resource}]"
         errors += validate_basic_quantity(quantity, where)

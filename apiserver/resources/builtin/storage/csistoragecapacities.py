@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
@@ -11,6 +11,7 @@ from apiserver.resources.builtin.parts.names import validate_dns_subdomain
 from apiserver.resources.builtin.parts.resources import validate_nonnegative_quantity
 from apiserver.resources.printing import NAME, UNSET, Column, Printer
 from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.schema.internalform import internal_selector
 
 _CAPACITY = "api.storage.v1.CSIStorageCapacity"
 COLUMNS = (
@@ -18,6 +19,11 @@ COLUMNS = (
     Column("StorageClassName", source=f"{_CAPACITY}.storageClassName"),
     Column("Capacity", source=f"{_CAPACITY}.capacity"),
 )
+# What stays, and how messages show it.
+_IMMUTABLE: Final = {
+    "nodeTopology": internal_selector,
+    "storageClassName": lambda name: name or "",
+}
 
 
 def _cells(document: Object, now: float) -> list[Any]:
@@ -42,8 +48,8 @@ class CSIStorageCapacityStrategy(Strategy):
 
     def validate_update(self, document: Object, old: Object) -> list[FieldError]:
         return [
-            invalid(member, document.get(member), "field is immutable")
-            for member in ("nodeTopology", "storageClassName")
+            invalid(member, show(document.get(member)), "field is immutable")
+            for member, show in _IMMUTABLE.items()
             if document.get(member) != old.get(member)
         ]
 

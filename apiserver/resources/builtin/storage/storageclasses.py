@@ -19,6 +19,7 @@ from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
+from apiserver.schema.internalform import internal_map
 
 IS_DEFAULT: Final = "storageclass.kubernetes.io/is-default-class"
 _IS_DEFAULT_BETA: Final = "storageclass.beta.kubernetes.io/is-default-class"
@@ -88,11 +89,15 @@ class StorageClassStrategy(Strategy):
             *self.validate(document),
             *objectmeta.validate_change(document, old, self),
             *(
-                invalid(name, member(document, name), "field is immutable")
+                invalid(name, _shown(member(document, name)), "field is immutable")
                 for name in _IMMUTABLE
                 if (document.get(name) or None) != (old.get(name) or None)
             ),
         ]
+
+
+def _shown(value: Any) -> Any:
+    return internal_map(value) if isinstance(value, dict) else value
 
 
 def _validate_topologies(terms: list[dict[str, Any]]) -> list[FieldError]:

@@ -52,7 +52,7 @@ from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of, hum
 from apiserver.resources.strategy import ORPHAN, WHOLE
 from apiserver.schema.internalform import (
     internal_form,
-    internal_labels,
+    internal_map,
     internal_selector,
 )
 
@@ -250,7 +250,7 @@ def _validate_own_selector(document: Object, old: Object | None) -> list[FieldEr
         if key not in labels:
             errors.append(required(path, detail))
         elif labels[key] != value:
-            errors.append(invalid(path, internal_labels(labels), detail))
+            errors.append(invalid(path, internal_map(labels), detail))
     if not validate_label_selector(selector, ""):
         conditions = label_selector_of(selector)
         if conditions is None or not conditions.matches(expected):
