@@ -140,6 +140,7 @@ BAD = [
         400,
         "cannot bind token to object of type /v1, Kind=ConfigMap",
     ),
+    ({"spec": {"boundObjectRef": {}}}, 400, "cannot bind token to object of type /, Kind="),
     (
         {"spec": {"boundObjectRef": {"apiVersion": "v1", "kind": "Node", "name": "x"}}},
         404,

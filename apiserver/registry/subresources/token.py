@@ -101,7 +101,7 @@ class TokenRequests:
         return TokenLifetime(begins, seconds)
 
     async def _bound(self, account: Object, reference: dict[str, Any] | None) -> BoundObjects:
-        if not reference:
+        if reference is None:
             return BoundObjects()
         namespace, name = namespace_of(account), reference.get("name", "")
         group, version, kind = _kind(reference)
