@@ -21,7 +21,7 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.admissionregistration.expressions import Expressions
 from apiserver.resources.builtin.admissionregistration.rules import default_match, default_rules
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
-from apiserver.resources.builtin.parts.labelselector import validate_label_selector
+from apiserver.resources.builtin.parts.labelselector import show_struct, validate_label_selector
 from apiserver.resources.builtin.parts.names import validate_qualified_name
 from apiserver.resources.printing import UNSET, Column, Printer, aged
 from apiserver.resources.strategy import WHOLE, Strategy
@@ -92,11 +92,14 @@ def binding_printer(param_detail: str) -> Printer:
 def _binding_cells(document: Object) -> list[Any]:
     spec = document.get("spec") or {}
     reference = spec.get("paramRef")
-    shown = UNSET
-    if reference is not None:
-        named = reference.get("name")
-        shown = f"{reference.get('namespace') or '*'}/{named}" if named else UNSET
-    return [spec.get("policyName", ""), shown]
+    return [spec.get("policyName", ""), UNSET if reference is None else _shown(reference)]
+
+
+def _shown(reference: dict[str, Any]) -> str:
+    named, selector = reference.get("name"), reference.get("selector")
+    if named:
+        return f"{reference.get('namespace') or '*'}/{named}"
+    return UNSET if selector is None else show_struct(selector)
 
 
 def validate_param_kind(kind: dict[str, Any] | None, path: str) -> list[FieldError]:

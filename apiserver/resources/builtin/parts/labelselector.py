@@ -76,6 +76,22 @@ def format_map(labels: Mapping[str, str] | None) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
+def show_struct(selector: Mapping[str, Any]) -> str:
+    """Show a selector as the struct that it is, as printers of references to parameters do."""
+    labels = sorted((selector.get("matchLabels") or {}).items())
+    shown = "".join(f"{key}: {value}," for key, value in labels)
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{expression.get('key', '')},"
+        f"Operator:{expression.get('operator', '')},"
+        f"Values:[{' '.join(expression.get('values') or ())}],}},"
+        for expression in selector.get("matchExpressions") or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{shown}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
+
+
 def format_selector(selector: Mapping[str, Any] | None) -> str:
     """Show a selector as printers do: ``a=b,c in (d,e)``, ``<none>`` when it has no condition."""
     if is_empty(selector):

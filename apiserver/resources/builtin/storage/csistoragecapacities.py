@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid
@@ -20,7 +21,7 @@ COLUMNS = (
     Column("Capacity", source=f"{_CAPACITY}.capacity"),
 )
 # What stays, and how messages show it.
-_IMMUTABLE: Final = {
+_IMMUTABLE: Final[dict[str, Callable[[Any], Any]]] = {
     "nodeTopology": internal_selector,
     "storageClassName": lambda name: name or "",
 }

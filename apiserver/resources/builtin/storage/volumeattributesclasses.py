@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, required
 from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
-from apiserver.resources.printing import Column, aged
+from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.strategy import Strategy
 
+IS_DEFAULT: Final = "volumeattributesclass.alpha.kubernetes.io/is-default-class"
 
-def _cells(document: Object) -> list[Any]:
-    return [document.get("driverName", "")]
+
+def _cells(document: Object, now: float) -> list[Any]:
+    metadata = document["metadata"]
+    name, default = metadata.get("name", ""), (metadata.get("annotations") or {}).get(IS_DEFAULT)
+    return [
+        f"{name} (default)" if default == "true" else name,
+        document.get("driverName", ""),
+        age_of(metadata.get("creationTimestamp"), now),
+    ]
 
 
 class VolumeAttributesClassStrategy(Strategy):
@@ -22,8 +30,9 @@ class VolumeAttributesClassStrategy(Strategy):
     returns_deleted_object = True
     # The rules of the kind include metadata.
     metadata_checks = ()
-    printer = aged(
-        (Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"),), _cells
+    printer = Printer(
+        (NAME, Column("DriverName", source="api.storage.v1.VolumeAttributesClass.driverName"), AGE),
+        _cells,
     )
 
     def validate(self, document: Object) -> list[FieldError]:

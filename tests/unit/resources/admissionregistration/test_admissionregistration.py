@@ -335,4 +335,14 @@ def test_rows_count_rules_and_show_parameters() -> None:
     assert BINDING.cells(BINDING.create(BOUND))[1:3] == ["p", "<unset>"]
     made = BINDING.create(merged(BOUND, spec={"paramRef": reference}))
     assert BINDING.cells(made)[1:3] == ["p", "*/n"]
+    selector = {
+        "matchLabels": {"b": "c", "a": "b"},
+        "matchExpressions": [{"key": "k", "operator": "In", "values": ["x", "y"]}],
+    }
+    reference = {"selector": selector, "parameterNotFoundAction": "Deny"}
+    made = BINDING.create(merged(BOUND, spec={"paramRef": reference}))
+    assert BINDING.cells(made)[2] == (
+        "&LabelSelector{MatchLabels:map[string]string{a: b,b: c,},MatchExpressions:"
+        "[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}"
+    )
     assert VALIDATING.cells(VALIDATING.create(hooks({}, {})))[:2] == ["w", 2]

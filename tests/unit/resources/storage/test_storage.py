@@ -182,6 +182,14 @@ ROWS = [
             "storageclass.kubernetes.io/is-default-class": "true"}}),
         ["a (default)", "example.com/p", "Delete", "Immediate", False],
     ),
+    (
+        ATTRIBUTES,
+        {"metadata": {"name": "a", "annotations": {
+            "volumeattributesclass.alpha.kubernetes.io/is-default-class": "true"}},
+         "driverName": "d"},
+        ["a (default)", "d"],
+    ),
+    (ATTRIBUTES, {**NAMED, "driverName": "d"}, ["a", "d"]),
     (DRIVER, NAMED, ["a", True, False, False, "<unset>", False, "Persistent"]),
     (NODE, DRIVERS, ["a", 1]),
     (ATTACHMENT, ATTACHED, ["a", "d", "v", "n", False]),
