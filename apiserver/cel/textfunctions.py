@@ -73,7 +73,7 @@ def _char_at(text: str, index: int) -> str:
 def _index(text: str, part: str, start: int = 0) -> int:
     if not part:
         return start
-    if start < 0 or (start > len(text)):
+    if start < 0:
         raise EvaluationError(f"index out of range: {start}")
     return text.find(part, start)
 
@@ -81,21 +81,19 @@ def _index(text: str, part: str, start: int = 0) -> int:
 def _last_index(text: str, part: str, end: int | None = None) -> int:
     if not part:
         return len(text) if end is None else end
-    if end is None:
-        return text.rfind(part)
-    if not 0 <= end < len(text):
-        raise EvaluationError(f"index out of range: {end}")
-    return text.rfind(part, 0, end + len(part))
+    last = len(text) - 1 if end is None else end
+    if last < 0:
+        raise EvaluationError(f"index out of range: {last}")
+    return text.rfind(part, 0, last + len(part)) if last < len(text) else -1
 
 
 def _substring(text: str, start: int, end: int | None = None) -> str:
     stop = len(text) if end is None else end
-    if start < 0 or start > len(text):
-        raise EvaluationError(f"index out of range: {start}")
-    if stop < 0 or stop > len(text):
-        raise EvaluationError(f"index out of range: {stop}")
-    if start > stop:
-        raise EvaluationError(f"invalid substring range. start: {start}, end: {stop}")
+    if end is not None and start > end:
+        raise EvaluationError(f"invalid substring range. start: {start}, end: {end}")
+    for index in (start, stop):
+        if not 0 <= index <= len(text):
+            raise EvaluationError(f"index out of range: {index}")
     return text[start:stop]
 
 

@@ -65,6 +65,7 @@ self.?size.optMap(s, s + 1).orValue(0) == 4 && {?'a': self.?size} == {'a': 3}
 [[1], [2, 3], []].flatten() == [1, 2, 3] && [[1], [2]].flatten(0) == [[1], [2]]
 [1, 2, 3].reverse() == [3, 2, 1] && ['b', 'a', 'b'].distinct() == ['b', 'a']
 [3, 1, 2].sort() == [1, 2, 3] && self.names.sort() == ['a', 'bb'] && self.rows.flatten() == ['x']
+'abc'.indexOf('c', 5) == -1 && 'abc'.lastIndexOf('a', 3) == -1 && 'abcb'.lastIndexOf('b', 2) == 1
 ['a', 'b', 'a'].indexOf('a') == 0 && ['a', 'b', 'a'].lastIndexOf('a') == 2
 sets.contains([1, 2], [1]) && sets.equivalent([1], [1, 1]) && !sets.intersects([1], [2])
 quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('1500m').asApproximateFloat() == 1.5
@@ -143,6 +144,10 @@ FAILURES = {
     ),
     "[dyn(1), dyn('a')].sort()": EvaluationError("list elements must have the same type"),
     "[dyn([1])].sort()": EvaluationError("list elements must be comparable"),
+    "'abc'.substring(5, 1)": EvaluationError("invalid substring range. start: 5, end: 1"),
+    "'abc'.substring(1, 4)": EvaluationError("index out of range: 4"),
+    "'abc'.indexOf('a', -1)": EvaluationError("index out of range: -1"),
+    "''.lastIndexOf('a')": EvaluationError("index out of range: -1"),
     "'%d'.format([dyn('x')])": EvaluationError(
         "error during formatting: decimal clause can only be used on integers, was given string"
     ),
