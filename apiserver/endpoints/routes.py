@@ -91,6 +91,8 @@ class Router:
             return self._watch(request, _routed(request, resource))
         if info.parts == 1:
             return self._collection(request, resource)
+        if _OBJECT.keys().isdisjoint(definition.verbs):
+            raise NotFound.path()
         verb = info.verb
         handle = _OBJECT.get(verb)
         if handle is None or verb not in definition.verbs or request.method == "HEAD":

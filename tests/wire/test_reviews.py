@@ -143,3 +143,4 @@ async def test_somebody_elses_token_is_reviewed(
 )
 async def test_reviews_are_not_kept(api: Api, method: str, path: str) -> None:
     assert (await api.send(method, path)).status == 405
+    assert (await api.send(method, f"{path}/one")).status == 404
