@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from apiserver.cel.authorizervalues import AUTHORIZER_FUNCTIONS
 from apiserver.cel.callcodes import SPECIAL
 from apiserver.cel.checkererrors import CheckerErrors, shown_types
-from apiserver.cel.declarations import OPAQUE, extension, patch_extension
+from apiserver.cel.declarations import OPAQUE, extension, generic_functions, patch_extension
 from apiserver.cel.descriptors import SchemaTypes
 from apiserver.cel.errors import CompileError, EvaluationError, InstantiationError
 from apiserver.cel.evaluation import CodeGenerator
@@ -221,7 +221,7 @@ def _declared(variables: Mapping[str, str], libraries: Iterable[str]) -> str:
     """Return the declaration of variables; an optional type can be declared in this form only."""
     named = "".join(f'  - name: "{name}"\n' for name in (*_LIBRARIES, *libraries))
     lines = [f'  - name: "{name}"\n    type: "{type_}"\n' for name, type_ in variables.items()]
-    return f"extensions:\n{named}variables:\n{''.join(lines)}"
+    return f"extensions:\n{named}{generic_functions()}variables:\n{''.join(lines)}"
 
 
 def _name(type_: Any) -> str:

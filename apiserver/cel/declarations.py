@@ -30,24 +30,27 @@ _COMPARABLE: Final = ("int", "uint", "double", "bool", "string", "bytes", "durat
 _MIXED: Final = ("int double", "double int", "int uint", "uint int", "uint double", "double uint")
 _SUMMABLE: Final = ("int", "uint", "double", "duration")
 
-# Name, types of the arguments (the first is the receiver if it ends with a dot), result.
-_TABLE: Final = f"""
-find string. string : string
-findAll string. string : list<string>
-findAll string. string int : list<string>
-indexOf list<~T>. ~T : int
-lastIndexOf list<~T>. ~T : int
+# Functions whose types depend on each other: "~T" is the same type throughout.
+_GENERIC: Final = """
 slice list<~T>. int int : list<~T>
 flatten list<list<~T>>. : list<~T>
 flatten list<dyn>. int : list<dyn>
 reverse list<~T>. : list<~T>
 distinct list<~T>. : list<~T>
-lists.range int : list<int>
 unwrapOpt list<optional_type<~T>>. : list<~T>
 optional.unwrap list<optional_type<~T>> : list<~T>
 sets.contains list<~T> list<~T> : bool
 sets.equivalent list<~T> list<~T> : bool
 sets.intersects list<~T> list<~T> : bool
+"""
+# Name, types of the arguments (the first is the receiver if it ends with a dot), result.
+_TABLE: Final = f"""
+find string. string : string
+findAll string. string : list<string>
+findAll string. string int : list<string>
+lastIndexOf list<dyn>. dyn : int
+indexOf list<dyn>. dyn : int
+lists.range int : list<int>
 url string : {_URL}
 isURL string : bool
 getScheme {_URL}. : string
@@ -147,16 +150,44 @@ def _extension(name: str, lines: list[str]) -> Any:
     return cel.CelExtension(name, declared)
 
 
-def _overload(line: str) -> tuple[str, Any]:
+def generic_functions() -> str:
+    """Return functions as the configuration of an environment declares them, in YAML.
+
+    This is the only form in which the library knows that several types are the same.
+    """
+    lines, before = ["functions:"], ""
+    for line in _GENERIC.strip().splitlines():
+        name, arguments, result, is_member = _parts(line)
+        if name != before:
+            lines += [f'- name: "{name}"', "  overloads:"]
+        before = name
+        lines.append(f'  - id: "{_identifier(name, arguments)}"')
+        if is_member:
+            lines.append(f'    target: {{type: "{arguments[0]}"}}')
+        others = ", ".join(f'{{type: "{each}"}}' for each in arguments[is_member:])
+        lines += [f"    args: [{others}]", f'    return: {{type: "{result}"}}']
+    return "\n".join(lines) + "\n"
+
+
+def _parts(line: str) -> tuple[str, list[str], str, bool]:
+    """Return the name of a function, its arguments, its result, and if it has a receiver."""
     left, _, result = line.partition(" : ")
     name, *arguments = left.split()
     is_member = bool(arguments) and arguments[0].endswith(".")
-    types = [cel.Type(argument.removesuffix(".")) for argument in arguments]
-    identifier = "_".join([name, *arguments]).replace("<", "_").replace(">", "").replace(".", "_")
+    return name, [each.removesuffix(".") for each in arguments], result.strip(), is_member
+
+
+def _identifier(name: str, arguments: list[str]) -> str:
+    whole = "_".join([name, *arguments]).replace("<", "_").replace(">", "").replace(".", "_")
+    return whole.replace("~", "").replace(",", "_")
+
+
+def _overload(line: str) -> tuple[str, Any]:
+    name, arguments, result, is_member = _parts(line)
     overload = cel.Overload(
-        id=identifier.replace("~", "").replace(",", "_"),
-        return_type=cel.Type(result.strip()),
-        parameters=types,
+        id=_identifier(name, arguments),
+        return_type=cel.Type(result),
+        parameters=[cel.Type(each) for each in arguments],
         is_member=is_member,
     )
     return name, overload

@@ -21,6 +21,14 @@ ERRORS = {
     "sets.contains(1, [1])": [
         f"1:14: {NO_OVERLOAD} 'sets.contains' applied to '(int, list(int))'"
     ],
+    # What a function takes and returns depends on the types of its arguments.
+    "sets.contains([1], ['a'])": [
+        f"1:14: {NO_OVERLOAD} 'sets.contains' applied to '(list(int), list(string))'"
+    ],
+    "[1, 1].distinct() == ['a']": [
+        f"1:19: {NO_OVERLOAD} '_==_' applied to '(list(int), list(string))'"
+    ],
+    "[[1]].flatten()[0] + 'a' == ''": [f"1:20: {NO_OVERLOAD} '_+_' applied to '(int, string)'"],
     # A function that takes another number of arguments is known.
     "size()": [f"1:5: {NO_OVERLOAD} 'size' applied to '()'"],
     "size(1, 'a,)')": [f"1:5: {NO_OVERLOAD} 'size' applied to '(int, string)'"],
