@@ -4,7 +4,7 @@ PYTHON ?= python3
 # Two more processes than processors: some tests wait for other programs.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 + os.cpu_count())')
 
-.PHONY: run test robustness lint helm bench bench-sizes
+.PHONY: run test robustness lint helm bench bench-sizes fuzz
 run: $(VENV)/.run
 	$(VENV)/bin/apiserver $(ARGS)
 

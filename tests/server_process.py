@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.forked_process import ForkedProcess
 from tests.free_ports import free_port
 from tests.waiting import PATIENCE
 
@@ -35,14 +36,15 @@ class ServerProcess:
     make.
     """
 
-    def __init__(self, directory: Path, *flags: str, module: str = "apiserver") -> None:
+    def __init__(self, directory: Path, *flags: str, module: str = "") -> None:
         self.directory = directory
         self.flags = flags
-        #: What is run: the server, or one with a fault that a test has put in.
+        #: The program: one with a fault that a test has put in, or ``apiserver``, which is forked
+        #: from a process that has imported it unless it is named.
         self.module = module
         self.url = ""
         self.kubeconfig = directory / "admin.kubeconfig"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         directory.mkdir(parents=True, exist_ok=True)
         tokens = directory / "tokens.csv"
         tokens.write_text(TOKENS)
@@ -63,17 +65,20 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the process and wait until it says that it serves."""
-        output = self.directory / "stdout"
-        with output.open("wb") as stdout, (self.directory / "stderr").open("ab") as stderr:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", self.module, f"--data-dir={self.directory}"),
-                    *(f"--secure-port={self._port}", self._tokens, *self.flags),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-            )
+        output, errors = self.directory / "stdout", self.directory / "stderr"
+        arguments = [
+            *(f"--data-dir={self.directory}", f"--secure-port={self._port}"),
+            *(self._tokens, *self.flags),
+        ]
+        output.write_bytes(b"")
+        if self.module:
+            command = [sys.executable, "-m", self.module, *arguments]
+            with output.open("ab") as stdout, errors.open("ab") as stderr:
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+                )
+        else:
+            self.process = ForkedProcess(arguments, output, errors)
         deadline = time.monotonic() + PATIENCE
         while (announced := _ANNOUNCED.match(output.read_text())) is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -99,9 +104,9 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(directory: Path, *flags: str) -> Iterator[ServerProcess]:
+def running_server(directory: Path, *flags: str, module: str = "") -> Iterator[ServerProcess]:
     """Yield a started server; it is killed at the end, if it still runs then."""
-    server = ServerProcess(directory, *flags)
+    server = ServerProcess(directory, *flags, module=module)
     server.start()
     try:
         yield server

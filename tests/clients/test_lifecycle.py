@@ -15,10 +15,13 @@ from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE, wait_until
 
 MEMORY = "--storage=memory://"
+#: The program itself, which servers of most tests are forked from.
+COMMAND = "apiserver"
 
 
 def test_a_stop_ends_watches_cleanly(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", MEMORY, "--shutdown-delay-duration=10ms") as server:
+    flags = (MEMORY, "--shutdown-delay-duration=10ms")
+    with running_server(tmp_path / "data", *flags, module=COMMAND) as server:
         watching = connect(server)
         watching.request("GET", "/api/v1/namespaces?watch=1", headers=ADMIN)
         stream = watching.getresponse()
@@ -35,7 +38,7 @@ def test_a_stop_ends_watches_cleanly(tmp_path: Path) -> None:
 
 
 def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", MEMORY) as server:
+    with running_server(tmp_path / "data", MEMORY, module=COMMAND) as server:
         body = b'{"metadata":{"name":"late"}}'
         writing = connect(server)
         writing.putrequest("POST", "/api/v1/namespaces/default/configmaps")

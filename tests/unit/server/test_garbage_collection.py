@@ -28,7 +28,6 @@ def examined() -> Iterator[list[int]]:
     gc.callbacks.append(note)
     yield counts
     gc.callbacks.remove(note)
-    gc.unfreeze()
     gc.set_threshold(*thresholds)
 
 
