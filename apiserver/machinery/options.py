@@ -121,7 +121,7 @@ def _read_write_options(query: Query) -> tuple[WriteOptions, list[FieldError]]:
     dry_run = query.get("dryRun", ())
     manager = first(query, "fieldManager")
     validation = first(query, "fieldValidation")
-    errors = [*_manager_errors(manager), *_dry_run_errors(dry_run)]
+    errors = [*field_manager_errors(manager, "fieldManager"), *_dry_run_errors(dry_run)]
     if validation not in _FIELD_VALIDATION:
         errors.append(fielderrors.not_supported("fieldValidation", validation, _FIELD_VALIDATION))
     options = WriteOptions(
@@ -240,14 +240,19 @@ def _dry_run_errors(values: Sequence[str]) -> list[FieldError]:
     return [fielderrors.not_supported("dryRun", list(values), ("All",))]
 
 
-def _manager_errors(manager: str) -> list[FieldError]:
+def field_manager_errors(manager: str, path: str) -> list[FieldError]:
+    """Validate the name of a field manager (apimachinery's ``ValidateFieldManager``)."""
     errors = []
     if len(manager.encode()) > _MAX_MANAGER:
-        errors.append(fielderrors.too_long("fieldManager", _MAX_MANAGER))
-    for position, character in enumerate(manager):
+        errors.append(fielderrors.too_long(path, _MAX_MANAGER))
+    if manager.isprintable():
+        return errors
+    position = 0
+    for character in manager:
         if not character.isprintable():
             detail = f"invalid character U+{ord(character):04X} (at position {position})"
-            errors.append(fielderrors.invalid("fieldManager", manager, detail))
+            errors.append(fielderrors.invalid(path, manager, detail))
+        position += len(character.encode())
     return errors
 
 

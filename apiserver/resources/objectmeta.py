@@ -5,12 +5,14 @@ repeats its errors each time. A kind declares which `CHECKS` it makes itself:
 
 * `WHOLE` validates the metadata of the new object, including the names of its finalizers;
 * `CHANGE` validates the immutable fields, and labels, annotations and owner references.
+
+Both validate managedFields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, required, too_long
 from apiserver.machinery.names import (
@@ -21,6 +23,7 @@ from apiserver.machinery.names import (
     path_segment_problems,
 )
 from apiserver.machinery.objects import Object
+from apiserver.machinery.options import field_manager_errors
 from apiserver.machinery.quoting import quote
 from apiserver.resources.strategy import WHOLE, Strategy, Update
 
@@ -37,7 +40,15 @@ _NO_OWNER: Final = ("v1", "Event")
 _ANNOTATIONS_LIMIT: Final = 256 * 1024
 # Every error about more than one controller shows all owners.
 _MAX_CONTROLLERS: Final = 16
+_MAX_SUBRESOURCE: Final = 256
 _STANDARD_FINALIZERS: Final = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+class _Contents(NamedTuple):
+    """The errors that every check finds: in the fields, and in managedFields, which are last."""
+
+    fields: list[FieldError]
+    managers: list[FieldError]
 
 
 def validate_create(document: Object, strategy: Strategy) -> list[FieldError]:
@@ -50,7 +61,7 @@ def validate_created(document: Object, strategy: Strategy) -> list[FieldError]:
     if strategy.metadata_checks_on_create and strategy.checks_generate_name:
         return []
     metadata = document["metadata"]
-    return [*_any_names(metadata, strategy), *_contents(metadata), *_any_finalizers(metadata)]
+    return [*_any_names(metadata, strategy), *_any_contents(metadata, _contents(metadata))]
 
 
 def validate_update(
@@ -61,8 +72,7 @@ def validate_update(
     contents = _contents(metadata)
     errors = [
         *_any_names(metadata, strategy),
-        *contents,
-        *_any_finalizers(metadata),
+        *_any_contents(metadata, contents),
         *_change(document, old, contents),
     ]
     for check in update.metadata_checks:
@@ -93,17 +103,21 @@ def validate_embedded(metadata: dict[str, Any]) -> list[FieldError]:
         errors += _invalid("metadata.namespace", namespace, dns1123_label_problems(namespace))
     if metadata.get("generation", 0) < 0:
         errors.append(_negative_generation(metadata["generation"]))
-    return [*errors, *_contents(metadata), *_any_finalizers(metadata)]
+    return [*errors, *_any_contents(metadata, _contents(metadata))]
 
 
-def _whole(document: Object, strategy: Strategy, contents: list[FieldError]) -> list[FieldError]:
+def _whole(document: Object, strategy: Strategy, contents: _Contents) -> list[FieldError]:
     errors, metadata = _names(document, strategy), document["metadata"]
     if metadata.get("generation", 0) < 0:
         errors.append(_negative_generation(metadata["generation"]))
-    return [*errors, *contents, *_any_finalizers(metadata), *_finalizers(metadata, strategy)]
+    return [*errors, *_any_contents(metadata, contents), *_finalizers(metadata, strategy)]
 
 
-def _change(document: Object, old: Object, contents: list[FieldError]) -> list[FieldError]:
+def _any_contents(metadata: dict[str, Any], contents: _Contents) -> list[FieldError]:
+    return [*contents.fields, *_any_finalizers(metadata), *contents.managers]
+
+
+def _change(document: Object, old: Object, contents: _Contents) -> list[FieldError]:
     metadata, before = document["metadata"], old["metadata"]
     errors: list[FieldError] = []
     if "deletionTimestamp" in before:
@@ -112,10 +126,10 @@ def _change(document: Object, old: Object, contents: list[FieldError]) -> list[F
         if metadata.get(field) != before.get(field):
             value = metadata.get(field, "" if field in ("name", "namespace", "uid") else None)
             errors.append(invalid(f"metadata.{field}", value, "field is immutable"))
-    return errors + contents
+    return [*errors, *contents.fields, *contents.managers]
 
 
-def _contents(metadata: dict[str, Any]) -> list[FieldError]:
+def _contents(metadata: dict[str, Any]) -> _Contents:
     errors: list[FieldError] = []
     if "labels" in metadata:
         errors += label_errors(metadata["labels"] or {}, "metadata.labels")
@@ -123,7 +137,7 @@ def _contents(metadata: dict[str, Any]) -> list[FieldError]:
         errors += annotation_errors(metadata["annotations"] or {}, "metadata.annotations")
     if "ownerReferences" in metadata:
         errors += _owners(metadata["ownerReferences"] or [])
-    return errors
+    return _Contents(errors, _managers(metadata.get("managedFields") or ()))
 
 
 def _no_new_finalizers(metadata: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
@@ -247,6 +261,21 @@ def _in_order(owner: dict[str, Any]) -> dict[str, Any]:
 
 
 _TEXTS = ("apiVersion", "kind", "name", "uid")
+
+
+def _managers(entries: Iterable[dict[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for place, entry in enumerate(entries):
+        path = f"metadata.managedFields[{place}]"
+        operation, fields_type = entry.get("operation") or "", entry.get("fieldsType")
+        if operation not in ("Apply", "Update"):
+            errors.append(invalid(f"{path}.operation", operation, "must be `Apply` or `Update`"))
+        if fields_type and fields_type != "FieldsV1":
+            errors.append(invalid(f"{path}.fieldsType", fields_type, "must be `FieldsV1`"))
+        errors += field_manager_errors(entry.get("manager") or "", f"{path}.manager")
+        if len((entry.get("subresource") or "").encode()) > _MAX_SUBRESOURCE:
+            errors.append(too_long(f"{path}.subresource", _MAX_SUBRESOURCE))
+    return errors
 
 
 def _any_finalizers(metadata: dict[str, Any]) -> list[FieldError]:

@@ -62,3 +62,27 @@ def test_a_kind_without_rules_for_names_takes_whatever_has_a_path() -> None:
     assert validate_created(named, strategy) == []
     named = {"metadata": {**OLD["metadata"], "name": "a/b"}}
     assert len(validate_created(named, strategy)) == 1
+
+
+LONG = "m" * 129
+ENTRY = {"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ({"manager": LONG}, "manager: Too long: may not be more than 128 bytes"),
+        (
+            {"manager": "é\t"},
+            'manager: Invalid value: "é\\t": invalid character U+0009 (at position 2)',
+        ),
+        ({"subresource": 2 * LONG}, "subresource: Too long: may not be more than 256 bytes"),
+        ({"operation": "Up"}, 'operation: Invalid value: "Up": must be `Apply` or `Update`'),
+        ({"fieldsType": "V2"}, 'fieldsType: Invalid value: "V2": must be `FieldsV1`'),
+    ],
+)
+def test_managers_that_a_client_sends_are_validated(entry: Object, complaint: str) -> None:
+    found = changed("v1 ConfigMap", managedFields=[ENTRY, {**ENTRY, **entry}])
+    assert set(found) == {f"metadata.managedFields[1].{complaint}"}
+    assert len(found) == 4
+    assert changed("v1 ConfigMap", managedFields=[ENTRY]) == []
