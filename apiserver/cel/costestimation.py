@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from apiserver.cel.functioncosts import CHECK_COST
+from apiserver.cel.functioncosts import CHECK_COST, LIST_COST, MAP_COST, MESSAGE_COST
 from apiserver.cel.sizes import REQUEST_SIZE, UNKNOWN, max_elements
 from apiserver.cel.syntaxtree import (
     Call,
@@ -25,9 +25,6 @@ from apiserver.machinery.valueclasses import valueclass
 from apiserver.schema.structural import Schema
 
 _TENTH: Final = 0.1
-_LIST_COST: Final = 10
-_MAP_COST: Final = 30
-_MESSAGE_COST: Final = 40
 _LOGICAL: Final = frozenset(["_&&_", "_||_"])
 _COMPARISONS: Final = frozenset(["_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"])
 _WHOLE: Final = frozenset([
@@ -111,13 +108,13 @@ class _Estimator:
             case ListOf(items):
                 parts = [self.estimate(item) for item in items]
                 largest = max(parts, key=lambda part: part.size, default=None)
-                cost = _LIST_COST + sum(part.cost for part in parts)
+                cost = LIST_COST + sum(part.cost for part in parts)
                 return _Estimate(saturated(cost), len(items), item=largest)
             case MapOf():
                 parts = [
                     self.estimate(each) for key, value, _ in node.entries for each in (key, value)
                 ]
-                base = _MESSAGE_COST if node.message else _MAP_COST
+                base = MESSAGE_COST if node.message else MAP_COST
                 return _Estimate(
                     saturated(base + sum(part.cost for part in parts)), len(node.entries)
                 )
@@ -189,7 +186,7 @@ def _allocating(node: Call, parts: list[_Estimate], cost: int) -> _Estimate:
         compares_text = node.function == "sort" and _is_of_text(node)
         size, factor = saturated(size * size), 2.1 if compares_text else 2.0
     item = None if node.function == "lists.range" else _item(parts[0])
-    return _Estimate(saturated(cost + size * factor + 1 + _LIST_COST), size, item=item)
+    return _Estimate(saturated(cost + size * factor + 1 + LIST_COST), size, item=item)
 
 
 def _given(node: Call, index: int, otherwise: int) -> int:

@@ -21,7 +21,14 @@ from apiserver.cel.callcodes import (
 from apiserver.cel.constants import is_constant, value_of
 from apiserver.cel.errors import BudgetExceededError, EvaluationError
 from apiserver.cel.frames import Code, Frame, Function
-from apiserver.cel.functioncosts import EFFORTS, FUNCTION_COSTS, OVERLOAD_COSTS
+from apiserver.cel.functioncosts import (
+    EFFORTS,
+    FUNCTION_COSTS,
+    LIST_COST,
+    MAP_COST,
+    MESSAGE_COST,
+    OVERLOAD_COSTS,
+)
 from apiserver.cel.objectvalues import OBJECTS
 from apiserver.cel.operators import has_field, select_field
 from apiserver.cel.overloads import not_iterable
@@ -43,9 +50,6 @@ _TYPES: Final = frozenset([
 ])  # fmt: skip
 _NOT_OPTIONAL: Final = "cannot initialize optional"
 _FROM: Final = "from non-optional value"
-_LIST_COST: Final = 10
-_MAP_COST: Final = 30
-_MESSAGE_COST: Final = 40
 
 
 class CodeGenerator:
@@ -147,7 +151,7 @@ class CodeGenerator:
             return lambda _: known
 
         def build(frame: Frame) -> list[Any]:
-            frame.spend(_LIST_COST)
+            frame.spend(LIST_COST)
             if not optional:
                 return [code(frame) for code in codes]
             items = []
@@ -171,7 +175,7 @@ class CodeGenerator:
         if is_constant(node):
             known = value_of(node)
             return lambda _: known
-        message, cost = node.message, _MESSAGE_COST if node.message else _MAP_COST
+        message, cost = node.message, MESSAGE_COST if node.message else MAP_COST
 
         def build(frame: Frame) -> Any:
             frame.spend(cost)

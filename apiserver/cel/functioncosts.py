@@ -17,7 +17,8 @@ Cost = Callable[..., int]
 #: What a check of the authorizer costs: two of them fit into the budget of an expression.
 CHECK_COST: Final = 350_000
 _SIZED: Final = frozenset([str, bytes, list, dict])
-_LIST_COST: Final = 10
+#: The cost of making a list, a map, or a message.
+LIST_COST, MAP_COST, MESSAGE_COST = 10, 30, 40
 _REQUIREMENT_COST: Final = 50
 # The length of the pattern of a format is not known.
 _FORMAT_PATTERN: Final = 60
@@ -66,7 +67,7 @@ def _validated(_: Any, text: Any) -> int:
 
 def _selected(_: Any, selector: Any) -> int:
     requirements = (_size(selector) + 1) // 2
-    return _LIST_COST + _tenth(_size(selector)) + requirements * _REQUIREMENT_COST
+    return LIST_COST + _tenth(_size(selector)) + requirements * _REQUIREMENT_COST
 
 
 def _pairs(left: Any, right: Any) -> int:
@@ -89,7 +90,7 @@ def _traversed(value: Any, *_: Any) -> int:
 
 def _allocated(size: float) -> int:
     """Return the cost of a list that is made of another one, in so many steps."""
-    return int(max(0, size)) + 1 + _LIST_COST
+    return int(max(0, size)) + 1 + LIST_COST
 
 
 def _flattened(items: Any, depth: Any = 1) -> int:

@@ -14,8 +14,12 @@ import pytest
 
 from apiserver.server.config_loading import load_config
 from apiserver.server.listening import bind_socket
+from tests.robustness.servers.collection import Collection, collection_on
 from tests.robustness.servers.crowd import (
     CONNECTIONS,
+    MIB,
+    OPEN,
+    WATCHES,
     crowd,
     files_of,
     gauge,
@@ -33,7 +37,6 @@ from tests.robustness.servers.http import (
     read_head,
     request,
 )
-from tests.robustness.servers.place import Place, place_on
 from tests.robustness.servers.probe import measured
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE, eventually
@@ -42,8 +45,6 @@ log = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.timeout(300 + CONNECTIONS / 20)
 
-OPEN, WATCHES = "apiserver_open_connections", "apiserver_longrunning_watches"
-MIB = 1024 * 1024
 _TCP_REPAIR = 19
 
 
@@ -55,25 +56,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-async def place(server: ServerProcess) -> AsyncIterator[Place]:
-    async with place_on(server) as place:
-        yield place
+async def collection(server: ServerProcess) -> AsyncIterator[Collection]:
+    async with collection_on(server) as collection:
+        yield collection
 
 
-async def test_idle_connections_and_watches_are_many_and_leave_nothing(place: Place) -> None:
-    server, api = place.server, place.api
+async def test_idle_connections_and_watches_are_many_and_leave_nothing(
+    collection: Collection,
+) -> None:
+    server, api = collection.server, collection.api
     count = room_for(2 * CONNECTIONS) // 2
     watches, files = await gauge(api, WATCHES), files_of(server)
     before = memory_of(server)
     idle = await crowd(server, count)
     between = memory_of(server)
-    watching = await crowd(server, count, place.watch)
+    watching = await crowd(server, count, collection.watch)
     after = memory_of(server)
     log.info("%d idle connections: %.1f KiB each; %d idle watches: %.1f KiB each", count,
              (between - before) / count, count, (after - between) / count)  # fmt: skip
     assert await gauge(api, WATCHES) == watches + count
     async with asyncio.timeout(PATIENCE), measured(server.url, "/version") as others:
-        await place.make("seen-by-all", 10)
+        await collection.make("seen-by-all", 10)
         for reader, _ in watching:
             await reader.readuntil(b"seen-by-all")
     log.info("others meanwhile: %s", others)
@@ -85,13 +88,13 @@ async def test_idle_connections_and_watches_are_many_and_leave_nothing(place: Pl
     assert files_of(server) <= files + 3
 
 
-async def test_who_vanishes_from_an_idle_watch_is_forgotten(place: Place) -> None:
-    server, api = place.server, place.api
+async def test_who_vanishes_from_an_idle_watch_is_forgotten(collection: Collection) -> None:
+    server, api = collection.server, collection.api
     watches = await gauge(api, WATCHES)
     memory = [memory_of(server)]
     # What is kept of every watch is kept in every round; what else grows does so in some.
     for _ in range(30):
-        watching = await crowd(server, 100, place.watch)
+        watching = await crowd(server, 100, collection.watch)
         assert await gauge(api, WATCHES) == watches + 100
         leave(watching[:50], reset=True)
         leave(watching[50:])
@@ -121,10 +124,10 @@ def test_who_dies_in_silence_is_found_out_by_the_kernel(tmp_path: Path) -> None:
 
 
 @pytest.mark.robustness
-async def test_who_dies_in_silence_is_forgotten(place: Place) -> None:
+async def test_who_dies_in_silence_is_forgotten(collection: Collection) -> None:
     """The kernel forgets a socket under repair when it is closed, and tells nobody."""
-    watches = await gauge(place.api, WATCHES)
-    watching = await crowd(place.server, 5, place.watch)
+    watches = await gauge(collection.api, WATCHES)
+    watching = await crowd(collection.server, 5, collection.watch)
     try:
         for _, writer in watching:
             descriptor = os.dup(writer.get_extra_info("socket").fileno())
@@ -134,8 +137,8 @@ async def test_who_dies_in_silence_is_forgotten(place: Place) -> None:
         pytest.skip("only an administrator may put sockets under repair")
     finally:
         leave(watching)
-    assert await gauge(place.api, WATCHES) == watches + 5
-    assert await until(place.api, WATCHES, lambda found: found == watches, 200) == watches
+    assert await gauge(collection.api, WATCHES) == watches + 5
+    assert await until(collection.api, WATCHES, lambda found: found == watches, 200) == watches
 
 
 def test_a_server_takes_all_the_files_that_it_may_have(tmp_path: Path) -> None:
@@ -154,21 +157,21 @@ async def test_a_server_that_has_no_file_left_goes_on_when_it_has_again(tmp_path
     room_for(1000)
     with running_server(tmp_path) as server:
         assert server.process is not None
-        async with place_on(server) as place:
-            await place.make("here-before", 10)
+        async with collection_on(server) as collection:
+            await collection.make("here-before", 10)
             limit = files_of(server) + 50
             resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
-            crowding = [await _tcp((place.api.host, place.api.port)) for _ in range(100)]
+            crowding = [await _tcp((collection.api.host, collection.api.port)) for _ in range(100)]
             # Who is in is served, and what is written is kept.
             for number in range(20):
-                await place.change("here-before", number)
+                await collection.change("here-before", number)
             for writer in crowding:
                 writer.transport.abort()
             late = Api.at(server.url)
 
             async def is_served() -> bool:
                 try:
-                    answer = await late.send("GET", f"{place.path}/here-before")
+                    answer = await late.send("GET", f"{collection.path}/here-before")
                 except (Broken, NotSent):
                     return False
                 return answer.status == 200
@@ -183,12 +186,13 @@ async def _tcp(address: tuple[str, int]) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_a_body_that_comes_a_byte_at_a_time_is_not_waited_for(place: Place) -> None:
+async def test_a_body_that_comes_a_byte_at_a_time_is_not_waited_for(collection: Collection) -> None:
     head = (
-        f"POST {place.path}?timeout=500ms HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer admin-token"
+        f"POST {collection.path}?timeout=500ms HTTP/1.1\r\nHost: a\r\n"
+        "Authorization: Bearer admin-token"
         "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
     )
-    async with raw_connection(place.server) as (reader, writer), asyncio.timeout(PATIENCE):
+    async with raw_connection(collection.server) as (reader, writer), asyncio.timeout(PATIENCE):
         writer.write(head.encode())
         answering = asyncio.create_task(read_answer(reader))
 
@@ -198,25 +202,25 @@ async def test_a_body_that_comes_a_byte_at_a_time_is_not_waited_for(place: Place
 
         await eventually(is_answered)
         assert (await answering).status == 504
-    assert (await place.api.send("GET", "/version")).status == 200
+    assert (await collection.api.send("GET", "/version")).status == 200
 
 
-async def test_requests_in_a_row_are_answered_in_their_order(place: Place) -> None:
+async def test_requests_in_a_row_are_answered_in_their_order(collection: Collection) -> None:
     names = [f"none-{number}" for number in range(500)]
-    async with raw_connection(place.server) as (reader, writer), asyncio.timeout(PATIENCE):
-        writer.write(b"".join(request("GET", f"{place.path}/{name}") for name in names))
+    async with raw_connection(collection.server) as (reader, writer), asyncio.timeout(PATIENCE):
+        writer.write(b"".join(request("GET", f"{collection.path}/{name}") for name in names))
         for name in names:
             answer = await read_answer(reader)
             assert answer.json["details"]["name"] == name
 
 
 async def test_requests_in_a_row_whose_answers_nobody_reads_are_not_kept(
-    place: Place,
+    collection: Collection,
 ) -> None:
     """The server stops reading them: what it has not read costs it nothing."""
-    before, sent = memory_of(place.server), 0
+    before, sent = memory_of(collection.server), 0
     many = request("GET", "/openapi/v2", headers="X-Filler: " + "x" * 10_000 + "\r\n") * 100
-    async with raw_connection(place.server, receives=4096) as (_, writer):
+    async with raw_connection(collection.server, receives=4096) as (_, writer):
         raw: asyncio.Transport = writer.transport
         raw.pause_reading()
         while sent < 200 * MIB:
@@ -226,20 +230,25 @@ async def test_requests_in_a_row_whose_answers_nobody_reads_are_not_kept(
             except TimeoutError:
                 break
             sent += len(many)
-        grown = memory_of(place.server) - before
-        assert (await place.api.send("GET", "/version")).status == 200
+        grown = memory_of(collection.server) - before
+        assert (await collection.api.send("GET", "/version")).status == 200
     log.info("%.1f MB of requests were taken, for %.0f KiB", sent / MIB, grown)
     assert sent < 100 * MIB
     assert grown < 100 * 1024
 
 
-async def test_a_client_that_only_listens_from_now_on_leaves_nothing(place: Place) -> None:
+async def test_a_client_that_only_listens_from_now_on_leaves_nothing(
+    collection: Collection,
+) -> None:
     """It closes its side, in TLS or below it, while its watch is open or its request on its way."""
-    api = place.api
+    api = collection.api
     watches, connections = await gauge(api, WATCHES), await gauge(api, OPEN)
-    for path in (place.watch, place.path):
+    for path in (collection.watch, collection.path):
         for tells_tls in (False, True):
-            async with raw_connection(place.server) as (reader, writer), asyncio.timeout(PATIENCE):
+            async with (
+                raw_connection(collection.server) as (reader, writer),
+                asyncio.timeout(PATIENCE),
+            ):
                 writer.write(request("GET", path))
                 await read_head(reader)
                 if tells_tls:
@@ -253,17 +262,17 @@ async def test_a_client_that_only_listens_from_now_on_leaves_nothing(place: Plac
 
 
 async def test_writes_whose_clients_have_gone_are_made_whole_or_not_at_all(
-    place: Place,
+    collection: Collection,
 ) -> None:
-    connections = await gauge(place.api, OPEN)
+    connections = await gauge(collection.api, OPEN)
     for number in range(20):
         document = {"metadata": {"name": f"left-{number}"}, "data": {"text": "x" * 100_000}}
-        async with raw_connection(place.server) as (_, writer):
-            data = request("POST", place.path, document)
+        async with raw_connection(collection.server) as (_, writer):
+            data = request("POST", collection.path, document)
             writer.write(data if number % 2 else data[: len(data) // 2])
             await writer.drain()
-    await until(place.api, OPEN, lambda found: found <= connections)
-    answer = await place.api.send("GET", place.path)
+    await until(collection.api, OPEN, lambda found: found <= connections)
+    answer = await collection.api.send("GET", collection.path)
     kept = [each for each in answer.json["items"] if each["metadata"]["name"].startswith("left-")]
     assert all(len(each["data"]["text"]) == 100_000 for each in kept)
     assert {int(each["metadata"]["name"][5:]) % 2 for each in kept} <= {1}

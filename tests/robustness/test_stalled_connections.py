@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.robustness.servers import broken
+from tests.robustness.servers.collection import Collection, collection_on
 from tests.robustness.servers.crowd import (
     CONNECTIONS,
+    MIB,
+    OPEN,
+    WATCHES,
     descriptor_of,
     gauge,
     memory_of,
@@ -26,7 +30,6 @@ from tests.robustness.servers.http import (
     read_answer,
     request,
 )
-from tests.robustness.servers.place import Place, place_on
 from tests.robustness.servers.probe import measured
 from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE, eventually
@@ -35,8 +38,6 @@ log = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.timeout(300 + CONNECTIONS / 20)
 
-OPEN, WATCHES = "apiserver_open_connections", "apiserver_longrunning_watches"
-MIB = 1024 * 1024
 _CHANGES = 100
 
 
@@ -56,10 +57,10 @@ def server_at_fault(
 
 
 @pytest.fixture
-async def strict(server_at_fault: ServerProcess) -> AsyncIterator[Place]:
-    """A place on a server that waits a second where others wait a minute or more."""
-    async with place_on(server_at_fault) as place:
-        yield place
+async def strict(server_at_fault: ServerProcess) -> AsyncIterator[Collection]:
+    """A collection on a server that waits a second where others wait a minute or more."""
+    async with collection_on(server_at_fault) as collection:
+        yield collection
 
 
 stalled_clients_are_dropped_soon = pytest.mark.parametrize(
@@ -71,7 +72,7 @@ idle_connections_are_closed_soon = pytest.mark.parametrize(
 
 
 @stalled_clients_are_dropped_soon
-async def test_who_reads_no_answer_is_dropped(strict: Place) -> None:
+async def test_who_reads_no_answer_is_dropped(strict: Collection) -> None:
     server, api = strict.server, strict.api
     for number in range(8):
         await strict.make(f"large-{number}", 900_000)
@@ -116,7 +117,7 @@ def _is_closed(descriptor: Path, opened: str) -> bool:
 
 
 @stalled_clients_are_dropped_soon
-async def test_who_reads_no_events_is_dropped_without_harm_to_others(strict: Place) -> None:
+async def test_who_reads_no_events_is_dropped_without_harm_to_others(strict: Collection) -> None:
     """While it does not read, others are told every change, and memory does not grow with them."""
     server, api = strict.server, strict.api
     watches = await gauge(api, WATCHES)

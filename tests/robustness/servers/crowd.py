@@ -18,6 +18,9 @@ from tests.waiting import PATIENCE
 
 #: How many connections of a kind there are; `make robustness` asks for more.
 CONNECTIONS: Final = int(os.environ.get("ROBUSTNESS_CONNECTIONS", "100"))
+#: The gauges of connections and of watches.
+OPEN, WATCHES = "apiserver_open_connections", "apiserver_longrunning_watches"
+MIB: Final = 1024 * 1024
 _AT_ONCE: Final = 50
 #: Closing sends a reset, so that whoever is there learns of it and nobody lingers.
 _RESET: Final = struct.pack("ii", 1, 0)

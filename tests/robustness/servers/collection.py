@@ -1,4 +1,4 @@
-"""A server under test, and a place on it."""
+"""A server under test, and a collection of ConfigMaps on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCH = "?watch=1&timeoutSeconds=3600"
 
 
 @dataclass(frozen=True)
-class Place:
+class Collection:
     """A server, a connection to it, and a collection of ConfigMaps in a namespace of its own."""
 
     server: ServerProcess
@@ -43,8 +43,8 @@ class Place:
 
 
 @asynccontextmanager
-async def place_on(server: ServerProcess) -> AsyncIterator[Place]:
+async def collection_on(server: ServerProcess) -> AsyncIterator[Collection]:
     namespace = await make_namespace(server.url)
     api = Api.at(server.url)
-    yield Place(server, api, f"/api/v1/namespaces/{namespace}/configmaps")
+    yield Collection(server, api, f"/api/v1/namespaces/{namespace}/configmaps")
     api.close()
