@@ -53,6 +53,12 @@ def test_every_folder_of_the_picture_exists() -> None:
         assert any((ROOT / parent / name).is_dir() for parent in ("", "apiserver")), name
 
 
+def test_every_package_is_in_the_picture() -> None:
+    (picture,) = [block for block in code_blocks() if "registry/" in block]
+    packages = {path.parent.name for path in (ROOT / "apiserver").glob("*/__init__.py")}
+    assert packages | {"storage"} <= set(re.findall(r"^ *([a-z]+)/ ", picture, re.MULTILINE))
+
+
 def test_every_dependency_has_its_reason() -> None:
     rows = set(re.findall(r"^\| ([A-Za-z][\w-]*) \|", README, re.MULTILINE))
     extras = PROJECT["optional-dependencies"]["test"]
