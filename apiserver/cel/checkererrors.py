@@ -48,7 +48,7 @@ _OVERLOAD: Final = re.compile(r"found no matching overload for '([^']*)' applied
 _UNDECLARED: Final = re.compile(r"undeclared reference to '(\.?[\w.]+)' (\(in container '.*'\))")
 # The type of what has an error itself: what follows from one is not reported.
 _FOLLOWING: Final = "*error*"
-# What is said besides a syntax error.
+# The message that accompanies a syntax error.
 _NO_TREE: Final = "<<nil>> parsetree"
 # A type that is not known, of what an empty list has.
 _PARAMETER: Final = re.compile(r"T%\d+")

@@ -1,8 +1,8 @@
 """The types of the objects that an expression makes: any path below ``Object``, with any members.
 
-The checker knows messages, whose names and members it must be told, and has no name with a dot
-beside a member of the same name. So each dot of such a name becomes a letter in what the checker
-sees; the length, and with it every position in an error, stays.
+The checker knows messages only by declared names and members, and has no name with a dot beside a
+member of the same name. So each dot of such a name becomes a letter in what the checker sees; the
+length, and with it every position in an error, stays.
 """
 
 from __future__ import annotations

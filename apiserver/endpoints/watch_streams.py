@@ -208,7 +208,7 @@ class _WatchStream:
             return False
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001  # the stream has begun: it is told there
+        except Exception as error:  # noqa: BLE001  # the stream has begun: it gets the error
             await self._channel.write([status_frame(status_error(error))])
             return False
         return True

@@ -61,7 +61,7 @@ class Comparison:
 
 
 class Repeated(list[Any]):
-    """List items that cannot be told apart; they are one field."""
+    """List items with equal keys; they are one field."""
 
 
 def same(one: Any, other: Any) -> bool:

@@ -22,7 +22,7 @@ from apiserver.server.worker_channel import ACCEPTS, WorkerChannel
 SILENT_SECONDS: Final = 1.0
 #: Accepting is tried again after so many seconds if it failed, or if all workers have enough.
 RETRY_SECONDS: Final = 0.05
-# No more messages than this wait for a worker. The rest may go to those that are quicker.
+# No more messages than this wait for a worker. The rest may go to other workers.
 _MAX_WAITING: Final = 64
 # So many connections are accepted before signals are looked at.
 _BATCH: Final = 64

@@ -22,7 +22,7 @@ ACCEPTS: Final = b"+"
 REFUSES: Final = b"-"
 
 #: Indexes of the counters: messages that the worker has received, those that are dealt with, and
-#: whether all workers have been told to stop, which the parent sets.
+#: whether all workers must stop, which the parent sets.
 RECEIVED: Final = 0
 CLOSED: Final = 1
 STOPPING: Final = 2

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class ControlServer:
-    """Serves operations to whoever knows the token."""
+    """Serves operations to clients with the token."""
 
     def __init__(self, operations: Mapping[str, Operation], token: str) -> None:
         self._operations = operations

@@ -1,4 +1,4 @@
-"""How the requests of the harness itself are told from those of what is tested."""
+"""The identity of the harness, by which its requests are distinguished from those of the tests."""
 
 from __future__ import annotations
 

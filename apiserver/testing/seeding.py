@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from hashlib import blake2b
 from typing import Final
 
-# So many requests are told apart.
+# The maximum number of requests that are counted.
 _MAX_COUNTS: Final = 100_000
 
 #: The method and the path of the request that is being handled; empty: none is.

@@ -95,7 +95,7 @@ class Snapshots:
             await reflector.wait_until_current()
 
     async def _restore(self, snapshot: Snapshot) -> int:
-        # The cache is quicker to list; where it is behind, the commit conflicts.
+        # The list is read from the cache; if that is stale, the commit conflicts.
         cache = self._server.registry.store
         await cache.wait_for_revision(await self._store.revision())
         found = {record.key: record.revision for record in cache.list_cached(self._root).records}

@@ -64,7 +64,7 @@ class DatabaseFile:
         if not in_place:
             raise Unavailable(
                 f"{self._path} or its log was deleted or replaced while it was in use;"
-                " no change is accepted until it is opened anew"
+                " no change is accepted until it is opened again"
             )
 
     def release(self) -> None:
@@ -93,7 +93,7 @@ class DatabaseFile:
         if not os.fstat(self._descriptor).st_size:
             raise Corrupt(
                 str(self._path),
-                "the file is empty, so its data is lost; restore it, or remove it to begin anew",
+                "the file is empty, so its data is lost; restore it, or remove it",
             )
 
     def _in_use(self) -> Unavailable:

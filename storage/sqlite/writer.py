@@ -229,7 +229,7 @@ class Writer:
         taken_back = self._take_back(jobs, error)
         if code in _TAKEN_BACK:
             return taken_back
-        self._refuse(Unavailable(f"{self._path} must be opened anew, committing failed: {error}"))
+        self._refuse(Unavailable(f"{self._path} must be opened again, committing failed: {error}"))
         return [_Outcome(job, error=OutcomeUnknown(job.key)) for job in jobs]
 
     # The methods below run in the event loop.

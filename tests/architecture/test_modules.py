@@ -20,10 +20,12 @@ VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core",
 # The packages whose prose is held to this; the words that have a plain equivalent.
 PLAIN = {
     *("access", "client", "controllers", "endpoints", "fieldmanager", "machinery"),
-    *("patch", "registry", "resources", "schema", "server", "storage"),
+    *("cel", "patch", "registry", "resources", "schema", "server", "storage", "testing"),
 }
 QUAINT = re.compile(
-    r"\b(some|any|every|no)body\b|\bwho(ever| asks)\b|\bby and by\b|\bcome what may\b|\banew\b",
+    r"\b(some|any|every|no)body\b|\bwho(ever| asks)\b|\bby and by\b|\bcome what may\b|\banew\b|"
+    r"\b(is|are|be|was|been) (told|faster|quicker)\b|\blet(s|ting)? go\b|\btells? of\b|\bhence\b|"
+    r"\bcomes? to an end\b|\b(what|nothing) is said\b|\bhas it that\b|\blest\b|\bthereby\b",
     re.IGNORECASE,
 )
 # A verb has its handler and its meaning in the registry; a layer has its errors.

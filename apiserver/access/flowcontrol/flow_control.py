@@ -82,7 +82,7 @@ class FlowControl:
         if not self._by_namespace and namespace not in self._named_namespaces:
             namespace = bool(namespace)
         resource = target.resource
-        # Paths that name no resource are told apart, objects are not.
+        # Non-resource paths are distinguished, objects are not.
         key = (
             user.name, user.groups, verb, resource or target.path, target.group, namespace,
             target.subresource,

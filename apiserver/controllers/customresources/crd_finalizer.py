@@ -33,7 +33,7 @@ from apiserver.resources.builtin.apiextensions.crds import (
     without_cleanup_finalizer,
 )
 
-#: How often remaining objects are deleted again, and after what time the condition tells of them.
+#: How often remaining objects are deleted again, and after what time the condition reports them.
 _RETRY_SECONDS: Final = 5.0
 _REPORT_AFTER_SECONDS: Final = 60.0
 #: Built-in resources with keys where those of a custom kind with the same name would be.

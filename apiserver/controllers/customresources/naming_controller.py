@@ -1,4 +1,4 @@
-"""Naming condition controller: accepts the names of custom kinds, and tells of conflicts.
+"""Naming condition controller: accepts the names of custom kinds, and reports conflicts.
 
 When a definition changes its names or is deleted, the names that it gives up may be accepted for
 others of its group, so these are reconciled again.

@@ -1,4 +1,4 @@
-"""Watches tell of changes, in their order, from a version on."""
+"""Watches report changes, in their order, from a version on."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ async def test_a_failure_while_the_disk_keeps_it_is_of_unknown_outcome(writing: 
     results = await asyncio.gather(writing.put("a"), writing.put("b"), return_exceptions=True)
     assert [type(each) for each in results] == [OutcomeUnknown, OutcomeUnknown]
     writing.disk.fails = {}
-    with pytest.raises(Unavailable, match="must be opened anew"):
+    with pytest.raises(Unavailable, match="must be opened again"):
         await writing.put("c")
     assert writing.published == []
 

@@ -134,11 +134,11 @@ def _transitions(
     if group and _restarts_all(spec):
         return []
     known = {it["name"]: it for it in (spec.get(group) or () if group else ())}
-    anew = Counter(it["name"] for it in statuses if "terminated" not in it["state"])
+    starts = Counter(it["name"] for it in statuses if "terminated" not in it["state"])
     errors: list[FieldError] = []
     for index, before in enumerate(old):
         ended, name = before["state"].get("terminated"), before["name"]
-        if ended is None or not anew[name] or len(errors) > _MANY:
+        if ended is None or not starts[name] or len(errors) > _MANY:
             continue
         container = known.get(name)
         if container is not None and _may_run_again(ended, container, spec):
@@ -146,7 +146,7 @@ def _transitions(
         refusal = forbidden(
             f"status.{part}[{index}].state", "may not be transitioned to non-terminated state"
         )
-        errors += [refusal] * (1 if group else anew[name])
+        errors += [refusal] * (1 if group else starts[name])
     return errors
 
 
