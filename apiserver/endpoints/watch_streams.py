@@ -153,8 +153,17 @@ class _WatchStream:
     """One watch and its connection."""
 
     __slots__ = (
-        "_channel", "_ended", "_framed", "_framer", "_initialized", "_parts", "_retry", "_streams",
-        "_timer", "_until", "_watch",
+        "_channel",
+        "_ended",
+        "_framer",
+        "_frames",
+        "_initialized",
+        "_parts",
+        "_retry",
+        "_streams",
+        "_timer",
+        "_until",
+        "_watch",
     )  # fmt: skip
 
     def __init__(
@@ -176,7 +185,7 @@ class _WatchStream:
         self._retry: asyncio.TimerHandle | None = None
         # Taken from the watch: parts not yet encoded, in reverse order, and frames not yet written.
         self._parts: list[Part] = []
-        self._framed: list[bytes] = []
+        self._frames: list[bytes] = []
 
     def is_open(self) -> bool:
         """Return whether the client is still connected."""
@@ -189,8 +198,8 @@ class _WatchStream:
         """
         self._until = asyncio.get_running_loop().time() + seconds
         if await self._opened(seconds):
-            self._tell_initialized()
-            self._plan()
+            self._set_initialized()
+            self._schedule_timer()
             self._watch.subscribed(self._wake)
             await self._ended
         await self._channel.close()
@@ -213,7 +222,7 @@ class _WatchStream:
             return False
         return True
 
-    def _tell_initialized(self) -> None:
+    def _set_initialized(self) -> None:
         if self._initialized is not None:
             self._initialized()
             self._initialized = None
@@ -225,7 +234,7 @@ class _WatchStream:
 
     def close(self) -> None:
         """Release all resources."""
-        self._tell_initialized()
+        self._set_initialized()
         self._watch.close()
         for timer in (self._timer, self._retry):
             if timer is not None:
@@ -240,7 +249,7 @@ class _WatchStream:
             self._write_due()
         except EOFError:
             self.end()
-        except Exception as error:  # noqa: BLE001  # others must not miss their turn for it
+        except Exception as error:  # noqa: BLE001  # other watches must still be flushed
             self._channel.write_now([status_frame(status_error(error))])
             self.end()
 
@@ -250,59 +259,59 @@ class _WatchStream:
             if self._channel.waiting() > HIGH_WATER:
                 self._retry = asyncio.get_running_loop().call_later(_RETRY, self._wake)
                 return
-            if not self._framed and not self._frame_some():
+            if not self._frames and not self._encode_some():
                 return
             if written > HIGH_WATER:
                 self._wake()
                 return
-            frames, size = self._some_framed()
+            frames, size = self._next_slice()
             if frames:
                 self._channel.write_now(frames)
                 written += size
 
-    def _frame_some(self) -> bool:
+    def _encode_some(self) -> bool:
         """Encode due events, or some of them if there are many; return whether any were due."""
         if not self._parts:
             parts = self._watch.take_parts()
             if not parts:
                 return False
             if sum(map(len, parts)) <= BATCH_SIZE:
-                self._framed = self._framer.parts(parts)
+                self._frames = self._framer.parts(parts)
                 return True
             self._parts = [batch for part in parts for batch in batches(part)]
             self._parts.reverse()
-        self._framed = self._framer.parts([self._parts.pop()])
+        self._frames = self._framer.parts([self._parts.pop()])
         return True
 
-    def _some_framed(self) -> tuple[list[bytes], int]:
-        frames, size = self._framed, 0
+    def _next_slice(self) -> tuple[list[bytes], int]:
+        frames, size = self._frames, 0
         for index, frame in enumerate(frames, 1):
             size += len(frame)
             if size > _SLICE:
-                self._framed = frames[index:]
+                self._frames = frames[index:]
                 return frames[:index], size
-        self._framed = []
+        self._frames = []
         return frames, size
 
     def _wake(self) -> None:
         self._streams.schedule(self)
 
-    def _plan(self) -> None:
+    def _schedule_timer(self) -> None:
         """Set the only timer of an idle watch: to the next bookmark, the last one or the end."""
         loop = asyncio.get_running_loop()
         now, last = loop.time(), self._until - _LAST_BOOKMARK
         end = last if now < last - _PUNCTUAL else self._until
-        self._timer = loop.call_at(min(now + _BOOKMARK_INTERVAL, end), self._tick)
+        self._timer = loop.call_at(min(now + _BOOKMARK_INTERVAL, end), self._on_timer)
 
-    def _tick(self) -> None:
+    def _on_timer(self) -> None:
         if asyncio.get_running_loop().time() >= self._until - _PUNCTUAL:
             self.end()
         else:
-            self._mark()
-            self._plan()
+            self._send_bookmark()
+            self._schedule_timer()
 
-    def _mark(self) -> None:
-        if self._framed or self._parts:
+    def _send_bookmark(self) -> None:
+        if self._frames or self._parts:
             return
         mark = self._watch.bookmark()
         if mark is not None and not self._ended.done():

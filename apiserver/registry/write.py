@@ -70,13 +70,13 @@ async def write(change: Write, rule: Rule) -> Written:
     Raises StatusError: the error of the rule for a confirmed record, or an error of the store.
     """
     try:
-        return await _Writing(change, rule).settle()
+        return await _WriteLoop(change, rule).run()
     except StorageError as error:
         raise change.resource.failed(error, change.verb) from error
 
 
-class _Writing:
-    """One write in progress: the newest known record, and the decision while it is valid."""
+class _WriteLoop:
+    """The attempts of one write: the newest known record, and the decision while it is valid."""
 
     def __init__(self, change: Write, rule: Rule) -> None:
         self._change = change
@@ -91,20 +91,20 @@ class _Writing:
         # The quotas with which the write was last charged.
         self._quotas: TrackedReader | None = None
 
-    async def settle(self) -> Written:
+    async def run(self) -> Written:
         """Decide and commit until the write succeeds. Raises StatusError to reject it."""
         for _ in range(_MAX_ATTEMPTS):
-            decision = await self._decided()
-            if isinstance(decision.outcome, Unchanged) and not await self._stands(decision):
+            decision = await self._decide()
+            if isinstance(decision.outcome, Unchanged) and not await self._is_confirmed(decision):
                 continue
             try:
                 written = await self._commit(decision)
             except RevisionConflict as conflict:
-                self._learn(conflict, decision)
+                self._record_conflict(conflict, decision)
             except AllocationLost:
                 self._decision = None
             except StatusError:
-                if await self._stands(decision):
+                if await self._is_confirmed(decision):
                     self._change.context.warnings.extend(decision.warnings)
                     raise
             else:
@@ -112,7 +112,7 @@ class _Writing:
                 return written
         raise StorageError("the object changes faster than it can be written")
 
-    async def _decided(self) -> Decision:
+    async def _decide(self) -> Decision:
         if self._decision is None:
             webhook_view = self._change.resource.webhook_view
             if webhook_view is not None and self._existing is not None:
@@ -122,7 +122,7 @@ class _Writing:
             self._decision = await decide(self._rule, self._existing, reader, size)
         return self._decision
 
-    async def _stands(self, decision: Decision) -> bool:
+    async def _is_confirmed(self, decision: Decision) -> bool:
         """Return whether the store confirms the inputs of a decision; if not, discard it."""
         if self._confirmed:
             return True
@@ -144,7 +144,7 @@ class _Writing:
         self._confirmed = True
         return True
 
-    def _learn(self, conflict: RevisionConflict, decision: Decision) -> None:
+    def _record_conflict(self, conflict: RevisionConflict, decision: Decision) -> None:
         """Record what the store returned; a changed quota does not invalidate the decision."""
         if conflict.key == self._change.key:
             self._existing, self._confirmed, self._decision = conflict.current, True, None

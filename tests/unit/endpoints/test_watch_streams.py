@@ -91,12 +91,12 @@ async def test_no_bookmark_overtakes_what_is_not_written_yet() -> None:
     watch = Watch(range(1000))
     stream, channel = opened(watch)
     stream.flush()
-    stream._mark()
+    stream._send_bookmark()
     assert watch.marks == 0
     while len(channel.told) < 1000:
         channel.untaken = 0
         stream.flush()
-    stream._mark()
+    stream._send_bookmark()
     assert watch.marks == 1
     stream.close()
 
