@@ -26,7 +26,7 @@ class ValueReader(Protocol[R]):
 
 
 @valueclass
-class Condition(Generic[V]):
+class WatchCondition(Generic[V]):
     """A watcher is concerned by an object of which ``read`` returns ``value``, or ``None``."""
 
     read: ValueReader[V]
@@ -51,13 +51,13 @@ class ConditionalWatchers(Generic[V, W]):
             for group in groups.values():
                 yield from group
 
-    def add(self, watcher: W, condition: Condition[V]) -> None:
+    def add(self, watcher: W, condition: WatchCondition[V]) -> None:
         """Add a watcher."""
         groups = self._by_reader.setdefault(condition.read, {})
         groups.setdefault(condition.value, {})[watcher] = None
         self._count += 1
 
-    def discard(self, watcher: W, condition: Condition[V]) -> None:
+    def discard(self, watcher: W, condition: WatchCondition[V]) -> None:
         """Remove a watcher. Removing it again has no effect."""
         groups = self._by_reader.get(condition.read, {})
         group = groups.get(condition.value, {})

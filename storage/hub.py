@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Generic, TypeVar
 
-from storage.conditions import Condition, ConditionalWatchers
+from storage.conditions import ConditionalWatchers, WatchCondition
 from storage.errors import SlowWatcher, StorageError
 from storage.interface import Batch, Event
 from storage.prefixes import prefixes_of
@@ -50,7 +50,7 @@ class Watcher(Generic[V]):
         after: int,
         *,
         exact: bool,
-        condition: Condition[V] | None,
+        condition: WatchCondition[V] | None,
     ) -> None:
         self._hub = hub
         self._limit = hub.backlog
@@ -194,7 +194,7 @@ class Hub(Generic[V]):
         after: int,
         *,
         exact: bool = False,
-        condition: Condition[V] | None = None,
+        condition: WatchCondition[V] | None = None,
     ) -> Watcher[V]:
         """Return a new watcher of the events below ``prefix`` after revision ``after``.
 
@@ -259,7 +259,7 @@ class Hub(Generic[V]):
     def _index(self, *, exact: bool) -> dict[str, dict[Watcher[V], None]]:
         return self._of_keys if exact else self._watchers
 
-    def _leave_conditional(self, watcher: Watcher[V], condition: Condition[V]) -> None:
+    def _leave_conditional(self, watcher: Watcher[V], condition: WatchCondition[V]) -> None:
         watchers = self._conditional.get(watcher.prefix)
         if watchers is not None:
             watchers.discard(watcher, condition)

@@ -63,7 +63,7 @@ class DecisionNeeded(Exception):
 
 
 @valueclass
-class Authorizer:
+class AuthorizerValue:
     """The value of ``authorizer``, or of one for a service account."""
 
     cel_type: ClassVar[str] = "kubernetes.authorization.Authorizer"
@@ -76,7 +76,7 @@ class GroupCheck:
     """``authorizer.group('apps')``."""
 
     cel_type: ClassVar[str] = "kubernetes.authorization.GroupCheck"
-    authorizer: Authorizer
+    authorizer: AuthorizerValue
     group: str
 
 
@@ -84,7 +84,7 @@ class GroupCheck:
 class PreparedCheck:
     """A check without its verb: ``authorizer.path('/healthz')``, ``….resource('pods')``."""
 
-    authorizer: Authorizer
+    authorizer: AuthorizerValue
     check: Check
 
     @property
@@ -95,28 +95,28 @@ class PreparedCheck:
 
 def request_resource_check(decisions: Decisions, check: Check) -> PreparedCheck:
     """Return the value of ``authorizer.requestResource``."""
-    return PreparedCheck(Authorizer(decisions), check)
+    return PreparedCheck(AuthorizerValue(decisions), check)
 
 
 def _path(authorizer: Any, path: Any) -> PreparedCheck:
-    _need(authorizer, Authorizer, path)
+    _need(authorizer, AuthorizerValue, path)
     if not path.strip():
         raise EvaluationError("path must not be empty")
     return PreparedCheck(authorizer, Check(authorizer.service_account, path=path))
 
 
 def _group(authorizer: Any, group: Any) -> GroupCheck:
-    _need(authorizer, Authorizer, group)
+    _need(authorizer, AuthorizerValue, group)
     return GroupCheck(authorizer, group)
 
 
-def _service_account(authorizer: Any, namespace: Any, name: Any) -> Authorizer:
-    _need(authorizer, Authorizer, namespace, name)
+def _service_account(authorizer: Any, namespace: Any, name: Any) -> AuthorizerValue:
+    _need(authorizer, AuthorizerValue, namespace, name)
     if dns1123_subdomain_problems(name):
         raise EvaluationError("Invalid service account name")
     if dns1123_label_problems(namespace):
         raise EvaluationError("Invalid service account namespace")
-    return Authorizer(authorizer.decisions, (namespace, name))
+    return AuthorizerValue(authorizer.decisions, (namespace, name))
 
 
 def _resource(check: Any, resource: Any) -> PreparedCheck:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from apiserver.fieldmanager import elements
-from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.fieldmanager.errors import TypeMismatch, UntypedObject
 from apiserver.schema.openapi import object_meta
 from apiserver.schema.structural import MISSING, Schema
 
@@ -68,7 +68,7 @@ class ObjectShape:
         if declared is not None:
             return declared.element, declared.atom
         if self.values is None:
-            raise UntypedObject([Mismatch("." + name, "field not declared in schema")])
+            raise UntypedObject([TypeMismatch("." + name, "field not declared in schema")])
         return "f:" + name, self.values
 
 

@@ -28,7 +28,7 @@ class MalformedManagedFields(FieldManagerError):
 
 
 @valueclass
-class Mismatch:
+class TypeMismatch:
     """One place where a document does not match its type; ``path`` is empty for the root."""
 
     path: str
@@ -41,7 +41,7 @@ class Mismatch:
 class UntypedObject(FieldManagerError):
     """A document does not match the type of its kind."""
 
-    def __init__(self, mismatches: Sequence[Mismatch], prefix: str = "") -> None:
+    def __init__(self, mismatches: Sequence[TypeMismatch], prefix: str = "") -> None:
         if len(mismatches) == 1:
             text = str(mismatches[0])
         else:

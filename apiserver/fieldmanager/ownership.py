@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from apiserver.fieldmanager import fieldset, pruning
 from apiserver.fieldmanager.atoms import Atom, Atoms
-from apiserver.fieldmanager.errors import Conflicts, Mismatch, UntypedObject
+from apiserver.fieldmanager.errors import Conflicts, TypeMismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
 from apiserver.fieldmanager.managers import Manager
 from apiserver.fieldmanager.merging import merge
@@ -69,7 +69,7 @@ class Versions:
         try:
             return self._convert(document, api_version)
         except Inconvertible as error:
-            raise UntypedObject([Mismatch("", str(error))]) from error
+            raise UntypedObject([TypeMismatch("", str(error))]) from error
 
 
 @valueclass

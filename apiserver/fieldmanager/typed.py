@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.fieldmanager import fieldset
 from apiserver.fieldmanager.atoms import Atom, ListShape, ObjectShape
 from apiserver.fieldmanager.elements import SELF
-from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.fieldmanager.errors import TypeMismatch, UntypedObject
 from apiserver.fieldmanager.fieldset import EMPTY, LEAF, FieldSet
 from apiserver.machinery.sorting import in_order
 from apiserver.machinery.valueclasses import valueclass
@@ -87,7 +87,7 @@ def indexed(items: list[Any], shape: ListShape) -> dict[str, Any]:
         try:
             element = shape.element(item)
         except ValueError as error:
-            raise UntypedObject([Mismatch("", f"element {place}: {error}")]) from error
+            raise UntypedObject([TypeMismatch("", f"element {place}: {error}")]) from error
         known = found.get(element, _ABSENT)
         if known is _ABSENT:
             found[element] = item

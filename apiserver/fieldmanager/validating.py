@@ -10,19 +10,19 @@ from typing import Any
 
 from apiserver.fieldmanager import elements
 from apiserver.fieldmanager.atoms import BOOLEAN, NUMERIC, STRING, Atom, ListShape, ObjectShape
-from apiserver.fieldmanager.errors import Mismatch, UntypedObject
+from apiserver.fieldmanager.errors import TypeMismatch, UntypedObject
 from apiserver.machinery.quoting import go_syntax, go_type, go_value
 
 
 def check(document: Any, atom: Atom) -> None:
     """Raise UntypedObject if a document does not match its type."""
-    found: list[Mismatch] = []
+    found: list[TypeMismatch] = []
     _check(document, atom, "", found)
     if found:
         raise UntypedObject(found)
 
 
-def _check(value: Any, atom: Atom, path: str, found: list[Mismatch]) -> None:
+def _check(value: Any, atom: Atom, path: str, found: list[TypeMismatch]) -> None:
     if value is None:
         return
     kind = type(value)
@@ -31,13 +31,13 @@ def _check(value: Any, atom: Atom, path: str, found: list[Mismatch]) -> None:
     elif kind is list and atom.list is not None:
         _check_list(value, atom.list, path, found)
     elif atom.object is not None and (kind is dict or not atom.scalar):
-        found.append(Mismatch(path, f"expected map, got &{{{_plain(value)}}}"))
+        found.append(TypeMismatch(path, f"expected map, got &{{{_plain(value)}}}"))
     elif atom.scalar:
         text = _scalar_problem(value, atom.scalar)
         if text:
-            found.append(Mismatch(path, text))
+            found.append(TypeMismatch(path, text))
     else:
-        found.append(Mismatch(path, f"expected list, got &{{{_plain(value)}}}"))
+        found.append(TypeMismatch(path, f"expected list, got &{{{_plain(value)}}}"))
 
 
 def _scalar_problem(value: Any, scalar: str) -> str:
@@ -57,7 +57,7 @@ def _scalar_problem(value: Any, scalar: str) -> str:
 
 
 def _check_object(
-    value: dict[str, Any], shape: ObjectShape, path: str, found: list[Mismatch]
+    value: dict[str, Any], shape: ObjectShape, path: str, found: list[TypeMismatch]
 ) -> None:
     members, values = shape.members, shape.values
     for name, member in value.items():
@@ -67,11 +67,11 @@ def _check_object(
         elif values is not None:
             _check(member, values, f"{path}.{name}", found)
         else:
-            found.append(Mismatch(f"{path}.{name}", "field not declared in schema"))
+            found.append(TypeMismatch(f"{path}.{name}", "field not declared in schema"))
             return
 
 
-def _check_list(value: list[Any], shape: ListShape, path: str, found: list[Mismatch]) -> None:
+def _check_list(value: list[Any], shape: ListShape, path: str, found: list[TypeMismatch]) -> None:
     if shape.atomic:
         for place, item in enumerate(value):
             _check(item, shape.items, f"{path}[{place}]", found)
@@ -81,11 +81,11 @@ def _check_list(value: list[Any], shape: ListShape, path: str, found: list[Misma
         try:
             element = shape.element(item)
         except ValueError as error:
-            found.append(Mismatch(path, f"element {place}: {error}"))
+            found.append(TypeMismatch(path, f"element {place}: {error}"))
             return
         name = elements.text(element)
         if element in seen:
-            found.append(Mismatch(path, f"duplicate entries for key {name}"))
+            found.append(TypeMismatch(path, f"duplicate entries for key {name}"))
         seen.add(element)
         _check(item, shape.items, path + name, found)
 

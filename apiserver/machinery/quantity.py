@@ -38,7 +38,7 @@ _MAX_DIGITS: Final = 180
 _MAX_EXPONENT: Final = 1000
 
 
-class Format(Enum):
+class QuantityFormat(Enum):
     """The families of suffixes."""
 
     BINARY = "BinarySI"
@@ -46,14 +46,14 @@ class Format(Enum):
     EXPONENT = "DecimalExponent"
 
 
-def parse_quantity(text: str) -> tuple[Decimal, Format]:
+def parse_quantity(text: str) -> tuple[Decimal, QuantityFormat]:
     """Return number and format of a quantity. Raises ValueError."""
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(REFUSAL)
     sign, digits, suffix = match.groups()
     number, family = _scaled(Decimal(digits), suffix)
-    if family is Format.BINARY:
+    if family is QuantityFormat.BINARY:
         number = min(number, _LARGEST)
     if number.adjusted() < _MAX_DIGITS:
         # Rounded away from zero, so that a nonzero request never becomes zero.
@@ -74,16 +74,16 @@ def canonical(text: str) -> str:
         return "0"
     if _is_kept(text):
         return text
-    if family is Format.BINARY:
+    if family is QuantityFormat.BINARY:
         if abs(number) >= 1024 and number == number.to_integral_value():
             return _binary(int(number))
-        family = Format.DECIMAL
+        family = QuantityFormat.DECIMAL
     return _decimal(number, family)
 
 
-def format_quantity(number: Decimal, family: Format) -> str:
+def format_quantity(number: Decimal, family: QuantityFormat) -> str:
     """Return a number as a quantity in a format."""
-    if family is Format.BINARY:
+    if family is QuantityFormat.BINARY:
         return canonical(f"{number / 1024:f}Ki")
     return canonical(f"{number:f}")
 
@@ -112,13 +112,13 @@ def _is_kept(text: str) -> bool:
     )
 
 
-def _scaled(number: Decimal, suffix: str) -> tuple[Decimal, Format]:
+def _scaled(number: Decimal, suffix: str) -> tuple[Decimal, QuantityFormat]:
     if suffix in _BINARY:
-        return _EXACT.multiply(number, Decimal(1024 ** _BINARY[suffix])), Format.BINARY
+        return _EXACT.multiply(number, Decimal(1024 ** _BINARY[suffix])), QuantityFormat.BINARY
     if suffix in _DECIMAL:
-        return number.scaleb(_DECIMAL[suffix], _EXACT), Format.DECIMAL
+        return number.scaleb(_DECIMAL[suffix], _EXACT), QuantityFormat.DECIMAL
     exponent = max(-_MAX_EXPONENT, min(_MAX_EXPONENT, parse_integer(suffix[1:])))
-    return number.scaleb(exponent, _EXACT), Format.EXPONENT
+    return number.scaleb(exponent, _EXACT), QuantityFormat.EXPONENT
 
 
 def _binary(number: int) -> str:
@@ -129,12 +129,12 @@ def _binary(number: int) -> str:
     return f"{number}{_BINARY_SUFFIX.get(power, '')}"
 
 
-def _decimal(number: Decimal, family: Format) -> str:
-    exponent, largest = _FINEST, 18 if family is Format.DECIMAL else _MAX_EXPONENT
+def _decimal(number: Decimal, family: QuantityFormat) -> str:
+    exponent, largest = _FINEST, 18 if family is QuantityFormat.DECIMAL else _MAX_EXPONENT
     mantissa = int(number.scaleb(-exponent, _EXACT))
     while exponent < largest and mantissa % 1000 == 0:
         mantissa //= 1000
         exponent += 3
-    if family is Format.DECIMAL:
+    if family is QuantityFormat.DECIMAL:
         return f"{mantissa}{_DECIMAL_SUFFIX[exponent]}"
     return f"{mantissa}e{exponent}" if exponent else str(mantissa)

@@ -16,21 +16,21 @@ _KINDS = {
 
 
 @valueclass
-class Reading:
+class ParsedPatch:
     """A patch document, and its duplicate members."""
 
     document: Any
     duplicates: list[str]
 
 
-def read(body: bytes, prefix: str = "") -> Reading:
+def read(body: bytes, prefix: str = "") -> ParsedPatch:
     """Parse a patch. Raises MalformedPatch, with ``prefix`` before its text."""
     try:
         document = parse_json(body)
         fields = duplicate_fields(body, document)
     except DocumentError as error:
         raise MalformedPatch(f"{prefix}{error}") from error
-    return Reading(document, [f"duplicate field {quote(field)}" for field in fields])
+    return ParsedPatch(document, [f"duplicate field {quote(field)}" for field in fields])
 
 
 def json_kind(value: Any) -> str:

@@ -18,7 +18,7 @@ from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible
 from storage.cache.cache import FRESHNESS_TIMEOUT
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.errors import Corrupt, RevisionConflict
 from storage.interface import (
     LATEST,
@@ -75,7 +75,7 @@ class ConvertedView(ObjectView):
         after: int,
         *,
         exact: bool = False,
-        condition: Condition[Stored] | None = None,
+        condition: WatchCondition[Stored] | None = None,
     ) -> EventWatcher:
         # The condition is about the served form, which is made when events are taken.
         return _ConvertedWatcher(self._inner.subscribe(prefix, after, exact=exact), self._event)

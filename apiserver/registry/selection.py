@@ -12,7 +12,7 @@ from apiserver.registry.selected_values import FieldReader, LabelReader, Reader,
 from apiserver.registry.stored import Stored
 from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.interface import Record
 
 
@@ -56,10 +56,10 @@ class Selection:
         return None if label is None else (LabelReader(label[0]), label[1])
 
     @property
-    def condition(self) -> Condition[Stored] | None:
+    def condition(self) -> WatchCondition[Stored] | None:
         """The condition on events that `required` makes."""
         required = self.required
-        return None if required is None else Condition(*required)
+        return None if required is None else WatchCondition(*required)
 
     def __contains__(self, stored: Stored) -> bool:
         if self._labels:

@@ -1,4 +1,4 @@
-"""ServedKinds: the versions in which objects are served, for webhooks and policies."""
+"""RegistryKinds: the versions in which objects are served, for webhooks and policies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from apiserver.schema.asyncresults import run_with_results
 from apiserver.schema.kindtypes import DecodeError, Inconvertible
 
 
-class ServedKinds:
+class RegistryKinds:
     """`ServedKinds` of admission policies, and `ResourceVersions`, over a registry."""
 
     def __init__(self, registry: Registry) -> None:

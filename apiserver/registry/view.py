@@ -11,7 +11,7 @@ from typing import Protocol
 
 from apiserver.registry.stored import Stored
 from storage.cache.cache import FRESHNESS_TIMEOUT
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.interface import LATEST, Batch, Committer, Event, Page, Record
 
 
@@ -67,7 +67,7 @@ class ObjectView(Committer[Stored], Protocol):
         after: int,
         *,
         exact: bool = False,
-        condition: Condition[Stored] | None = None,
+        condition: WatchCondition[Stored] | None = None,
     ) -> EventWatcher:
         """Return a watcher of events after ``after``, at least of those that meet a condition.
 

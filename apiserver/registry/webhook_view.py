@@ -34,7 +34,7 @@ from apiserver.registry.yielding import Yielder, batches
 from apiserver.resources.conversion import BatchConversion, Conversion, Uncalled
 from apiserver.schema.asyncresults import ResultNeeded, retry_with_results, run_with_results
 from apiserver.schema.kindtypes import Inconvertible
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.errors import Corrupt, RevisionConflict, StorageError
 from storage.interface import NO_REQUIREMENTS, Batch, Change, Event, Record
 
@@ -184,7 +184,7 @@ class WebhookView(ConvertedView):
         after: int,
         *,
         exact: bool = False,
-        condition: Condition[Stored] | None = None,
+        condition: WatchCondition[Stored] | None = None,
     ) -> EventWatcher:
         return _WebhookWatcher(super().subscribe(prefix, after, exact=exact), self)
 

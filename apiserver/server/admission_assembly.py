@@ -32,7 +32,7 @@ from apiserver.registry.offload import in_thread, offload
 from apiserver.registry.policy_reflectors import policy_reflectors
 from apiserver.registry.reflector import Reflector
 from apiserver.registry.registry import Registry
-from apiserver.registry.served_kinds import ServedKinds
+from apiserver.registry.served_kinds import RegistryKinds
 from apiserver.registry.service_resolver import service_resolver
 from apiserver.registry.webhook_reflectors import webhook_reflectors
 
@@ -65,7 +65,7 @@ def build_admission(
     settings: AdmissionSettings,
 ) -> Admission:
     """Return the plugins of these names, and what belongs to them."""
-    kinds, resolver = ServedKinds(registry), service_resolver(registry)
+    kinds, resolver = RegistryKinds(registry), service_resolver(registry)
     mutating, validating = (
         WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials), offload)
         for plugin in (MutatingAdmissionWebhook, ValidatingAdmissionWebhook)

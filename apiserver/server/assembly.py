@@ -143,7 +143,7 @@ async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
 
 
 @valueclass
-class Environment:
+class ServerEnvironment:
     """What a server takes from its surroundings; a server of tests has surroundings of its own.
 
     ``channel_for`` returns the transport of a watch, ``sleep`` passes the time between two
@@ -156,7 +156,7 @@ class Environment:
     uids_recur: bool = False
 
 
-PRODUCTION: Final = Environment(open_configured_store)
+PRODUCTION: Final = ServerEnvironment(open_configured_store)
 
 
 @valueclass
@@ -187,7 +187,7 @@ async def build_server(
     endpoint: Endpoint,
     options: ServerOptions,
     build_access: Callable[[Registry], Access],
-    environment: Environment = PRODUCTION,
+    environment: ServerEnvironment = PRODUCTION,
 ) -> AsyncIterator[Server]:
     """Open the store and build a server on it; stop and close both when the block ends.
 
@@ -326,7 +326,7 @@ def _new_registry(
 
 
 def _controllers(
-    storage: StorageOptions, options: ServerOptions, access: Access, environment: Environment
+    storage: StorageOptions, options: ServerOptions, access: Access, environment: ServerEnvironment
 ) -> ControllerOptions:
     identity = f"{socket.gethostname()}_{uuid4()}" if storage.shared else ""
     issue = access.tokens.issue_legacy

@@ -36,8 +36,8 @@ from apiserver.resources.builtin.parts.clusterpolicy import POLICY
 from apiserver.server.access_config import KeyFileError, access_factory
 from apiserver.server.assembly import (
     PRODUCTION,
-    Environment,
     Server,
+    ServerEnvironment,
     StorageOptions,
     build_server,
 )
@@ -93,7 +93,7 @@ class Embedding:
     ``inserted`` are further filters, see `Filters`. ``owns_process``: signals are for the server.
     """
 
-    environment: Environment = PRODUCTION
+    environment: ServerEnvironment = PRODUCTION
     inserted: Sequence[Filter] = ()
     owns_process: bool = True
     #: How long a connection that is new at the shutdown may wait for its first request.

@@ -18,8 +18,8 @@ from apiserver.endpoints.http_request import Handler
 from apiserver.machinery.randomness import set_random_source
 from apiserver.machinery.times import set_system_clock, system_clock
 from apiserver.server.assembly import (
-    Environment,
     Server,
+    ServerEnvironment,
     StorageOptions,
     open_configured_store,
 )
@@ -80,7 +80,7 @@ class HarnessEmbedding(Embedding):
         self.tools = Tools(
             SteerableClock(), SeededBytes(settings["seed"]), recorder, rules, faults, watch_faults
         )
-        self.environment = Environment(
+        self.environment = ServerEnvironment(
             self._open_store, watch_faults.channel_for, self.tools.clock.sleep, uids_recur=True
         )
         self.inserted = [faults]

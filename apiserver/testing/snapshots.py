@@ -7,7 +7,7 @@ revisions go on, and what they know of the old state conflicts.
 
 Controllers pause meanwhile: one that is about to delete what belongs to an object would go on with
 it although the object is back. Objects come back with their uids; therefore the garbage collector
-of a server for tests does not remember which uids are gone (`assembly.Environment.uids_recur`).
+of a server for tests does not remember which uids are gone (`uids_recur`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StoreBusy(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StoreSnapshot:
     """The records below the root as of a revision, by key; those that were restored are newer."""
 
     revision: int
@@ -53,7 +53,7 @@ class Snapshots:
         self._store = store
         self._root = f"{root}/"
         self._event_ttl = event_ttl
-        self._kept: dict[int, Snapshot] = {}
+        self._kept: dict[int, StoreSnapshot] = {}
         self._number = 0
 
     async def take(self) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class Snapshots:
         page = await self._store.list(self._root)
         records = {record.key: record for record in page.records}
         self._number += 1
-        self._kept[self._number] = Snapshot(page.revision, records)
+        self._kept[self._number] = StoreSnapshot(page.revision, records)
         return self._number, page.revision
 
     def forget(self, number: int) -> None:
@@ -94,7 +94,7 @@ class Snapshots:
         for reflector in self._server.reflectors:
             await reflector.wait_until_current()
 
-    async def _restore(self, snapshot: Snapshot) -> int:
+    async def _restore(self, snapshot: StoreSnapshot) -> int:
         # The list is read from the cache; if that is stale, the commit conflicts.
         cache = self._server.registry.store
         await cache.wait_for_revision(await self._store.revision())

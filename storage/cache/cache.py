@@ -35,7 +35,7 @@ from storage.cache.progress import Progress
 from storage.cache.revisionreads import RevisionReads
 from storage.cache.stalledreads import StalledReads
 from storage.cache.window import Window, zero_size
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.errors import Compacted, RevisionConflict, Unavailable
 from storage.hub import Hub, Watcher
 from storage.interface import (
@@ -157,7 +157,7 @@ class WatchCache(Store[V]):
         after: int,
         *,
         exact: bool = False,
-        condition: Condition[V] | None = None,
+        condition: WatchCondition[V] | None = None,
     ) -> Watcher[V]:
         """Return a watcher of the events after revision ``after``.
 

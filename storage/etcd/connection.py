@@ -55,7 +55,7 @@ class RequestTooLarge(Refused):
     """A request exceeds the size that this etcd accepts."""
 
 
-class TooManyOperations(Refused):
+class TransactionTooLarge(Refused):
     """A transaction has more operations than this etcd accepts."""
 
 
@@ -240,7 +240,7 @@ def refusal(error: CallError, revision: int = 0) -> StorageError:
     if "request is too large" in details or "larger than max" in details:
         return RequestTooLarge(details)
     if "too many operations in txn" in details:
-        return TooManyOperations(details)
+        return TransactionTooLarge(details)
     if "requested lease not found" in details:
         return LeaseNotFound(details)
     if "database space exceeded" in details:

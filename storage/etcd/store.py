@@ -33,13 +33,18 @@ from storage.etcd.connection import (
     Connection,
     LeaseNotFound,
     RequestTooLarge,
-    TooManyOperations,
+    TransactionTooLarge,
     WatchStream,
 )
 from storage.etcd.grpc_channel import TLSFiles
 from storage.etcd.leases import Leases
 from storage.etcd.transactions import Transaction, encode_key, first_record, key_range, to_record
-from storage.etcd.watch import PROGRESS_REQUEST, Reading, reports_progress_in_order, watch_request
+from storage.etcd.watch import (
+    PROGRESS_REQUEST,
+    WatchAssembler,
+    reports_progress_in_order,
+    watch_request,
+)
 from storage.interface import (
     LATEST,
     NO_REQUIREMENTS,
@@ -138,14 +143,14 @@ class EtcdStore(FeedStore[bytes]):
             return await self._make(Transaction(changes, requires, leases))
         except RequestTooLarge as error:
             raise too_large(changes) from error
-        except TooManyOperations as error:
+        except TransactionTooLarge as error:
             raise TooManyKeys(len(changes) + len(requires), 0) from error
 
     def watch(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self._resumed(prefix, Reading(prefix, after))
+        return self._resumed(prefix, WatchAssembler(prefix, after))
 
     def feed(self, prefix: str, *, after: int) -> AsyncGenerator[Batch[bytes], None]:
-        return self._resumed(prefix, Reading(prefix, after, feed=True))
+        return self._resumed(prefix, WatchAssembler(prefix, after, feed=True))
 
     async def revision(self) -> int:
         request = rpc.RangeRequest(key=encode_key(COMPACT_REV_KEY), count_only=True)
@@ -238,7 +243,9 @@ class EtcdStore(FeedStore[bytes]):
             await asyncio.sleep(pause)
         return await self._connection.change(request)
 
-    async def _resumed(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
+    async def _resumed(
+        self, prefix: str, reading: WatchAssembler
+    ) -> AsyncGenerator[Batch[bytes], None]:
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -253,7 +260,9 @@ class EtcdStore(FeedStore[bytes]):
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _stream(self, prefix: str, reading: Reading) -> AsyncGenerator[Batch[bytes], None]:
+    async def _stream(
+        self, prefix: str, reading: WatchAssembler
+    ) -> AsyncGenerator[Batch[bytes], None]:
         # etcd delivers events sooner to a watch that has no past revision to catch up on.
         start = reading.reached + await self._is_newest(reading)
         async with self._connection.watch() as stream:
@@ -270,7 +279,7 @@ class EtcdStore(FeedStore[bytes]):
             finally:
                 self._streams.discard(stream)
 
-    async def _is_newest(self, reading: Reading) -> bool:
+    async def _is_newest(self, reading: WatchAssembler) -> bool:
         request = rpc.RangeRequest(
             key=encode_key(COMPACT_REV_KEY), count_only=True, revision=reading.reached
         )

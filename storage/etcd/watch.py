@@ -48,7 +48,7 @@ def watch_request(prefix: str, start: int, *, feed: bool) -> rpc.WatchRequest:
 PROGRESS_REQUEST: Final = rpc.WatchRequest(progress_request=rpc.WatchProgressRequest())
 
 
-class Reading:
+class WatchAssembler:
     """Assembles responses of watch streams into batches; resume after ``reached``."""
 
     def __init__(self, prefix: str, after: int, *, feed: bool = False) -> None:

@@ -29,7 +29,7 @@ from apiserver.access.admission.plugins import (
 from apiserver.access.admission.plugins.event_rate_limit import EventLimit
 from apiserver.access.admission.plugins.pod_security.policy import (
     NO_SETTINGS,
-    Settings,
+    PodSecuritySettings,
     default_labels,
 )
 from apiserver.access.admission.plugins.pod_toleration_restriction import (
@@ -48,7 +48,7 @@ from apiserver.machinery.documents import dump_json
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.valueclasses import valueclass
 
-# The members of the exemptions, in the order of those of `Settings`.
+# The members of the exemptions, in the order of those of `PodSecuritySettings`.
 _EXEMPTIONS: Final = ("usernames", "runtimeClasses", "namespaces")
 _WEBHOOKS: Final = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 
@@ -100,7 +100,7 @@ class AdmissionSettings:
     """
 
     credentials: Mapping[str, Callable[[str], Credentials]] = field(default_factory=dict)
-    pod_security: Settings = NO_SETTINGS
+    pod_security: PodSecuritySettings = NO_SETTINGS
     node_selectors: Mapping[str, str] = field(default_factory=dict)
     tolerations: TolerationSettings = NO_TOLERATIONS
     event_limits: Sequence[EventLimit] = ()
@@ -161,7 +161,7 @@ def _users(name: str, data: bytes, directory: Path) -> dict[str, Callable[[str],
     return {name: load_users(directory / kubeconfig)} if kubeconfig else {}
 
 
-def _pod_security(data: bytes) -> Settings:
+def _pod_security(data: bytes) -> PodSecuritySettings:
     if not data:
         return NO_SETTINGS
     versions = {name: _PodSecurity() for name in ("v1", "v1beta1", "v1alpha1")}
@@ -173,7 +173,9 @@ def _pod_security(data: bytes) -> Settings:
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     exempt = loaded["exemptions"] or {}
-    return Settings(defaults, *(frozenset(exempt.get(name) or ()) for name in _EXEMPTIONS))
+    return PodSecuritySettings(
+        defaults, *(frozenset(exempt.get(name) or ()) for name in _EXEMPTIONS)
+    )
 
 
 # By plugin: the member of the settings, and what loads it from the configuration.

@@ -144,7 +144,7 @@ class ChangingPlugin(Protocol):
 
 
 @runtime_checkable
-class Provider(Protocol):
+class Provisioner(Protocol):
     """Provides what a new object needs, before anything is decided about the object."""
 
     async def provide(self, attributes: AdmissionAttributes, reader: Reader) -> None:
@@ -207,7 +207,7 @@ class _Selected:
     validators: tuple[Validator, ...]
     async_validators: tuple[AsyncValidator, ...]
     chargers: tuple[Charger, ...]
-    providers: tuple[Provider, ...]
+    providers: tuple[Provisioner, ...]
     mutates: bool
     validates: bool
 
@@ -218,7 +218,7 @@ class AdmissionChain:
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
         self._selected: dict[tuple[str, GroupVersionResource, str], _Selected] = {}
-        self._has_providers = any(isinstance(plugin, Provider) for plugin in plugins)
+        self._has_providers = any(isinstance(plugin, Provisioner) for plugin in plugins)
         self._changing = [plugin for plugin in plugins if isinstance(plugin, ChangingPlugin)]
         for plugin in self._changing:
             plugin.on_change(self._selected.clear)
@@ -340,7 +340,7 @@ def _sorted(plugins: Sequence[Plugin]) -> _Selected:
         validators,
         async_validators,
         chargers,
-        tuple(plugin for plugin in plugins if isinstance(plugin, Provider)),
+        tuple(plugin for plugin in plugins if isinstance(plugin, Provisioner)),
         mutates=bool(mutators or async_mutators),
         validates=bool(validators or async_validators),
     )

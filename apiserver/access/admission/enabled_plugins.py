@@ -62,7 +62,7 @@ from apiserver.access.admission.plugins.pod_security import (
     PodSecurityOfPods,
     PodSecurityOfWorkloads,
 )
-from apiserver.access.admission.plugins.pod_security.policy import NO_SETTINGS, Settings
+from apiserver.access.admission.plugins.pod_security.policy import NO_SETTINGS, PodSecuritySettings
 from apiserver.access.admission.plugins.pod_toleration_restriction import (
     NO_TOLERATIONS,
     PodTolerationRestriction,
@@ -109,7 +109,7 @@ class PluginDependencies:
     validating_calls: WebhookDependencies
     mutating_webhooks: WebhookConfigurations
     validating_webhooks: WebhookConfigurations
-    pod_security: Settings = NO_SETTINGS
+    pod_security: PodSecuritySettings = NO_SETTINGS
     node_selectors: Mapping[str, str] = field(default_factory=dict)
     tolerations: TolerationSettings = NO_TOLERATIONS
     event_limits: Sequence[EventLimit] = ()

@@ -30,7 +30,7 @@ class InThread(Protocol):
         ...
 
 
-class Evaluator:
+class ExpressionEvaluator:
     """Evaluates expressions about one write. Every decision of the authorizer is made once."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Evaluator:
         self._slow = False
         self._allowance = Allowance.of_loop()
         self.authorizers: Mapping[str, Any] = {
-            "authorizer": authorizervalues.Authorizer(self._decisions),
+            "authorizer": authorizervalues.AuthorizerValue(self._decisions),
             "authorizer.requestResource": authorizervalues.request_resource_check(
                 self._decisions,
                 Check(

@@ -35,7 +35,7 @@ from apiserver.machinery.uids import new_uid
 from apiserver.machinery.valueclasses import valueclass
 
 if TYPE_CHECKING:
-    from apiserver.access.admission.evaluating import Evaluator
+    from apiserver.access.admission.evaluating import ExpressionEvaluator
 
 #: By how much timers of the event loop, which count milliseconds, may be early.
 _EARLY_SECONDS: Final = 0.005
@@ -49,7 +49,7 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
-class CallError(Exception):
+class WebhookCallError(Exception):
     """A webhook could not be called, or its response is invalid; the message says why."""
 
 
@@ -122,25 +122,25 @@ class WebhookRequest:
             raise self.attributes.forbidden(str(error)) from error
 
     @cached_property
-    def _evaluator(self) -> Evaluator:
-        from apiserver.access.admission.evaluating import Evaluator
+    def _evaluator(self) -> ExpressionEvaluator:
+        from apiserver.access.admission.evaluating import ExpressionEvaluator
 
         dependencies = self._dependencies
-        return Evaluator(self.attributes, dependencies.authorizer, dependencies.in_thread)
+        return ExpressionEvaluator(self.attributes, dependencies.authorizer, dependencies.in_thread)
 
     async def ask(
         self, hook: Webhook, matched: MatchedRequest, *, mutating: bool
     ) -> AdmissionResponse:
         """Return the response of a webhook that allows the write.
 
-        Raises ForwardedStatus if it does not, CallError, BadRequest for a dry run that the webhook
-        does not support, and Timeout.
+        Raises ForwardedStatus if it does not, WebhookCallError, BadRequest for a dry run that the
+        webhook does not support, and Timeout.
         """
         attributes = self.attributes
         if attributes.dry_run and not hook.supports_dry_run:
             raise BadRequest(f"admission webhook {quote(hook.name)} does not support dry run")
         if not hook.review_version:
-            raise CallError(
+            raise WebhookCallError(
                 "could not create admission objects: webhook does not accept known "
                 "AdmissionReview versions (v1, v1beta1)"
             )
@@ -154,12 +154,12 @@ class WebhookRequest:
             read = partial(read_response, answer, hook.review_version, uid, mutating=mutating)
             response = await self.run(len(answer), read)
         except WebhookConfigError as error:
-            raise CallError(f"could not get REST client: {error}") from error
+            raise WebhookCallError(f"could not get REST client: {error}") from error
         except WebhookError as error:
             self._check_deadline()
-            raise CallError(f"failed to call webhook: {error}") from error
+            raise WebhookCallError(f"failed to call webhook: {error}") from error
         except InvalidResponse as error:
-            raise CallError(f"received invalid webhook response: {error}") from error
+            raise WebhookCallError(f"received invalid webhook response: {error}") from error
         for key, value in response.annotations.items():
             attributes.annotate(f"{hook.name}/{key}", value)
         for text in filter(None, response.warnings):
@@ -187,7 +187,7 @@ class WebhookRequest:
         if deadline is not None and now >= deadline - _EARLY_SECONDS:
             raise Timeout(_TIMED_OUT, {})
 
-    def handle_failure(self, hook: Webhook, error: CallError, annotation: str) -> None:
+    def handle_failure(self, hook: Webhook, error: WebhookCallError, annotation: str) -> None:
         """Ignore the failure of a webhook, or raise InternalError, as its failurePolicy says."""
         text = f"failed calling webhook {quote(hook.name)}: {error}"
         log.warning("%s", text)

@@ -34,7 +34,7 @@ _MESSAGES: Final = {
 }  # fmt: skip
 
 
-class ConditionError(Exception):
+class ReviewConditionError(Exception):
     """A condition could not be evaluated, and no other one is false."""
 
 
@@ -57,7 +57,7 @@ class ReviewConditions:
     def match(self, spec: dict[str, Any]) -> bool:
         """Return whether all conditions are true of the spec of a review.
 
-        Raises ConditionError, unless a condition is false: then errors of others do not count.
+        Raises ReviewConditionError, unless a condition is false: then errors do not count.
         """
         variables = {"request": _with_all_texts(spec)}
         errors = []
@@ -70,7 +70,7 @@ class ReviewConditions:
                     f"cel evaluation error: expression '{source}' resulted in error: {error}"
                 )
         if errors:
-            raise ConditionError(_joined(errors))
+            raise ReviewConditionError(_joined(errors))
         return True
 
 

@@ -110,14 +110,14 @@ class WebhookAuthorizer:
         self, conditions: ReviewConditions, spec: dict[str, Any], size: int
     ) -> AuthorizationDecision | None:
         """Return the decision on a request that the webhook is not asked about."""
-        from apiserver.access.authorization.review_conditions import ConditionError
+        from apiserver.access.authorization.review_conditions import ReviewConditionError
 
         try:
             if size > _LONG:
                 matches = await asyncio.to_thread(conditions.match, spec)
             else:
                 matches = conditions.match(spec)
-        except ConditionError as error:
+        except ReviewConditionError as error:
             return self._failed(str(error))
         return None if matches else NO_OPINION
 

@@ -9,14 +9,14 @@ from apiserver.access.quota.resource_lists import (
     parse_cached,
     quantity_value,
 )
-from apiserver.machinery.quantity import Format, format_quantity
+from apiserver.machinery.quantity import QuantityFormat, format_quantity
 
 
 class ResourceTotals:
     """Sums resource lists; each sum has the format of its first nonzero quantity."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, tuple[Decimal, Format]] = {}
+        self._sums: dict[str, tuple[Decimal, QuantityFormat]] = {}
 
     def add(self, amounts: ResourceList) -> None:
         """Add a resource list."""

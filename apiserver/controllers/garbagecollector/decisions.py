@@ -34,7 +34,7 @@ class RemoveReferences:
 
 
 @valueclass
-class Delete:
+class DeleteObject:
     """Delete the object; ``unblock``: no owner waits for it from now on."""
 
     options: DeleteOptions
@@ -43,7 +43,7 @@ class Delete:
 
 def decide(
     document: Object, owners: OwnerStates, *, has_dependents: bool, in_circle: bool
-) -> RemoveReferences | Delete:
+) -> RemoveReferences | DeleteObject:
     """Return what should happen to an object that is not being deleted and has owners.
 
     ``in_circle``: a dependent of it is in foreground deletion. That one may be waiting for this
@@ -53,7 +53,7 @@ def decide(
         return RemoveReferences([each.uid for each in (*owners.dangling, *owners.waiting)])
     metadata = document["metadata"]
     if owners.waiting and has_dependents:
-        return Delete(_options(metadata, "Foreground"), unblock=in_circle)
+        return DeleteObject(_options(metadata, "Foreground"), unblock=in_circle)
     finalizers = metadata.get("finalizers") or ()
     if ORPHAN_FINALIZER in finalizers:
         policy = "Orphan"
@@ -61,7 +61,7 @@ def decide(
         policy = "Foreground"
     else:
         policy = "Background"
-    return Delete(_options(metadata, policy))
+    return DeleteObject(_options(metadata, policy))
 
 
 def _options(metadata: dict[str, Any], policy: str) -> DeleteOptions:

@@ -20,7 +20,7 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.apiextensions.conversions import WEBHOOK, conversion_of
 from apiserver.resources.builtin.apiextensions.crds import TERMINATING, is_served, is_true
 from apiserver.resources.builtin.kinds import builtin_types
-from apiserver.resources.custom.customstrategy import CustomResourceStrategy, Features
+from apiserver.resources.custom.customstrategy import CustomResourceStrategy, VersionFeatures
 from apiserver.resources.custom.printercolumns import printer_of
 from apiserver.resources.custom.scalepaths import ScalePaths
 from apiserver.resources.custom.selectablefields import selectable_fields
@@ -171,7 +171,7 @@ class _Kinds:
         types = versions[definition.api_version]
         declared = (version.get("subresources") or {}).get("scale")
         scale = None if declared is None else ScalePaths(declared, _scale_paths(crd))
-        features = Features(
+        features = VersionFeatures(
             printer=printer_of(version.get("additionalPrinterColumns") or ()),
             fields=selectable_fields(version.get("selectableFields") or ()),
             scale=scale,

@@ -47,7 +47,7 @@ _TERMINATING: Final = "create not allowed while custom resource definition is te
 
 
 @valueclass
-class Features:
+class VersionFeatures:
     """What a CustomResourceDefinition declares of a version beside its schema."""
 
     printer: Printer
@@ -68,7 +68,9 @@ class CustomResourceStrategy(Strategy):
     # Other top-level fields are restored, too, but as in Kubernetes they find an owner.
     reset_fields: Mapping[str, Mapping[str, Any]] = {"status": {"f:metadata": {}, "f:spec": {}}}
 
-    def __init__(self, definition: ResourceDefinition, types: Types, features: Features) -> None:
+    def __init__(
+        self, definition: ResourceDefinition, types: Types, features: VersionFeatures
+    ) -> None:
         super().__init__(definition, types)
         self.printer = features.printer
         self.fields = features.fields

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apiserver.cel.authorizervalues import (
-    Authorizer,
+    AuthorizerValue,
     Check,
     Decision,
     DecisionNeeded,
@@ -137,7 +137,7 @@ CHECKS = {
 
 def asking(source: str, decisions: Decisions) -> Any:
     authorizers = {
-        "authorizer": Authorizer(decisions),
+        "authorizer": AuthorizerValue(decisions),
         "authorizer.requestResource": request_resource_check(
             decisions, Check(resource="pods", namespace="n", name="x")
         ),

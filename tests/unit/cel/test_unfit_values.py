@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.cel.authorizervalues import Authorizer, Decisions
+from apiserver.cel.authorizervalues import AuthorizerValue, Decisions
 from apiserver.cel.errors import CompileError, EvaluationError
 from apiserver.cel.requestvariables import RequestExpressions
 
@@ -67,7 +67,7 @@ def test_evaluations_end_with_a_value_or_an_error_of_theirs(source: str) -> None
     for values in product(VALUES.values(), repeat=len(used)):
         variables = {
             "object": dict(zip(used, values, strict=True)),
-            "authorizer": Authorizer(Decisions()),
+            "authorizer": AuthorizerValue(Decisions()),
         }
         with suppress(EvaluationError):
             program.evaluate(variables)

@@ -8,7 +8,7 @@ import pytest
 
 from apiserver.controllers.finalizers import finalizer_removal
 from apiserver.controllers.garbagecollector.decisions import (
-    Delete,
+    DeleteObject,
     OwnerStates,
     RemoveReferences,
     decide,
@@ -219,7 +219,7 @@ def test_an_object_without_a_solid_owner_is_deleted(
     finalizers: list[str], owners: OwnerStates, has_dependents: bool, policy: str
 ) -> None:
     decision = decide(document(*finalizers), owners, has_dependents=has_dependents, in_circle=False)
-    assert isinstance(decision, Delete)
+    assert isinstance(decision, DeleteObject)
     assert decision.options.propagation_policy == policy
     assert (decision.options.uid, decision.options.resource_version) == ("u", "7")
     assert not decision.unblock
@@ -228,7 +228,7 @@ def test_an_object_without_a_solid_owner_is_deleted(
 def test_in_a_circle_an_object_stops_blocking() -> None:
     states = OwnerStates(waiting=[A])
     decision = decide(document(), states, has_dependents=True, in_circle=True)
-    assert isinstance(decision, Delete)
+    assert isinstance(decision, DeleteObject)
     assert decision.unblock
 
 

@@ -29,7 +29,7 @@ from apiserver.machinery.options import WriteOptions
 from apiserver.machinery.users import UserInfo
 from apiserver.registry.offload import in_thread
 from apiserver.registry.registry import Registry
-from apiserver.registry.served_kinds import ServedKinds
+from apiserver.registry.served_kinds import RegistryKinds
 from tests.unit.cluster import registry_in_memory
 
 MAPS = GroupVersionResource("", "v1", "configmaps")
@@ -55,7 +55,7 @@ class Policies:
     """Policies in force in a cluster, and what they said of the last write."""
 
     def __init__(self, registry: Registry) -> None:
-        kinds, self.authorizer = ServedKinds(registry), Authorizer()
+        kinds, self.authorizer = RegistryKinds(registry), Authorizer()
         self.registry = registry
         self.validating, self.mutating = validating_policies(kinds), mutating_policies(kinds)
         dependencies = PolicyDependencies(self.authorizer, in_thread, kinds)

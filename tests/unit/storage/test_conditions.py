@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.conditions import Condition
+from storage.conditions import WatchCondition
 from storage.hub import Hub, Watcher
 from storage.interface import Batch, Event, Record
 
@@ -32,7 +32,7 @@ def event(before: str, after: str, revision: int = 1) -> Event[str]:
 
 
 def joined(hub: Hub[str], *colours: str, prefix: str = "/r/") -> list[Watcher[str]]:
-    return [hub.join(prefix, 0, condition=Condition(Colour(), each)) for each in colours]
+    return [hub.join(prefix, 0, condition=WatchCondition(Colour(), each)) for each in colours]
 
 
 CHANGES = [

@@ -15,7 +15,11 @@ from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.admission_review import AdmissionResponse
 from apiserver.access.admission.chain import AdmissionAttributes, Reinvocation, drop_annotation
 from apiserver.access.admission.indexed_plugin import IndexedPlugin
-from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
+from apiserver.access.admission.webhook_calls import (
+    WebhookCallError,
+    WebhookDependencies,
+    WebhookRequest,
+)
 from apiserver.access.admission.webhooks import Webhook
 from apiserver.client.client import Reader
 from apiserver.machinery.documents import dump_json, parse_json
@@ -94,7 +98,7 @@ class MutatingAdmissionWebhook(IndexedPlugin[Webhook, WebhookDependencies]):
                     attributes.annotate_at_request_level(
                         f"patch.{_DOMAIN}/{place}", await request.run(len(response.patch), shown)
                     )
-        except CallError as error:
+        except WebhookCallError as error:
             request.handle_failure(hook, error, f"failed-open.mutation.{_DOMAIN}/{place}")
         finally:
             told = _annotation(hook, {"mutated": changed})
@@ -147,15 +151,17 @@ def _shown_patch(hook: Webhook, response: AdmissionResponse) -> str:
 
 
 def _operations(response: AdmissionResponse) -> json_patch.Operations | None:
-    """Return the operations of a patch, ``None`` if there is none. Raises CallError."""
+    """Return the operations of a patch, ``None`` if there is none. Raises WebhookCallError."""
     if not response.patch:
         return None
     try:
         operations = json_patch.parse(response.patch, validated=False)
     except PatchError as error:
-        raise CallError(f"received undecodable patch in webhook response: {error}") from error
+        raise WebhookCallError(
+            f"received undecodable patch in webhook response: {error}"
+        ) from error
     if operations.items and response.patch_type != _JSON_PATCH:
-        raise CallError(f"unsupported patch type {quote(response.patch_type)}")
+        raise WebhookCallError(f"unsupported patch type {quote(response.patch_type)}")
     return operations
 
 

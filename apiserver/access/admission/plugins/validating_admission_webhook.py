@@ -8,7 +8,11 @@ from typing import Final
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.chain import AdmissionAttributes
 from apiserver.access.admission.indexed_plugin import IndexedPlugin
-from apiserver.access.admission.webhook_calls import CallError, WebhookDependencies, WebhookRequest
+from apiserver.access.admission.webhook_calls import (
+    WebhookCallError,
+    WebhookDependencies,
+    WebhookRequest,
+)
 from apiserver.access.admission.webhooks import Webhook
 from apiserver.client.client import Reader
 from apiserver.machinery.errors import StatusError
@@ -45,7 +49,7 @@ async def _ask(
 ) -> None:
     try:
         await request.ask(hook, matched, mutating=False)
-    except CallError as error:
+    except WebhookCallError as error:
         try:
             request.handle_failure(hook, error, f"{_FAILED_OPEN}{hook.index}")
         except StatusError as failure:

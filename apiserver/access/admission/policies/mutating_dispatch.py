@@ -50,7 +50,7 @@ class MutationDenied(StatusError):
 
 
 @valueclass
-class Denied:
+class PolicyDenial:
     """Why a policy denies a request; without a binding the policy itself has failed."""
 
     policy: str
@@ -92,7 +92,7 @@ async def mutate(
     rounds = reinvocation.states.setdefault(_NAME, ReinvocationState())
     if reinvocation.running and not deep_equal(rounds.output, attributes.object):
         rounds.changed()
-    before, denied = attributes.object, list[Denied]()
+    before, denied = attributes.object, list[PolicyDenial]()
     for bound in candidates.items:
         version = request.version_of(bound.match, candidates.equivalents)
         if version is not None:
@@ -106,7 +106,7 @@ async def mutate(
     return None if attributes.object is before else attributes.object
 
 
-def _denial(denied: Sequence[Denied], attributes: AdmissionAttributes) -> StatusError:
+def _denial(denied: Sequence[PolicyDenial], attributes: AdmissionAttributes) -> StatusError:
     details = attributes.forbidden("").details or {}
     causes = [{"message": str(each)} for each in denied]
     error = Forbidden if denied[0].unconfigured else MutationDenied
@@ -127,7 +127,7 @@ class _Dispatch:
         self._version = version
         self._request = request
         self._rounds = rounds
-        self.denied: list[Denied] = []
+        self.denied: list[PolicyDenial] = []
 
     async def invoke(self, invocation: Invocation | Problem) -> None:
         """Evaluate the policy for one parameter of a binding, and change the object."""
@@ -208,7 +208,7 @@ class _Dispatch:
 
     def _fail(self, binding: str, text: str, *, unconfigured: bool = False) -> None:
         if self._policy.fails:
-            self.denied.append(Denied(self._policy.name, binding, text, unconfigured))
+            self.denied.append(PolicyDenial(self._policy.name, binding, text, unconfigured))
 
     def _key(self, invocation: Invocation) -> tuple[str, ...]:
         metadata = metadata_of(invocation.params or {})

@@ -1,6 +1,6 @@
 """What a mutating policy makes of a request: configurations to merge, and JSON patches.
 
-Evaluation is pure: it may be begun again, or run in a thread (`Evaluator`).
+Evaluation is pure: it may be begun again, or run in a thread (`ExpressionEvaluator`).
 """
 
 from __future__ import annotations

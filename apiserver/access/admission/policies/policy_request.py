@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from apiserver.access.admission.admission_request import MatchedRequest
 from apiserver.access.admission.chain import AdmissionAttributes
-from apiserver.access.admission.evaluating import Evaluator
+from apiserver.access.admission.evaluating import ExpressionEvaluator
 from apiserver.access.admission.matching import (
     Match,
     ResourceVersion,
@@ -68,9 +68,9 @@ class PolicyRequest:
         self._own = ResourceVersion(attributes.gvr, attributes.gvk)
 
     @cached_property
-    def _evaluator(self) -> Evaluator:
+    def _evaluator(self) -> ExpressionEvaluator:
         dependencies = self._dependencies
-        return Evaluator(self.attributes, dependencies.authorizer, dependencies.in_thread)
+        return ExpressionEvaluator(self.attributes, dependencies.authorizer, dependencies.in_thread)
 
     @cached_property
     def _namespace(self) -> Object | None:

@@ -45,7 +45,7 @@ _LONGEST_ANNOTATION: Final = 10 * 1024
 
 
 @valueclass
-class Denied:
+class ValidationDenial:
     """Why a policy denies a request; without a binding the policy itself has failed."""
 
     policy: str
@@ -66,7 +66,7 @@ async def validate(
     candidates: Candidates[BoundPolicy[CompiledValidatingPolicy]], request: PolicyRequest
 ) -> None:
     """Evaluate policies. Raises StatusError for the first denial."""
-    denied: list[Denied] = []
+    denied: list[ValidationDenial] = []
     for bound in candidates.items:
         version = request.version_of(bound.match, candidates.equivalents)
         if version is not None:
@@ -86,7 +86,7 @@ class _Dispatch:
         self._bound = bound
         self._policy = bound.policy
         self._request = request
-        self.denied: list[Denied] = []
+        self.denied: list[ValidationDenial] = []
 
     async def evaluate(
         self, version: ResourceVersion, equivalents: Sequence[ResourceVersion]
@@ -112,7 +112,7 @@ class _Dispatch:
 
     def _fail(self, problem: Problem) -> None:
         if self._policy.fails:
-            self.denied.append(Denied(self._policy.name, problem.binding, problem.text))
+            self.denied.append(ValidationDenial(self._policy.name, problem.binding, problem.text))
 
     async def _evaluated(self, values: RequestValues, params: Object | None) -> PolicyResult:
         compiled = await self._request.compiled(self._policy)
@@ -126,7 +126,7 @@ class _Dispatch:
         for failure in result.failures:
             for action in binding.actions:
                 if action == "Deny":
-                    denied = Denied(policy, binding.name, failure.message, failure.reason)
+                    denied = ValidationDenial(policy, binding.name, failure.message, failure.reason)
                     self.denied.append(denied)
                 elif action == "Warn":
                     self._request.attributes.warn(
@@ -137,7 +137,7 @@ class _Dispatch:
                     self._request.attributes.annotate(
                         _FAILED, _failure_annotation(policy, binding, failure)
                     )
-        self.denied += [Denied(policy, binding.name, text) for text in result.refusals]
+        self.denied += [ValidationDenial(policy, binding.name, text) for text in result.refusals]
 
 
 def _failure_annotation(policy: str, binding: PolicyBinding, failure: Failure) -> str:

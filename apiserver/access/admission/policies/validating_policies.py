@@ -1,6 +1,6 @@
 """Validating policies: which validations fail for a request, and with which messages.
 
-Evaluation is pure: it may be begun again, or run in a thread (`Evaluator`).
+Evaluation is pure: it may be begun again, or run in a thread (`ExpressionEvaluator`).
 """
 
 from __future__ import annotations

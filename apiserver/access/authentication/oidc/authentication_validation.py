@@ -13,7 +13,7 @@ from apiserver.access.authentication.oidc.authentication_configuration import (
     ExtraMapping,
     JWTAuthenticator,
 )
-from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper, Expressions
+from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper, ClaimPrograms
 from apiserver.access.authentication.oidc.issuer_validation import validate_issuer
 from apiserver.access.configuration_files import ConfigurationError
 from apiserver.machinery.domainpaths import validate_domain_prefixed_path
@@ -102,7 +102,7 @@ class _Validation:
         self._check_email(mappings, where, username, [*extra, *claim_rules])
         user_rules = tuple(self._user_rules(given, f"{path}.userValidationRules"))
         return ClaimMapper(
-            given, Expressions(username, groups, uid, extra, claim_rules, user_rules)
+            given, ClaimPrograms(username, groups, uid, extra, claim_rules, user_rules)
         )
 
     def _claim_rules(

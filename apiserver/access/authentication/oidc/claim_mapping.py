@@ -34,7 +34,7 @@ _STRINGS: Final = "expression must return a string or a list of strings"
 
 
 @valueclass
-class Expressions:
+class ClaimPrograms:
     """The compiled expressions of an authenticator; ``None``: there is none."""
 
     username: Program | None = None
@@ -51,12 +51,12 @@ class ClaimMapper:
     """Reads claims as a configuration says."""
 
     configuration: JWTAuthenticator
-    expressions: Expressions = Expressions()
+    expressions: ClaimPrograms = ClaimPrograms()
 
     @property
     def evaluates(self) -> bool:
         """Whether expressions are evaluated, which may take long."""
-        return self.expressions != Expressions()
+        return self.expressions != ClaimPrograms()
 
     def user_of(self, claims: Claims) -> UserInfo:
         """Return the user of valid claims. Raises BadCredential."""

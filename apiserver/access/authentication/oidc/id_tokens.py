@@ -10,7 +10,7 @@ from typing import Any, Final
 from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper
 from apiserver.access.authentication.oidc.http_documents import FetchError
-from apiserver.access.authentication.oidc.identity_provider import IdentityProvider
+from apiserver.access.authentication.oidc.remote_key_set import RemoteKeySet
 from apiserver.access.authentication.signed_tokens import (
     SIGNING_ALGORITHMS,
     SignedToken,
@@ -34,7 +34,7 @@ class IDTokens:
     """The tokens of the issuer that ``provider`` has the keys of."""
 
     def __init__(
-        self, mapper: ClaimMapper, provider: IdentityProvider, clock: Clock | None = None
+        self, mapper: ClaimMapper, provider: RemoteKeySet, clock: Clock | None = None
     ) -> None:
         self.mapper = mapper
         self._issuer = mapper.configuration.issuer

@@ -16,7 +16,7 @@ from apiserver.access.authentication.authenticator import BadCredential
 from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper
 from apiserver.access.authentication.oidc.http_documents import HTTPDocuments
 from apiserver.access.authentication.oidc.id_tokens import IDTokens
-from apiserver.access.authentication.oidc.identity_provider import IdentityProvider
+from apiserver.access.authentication.oidc.remote_key_set import RemoteKeySet
 from apiserver.access.result_cache import ResultCache
 from apiserver.machinery.users import UserInfo
 
@@ -34,7 +34,7 @@ class JWTAuthenticators:
     def __init__(
         self,
         mappers: Sequence[ClaimMapper],
-        connect: Callable[[ClaimMapper], IdentityProvider] | None = None,
+        connect: Callable[[ClaimMapper], RemoteKeySet] | None = None,
     ) -> None:
         self._connect = connect or _connect
         self._current = self._issuers(mappers)
@@ -114,9 +114,9 @@ class JWTAuthenticators:
         return [IDTokens(mapper, self._connect(mapper)) for mapper in mappers]
 
 
-def _connect(mapper: ClaimMapper) -> IdentityProvider:
+def _connect(mapper: ClaimMapper) -> RemoteKeySet:
     issuer = mapper.configuration.issuer
-    return IdentityProvider(issuer, HTTPDocuments(issuer.certificate_authority))
+    return RemoteKeySet(issuer, HTTPDocuments(issuer.certificate_authority))
 
 
 def _start(issuers: Sequence[IDTokens]) -> None:

@@ -11,7 +11,7 @@ from apiserver.machinery.fielderrors import FieldError, internal, invalid
 _UNKNOWN: Final = "dyn"
 
 
-class Expressions:
+class ExpressionValidator:
     """Validates expressions about requests. The language is loaded with the first of them."""
 
     def __init__(self, *, has_params: bool = False, composes: bool = False) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from apiserver.machinery.fielderrors import FieldError, invalid, not_supported, required
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.admissionregistration.expressions import Expressions
+from apiserver.resources.builtin.admissionregistration.expressions import ExpressionValidator
 from apiserver.resources.builtin.admissionregistration.policies import (
     PolicyStrategy,
     policy_printer,
@@ -54,7 +54,7 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
         has_params = spec.get("paramKind") is not None
         path = "spec.matchConditions"
         errors += validate_conditions(conditions, path, has_params=has_params)
-        expressions = Expressions(has_params=has_params, composes=True)
+        expressions = ExpressionValidator(has_params=has_params, composes=True)
         variables = spec.get("variables") or []
         errors += validate_variables(variables, "spec.variables", expressions)
         mutations = spec.get("mutations") or []
@@ -71,7 +71,7 @@ class MutatingAdmissionPolicyStrategy(PolicyStrategy):
 
 
 def _validate_mutation(
-    mutation: dict[str, Any], path: str, expressions: Expressions
+    mutation: dict[str, Any], path: str, expressions: ExpressionValidator
 ) -> list[FieldError]:
     type_ = mutation.get("patchType", "")
     if not type_:

@@ -18,7 +18,7 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.gvk import parse_api_version
 from apiserver.machinery.names import dns1035_label_problems, dns1123_subdomain_problems
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.admissionregistration.expressions import Expressions
+from apiserver.resources.builtin.admissionregistration.expressions import ExpressionValidator
 from apiserver.resources.builtin.admissionregistration.rules import default_match, default_rules
 from apiserver.resources.builtin.parts.hosts import validate_path_segment
 from apiserver.resources.builtin.parts.labelselector import show_struct, validate_label_selector
@@ -141,7 +141,7 @@ def validate_conditions(
 ) -> list[FieldError]:
     """Validate match conditions."""
     errors: list[FieldError] = []
-    expressions = Expressions(has_params=has_params)
+    expressions = ExpressionValidator(has_params=has_params)
     if len(conditions) > _MAX_CONDITIONS:
         errors.append(too_many(path, len(conditions), _MAX_CONDITIONS))
     names: set[str] = set()
@@ -163,7 +163,7 @@ def validate_conditions(
 
 
 def validate_variables(
-    variables: list[dict[str, Any]], path: str, expressions: Expressions
+    variables: list[dict[str, Any]], path: str, expressions: ExpressionValidator
 ) -> list[FieldError]:
     """Validate variables, and declare them to the expressions that follow.
 

@@ -13,7 +13,7 @@ from apiserver.machinery.fielderrors import (
 )
 from apiserver.machinery.jsonpathsyntax import JSONPathSyntaxError, parse_jsonpath
 from apiserver.machinery.objects import Object
-from apiserver.resources.builtin.admissionregistration.expressions import Expressions
+from apiserver.resources.builtin.admissionregistration.expressions import ExpressionValidator
 from apiserver.resources.builtin.admissionregistration.policies import (
     PolicyStrategy,
     policy_printer,
@@ -68,7 +68,7 @@ class ValidatingAdmissionPolicyStrategy(PolicyStrategy):
             spec.get("matchConditions") or [], path, has_params=has_params
         )
         variables = spec.get("variables") or []
-        expressions = Expressions(has_params=has_params, composes=bool(variables))
+        expressions = ExpressionValidator(has_params=has_params, composes=bool(variables))
         errors += validate_variables(variables, "spec.variables", expressions)
         if not validations and not audits:
             errors.append(required("spec.validations", _NOTHING))
@@ -104,7 +104,9 @@ def _validate_field_ref(reference: str, path: str) -> list[FieldError]:
     return []
 
 
-def _validate_rule(rule: dict[str, Any], path: str, expressions: Expressions) -> list[FieldError]:
+def _validate_rule(
+    rule: dict[str, Any], path: str, expressions: ExpressionValidator
+) -> list[FieldError]:
     expression, message = rule.get("expression", ""), rule.get("message", "")
     if not expression.strip():
         errors = [required(f"{path}.expression", "expression is not specified")]
@@ -132,7 +134,7 @@ def _shown(audit: dict[str, Any]) -> dict[str, str]:
 
 
 def _validate_audits(
-    audits: list[dict[str, Any]], policy: str, expressions: Expressions
+    audits: list[dict[str, Any]], policy: str, expressions: ExpressionValidator
 ) -> list[FieldError]:
     errors: list[FieldError] = []
     if len(audits) > _MAX_AUDITS:

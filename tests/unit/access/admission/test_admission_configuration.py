@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apiserver.access.admission.admission_configuration import load_admission_settings
-from apiserver.access.admission.plugins.pod_security.policy import Settings
+from apiserver.access.admission.plugins.pod_security.policy import PodSecuritySettings
 from apiserver.access.configuration_files import ConfigurationError
 
 _GROUP = "apiserver.config.k8s.io/v1"
@@ -136,7 +136,7 @@ def test_pod_security(tmp_path: Path) -> None:
     exemptions = {"usernames": ["u"], "runtimeClasses": ["r"], "namespaces": ["n"]}
     defaults = {"enforce": "baseline", "warn": "restricted", "warn-version": "v1.30"}
     document = pod_security(defaults=defaults, exemptions=exemptions)
-    assert load_admission_settings(write(tmp_path, document)).pod_security == Settings(
+    assert load_admission_settings(write(tmp_path, document)).pod_security == PodSecuritySettings(
         {f"pod-security.kubernetes.io/{name}": value for name, value in defaults.items()},
         usernames=frozenset("u"),
         runtime_classes=frozenset("r"),

@@ -17,8 +17,8 @@ from apiserver.access.admission.plugins.pod_security.existing_pods import existi
 from apiserver.access.admission.plugins.pod_security.policy import (
     LATEST,
     WARN,
-    Policy,
-    Settings,
+    LevelVersion,
+    PodSecuritySettings,
     default_labels,
     effective_labels,
     policy_of,
@@ -49,7 +49,7 @@ def contained(name: str = "c", **context: Any) -> Object:
 
 def complaints(level: str, spec: Object, minor: int = LATEST, **metadata: Any) -> list[str]:
     spec = {"containers": [contained(**SAFE)], **spec}
-    found = violations(Policy(level, minor), metadata, spec)
+    found = violations(LevelVersion(level, minor), metadata, spec)
     return [f"{v.reason} ({v.detail})" if v.detail else v.reason for v in found]
 
 
@@ -245,7 +245,7 @@ async def test_what_breaks_the_level_to_warn_of_is_remarked_on() -> None:
     ],
 )
 async def test_defaults_and_exemptions(settings: dict[str, frozenset[str]], refused: bool) -> None:
-    chosen = Settings(default_labels({"enforce": "baseline"}), **settings)
+    chosen = PodSecuritySettings(default_labels({"enforce": "baseline"}), **settings)
     admission = Admission([PodSecurityOfPods(chosen)], (NAMESPACES, namespace()))
     result, _ = await admission.admit(PODS, pod(hostNetwork=True, runtimeClassName="sandbox"))
     assert isinstance(result, str) is refused
@@ -355,7 +355,7 @@ def test_what_is_enforced_is_warned_about(
 async def test_the_labels_of_an_exempt_namespace_are_ignored(
     settings: dict[str, str], labels: dict[str, str], warnings: list[str]
 ) -> None:
-    chosen = Settings(default_labels(settings), namespaces=frozenset(["ns"]))
+    chosen = PodSecuritySettings(default_labels(settings), namespaces=frozenset(["ns"]))
     admission = Admission([PodSecurityOfNamespaces(chosen)])
     _, found = await admission.admit(NAMESPACES, namespace(**labels))
     assert found == [
@@ -369,15 +369,15 @@ def test_pods_of_a_controller_are_checked_after_the_others() -> None:
     pods = [{"metadata": {"name": f"a-{index}", **owned}, "spec": {}} for index in range(3000)] + [
         named("z", spec={"hostPID": True})
     ]
-    policy = Policy("baseline")
-    assert existing_pod_warnings("ns", policy, pods, Settings()) == [
+    policy = LevelVersion("baseline")
+    assert existing_pod_warnings("ns", policy, pods, PodSecuritySettings()) == [
         "new PodSecurity enforce level only checked against the first 3000 of 3001 existing pods",
         'existing pods in namespace "ns" violate the new PodSecurity enforce level '
         '"baseline:latest"',
         "z: host namespaces",
     ]
     sandboxed = [named("y", spec={"hostPID": True, "runtimeClassName": "sandbox"})]
-    exempt = Settings(runtime_classes=frozenset(["sandbox"]))
+    exempt = PodSecuritySettings(runtime_classes=frozenset(["sandbox"]))
     assert existing_pod_warnings("ns", policy, sandboxed, exempt) == []
 
 
@@ -412,7 +412,7 @@ def test_pods_of_a_controller_are_checked_after_the_others() -> None:
 async def test_what_is_audited(
     settings: dict[str, str], labels: dict[str, str], expected: dict[str, str]
 ) -> None:
-    chosen = Settings(**{name: frozenset([value]) for name, value in settings.items()})
+    chosen = PodSecuritySettings(**{name: frozenset([value]) for name, value in settings.items()})
     admission = Admission([PodSecurityOfPods(chosen)], (NAMESPACES, namespace(**labels)))
     await admission.admit(PODS, pod(hostNetwork=True, runtimeClassName="sandbox"))
     assert admission.annotations == {PREFIX + name: value for name, value in expected.items()}

@@ -22,8 +22,8 @@ from apiserver.access.authentication.oidc.authentication_configuration import (
 )
 from apiserver.access.authentication.oidc.claim_mapping import ClaimMapper
 from apiserver.access.authentication.oidc.http_documents import FetchError
-from apiserver.access.authentication.oidc.identity_provider import IdentityProvider
 from apiserver.access.authentication.oidc.jwt_authenticators import JWTAuthenticators
+from apiserver.access.authentication.oidc.remote_key_set import RemoteKeySet
 from apiserver.access.authentication.signed_tokens import SIGNING_ALGORITHMS
 from tests.token_issuer import AUDIENCE, SigningKey, TokenIssuer
 from tests.waiting import PATIENCE, eventually
@@ -62,8 +62,8 @@ def mapper(url: str = URL, **members: Any) -> ClaimMapper:
 async def trusting(documents: Documents, *mappers: ClaimMapper) -> AsyncIterator[JWTAuthenticators]:
     providers = []
 
-    def connect(given: ClaimMapper) -> IdentityProvider:
-        providers.append(IdentityProvider(given.configuration.issuer, documents, sleep=at_once))
+    def connect(given: ClaimMapper) -> RemoteKeySet:
+        providers.append(RemoteKeySet(given.configuration.issuer, documents, sleep=at_once))
         return providers[-1]
 
     authenticators = JWTAuthenticators(mappers or [mapper()], connect)
@@ -209,7 +209,7 @@ async def test_until_the_issuer_answers_its_tokens_are_refused() -> None:
 async def test_an_issuer_that_calls_itself_otherwise_is_not_trusted() -> None:
     issuer = TokenIssuer("https://else.example", KEY)
     documents = Documents(issuer)
-    provider = IdentityProvider(
+    provider = RemoteKeySet(
         Issuer(URL, discovery_url="https://else.example/.well-known/openid-configuration"),
         documents,
         sleep=at_once,

@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import Compacted, Unavailable
 from storage.etcd import rpc
-from storage.etcd.watch import Reading, reports_progress_in_order, watch_request
+from storage.etcd.watch import WatchAssembler, reports_progress_in_order, watch_request
 from storage.interface import Batch, Event, Record
 
 OLD, NEW = "3.5.1", "3.5.21"
@@ -43,9 +43,9 @@ def answer(*events: rpc.Event, header: int = 99, fragment: bool = False) -> rpc.
     )
 
 
-def reading(after: int = 5, version: str = OLD) -> Reading:
+def reading(after: int = 5, version: str = OLD) -> WatchAssembler:
     """Return what has read nothing yet."""
-    started = Reading("/r/", after)
+    started = WatchAssembler("/r/", after)
     started.begin(version)
     return started
 

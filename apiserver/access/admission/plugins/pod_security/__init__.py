@@ -31,8 +31,8 @@ from apiserver.access.admission.plugins.pod_security.policy import (
     NO_SETTINGS,
     PRIVILEGED,
     WARN,
-    Policy,
-    Settings,
+    LevelVersion,
+    PodSecuritySettings,
     effective_labels,
     has_no_labels,
     is_relaxed,
@@ -69,7 +69,7 @@ class PodSecurityOfPods:
 
     name = NAME
 
-    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+    def __init__(self, settings: PodSecuritySettings = NO_SETTINGS) -> None:
         self._settings = settings
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
@@ -86,7 +86,7 @@ class PodSecurityOfPods:
             return
         labels = _labels(reader.get(NAMESPACES, "", attributes.namespace), self._settings)
         if _is_privileged(labels, MODES):
-            attributes.annotate(f"{_ANNOTATION}enforce-policy", str(Policy(PRIVILEGED)))
+            attributes.annotate(f"{_ANNOTATION}enforce-policy", str(LevelVersion(PRIVILEGED)))
             return
         if old is not None and not is_significant(pod, old):
             return
@@ -107,7 +107,7 @@ class PodSecurityOfWorkloads:
 
     name = NAME
 
-    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+    def __init__(self, settings: PodSecuritySettings = NO_SETTINGS) -> None:
         self._settings = settings
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
@@ -134,7 +134,7 @@ class PodSecurityOfNamespaces:
 
     name = NAME
 
-    def __init__(self, settings: Settings = NO_SETTINGS) -> None:
+    def __init__(self, settings: PodSecuritySettings = NO_SETTINGS) -> None:
         self._settings = settings
 
     def handles(self, operation: str, resource: GroupVersionResource, subresource: str) -> bool:
@@ -177,11 +177,11 @@ class PodSecurityOfNamespaces:
         )
 
 
-def _labels(namespace: Object | None, settings: Settings) -> Mapping[str, str]:
+def _labels(namespace: Object | None, settings: PodSecuritySettings) -> Mapping[str, str]:
     return effective_labels(metadata_of(namespace or {}).get("labels") or {}, settings.defaults)
 
 
-def _is_exempt(settings: Settings, attributes: AdmissionAttributes, pod: Object) -> bool:
+def _is_exempt(settings: PodSecuritySettings, attributes: AdmissionAttributes, pod: Object) -> bool:
     if settings is NO_SETTINGS:
         return False
     if attributes.namespace in settings.namespaces:
@@ -213,13 +213,13 @@ def _details(broken: list[Violation]) -> str:
     return ", ".join(v.reason + (f" ({v.detail})" if v.detail else "") for v in broken)
 
 
-def _warn(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
+def _warn(attributes: AdmissionAttributes, policy: LevelVersion, pod: Object) -> None:
     broken = broken_rules(policy, pod)
     if broken:
         attributes.warn(_would_violate(policy, broken))
 
 
-def _audit(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None:
+def _audit(attributes: AdmissionAttributes, policy: LevelVersion, pod: Object) -> None:
     # Without an audit of the request nothing has to be checked.
     if attributes.annotate is drop_annotation:
         return
@@ -228,5 +228,5 @@ def _audit(attributes: AdmissionAttributes, policy: Policy, pod: Object) -> None
         attributes.annotate(f"{_ANNOTATION}audit-violations", _would_violate(policy, broken))
 
 
-def _would_violate(policy: Policy, broken: list[Violation]) -> str:
+def _would_violate(policy: LevelVersion, broken: list[Violation]) -> str:
     return f"would violate PodSecurity {quote(str(policy))}: {_details(broken)}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apiserver.access.admission.plugins.pod_security import baseline, restricted
 from apiserver.access.admission.plugins.pod_security.pods import Pod, Violation
-from apiserver.access.admission.plugins.pod_security.policy import RESTRICTED, Policy
+from apiserver.access.admission.plugins.pod_security.policy import RESTRICTED, LevelVersion
 from apiserver.machinery.valueclasses import valueclass
 
 __all__ = ["Violation", "violations"]
@@ -47,7 +47,9 @@ _RESTRICTED: Final = (
 )
 
 
-def violations(policy: Policy, metadata: dict[str, Any], spec: dict[str, Any]) -> list[Violation]:
+def violations(
+    policy: LevelVersion, metadata: dict[str, Any], spec: dict[str, Any]
+) -> list[Violation]:
     """Return all violations of a policy by a Pod."""
     pod = Pod(metadata, spec, policy.minor)
     checks = [check for check in _BASELINE if check.since <= policy.minor]

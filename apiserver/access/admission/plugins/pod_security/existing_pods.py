@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from apiserver.access.admission.plugins.pod_security.checks import Violation, violations
-from apiserver.access.admission.plugins.pod_security.policy import PRIVILEGED, Policy, Settings
+from apiserver.access.admission.plugins.pod_security.policy import (
+    PRIVILEGED,
+    LevelVersion,
+    PodSecuritySettings,
+)
 from apiserver.machinery.objects import Object, annotations_of, metadata_of, name_of
 from apiserver.machinery.quoting import quote
 
@@ -15,7 +19,7 @@ _SECCOMP: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _MAX_CHECKED: Final = 3000
 
 
-def broken_rules(policy: Policy, pod: Object) -> list[Violation]:
+def broken_rules(policy: LevelVersion, pod: Object) -> list[Violation]:
     """Return the rules of a policy that a Pod, or the template of one, violates."""
     if policy.level == PRIVILEGED:
         return []
@@ -49,7 +53,7 @@ def _has_changed(new: dict[str, Any], before: dict[str, Any], pod: Object, old: 
 
 
 def existing_pod_warnings(
-    namespace: str, policy: Policy, pods: Iterable[Object], settings: Settings
+    namespace: str, policy: LevelVersion, pods: Iterable[Object], settings: PodSecuritySettings
 ) -> list[str]:
     """Return the warnings about the Pods of a namespace that violate its new enforced level.
 
@@ -82,7 +86,7 @@ def _more(count: int) -> str:
     return f" (and {count} other pod{'s' if count > 1 else ''})" if count else ""
 
 
-def _prioritized(pods: Iterable[Object], settings: Settings) -> Iterator[Object]:
+def _prioritized(pods: Iterable[Object], settings: PodSecuritySettings) -> Iterator[Object]:
     later, controllers = [], set()
     for pod in pods:
         if pod["spec"].get("runtimeClassName") in settings.runtime_classes:

@@ -21,7 +21,7 @@ _VERSION: Final = re.compile(r"v1\.([0-9]|[1-9][0-9]*)", re.ASCII)
 
 
 @valueclass
-class Policy:
+class LevelVersion:
     """A level, in the version of Kubernetes 1.``minor``."""
 
     level: str
@@ -33,7 +33,7 @@ class Policy:
 
 
 @valueclass
-class Settings:
+class PodSecuritySettings:
     """What applies where no label says otherwise, and to what no level applies.
 
     ``defaults`` are the labels of namespaces that have none of these names.
@@ -45,7 +45,7 @@ class Settings:
     namespaces: frozenset[str] = frozenset()
 
 
-NO_SETTINGS: Final = Settings()
+NO_SETTINGS: Final = PodSecuritySettings()
 
 
 def default_labels(defaults: Mapping[str, str]) -> dict[str, str]:
@@ -78,13 +78,13 @@ def effective_labels(own: Mapping[str, str], defaults: Mapping[str, str]) -> Map
     return {**labels, **inherited}
 
 
-def policy_of(labels: Mapping[str, str], mode: str) -> Policy:
+def policy_of(labels: Mapping[str, str], mode: str) -> LevelVersion:
     """Return the policy of one mode; an invalid one is enforced as the strictest."""
     level = labels.get(_PREFIX + mode, PRIVILEGED)
     if level not in LEVELS:
         level = RESTRICTED if mode == ENFORCE else PRIVILEGED
     minor = _minor(labels.get(f"{_PREFIX}{mode}-version", "latest"))
-    return Policy(level, LATEST if minor is None else minor)
+    return LevelVersion(level, LATEST if minor is None else minor)
 
 
 def policy_label_errors(labels: Mapping[str, str]) -> list[FieldError]:
@@ -111,7 +111,7 @@ def sets_mode(labels: Mapping[str, str], mode: str) -> bool:
     return _PREFIX + mode in labels or f"{_PREFIX}{mode}-version" in labels
 
 
-def is_relaxed(new: Policy, old: Policy) -> bool:
+def is_relaxed(new: LevelVersion, old: LevelVersion) -> bool:
     """Return whether the new policy allows everything that the old one allowed."""
     return new.minor == old.minor and LEVELS.index(new.level) <= LEVELS.index(old.level)
 

@@ -1,4 +1,4 @@
-"""IdentityProvider: the keys of an issuer, as its documents publish them.
+"""RemoteKeySet: the keys of an issuer, as its documents publish them.
 
 They are found by OpenID Connect Discovery 1.0 at the start, beside the requests: until then, and as
 long as the issuer does not answer, its tokens are refused. A token that names another key has them
@@ -50,7 +50,7 @@ class PublishedKey:
         return isinstance(self.public, RSAPublicKey)
 
 
-class IdentityProvider:
+class RemoteKeySet:
     """The documents of one issuer."""
 
     def __init__(
