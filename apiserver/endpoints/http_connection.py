@@ -82,8 +82,8 @@ class HTTPConnection(web.RequestHandler):
     """An aiohttp connection with an optional client certificate and limited headers."""
 
     __slots__ = (
-        "_certificate", "_content", "_head", "_held", "_hijacked", "_message", "_stalled", "_waits",
-        "_without_body", "busy", "cancellable", "task",
+        "_certificate", "_content", "_ended", "_head", "_held", "_hijacked", "_message", "_stalled",
+        "_waits", "_without_body", "busy", "cancellable", "task",
     )  # fmt: skip
 
     # The head of the request in progress.
@@ -118,6 +118,7 @@ class HTTPConnection(web.RequestHandler):
         #: The same while it may be cancelled.
         self.cancellable: asyncio.Task[Any] | None = None
         self._waits = 0
+        self._ended: asyncio.Future[None] | None = None
 
     @property
     def certificate(self) -> Certificate | None:
@@ -191,6 +192,8 @@ class HTTPConnection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         cancellable = self.cancellable
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
         if self._hijacked is not None:
             self._hijacked.close()
         if self._stalled is not None:
@@ -255,6 +258,12 @@ class HTTPConnection(web.RequestHandler):
             self._waits -= 1
             if not self._waits:
                 self.cancellable = None
+
+    def ended(self) -> asyncio.Future[None]:
+        """Return a future of the end of the connection, TLS included."""
+        if self._ended is None:
+            self._ended = self._loop.create_future()
+        return self._ended
 
     async def drained(self) -> None:
         """Wait until the client has read most of what was written."""

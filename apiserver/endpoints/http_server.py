@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from aiohttp import StreamReader, web
@@ -59,7 +62,15 @@ class HTTPServer:
         self._end_if_drained()
         await asyncio.wait([self._drained], timeout=seconds)
         # Only unsent responses and requests beyond the timeout are left.
+        transports = [connection.transport for connection in self._connections()]
+        ends = [connection.ended() for connection in self._connections()]
         await self.server.shutdown(_LAST_SECONDS)
+        # TLS waits until the client closes its side, which an idle client does much later; but not
+        # when nothing more can be received.
+        for transport in filter(None, transports):
+            _stop_receiving(transport)
+        if ends:
+            await asyncio.wait(ends, timeout=_LAST_SECONDS)
 
     def _connections(self) -> list[HTTPConnection]:
         return cast("list[HTTPConnection]", self.server.connections)
@@ -106,6 +117,15 @@ class HTTPServer:
                 response.headers["Connection"] = "close"
             self._end_if_drained()
         return response
+
+
+def _stop_receiving(transport: asyncio.BaseTransport) -> None:
+    opened = transport.get_extra_info("socket")
+    if opened is None or opened.fileno() < 0:
+        return
+    # The socket of a transport of uvloop cannot be shut down.
+    with socket.socket(fileno=os.dup(opened.fileno())) as same, suppress(OSError):
+        same.shutdown(socket.SHUT_RD)
 
 
 def _malformed(

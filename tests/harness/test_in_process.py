@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,14 @@ def test_flags_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_asynchronous_tests_have_servers_too() -> None:
     async with ApiServer(in_process=True) as server:
         found = await server.until(lambda: server.request("GET", "/api/v1/namespaces/default"))
+        # It stays connected, and uvloop would warn of a transport that is open at the end.
+        idle = HTTPSConnection(
+            server.url.removeprefix("https://"),
+            context=ssl.create_default_context(cafile=str(server.ca_file)),
+        )
+        idle.request("GET", "/version")
+        assert idle.getresponse().read()
+    idle.close()
     assert found["status"]["phase"] == "Active"
 
 
