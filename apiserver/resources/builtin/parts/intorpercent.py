@@ -12,6 +12,7 @@ from apiserver.resources.builtin.parts.numbers import validate_nonnegative
 IntOrPercent: TypeAlias = int | str
 
 _PERCENT: Final = re.compile(r"[0-9]+%")
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _NOT_A_PERCENTAGE: Final = (
     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or "
     "'93%', regex used for validation is '[0-9]+%')"
@@ -51,5 +52,12 @@ def scaled(value: IntOrPercent, whole: int, *, round_up: bool) -> int:
 
 
 def amount(value: IntOrPercent) -> int:
-    """Return the number itself, or of a percentage its hundredths; 0 for anything else."""
-    return value if isinstance(value, int) else percentage(value) or 0
+    """Return the number itself, or of a percentage its hundredths; 0 for anything else.
+
+    A number in a text counts too, although it is invalid: it is not said to be 0 as well.
+    """
+    if isinstance(value, int):
+        return value
+    if _INTEGER.fullmatch(value):
+        return parse_integer(value)
+    return percentage(value) or 0
