@@ -22,7 +22,7 @@ from apiserver.registry.outcome import Save
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
 from apiserver.registry.stored import Stored
-from apiserver.registry.writerequest import WriteRequest
+from apiserver.registry.write_request import WriteRequest
 from storage.interface import Put, Record
 
 #: How long a write may wait for earlier writes that change the same quotas.

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, overload
 
-from apiserver.registry.convertedstored import ConvertedStored
+from apiserver.registry.converted_stored import ConvertedStored
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches

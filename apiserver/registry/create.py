@@ -15,7 +15,7 @@ from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.write import Write, Written, write
-from apiserver.registry.writerequest import WriteRequest
+from apiserver.registry.write_request import WriteRequest
 
 _NAME_ATTEMPTS = 8
 

@@ -28,7 +28,7 @@ from apiserver.registry.outcome import Outcome
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, Written, write
-from apiserver.registry.writerequest import WriteRequest
+from apiserver.registry.write_request import WriteRequest
 from apiserver.schema.kindtypes import (
     Canonical,
     Decoded,

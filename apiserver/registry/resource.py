@@ -14,7 +14,7 @@ from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry import errors, keys
-from apiserver.registry.fieldmanagers import field_manager_of
+from apiserver.registry.field_managers import field_manager_of
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.stored import Stored

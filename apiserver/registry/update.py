@@ -17,7 +17,7 @@ from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.write import Write, Written, write
-from apiserver.registry.writerequest import WriteRequest
+from apiserver.registry.write_request import WriteRequest
 from storage.interface import Record
 
 #: Why an update is refused whose resourceVersion is not the current one.

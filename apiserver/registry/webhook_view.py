@@ -26,8 +26,8 @@ from typing import Final
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
+from apiserver.registry.converted_stored import ConvertedStored
 from apiserver.registry.converted_view import ConvertedView
-from apiserver.registry.convertedstored import ConvertedStored
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import EventWatcher, ObjectView
 from apiserver.registry.yielding import Yielder, batches

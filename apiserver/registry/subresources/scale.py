@@ -34,7 +34,7 @@ from apiserver.registry.resource import Resource
 from apiserver.registry.stored import Stored
 from apiserver.registry.update import addressed, check_version
 from apiserver.registry.write import Write, write
-from apiserver.registry.writerequest import WriteRequest
+from apiserver.registry.write_request import WriteRequest
 from apiserver.resources.scaling import (
     SCALE,
     Scaling,

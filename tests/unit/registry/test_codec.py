@@ -10,7 +10,7 @@ import pytest
 from apiserver.machinery.objects import Object
 from apiserver.registry import stored as coding
 from apiserver.registry.codec import ObjectCodec
-from apiserver.registry.convertedstored import ConvertedStored
+from apiserver.registry.converted_stored import ConvertedStored
 from apiserver.registry.stored import Stored
 from apiserver.resources.conversion import Conversion
 from apiserver.schema.kindtypes import Inconvertible

@@ -24,7 +24,7 @@ from apiserver.machinery.objects import Object
 from apiserver.machinery.users import SYSTEM_USER
 from apiserver.patch import strategic_merge_patch
 from apiserver.registry import metadata
-from apiserver.registry.fieldmanagers import field_manager_of
+from apiserver.registry.field_managers import field_manager_of
 from apiserver.registry.preparation import prepare_create, prepare_update
 from apiserver.resources.builtin import builtin_definitions
 from apiserver.resources.builtin.kinds import builtin_kind
