@@ -149,7 +149,7 @@ def _need(receiver: Any, kind: type, *texts: Any) -> None:
         raise EvaluationError(NO_OVERLOAD)
 
 
-def _telling(read: Callable[[Decision], Any]) -> Callable[[Any], Any]:
+def _decision_member(read: Callable[[Decision], Any]) -> Callable[[Any], Any]:
     def tell(decision: Any) -> Any:
         _need(decision, Decision)
         return read(decision)
@@ -168,8 +168,8 @@ AUTHORIZER_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "fieldSelector": _setting("field_selector"),
     "labelSelector": _setting("label_selector"),
     "check": _check,
-    "allowed": _telling(lambda decision: decision.allowed),
-    "reason": _telling(lambda decision: decision.reason),
-    "error": _telling(lambda decision: decision.error),
-    "errored": _telling(lambda decision: bool(decision.error)),
+    "allowed": _decision_member(lambda decision: decision.allowed),
+    "reason": _decision_member(lambda decision: decision.reason),
+    "error": _decision_member(lambda decision: decision.error),
+    "errored": _decision_member(lambda decision: bool(decision.error)),
 }

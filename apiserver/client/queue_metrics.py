@@ -89,17 +89,17 @@ def queue_families(queues: Sequence[QueueMetrics]) -> Iterator[Family]:
         "workqueue_queue_duration_seconds",
         "How long keys were due before their processing began.",
         _LABELS,
-        _together(each.waited for each in queues),
+        _combined(each.waited for each in queues),
     )
     yield Family(
         "workqueue_work_duration_seconds",
         "How long the processing of keys took.",
         _LABELS,
-        _together(each.worked for each in queues),
+        _combined(each.worked for each in queues),
     )
 
 
-def _together(histograms: Iterable[Histogram]) -> Histogram:
+def _combined(histograms: Iterable[Histogram]) -> Histogram:
     whole = Histogram(_BOUNDS)
     for each in histograms:
         whole.series.update(each.series)

@@ -52,13 +52,13 @@ class GzipPayload(Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         loop = asyncio.get_running_loop()
-        squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+        compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         for data in slices(self._value):
             # zlib releases the GIL, so other requests are served during compression.
-            squeezed = await loop.run_in_executor(None, squeeze.compress, data)
+            squeezed = await loop.run_in_executor(None, compressor.compress, data)
             if squeezed:
                 await writer.write(squeezed)
-        await writer.write(squeeze.flush())
+        await writer.write(compressor.flush())
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None

@@ -44,7 +44,7 @@ _LONGEST_FLUSH: Final = 0.01
 _BOOKMARK_INTERVAL: Final = 60.0
 _LAST_BOOKMARK: Final = 2.0
 #: By how many seconds a timer may be early.
-_PUNCTUAL: Final = 0.01
+_TIMER_TOLERANCE: Final = 0.01
 _MAX_SENDING: Final = 100
 
 
@@ -300,11 +300,11 @@ class _WatchStream:
         """Set the only timer of an idle watch: to the next bookmark, the last one or the end."""
         loop = asyncio.get_running_loop()
         now, last = loop.time(), self._until - _LAST_BOOKMARK
-        end = last if now < last - _PUNCTUAL else self._until
+        end = last if now < last - _TIMER_TOLERANCE else self._until
         self._timer = loop.call_at(min(now + _BOOKMARK_INTERVAL, end), self._on_timer)
 
     def _on_timer(self) -> None:
-        if asyncio.get_running_loop().time() >= self._until - _PUNCTUAL:
+        if asyncio.get_running_loop().time() >= self._until - _TIMER_TOLERANCE:
             self.end()
         else:
             self._send_bookmark()

@@ -118,18 +118,18 @@ class FieldManager:
                 if existing is None
                 else (existing, desired)
             )
-            me = Manager.updater(manager, self._api_version, subresource)
-            owners = self._updated(owners, change, me, now)
+            writer = Manager.updater(manager, self._api_version, subresource)
+            owners = self._updated(owners, change, writer, now)
         return managedfields.with_owners(desired, owners)
 
     def _updated(
-        self, owners: Owners, change: tuple[Object, Object], me: Manager, now: str
+        self, owners: Owners, change: tuple[Object, Object], writer: Manager, now: str
     ) -> Owners:
-        scope = self._seen_from(me.subresource)
+        scope = self._seen_from(writer.subresource)
         try:
             if not owners and change[0] is self._blank:
-                return ownership.create(scope, *change, me, now)
-            owners = ownership.update(scope, owners, change, me, now)
+                return ownership.create(scope, *change, writer, now)
+            owners = ownership.update(scope, owners, change, writer, now)
         except UntypedObject:
             # The fields of an object that does not match its type have no known owners.
             return {}
@@ -155,10 +155,10 @@ class FieldManager:
         self._check_applicable(applied)
         live = self._blank if existing is None else existing
         if not owners:
-            me = Manager.updater(_BEFORE_FIRST_APPLY, self._api_version, subresource)
-            owners = self._updated(owners, (self._blank, live), me, now)
-        me = Manager.applier(manager, subresource)
-        outcome = self._applied(owners, (live, applied), me, force=force, now=now)
+            writer = Manager.updater(_BEFORE_FIRST_APPLY, self._api_version, subresource)
+            owners = self._updated(owners, (self._blank, live), writer, now)
+        writer = Manager.applier(manager, subresource)
+        outcome = self._applied(owners, (live, applied), writer, force=force, now=now)
         document = outcome.document
         if manager == lastapplied.KUBECTL:
             document = lastapplied.synchronised(document, applied)
@@ -177,17 +177,17 @@ class FieldManager:
         self,
         owners: Owners,
         documents: tuple[Object, Object],
-        me: Manager,
+        writer: Manager,
         *,
         force: bool,
         now: str,
     ) -> Applied:
-        scope = self._seen_from(me.subresource)
-        apply = partial(ownership.apply, scope, owners, documents, me, now=now)
+        scope = self._seen_from(writer.subresource)
+        apply = partial(ownership.apply, scope, owners, documents, writer, now=now)
         try:
             return apply(force=force)
         except Conflicts as conflicts:
-            if me.name != lastapplied.KUBECTL:
+            if writer.name != lastapplied.KUBECTL:
                 raise
             live = documents[0]
             remaining = lastapplied.remaining(conflicts, live, self._api_version, scope.atom)

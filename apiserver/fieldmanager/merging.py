@@ -50,48 +50,48 @@ def _merge_members(
 
 
 def _merge_items(live: list[Any], applied: list[Any], shape: ListShape) -> list[Any]:
-    theirs = indexed(live, shape)
-    ours = indexed(applied, shape)
+    live_items = indexed(live, shape)
+    applied_items = indexed(applied, shape)
     order = [shape.element(item) for item in live]
-    woven: list[Any] = []
-    for place in _weave(order, list(ours)):
-        if isinstance(place, int):
-            woven.append(live[place])
+    result: list[Any] = []
+    for position in _merged_order(order, list(applied_items)):
+        if isinstance(position, int):
+            result.append(live[position])
             continue
-        prior = theirs.get(place, _ABSENT)
+        prior = live_items.get(position, _ABSENT)
         if prior is _ABSENT or type(prior) is Repeated:
-            woven.append(ours[place])
+            result.append(applied_items[position])
         else:
-            woven.append(merge(prior, ours[place], shape.items))
-    unchanged = len(woven) == len(live) and all(a is b for a, b in zip(woven, live, strict=True))
-    return live if unchanged else woven
+            result.append(merge(prior, applied_items[position], shape.items))
+    unchanged = len(result) == len(live) and all(a is b for a, b in zip(result, live, strict=True))
+    return live if unchanged else result
 
 
-def _weave(live: list[str], applied: list[str]) -> list[int | str]:
+def _merged_order(live: list[str], applied: list[str]) -> list[int | str]:
     """Return the order of a merged list: elements of applied items, indices of other live items."""
     wanted, there = set(applied), set(live)
     # Elements in both lists, in the order required by the applied list, reversed for pop().
     shared = [element for element in reversed(applied) if element in there]
-    woven: list[int | str] = []
-    place = turn = 0
-    while place < len(live) or turn < len(applied):
-        if place < len(live):
-            element = live[place]
+    result: list[int | str] = []
+    position = next_applied = 0
+    while position < len(live) or next_applied < len(applied):
+        if position < len(live):
+            element = live[position]
             if element not in wanted:
-                woven.append(place)
-                place += 1
+                result.append(position)
+                position += 1
                 continue
-            if turn == len(applied):
-                place += 1
+            if next_applied == len(applied):
+                position += 1
                 continue
-            if element == applied[turn] or not shared:
-                place += 1
+            if element == applied[next_applied] or not shared:
+                position += 1
             elif element != shared[-1]:
                 # It is added at its position among the applied items.
-                place += 1
+                position += 1
                 continue
-        woven.append(applied[turn])
-        if shared and shared[-1] == applied[turn]:
+        result.append(applied[next_applied])
+        if shared and shared[-1] == applied[next_applied]:
             shared.pop()
-        turn += 1
-    return woven
+        next_applied += 1
+    return result

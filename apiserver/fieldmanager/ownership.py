@@ -126,7 +126,7 @@ class _Change:
 
 
 def update(
-    scope: Scope, owners: Owners, change: tuple[Object, Object], me: Manager, now: str
+    scope: Scope, owners: Owners, change: tuple[Object, Object], writer: Manager, now: str
 ) -> Owners:
     """Return the owners after an object was changed. Raises UntypedObject."""
     seen = _Change(scope, *change)
@@ -135,20 +135,20 @@ def update(
     left = _lose(seen, reconciled(scope.versions, owners))
     claimed = own.written
     if claimed:
-        previous = left.get(me)
+        previous = left.get(writer)
         if previous is not None:
             claimed = fieldset.union(previous["fieldsV1"], claimed)
-        left[me] = entry(me, scope.api_version, now, claimed)
+        left[writer] = entry(writer, scope.api_version, now, claimed)
     return left
 
 
-def create(scope: Scope, blank: Object, document: Object, me: Manager, now: str) -> Owners:
+def create(scope: Scope, blank: Object, document: Object, writer: Manager, now: str) -> Owners:
     """Return the owners of an object that begins as a blank one. Raises UntypedObject.
 
     The manager owns what `update` would give it, for less work.
     """
     claimed = scope.owned(created(blank, document, scope.atom))
-    return {me: _entry(me, scope.api_version, now, claimed)} if claimed else {}
+    return {writer: _entry(writer, scope.api_version, now, claimed)} if claimed else {}
 
 
 @valueclass
@@ -166,7 +166,7 @@ def apply(
     scope: Scope,
     owners: Owners,
     documents: tuple[Object, Object],
-    me: Manager,
+    writer: Manager,
     *,
     force: bool,
     now: str,
@@ -174,38 +174,42 @@ def apply(
     """Apply the second document to the first. Raises Conflicts and UntypedObject."""
     live, config = documents
     others = reconciled(scope.versions, owners)
-    last = others.pop(me, None)
+    last = others.pop(writer, None)
     merged = merge(live, config, scope.atom)
     claimed = scope.owned(to_set(config, scope.atom))
     if last is not None:
         # A document with metadata has a name, which has no owner and stays. A manager that gives up
         # all of its metadata gives up the name as well, as in Kubernetes.
         kept = _NAMED if config.get("metadata") is not None else EMPTY
-        mine = entry(me, scope.api_version, None, fieldset.union(claimed, kept))
-        merged = _prune(scope, merged, last, {**others, me: mine})
+        own_entry = entry(writer, scope.api_version, None, fieldset.union(claimed, kept))
+        merged = _prune(scope, merged, last, {**others, writer: own_entry})
     change = _Change(scope, live, merged)
     if not force:
         _check_conflicts(change, others)
     left = _lose(change, others)
     if claimed:
         time = now if merged is not live else (last or {}).get("time")
-        left[me] = entry(me, scope.api_version, time, claimed)
+        left[writer] = entry(writer, scope.api_version, time, claimed)
     return Applied(merged, left)
 
 
-def entry(me: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
+def entry(writer: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
     """Return an entry of managedFields."""
-    return _entry(me, api_version, time, fieldset.ordered(fields))
+    return _entry(writer, api_version, time, fieldset.ordered(fields))
 
 
-def _entry(me: Manager, api_version: str, time: str | None, ordered: FieldSet) -> Entry:
-    members: Entry = {"manager": me.name, "operation": me.operation, "apiVersion": api_version}
+def _entry(writer: Manager, api_version: str, time: str | None, ordered: FieldSet) -> Entry:
+    members: Entry = {
+        "manager": writer.name,
+        "operation": writer.operation,
+        "apiVersion": api_version,
+    }
     if time:
         members["time"] = time
     members["fieldsType"] = "FieldsV1"
     members["fieldsV1"] = ordered
-    if me.subresource:
-        members["subresource"] = me.subresource
+    if writer.subresource:
+        members["subresource"] = writer.subresource
     return members
 
 

@@ -43,7 +43,7 @@ class FaultRule:
     skip: int = 0
     count: int | None = None
     probability: float = 1.0
-    dice: random.Random = field(default_factory=random.Random)
+    rng: random.Random = field(default_factory=random.Random)
     seen: int = 0
     hit: int = 0
     hits: deque[Recorded] = field(default_factory=lambda: deque(maxlen=MAX_HITS))
@@ -62,7 +62,7 @@ class FaultRule:
         if self.exhausted or not self.matches(request):
             return False
         self.seen += 1
-        return self.seen > self.skip and self.dice.random() < self.probability
+        return self.seen > self.skip and self.rng.random() < self.probability
 
     def record_hit(self, request: Recorded) -> None:
         """Note that the fault has hit a request."""
@@ -110,7 +110,7 @@ class FaultRules:
             skip=int(conditions.get("skip", 0)),
             count=conditions.get("count"),
             probability=float(conditions.get("probability", 1.0)),
-            dice=random.Random(conditions.get("seed", 0)),  # noqa: S311 - repeatable
+            rng=random.Random(conditions.get("seed", 0)),  # noqa: S311 - repeatable
         )
         self._rules[rule.number] = rule
         return rule

@@ -85,7 +85,7 @@ class HTTP2Connection(asyncio.Protocol):
         self._blocked: deque[tuple[int, memoryview, bool]] = deque()
         self._received = 0
         self._out: list[bytes] = []
-        self._heard = 0.0
+        self._last_received = 0.0
         self._pinged = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -164,11 +164,11 @@ class HTTP2Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._write(http2.PREFACE + http2.encode_settings(_SETTINGS))
         self._grant(0, CONNECTION_WINDOW - http2.DEFAULT_WINDOW)
-        self._heard = self._loop.time()
+        self._last_received = self._loop.time()
         self._timer = self._loop.call_later(PING_AFTER, self._check)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
+        self._last_received = self._loop.time()
         try:
             frames, self._rest = http2.read_frames(self._rest + data if self._rest else data)
             for frame in frames:
@@ -342,7 +342,7 @@ class HTTP2Connection(asyncio.Protocol):
 
     def _check(self) -> None:
         """Send a ping if the server is silent, and give up if it does not answer."""
-        silent = self._loop.time() - self._heard
+        silent = self._loop.time() - self._last_received
         if self._pinged and silent >= PING_TIMEOUT:
             self._lose(TimeoutError("the server does not answer"))
             return

@@ -213,8 +213,8 @@ def _usage_of_claim(claim: Object, _now: float) -> dict[str, str]:
     if "storage" in requests:
         # While a failed expansion is reverted, the allocated size still counts.
         asked = {"storage": requests["storage"]}
-        promised = (status.get("allocatedResources") or {}).get("storage")
-        most = max_lists(asked, {"storage": promised} if promised else {})
+        allocated = (status.get("allocatedResources") or {}).get("storage")
+        most = max_lists(asked, {"storage": allocated} if allocated else {})
         used["requests.storage"] = canonical(most["storage"])
     if class_:
         used |= {f"{class_}{_OF_CLASS}{name}": quantity for name, quantity in used.items()}

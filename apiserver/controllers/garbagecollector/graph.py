@@ -87,7 +87,7 @@ class Due:
 
 
 _NOTHING: Final = Due()
-_NOBODY: Final[dict[str, None]] = {}
+_NO_DEPENDENTS: Final[dict[str, None]] = {}
 
 
 class Graph:
@@ -107,7 +107,7 @@ class Graph:
 
     def dependents(self, uid: str) -> list[Node]:
         """Return the objects that refer to an owner."""
-        return [self._nodes[each] for each in self._dependents.get(uid, _NOBODY)]
+        return [self._nodes[each] for each in self._dependents.get(uid, _NO_DEPENDENTS)]
 
     def has_dependents(self, uid: str) -> bool:
         """Return whether any object refers to an owner."""
@@ -135,7 +135,7 @@ class Graph:
         if before is None:
             self._check_dependents(node, due)
         if node.foreground and not (before is not None and before.foreground):
-            due.add([node.uid, *self._dependents.get(node.uid, _NOBODY)])
+            due.add([node.uid, *self._dependents.get(node.uid, _NO_DEPENDENTS)])
         if node.orphaning and not (before is not None and before.orphaning):
             due.add([node.uid])
         return due
@@ -146,7 +146,7 @@ class Graph:
         node = self._nodes.pop(uid, None)
         if node is not None:
             self._unlink(uid, node.owners, (), due)
-        due.add(self._dependents.get(uid, _NOBODY))
+        due.add(self._dependents.get(uid, _NO_DEPENDENTS))
         return due
 
     def forget(self, uids: Iterable[str]) -> None:
@@ -188,7 +188,7 @@ class Graph:
 
     def _check_dependents(self, owner: Node, due: Due) -> None:
         """Make those dependents due that have mentioned a virtual owner wrongly."""
-        for uid in self._dependents.get(owner.uid, _NOBODY):
+        for uid in self._dependents.get(owner.uid, _NO_DEPENDENTS):
             dependent = self._nodes[uid]
             for reference in dependent.owners:
                 if reference.uid == owner.uid and not owner.is_meant_by(

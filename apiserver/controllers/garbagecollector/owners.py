@@ -21,7 +21,7 @@ from apiserver.machinery.gvk import GroupVersionKind, parse_api_version
 MAX_ABSENT: Final = 500
 
 #: An owner as looked for: its reference and the namespace.
-_Sought = tuple[OwnerReference, str]
+_OwnerKey = tuple[OwnerReference, str]
 
 
 class UnknownOwnerKind(Exception):
@@ -43,7 +43,7 @@ class OwnerFinder:
     def __init__(self, client: Client, remembered: int = MAX_ABSENT) -> None:
         self._client = client
         self._most_absent = remembered
-        self._absent: OrderedDict[_Sought, None] = OrderedDict()
+        self._absent: OrderedDict[_OwnerKey, None] = OrderedDict()
 
     def remember_absent(self, node: Node) -> None:
         """Remember that an object has been deleted."""
@@ -99,7 +99,7 @@ class OwnerFinder:
         watched = WatchedResource(resource.name, resource.kind, resource.namespaced)
         return node_of(watched, owner)
 
-    def _remember(self, sought: _Sought) -> None:
-        self._absent[sought] = None
+    def _remember(self, owner_key: _OwnerKey) -> None:
+        self._absent[owner_key] = None
         if len(self._absent) > self._most_absent:
             self._absent.popitem(last=False)

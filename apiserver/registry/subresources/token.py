@@ -95,8 +95,8 @@ class TokenRequests:
         seconds = spec["expirationSeconds"]
         policy = self.tokens.policy
         for_the_api = set(spec["audiences"]) <= set(policy.audiences)
-        careless = bound.pod is not None and seconds == _WARN_ONLY_SECONDS and for_the_api
-        if policy.extends and careless:
+        warn_only = bound.pod is not None and seconds == _WARN_ONLY_SECONDS and for_the_api
+        if policy.extends and warn_only:
             return TokenLifetime(begins, _EXTENDED_SECONDS, warn_after=seconds)
         return TokenLifetime(begins, seconds)
 

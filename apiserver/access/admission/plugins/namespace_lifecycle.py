@@ -12,7 +12,7 @@ from apiserver.machinery.gvk import GroupResource, GroupVersionResource
 from apiserver.machinery.objects import Object, metadata_of
 
 NAME: Final = "NamespaceLifecycle"
-_IMMORTAL: Final = frozenset(["default", "kube-system", "kube-public"])
+_PROTECTED: Final = frozenset(["default", "kube-system", "kube-public"])
 _REVIEWS: Final = GroupResource("authorization.k8s.io", "localsubjectaccessreviews")
 
 
@@ -47,7 +47,7 @@ class ProtectedNamespaces:
         return operation == DELETE and resource == NAMESPACES and not subresource
 
     def validate(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        if attributes.name in _IMMORTAL:
+        if attributes.name in _PROTECTED:
             raise attributes.forbidden("this namespace may not be deleted")
 
 

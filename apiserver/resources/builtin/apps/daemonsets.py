@@ -117,9 +117,9 @@ class DaemonSetStrategy(WorkloadStrategy):
         if not strategy.get("type"):
             strategy["type"] = ROLLING_UPDATE
         if strategy["type"] == ROLLING_UPDATE:
-            pace = strategy.setdefault("rollingUpdate", {})
-            pace.setdefault("maxUnavailable", 1)
-            pace.setdefault("maxSurge", 0)
+            rolling_update = strategy.setdefault("rollingUpdate", {})
+            rolling_update.setdefault("maxUnavailable", 1)
+            rolling_update.setdefault("maxSurge", 0)
         spec.setdefault("revisionHistoryLimit", 10)
 
     def prepare_for_create(self, document: Object) -> Object:
@@ -177,16 +177,16 @@ def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
 
 
 def _validate_strategy(strategy: Object, path: str) -> list[FieldError]:
-    pace, type_ = strategy.get("rollingUpdate"), strategy.get("type")
+    rolling_update, type_ = strategy.get("rollingUpdate"), strategy.get("type")
     if type_ == ON_DELETE:
         return []
     if type_ != ROLLING_UPDATE:
         shown = internal_form("apps.v1.DaemonSetUpdateStrategy", strategy)
         return [not_supported(path, shown, (ROLLING_UPDATE, ON_DELETE))]
     where = f"{path}.rollingUpdate"
-    if pace is None:
+    if rolling_update is None:
         return [required(where)]
-    unavailable, surge = pace.get("maxUnavailable", 0), pace.get("maxSurge", 0)
+    unavailable, surge = rolling_update.get("maxUnavailable", 0), rolling_update.get("maxSurge", 0)
     errors = [
         *validate_int_or_percent(unavailable, f"{where}.maxUnavailable"),
         *validate_int_or_percent(surge, f"{where}.maxSurge"),

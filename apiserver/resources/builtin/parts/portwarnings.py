@@ -61,10 +61,10 @@ class _Claims:
 
     def against(self, claim: Claim) -> Iterator[tuple[str, str]]:
         """Yield the conflicts of earlier claims with this one, in order, and their places."""
-        for index, other in self._rivals(claim):
+        for index, other in self._conflicting(claim):
             yield _clash(claim, other), self._places[index]
 
-    def _rivals(self, claim: Claim) -> Iterator[tuple[int, Claim]]:
+    def _conflicting(self, claim: Claim) -> Iterator[tuple[int, Claim]]:
         host, address = claim
         if not host:
             return iter(self._all)

@@ -211,13 +211,13 @@ def _configuration(configuration: Part, path: str, *, known: frozenset[str]) -> 
 def validate_binding_conditions(holder: Part, path: str) -> list[FieldError]:
     """Validate the binding conditions and the binding failure conditions."""
     bound, failed = "bindingConditions", "bindingFailureConditions"
-    wanted, feared = holder.get(bound) or [], holder.get(failed) or []
+    wanted, failures = holder.get(bound) or [], holder.get(failed) or []
     errors: list[FieldError] = []
-    for name, values in ((bound, wanted), (failed, feared)):
+    for name, values in ((bound, wanted), (failed, failures)):
         where = f"{path}.{name}"
         errors += validate_items(values, _MAX_BINDING_CONDITIONS, validate_qualified_name, where)
-    both = set(wanted) & set(feared)
-    for name, values in ((bound, wanted), (failed, feared)):
+    both = set(wanted) & set(failures)
+    for name, values in ((bound, wanted), (failed, failures)):
         seen: set[str] = set()
         for index, value in enumerate(values):
             where = f"{path}.{name}[{index}]"
@@ -227,8 +227,8 @@ def validate_binding_conditions(holder: Part, path: str) -> list[FieldError]:
             if name == failed and value in both:
                 detail = f"{failed} must not overlap with {bound}"
                 errors.append(invalid(where, value, detail))
-    if feared and not wanted:
+    if failures and not wanted:
         errors.append(invalid(f"{path}.{bound}", None, f"{bound} are required to use {failed}"))
-    if wanted and not feared:
+    if wanted and not failures:
         errors.append(invalid(f"{path}.{failed}", None, f"{failed} are required to use {bound}"))
     return errors

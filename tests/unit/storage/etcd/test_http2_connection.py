@@ -280,7 +280,7 @@ async def test_a_silent_server_is_asked_and_then_given_up() -> None:
     peer, received = Peer(), Received()
     await peer.frames()
     connection = peer.connection
-    connection._heard -= http2_connection.PING_AFTER
+    connection._last_received -= http2_connection.PING_AFTER
     connection._check()
     # etcd closes connections that send pings without requests.
     assert await kinds(peer) == []
@@ -291,7 +291,7 @@ async def test_a_silent_server_is_asked_and_then_given_up() -> None:
     peer.send(http2.PING, http2.ACK, 0, bytes(8))
     connection._check()
     assert not connection.closed
-    connection._heard -= http2_connection.PING_AFTER
+    connection._last_received -= http2_connection.PING_AFTER
     connection._check()
     connection._check()
     assert connection.closed
