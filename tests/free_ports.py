@@ -21,6 +21,8 @@ def free_port() -> int:
     for _ in range(_OF_EACH):
         port = _PORTS[first + next(_given) % _OF_EACH]
         with socket.socket() as probe:
+            # Connections of before that have not quite ended keep no server from listening.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

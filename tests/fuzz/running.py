@@ -16,9 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.fuzz.making import Maker, Request
 from tests.server_process import ServerProcess, running_server
+from tests.waiting import PATIENCE
 
-#: What a request may take, in seconds, before the server counts as hanging.
-PATIENCE = 30
 #: How many watches go on at once.
 WATCHES = 50
 UNHANDLED = "unhandled exception"
