@@ -132,13 +132,15 @@ def update(
     seen = _Change(scope, *change)
     own = seen.seen_in(scope.api_version)
     assert own is not None
-    left = _lose(seen, reconciled(scope.versions, owners))
-    claimed = own.written
-    if claimed:
-        previous = left.get(writer)
-        if previous is not None:
-            claimed = fieldset.union(previous["fieldsV1"], claimed)
-        left[writer] = entry(writer, scope.api_version, now, claimed)
+    others = reconciled(scope.versions, owners)
+    previous = others.pop(writer, None)
+    left = _lose(seen, others)
+    known = EMPTY if previous is None else previous["fieldsV1"]
+    fields = fieldset.union(fieldset.difference(known, own.removed), own.written)
+    if own.written:
+        left[writer] = _entry(writer, scope.api_version, now, _ordered(fields, known))
+    elif previous is not None and fields:
+        left[writer] = {**previous, "fieldsV1": fields}
     return left
 
 
@@ -181,7 +183,7 @@ def apply(
         # A document with metadata has a name, which has no owner and stays. A manager that gives up
         # all of its metadata gives up the name as well, as in Kubernetes.
         kept = _NAMED if config.get("metadata") is not None else EMPTY
-        own_entry = entry(writer, scope.api_version, None, fieldset.union(claimed, kept))
+        own_entry = _entry(writer, scope.api_version, None, fieldset.union(claimed, kept))
         merged = _prune(scope, merged, last, {**others, writer: own_entry})
     change = _Change(scope, live, merged)
     if not force:
@@ -189,7 +191,8 @@ def apply(
     left = _lose(change, others)
     if claimed:
         time = now if merged is not live else (last or {}).get("time")
-        left[writer] = entry(writer, scope.api_version, time, claimed)
+        known = EMPTY if last is None else last["fieldsV1"]
+        left[writer] = _entry(writer, scope.api_version, time, _ordered(claimed, known))
     return Applied(merged, left)
 
 
@@ -198,7 +201,12 @@ def entry(writer: Manager, api_version: str, time: str | None, fields: FieldSet)
     return _entry(writer, api_version, time, fieldset.ordered(fields))
 
 
-def _entry(writer: Manager, api_version: str, time: str | None, ordered: FieldSet) -> Entry:
+def _ordered(fields: FieldSet, known: FieldSet) -> FieldSet:
+    """Return fields in order; most writers write those again that they are known to own."""
+    return known if fields == known else fieldset.ordered(fields)
+
+
+def _entry(writer: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
     members: Entry = {
         "manager": writer.name,
         "operation": writer.operation,
@@ -207,7 +215,7 @@ def _entry(writer: Manager, api_version: str, time: str | None, ordered: FieldSe
     if time:
         members["time"] = time
     members["fieldsType"] = "FieldsV1"
-    members["fieldsV1"] = ordered
+    members["fieldsV1"] = fields
     if writer.subresource:
         members["subresource"] = writer.subresource
     return members

@@ -6,6 +6,7 @@ The order of members does not matter.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import orjson
@@ -30,6 +31,24 @@ def deep_equal(value: Any, other: Any) -> bool:
     if len(text) > _SORTABLE:
         return _same_types(value, other)
     return _sorted(value) == _sorted(other)
+
+
+def equal_but_for(
+    document: dict[str, Any], other: dict[str, Any], ignored: Collection[str]
+) -> bool:
+    """Return whether two objects are equal, apart from some members of their metadata."""
+    # Most changes are outside of the metadata, which have to be copied to be compared.
+    for name, value in document.items():
+        if name != "metadata" and value != other.get(name):
+            return False
+    return deep_equal(_without(document, ignored), _without(other, ignored))
+
+
+def _without(document: dict[str, Any], ignored: Collection[str]) -> dict[str, Any]:
+    metadata = {**document["metadata"]}
+    for name in ignored:
+        metadata.pop(name, None)
+    return {**document, "metadata": metadata}
 
 
 def _sorted(value: Any) -> bytes:

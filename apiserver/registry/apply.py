@@ -17,6 +17,7 @@ from apiserver.registry import namespaces
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_ownership
+from apiserver.registry.known_owners import decode_with_known_owners
 from apiserver.registry.offload import offload
 from apiserver.registry.outcome import Outcome, Save
 from apiserver.registry.resource import Resource
@@ -100,7 +101,7 @@ def _merged(request: WriteRequest, existing: Object | None, applied: Object) -> 
             subresource=context.subresource,
             now=now(),
         )
-        canonical = resource.types.from_unstructured(merged)
+        canonical = decode_with_known_owners(resource.types.from_unstructured, merged)
     except FieldManagerError as error:
         raise status_of_ownership(error) from error
     except DecodeError as error:

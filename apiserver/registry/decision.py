@@ -11,22 +11,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
-from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.equality import equal_but_for
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.objects import Object
 from apiserver.registry.offload import SMALL, offload
 from apiserver.registry.outcome import Outcome, Refused, Save, Unchanged
 from apiserver.registry.reader import TrackedReader
-from apiserver.registry.stored import Stored, arrange
+from apiserver.registry.stored import Stored
 from apiserver.resources.allocation import NOTHING, Allocation
 from apiserver.schema.asyncresults import ResultNeeded, retry_with_results
 from storage.interface import Record
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_VERSION: Final = ("resourceVersion",)
 
 
 # Created for every write, so not frozen: frozen classes take several times as long to create.
@@ -113,4 +115,4 @@ async def decide(
 
 
 def _same(document: Object, stored: Stored) -> bool:
-    return deep_equal(arrange(document), arrange(stored.object)) and not stored.is_stale()
+    return equal_but_for(document, stored.object, _VERSION) and not stored.is_stale()

@@ -109,8 +109,11 @@ def frees_space(document: Object, existing: Object) -> bool:
     metadata, before = document["metadata"], existing["metadata"]
     if "deletionTimestamp" in metadata:
         return True
-    held_by = ((metadata.get(name), before.get(name)) for name in _HOLDING)
-    return any(now != was and len(now or ()) <= len(was or ()) for now, was in held_by)
+    for name in _HOLDING:
+        now, was = metadata.get(name), before.get(name)
+        if now != was and len(now or ()) <= len(was or ()):
+            return True
+    return False
 
 
 def is_finished(document: Object, strategy: Strategy) -> bool:

@@ -65,5 +65,6 @@ def preview(key: str, document: Object, revision: int) -> Stored:
     """Return an object for a response that differs from the stored one; ``revision`` 0 is none."""
     arranged = arrange(document)
     if revision:
-        arranged["metadata"] = {**arranged["metadata"], "resourceVersion": str(revision)}
+        metadata = {**arranged["metadata"], "resourceVersion": str(revision)}
+        arranged = {**arranged, "metadata": metadata}
     return Stored.preview(key, arranged, revision)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from apiserver.fieldmanager import managedfields
+from apiserver.fieldmanager.ownership import Entry
 from apiserver.machinery import fielderrors
 from apiserver.machinery.empties import made_of
 from apiserver.machinery.errors import Invalid
@@ -24,6 +26,7 @@ from apiserver.registry.apply import apply_object
 from apiserver.registry.context import RequestContext
 from apiserver.registry.decision import Attempt
 from apiserver.registry.errors import status_of_patch, status_of_wrong_kind
+from apiserver.registry.known_owners import decode_with_known_owners
 from apiserver.registry.outcome import Outcome
 from apiserver.registry.resource import Resource
 from apiserver.registry.update import addressed, check_version
@@ -114,12 +117,12 @@ class Patching:
             patched = self._mutation(existing)
         except PatchError as error:
             raise status_of_patch(error) from error
-        return self._read(patched, warn)
+        return self._read(patched, managedfields.of(existing), warn)
 
-    def _read(self, patched: Patched, warn: Callable[[str], None]) -> Object:
+    def _read(self, patched: Patched, owners: list[Entry], warn: Callable[[str], None]) -> Object:
         kind, options = self._types.kind, self._request.options
         try:
-            read = self._decoded(patched)
+            read = self._decoded(patched, owners)
         except WrongKind as error:
             raise status_of_wrong_kind(error) from error
         except MissingKind as error:
@@ -135,10 +138,14 @@ class Patching:
         head = {"kind": kind.kind, "apiVersion": kind.api_version}
         return made_of(read.object, {**head, **read.object})
 
-    def _decoded(self, patched: Patched) -> Canonical | Decoded:
-        if patched.typed:
-            return self._types.decode_patched(patched.document)
-        return self._types.from_unstructured(patched.document)
+    def _decoded(self, patched: Patched, owners: list[Entry]) -> Canonical | Decoded:
+        types, document = self._types, patched.document
+        decode: Callable[[Any], Canonical | Decoded] = (
+            types.decode_patched if patched.typed else types.from_unstructured
+        )
+        if isinstance(document, dict) and managedfields.of(document) is owners:
+            return decode_with_known_owners(decode, document)
+        return decode(document)
 
 
 def _json(types: Types, body: bytes, validated: bool) -> Mutation:  # noqa: FBT001

@@ -26,7 +26,8 @@ _KIND = b'{"kind":"'
 _VERSION = b'","apiVersion":"'
 _AFTER_VERSION = b'",'
 _METADATA = b'"metadata":{'
-_HEAD: Final = ("kind", "apiVersion", "metadata")
+#: The members that come first.
+_HEAD: Final[Object] = {"kind": "", "apiVersion": "", "metadata": {}}
 _UID, _OWNERS, _DELETION = b'"uid":"', b'"ownerReferences":[', b'"deletionTimestamp":"'
 IDENTITY_REFUSES: Final = "identity transformer tried to read encrypted data"
 
@@ -245,12 +246,12 @@ def cut_body(body: bytes) -> tuple[bytes, bytes]:
 def arrange(document: Object) -> Object:
     """Return ``document`` in its stored form: members in order, without a resourceVersion."""
     metadata = document.get("metadata") or {}
-    if "resourceVersion" not in metadata and (*islice(document, 3),) == _HEAD:
-        return document
     if "resourceVersion" in metadata:
-        metadata = {key: value for key, value in metadata.items() if key != "resourceVersion"}
-    head = {"kind": document["kind"], "apiVersion": document["apiVersion"], "metadata": metadata}
-    return {**head, **{key: value for key, value in document.items() if key not in head}}
+        metadata = {**metadata}
+        del metadata["resourceVersion"]
+    elif (*islice(document, len(_HEAD)),) == (*_HEAD,):
+        return document
+    return {**_HEAD, **document, "metadata": metadata}
 
 
 def _metadata_after_kind_and_version(raw: bytes) -> int:

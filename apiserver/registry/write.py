@@ -30,7 +30,7 @@ from apiserver.registry.dryrun import DryRun, preview
 from apiserver.registry.outcome import Refused, Remove, Save, SaveThenRemove, Unchanged
 from apiserver.registry.reader import TrackedReader
 from apiserver.registry.resource import Resource
-from apiserver.registry.stored import Stored
+from apiserver.registry.stored import Stored, arrange
 from apiserver.resources.allocation import NOTHING
 from storage.errors import RevisionConflict, StorageError, ValueTooLarge
 from storage.interface import ABSENT, Change, Delete, Put, Record
@@ -191,6 +191,9 @@ class _WriteLoop:
     async def _put_whole(self, decision: Decision, document: Object) -> Record[Stored]:
         expected, ttl = _revision(decision.existing), self._change.resource.ttl
         document = self._change.resource.types.arrange_metadata(document)
+        if not self._change.dry_run:
+            # A dry run shows the resourceVersion that a new object was given.
+            document = arrange(document)
         frees = self._change.frees or _frees(document, decision.existing)
         change = Put(
             decision.key or self._change.key, Stored.to_write(document), expected, ttl, frees

@@ -15,7 +15,7 @@ from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager.errors import MalformedManagedFields
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.builtin_resources import NAMESPACES
-from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.equality import equal_but_for
 from apiserver.machinery.errors import Forbidden, Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object, metadata_of, name_of, with_metadata
@@ -32,6 +32,8 @@ from apiserver.registry.preparation import Prepared, prepare_create, prepare_upd
 
 P = ParamSpec("P")
 
+#: The metadata that differ if only ownership does.
+_OWNERS: Final = ("managedFields", "resourceVersion")
 _INVALID_OWNERS: Final = (
     ".metadata.managedFields was in an invalid state after admission; this could be caused by an "
     "outdated mutating admission controller; please fix your requests"
@@ -195,23 +197,11 @@ def _with_valid_owners(admitted: Object, desired: Object, warn: Callable[[str], 
 
 def _with_old_times(desired: Object, old: Object) -> Object:
     owners, before = desired["metadata"].get("managedFields"), old["metadata"].get("managedFields")
-    if owners == before or not owners or not before or not _same_but_owners(desired, old):
+    if owners == before or not owners or not before or not equal_but_for(desired, old, _OWNERS):
         return desired
     if list(map(_timeless, owners)) != list(map(_timeless, before)):
         return desired
     return {**desired, "metadata": {**desired["metadata"], "managedFields": before}}
-
-
-def _same_but_owners(desired: Object, old: Object) -> bool:
-    if desired.keys() != old.keys():
-        return False
-    left, right = ({**each, "metadata": _without_owners(each)} for each in (desired, old))
-    return deep_equal(left, right)
-
-
-def _without_owners(document: Object) -> dict[str, Any]:
-    ignored = ("managedFields", "resourceVersion")
-    return {key: value for key, value in document["metadata"].items() if key not in ignored}
 
 
 def _timeless(entry: dict[str, Any]) -> dict[str, Any]:

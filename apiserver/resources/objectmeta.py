@@ -70,16 +70,17 @@ def validate_update(
     """Validate the metadata of a changed object."""
     metadata = document["metadata"]
     contents = _contents(metadata)
+    change = _change(document, old, contents)
     errors = [
         *_any_names(metadata, strategy),
         *_any_contents(metadata, contents),
-        *_change(document, old, contents),
+        *change,
     ]
     for check in update.metadata_checks:
         if check == WHOLE:
             errors += _whole(document, strategy, contents)
         else:
-            errors += _change(document, old, contents)
+            errors += change
             errors += _finalizers(metadata, strategy)
     return errors
 

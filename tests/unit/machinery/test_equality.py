@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.equality import deep_equal, equal_but_for
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,32 @@ def test_values_are_the_same_by_type(value: Any, other: Any, equal: bool, large:
 def test_a_value_equals_its_copy() -> None:
     value: dict[str, Any] = {"a": [{"b": [1, 1.5, True, None, "x"]}]}
     assert deep_equal(value, {"a": [{"b": [1, 1.5, True, None, "x"]}]})
+
+
+OBJECT: dict[str, Any] = {
+    "kind": "A",
+    "metadata": {"name": "a", "uid": "u", "resourceVersion": "1"},
+    "spec": {"n": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "equal"),
+    [
+        ({}, True),
+        ({"metadata": {"resourceVersion": "2", "uid": "u", "name": "a"}}, True),
+        ({"metadata": {"name": "a", "uid": "u"}}, True),
+        ({"metadata": {"name": "a", "uid": "v"}}, False),
+        ({"metadata": {"name": "a", "uid": "u", "generation": 1}}, False),
+        ({"spec": {"n": 2}}, False),
+        ({"spec": {"n": 1.0}}, False),
+        ({"status": None}, False),
+    ],
+)
+def test_objects_are_the_same_but_for_some_of_their_metadata(
+    changes: dict[str, Any], equal: bool
+) -> None:
+    other = {**OBJECT, **changes}
+    assert equal_but_for(OBJECT, other, ("resourceVersion",)) is equal
+    assert equal_but_for(other, OBJECT, ("resourceVersion",)) is equal
+    assert OBJECT["metadata"]["resourceVersion"] == "1"
