@@ -193,7 +193,7 @@ KUBERNETES_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "isQuantity": _is(Quantity.parse),
     "isInteger": _is_integer,
     "asInteger": _as_integer,
-    "asApproximateFloat": lambda quantity: float(quantity.number),
+    "asApproximateFloat": lambda quantity: quantity.approximate_float(),
     "sign": lambda quantity: (quantity.number > 0) - (quantity.number < 0),
     "add": lambda left, right: Quantity(left.number + _operand(right)),
     "sub": lambda left, right: Quantity(left.number - _operand(right)),

@@ -9,7 +9,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import ClassVar, Final
 
 from apiserver.cel.errors import EvaluationError
+from apiserver.cel.values import UINT_MAX
 from apiserver.machinery.quantity import parse_quantity
+from apiserver.machinery.quoting import quote
 from apiserver.machinery.urls import URL, URLError, check_request_uri, parse_url
 from apiserver.machinery.valueclasses import valueclass
 
@@ -19,7 +21,8 @@ _SEMVER: Final = re.compile(
     r"(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?",
     re.ASCII,
 )
-_LOOSE: Final = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?(.*)", re.ASCII | re.DOTALL)
+_DIGITS: Final = re.compile(r"[0-9]*")
+_ALPHANUMERIC: Final = re.compile(r"[0-9A-Za-z-]*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +39,13 @@ class Quantity:
             return cls(parse_quantity(text)[0])
         except ValueError as error:
             raise EvaluationError(str(error)) from None
+
+    def approximate_float(self) -> float:
+        """Return the number as a float: that of its digits, times a power of ten."""
+        sign, digits, exponent = self.number.as_tuple()
+        assert isinstance(exponent, int)
+        whole = float(int("".join(map(str, digits))))
+        return (-whole if sign else whole) * float(f"1e{exponent}")
 
 
 @valueclass
@@ -173,9 +183,11 @@ class Version:
     @classmethod
     def parse(cls, text: str, normalize: bool = False) -> Version:  # noqa: FBT001, FBT002
         """Read a version; a normalized one may begin with ``v``, lack numbers or have zeros."""
-        match = _SEMVER.fullmatch(_normalized(text) if normalize else text)
-        if match is None:
-            raise EvaluationError(_semver_problem(text))
+        whole = _normalized(text) if normalize else text
+        problem = _semver_problem(whole)
+        match = _SEMVER.fullmatch(whole)
+        if problem or match is None:
+            raise EvaluationError(problem)
         major, minor, patch, prerelease, build = match.groups()
         numbers = int(major), int(minor), int(patch)
         return cls(numbers, tuple(prerelease.split(".")) if prerelease else (), build or "")
@@ -194,16 +206,59 @@ class Version:
 
 
 def _normalized(text: str) -> str:
-    match = _LOOSE.fullmatch(text.removeprefix("v"))
-    if match is None:
-        return text
-    *numbers, rest = match.groups()
-    return ".".join(str(int(number or 0)) for number in numbers) + rest
+    parts = []
+    for part in text.removeprefix("v").split(".", 2):
+        short = part.lstrip("0") if len(part) > 1 else part
+        if len(part) > 1 and not ("0" <= short[:1] <= "9"):
+            short = f"0{short}"
+        parts.append(short)
+    if len(parts) < 3 and ("+" in parts[-1] or "-" in parts[-1]):
+        raise EvaluationError("short version cannot contain PreRelease/Build meta data")
+    return ".".join([*parts, "0", "0"][: max(len(parts), 3)])
 
 
 def _semver_problem(text: str) -> str:
+    """Return what is wrong with a version, as its parser says it (blang/semver)."""
     if not text:
         return "Version string empty"
-    if len(text.split(".", 2)) != 3:
+    parts = text.split(".", 2)
+    if len(parts) != 3:
         return "No Major.Minor.Patch elements found"
-    return "Invalid character(s) found in version"
+    rest, plus, build = parts[2].partition("+")
+    patch, dash, prerelease = rest.partition("-")
+    problems = [
+        _number_problem(number, name.lower() + " number", f"{name} number")
+        for name, number in zip(("Major", "Minor", "Patch"), (*parts[:2], patch), strict=True)
+    ]
+    problems += map(_prerelease_problem, prerelease.split(".") if dash else ())
+    problems += map(_build_problem, build.split(".") if plus else ())
+    return next(filter(None, problems), "")
+
+
+def _number_problem(text: str, name: str, subject: str) -> str:
+    if _DIGITS.fullmatch(text) is None:
+        return f"Invalid character(s) found in {name} {quote(text)}"
+    if len(text) > 1 and text.startswith("0"):
+        return f"{subject} must not contain leading zeroes {quote(text)}"
+    if not text or int(text) > UINT_MAX:
+        problem = "value out of range" if text else "invalid syntax"
+        return f"strconv.ParseUint: parsing {quote(text)}: {problem}"
+    return ""
+
+
+def _prerelease_problem(text: str) -> str:
+    if not text:
+        return "Prerelease is empty"
+    if _DIGITS.fullmatch(text):
+        return _number_problem(text, "prerelease", "Numeric PreRelease version")
+    if _ALPHANUMERIC.fullmatch(text) is None:
+        return f"Invalid character(s) found in prerelease {quote(text)}"
+    return ""
+
+
+def _build_problem(text: str) -> str:
+    if not text:
+        return "Build meta data is empty"
+    if _ALPHANUMERIC.fullmatch(text) is None:
+        return f"Invalid character(s) found in build meta data {quote(text)}"
+    return ""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, BudgetExceededError, EvaluationError
 from apiserver.cel.formatting import LONGEST_TEXT, format_text, quote_text
+from apiserver.machinery.quoting import go_value
 from apiserver.machinery.textcache import cache_by_text
 from apiserver.schema.patterns import go_error
 
@@ -123,8 +124,12 @@ def _ascii(text: str, *, upper: bool) -> str:
 
 
 def _join(items: Any, separator: str = "") -> str:
-    if type(items) is not list or not all(type(item) is str for item in items):
+    # Only the first item is looked at to find the function.
+    if type(items) is not list or (items and type(items[0]) is not str):
         raise EvaluationError(NO_OVERLOAD)
+    for item in items:
+        if type(item) is not str:
+            raise EvaluationError(f"join: invalid input: {go_value(item)}")
     return separator.join(items)
 
 

@@ -30,6 +30,9 @@ TEXTS = {
         "1.572864e+091000001e-05-1e+21"
     ),
     "'%d'.format(dyn([1, 2]))": "1",
+    "string(quantity('0.3').asApproximateFloat())": "0.30000000000000004",
+    "string(quantity('1500Mi').asApproximateFloat())": "1.572864e+09",
+    "string(quantity('-500m').asApproximateFloat())": "-0.5",
 }
 ERRORS = {
     ("%z", ()): "index 0 out of range",

@@ -37,6 +37,25 @@ ERRORS = {
     "dyn(1).all(x, true)": "got 'types.Int', expected iterable type",
     "dyn(1).all(i, x, true)": "unsupported comprehension range type: types.Int",
     "'%s'.format([dyn(quantity('1'))])": f"{STRING_CLAUSE}, was given kubernetes.Quantity",
+    "[dyn(1), dyn('a')].join()": f"{NONE}: join(list)",
+    "[dyn('a'), dyn(1)].join('-')": "join: invalid input: 1",
+    # Versions.
+    "semver('')": "Version string empty",
+    "semver('1.2')": "No Major.Minor.Patch elements found",
+    "semver('v1.2.3')": 'Invalid character(s) found in major number "v1"',
+    "semver('1.02.3')": 'Minor number must not contain leading zeroes "02"',
+    "semver('1.2.3.4')": 'Invalid character(s) found in patch number "3.4"',
+    "semver('1.2.3-')": "Prerelease is empty",
+    "semver('1.2.3-a.01')": 'Numeric PreRelease version must not contain leading zeroes "01"',
+    "semver('1.2.3-a_b')": 'Invalid character(s) found in prerelease "a_b"',
+    "semver('1.2.3+')": "Build meta data is empty",
+    "semver('1.2.3+a b')": 'Invalid character(s) found in build meta data "a b"',
+    "semver('1..3')": 'strconv.ParseUint: parsing "": invalid syntax',
+    "semver('1.2.99999999999999999999')": (
+        'strconv.ParseUint: parsing "99999999999999999999": value out of range'
+    ),
+    "semver('v1.2-a', true)": "short version cannot contain PreRelease/Build meta data",
+    "semver('v1.x', true)": 'Invalid character(s) found in minor number "x"',
     # Regular expressions and times.
     "'a'.matches(dyn('('))": "error parsing regexp: missing closing ): `(`",
     "'a'.find(dyn('('))": "Illegal regex: error parsing regexp: missing closing ): `(`",
