@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 
@@ -17,6 +18,8 @@ from apiserver.endpoints.filters.request_deadline import RequestDeadlines
 from apiserver.endpoints.http_server import HTTPServer
 from apiserver.registry.encryption.encryption import Encryption
 from apiserver.registry.work_estimating import WorkEstimator
+from apiserver.resources.builtin.rbac.bootstrap import BootstrapPolicy
+from apiserver.server import rbac_bootstrap
 from apiserver.server.access_config import access_factory
 from apiserver.server.assembly import Server, StorageOptions, build_server
 from apiserver.server.audit_config import build_auditor
@@ -72,7 +75,11 @@ class InProcess:
 
 @asynccontextmanager
 async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProcess]:
-    """Serve the built-in kinds to an administrator."""
+    """Serve the built-in kinds to an administrator.
+
+    The default roles exist where flags choose how requests are authorized: they are most of the
+    work of a start.
+    """
     tokens = folder / "tokens.csv"
     tokens.write_text("secret,admin,1,system:masters\n")
     chosen = any(
@@ -90,7 +97,7 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
     auditor = build_auditor(config.audit)
     async with (
         nullcontext() if auditor is None else auditor.running(),
-        build_server(storage, endpoint, options, build_access) as server,
+        _starting(build_server(storage, endpoint, options, build_access), roles=chosen) as server,
     ):
         if auditor is not None:
             server.metrics.parts.append(auditor)
@@ -115,3 +122,14 @@ async def server_in_process(folder: Path, *flags: str) -> AsyncIterator[InProces
         listener.close()
         server.router.streams.stop()
         await http_server.drain(1)
+
+
+@asynccontextmanager
+async def _starting(
+    building: AbstractAsyncContextManager[Server], *, roles: bool
+) -> AsyncIterator[Server]:
+    none = BootstrapPolicy([], [], [], [])
+    policy = patch.object(rbac_bootstrap, "bootstrap_policy", return_value=none)
+    with nullcontext() if roles else policy:
+        async with building as server:
+            yield server
