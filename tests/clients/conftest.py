@@ -20,7 +20,7 @@ import pytest
 
 from storage.open import open_store
 from tests.clients.helm_program import WHEELS, HelmMissing, helm_program
-from tests.clients.https import create_namespace
+from tests.clients.https import ask, create_namespace
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE
 
@@ -37,6 +37,13 @@ ON_SQLITE: Final = on("sqlite")
 ON_ETCD: Final = on("etcd")
 #: How long kubectl and helm wait for what must come.
 WAITS: Final = f"--timeout={PATIENCE}s"
+#: The apiVersion of kinds that are not in v1.
+VERSIONS: Final = {
+    "cronjob": "batch/v1",
+    "deployment": "apps/v1",
+    "job": "batch/v1",
+    "rolebinding": "rbac.authorization.k8s.io/v1",
+}
 
 
 class Program:
@@ -96,7 +103,7 @@ class Program:
                 process.kill()
 
 
-class Kubectl(Program):
+class PlainKubectl(Program):
     """Real kubectl."""
 
     def __init__(self, kubeconfig: Path, home: Path, namespace: str = "default") -> None:
@@ -105,6 +112,45 @@ class Kubectl(Program):
     def json(self, *arguments: str) -> Any:
         """Run a command that must succeed and write JSON."""
         return json.loads(self(*arguments, "-o", "json"))
+
+
+class Kubectl(PlainKubectl):
+    """Real kubectl on a server of ours, and requests without it, which take no process."""
+
+    def __init__(self, server: ServerProcess, namespace: str) -> None:
+        # What kubectl discovers it keeps at home, and it is the same in all tests of a server.
+        super().__init__(server.kubeconfig, server.directory / "home", namespace)
+        self._server = server
+
+    def stored(self, kind: str, name: str) -> Any:
+        """Return an object of the namespace."""
+        metadata = {"namespace": self.namespace, "name": name}
+        return self.again(
+            {"apiVersion": VERSIONS.get(kind, "v1"), "kind": kind, "metadata": metadata}
+        )
+
+    def again(self, document: Any) -> Any:
+        """Return an object as it is now."""
+        return ask(self._server, "GET", f"{path_of(document)}/{document['metadata']['name']}")
+
+    def store(self, *documents: Any) -> list[Any]:
+        """Create objects, in the namespace if they are in any, and return them."""
+        made = []
+        for document in documents:
+            namespace = None if document["kind"] == "Node" else self.namespace
+            metadata = {"namespace": namespace, **document["metadata"]}
+            placed = {**document, "metadata": metadata}
+            made.append(ask(self._server, "POST", path_of(placed), placed))
+        return made
+
+
+def path_of(document: Any) -> str:
+    """Return the path of the collection that an object belongs to."""
+    version, kind = document["apiVersion"], document["kind"].lower()
+    namespace = document["metadata"].get("namespace")
+    within = f"namespaces/{namespace}/" if namespace else ""
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return f"/{'apis' if '/' in version else 'api'}/{version}/{within}{plural}"
 
 
 def find_kubectl() -> str:
@@ -174,10 +220,8 @@ def own_kubectl(own_server: ServerProcess) -> Kubectl:
 def in_new_namespace(server: ServerProcess) -> Kubectl:
     """Return kubectl in a new namespace."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
-    # What kubectl discovers it keeps at home, and it is the same in all tests of a server.
-    home = server.directory / "home"
     create_namespace(server, namespace)
-    return Kubectl(server.kubeconfig, home, namespace)
+    return Kubectl(server, namespace)
 
 
 @pytest.fixture(scope="session", params=list(WHEELS))

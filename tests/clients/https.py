@@ -6,7 +6,7 @@ import http.client
 import json
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE
@@ -34,12 +34,18 @@ def get(connection: http.client.HTTPSConnection, path: str) -> tuple[int, bytes]
     return response.status, response.read()
 
 
+def ask(server: ServerProcess, method: str, path: str, document: Any = None) -> Any:
+    """Return what is answered to a request that must succeed."""
+    connection = connect(server)
+    body = None if document is None else json.dumps(document)
+    connection.request(method, path, body, {**ADMIN, "Content-Type": "application/json"})
+    response = connection.getresponse()
+    answer = response.read()
+    assert response.status in (200, 201), answer
+    connection.close()
+    return json.loads(answer)
+
+
 def create_namespace(server: ServerProcess, name: str) -> None:
     """Create a namespace: in an instant, which kubectl would take a process for."""
-    connection = connect(server)
-    body = json.dumps({"metadata": {"name": name}})
-    headers = {**ADMIN, "Content-Type": "application/json"}
-    connection.request("POST", "/api/v1/namespaces", body, headers)
-    response = connection.getresponse()
-    assert response.status == 201, response.read()
-    connection.close()
+    ask(server, "POST", "/api/v1/namespaces", {"metadata": {"name": name}})

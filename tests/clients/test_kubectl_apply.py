@@ -47,8 +47,8 @@ def config_map(name: str, colour: str = "red", of: str = "ours") -> str:
     return CONFIG.format(name=name, colour=colour, set=of)
 
 
-def managers(kubectl: Kubectl, *what: str) -> list[tuple[str, str]]:
-    found = kubectl.json("get", *what, "--show-managed-fields")
+def managers(kubectl: Kubectl, kind: str, name: str) -> list[tuple[str, str]]:
+    found = kubectl.stored(kind, name)
     return [(each["manager"], each["operation"]) for each in found["metadata"]["managedFields"]]
 
 
@@ -69,7 +69,7 @@ def test_what_is_no_longer_applied_is_removed_and_what_others_set_is_kept(
     assert kubectl("apply", "-f", "-", stdin=WEB) == "deployment.apps/web unchanged\n"
     kubectl("label", "deployment", "web", "owner=ann")
     assert kubectl("apply", "-f", "-", stdin=LESS) == "deployment.apps/web configured\n"
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     assert web["metadata"]["labels"] == {"app": "web", "owner": "ann"}
     assert kubectl("get", "deployment", "web", "-o", VARIABLES) == "MODE"
     # Replicas have a default, which stands where nobody says how many.
@@ -81,12 +81,14 @@ def test_what_is_no_longer_applied_is_removed_and_what_others_set_is_kept(
     assert ("kubectl-client-side-apply", "Update") in managers(kubectl, "deployment", "web")
 
 
-def test_the_server_applies_names_who_is_in_the_way_and_yields_to_force(kubectl: Kubectl) -> None:
+def test_the_server_applies_names_who_is_in_the_way_and_yields_to_force(
+    kubectl: Kubectl,
+) -> None:
     apply = ("apply", "--server-side", "-f", "-")
     assert kubectl(*apply, stdin=WEB) == "deployment.apps/web serverside-applied\n"
-    version = kubectl.json("get", "deployment", "web")["metadata"]["resourceVersion"]
+    version = kubectl.stored("deployment", "web")["metadata"]["resourceVersion"]
     kubectl(*apply, stdin=WEB)
-    assert kubectl.json("get", "deployment", "web")["metadata"]["resourceVersion"] == version
+    assert kubectl.stored("deployment", "web")["metadata"]["resourceVersion"] == version
     other = WEB.replace("replicas: 2", "replicas: 5").replace("1.27", "1.28")
     complaint = kubectl.refused(*apply, "--field-manager=robot", stdin=other)
     assert "Apply failed with 2 conflicts: conflicts with" in complaint
@@ -107,10 +109,12 @@ def test_the_server_applies_names_who_is_in_the_way_and_yields_to_force(kubectl:
     ]
 
 
-def test_an_object_moves_from_one_form_of_apply_to_the_other_and_back(kubectl: Kubectl) -> None:
+def test_an_object_moves_from_one_form_of_apply_to_the_other_and_back(
+    kubectl: Kubectl,
+) -> None:
     kubectl("apply", "-f", "-", stdin=WEB)
     kubectl("apply", "--server-side", "-f", "-", stdin=LESS)
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     # Nothing of what the first form had set stands in the way, nor is it left behind.
     assert web["metadata"]["labels"] == {"app": "web"}
     assert kubectl("get", "deployment", "web", "-o", VARIABLES) == "MODE"
@@ -127,14 +131,14 @@ def test_an_object_moves_from_one_form_of_apply_to_the_other_and_back(kubectl: K
 def test_a_diff_shows_what_apply_would_change_and_changes_nothing(kubectl: Kubectl) -> None:
     for form in ((), ("--server-side",)):
         kubectl("apply", *form, "-f", "-", stdin=WEB)
-        before = kubectl.json("get", "deployment", "web")
+        before = kubectl.stored("deployment", "web")
         assert kubectl("diff", *form, "-f", "-", stdin=WEB) == ""
         changed = kubectl.run("diff", *form, "-f", "-", stdin=WEB.replace("1.27", "1.28"))
         assert changed.returncode == 1, changed.stderr
         assert "-      - image: nginx:1.27\n" not in changed.stdout
         assert "-        image: nginx:1.27\n+        image: nginx:1.28\n" in changed.stdout
         assert "-  generation: 1\n+  generation: 2\n" in changed.stdout
-        assert kubectl.json("get", "deployment", "web") == before
+        assert kubectl.stored("deployment", "web") == before
         kubectl("delete", "deployment", "web")
 
 
@@ -151,7 +155,7 @@ def test_an_object_is_edited_and_a_bad_edit_comes_back_with_the_reason(
     kubectl("create", "-f", "-", stdin=WEB)
     edit_with(kubectl, tmp_path, "s/nginx:1.27/nginx:1.28/", "s/replicas: 2/replicas: 4/")
     assert kubectl("edit", "deployment", "web") == "deployment.apps/web edited\n"
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     assert web["spec"]["replicas"] == 4
     assert web["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.28"
     assert ("kubectl-edit", "Update") in managers(kubectl, "deployment", "web")
@@ -168,9 +172,9 @@ def test_replace_takes_the_whole_and_knows_what_it_replaces(
     kubectl: Kubectl, tmp_path: Path
 ) -> None:
     kubectl("create", "-f", "-", stdin=WEB)
-    first = kubectl.json("get", "deployment", "web")
+    first = kubectl.stored("deployment", "web")
     assert kubectl("replace", "-f", "-", stdin=LESS) == "deployment.apps/web replaced\n"
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     assert web["metadata"]["labels"] == {"app": "web"}
     assert web["metadata"]["uid"] == first["metadata"]["uid"]
     stale = kubectl.refused("replace", "-f", "-", stdin=json.dumps(first))
@@ -182,7 +186,7 @@ def test_replace_takes_the_whole_and_knows_what_it_replaces(
     manifest.write_text(WEB.replace("app: web", "app: w"))
     assert "field is immutable" in kubectl.refused("replace", "-f", str(manifest))
     kubectl("replace", "--force", "-f", str(manifest))
-    again = kubectl.json("get", "deployment", "web")
+    again = kubectl.stored("deployment", "web")
     assert again["spec"]["selector"]["matchLabels"] == {"app": "w"}
     assert again["metadata"]["uid"] != first["metadata"]["uid"]
     assert "not found" in kubectl.refused("replace", "-f", "-", stdin=config_map("absent"))
@@ -214,16 +218,18 @@ def test_a_dry_run_on_the_server_does_everything_but_store(kubectl: Kubectl) -> 
         "apply", dry, "-f", "-", stdin=bad
     )
     kubectl("apply", "-f", "-", stdin=WEB)
-    before = kubectl.json("get", "deployment", "web")
+    before = kubectl.stored("deployment", "web")
     kubectl("scale", "deployment/web", "--replicas=9", dry)
     kubectl("set", "image", "deployment/web", "web=other", dry)
     kubectl("label", "deployment", "web", "a=b", dry)
     kubectl("apply", "--server-side", dry, "--field-manager=robot", "-f", "-", stdin=WEB)
     kubectl("delete", "deployment", "web", dry)
-    assert kubectl.json("get", "deployment", "web") == before
+    assert kubectl.stored("deployment", "web") == before
 
 
-def test_unknown_and_repeated_fields_are_refused_warned_of_or_ignored(kubectl: Kubectl) -> None:
+def test_unknown_and_repeated_fields_are_refused_warned_of_or_ignored(
+    kubectl: Kubectl,
+) -> None:
     odd = config_map("odd").replace("\ndata:", "\ndato: {a: b}\ndata:")
     refused = kubectl.refused("apply", "-f", "-", stdin=odd)
     assert 'strict decoding error: unknown field "dato"' in refused

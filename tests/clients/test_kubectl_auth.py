@@ -93,7 +93,7 @@ def test_reconcile_adds_what_is_missing(granted: Kubectl) -> None:
     granted("auth", "reconcile", "-f", "-", stdin=wanted)
     until(granted, "yes", "watch", "pods", "--as=ann")
     until(granted, "yes", "watch", "pods", "--as=jane")
-    found = granted.json("get", "rolebinding", "reader")
+    found = granted.stored("rolebinding", "reader")
     assert [subject["name"] for subject in found["subjects"]] == ["jane", "ann"]
     granted("auth", "reconcile", "--remove-extra-subjects", "-f", "-", stdin=wanted)
     until(granted, "no", "watch", "pods", "--as=jane")
@@ -101,7 +101,7 @@ def test_reconcile_adds_what_is_missing(granted: Kubectl) -> None:
     other = wanted.replace("kind: Role, name: reader", "kind: ClusterRole, name: view")
     before = found["metadata"]["uid"]
     granted("auth", "reconcile", "-f", "-", stdin=other)
-    rebound = granted.json("get", "rolebinding", "reader")
+    rebound = granted.stored("rolebinding", "reader")
     assert rebound["metadata"]["uid"] != before
     assert rebound["roleRef"]["name"] == "view"
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, PlainKubectl
 from tests.server_process import ServerProcess
 
 pytestmark = ON_SQLITE
@@ -88,7 +88,7 @@ def test_an_approved_certificate_logs_in(
     asked.certificate.write_text(kubectl("get", "csr", name, "-o", f"go-template={template}"))
 
     config = tmp_path / "kubeconfig"
-    user = Kubectl(config, tmp_path, kubectl.namespace)
+    user = PlainKubectl(config, tmp_path, kubectl.namespace)
     ca = f"--certificate-authority={server.ca}"
     user("config", "set-cluster", "c", f"--server={server.url}", ca)
     files = f"--client-certificate={asked.certificate}", f"--client-key={asked.key}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,34 @@ IMAGE = "jsonpath={.spec.template.spec.containers[0].image}"
 REPLICAS = "jsonpath={.spec.replicas}"
 RESTARTED = r"jsonpath={.spec.template.metadata.annotations.kubectl\.kubernetes\.io/restartedAt}"
 
+LABELS = {"app": "web"}
+CONTAINER = {"name": "nginx", "image": "nginx:1", "ports": [{"containerPort": 80}]}
+DEPLOYMENT = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "labels": LABELS},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": LABELS},
+        "template": {"metadata": {"labels": LABELS}, "spec": {"containers": [CONTAINER]}},
+    },
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web", "labels": LABELS},
+    "spec": {"ports": [{"port": 80, "targetPort": 80}], "selector": LABELS},
+}
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
 
 @pytest.fixture
 def web(kubectl: Kubectl) -> Kubectl:
     """kubectl, with a Deployment and its Service."""
-    kubectl("create", "deployment", "web", "--image=nginx:1", "--replicas=2", "--port=80")
-    kubectl("expose", "deployment/web", "--port=80")
+    kubectl.store(DEPLOYMENT, SERVICE)
     return kubectl
 
 
@@ -37,7 +60,7 @@ def test_labels_and_annotations_are_set_overwritten_and_removed(web: Kubectl) ->
     refused = web.refused("label", "deployment", "web", "colour=not/good", "--overwrite")
     assert "a valid label must be an empty string or consist of alphanumeric" in refused
     web("annotate", "deployment", "--all", "note-")
-    assert "note" not in web.json("get", "deployment", "web")["metadata"].get("annotations", {})
+    assert "note" not in web.stored("deployment", "web")["metadata"].get("annotations", {})
 
 
 def test_parts_of_a_template_are_set(web: Kubectl) -> None:
@@ -47,7 +70,7 @@ def test_parts_of_a_template_are_set(web: Kubectl) -> None:
     web("set", "env", "deployment/web", "LEVEL-")
     web("set", "serviceaccount", "deployment/web", "robot")
     web("set", "selector", "service/web", "app=web,tier=front")
-    spec = web.json("get", "deployment", "web")["spec"]["template"]["spec"]
+    spec = web.stored("deployment", "web")["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["image"] == "nginx:2"
     assert container["resources"] == {
@@ -56,7 +79,7 @@ def test_parts_of_a_template_are_set(web: Kubectl) -> None:
     }
     assert container["env"] == [{"name": "MODE", "value": "fast"}]
     assert spec["serviceAccountName"] == "robot"
-    assert web.json("get", "service", "web")["spec"]["selector"] == {"app": "web", "tier": "front"}
+    assert web.stored("service", "web")["spec"]["selector"] == {"app": "web", "tier": "front"}
     refused = web.refused("set", "resources", "deployment/web", "--requests=cpu=2")
     assert "must be less than or equal to cpu limit of 1" in refused
 
@@ -97,7 +120,7 @@ def test_a_rollout_is_restarted_paused_and_awaited(web: Kubectl) -> None:
 
 def report_ready(kubectl: Kubectl) -> None:
     """Say what the controller of the Deployment would say when all of it is there."""
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     replicas = web["spec"]["replicas"]
     status = {
         "observedGeneration": web["metadata"]["generation"],
@@ -125,7 +148,7 @@ def test_revisions_are_listed_shown_and_gone_back_to(web: Kubectl) -> None:
 
 def keep_revision(kubectl: Kubectl, revision: int) -> None:
     """Keep a revision of the Deployment as its controller would: as a ReplicaSet."""
-    web = kubectl.json("get", "deployment", "web")
+    web = kubectl.stored("deployment", "web")
     key = "deployment.kubernetes.io/revision"
     spec = web["spec"]
     labels = {"app": "web", "pod-template-hash": str(revision)}
@@ -146,7 +169,7 @@ def keep_revision(kubectl: Kubectl, revision: int) -> None:
         },
         "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
     }
-    kubectl("create", "-f", "-", stdin=json.dumps(document))
+    kubectl.store(document)
     kubectl("annotate", "deployment", "web", f"{key}={revision}", "--overwrite")
 
 
@@ -163,11 +186,11 @@ PATCHES = [
 def test_every_form_of_patch_does_what_it_says(
     kubectl: Kubectl, form: str, patch: str, data: dict[str, str]
 ) -> None:
-    kubectl("create", "configmap", "c", "--from-literal=a=1")
+    kubectl.store(config_map("c", a="1"))
     assert kubectl("patch", "configmap", "c", f"--type={form}", "-p", patch) == (
         "configmap/c patched\n"
     )
-    assert kubectl.json("get", "configmap", "c")["data"] == data
+    assert kubectl.stored("configmap", "c")["data"] == data
     again = kubectl("patch", "configmap", "c", "--type=merge", "-p", json.dumps({"data": data}))
     assert again == "configmap/c patched (no change)\n"
 
@@ -176,7 +199,7 @@ def test_lists_are_merged_by_their_keys_where_the_patch_is_strategic(web: Kubect
     def patch(form: str, *containers: dict[str, str]) -> list[str]:
         body = json.dumps({"spec": {"template": {"spec": {"containers": containers}}}})
         web("patch", "deployment", "web", f"--type={form}", "-p", body)
-        spec = web.json("get", "deployment", "web")["spec"]["template"]["spec"]
+        spec = web.stored("deployment", "web")["spec"]["template"]["spec"]
         return [each["image"] for each in spec["containers"]]
 
     side = {"name": "side", "image": "envoy"}
@@ -192,16 +215,16 @@ def test_lists_are_merged_by_their_keys_where_the_patch_is_strategic(web: Kubect
 def test_status_is_patched_apart_and_the_rest_is_left_alone(web: Kubectl) -> None:
     both = '{"status":{"replicas":2,"observedGeneration":1},"spec":{"replicas":9}}'
     web("patch", "deployment", "web", "--subresource=status", "--type=merge", "-p", both)
-    found = web.json("get", "deployment", "web")
+    found = web.stored("deployment", "web")
     assert found["status"] == {"observedGeneration": 1, "replicas": 2}
     assert found["spec"]["replicas"] == 2
     web("patch", "deployment", "web", "--type=merge", "-p", '{"status":{"replicas":7}}')
-    assert web.json("get", "deployment", "web")["status"]["replicas"] == 2
+    assert web.stored("deployment", "web")["status"]["replicas"] == 2
     assert web("get", "deployment", "web", "--subresource=status", "-o", REPLICAS) == "2"
 
 
 def test_a_patch_that_cannot_be_is_refused_with_its_reason(kubectl: Kubectl) -> None:
-    kubectl("create", "configmap", "c", "--from-literal=a=1")
+    kubectl.store(config_map("c", a="1"))
 
     def refused(form: str, patch: str, name: str = "c") -> str:
         return kubectl.refused("patch", "configmap", name, f"--type={form}", "-p", patch)
@@ -217,8 +240,7 @@ def test_a_patch_that_cannot_be_is_refused_with_its_reason(kubectl: Kubectl) -> 
 
 
 def test_objects_are_deleted_by_name_by_label_and_all_at_once(web: Kubectl) -> None:
-    for name in "abcd":
-        web("create", "configmap", name)
+    web.store(*map(config_map, "abcd"))
     web("label", "configmaps", "a", "b", "group=one")
     done = web("delete", "configmaps", "-l", "group=one")
     namespace = f"from {web.namespace} namespace"
@@ -232,11 +254,11 @@ def test_objects_are_deleted_by_name_by_label_and_all_at_once(web: Kubectl) -> N
 
 
 def test_what_has_a_finalizer_stays_until_it_is_taken_off(kubectl: Kubectl) -> None:
-    kubectl("create", "configmap", "held")
+    kubectl.store(config_map("held"))
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl("patch", "configmap", "held", "--type=merge", "-p", hold)
     kubectl("delete", "configmap", "held", "--wait=false")
-    deleted = kubectl.json("get", "configmap", "held")["metadata"]
+    deleted = kubectl.stored("configmap", "held")["metadata"]
     assert deleted["deletionTimestamp"]
     assert deleted["deletionGracePeriodSeconds"] == 0
     slow = kubectl.refused("delete", "configmap", "held", "--timeout=300ms")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, PlainKubectl
 from tests.clients.https import create_namespace
 from tests.server_process import ServerProcess
 from tests.waiting import PATIENCE
@@ -27,11 +27,11 @@ pytestmark = ON_SQLITE
 
 
 @pytest.fixture
-def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
+def kubectl(server: ServerProcess, tmp_path: Path) -> PlainKubectl:
     """Real kubectl, in a namespace of its own, that remembers no kinds of other tests."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
     create_namespace(server, namespace)
-    return Kubectl(server.kubeconfig, tmp_path, namespace)
+    return PlainKubectl(server.kubeconfig, tmp_path, namespace)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def webhook(tmp_path: Path) -> Iterator[ConversionWebhook]:
 
 
 def test_objects_are_seen_and_changed_in_both_versions(
-    kubectl: Kubectl, webhook: ConversionWebhook
+    kubectl: PlainKubectl, webhook: ConversionWebhook
 ) -> None:
     group = f"g{uuid.uuid4().hex[:8]}.example.com"
     kubectl("create", "-f", "-", stdin=json.dumps(widget_definition(group, webhook.conversion)))

@@ -150,12 +150,12 @@ def test_a_command_line_becomes_an_object(
     assert {path: member(made, path) for path in members} == members
     what = f"{made['kind'].lower()}/{made['metadata']['name']}"
     assert re.search(described, kubectl("describe", what))
-    assert kubectl.json("get", what)["metadata"]["uid"] == made["metadata"]["uid"]
+    assert kubectl.again(made)["metadata"]["uid"] == made["metadata"]["uid"]
 
 
 def test_a_pod_is_run(kubectl: Kubectl) -> None:
     kubectl("run", "p", "--image=nginx", "--labels=app=p", "--env=A=b", "--port=80", "--", "x")
-    pod = kubectl.json("get", "pod", "p")
+    pod = kubectl.stored("pod", "p")
     assert pod["spec"]["containers"][0]["args"] == ["x"]
     assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
     kubectl("delete", "pod", "p", "--grace-period=0", "--force")
@@ -166,8 +166,8 @@ def test_a_pod_is_run(kubectl: Kubectl) -> None:
 def test_a_job_is_made_of_a_cron_job(kubectl: Kubectl) -> None:
     kubectl("create", "cronjob", "c", "--image=busybox", "--schedule=@daily", "--", "true")
     kubectl("create", "job", "now", "--from=cronjob/c")
-    owner = kubectl.json("get", "job", "now")["metadata"]["ownerReferences"]
-    uid = kubectl.json("get", "cronjob", "c")["metadata"]["uid"]
+    owner = kubectl.stored("job", "now")["metadata"]["ownerReferences"]
+    uid = kubectl.stored("cronjob", "c")["metadata"]["uid"]
     assert [(each["kind"], each["uid"]) for each in owner] == [("CronJob", uid)]
 
 
@@ -186,7 +186,7 @@ def test_a_certificate_becomes_a_secret(kubectl: Kubectl, tmp_path: Path) -> Non
         )
     )  # fmt: skip
     kubectl("create", "secret", "tls", "t", f"--cert={tmp_path}/crt", f"--key={tmp_path}/key")
-    secret = kubectl.json("get", "secret", "t")
+    secret = kubectl.stored("secret", "t")
     assert secret["type"] == "kubernetes.io/tls"
     assert sorted(secret["data"]) == ["tls.crt", "tls.key"]
 
@@ -197,7 +197,7 @@ def test_files_become_the_data_of_a_config_map(kubectl: Kubectl, tmp_path: Path)
     kubectl(
         "create", "configmap", "c", f"--from-file={tmp_path}/text", f"--from-file={tmp_path}/binary"
     )
-    found = kubectl.json("get", "configmap", "c")
+    found = kubectl.stored("configmap", "c")
     assert found["data"] == {"text": "words\n"}
     assert found["binaryData"] == {"binary": "/wA="}
 
@@ -225,7 +225,7 @@ def test_what_is_wrong_with_an_object_is_told_all_at_once(kubectl: Kubectl) -> N
 def test_a_container_is_added_to_look_into_a_pod(kubectl: Kubectl) -> None:
     kubectl("run", "p", "--image=nginx")
     kubectl("debug", "p", "--image=busybox", "--container=look", "--attach=false")
-    (added,) = kubectl.json("get", "pod", "p")["spec"]["ephemeralContainers"]
+    (added,) = kubectl.stored("pod", "p")["spec"]["ephemeralContainers"]
     assert (added["name"], added["image"]) == ("look", "busybox")
 
 

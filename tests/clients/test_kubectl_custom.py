@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import ON_ETCD, WAITS, Kubectl
+from tests.clients.conftest import ON_ETCD, WAITS, PlainKubectl
 from tests.clients.https import create_namespace
 from tests.clients.wolves import a_group, wolf, wolves
 from tests.server_process import ServerProcess
@@ -18,15 +18,15 @@ pytestmark = ON_ETCD
 
 
 @pytest.fixture
-def kubectl(server: ServerProcess, tmp_path: Path) -> Kubectl:
+def kubectl(server: ServerProcess, tmp_path: Path) -> PlainKubectl:
     """Real kubectl, in a namespace of its own, that remembers no kinds of other tests."""
     namespace = f"test-{uuid.uuid4().hex[:8]}"
     create_namespace(server, namespace)
-    return Kubectl(server.kubeconfig, tmp_path, namespace)
+    return PlainKubectl(server.kubeconfig, tmp_path, namespace)
 
 
 @pytest.fixture
-def group(kubectl: Kubectl) -> Iterator[str]:
+def group(kubectl: PlainKubectl) -> Iterator[str]:
     """The group of wolves, which exist for one test."""
     name = a_group()
     kubectl("create", "-f", "-", stdin=json.dumps(wolves(name)))
@@ -35,11 +35,11 @@ def group(kubectl: Kubectl) -> Iterator[str]:
     kubectl("delete", "crd", f"wolves.{name}", WAITS)
 
 
-def apply(kubectl: Kubectl, document: object, *flags: str) -> str:
+def apply(kubectl: PlainKubectl, document: object, *flags: str) -> str:
     return kubectl("apply", "-f", "-", *flags, stdin=json.dumps(document))
 
 
-def test_a_kind_has_its_names_and_its_columns(kubectl: Kubectl, group: str) -> None:
+def test_a_kind_has_its_names_and_its_columns(kubectl: PlainKubectl, group: str) -> None:
     apply(kubectl, wolf(group, names=["x", "y"]))
     short = kubectl("get", "wf", "-o", "wide").split()
     assert short[:3] == ["NAME", "SIZE", "NAMES"]
@@ -51,7 +51,7 @@ def test_a_kind_has_its_names_and_its_columns(kubectl: Kubectl, group: str) -> N
     assert "Size:" in kubectl("describe", "wolf", "a")
 
 
-def test_a_kind_is_explained(kubectl: Kubectl, group: str) -> None:
+def test_a_kind_is_explained(kubectl: PlainKubectl, group: str) -> None:
     explained = kubectl("explain", "wolf.spec")
     for text in ("KIND:       Wolf", "What a wolf should be.", "size\t<integer>", "How large"):
         assert text in explained
@@ -60,7 +60,7 @@ def test_a_kind_is_explained(kubectl: Kubectl, group: str) -> None:
     assert "v2" in missing
 
 
-def test_intent_is_applied_by_either_side(kubectl: Kubectl, group: str) -> None:
+def test_intent_is_applied_by_either_side(kubectl: PlainKubectl, group: str) -> None:
     assert "created" in apply(kubectl, wolf(group, names=["x"]))
     assert "unchanged" in apply(kubectl, wolf(group, names=["x"]))
     assert "configured" in apply(kubectl, wolf(group, size=4))
@@ -78,7 +78,7 @@ def test_intent_is_applied_by_either_side(kubectl: Kubectl, group: str) -> None:
     assert ".spec.ports" in refusal
 
 
-def test_what_the_schema_does_not_allow_is_refused(kubectl: Kubectl, group: str) -> None:
+def test_what_the_schema_does_not_allow_is_refused(kubectl: PlainKubectl, group: str) -> None:
     unknown = kubectl.refused("create", "-f", "-", stdin=json.dumps(wolf(group, colour="grey")))
     assert 'strict decoding error: unknown field "spec.colour"' in unknown
     wrong = kubectl.refused("create", "-f", "-", stdin=json.dumps(wolf(group, size="big")))
@@ -91,7 +91,7 @@ def test_what_the_schema_does_not_allow_is_refused(kubectl: Kubectl, group: str)
     assert "unknown format" in strategic
 
 
-def test_an_object_is_scaled_changed_and_deleted(kubectl: Kubectl, group: str) -> None:
+def test_an_object_is_scaled_changed_and_deleted(kubectl: PlainKubectl, group: str) -> None:
     apply(kubectl, wolf(group, replicas=1))
     kubectl("scale", "wolf/a", "--replicas=5")
     assert kubectl.json("get", "wolf", "a")["spec"]["replicas"] == 5
@@ -108,7 +108,7 @@ def test_an_object_is_scaled_changed_and_deleted(kubectl: Kubectl, group: str) -
 
 
 def test_objects_go_with_their_definition_and_with_their_owner(
-    kubectl: Kubectl, group: str
+    kubectl: PlainKubectl, group: str
 ) -> None:
     owner = json.loads(
         kubectl("create", "configmap", "owner", "-o", "json", "--dry-run=none")
@@ -128,7 +128,7 @@ def test_objects_go_with_their_definition_and_with_their_owner(
     assert kubectl("get", f"wolves.{group}", "-o", "name") == ""
 
 
-def test_a_namespace_takes_its_custom_objects_with_it(kubectl: Kubectl, group: str) -> None:
+def test_a_namespace_takes_its_custom_objects_with_it(kubectl: PlainKubectl, group: str) -> None:
     other = f"{kubectl.namespace}-x"
     kubectl("create", "namespace", other)
     document = wolf(group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import uuid
 from typing import Any
@@ -29,7 +28,8 @@ def create(kubectl: Kubectl, kind: str, name: str, *owners: dict[str, Any], **mo
     ]
     metadata = {"name": name, "ownerReferences": references, **more.pop("metadata", {})}
     document = {"apiVersion": "v1", "kind": kind, "metadata": metadata, **more}
-    return json.loads(kubectl("create", "-f", "-", "-o", "json", stdin=json.dumps(document)))
+    (made,) = kubectl.store(document)
+    return made
 
 
 def pod(kubectl: Kubectl, name: str, **spec: Any) -> Any:
@@ -59,7 +59,7 @@ def test_dependents_go_with_their_owner(kubectl: Kubectl, cascade: str) -> None:
 def test_orphans_are_left_without_a_reference(kubectl: Kubectl) -> None:
     create(kubectl, "Secret", "child", create(kubectl, "ConfigMap", "owner"))
     kubectl("delete", "configmap", "owner", "--cascade=orphan", WAITS)
-    assert "ownerReferences" not in kubectl.json("get", "secret", "child")["metadata"]
+    assert "ownerReferences" not in kubectl.stored("secret", "child")["metadata"]
 
 
 def test_a_grace_period_is_the_pods_or_the_commands(kubectl: Kubectl) -> None:
@@ -76,10 +76,10 @@ def test_a_grace_period_is_the_pods_or_the_commands(kubectl: Kubectl) -> None:
     kubectl("delete", "pod", "own", "--grace-period=50", "--wait=false")
     kubectl("delete", "pod", "asked", "--grace-period=200", "--wait=false")
     for name, left in (("own", 50), ("asked", 100)):
-        metadata = kubectl.json("get", "pod", name)["metadata"]
+        metadata = kubectl.stored("pod", name)["metadata"]
         assert metadata["deletionGracePeriodSeconds"] == left
     kubectl("delete", "pod", "now", "--now", "--wait=false")
-    assert kubectl.json("get", "pod", "now")["metadata"]["deletionGracePeriodSeconds"] == 1
+    assert kubectl.stored("pod", "now")["metadata"]["deletionGracePeriodSeconds"] == 1
     kubectl("delete", "pods", "--all", "--force", "--grace-period=0", WAITS)
     assert not exists(kubectl, "pods")
 
@@ -93,9 +93,7 @@ def test_a_pod_without_a_node_goes_at_once(kubectl: Kubectl) -> None:
 def test_kubectl_waits_for_the_last_finalizer(kubectl: Kubectl) -> None:
     create(kubectl, "ConfigMap", "held", metadata={"finalizers": ["example.com/hold"]})
     with kubectl.follow("delete", "configmap", "held", WAITS) as deleting:
-        wait_until(
-            lambda: "deletionTimestamp" in kubectl.json("get", "configmap", "held")["metadata"]
-        )
+        wait_until(lambda: "deletionTimestamp" in kubectl.stored("configmap", "held")["metadata"])
         assert deleting.poll() is None
         kubectl(
             "patch", "configmap", "held", "--type=merge", "-p", '{"metadata":{"finalizers":[]}}'
@@ -123,9 +121,7 @@ def test_a_drain_evicts_with_the_grace_period_that_it_is_given(kubectl: Kubectl)
     drain = ("drain", node, "--force", "--grace-period=77", WAITS)
     with kubectl.follow(*drain, stderr=subprocess.STDOUT) as draining:
         wait_until(
-            lambda: (
-                kubectl.json("get", "pod", "p")["metadata"].get("deletionGracePeriodSeconds") == 77
-            )
+            lambda: kubectl.stored("pod", "p")["metadata"].get("deletionGracePeriodSeconds") == 77
         )
         assert draining.poll() is None
         # The kubelet's part.

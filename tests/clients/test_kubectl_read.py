@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import IO
 
 import pytest
+import yaml
 
 from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
 from tests.clients.https import create_namespace
@@ -45,16 +46,15 @@ stringData: {username: ann, password: hush}
 @pytest.fixture
 def filled(kubectl: Kubectl) -> Kubectl:
     """kubectl, with a few objects."""
-    kubectl("create", "-f", "-", stdin=OBJECTS)
+    kubectl.store(*yaml.safe_load_all(OBJECTS))
     return kubectl
 
 
 @pytest.fixture(scope="module")
 def shared(server: ServerProcess) -> Kubectl:
     """kubectl, with a few objects that no test changes."""
-    home = server.directory / "home"
     create_namespace(server, "shared")
-    kubectl = Kubectl(server.kubeconfig, home, "shared")
+    kubectl = Kubectl(server, "shared")
     kubectl("create", "-f", "-", stdin=OBJECTS)
     return kubectl
 
@@ -85,7 +85,9 @@ def meanwhile(kubectl: Kubectl, *commands: Sequence[str]) -> Iterator[None]:
 
 
 @ON_SQLITE
-def test_tables_are_plain_wide_labelled_sorted_and_for_all_namespaces(shared: Kubectl) -> None:
+def test_tables_are_plain_wide_labelled_sorted_and_for_all_namespaces(
+    shared: Kubectl,
+) -> None:
     plain = shared("get", "pods")
     assert plain.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
     assert column(plain, "NAME") == ["back", "front"]
@@ -271,7 +273,7 @@ def test_objects_are_described(shared: Kubectl, what: str, name: str, says: str)
 
 @ON_SQLITE
 def test_events_are_shown_with_what_they_are_about(filled: Kubectl) -> None:
-    pod = filled.json("get", "pod", "front")
+    pod = filled.stored("pod", "front")
     event = {
         "apiVersion": "v1",
         "kind": "Event",

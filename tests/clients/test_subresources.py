@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, PlainKubectl
 from tests.server_process import ServerProcess, running_server
 from tests.waiting import PATIENCE
 
@@ -128,7 +128,7 @@ def test_a_token_opens_the_door_for_its_account(
     }
     kubeconfig = tmp_path / "robot.kubeconfig"
     kubeconfig.write_text(json.dumps(config))
-    robot = Kubectl(kubeconfig, tmp_path)
+    robot = PlainKubectl(kubeconfig, tmp_path)
     done = robot.run("get", "--raw", "/api/v1/nodes")
     assert 'User "system:serviceaccount:' in done.stderr
     assert 'cannot list resource "nodes"' in done.stderr
@@ -152,7 +152,7 @@ def test_tokens_are_signed_and_bounded_as_the_flags_say(tmp_path: Path) -> None:
         "--api-audiences=api,other",
     ]
     with running_server(tmp_path / "server", *flags) as server:
-        kubectl = Kubectl(server.kubeconfig, tmp_path)
+        kubectl = PlainKubectl(server.kubeconfig, tmp_path)
         kubectl("create", "serviceaccount", "robot")
         done = kubectl.run("create", "token", "robot", "--duration=2h")
         warning = "requested expiration of 7200 seconds shortened to 3600 seconds"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import Kubectl, PlainKubectl
 from tests.etcd_process import find_etcd, fsync_flags, is_healthy
 from tests.free_ports import free_port
 from tests.server_process import ServerProcess, running_server
@@ -58,7 +58,7 @@ def topology(tmp_path: Path) -> Iterator[Topology]:
         kubeconfig = tmp_path / "balanced.kubeconfig"
         text = servers[0].kubeconfig.read_text()
         kubeconfig.write_text(text.replace(servers[0].url, f"https://127.0.0.1:{port}"))
-        kubectl = Kubectl(kubeconfig, tmp_path)
+        kubectl = PlainKubectl(kubeconfig, tmp_path)
         eventually(kubectl, "get", "--raw", "/readyz")
         yield Topology(members, servers, kubectl)
 

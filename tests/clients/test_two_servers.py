@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.clients.conftest import Kubectl
+from tests.clients.conftest import Kubectl, PlainKubectl
 from tests.etcd_process import etcd_process
 from tests.server_process import running_server
 
@@ -34,7 +34,7 @@ def test_two_servers_on_one_etcd_give_each_service_its_own(tmp_path: Path) -> No
             running_server(tmp_path / "one", *flags) as one,
             running_server(tmp_path / "other", *flags) as other,
         ):
-            clients = [Kubectl(server.kubeconfig, tmp_path) for server in (one, other)]
+            clients = [PlainKubectl(server.kubeconfig, tmp_path) for server in (one, other)]
             with ThreadPoolExecutor() as threads:
                 for made in threads.map(create_many, clients, ("one", "other")):
                     assert len(made.splitlines()) == count
