@@ -15,7 +15,7 @@ MODULES = sorted(
     path for package in ("apiserver", "storage") for path in (ROOT / package).rglob("*.py")
 )
 GENERATED = re.compile(r"_pb2\.py$|/rpc\.py$")
-LONGEST = 600
+LONGEST = 400
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "misc", "core", "lib", "tools"}
 # The packages whose prose is held to this; the words that have a plain equivalent.
 PLAIN = {

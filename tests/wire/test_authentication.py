@@ -1,4 +1,4 @@
-"""Credentials and what they are good for: 401, 403 and what everybody may see."""
+"""Credentials and rights: 401, 403, and what anonymous users may read."""
 
 from __future__ import annotations
 
