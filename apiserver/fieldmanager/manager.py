@@ -29,7 +29,7 @@ from apiserver.fieldmanager.errors import (
 )
 from apiserver.fieldmanager.fieldset import FieldSet
 from apiserver.fieldmanager.managers import Manager
-from apiserver.fieldmanager.ownership import Applied, Owners, Scope, Versions
+from apiserver.fieldmanager.ownership import Applied, Owners, Scope, Versions, Write
 from apiserver.fieldmanager.validating import check
 from apiserver.machinery.empties import with_empty_members
 from apiserver.machinery.objects import Object, metadata_of
@@ -113,23 +113,18 @@ class FieldManager:
         if owners or existing is None:
             # The manager that creates an object owns the empty lists that it sent, although the
             # server returns them as null; in an update they are not a change.
-            change = (
-                (self._blank, with_empty_members(desired))
-                if existing is None
-                else (existing, desired)
-            )
-            writer = Manager.updater(manager, self._api_version, subresource)
-            owners = self._updated(owners, change, writer, now)
+            before = self._blank if existing is None else existing
+            after = with_empty_members(desired) if existing is None else desired
+            write = Write(Manager.updater(manager, self._api_version, subresource), now)
+            owners = self._updated(owners, before, after, write)
         return managedfields.with_owners(desired, owners)
 
-    def _updated(
-        self, owners: Owners, change: tuple[Object, Object], writer: Manager, now: str
-    ) -> Owners:
-        scope = self._seen_from(writer.subresource)
+    def _updated(self, owners: Owners, before: Object, after: Object, write: Write) -> Owners:
+        scope = self._seen_from(write.manager.subresource)
         try:
-            if not owners and change[0] is self._blank:
-                return ownership.create(scope, *change, writer, now)
-            owners = ownership.update(scope, owners, change, writer, now)
+            if not owners and before is self._blank:
+                return ownership.create(scope, before, after, write)
+            owners = ownership.update(scope, owners, before, after, write)
         except UntypedObject:
             # The fields of an object that does not match its type have no known owners.
             return {}
@@ -155,10 +150,10 @@ class FieldManager:
         self._check_applicable(applied)
         live = self._blank if existing is None else existing
         if not owners:
-            writer = Manager.updater(_BEFORE_FIRST_APPLY, self._api_version, subresource)
-            owners = self._updated(owners, (self._blank, live), writer, now)
-        writer = Manager.applier(manager, subresource)
-        outcome = self._applied(owners, (live, applied), writer, force=force, now=now)
+            first = Manager.updater(_BEFORE_FIRST_APPLY, self._api_version, subresource)
+            owners = self._updated(owners, self._blank, live, Write(first, now))
+        write = Write(Manager.applier(manager, subresource), now)
+        outcome = self._applied(owners, live, applied, write, force=force)
         document = outcome.document
         if manager == lastapplied.KUBECTL:
             document = lastapplied.synchronised(document, applied)
@@ -174,22 +169,15 @@ class FieldManager:
         return cast(Object, merge_configuration(live, configuration, self._scope.atom))
 
     def _applied(
-        self,
-        owners: Owners,
-        documents: tuple[Object, Object],
-        writer: Manager,
-        *,
-        force: bool,
-        now: str,
+        self, owners: Owners, live: Object, applied: Object, write: Write, *, force: bool
     ) -> Applied:
-        scope = self._seen_from(writer.subresource)
-        apply = partial(ownership.apply, scope, owners, documents, writer, now=now)
+        scope = self._seen_from(write.manager.subresource)
+        apply = partial(ownership.apply, scope, owners, live, applied, write)
         try:
             return apply(force=force)
         except Conflicts as conflicts:
-            if writer.name != lastapplied.KUBECTL:
+            if write.manager.name != lastapplied.KUBECTL:
                 raise
-            live = documents[0]
             remaining = lastapplied.remaining(conflicts, live, self._api_version, scope.atom)
             if remaining is conflicts:
                 raise

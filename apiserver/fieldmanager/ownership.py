@@ -125,32 +125,41 @@ class _Change:
         return self.comparisons[api_version]
 
 
-def update(
-    scope: Scope, owners: Owners, change: tuple[Object, Object], writer: Manager, now: str
-) -> Owners:
+@valueclass
+class Write:
+    """The manager and the time of a write."""
+
+    manager: Manager
+    time: str
+
+
+def update(scope: Scope, owners: Owners, before: Object, after: Object, write: Write) -> Owners:
     """Return the owners after an object was changed. Raises UntypedObject."""
-    seen = _Change(scope, *change)
-    own = seen.seen_in(scope.api_version)
+    change, manager = _Change(scope, before, after), write.manager
+    own = change.seen_in(scope.api_version)
     assert own is not None
     others = reconciled(scope.versions, owners)
-    previous = others.pop(writer, None)
-    left = _lose(seen, others)
+    previous = others.pop(manager, None)
+    left = _lose(change, others)
     known = EMPTY if previous is None else previous["fieldsV1"]
     fields = fieldset.union(fieldset.difference(known, own.removed), own.written)
     if own.written:
-        left[writer] = _entry(writer, scope.api_version, now, _ordered(fields, known))
+        left[manager] = _entry(manager, scope.api_version, write.time, _ordered(fields, known))
     elif previous is not None and fields:
-        left[writer] = {**previous, "fieldsV1": fields}
+        left[manager] = {**previous, "fieldsV1": fields}
     return left
 
 
-def create(scope: Scope, blank: Object, document: Object, writer: Manager, now: str) -> Owners:
+def create(scope: Scope, blank: Object, document: Object, write: Write) -> Owners:
     """Return the owners of an object that begins as a blank one. Raises UntypedObject.
 
     The manager owns what `update` would give it, for less work.
     """
+    manager = write.manager
     claimed = scope.owned(created(blank, document, scope.atom))
-    return {writer: _entry(writer, scope.api_version, now, claimed)} if claimed else {}
+    if not claimed:
+        return {}
+    return {manager: _entry(manager, scope.api_version, write.time, claimed)}
 
 
 @valueclass
@@ -165,40 +174,34 @@ class Applied:
 
 
 def apply(
-    scope: Scope,
-    owners: Owners,
-    documents: tuple[Object, Object],
-    writer: Manager,
-    *,
-    force: bool,
-    now: str,
+    scope: Scope, owners: Owners, live: Object, applied: Object, write: Write, *, force: bool
 ) -> Applied:
-    """Apply the second document to the first. Raises Conflicts and UntypedObject."""
-    live, config = documents
+    """Apply a document to the live object. Raises Conflicts and UntypedObject."""
+    manager = write.manager
     others = reconciled(scope.versions, owners)
-    last = others.pop(writer, None)
-    merged = merge(live, config, scope.atom)
-    claimed = scope.owned(to_set(config, scope.atom))
+    last = others.pop(manager, None)
+    merged = merge(live, applied, scope.atom)
+    claimed = scope.owned(to_set(applied, scope.atom))
     if last is not None:
         # A document with metadata has a name, which has no owner and stays. A manager that gives up
         # all of its metadata gives up the name as well, as in Kubernetes.
-        kept = _NAMED if config.get("metadata") is not None else EMPTY
-        own_entry = _entry(writer, scope.api_version, None, fieldset.union(claimed, kept))
-        merged = _prune(scope, merged, last, {**others, writer: own_entry})
+        kept = _NAMED if applied.get("metadata") is not None else EMPTY
+        own_entry = _entry(manager, scope.api_version, None, fieldset.union(claimed, kept))
+        merged = _prune(scope, merged, last, {**others, manager: own_entry})
     change = _Change(scope, live, merged)
     if not force:
         _check_conflicts(change, others)
     left = _lose(change, others)
     if claimed:
-        time = now if merged is not live else (last or {}).get("time")
+        time = write.time if merged is not live else (last or {}).get("time")
         known = EMPTY if last is None else last["fieldsV1"]
-        left[writer] = _entry(writer, scope.api_version, time, _ordered(claimed, known))
+        left[manager] = _entry(manager, scope.api_version, time, _ordered(claimed, known))
     return Applied(merged, left)
 
 
-def entry(writer: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
+def entry(manager: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
     """Return an entry of managedFields."""
-    return _entry(writer, api_version, time, fieldset.ordered(fields))
+    return _entry(manager, api_version, time, fieldset.ordered(fields))
 
 
 def _ordered(fields: FieldSet, known: FieldSet) -> FieldSet:
@@ -206,18 +209,18 @@ def _ordered(fields: FieldSet, known: FieldSet) -> FieldSet:
     return known if fields == known else fieldset.ordered(fields)
 
 
-def _entry(writer: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
+def _entry(manager: Manager, api_version: str, time: str | None, fields: FieldSet) -> Entry:
     members: Entry = {
-        "manager": writer.name,
-        "operation": writer.operation,
+        "manager": manager.name,
+        "operation": manager.operation,
         "apiVersion": api_version,
     }
     if time:
         members["time"] = time
     members["fieldsType"] = "FieldsV1"
     members["fieldsV1"] = fields
-    if writer.subresource:
-        members["subresource"] = writer.subresource
+    if manager.subresource:
+        members["subresource"] = manager.subresource
     return members
 
 

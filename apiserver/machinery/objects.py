@@ -6,11 +6,18 @@ place; a change copies the path to the changed member.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from apiserver.machinery.empties import copied, made_of
 
 Object: TypeAlias = dict[str, Any]
+
+
+class NamespacedName(NamedTuple):
+    """The namespace and the name of an object; the namespace is empty for a cluster-scoped one."""
+
+    namespace: str
+    name: str
 
 
 def metadata_of(document: Object) -> dict[str, Any]:

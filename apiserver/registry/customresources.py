@@ -12,7 +12,7 @@ from typing import Final
 
 from apiserver.client.webhook import WebhookClient
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import NamespacedName, Object
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -62,10 +62,10 @@ class CustomResources(ReflectorTarget):
             None if served is None else published_schema(served.stored.object, definition.version)
         )
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._changes[key[1]] = self._read(key[1], stored)
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._changes[key[1]] = None
 
     def flush(self) -> None:

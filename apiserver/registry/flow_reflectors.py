@@ -9,7 +9,7 @@ from typing import Final
 from apiserver.access.flowcontrol.flow_control import ADJUSTMENT_SECONDS, FlowControl
 from apiserver.access.flowcontrol.flow_schemas import FlowSchema
 from apiserver.machinery.builtin_resources import FLOW_SCHEMAS, PRIORITY_LEVELS
-from apiserver.machinery.objects import Object, name_of
+from apiserver.machinery.objects import NamespacedName, Object, name_of
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -36,10 +36,10 @@ class _Schemas(ReflectorTarget):
     def __init__(self, control: FlowControl) -> None:
         self._control = control
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._control.put_schema(FlowSchema(stored.object))
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._control.remove_schema(key[1])
 
 
@@ -47,10 +47,10 @@ class _Levels(ReflectorTarget):
     def __init__(self, control: FlowControl) -> None:
         self._control = control
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._control.put_level(stored.object)
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._control.remove_level(key[1])
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from apiserver.access.authorization.node_graph import ATTACHMENTS, SLICES, NodeGraph
 from apiserver.machinery.builtin_resources import PODS, VOLUMES
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import NamespacedName, Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
@@ -22,12 +22,12 @@ _SLICES: Final = GroupVersionResource("resource.k8s.io", "v1", SLICES)
 @valueclass
 class _GraphTarget(ReflectorTarget):
     add: Callable[[Object], None]
-    discard: Callable[[tuple[str, str]], None]
+    discard: Callable[[NamespacedName], None]
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self.add(stored.object)
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self.discard(key)
 
 
@@ -50,5 +50,5 @@ def node_reflectors(registry: Registry, graph: NodeGraph) -> Sequence[Reflector]
     ]
 
 
-def _remove_named(graph: NodeGraph, resource: GroupVersionResource, key: tuple[str, str]) -> None:
+def _remove_named(graph: NodeGraph, resource: GroupVersionResource, key: NamespacedName) -> None:
     graph.remove_named(resource.resource, key[1])

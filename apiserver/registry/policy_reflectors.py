@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apiserver.access.admission.policies.policy_index import PolicyIndex
 from apiserver.machinery.gvk import GroupVersionResource
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import NamespacedName, Object
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
@@ -22,10 +22,10 @@ class _IndexTarget(ReflectorTarget):
     discard: Callable[[str], None]
     apply: Callable[[], None]
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self.add(key[1], stored.object)
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self.discard(key[1])
 
     def flush(self) -> None:

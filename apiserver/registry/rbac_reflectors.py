@@ -8,6 +8,7 @@ from apiserver.access.authorization.policy_rules import CompiledRules
 from apiserver.access.authorization.rbac_authorizer import CLUSTER_ROLES, ROLES
 from apiserver.access.authorization.rbac_index import Binding, RBACIndex, binding_of
 from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import NamespacedName
 from apiserver.registry.offload import offload
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
@@ -23,10 +24,10 @@ class _Roles(ReflectorTarget):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._index.put_role(key, await offload(stored.size, _compiled, stored))
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._index.remove_role(key)
 
 
@@ -34,10 +35,10 @@ class _Bindings(ReflectorTarget):
     def __init__(self, index: RBACIndex) -> None:
         self._index = index
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._index.put_binding(await offload(stored.size, _binding, stored))
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._index.remove_binding(key)
 
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import NamespacedName
 from apiserver.machinery.options import list_options
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -30,11 +31,11 @@ log = logging.getLogger(__name__)
 class ReflectorTarget(Protocol):
     """Receives the objects of a resource, by namespace and name."""
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         """Add or replace an object. Raises Corrupt, KeyError, TypeError or ValueError."""
         ...
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         """Remove an object; it may be unknown."""
         ...
 
@@ -52,7 +53,7 @@ class Reflector:
         self._registry = registry
         self._gvr = resource
         self._target = target
-        self._known: set[tuple[str, str]] = set()
+        self._known: set[NamespacedName] = set()
         self._synced = asyncio.Event()
         # The revision that the target has reached; the event is set at every change of it.
         self._revision = 0
@@ -116,11 +117,11 @@ class Reflector:
             self._remove(key)
         self._target.flush()
 
-    async def _apply(self, events: Iterable[WatchEvent], prefix: str) -> list[tuple[str, str]]:
+    async def _apply(self, events: Iterable[WatchEvent], prefix: str) -> list[NamespacedName]:
         keys, yielder = [], Yielder()
         for event in events:
             namespace, _, name = event.stored.key.removeprefix(prefix).rpartition("/")
-            key = namespace, name
+            key = NamespacedName(namespace, name)
             keys.append(key)
             if event.type == DELETED:
                 self._remove(key)
@@ -134,7 +135,7 @@ class Reflector:
         self._revision = max(self._revision, revision)
         self._advanced.set()
 
-    async def _put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def _put(self, key: NamespacedName, stored: Stored) -> None:
         try:
             await self._target.put(key, stored)
             self._known.add(key)
@@ -143,7 +144,7 @@ class Reflector:
             log.exception("%s cannot be used", stored.key)
             self._remove(key)
 
-    def _remove(self, key: tuple[str, str]) -> None:
+    def _remove(self, key: NamespacedName) -> None:
         self._known.discard(key)
         self._target.remove(key)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from apiserver.access.admission.webhooks import WebhookConfigurations
 from apiserver.machinery.gvk import GroupVersionResource
+from apiserver.machinery.objects import NamespacedName
 from apiserver.registry.reflector import Reflector, ReflectorTarget
 from apiserver.registry.registry import Registry
 from apiserver.registry.stored import Stored
@@ -20,10 +21,10 @@ class _Configurations(ReflectorTarget):
     def __init__(self, configurations: WebhookConfigurations) -> None:
         self._configurations = configurations
 
-    async def put(self, key: tuple[str, str], stored: Stored) -> None:
+    async def put(self, key: NamespacedName, stored: Stored) -> None:
         self._configurations.put(stored.object)
 
-    def remove(self, key: tuple[str, str]) -> None:
+    def remove(self, key: NamespacedName) -> None:
         self._configurations.remove(key[1])
 
     def flush(self) -> None:

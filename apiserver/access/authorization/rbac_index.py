@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 from apiserver.access.authorization.authorizer import AuthorizationDecision, Verdict
 from apiserver.access.authorization.policy_rules import CompiledRules, PathProbe, Probe
-from apiserver.machinery.objects import Object
+from apiserver.machinery.objects import NamespacedName, Object
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.users import UserInfo
 from apiserver.machinery.valueclasses import valueclass
 
 _GROUP: Final = "rbac.authorization.k8s.io"
-#: A namespace and a name; the namespace is empty for ClusterRoles and ClusterRoleBindings.
-Key: TypeAlias = tuple[str, str]
 
 
 class Subject:
@@ -38,8 +36,8 @@ class Subject:
 class Binding:
     """A RoleBinding or ClusterRoleBinding: the key of its role, and its subjects."""
 
-    key: Key
-    role: Key
+    key: NamespacedName
+    role: NamespacedName
     role_kind: str
     subjects: Sequence[Subject]
 
@@ -60,7 +58,7 @@ class Binding:
         if namespace:
             kind, shown = "RoleBinding", f"{name}/{namespace}"
         reason = (
-            f"RBAC: allowed by {kind} {quote(shown)} of {self.role_kind} {quote(self.role[1])} "
+            f"RBAC: allowed by {kind} {quote(shown)} of {self.role_kind} {quote(self.role.name)} "
             f"to {who}"
         )
         return AuthorizationDecision(Verdict.ALLOW, reason)
@@ -68,7 +66,7 @@ class Binding:
     @property
     def missing_role(self) -> str:
         """The error for a role that does not exist."""
-        return f"{self.role_kind.lower()}.{_GROUP} {quote(self.role[1])} not found"
+        return f"{self.role_kind.lower()}.{_GROUP} {quote(self.role.name)} not found"
 
 
 def binding_of(document: Object) -> Binding:
@@ -77,8 +75,8 @@ def binding_of(document: Object) -> Binding:
     namespace = metadata.get("namespace", "")
     subjects = [_subject(each, namespace) for each in document.get("subjects") or ()]
     return Binding(
-        key=(namespace, metadata["name"]),
-        role=(namespace if role["kind"] == "Role" else "", role["name"]),
+        key=NamespacedName(namespace, metadata["name"]),
+        role=NamespacedName(namespace if role["kind"] == "Role" else "", role["name"]),
         role_kind=role["kind"],
         subjects=tuple(subjects),
     )
@@ -100,10 +98,10 @@ def _subject(document: Object, namespace: str) -> Subject:
 class _Scope:
     """The bindings of a namespace, or of the cluster, by the name of a user and of a group."""
 
-    users: dict[str, dict[Key, Binding]] = field(default_factory=dict)
-    groups: dict[str, dict[Key, Binding]] = field(default_factory=dict)
+    users: dict[str, dict[NamespacedName, Binding]] = field(default_factory=dict)
+    groups: dict[str, dict[NamespacedName, Binding]] = field(default_factory=dict)
 
-    def bindings_of(self, user: UserInfo) -> list[dict[Key, Binding]]:
+    def bindings_of(self, user: UserInfo) -> list[dict[NamespacedName, Binding]]:
         """Return the bindings of the user's name and of each of its groups."""
         groups = self.groups
         found = [groups[group] for group in user.groups if group in groups]
@@ -133,15 +131,15 @@ class RBACIndex:
     """The roles and bindings of a server."""
 
     def __init__(self) -> None:
-        self._roles: dict[Key, CompiledRules] = {}
-        self._bindings: dict[Key, Binding] = {}
+        self._roles: dict[NamespacedName, CompiledRules] = {}
+        self._bindings: dict[NamespacedName, Binding] = {}
         self._scopes: dict[str, _Scope] = {"": _Scope()}
 
-    def put_role(self, key: Key, rules: CompiledRules) -> None:
+    def put_role(self, key: NamespacedName, rules: CompiledRules) -> None:
         """Add or replace a Role or ClusterRole."""
         self._roles[key] = rules
 
-    def remove_role(self, key: Key) -> None:
+    def remove_role(self, key: NamespacedName) -> None:
         """Remove a Role or ClusterRole, if it is known."""
         self._roles.pop(key, None)
 
@@ -151,7 +149,7 @@ class RBACIndex:
         self._bindings[binding.key] = binding
         self._scopes.setdefault(binding.key[0], _Scope()).add(binding)
 
-    def remove_binding(self, key: Key) -> None:
+    def remove_binding(self, key: NamespacedName) -> None:
         """Remove a RoleBinding or ClusterRoleBinding, if it is known."""
         known = self._bindings.pop(key, None)
         if known is None:
@@ -165,12 +163,12 @@ class RBACIndex:
             del self._scopes[key[0]]
 
     @property
-    def roles(self) -> Collection[Key]:
+    def roles(self) -> Collection[NamespacedName]:
         """The keys of all roles."""
         return self._roles.keys()
 
     @property
-    def bindings(self) -> Collection[Key]:
+    def bindings(self) -> Collection[NamespacedName]:
         """The keys of all bindings."""
         return self._bindings.keys()
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from apiserver.access.flowcontrol.flow_metrics import flow_families
 from apiserver.access.flowcontrol.flow_schemas import (
+    FlowKey,
     FlowRequest,
     FlowSchema,
     Target,
@@ -39,7 +40,7 @@ class Flow:
     ``counts`` are those of the schema in the level.
     """
 
-    key: tuple[str, str]
+    key: FlowKey
     level: PriorityLevel
     uids: tuple[str, str]
     counts: SchemaCounts

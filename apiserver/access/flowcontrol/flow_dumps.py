@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from apiserver.access.flowcontrol.fair_queue import Queue
+from apiserver.access.flowcontrol.flow_schemas import FlowKey
 from apiserver.access.flowcontrol.priority_level import (
     CANCELLED,
     TIME_OUT,
@@ -126,7 +127,7 @@ def _executing(
 ) -> Iterator[tuple[Sequence[str], Details | None]]:
     for schema, counts in level.counts.items():
         for details, (work, started, waited) in counts.executing.items():
-            flow, index, arrived = (schema, ""), -1, started
+            flow, index, arrived = FlowKey(schema, ""), -1, started
             if waited is not None:
                 flow, index = waited.waiter.flow, waited.queue.index
                 arrived = waited.waiter.arrived
@@ -136,7 +137,7 @@ def _executing(
 
 def _request_row(
     level: PriorityLevel,
-    flow: tuple[str, str],
+    flow: FlowKey,
     place: tuple[int, int],
     work: WorkEstimate,
     times: tuple[float, float | None],

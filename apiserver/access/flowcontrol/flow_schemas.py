@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from apiserver.machinery.objects import Object
 from apiserver.machinery.users import ACCOUNT_PREFIX, UserInfo
@@ -61,6 +61,13 @@ _Test: TypeAlias = Callable[[FlowRequest], bool]
 _OfSubject: TypeAlias = Callable[[UserInfo], bool]
 
 
+class FlowKey(NamedTuple):
+    """Identifies a flow."""
+
+    schema: str
+    distinguisher: str
+
+
 class FlowSchema:
     """One FlowSchema, compiled. Raises KeyError, TypeError or ValueError if it is malformed."""
 
@@ -97,13 +104,13 @@ class FlowSchema:
         """Whether requests in different namespaces are of different flows."""
         return bool(self._distinguisher == BY_NAMESPACE)
 
-    def flow(self, request: FlowRequest) -> tuple[str, str]:
+    def flow(self, request: FlowRequest) -> FlowKey:
         """Return the flow of a request of this schema."""
         if self._distinguisher == BY_USER:
-            return self.name, request.user.name
+            return FlowKey(self.name, request.user.name)
         if self._distinguisher == BY_NAMESPACE:
-            return self.name, request.namespace
-        return self.name, ""
+            return FlowKey(self.name, request.namespace)
+        return FlowKey(self.name, "")
 
 
 def _namespaces(rules: Iterable[Mapping[str, Any]]) -> Iterator[str]:

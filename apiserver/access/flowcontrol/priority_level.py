@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol
 
 from apiserver.access.flowcontrol.fair_queue import FairQueue, QueuedRequest
-from apiserver.access.flowcontrol.flow_schemas import Target
+from apiserver.access.flowcontrol.flow_schemas import FlowKey, Target
 from apiserver.access.flowcontrol.retry_after import RetryAfter
 from apiserver.access.flowcontrol.seat_allocation import Claim, NominalLimits
 from apiserver.access.flowcontrol.seat_demand import SeatDemand
@@ -49,15 +49,19 @@ class Details(Protocol):
 class Arrival:
     """A request that waits: its flow, work, and time of arrival in the level's clock."""
 
-    flow: tuple[str, str]
+    flow: FlowKey
     work: WorkEstimate
     arrived: float
     details: Details | None
-    turn: asyncio.Future[None]
+    granted: asyncio.Future[None]
 
 
-#: The work of a request that is executed, since when it is, and what it has waited as.
-Execution: TypeAlias = tuple[WorkEstimate, float, QueuedRequest | None]
+class Execution(NamedTuple):
+    """A request that is executed: its work, its start, and its place in a queue, if it waited."""
+
+    work: WorkEstimate
+    started: float
+    waited: QueuedRequest | None
 
 
 class SchemaCounts:
@@ -180,7 +184,7 @@ class PriorityLevel:
 
     async def enter(
         self,
-        flow: tuple[str, str],
+        flow: FlowKey,
         seconds: float,
         work: WorkEstimate = ONE_SEAT,
         details: Details | None = None,
@@ -193,8 +197,8 @@ class PriorityLevel:
             return None
         if not self.spec.queues:
             raise self._rejection(flow, CONCURRENCY_LIMIT)
-        turn = asyncio.get_running_loop().create_future()
-        return await self._wait(Arrival(flow, work, self._now(), details, turn), seconds)
+        granted = asyncio.get_running_loop().create_future()
+        return await self._wait(Arrival(flow, work, self._now(), details, granted), seconds)
 
     def leave(self, seats: int = 1, waited: QueuedRequest | None = None) -> None:
         """Free the seats of a request: the next ones take them."""
@@ -212,8 +216,8 @@ class PriorityLevel:
         """Give free seats to waiting requests."""
         for request in self.queue.dispatch(self._now()):
             self.executing += 1
-            if not request.waiter.turn.done():
-                request.waiter.turn.set_result(None)
+            if not request.waiter.granted.done():
+                request.waiter.granted.set_result(None)
 
     def forget(self, schema: str) -> None:
         """Drop the counts of a schema that was removed."""
@@ -236,11 +240,11 @@ class PriorityLevel:
             raise self._rejection(flow, QUEUE_FULL)
         request = self.queue.wait(queue, seats, arrival)
         self.demand.change(seats, arrival.arrived)
-        # It may be its turn before that of those who need more seats.
+        # It may fit before requests that need more seats.
         self.dispatch()
         try:
             async with asyncio.timeout(seconds):
-                await arrival.turn
+                await arrival.granted
         except (TimeoutError, asyncio.CancelledError) as error:
             if request.started >= 0:
                 # It was given its seats in the same moment.
@@ -255,7 +259,7 @@ class PriorityLevel:
             raise
         return request
 
-    def _rejection(self, flow: tuple[str, str], reason: str) -> Rejected:
+    def _rejection(self, flow: FlowKey, reason: str) -> Rejected:
         self.rejected[flow[0], reason] += 1
         return Rejected(reason)
 
@@ -263,7 +267,7 @@ class PriorityLevel:
 _HASHED: Final = 8
 
 
-def hand(flow: tuple[str, str], queues: int, size: int) -> list[int]:
+def hand(flow: FlowKey, queues: int, size: int) -> list[int]:
     """Deal a flow its hand: ``size`` different ones of ``queues`` queues, always the same."""
     text = f"{len(flow[0])}:{flow[0]},{flow[1]}".encode(errors="surrogatepass")
     number = int.from_bytes(hashlib.blake2b(text, digest_size=_HASHED).digest(), "big")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from apiserver.access.flowcontrol.fair_queue import QueuedRequest
 from apiserver.access.flowcontrol.flow_control import Flow, FlowControl
-from apiserver.access.flowcontrol.priority_level import Rejected
+from apiserver.access.flowcontrol.priority_level import Execution, Rejected
 from apiserver.access.flowcontrol.work_estimate import ONE_SEAT, WorkEstimate
 from apiserver.endpoints.filters.in_flight import too_many_requests
 from apiserver.endpoints.http_request import Handler, HTTPRequest
@@ -49,7 +49,7 @@ def with_priority_and_fairness(
                 return too_many_requests(level.retry_after.seconds)
         flow.counts.dispatched += 1
         executing = flow.counts.executing
-        executing[request] = work, level.demand.since, waited
+        executing[request] = Execution(work, level.demand.since, waited)
         if request.verb == "watch":
             return await _watch(handler, request, flow)
         try:
@@ -74,7 +74,7 @@ async def _watch(handler: Handler, request: HTTPRequest, flow: Flow) -> web.Stre
         found = executing.pop(request, None)
         if found is not None:
             timer.cancel()
-            flow.level.leave(found[0].most_seats, found[2])
+            flow.level.leave(found.work.most_seats, found.waited)
 
     timer = asyncio.get_running_loop().call_later(_LONGEST_WAIT, initialized)
     request.initialized = initialized
