@@ -90,7 +90,7 @@ async def run(count: int) -> None:
     for name, path in (("idle connection", CONNECTION), ("idle watch", WATCH)):
         with (
             tempfile.TemporaryDirectory() as directory,
-            running_server(Path(directory), "--storage=memory://") as server,
+            running_server(Path(directory), "--storage=memory://", module="apiserver") as server,
         ):
             await measure(server, name, path, count)
 

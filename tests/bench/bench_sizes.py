@@ -97,7 +97,9 @@ class Sizes:
             tempfile.TemporaryDirectory(prefix="bench-") as name,
             storage_of(self._store, Path(name)) as url,
             ProcessPoolExecutor(1, mp_context=get_context("spawn")) as client,
-            running_server(Path(name), f"--storage={url}", *SERVER_FLAGS) as server,
+            running_server(
+                Path(name), f"--storage={url}", *SERVER_FLAGS, module="apiserver"
+            ) as server,
         ):
             yield Bench(f"{self._store}, {what}", server, client, self._table), server
 

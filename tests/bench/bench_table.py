@@ -204,7 +204,7 @@ def measure(store: str, options: argparse.Namespace, table: Table) -> None:
     ):
         begun = time.perf_counter()
         flags = (f"--storage={url}", f"--workers={options.workers}", *SERVER_FLAGS)
-        with running_server(Path(name), *flags) as server:
+        with running_server(Path(name), *flags, module="apiserver") as server:
             started = 1000 * (time.perf_counter() - begun)
             several = f", {options.workers} workers" if options.workers > 1 else ""
             bench = Bench(store + several, server, client, table)
