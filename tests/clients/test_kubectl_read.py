@@ -13,8 +13,7 @@ from typing import IO
 import pytest
 import yaml
 
-from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl
-from tests.clients.https import create_namespace
+from tests.clients.conftest import ON_SQLITE, WAITS, Kubectl, in_new_namespace
 from tests.server_process import ServerProcess
 
 OBJECTS = """
@@ -53,8 +52,7 @@ def filled(kubectl: Kubectl) -> Kubectl:
 @pytest.fixture(scope="module")
 def shared(server: ServerProcess) -> Kubectl:
     """kubectl, with a few objects that no test changes."""
-    create_namespace(server, "shared")
-    kubectl = Kubectl(server, "shared")
+    kubectl = in_new_namespace(server)
     kubectl("create", "-f", "-", stdin=OBJECTS)
     return kubectl
 
