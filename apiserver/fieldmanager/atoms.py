@@ -133,18 +133,18 @@ def _keyed_item(shape: ListShape, item: Any) -> str:
         raise ValueError("associative list with keys may not have a null element")
     if not isinstance(item, dict):
         raise ValueError("associative list with keys may not have non-map elements")
-    keys = [
-        (name, item.get(name, default))
-        for name, default in shape.keys
-        if name in item or default is not MISSING
-    ]
+    keys: list[str] = []
+    for name, default in shape.keys:
+        value = item.get(name, default)
+        if value is not MISSING:
+            keys.append(f'"{name}":{elements.json_text(value)}')
     if not keys:
         names = " ".join(elements.json_text(name) for name in shape.declared_keys)
         raise ValueError(
             f"associative list with keys has an element that omits all key fields [{names}] "
             "(and doesn't have default values for any key fields)"
         )
-    return elements.keyed_item(keys)
+    return "k:{" + ",".join(keys) + "}"
 
 
 def _deduced() -> Atom:

@@ -46,8 +46,10 @@ def annotations_of(document: Object) -> dict[str, str]:
 def with_metadata(document: Object, **changes: Any) -> Object:
     """Return a copy with members of its metadata replaced; ``None`` removes a member."""
     metadata = {**metadata_of(document), **changes}
-    kept = {key: value for key, value in metadata.items() if value is not None}
-    return made_of(document, {**document, "metadata": kept})
+    for name, value in changes.items():
+        if value is None:
+            del metadata[name]
+    return made_of(document, {**document, "metadata": metadata})
 
 
 def with_spec(document: Object, **changes: Any) -> Object:

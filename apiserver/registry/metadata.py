@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from apiserver.machinery.empties import made_of
-from apiserver.machinery.equality import deep_equal
+from apiserver.machinery.equality import deep_equal, equal_but_for
 from apiserver.machinery.errors import BadRequest, UnknownError
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.times import now
 from apiserver.machinery.uids import new_uid
 from apiserver.resources.strategy import Strategy
 
+#: The metadata that differ if only ownership does.
+_OWNERS: Final = ("managedFields", "resourceVersion")
 _SYSTEM_FIELDS = (
     "uid",
     "creationTimestamp",
@@ -122,3 +124,17 @@ def with_generation(document: Object, old: Object | None, strategy: Strategy) ->
     if all(deep_equal(document.get(name), old.get(name)) for name in names):
         return document
     return with_metadata(document, generation=(old["metadata"].get("generation") or 0) + 1)
+
+
+def with_old_times(desired: Object, old: Object) -> Object:
+    """Return an update with the old times of ownership, if nothing else has changed."""
+    owners, before = desired["metadata"].get("managedFields"), old["metadata"].get("managedFields")
+    if owners == before or not owners or not before or not equal_but_for(desired, old, _OWNERS):
+        return desired
+    if list(map(_timeless, owners)) != list(map(_timeless, before)):
+        return desired
+    return {**desired, "metadata": {**desired["metadata"], "managedFields": before}}
+
+
+def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != "time"}

@@ -1,7 +1,8 @@
 """Preparation and validation of a document by the strategy of its kind, before storing. Pure.
 
 The order is that of Kubernetes: the strategy resets the fields that the client may not set, the
-generation is updated, all errors are collected, and a valid object yields warnings.
+generation is updated, all errors are collected, and a valid object yields warnings. An update that
+changes nothing but the times of ownership keeps the old times.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def prepare_update(
     desired = metadata.with_generation(desired, old, strategy)
     errors = objectmeta.validate_update(desired, old, strategy, update)
     errors = [*errors, *update.validate(desired, old)]
+    desired = metadata.with_old_times(desired, old)
     if not errors:
         return Prepared(desired, errors, update.warnings(desired, old))
     ratcheted = [str(error) for error in errors if isinstance(error, RatchetedError)]

@@ -13,8 +13,9 @@ from apiserver.machinery.errors import NotFound, StatusError
 from apiserver.machinery.gvk import GroupResource
 from apiserver.machinery.objects import Object
 from apiserver.machinery.valueclasses import valueclass
-from apiserver.registry import errors, keys
+from apiserver.registry import errors
 from apiserver.registry.field_managers import field_manager_of
+from apiserver.registry.keys import collection_prefix
 from apiserver.registry.lifetime import Lifetime
 from apiserver.registry.locks import Locks
 from apiserver.registry.stored import Stored
@@ -116,11 +117,15 @@ class Resource:
 
     def key(self, namespace: str, name: str) -> str:
         """Return the key of an object."""
-        return keys.object_key(self.root, self.definition, namespace, name)
+        return self.prefix(namespace) + name
 
     def prefix(self, namespace: str = "") -> str:
         """Return the prefix of the keys of all objects, or of those in one namespace."""
-        return keys.collection_prefix(self.root, self.definition, namespace)
+        return f"{self._prefix}{namespace}/" if namespace else self._prefix
+
+    @cached_property
+    def _prefix(self) -> str:
+        return collection_prefix(self.root, self.definition)
 
     def as_stored(self) -> Resource:
         """Return the resource for readers of metadata, for which no webhook is asked.

@@ -1,21 +1,19 @@
 """WriteRequest: a create, an update or a patch, and the resulting object.
 
 The order is that of Kubernetes: ownership is recorded, mutating admission may change the object,
-the strategy of its kind prepares and validates it, validating admission may deny it. An update that
-changes nothing but the times of ownership keeps the old times.
+the strategy of its kind prepares and validates it, validating admission may deny it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, ParamSpec
+from typing import Final, ParamSpec
 
 from apiserver.access.admission.chain import CREATE, UPDATE
 from apiserver.fieldmanager import managedfields
 from apiserver.fieldmanager.errors import MalformedManagedFields
 from apiserver.fieldmanager.managers import manager_name
 from apiserver.machinery.builtin_resources import NAMESPACES
-from apiserver.machinery.equality import equal_but_for
 from apiserver.machinery.errors import Forbidden, Invalid
 from apiserver.machinery.fielderrors import FieldError
 from apiserver.machinery.objects import Object, metadata_of, name_of, with_metadata
@@ -32,8 +30,6 @@ from apiserver.registry.preparation import Prepared, prepare_create, prepare_upd
 
 P = ParamSpec("P")
 
-#: The metadata that differ if only ownership does.
-_OWNERS: Final = ("managedFields", "resourceVersion")
 _INVALID_OWNERS: Final = (
     ".metadata.managedFields was in an invalid state after admission; this could be caused by an "
     "outdated mutating admission controller; please fix your requests"
@@ -60,8 +56,7 @@ class WriteRequest(AdmittedRequest):
         ``generated`` is its name, if it still has none after mutating admission.
         """
         desired = metadata.wiped(document)
-        desired = await self._distinct_owners(attempt, desired)
-        desired = await attempt.run(self._owned, None, desired)
+        desired = await attempt.run(self._owned, None, desired, attempt.warn)
         desired = await self._admitted(attempt, CREATE, desired, None)
         if generated and not name_of(desired):
             desired = with_metadata(desired, name=generated)
@@ -94,8 +89,7 @@ class WriteRequest(AdmittedRequest):
         ``check`` may refuse the object after mutating admission.
         """
         strategy = self.resource.strategy
-        desired = await self._distinct_owners(attempt, document)
-        desired = await attempt.run(self._owned, old, desired)
+        desired = await attempt.run(self._owned, old, document, attempt.warn)
         desired = await self._admitted(attempt, UPDATE, desired, old)
         if check is not None:
             check(desired)
@@ -105,21 +99,19 @@ class WriteRequest(AdmittedRequest):
             attempt, prepare_update, strategy, desired, old, self.context.subresource
         )
         self._check(attempt, prepared, old)
-        desired = await attempt.run(_with_old_times, prepared.object, old)
+        desired = prepared.object
         if self.admits:
             await self.validate(attempt, UPDATE, desired, old)
         return Remove(desired) if deletion.is_finished(desired, strategy) else Save(desired)
 
-    async def _distinct_owners(
-        self, attempt: Attempt, document: Object, *, admitted: bool = False
+    def _owned(
+        self, existing: Object | None, document: Object, warn: Callable[[str], None]
     ) -> Object:
-        admitted = admitted or self.patches
-        return await attempt.run(
-            metadata.distinct_owners, document, attempt.warn, admitted=admitted
-        )
+        """Return an object with the request's manager as the owner of the fields that it sets.
 
-    def _owned(self, existing: Object | None, desired: Object) -> Object:
-        """Return ``desired`` with the request's manager as the owner of the fields that it sets."""
+        Its owner references are distinct.
+        """
+        desired = metadata.distinct_owners(document, warn, admitted=self.patches)
         if self.owns:
             return desired
         context = self.context
@@ -141,7 +133,7 @@ class WriteRequest(AdmittedRequest):
             return desired
         admitted = metadata.check_namespace(admitted, self.context.namespace)
         admitted = _with_valid_owners(admitted, desired, attempt.warn)
-        return await self._distinct_owners(attempt, admitted, admitted=True)
+        return await attempt.run(metadata.distinct_owners, admitted, attempt.warn, admitted=True)
 
     async def _allocated(self, attempt: Attempt, desired: Object, old: Object | None) -> Object:
         strategy = self.resource.strategy
@@ -193,16 +185,3 @@ def _with_valid_owners(admitted: Object, desired: Object, warn: Callable[[str], 
         warn(f"{_INVALID_OWNERS}: {error}")
         return with_metadata(admitted, managedFields=before)
     return admitted
-
-
-def _with_old_times(desired: Object, old: Object) -> Object:
-    owners, before = desired["metadata"].get("managedFields"), old["metadata"].get("managedFields")
-    if owners == before or not owners or not before or not equal_but_for(desired, old, _OWNERS):
-        return desired
-    if list(map(_timeless, owners)) != list(map(_timeless, before)):
-        return desired
-    return {**desired, "metadata": {**desired["metadata"], "managedFields": before}}
-
-
-def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != "time"}

@@ -17,6 +17,7 @@ returns the whole object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from apiserver.machinery.fielderrors import FieldError
@@ -169,8 +170,13 @@ class Strategy:
     def prepare_for_create(self, document: Object) -> Object:
         """Clear the fields that a client may not set on create."""
         if self.has_status and "status" in document:
-            return {**document, "status": self.types.empty().get("status", {})}
+            return {**document, "status": {**self._empty_status}}
         return document
+
+    @cached_property
+    def _empty_status(self) -> Object:
+        status: Object = self.types.empty().get("status", {})
+        return status
 
     def name_problems_of(self, document: Object) -> Callable[[str], list[str]]:
         """Return the `name_problems` of one object, for kinds whose names depend on it."""

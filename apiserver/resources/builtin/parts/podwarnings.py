@@ -214,7 +214,9 @@ def _of_the_rest(spec: Spec, path: str) -> list[str]:
         )
     affinity = spec.get("affinity") or {}
     for kind in ("podAffinity", "podAntiAffinity"):
-        terms = affinity.get(kind) or {}
+        terms = affinity.get(kind)
+        if not terms:
+            continue
         where = f"{path}.affinity.{kind}"
         found += [
             f"{where}.{REQUIRED}[{index}].{_NULL_SELECTOR}"
