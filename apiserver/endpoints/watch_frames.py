@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol
 
 from apiserver.endpoints import table
@@ -13,6 +14,7 @@ from apiserver.endpoints.table import TableFormat
 from apiserver.machinery.documents import dump_json
 from apiserver.machinery.errors import StatusError
 from apiserver.machinery.options import first
+from apiserver.machinery.times import system_clock
 from apiserver.registry.watch import (
     ADDED,
     BOOKMARK,
@@ -50,101 +52,109 @@ class FrameCache:
     """The recently built frames, shared by all watches of a server."""
 
     def __init__(self) -> None:
-        # The part is kept with its frame, so that its id is not reused.
-        self._plain: dict[int, tuple[Part, bytes]] = {}
-        self._single: dict[tuple[str, int, str], bytes] = {}
+        # What is known by its id is kept with the frames, so that its id is not reused.
+        self._of_parts: dict[tuple[int, int, str], tuple[Part, object, bytes]] = {}
+        self._of_events: dict[tuple[str, int, str], bytes] = {}
         self._kept = 0
 
     def framer(self, request: HTTPRequest, representation: Representation, watch: Watch) -> Framer:
         """Return the framer for the representation of a watch."""
+        version = representation.version
         if not representation.transform:
-            return _PlainFramer(self, watch)
+            return _SharingFramer(self, watch, "", _whole)
         if representation.transform != TABLE:
-            return _PartialFramer(self, watch, representation.version)
+            return _SharingFramer(self, watch, version, partial(_partial, version=version))
         include = table.included(first(request.query, "includeObject"))
         printer = watch.resource.strategy.printer or DEFAULT
-        return _TableFramer(watch, TableFormat(printer, include, representation.version))
+        return _TableFramer(self, watch, TableFormat(printer, include, version))
 
-    def plain(self, served: str, event: WatchEvent) -> bytes:
-        """Return the frame of a whole object as served in an API version."""
-        return self._once(served, event, _whole)
+    def of_part(
+        self, part: Part, form: str, make: Callable[[Part], bytes], owner: object = None
+    ) -> bytes:
+        """Return the frames of all events in a part, joined.
 
-    def partial(self, version: str, event: WatchEvent) -> bytes:
-        """Return the frame of an object's metadata."""
-        return self._once(f"partial/{version}", event, lambda event: _partial(event, version))
-
-    def whole_part(self, watch: Watch, part: Part) -> bytes:
-        """Return the frames of all events in a part, joined."""
-        known = self._plain.get(id(part))
+        They are made once for each ``form``, and each ``owner`` if frames depend on one.
+        """
+        key = (id(part), id(owner), form)
+        known = self._of_parts.get(key)
         if known is not None:
-            return known[1]
-        framed = b"".join([_whole(event) for event in watch.select(part)])
+            return known[-1]
+        framed = make(part)
         self._make_room_for(framed)
-        self._plain[id(part)] = (part, framed)
+        self._of_parts[key] = (part, owner, framed)
         return framed
 
-    def _once(self, form: str, event: WatchEvent, make: Callable[[WatchEvent], bytes]) -> bytes:
+    def of_event(self, event: WatchEvent, form: str, make: Callable[[WatchEvent], bytes]) -> bytes:
+        """Return the frame of an event, which is made once for each ``form``."""
         key = (event.type + form, event.revision, event.stored.key)
-        known = self._single.get(key)
+        known = self._of_events.get(key)
         if known is None:
             known = make(event)
             self._make_room_for(known)
-            self._single[key] = known
+            self._of_events[key] = known
         return known
 
     def _make_room_for(self, frame: bytes) -> None:
         self._kept += len(frame) + _OVERHEAD
         if self._kept > _MAX_CACHED:
-            self._plain.clear()
-            self._single.clear()
+            self._of_parts.clear()
+            self._of_events.clear()
             self._kept = len(frame) + _OVERHEAD
 
 
-class _PlainFramer:
-    def __init__(self, frames: FrameCache, watch: Watch) -> None:
-        self._frames = frames
+class _SharingFramer:
+    """Encodes every event alike, so watches of equal form and selection share frames."""
+
+    def __init__(
+        self, cache: FrameCache, watch: Watch, form: str, frame: Callable[[WatchEvent], bytes]
+    ) -> None:
+        self._cache = cache
         self._watch = watch
-        self._shares = watch.plain
-
-    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
-        return [_whole(event) for event in events]
-
-    def parts(self, parts: Sequence[Part]) -> list[bytes]:
-        frames, watch = self._frames, self._watch
-        if self._shares:
-            return [frames.whole_part(watch, part) for part in parts]
+        self._frame = frame
         definition = watch.resource.definition
-        served = definition.api_version + definition.form
-        return [frames.plain(served, event) for part in parts for event in watch.select(part)]
-
-
-class _PartialFramer:
-    def __init__(self, frames: FrameCache, watch: Watch, version: str) -> None:
-        self._frames = frames
-        self._watch = watch
-        self._version = version
-
-    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
-        return [_partial(event, self._version) for event in events]
-
-    def parts(self, parts: Sequence[Part]) -> list[bytes]:
-        frames, watch, version = self._frames, self._watch, self._version
-        return [frames.partial(version, event) for part in parts for event in watch.select(part)]
-
-
-class _TableFramer:
-    """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
-
-    def __init__(self, watch: Watch, shown: TableFormat) -> None:
-        self._watch = watch
-        self._shown = shown
-        self._first = True
+        self._form = f"{form} {definition.api_version} {definition.form}"
+        self._selected_form = f"{self._form} {watch.selector}"
 
     def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
         return [self._frame(event) for event in events]
 
     def parts(self, parts: Sequence[Part]) -> list[bytes]:
-        return [self._frame(event) for part in parts for event in self._watch.select(part)]
+        cache, watch, form = self._cache, self._watch, self._form
+        if watch.shares_parts:
+            form, join = self._selected_form, self._join
+            return [data for part in parts if (data := cache.of_part(part, form, join))]
+        selected = (event for part in parts for event in watch.select(part))
+        return [cache.of_event(event, form, self._frame) for event in selected]
+
+    def _join(self, part: Part) -> bytes:
+        return b"".join(map(self._frame, self._watch.select(part)))
+
+
+class _TableFramer:
+    """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
+
+    def __init__(self, cache: FrameCache, watch: Watch, shown: TableFormat) -> None:
+        self._cache = cache
+        self._watch = watch
+        self._shown = shown
+        self._first = True
+        definition = watch.resource.definition
+        served = f"{definition.api_version} {definition.form} {watch.selector}"
+        self._form = f"Table {shown.version} {shown.include} {served}"
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        return [self._frame(event) for event in events]
+
+    def parts(self, parts: Sequence[Part]) -> list[bytes]:
+        if self._first or not self._watch.shares_parts:
+            return [self._frame(event) for part in parts for event in self._watch.select(part)]
+        # Rows tell ages in seconds.
+        form, printer = f"{self._form} {int(system_clock().time())}", self._shown.printer
+        frames = (self._cache.of_part(part, form, self._join, printer) for part in parts)
+        return [data for data in frames if data]
+
+    def _join(self, part: Part) -> bytes:
+        return b"".join(map(self._frame, self._watch.select(part)))
 
     def _frame(self, event: WatchEvent) -> bytes:
         items, shown = [event.stored], self._shown

@@ -18,10 +18,10 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import NamespacedName
 from apiserver.machinery.options import list_options
 from apiserver.registry.registry import Registry
+from apiserver.registry.selected_values import UNREADABLE
 from apiserver.registry.stored import Stored
 from apiserver.registry.watch import DELETED, Watch, WatchEvent, watch_objects
 from apiserver.registry.yielding import Yielder
-from storage.errors import StorageError
 
 _RETRY_SECONDS: Final = 0.2
 
@@ -139,7 +139,7 @@ class Reflector:
         try:
             await self._target.put(key, stored)
             self._known.add(key)
-        except (StorageError, LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             # This server would not have stored such an object.
             log.exception("%s cannot be used", stored.key)
             self._remove(key)

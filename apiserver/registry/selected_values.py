@@ -1,87 +1,97 @@
 """Reading the one label or field of an object that a selector compares.
 
-Readers of the same label, or of the same field of a kind, are equal: so the selectors of a value
-share what is cached by it.
+Readers of the same label, or of the same field of a kind, are equal: what is kept by such a value
+is kept once for all who select by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, Protocol
 
 from apiserver.machinery.objects import Object
+from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.stored import NO_LABELS, Stored
 from apiserver.resources.strategy import Strategy
+from storage.errors import StorageError
+
+#: What is raised for an object that is corrupt, or in which something has the wrong type. Only
+#: another server, or a person, stores such objects.
+UNREADABLE: Final = (StorageError, LookupError, TypeError, ValueError, AttributeError)
 
 
-class LabelReader:
-    """Reads a label; a missing one counts as empty."""
+class Values(Protocol):
+    """The labels, or the selectable fields, of objects."""
 
-    __slots__ = ("_key",)
+    def cached(self, stored: Stored) -> Mapping[str, str]:
+        """Return all values, and cache them with the object. Raises errors of `UNREADABLE`."""
+        ...
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def read(self, document: Object, name: str) -> str:
+        """Return one value, empty if it is missing. Raises errors of `UNREADABLE`."""
+        ...
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LabelReader) and other._key == self._key
+    def known(self, stored: Stored) -> Mapping[str, str] | None:
+        """Return the cached values, ``None`` if there are none."""
+        ...
 
-    def __hash__(self) -> int:
-        return hash(self._key)
+
+@valueclass
+class Labels:
+    """The labels of objects."""
+
+    def known(self, stored: Stored) -> Mapping[str, str] | None:
+        return stored.labels
+
+    def cached(self, stored: Stored) -> Mapping[str, str]:
+        return stored.read_labels() if stored.labels is None else stored.labels
+
+    def read(self, document: Object, name: str) -> str:
+        labels: Mapping[str, str] = document["metadata"].get("labels") or NO_LABELS
+        return labels.get(name, "")
+
+
+@valueclass
+class Fields:
+    """The selectable fields of the objects of a kind."""
+
+    strategy: Strategy
+
+    def known(self, stored: Stored) -> Mapping[str, str] | None:
+        return stored.fields
+
+    def cached(self, stored: Stored) -> Mapping[str, str]:
+        if stored.fields is not None:
+            return stored.fields
+        return stored.read_fields(lambda document: fields_of(self.strategy, document))
+
+    def read(self, document: Object, name: str) -> str:
+        return self.strategy.field(document, name)
+
+
+@valueclass
+class Reader:
+    """Reads the label or the field ``name``; a missing one counts as empty."""
+
+    values: Values
+    name: str
 
     def __call__(self, stored: Stored) -> str | None:
-        """Return the value, ``None`` if the object cannot be read; the labels are cached."""
+        """Return the value, ``None`` if the object cannot be read; it caches all values.
+
+        Who reads the object itself gets the error.
+        """
         try:
-            labels = stored.labels
-            return (stored.read_labels() if labels is None else labels).get(self._key, "")
-        except Exception:  # noqa: BLE001  # a reader of the object gets the error
+            return self.values.cached(stored).get(self.name, "")
+        except UNREADABLE:
             return None
 
     def read(self, stored: Stored) -> str:
-        """Return the value without caching anything. Raises Corrupt."""
-        labels = stored.labels
-        if labels is None:
-            labels = stored.decoded()["metadata"].get("labels") or NO_LABELS
-        return labels.get(self._key, "")
-
-
-class FieldReader:
-    """Reads a selectable field of the objects of a kind."""
-
-    __slots__ = ("_field", "_strategy")
-
-    def __init__(self, strategy: Strategy, field: str) -> None:
-        self._strategy = strategy
-        self._field = field
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, FieldReader)
-            and other._field == self._field
-            and other._strategy is self._strategy
-        )
-
-    def __hash__(self) -> int:
-        return hash(self._field)
-
-    def __call__(self, stored: Stored) -> str | None:
-        """Return the value, ``None`` if the object cannot be read; all its fields are cached."""
-        try:
-            fields = stored.fields
-            if fields is None:
-                fields = stored.read_fields(lambda document: fields_of(self._strategy, document))
-            return fields[self._field]
-        except Exception:  # noqa: BLE001  # a reader of the object gets the error
-            return None
-
-    def read(self, stored: Stored) -> str:
-        """Return the value without caching anything. Raises Corrupt."""
-        fields = stored.fields
-        if fields is not None:
-            return fields[self._field]
-        return self._strategy.field(stored.decoded(), self._field)
-
-
-Reader: TypeAlias = LabelReader | FieldReader
+        """Return the value without caching anything. Raises errors of `UNREADABLE`."""
+        known = self.values.known(stored)
+        if known is None:
+            return self.values.read(stored.decoded(), self.name)
+        return known.get(self.name, "")
 
 
 def fields_of(strategy: Strategy, document: Object) -> Mapping[str, str]:

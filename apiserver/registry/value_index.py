@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Collection, Hashable, Sequence
 from typing import Final
 
-from apiserver.registry.selected_values import Reader
+from apiserver.registry.selected_values import UNREADABLE, Reader
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.registry.yielding import Yielder, batches
-from storage.errors import Compacted, StorageError
+from storage.errors import Compacted
 from storage.interface import Event, Record
 
 #: An index is built for more than this many objects.
@@ -51,7 +51,7 @@ class ValueIndexes:
             return None
         try:
             keys = await index.keys(value)
-        except (StorageError, LookupError, TypeError, ValueError, AttributeError):
+        except UNREADABLE:
             # An object cannot be read. The caller reads the objects and reports the error.
             self._indexes = {key: each for key, each in self._indexes.items() if each is not index}
             return None

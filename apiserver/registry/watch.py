@@ -177,9 +177,14 @@ class Watch:
         self._told = start.revision
 
     @property
-    def plain(self) -> bool:
-        """Whether every event of the watched prefix is sent, and unchanged."""
-        return not self._selection and self._resource.conversion is None
+    def shares_parts(self) -> bool:
+        """Whether other watches get the same parts: they are not converted for this one."""
+        return self._resource.conversion is None
+
+    @property
+    def selector(self) -> str:
+        """A text that is equal only for watches of a resource that select the same objects."""
+        return repr(self._selection.conditions) if self._selection else ""
 
     @property
     def resource(self) -> Resource:

@@ -220,16 +220,17 @@ class WatchCache(Store[V]):
 
     async def check(self) -> Sequence[str]:
         """Compare memory with the store; return the keys whose revisions differ."""
-        at, here = self._window.revision, self._window.revisions()
-        there: dict[str, int] = {}
+        at, here = self._window.revision, self._window.snapshot()
+        differing: list[str] = []
         start, more = "", 1
         while more:
             page = await self._source.list(self._root, start=start, limit=WINDOW, revision=at)
-            there |= {record.key: record.revision for record in page.records}
+            for few in slices(page.records):
+                differing += here.differing(few)
+                await asyncio.sleep(0)
             more = page.remaining
             start = page.records[-1].key + "\0" if page.records else ""
-        keys = here.keys() | there.keys()
-        return sorted(key for key in keys if here.get(key) != there.get(key))
+        return sorted([*differing, *here.rest()])
 
     # The `Store` interface.
 

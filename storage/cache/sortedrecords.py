@@ -8,7 +8,8 @@ two binary searches: among the first keys of all blocks, and within a block.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
 from storage.interface import Record
@@ -56,6 +57,10 @@ class SortedRecords(Generic[V]):
             return records
         del self._firsts[-1]
         return self._blocks.pop().records
+
+    def all(self) -> Iterator[Record[V]]:
+        """Return all records in their order."""
+        return chain.from_iterable([block.records for block in self._blocks])
 
     def put(self, record: Record[V]) -> None:
         """Insert a record, or replace the one of its key."""

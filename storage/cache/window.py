@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 from storage.cache.pastpages import past_page
+from storage.cache.snapshot import Snapshot
 from storage.cache.sortedrecords import SortedRecords
 from storage.interface import Batch, Event, Page, Record
 from storage.prefixes import prefixes_of
@@ -124,9 +125,9 @@ class Window(Generic[V]):
         """Return a revision since which nothing below ``prefix``, up to a slash, has changed."""
         return self._changed.get(prefix, self._changed_before)
 
-    def revisions(self) -> dict[str, int]:
-        """Return the revision of every key, as of ``revision``."""
-        return {key: record.revision for key, record in self._records.items()}
+    def snapshot(self) -> Snapshot[V]:
+        """Return the records as of ``revision``."""
+        return Snapshot(self._records, self._in_order.all())
 
     def since(self, revision: int, prefix: str) -> Sequence[Event[V]]:
         """Return the events below ``prefix`` after ``revision``, which must be >= ``oldest``."""

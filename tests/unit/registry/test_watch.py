@@ -346,7 +346,7 @@ async def test_a_converted_kind_is_watched_in_its_version_and_converted_once(
     await cluster.create(CORE_EVENTS, event("a"))
     events = cluster.resource(EVENTS)
     async with watching(cluster, of=EVENTS) as client:
-        assert not client.watch.plain
+        assert not client.watch.shares_parts
         initial = [event async for some in client.watch.opening() for event in some]
         await cluster.create(CORE_EVENTS, event("b"))
         found = [*initial, *await client.events()]
