@@ -9,6 +9,7 @@ from apiserver.machinery.objects import Object
 from apiserver.resources import objectmeta
 from apiserver.resources.builtin.parts.labelselector import validate_labels
 from apiserver.resources.builtin.parts.names import validate_dns_label
+from apiserver.resources.builtin.parts.nodelabels import node_label_warning
 from apiserver.resources.builtin.parts.resources import (
     default_quantities,
     validate_requirements,
@@ -56,6 +57,11 @@ class RuntimeClassStrategy(Strategy):
         if handler != old.get("handler", ""):
             errors.append(invalid("handler", handler, "field is immutable"))
         return errors
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        keys = sorted((document.get("scheduling") or {}).get("nodeSelector") or ())
+        found = filter(None, map(node_label_warning, keys))
+        return [f"scheduling.nodeSelector: {warning}" for warning in found]
 
 
 def _validate_tolerations(tolerations: list[dict[str, Any]]) -> list[FieldError]:

@@ -1,4 +1,4 @@
-"""Well-known labels of nodes that have other names now."""
+"""Well-known labels of nodes that are deprecated, most because they have other names now."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ _NEW_NAMES: Final = {
     "failure-domain.beta.kubernetes.io/zone": ("v1.17", "topology.kubernetes.io/zone"),
     "beta.kubernetes.io/instance-type": ("v1.17", "node.kubernetes.io/instance-type"),
 }
+_WARNINGS: Final = {
+    "app.kubernetes.io/created-by": "deprecated since v1.9",
+    "scheduler.alpha.kubernetes.io/preferAvoidPods": (
+        "deprecated since v1.22; use Taints and Tolerations instead"
+    ),
+    "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
+    **{
+        key: f'deprecated since {since}; use "{instead}" instead'
+        for key, (since, instead) in _NEW_NAMES.items()
+    },
+}
 
 
 def new_node_label(key: str) -> str:
-    """Return the new name of a deprecated node label, ``""`` if there is none."""
+    """Return the new name of a renamed node label, ``""`` for other labels."""
     return _NEW_NAMES.get(key, ("", ""))[1]
 
 
 def node_label_warning(key: str) -> str:
     """Return the warning for a deprecated node label, ``""`` for other labels."""
-    since, instead = _NEW_NAMES.get(key, ("", ""))
-    return f'deprecated since {since}; use "{instead}" instead' if since else ""
+    return _WARNINGS.get(key, "")
 
 
 def warnings_for_node_selector_term(
@@ -38,3 +48,11 @@ def warnings_for_node_selector_term(
         for number, value in enumerate(requirement.get("values") or () if values else ()):
             for problem in label_value_problems(value):
                 yield f"{place}.values[{number}]: {value} is invalid, {problem}"
+
+
+def warnings_for_node_label_selector(selector: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the warnings for a label selector of nodes."""
+    yield from warnings_for_node_selector_term(selector, path)
+    for key in sorted(selector.get("matchLabels") or ()):
+        if warning := node_label_warning(key):
+            yield f"{path}.matchLabels.{key}: {warning}"

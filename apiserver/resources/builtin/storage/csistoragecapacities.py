@@ -9,6 +9,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.labelselector import validate_label_selector
 from apiserver.resources.builtin.parts.names import validate_dns_subdomain
+from apiserver.resources.builtin.parts.nodelabels import warnings_for_node_label_selector
 from apiserver.resources.builtin.parts.resources import validate_nonnegative_quantity
 from apiserver.resources.printing import NAME, UNSET, Column, Printer
 from apiserver.resources.strategy import CHANGE, Strategy
@@ -53,6 +54,10 @@ class CSIStorageCapacityStrategy(Strategy):
             for member, show in _IMMUTABLE.items()
             if document.get(member) != old.get(member)
         ]
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        topology = document.get("nodeTopology") or {}
+        return list(warnings_for_node_label_selector(topology, "nodeTopology"))
 
 
 STRATEGY = CSIStorageCapacityStrategy

@@ -15,6 +15,7 @@ from apiserver.machinery.fielderrors import (
 from apiserver.machinery.objects import Object, metadata_of
 from apiserver.resources import objectmeta
 from apiserver.resources.builtin.parts.names import validate_qualified_name
+from apiserver.resources.builtin.parts.nodelabels import node_label_warning
 from apiserver.resources.builtin.parts.repeats import repeats
 from apiserver.resources.builtin.storage.drivers import validate_parameters, validate_provisioner
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
@@ -93,6 +94,14 @@ class StorageClassStrategy(Strategy):
                 for name in _IMMUTABLE
                 if (document.get(name) or None) != (old.get(name) or None)
             ),
+        ]
+
+    def warnings_on_create(self, document: Object) -> list[str]:
+        return [
+            f"allowedTopologies[{index}].matchLabelExpressions[{at}].key: {warning}"
+            for index, term in enumerate(document.get("allowedTopologies") or ())
+            for at, requirement in enumerate(term.get("matchLabelExpressions") or ())
+            if (warning := node_label_warning(requirement.get("key", "")))
         ]
 
 

@@ -199,7 +199,11 @@ def test_members_of_features_that_are_off_are_dropped() -> None:
 
 def test_apparmor_fields_are_made_of_deprecated_annotations() -> None:
     key = "container.apparmor.security.beta.kubernetes.io/c"
-    owned: dict[str, Any] = {"fieldsV1": {"f:metadata": {"f:annotations": {f"f:{key}": {}}}}}
+    owned: dict[str, Any] = {
+        "operation": "Update",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{key}": {}}}},
+    }
     metadata = {"annotations": {key: "localhost/p"}, "managedFields": [owned]}
     annotated = KIND.create(merged(POD, metadata=metadata))
     profile = {"type": "Localhost", "localhostProfile": "p"}
@@ -227,6 +231,25 @@ WARNINGS: list[tuple[dict[str, Any], list[str]]] = [
         [
             "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "
             '"kubernetes.io/os" instead'
+        ],
+    ),
+    (
+        pod(
+            nodeSelector={"node-role.kubernetes.io/master": ""},
+            topologySpreadConstraints=[
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "app.kubernetes.io/created-by",
+                    "whenUnsatisfiable": "DoNotSchedule",
+                    "labelSelector": {},
+                }
+            ],
+        ),
+        [
+            "spec.nodeSelector[node-role.kubernetes.io/master]: use "
+            '"node-role.kubernetes.io/control-plane" instead',
+            "spec.topologySpreadConstraints[0].topologyKey: app.kubernetes.io/created-by is "
+            "deprecated since v1.9",
         ],
     ),
     (
