@@ -63,7 +63,7 @@ class Expiry:
         try:
             following = await self._expire()
         except StorageError as error:
-            log.warning("deleting what has expired failed: %s", error)
+            log.warning("deleting expired keys failed: %s", error)
             following = _RETRY_DELAY
         if following is not None:
             self.within(following)

@@ -100,11 +100,11 @@ class ServiceAllocations:
     async def _note(self, address: str, service: Record[Stored]) -> None:
         document = ip_address_of(service.value.object, address)
         change = Put(self._addresses.key("", address), Stored.to_write(document), ABSENT)
-        log.warning("%s has %s, which was not noted", service.key, address)
+        log.warning("%s uses %s, which was not allocated", service.key, address)
         await self._commit(change, {service.key: service.revision})
 
     async def _free(self, record: Record[Stored]) -> None:
-        log.warning("%s is of no Service and is freed", record.key)
+        log.warning("%s belongs to no Service and is released", record.key)
         await self._commit(Delete(record.key, record.revision), {})
 
     async def _repair_ports(
@@ -117,7 +117,7 @@ class ServiceAllocations:
         due = [port for port in unowned if self._is_due(port)]
         after = (before | wanted) & ~allocating.mask_of(due, ports)
         if after != before:
-            log.warning("node ports are repaired: %d of no Service", len(due))
+            log.warning("node ports are repaired: %d belong to no Service", len(due))
             expected = ABSENT if record is None else record.revision
             value = Stored.to_write(allocating.range_allocation(after, ports))
             await self._commit(Put(allocating.ports_key(self._services), value, expected), {})

@@ -113,7 +113,7 @@ class ConnectionSharing:
             if not member.accepts or not channel.waiting or channel.received != member.received:
                 member.since, member.received = now, channel.received
             elif now - member.since >= SILENT_SECONDS:
-                log.warning("a worker receives no connections; others get them until it does")
+                log.warning("a worker does not receive its connections; other workers get them")
                 self._dismiss(member)
                 channel.ask()
         if self._retry_at is not None and now >= self._retry_at:

@@ -165,7 +165,7 @@ async def _reconcile_unless_denied(reconciler: EndpointReconciler) -> None:
         await reconciler.reconcile()
     except Forbidden as error:
         # What is stored can still be read, and another configuration may admit them later.
-        log.warning("objects that every cluster has were not created: %s", error)
+        log.warning("bootstrap objects were not created: %s", error)
 
 
 async def _reconcile_periodically(reconciler: EndpointReconciler, delay: float) -> None:

@@ -87,7 +87,7 @@ class Feed(Generic[V]):
                 log.warning("the watch fell behind the store's history; reading everything again")
                 self._behind = True
             except StorageError as error:
-                log.warning("the watch on the store broke: %s", error)
+                log.warning("the watch on the store failed: %s", error)
                 await asyncio.sleep(_RETRY_DELAY)
 
     async def _watch(self) -> None:

@@ -38,4 +38,4 @@ async def check_periodically(
             shown = ", ".join(differing[:_SHOWN])
             log.error("the cache differs from the store in %d keys: %s", len(differing), shown)
         else:
-            log.info("the cache is what the store is, at revision %d", cache.cached_revision)
+            log.info("the cache equals the store at revision %d", cache.cached_revision)

@@ -256,7 +256,7 @@ class EtcdStore(FeedStore[bytes]):
             except Unavailable as error:
                 if self._connection.closed:
                     raise
-                log.warning("the watch on etcd broke, resuming: %s", error)
+                log.warning("the watch on etcd failed, resuming: %s", error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -161,7 +161,7 @@ def _parse(document: Any) -> PublishedKey | None:
     try:
         public = PyJWK(document).key
     except (PyJWTError, TypeError, ValueError) as error:
-        log.debug("a key of an issuer is of no use: %s", error)
+        log.debug("an issuer has an unusable key: %s", error)
         return None
     key_id = document.get("kid")
     return PublishedKey(key_id if isinstance(key_id, str) else "", public)

@@ -43,7 +43,7 @@ async def test_it_says_what_differs(caplog: pytest.LogCaptureFixture) -> None:
             await check_periodically(cache, 5.0, sleep)
         assert rounds == [5.0] * 4
         assert [record.getMessage() for record in caplog.records] == [
-            "the cache is what the store is, at revision 2",
+            "the cache equals the store at revision 2",
             "checking the cache failed: not now",
             "the cache differs from the store in 1 keys: /r/a",
         ]
