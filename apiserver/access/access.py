@@ -21,7 +21,7 @@ Service: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 @valueclass
 class Access:
-    """What filters use for every request, and reviews for requests to other servers.
+    """The authenticator, the authorizer and the token issuer of a server, for filters and reviews.
 
     ``key_set_url`` is the published URL of the token keys; empty: it is on this server. ``rbac``
     and ``nodes``, if an authorizer uses it, are to be kept in step with the stored objects.

@@ -18,7 +18,7 @@ from apiserver.machinery.valueclasses import valueclass
 
 @valueclass
 class Check:
-    """What is asked of the authorizer.
+    """A check by the authorizer.
 
     ``service_account`` is namespace and name of the account that it is about, ``None`` for the user
     of the request. A check with a path is about that, all others are about a resource.
@@ -39,7 +39,7 @@ class Check:
 
 @valueclass
 class Decision:
-    """What the authorizer says; ``error`` is why it could not decide, or ""."""
+    """The decision of the authorizer; ``error`` is why it could not decide, or ""."""
 
     cel_type: ClassVar[str] = "kubernetes.authorization.Decision"
     allowed: bool

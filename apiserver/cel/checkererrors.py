@@ -1,4 +1,4 @@
-"""What the checker finds wrong with an expression, as cel-go reports it.
+"""The errors of the type checker, as cel-go reports them.
 
 The checker is that of cel-cpp. It finds the same errors at the same places, but words some of them
 otherwise, and tells less of a few; these are looked up in the syntax tree.

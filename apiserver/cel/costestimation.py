@@ -1,4 +1,4 @@
-"""What an expression can cost at most, estimated before it runs: as cel-go does it.
+"""The maximum cost of an expression, estimated before it runs, as in cel-go.
 
 A loop costs what its body costs, as often as its range can have items. Sizes come from the schema.
 """

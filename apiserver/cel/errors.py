@@ -1,4 +1,4 @@
-"""What can go wrong with an expression: it does not compile, or its evaluation fails."""
+"""The errors of expressions: of their compilation, and of their evaluation."""
 
 from __future__ import annotations
 

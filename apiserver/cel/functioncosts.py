@@ -1,4 +1,4 @@
-"""What calls cost at run time: a step, or more if they read all of their arguments.
+"""The run-time costs of calls: a step, or more if they read all of their arguments.
 
 The figures are those of cel-go and of Kubernetes' libraries: a tenth of a step for a character, a
 quarter for one of a pattern. Where the checker cannot tell which overload of an operator is meant,

@@ -43,7 +43,7 @@ class TooSlowError(Exception):
 
 @dataclass(slots=True)
 class Allowance:
-    """What may still be evaluated at this place: ``left`` of the cost, and of the ``effort``.
+    """The remaining budget of an evaluation: ``left`` of the cost, and of the ``effort``.
 
     ``inline``: what takes more is to run in a thread.
     """

@@ -14,7 +14,7 @@ _BOUNDS: Final = tuple(10.0**exponent for exponent in range(-8, 4))
 
 
 class QueueMetrics:
-    """What has happened to the keys of a queue, also of one that replaces another of its name.
+    """The metrics of the queues of one name.
 
     ``depth`` is the number of keys that are due; ``working`` has when the processing of each began.
     """

@@ -111,7 +111,7 @@ def no_credentials(address: str) -> Credentials:
 
 @valueclass
 class WebhookClientConfig:
-    """Where a webhook is, and how it is verified.
+    """The location of a webhook, and the certificates that verify it.
 
     It has a ``url``, or the namespace and the name of a Service. ``ca_bundle`` has certificates in
     PEM; without any, those of the operating system are trusted.

@@ -1,4 +1,4 @@
-"""What a response of a webhook says, by its status, its headers and the Status in it. Pure.
+"""Responses of webhooks, and the errors that they mean. Pure.
 
 The texts are those of Kubernetes' own client.
 """

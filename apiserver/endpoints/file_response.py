@@ -30,7 +30,7 @@ _DATES: Final = (
 
 @valueclass
 class Validators:
-    """What identifies the state of a file.
+    """The validators of a file (RFC 9110): its entity tag and its modification time.
 
     ``etag``: the entity tag without quotes, ``""`` if there is none. ``modified``: the time of the
     last change, in seconds since 1970.

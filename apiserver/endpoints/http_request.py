@@ -34,7 +34,7 @@ StreamBody: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class RequestLine(NamedTuple):
-    """What method and URL say of a request; see `HTTPRequest`."""
+    """The method and URL of a request, parsed; see `HTTPRequest`."""
 
     info: RequestInfo
     query: Query

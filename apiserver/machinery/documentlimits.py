@@ -1,4 +1,4 @@
-"""What a document may not be: malformed, or nested more deeply than it can be written again."""
+"""The limit of the depth of documents, and the error of malformed ones."""
 
 from __future__ import annotations
 

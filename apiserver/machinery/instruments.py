@@ -1,4 +1,4 @@
-"""What parts of the server count: families of metrics, without the library that formats them.
+"""Metrics of parts of the server, without the library that formats them.
 
 Names and labels are those of Kubernetes' components, see "Kubernetes Metrics Reference".
 """

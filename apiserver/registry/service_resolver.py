@@ -1,4 +1,4 @@
-"""Where the Services are that webhooks are named by.
+"""Resolves the Services of webhooks to addresses.
 
 An endpoint of the Service that is ready is called itself, as kube-apiserver does with
 ``--enable-aggregator-routing``: nothing may route cluster IPs where this server runs. If there is

@@ -35,7 +35,7 @@ class ObjectReference:
 
 @valueclass
 class Allocation:
-    """What a write allocates and releases in addition to its object.
+    """The allocations and releases that a write commits with its object.
 
     ``created`` are new cluster-scoped objects; the write conflicts if one of them exists.
     ``deleted`` are objects to delete if they exist. Ports are node ports.
@@ -56,7 +56,7 @@ NOTHING: Final = Allocation()
 
 
 class AllocationView(Protocol):
-    """What is allocated, as far as this process knows."""
+    """The allocations that this process knows."""
 
     @property
     def ranges(self) -> ServiceRanges:

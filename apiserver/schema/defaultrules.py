@@ -49,7 +49,7 @@ def _no_errors(document: Any, schema: Schema) -> list[FieldError]:
 
 @valueclass
 class ValueChecks:
-    """What a default must also satisfy, which this layer does not know."""
+    """Checks of defaults that this layer does not know."""
 
     embedded: EmbeddedErrors = _no_errors
     rules: RuleErrors = _no_errors

@@ -96,7 +96,7 @@ class EmulatedTypes(BuiltinTypes):
 
 @dataclass(slots=True)
 class Removed:
-    """What to remove from an object: ``members``, and what is to be removed ``inside`` of others.
+    """The members to remove from an object, and those to remove ``inside`` of others.
 
     A member with such objects inside is one itself, or a list of them. The members of a map have no
     names of their own: what is inside all of them is inside ``EVERY``.

@@ -21,7 +21,7 @@ MISSING: Final[Any] = _Missing()
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Assertions:
-    """What a value must satisfy besides its type: the value validations of a structural schema.
+    """The value validations of a structural schema: what a value must satisfy besides its type.
 
     Numbers are those of JSON; ``None`` means that there is no such assertion. Lengths count
     characters, and ``pattern`` is a regular expression in RE2 syntax, searched anywhere in a

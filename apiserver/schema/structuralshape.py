@@ -1,4 +1,4 @@
-"""What makes a schema structural: it specifies every field, outside of its value validations.
+"""Structural schemas: every field is specified, outside of the value validations.
 
 A structural schema has two parts. The fields, their types and their extensions are a tree; below
 ``allOf``, ``anyOf``, ``oneOf`` and ``not`` there are assertions only. The rules are those of the

@@ -144,7 +144,7 @@ async def open_configured_store(storage: StorageOptions) -> FeedStore[bytes]:
 
 @valueclass
 class ServerEnvironment:
-    """What a server takes from its surroundings; a server of tests has surroundings of its own.
+    """The dependencies of a server on its environment, which a server for tests replaces.
 
     ``channel_for`` returns the transport of a watch, ``sleep`` passes the time between two
     compactions. ``uids_recur``: what was deleted may come back with its uid.

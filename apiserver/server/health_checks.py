@@ -1,4 +1,4 @@
-"""What /healthz, /livez and /readyz, ComponentStatuses and gauges look at."""
+"""The checks of /healthz, /livez and /readyz, the probes of ComponentStatuses, and gauges."""
 
 from __future__ import annotations
 

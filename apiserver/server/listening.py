@@ -37,7 +37,7 @@ _REMOTE_ADDRESSES: Final = (
 
 
 class ConnectionSource(AbstractContextManager["ConnectionSource"], Protocol):
-    """Where the connections of a server come from; it is closed when the block ends."""
+    """The source of the connections of a server; it is closed when the block ends."""
 
     @property
     def port(self) -> int:

@@ -1,4 +1,4 @@
-"""What existing roles and bindings lack of the default ones. Pure.
+"""Reconciliation of existing roles and bindings with the default ones. Pure.
 
 Upstream's rules: missing rights, subjects, labels and annotations are added at every start. What
 else an object holds is kept. An object with the annotation

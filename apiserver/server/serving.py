@@ -87,7 +87,7 @@ _CAUSES: Final = (
 
 
 class Embedding:
-    """What a server is embedded in: a process of its own, which it announces itself to.
+    """The program that runs a server: by default a process of its own, which prints the URL.
 
     A program that runs a server for tests has another one. ``outermost`` wraps the first filter,
     ``inserted`` are further filters, see `Filters`. ``owns_process``: signals are for the server.

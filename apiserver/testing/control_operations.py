@@ -34,7 +34,7 @@ _QUIET_TURNS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What operations work with, beside the server itself."""
+    """The objects that operations use besides the server."""
 
     clock: SteerableClock
     seeds: SeededBytes

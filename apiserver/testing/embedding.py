@@ -48,7 +48,7 @@ _TIMEOUT: Final = 30.0
 
 
 class Ready(TypedDict):
-    """What a server that has started says of itself; the paths are absolute."""
+    """The addresses and credentials of a server that has started; the paths are absolute."""
 
     url: str
     token: str
@@ -61,7 +61,7 @@ class Ready(TypedDict):
 
 
 class HarnessEmbedding(Embedding):
-    """What surrounds a server for tests. ``announce`` is called when the server is ready."""
+    """The environment of a server for tests. ``announce`` is called when the server is ready."""
 
     owns_process = False
 

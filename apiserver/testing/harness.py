@@ -32,7 +32,7 @@ _ADMIN: Final = ("kubernetes-admin", ("system:masters",))
 
 
 class ConditionNotMet(AssertionError):
-    """What a test has waited for did not come in time."""
+    """A condition was not met in time."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the store knows of the past: one object by revision, and what differs between two."""
+"""The history of the store: the states of an object, and the difference of two revisions."""
 
 from __future__ import annotations
 

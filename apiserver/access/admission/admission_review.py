@@ -36,7 +36,7 @@ class InvalidResponse(Exception):
 
 @valueclass
 class AdmissionResponse:
-    """What a webhook says; ``result`` is the Status of a denial."""
+    """The response of a webhook; ``result`` is the Status of a denial."""
 
     allowed: bool
     patch: bytes

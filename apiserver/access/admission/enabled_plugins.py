@@ -98,7 +98,7 @@ from apiserver.machinery.valueclasses import valueclass
 
 @valueclass
 class PluginDependencies:
-    """What plugins are built with."""
+    """The dependencies of plugins."""
 
     authorizer: Authorizer
     client: Client

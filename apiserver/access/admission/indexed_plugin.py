@@ -13,7 +13,7 @@ D = TypeVar("D")
 
 
 class CandidateIndex(Protocol[M]):
-    """What may apply to writes; see `MatchIndex`."""
+    """Finds the webhooks or policies that may apply to writes; see `MatchIndex`."""
 
     def candidates(
         self, operation: str, resource: GroupVersionResource, subresource: str

@@ -126,7 +126,7 @@ def _has(names: frozenset[str], name: str) -> bool:
 
 @valueclass
 class Match:
-    """What a webhook, a policy or a binding applies to."""
+    """The requests that a webhook, a policy or a binding applies to."""
 
     rules: tuple[_Rule, ...]
     excluded: tuple[_Rule, ...]
@@ -261,7 +261,7 @@ M = TypeVar("M", bound=Matching)
 
 @valueclass
 class Candidates(Generic[M]):
-    """What may apply to requests of a kind, in order, and the other versions of the resource."""
+    """The items that may apply to requests of a kind, and other versions of the resource."""
 
     items: Sequence[M]
     equivalents: Sequence[ResourceVersion]

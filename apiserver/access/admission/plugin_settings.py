@@ -44,7 +44,7 @@ _OPERATORS: Final = ("", "Equal", "Exists")
 
 @valueclass
 class ImagePolicySettings:
-    """Where the webhook of ImagePolicyWebhook is, and times in seconds."""
+    """The connection of ImagePolicyWebhook, and its times in seconds."""
 
     connection: KubeconfigConnection
     allow_ttl: float

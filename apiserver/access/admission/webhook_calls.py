@@ -55,7 +55,7 @@ class WebhookCallError(Exception):
 
 @valueclass
 class WebhookDependencies:
-    """What calls of webhooks need of the rest of the server."""
+    """The dependencies of webhook calls on the rest of the server."""
 
     client: WebhookClient
     versions: ResourceVersions

@@ -43,7 +43,7 @@ LEVELS: Final = {name: level for level, name in _NAMES.items()}
 
 
 class AuditedRequest(NamedTuple):
-    """What the rules look at."""
+    """The attributes of a request that rules match."""
 
     user: str
     groups: tuple[str, ...]

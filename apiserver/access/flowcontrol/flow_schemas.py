@@ -27,7 +27,7 @@ class FlowRequest:
 
 
 class Target(Protocol):
-    """What a request is for; see `apiserver.endpoints.request_info.RequestInfo`."""
+    """The target of a request; see `apiserver.endpoints.request_info.RequestInfo`."""
 
     @property
     def path(self) -> str: ...

@@ -35,7 +35,7 @@ BOUNDS: Final = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.
 
 
 class Details(Protocol):
-    """What a dump shows of a request."""
+    """The details of a request that a dump shows."""
 
     @property
     def user(self) -> UserInfo: ...

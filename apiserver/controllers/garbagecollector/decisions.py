@@ -1,4 +1,4 @@
-"""What should happen to an object, given what is known of its owners. Pure."""
+"""Decides what happens to an object, given the state of its owners. Pure."""
 
 from __future__ import annotations
 

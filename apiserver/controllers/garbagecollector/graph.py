@@ -73,7 +73,7 @@ class Node:
 
 @dataclass(slots=True)
 class Due:
-    """What a change of the graph makes due: uids to look at, and owners in a wrong namespace."""
+    """The results of a change of the graph: uids to process, and owners in a wrong namespace."""
 
     uids: dict[str, None] = field(default_factory=dict)
     misplaced: list[tuple[Node, OwnerReference]] = field(default_factory=list)

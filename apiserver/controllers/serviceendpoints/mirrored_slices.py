@@ -35,7 +35,7 @@ _SliceKey = tuple[str, PortKey]
 
 @dataclass(slots=True)
 class Mirror:
-    """What has to be written, and how many addresses cannot be mirrored."""
+    """The slices to write, and the numbers of addresses that cannot be mirrored."""
 
     plan: SlicePlan = field(default_factory=SlicePlan)
     invalid: int = 0

@@ -1,4 +1,4 @@
-"""What has to be written so that the EndpointSlices of a Service match its Pods. Pure.
+"""Plans the writes after which the EndpointSlices of a Service match its Pods. Pure.
 
 The slices of a Service are grouped by IP family and by ports: named target ports may have another
 number in every Pod. A Service without endpoints has one empty slice of each family, so that clients

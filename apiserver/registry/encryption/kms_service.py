@@ -57,7 +57,7 @@ class KMSError(Exception):
 
 
 class KMSStatus(NamedTuple):
-    """What a plugin says of itself."""
+    """The status of a plugin."""
 
     version: str
     healthz: str
@@ -65,7 +65,7 @@ class KMSStatus(NamedTuple):
 
 
 class EncryptedKey(NamedTuple):
-    """What a plugin has encrypted, and what it needs to decrypt it."""
+    """An encrypted key, and what the plugin needs to decrypt it."""
 
     ciphertext: bytes
     key_id: str

@@ -48,7 +48,7 @@ _TERMINATING: Final = "create not allowed while custom resource definition is te
 
 @valueclass
 class VersionFeatures:
-    """What a CustomResourceDefinition declares of a version beside its schema."""
+    """The members of a version of a CustomResourceDefinition other than its schema."""
 
     printer: Printer
     fields: Mapping[str, Callable[[Object], str]]

@@ -1,4 +1,4 @@
-"""What any server of the Kubernetes API does, as tests of one that runs.
+"""Conformance tests for any running server of the Kubernetes API.
 
 ::
 

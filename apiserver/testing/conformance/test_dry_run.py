@@ -1,4 +1,4 @@
-"""What is tried with dryRun=All is answered as if it happened, and does not."""
+"""Requests with dryRun=All get the usual response and change nothing."""
 
 from __future__ import annotations
 

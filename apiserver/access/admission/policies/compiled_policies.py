@@ -15,7 +15,7 @@ _DYNAMIC: Final = "dyn"
 
 @valueclass
 class CompiledPolicy:
-    """What validating and mutating policies have in common: conditions and variables."""
+    """The common parts of validating and mutating policies: conditions and variables."""
 
     conditions: MatchConditions | None
     variables: Mapping[str, Expression]

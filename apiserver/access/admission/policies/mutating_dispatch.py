@@ -44,7 +44,7 @@ _NAME: Final = "MutatingAdmissionPolicy"
 
 
 class MutationDenied(StatusError):
-    """What a policy makes of the object fails: forbidden, with another reason."""
+    """A mutation fails: the error is Forbidden with another reason."""
 
     code, reason = 403, "Invalid"
 

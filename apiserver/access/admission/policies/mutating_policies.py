@@ -1,4 +1,4 @@
-"""What a mutating policy makes of a request: configurations to merge, and JSON patches.
+"""The mutations of a mutating policy: configurations to merge, and JSON patches.
 
 Evaluation is pure: it may be begun again, or run in a thread (`ExpressionEvaluator`).
 """

@@ -1,4 +1,4 @@
-"""What policies need of the rest of the server."""
+"""The dependencies of policies on the rest of the server."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _KIND: Final = "AuthenticationConfiguration"
 
 @valueclass
 class Issuer:
-    """Who signs tokens, and for whom they must be.
+    """The issuer of tokens, and their audiences.
 
     ``url`` is the claim ``iss``. Its discovery document is at ``discovery_url`` if that is not
     empty. ``certificate_authority`` has the CAs of the issuer's servers in PEM, empty: those of the
@@ -31,7 +31,7 @@ class Issuer:
 
 @valueclass
 class ClaimOrExpression:
-    """Where a value comes from: a claim with a prefix, or an expression; neither: there is none."""
+    """The source of a value: a claim with a prefix, or an expression; neither: there is none."""
 
     claim: str = ""
     prefix: str | None = None
@@ -48,7 +48,7 @@ class ExtraMapping:
 
 @valueclass
 class ClaimMappings:
-    """Where the parts of a user come from."""
+    """The sources of the parts of a user."""
 
     username: ClaimOrExpression = ClaimOrExpression()
     groups: ClaimOrExpression = ClaimOrExpression()

@@ -24,7 +24,7 @@ class FetchError(Exception):
 
 
 class DocumentSource(Protocol):
-    """Where documents come from."""
+    """A source of documents."""
 
     async def fetch(self, url: str) -> Any:
         """Return the JSON document at a URL. Raises FetchError."""

@@ -1,4 +1,4 @@
-"""What validating and mutating policies have in common, and their bindings."""
+"""Common rules of validating and mutating policies, and of their bindings."""
 
 from __future__ import annotations
 

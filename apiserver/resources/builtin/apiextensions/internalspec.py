@@ -24,7 +24,7 @@ _SCHEMA, _SUBRESOURCES, _COLUMNS, _SELECTABLE = (
 
 @valueclass
 class VersionedPart:
-    """What one version, or all of them, say of the kind; ``None`` or ``()`` if they do not.
+    """The members of one version, or of all of them; ``None`` or ``()`` if they are not set.
 
     ``schema`` contains the member ``openAPIV3Schema``.
     """

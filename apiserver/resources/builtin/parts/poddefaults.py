@@ -1,4 +1,4 @@
-"""What pod specs leave out, filled in; in place, in a document of the caller's own."""
+"""Defaults of pod specs; they are set in place, so the document must belong to the caller."""
 
 from __future__ import annotations
 

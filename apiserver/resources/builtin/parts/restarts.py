@@ -1,4 +1,4 @@
-"""When containers are started again, after they ended or when their resources change."""
+"""Restart policies of containers, and resize policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where containers see volumes: as folders (mounts) or as block devices."""
+"""The mounts of volumes in containers, and their block devices."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class LevelVersion:
 
 @valueclass
 class PodSecuritySettings:
-    """What applies where no label says otherwise, and to what no level applies.
+    """The defaults of namespaces without labels, and the exemptions.
 
     ``defaults`` are the labels of namespaces that have none of these names.
     """

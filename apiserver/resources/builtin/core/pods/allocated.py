@@ -1,4 +1,4 @@
-"""What the status of a Pod says of the resources that its containers got, beyond amounts.
+"""The allocated resources in the status of a Pod: devices, and claims for extended resources.
 
 The devices of a plugin, or of a ResourceClaim, are listed in the status of a container with their
 health. A scheduler that satisfies requests for extended resources with a ResourceClaim records the
