@@ -1,4 +1,4 @@
-"""What all tests share: the order they run in, the server they run on, where etcd comes from."""
+"""Shared by all tests: their order, the shared server, and the source of etcd."""
 
 from __future__ import annotations
 

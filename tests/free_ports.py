@@ -1,4 +1,4 @@
-"""Ports for programs that must be told one, and for servers that keep theirs when they restart."""
+"""Free ports, for programs that need one given, and servers that restart on the same one."""
 
 from __future__ import annotations
 

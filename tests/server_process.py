@@ -1,4 +1,4 @@
-"""A server of ours in a process of its own, which tests may stop, kill and start again."""
+"""A server in a process of its own, which tests may stop, kill and restart."""
 
 from __future__ import annotations
 

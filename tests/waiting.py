@@ -1,4 +1,4 @@
-"""How tests wait for what must come, where no event tells of it."""
+"""Polling, for conditions without an event."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class CheckerErrors:
         self._prefixes: set[int] = set()
 
     def shown(self, text: str) -> str:
-        """Return what the checker says in the words and in the order of cel-go."""
+        """Return the errors in the words and in the order of cel-go."""
         found: dict[tuple[int, int, str], None] = {}
         for match in _ERROR.finditer(text):
             line, column, message = int(match[1]), int(match[2]), match[3]

@@ -106,7 +106,7 @@ class Program:
         return self
 
     def run(self, frame: Frame) -> Any:
-        """Return the value; the frame tells what it cost, even after an EvaluationError."""
+        """Return the value; the frame holds the cost, even after an EvaluationError."""
         try:
             return self._code(frame)
         except RecursionError:

@@ -218,7 +218,7 @@ def _normalized(text: str) -> str:
 
 
 def _semver_problem(text: str) -> str:
-    """Return what is wrong with a version, as its parser says it (blang/semver)."""
+    """Return the error message of blang/semver for an invalid version."""
     if not text:
         return "Version string empty"
     parts = text.split(".", 2)

@@ -1,4 +1,4 @@
-"""Flow schema status controller: every FlowSchema says whether its priority level exists.
+"""Flow schema status controller: the Dangling condition of every FlowSchema.
 
 It belongs to the API server itself and runs whatever ``--controllers`` says (KEP-1040).
 """

@@ -40,7 +40,7 @@ _DAY_SECONDS: Final = 86_400.0
 
 
 class LegacyTokenTracking:
-    """Keeps the ConfigMap that tells since when the use of tokens is tracked, the only key."""
+    """Keeps the ConfigMap with the date since which the use of tokens is tracked."""
 
     sources: Sequence[EventSource]
 

@@ -1,4 +1,4 @@
-"""The opening handshake of a WebSocket, RFC 6455 section 4.2.1, as kube-apiserver judges it."""
+"""The opening handshake of a WebSocket, RFC 6455 section 4.2.1, as kube-apiserver checks it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UPGRADE: Final = re.compile(r"(^|,)\s*upgrade\s*($|,)", re.IGNORECASE)
 
 
 class MalformedHandshake(Exception):
-    """A client asks for a WebSocket and does not keep the rules; the message says which."""
+    """The handshake of a client breaks the rules; the message says which."""
 
 
 def is_websocket(headers: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Formats: what ``format`` says about the strings of a custom object.
+"""Formats: validation of the strings of a custom object by the ``format`` of its schema.
 
 The formats are those that kube-apiserver v1.36 knows in CustomResourceDefinitions, as the package
 ``strfmt`` of k8s.io/kube-openapi checks them. A format that is not known for its type is ignored.

@@ -96,7 +96,7 @@ def _options(memory: int) -> Any:
 
 
 def go_error(message: str, pattern: str) -> str:
-    """Return what Go's parser says of a pattern, by what RE2 says of it."""
+    """Translate the error message of RE2 for a pattern into that of Go's parser."""
     kind, _, part = message.partition(": ")
     if kind == _TOO_LARGE:
         part = pattern

@@ -1,4 +1,4 @@
-"""Form: tells whether an object is as pruning and defaulting would leave it.
+"""Form: whether an object is as pruning and defaulting would leave it.
 
 Nearly all stored objects are. The check takes a fraction of the time of the change, and such an
 object can be sent in its stored encoding.

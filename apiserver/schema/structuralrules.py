@@ -89,7 +89,7 @@ def _problems(
 
 
 def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
-    """Yield the first thing that the schema says and may not, in the order of the type in Go."""
+    """Yield the first forbidden keyword of a schema, in the order of the fields in Go."""
     # Which members there are is seen without what they contain; only the message shows all.
     outline = {name: _emptied(value) for name, value in props.items()}
     for name, value in internal_form(_SCHEMA, outline).items():

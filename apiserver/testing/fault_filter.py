@@ -1,4 +1,4 @@
-"""FaultFilter: makes requests go wrong. It exists in servers for tests only.
+"""FaultFilter: injects faults into requests. It exists in servers for tests only.
 
 It stands behind authentication, so faults can be for one user, and before the limits of concurrent
 requests and authorization. Faults before the handler may answer in its place; those behind it get

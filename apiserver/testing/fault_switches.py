@@ -1,4 +1,4 @@
-"""FaultSwitches: what is to go wrong, for clients that know nothing of it.
+"""FaultSwitches: inject faults into a server whose clients do not cooperate.
 
 Every switch takes the same conditions, by name (see `Conditions`), and returns a `Fault`, which is
 in force until it is lifted, or has hit as often as it may::

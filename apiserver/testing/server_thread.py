@@ -30,21 +30,21 @@ class ServerThread:
             shutil.rmtree(settings["directory"])
             raise StartFailed("another server runs in this process")
         self._settings = settings
-        self._said: queue.SimpleQueue[Ready | BaseException] = queue.SimpleQueue()
+        self._startup: queue.SimpleQueue[Ready | BaseException] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="apiserver", daemon=True)
         self._thread.start()
 
     def wait(self, timeout: float) -> dict[str, Any]:
-        """Wait until the server is ready; return what it says of itself. Raises StartFailed."""
+        """Wait until the server is ready; return its state. Raises StartFailed."""
         try:
-            said = self._said.get(timeout=timeout)
+            result = self._startup.get(timeout=timeout)
         except queue.Empty as error:
             raise StartFailed(f"the server did not start in {timeout:g} seconds") from error
-        if isinstance(said, BaseException):
-            raise StartFailed(str(said)) from said
-        return {**said}
+        if isinstance(result, BaseException):
+            raise StartFailed(str(result)) from result
+        return {**result}
 
     def stop(self) -> None:
         """End the thread and remove the directory of the server."""
@@ -60,13 +60,13 @@ class ServerThread:
             try:
                 runner.run(self._serve())
             except SystemExit:
-                self._said.put(ValueError("a flag is wrong, see stderr"))
+                self._startup.put(ValueError("a flag is wrong, see stderr"))
             except StartError as error:
-                self._said.put(error)
+                self._startup.put(error)
             except Exception as error:
-                self._said.put(error)
+                self._startup.put(error)
                 raise
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        await serve_for_tests(self._settings, self._stop, self._said.put)
+        await serve_for_tests(self._settings, self._stop, self._startup.put)

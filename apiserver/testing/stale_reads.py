@@ -23,7 +23,7 @@ _ANSWERED: Final = frozenset([200, 404])
 
 
 class StaleReads:
-    """Reads the objects of a registry as of ``revisions`` ago; `attach` says of which registry."""
+    """Reads the objects of a registry as of ``revisions`` ago; `attach` sets the registry."""
 
     def __init__(self) -> None:
         self._registry: Registry | None = None

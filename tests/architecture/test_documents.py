@@ -1,4 +1,4 @@
-"""What the README and the other files beside the code promise is so."""
+"""The README and the other documents agree with the code."""
 
 from __future__ import annotations
 

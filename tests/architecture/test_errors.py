@@ -1,4 +1,4 @@
-"""Every error of a layer is known to the door that translates it."""
+"""Every error of a layer is translated where requests enter."""
 
 from __future__ import annotations
 

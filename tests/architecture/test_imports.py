@@ -1,4 +1,4 @@
-"""Imports go one way; the contracts are in ``pyproject.toml``."""
+"""The import contracts of ``pyproject.toml`` hold."""
 
 from __future__ import annotations
 

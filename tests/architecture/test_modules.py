@@ -1,4 +1,4 @@
-"""Modules and functions: how long they may be, and what they may be called."""
+"""Modules and functions: limits of length, and words that names must not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How quick the harness is: starts, resets, and suites of small tests. Prints; asserts nothing.
+"""Speed of the harness: starts, resets, and suites of small tests. Prints; asserts nothing.
 
 python tests/bench/bench_harness.py
 """

@@ -1,4 +1,4 @@
-"""How long others wait while one client lists everything again and again.
+"""Latency of others while one client lists everything again and again.
 
 The client that lists is a process of its own, and so is the one that gets and creates. It sends a
 few requests at a time and pauses after each: what is measured is a wait for the list, not for each

@@ -1,4 +1,4 @@
-"""What a server has taken so far, with its workers: CPU seconds and resident memory."""
+"""Resource usage of a server with its workers: CPU seconds and resident memory."""
 
 from __future__ import annotations
 

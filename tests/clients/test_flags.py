@@ -1,4 +1,4 @@
-"""What is given to the command: what it does, what it is taken for, and what is refused."""
+"""The flags of the command: their effects, aliases, and invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator of kopf on a built-in kind: handlers, finalizers and timers, come what may."""
+"""A kopf operator on a built-in kind: handlers, finalizers, timers and restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session with real kubectl, on every store that lasts; and what is there after a restart."""
+"""A session with real kubectl on every durable store, and its state after a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kubectl apply in both its forms, and what goes with it: diff, edit, replace, prune, kustomize."""
+"""kubectl apply, client-side and server-side, with diff, edit, replace, prune and kustomize."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kubectl auth: who may do what, and roles that are reconciled."""
+"""kubectl auth: can-i, whoami and reconcile."""
 
 from __future__ import annotations
 

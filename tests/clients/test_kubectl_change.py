@@ -1,4 +1,4 @@
-"""kubectl's other ways of changing what is there, and of removing it."""
+"""The other commands of kubectl that change and delete objects."""
 
 from __future__ import annotations
 

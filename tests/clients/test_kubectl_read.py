@@ -1,4 +1,4 @@
-"""What kubectl reads: get in all its forms, watches and waits, explain, describe, the rest."""
+"""The commands of kubectl that read: get, watch, wait, explain, describe and others."""
 
 from __future__ import annotations
 

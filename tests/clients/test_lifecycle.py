@@ -1,4 +1,4 @@
-"""A server's process: how it ends, and how several of them share what they have."""
+"""A server's process: shutdown, and several servers that start at once on shared files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two servers on one etcd: what one of them gives away the other does not."""
+"""Two servers on one etcd never allocate the same value twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch that client-go begins with instead of a list, as it goes over the wire."""
+"""The streaming list with which informers of client-go start, as bytes on the wire."""
 
 from __future__ import annotations
 

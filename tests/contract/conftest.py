@@ -1,4 +1,4 @@
-"""Where the contract suites get what they test from."""
+"""Fixtures of the contract suites."""
 
 from __future__ import annotations
 

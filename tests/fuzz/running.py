@@ -1,4 +1,4 @@
-"""Sends what the maker makes, and looks at what becomes of the server."""
+"""Sends generated requests, and checks the server afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the conformance tests are told which server to test, and what they print."""
+"""The conformance suite: the choice of its server, and its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example of the README for those who test with the server is run here."""
+"""Runs the README's examples about testing with the server."""
 
 from __future__ import annotations
 

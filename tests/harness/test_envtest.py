@@ -1,4 +1,4 @@
-"""The assets for controller-runtime's envtest, started, asked and stopped as it does that.
+"""The assets for controller-runtime's envtest, used as envtest uses them.
 
 The flags, paths and signals are those of controller-runtime, ``pkg/internal/testing``.
 """

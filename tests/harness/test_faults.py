@@ -1,4 +1,4 @@
-"""Faults, as clients see them that know nothing of them."""
+"""Injected faults, as ordinary clients see them."""
 
 from __future__ import annotations
 

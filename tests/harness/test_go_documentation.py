@@ -1,4 +1,4 @@
-"""The examples of the README for those who test operators in Go, and servers, are run here."""
+"""Runs the README's examples about testing Go operators and servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project of someone else: it installs the wheel, and tests an operator of its own with it."""
+"""Another project that installs the wheel and tests its own operator with it."""
 
 from __future__ import annotations
 

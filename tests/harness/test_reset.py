@@ -1,4 +1,4 @@
-"""Going back: everything that is stored is as it was, and whatever follows it follows."""
+"""Reset: the stored state is restored, and watches and controllers follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened on the server: requests, revisions, differences; and waiting for it."""
+"""Inspection of the server: requests, revisions, differences; and waiting for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of the server, and what is made by chance, are what a test says."""
+"""A test controls the server's clock and its source of randomness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is always true of fair queues.
+"""Invariants of fair queues.
 
 Capacity: what is executed has its seats, or is alone. Order: a queue is first in, first out. No
 starvation: a request is overtaken by each other flow for about as many seats as it needs itself.

@@ -1,4 +1,4 @@
-"""What is always true of patches.
+"""Invariants of patches.
 
 Identity: an empty patch changes nothing. Difference: what turns one document into another, applied
 to the one, gives the other. Idempotence: a merge twice is a merge once. Atomicity: whatever becomes

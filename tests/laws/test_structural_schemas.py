@@ -1,4 +1,4 @@
-"""What holds for every structural schema and every document.
+"""Invariants of structural schemas, for every schema and every document.
 
 The rules of schemas and the validation never fail, whatever they are given. Pruning and defaulting
 a second time change nothing. An update that changes nothing is valid.

@@ -1,4 +1,4 @@
-"""What clients asked and what they were told: the history of a run, which validation reads."""
+"""The history of a run: the requests of clients and their responses, for validation."""
 
 from __future__ import annotations
 

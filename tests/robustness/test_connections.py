@@ -1,4 +1,4 @@
-"""Connections: very many, idle, half closed or left behind; none of them harms the others."""
+"""Connections: very many, idle, half closed or abandoned; none affects the others."""
 
 from __future__ import annotations
 

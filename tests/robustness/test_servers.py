@@ -1,4 +1,4 @@
-"""Traffic on servers under failures: whatever is killed or cut, clients are told the truth."""
+"""Traffic on servers that are killed or disconnected: responses stay correct."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Two servers on one etcd: what was written through one is known to the other, at once.
+"""Two servers on one etcd: each sees the writes of the other at once.
 
-One of them is deaf: its feed of the store says nothing any more, so that nothing in its memory is
-current. It must then ask for whatever it answers: no read, refusal or dry run, and no change that
-changes nothing, may be decided on what it remembers.
+The feed of one server is stopped, so that its cache becomes stale. It must then read from the store
+for every response: no read, conflict, dry run or no-op update may be decided from the stale cache.
 """
 
 from __future__ import annotations

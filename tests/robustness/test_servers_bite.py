@@ -1,4 +1,4 @@
-"""Servers that break a guarantee are found out by what their clients were told."""
+"""Validation finds servers that break a guarantee."""
 
 from __future__ import annotations
 

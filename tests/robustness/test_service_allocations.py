@@ -1,4 +1,4 @@
-"""Two servers on one etcd: Services that are created at once get an address and a port each."""
+"""Two servers on one etcd never allocate the same address or port to two Services."""
 
 from __future__ import annotations
 

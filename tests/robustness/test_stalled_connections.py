@@ -1,4 +1,4 @@
-"""Clients that take nothing, or say nothing, are dropped, and harm none of the others."""
+"""Clients that do not read or do not send are disconnected, without harm to others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traffic under failures: whatever is killed, frozen or cut, the guarantees hold."""
+"""Traffic under failures: whatever is killed, frozen or disconnected, the guarantees hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server behind a proxy: it says what it was asked, sends links, and whatever else is wanted.
+"""A web server behind a proxy: it echoes requests, sends links, and whatever else tests need.
 
 ``python backend.py ADDRESS`` serves HTTP and, with a certificate of its own, HTTPS. It writes both
 ports in one line, and ends when its standard input does.

@@ -1,4 +1,4 @@
-"""A server, known by its URL and nothing else, and a client that says exactly what it sends."""
+"""A server, known only by its URL, and a client with full control over its requests."""
 
 from __future__ import annotations
 

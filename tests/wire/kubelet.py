@@ -1,4 +1,4 @@
-"""A kubelet, as far as an API server can tell: it answers on TLS with a certificate of its own."""
+"""A fake kubelet: TLS with a certificate of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that make no sense: refused in few words, and the server goes on."""
+"""Malformed requests get short errors, and the server keeps running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others answer: kubelets with logs and commands, and whoever is behind a proxy."""
+"""Proxied responses: logs and commands of kubelets, and backends behind a proxy."""
 
 from __future__ import annotations
 

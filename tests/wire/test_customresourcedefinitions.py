@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions: how kinds come and go while a server runs."""
+"""CustomResourceDefinitions: kinds come and go while a server runs."""
 
 from __future__ import annotations
 

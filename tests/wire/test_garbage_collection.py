@@ -1,4 +1,4 @@
-"""What becomes of dependents, by each of the three policies."""
+"""Deletion of dependents, by propagation policy."""
 
 from __future__ import annotations
 

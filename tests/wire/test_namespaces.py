@@ -1,4 +1,4 @@
-"""The end of a namespace, as clients see it."""
+"""Deletion of namespaces, as clients see it."""
 
 from __future__ import annotations
 

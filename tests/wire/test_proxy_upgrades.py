@@ -1,4 +1,4 @@
-"""Connections through the proxies that become another protocol, fail, or carry very much."""
+"""Proxied connections that switch protocols, fail, or carry much data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotas, as clients see them: what is refused, what is charged, and what is free again."""
+"""Quotas, as clients see them: refusals, usage, and release."""
 
 from __future__ import annotations
 

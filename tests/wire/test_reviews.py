@@ -1,4 +1,4 @@
-"""Reviews: who is asking, and what may they do."""
+"""SelfSubjectReviews and access reviews."""
 
 from __future__ import annotations
 

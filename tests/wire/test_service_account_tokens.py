@@ -1,4 +1,4 @@
-"""Tokens of ServiceAccounts: made, used, bound, and worth nothing any more."""
+"""Tokens of ServiceAccounts: requested, used, bound and invalidated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks that misbehave, and what they see of writes that others make."""
+"""Webhooks that misbehave, and the writes of others that they see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rights of rules are not covered by others, and how a refusal tells them. Pure.
+"""Which rights of rules are not covered by others, and the message that lists them. Pure.
 
 Rules are compared right by right, one right being a verb on a resource of a group, with or without
 a name, or a verb on a path.

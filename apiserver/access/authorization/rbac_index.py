@@ -42,7 +42,7 @@ class Binding:
     subjects: Sequence[Subject]
 
     def decision(self, user: UserInfo) -> AuthorizationDecision:
-        """Return the decision to allow ``user`` something, which tells the first subject."""
+        """Return the decision to allow a request; its reason names the first matching subject."""
         subject = next(
             each
             for each in self.subjects

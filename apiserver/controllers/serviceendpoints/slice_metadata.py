@@ -65,6 +65,6 @@ def name_prefix(name: str) -> str:
 
 
 def managed_by(document: Object) -> tuple[str, str]:
-    """Return the controller that a slice says it has, and the name of its Service."""
+    """Return the controller and the Service that the labels of a slice name."""
     labels = document["metadata"].get("labels") or {}
     return labels.get(MANAGED_BY, ""), labels.get(SERVICE_NAME, "")

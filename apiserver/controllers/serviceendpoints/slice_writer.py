@@ -75,7 +75,7 @@ class SliceWriter:
         ]
 
     async def apply(self, key: str, plan: SlicePlan) -> None:
-        """Write what a plan says. Raises StatusError."""
+        """Carry out a plan. Raises StatusError."""
         self._unseen[key] = []
         try:
             await self._write(key, plan)

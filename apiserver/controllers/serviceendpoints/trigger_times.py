@@ -1,4 +1,4 @@
-"""The annotation that says when the change behind an update of endpoints happened.
+"""The annotation for the time of the change that caused an update of endpoints.
 
 Clients measure with it how long a change takes to reach them. It is the earliest of the times that
 are new since the last reconciliation: when Pods became ready or unready, or when the Service was

@@ -1,4 +1,4 @@
-"""Encryption: the transformer of a store whose values are encrypted as a file says.
+"""Encryption: the transformer of a store, from an EncryptionConfiguration file.
 
 The resource of a key decides: its own rule, that of its group (``*.GROUP``), or that of everything
 (``*.*``). Keys without a resource, such as those of the allocators, are never encrypted.

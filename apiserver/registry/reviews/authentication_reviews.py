@@ -27,7 +27,7 @@ async def review_self(request: VirtualRequest, document: Object) -> Object:
 
 @valueclass
 class TokenReviews:
-    """Tells clients which user a token belongs to."""
+    """The REST storage of TokenReviews: which user a token belongs to."""
 
     authenticator: RequestAuthenticator
 

@@ -1,4 +1,4 @@
-"""Api: a client that says exactly what it sends, of any server."""
+"""Api: a client for any server, with full control over each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that tests put between a client and a server, to lose what goes over it."""
+"""A TCP proxy between a client and a server, which can lose data."""
 
 from __future__ import annotations
 

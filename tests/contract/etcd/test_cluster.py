@@ -1,4 +1,4 @@
-"""Clusters: members fail one after the other, and certificates say who is who."""
+"""Clusters: members that fail one after the other, and client certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to a frozen etcd, which keeps its connections and answers nothing, end in their time."""
+"""Requests to a frozen etcd, which keeps its connections but never responds, time out."""
 
 from __future__ import annotations
 

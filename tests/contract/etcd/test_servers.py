@@ -1,4 +1,4 @@
-"""Several servers on one etcd: what one writes, the others read at once and are told of soon."""
+"""Several servers on one etcd: reads are consistent, and watches see the writes of all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server whose etcd does not answer yet waits for it, says so, and ends when it is told to."""
+"""A server whose etcd does not respond yet: it waits, logs that, and can be stopped."""
 
 from __future__ import annotations
 

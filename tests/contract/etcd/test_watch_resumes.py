@@ -1,4 +1,4 @@
-"""A watch goes on after every break: nothing is missing, nothing comes twice."""
+"""A watch resumes after every disconnection, without lost or repeated events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compaction: history goes, what lives stays."""
+"""Compaction removes history and keeps current values."""
 
 from __future__ import annotations
 

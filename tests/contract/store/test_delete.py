@@ -1,4 +1,4 @@
-"""Deletions: of what was expected to be there, or none."""
+"""Deletions, with and without preconditions."""
 
 from __future__ import annotations
 

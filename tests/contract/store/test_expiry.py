@@ -1,4 +1,4 @@
-"""Time to live: what was to live for a while is deleted, and everybody is told."""
+"""Time to live: expired keys are deleted, and watches get the deletions."""
 
 from __future__ import annotations
 

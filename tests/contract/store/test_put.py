@@ -1,4 +1,4 @@
-"""Puts: a change is made on what was expected to be there, or not at all."""
+"""Puts with preconditions: applied if they hold, or else not at all."""
 
 from __future__ import annotations
 

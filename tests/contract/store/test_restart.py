@@ -1,4 +1,4 @@
-"""What is left when a store has been closed and opened again."""
+"""The state of a store that has been closed and opened again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many connections at once, and what a server says of itself meanwhile."""
+"""Many connections at once, and the server's metrics meanwhile."""
 
 from __future__ import annotations
 

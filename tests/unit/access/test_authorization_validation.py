@@ -1,4 +1,4 @@
-"""What an AuthorizationConfiguration may say."""
+"""Validation of AuthorizationConfiguration."""
 
 from __future__ import annotations
 

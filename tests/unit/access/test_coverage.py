@@ -1,4 +1,4 @@
-"""Which rights are missing, and how they are told."""
+"""Rights that are missing for an escalation, and the message that lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others are told of tokens, and of what users may do."""
+"""Token reviews and access reviews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens that a webhook knows."""
+"""Authentication of tokens by a webhook."""
 
 from __future__ import annotations
 

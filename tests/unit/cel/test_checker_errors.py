@@ -1,4 +1,4 @@
-"""What is wrong with expressions that do not compile, as cel-go says it."""
+"""Errors of expressions that do not compile, in the words of cel-go."""
 
 from __future__ import annotations
 

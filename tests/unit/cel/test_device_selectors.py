@@ -1,4 +1,4 @@
-"""Selectors of devices: which can be stored, and what is wrong with the others."""
+"""CEL selectors of devices: valid ones, and the errors for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions: what they evaluate to, and what is wrong with those that do not."""
+"""Expressions: their values, and the errors of invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of values whose types are known only when an expression is evaluated."""
+"""Errors for operands whose types are known only at evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules say of parts that an update leaves as they were is a warning (KEP-4008)."""
+"""Rules that fail for unchanged parts of an update give warnings (KEP-4008)."""
 
 from __future__ import annotations
 

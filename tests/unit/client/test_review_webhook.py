@@ -1,4 +1,4 @@
-"""Reviews over HTTP: what is sent, and which answers count."""
+"""Reviews over HTTP: requests, and which responses are valid."""
 
 from __future__ import annotations
 

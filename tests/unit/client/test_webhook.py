@@ -1,4 +1,4 @@
-"""Calls to webhooks: what is sent, what is trusted, and how failures are described."""
+"""Calls to webhooks: requests, TLS trust, and error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap tokens expire, and sign what those who join a cluster are to trust."""
+"""Bootstrap tokens expire, and sign the cluster-info ConfigMap."""
 
 from __future__ import annotations
 

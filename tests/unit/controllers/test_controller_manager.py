@@ -1,4 +1,4 @@
-"""Which controllers run, when, and what the server says of them."""
+"""Which controllers run and when, and their health and metrics."""
 
 from __future__ import annotations
 

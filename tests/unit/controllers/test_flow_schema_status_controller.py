@@ -1,4 +1,4 @@
-"""Flow schemas say whether their priority levels exist."""
+"""The Dangling condition of flow schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Informers: when a controller knows everything, and when it has to forget it."""
+"""Informers: synchronisation and relisting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidates for one Lease: who leads, for how long, and who follows."""
+"""Leader election: candidates for one Lease."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the status of a namespace that ends says."""
+"""The conditions of a namespace that is being deleted."""
 
 from __future__ import annotations
 

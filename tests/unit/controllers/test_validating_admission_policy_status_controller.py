@@ -1,4 +1,4 @@
-"""Policies say what type checking has against them."""
+"""The type checking results in the status of policies."""
 
 from __future__ import annotations
 

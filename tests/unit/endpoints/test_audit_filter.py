@@ -1,4 +1,4 @@
-"""The filter of audit: what is recorded of requests that fail, are cancelled, or run for long."""
+"""The audit filter: requests that fail, are cancelled, or run for long."""
 
 from __future__ import annotations
 

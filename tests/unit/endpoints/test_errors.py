@@ -1,4 +1,4 @@
-"""Whatever goes wrong, the client is told in Kubernetes' words."""
+"""Every failure gives a Status as Kubernetes words it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that wait for seats: in which order they are served, and which get 429."""
+"""Requests that wait for seats: the order of dispatch, and 429."""
 
 from __future__ import annotations
 

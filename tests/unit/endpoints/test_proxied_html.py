@@ -1,4 +1,4 @@
-"""Links of proxied documents: what is rewritten, what passes unchanged, in pieces of any size."""
+"""Links in proxied HTML: rewriting, in chunks of any size."""
 
 from __future__ import annotations
 

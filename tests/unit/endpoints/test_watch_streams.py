@@ -1,4 +1,4 @@
-"""What is due to watches is written as far as clients take it, and others get their turn."""
+"""Watch events are written as fast as clients read, and streams take turns."""
 
 from __future__ import annotations
 

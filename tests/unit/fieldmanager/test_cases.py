@@ -1,4 +1,4 @@
-"""The cases of tests/cases/apply: operations by named managers, and who owns what at the end."""
+"""The cases of tests/cases/apply: operations by named managers, and the resulting ownership."""
 
 from __future__ import annotations
 

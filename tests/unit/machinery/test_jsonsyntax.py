@@ -1,4 +1,4 @@
-"""What is said of texts that are no JSON, and what it takes to find out."""
+"""Syntax errors of invalid JSON, and the cost of finding them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of JSON patches that do not apply; webhooks and policies show it."""
+"""Error messages of JSON patches that do not apply, as webhooks and policies show them."""
 
 from __future__ import annotations
 

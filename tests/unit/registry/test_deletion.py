@@ -1,4 +1,4 @@
-"""What a DELETE makes of an object: of most, and of those that are marked first."""
+"""Deletion of objects: at once, or first marked with a deletion timestamp."""
 
 from __future__ import annotations
 

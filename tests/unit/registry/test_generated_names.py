@@ -1,4 +1,4 @@
-"""A generated name is given after mutating admission, to what still has none."""
+"""Names are generated after mutating admission, for objects without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which revision a get shows, and what it refuses."""
+"""Gets: the revision that they return, and their errors."""
 
 from __future__ import annotations
 

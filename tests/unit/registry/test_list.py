@@ -1,4 +1,4 @@
-"""What a list shows: of which revision, how much of it, and what it refuses."""
+"""Lists: revisions, limits and errors."""
 
 from __future__ import annotations
 

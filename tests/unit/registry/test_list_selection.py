@@ -1,4 +1,4 @@
-"""What a list shows of what is selected, and of kinds that are stored in another version."""
+"""Lists with selectors, and lists of kinds that are stored in another version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NamespaceAutoProvision: the first object of a namespace brings it about."""
+"""NamespaceAutoProvision: the first object of a namespace creates it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reflectors know what the cache knows, and say when they do."""
+"""Reflectors follow the cache, and report when they have caught up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What update, patch, apply and delete make of an object, and what they refuse."""
+"""Update, patch, apply and delete: results and errors."""
 
 from __future__ import annotations
 

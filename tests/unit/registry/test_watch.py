@@ -1,4 +1,4 @@
-"""What a watch shows: the state that it begins with, and every event after it."""
+"""Watches: the initial state, and every event after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch shows after its state: bookmarks, history, and its end."""
+"""Watches after the initial state: bookmarks, history, and the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that a webhook converts: asked once, for many at a time, and by one for all who wait."""
+"""Conversion by webhook: one call for a batch, shared by all readers."""
 
 from __future__ import annotations
 

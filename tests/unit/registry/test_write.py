@@ -1,4 +1,4 @@
-"""The write path: what is retried, what is confirmed, how often it is decided, what it leaves."""
+"""The write path: retries, confirmation, number of decisions, and effects."""
 
 from __future__ import annotations
 

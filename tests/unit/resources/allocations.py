@@ -1,4 +1,4 @@
-"""A view of what is taken that a test makes up."""
+"""A fake view of allocated addresses and ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue: what is in it, in which order, and what a change of it means."""
+"""The catalogue: its kinds, their order, and the review of changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata of a changed object: Kubernetes says what is wrong as often as it looks."""
+"""Validation of metadata on updates: Kubernetes repeats errors as often as it checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields that field selectors may use: by kind, and what is said of all others."""
+"""The fields that field selectors may use, by kind, and the error for others."""
 
 from __future__ import annotations
 

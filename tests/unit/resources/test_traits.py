@@ -1,4 +1,4 @@
-"""Traits of kinds that show in the verbs, one list each."""
+"""Traits of kinds that the verbs depend on, one list each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes as the registry makes them of a strategy: what comes out, and what is said."""
+"""Writes through a strategy as the registry makes them: result, warnings and errors."""
 
 from __future__ import annotations
 

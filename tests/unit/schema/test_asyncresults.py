@@ -1,4 +1,4 @@
-"""Work that misses answers is run again until it has them."""
+"""Work that needs results is run again until it has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents as typed objects: what is kept, what is complained of, and how."""
+"""Decoding of typed objects: unknown and duplicate fields, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular expressions, and what is wrong with them."""
+"""Regular expressions, and the errors of invalid ones."""
 
 from __future__ import annotations
 

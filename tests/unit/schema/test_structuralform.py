@@ -1,4 +1,4 @@
-"""Stored objects: those in the form of their schema stay as they are, the others get it."""
+"""Stored custom objects are pruned and defaulted when they are read."""
 
 from __future__ import annotations
 

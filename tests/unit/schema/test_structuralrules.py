@@ -1,4 +1,4 @@
-"""What is wrong with the schema of a CustomResourceDefinition."""
+"""Validation of the schemas of CustomResourceDefinitions."""
 
 from __future__ import annotations
 

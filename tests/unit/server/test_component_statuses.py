@@ -1,4 +1,4 @@
-"""ComponentStatuses: what is answered without a store, from probes of the components."""
+"""ComponentStatuses come from probes of the components, not from the store."""
 
 from __future__ import annotations
 

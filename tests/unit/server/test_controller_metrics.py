@@ -1,4 +1,4 @@
-"""What /metrics and /readyz say of the controllers."""
+"""The controllers in /metrics and /readyz."""
 
 from __future__ import annotations
 

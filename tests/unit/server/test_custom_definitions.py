@@ -1,4 +1,4 @@
-"""How the kinds of CustomResourceDefinitions follow what is said of them, over HTTP."""
+"""The kinds of CustomResourceDefinitions follow their definitions, over HTTP."""
 
 from __future__ import annotations
 

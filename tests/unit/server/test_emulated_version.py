@@ -1,4 +1,4 @@
-"""The values of --emulated-version, and what kube-apiserver says of others."""
+"""The values of --emulated-version, and the errors for invalid ones."""
 
 from __future__ import annotations
 

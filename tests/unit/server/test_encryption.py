@@ -1,4 +1,4 @@
-"""Encryption at rest: what is stored, who can read it, and what is written again."""
+"""Encryption at rest: stored values, keys, and rewriting with a new key."""
 
 from __future__ import annotations
 

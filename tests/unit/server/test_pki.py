@@ -1,4 +1,4 @@
-"""Who the server is."""
+"""The certificates and keys of a server."""
 
 from __future__ import annotations
 

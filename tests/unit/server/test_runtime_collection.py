@@ -1,4 +1,4 @@
-"""The garbage collector and kinds that come while the server runs, and go again."""
+"""The garbage collector, with kinds that come and go at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind that comes while the server runs, and goes again: every verb, over HTTP."""
+"""A kind that comes and goes at run time: every verb, over HTTP."""
 
 from __future__ import annotations
 

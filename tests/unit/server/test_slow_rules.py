@@ -1,4 +1,4 @@
-"""Rules that run for long keep nobody else waiting."""
+"""Rules that run for long do not block other requests."""
 
 from __future__ import annotations
 

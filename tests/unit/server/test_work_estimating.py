@@ -1,4 +1,4 @@
-"""What requests cost a server, by what it stores and who watches."""
+"""The seats of a request, estimated from stored objects and watches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hub: who is told of what, in which way, and what becomes of the slow."""
+"""The hub: delivery of events to watchers, and slow watchers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a server for tests is taken to have nothing to do any more."""
+"""When a server for tests counts as idle."""
 
 from __future__ import annotations
 

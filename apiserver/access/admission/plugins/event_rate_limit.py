@@ -1,4 +1,4 @@
-"""EventRateLimit: Events are written at most as often as the configuration says.
+"""EventRateLimit: limits the rate at which Events are written.
 
 A limit counts all Events, or those of each namespace, of each user, or of each source and object.
 Each of them has a token bucket; of the buckets of a limit, those used last are kept.

@@ -68,7 +68,7 @@ class ImageReviews:
         )
 
     async def verdict(self, spec: dict[str, Any]) -> ImageVerdict:
-        """Return what the webhook says. Raises WebhookError."""
+        """Return the response of the webhook. Raises WebhookError."""
         # Clients choose how long reviews are.
         key = hashlib.sha256(dump_json(spec)).digest()
         return await self._kept.get(key, lambda: self._ask(spec))

@@ -1,4 +1,4 @@
-"""PodNodeSelector: the namespace of a Pod says on which nodes it may run.
+"""PodNodeSelector: a namespace sets and restricts the node selectors of its Pods.
 
 The configuration has the selector for namespaces that name none, ``clusterDefaultNodeSelector``,
 and by namespace the labels that the selectors of its Pods may ask for.

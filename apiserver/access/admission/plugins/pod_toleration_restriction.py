@@ -1,4 +1,4 @@
-"""PodTolerationRestriction: a namespace says which taints its Pods tolerate, and which they may.
+"""PodTolerationRestriction: a namespace sets default and allowed tolerations of its Pods.
 
 Both are lists of tolerations, as JSON in annotations of the namespace; for a namespace without the
 annotation, those of the configuration count.

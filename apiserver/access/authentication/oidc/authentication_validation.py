@@ -198,7 +198,7 @@ class _Validation:
         username: Program | None,
         others: Iterable[tuple[object, Program]],
     ) -> None:
-        """Refuse an address as the name unless a rule tells whether it is verified."""
+        """Refuse an address as the name unless a rule uses ``email_verified``."""
         if username is None:
             return
         from apiserver.access.authentication.oidc.claim_expressions import uses_claim

@@ -20,7 +20,7 @@ MAX_BYTES: Final = 1024 * 1024
 
 
 class FetchError(Exception):
-    """A document could not be had; the message says why."""
+    """Fetching a document failed; the message says why."""
 
 
 class DocumentSource(Protocol):

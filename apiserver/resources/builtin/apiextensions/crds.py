@@ -58,7 +58,7 @@ class Condition:
     message: str
 
     def matches(self, found: Mapping[str, Any] | None) -> bool:
-        """Return whether a condition of a status says the same."""
+        """Return whether a condition of a status equals this one, apart from its times."""
         return found is not None and all(
             found.get(name, "") == getattr(self, name)
             for name in ("type", "status", "reason", "message")

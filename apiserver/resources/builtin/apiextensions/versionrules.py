@@ -1,4 +1,4 @@
-"""Rules of what a version of a custom kind says beside its schema.
+"""Rules of a version of a custom kind, without its schema.
 
 That is its deprecation, its subresources and its printer columns. ``scale`` is documented in
 KEP-571 (CRD subresources), columns in the API documentation of CustomResourceDefinition.

@@ -190,7 +190,7 @@ def default_inline_spec(spec: dict[str, Any]) -> None:
 
 
 def validate_inline_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
-    """Validate the spec of a volume inside another object: the source is all that it says."""
+    """Validate the spec of a volume inside another object: it has nothing but a source."""
     errors = _forbid_inline(spec, path, "claimRef", "capacity")
     if spec.get("csi") is None:
         errors.append(required(f"{path}.csi", f"has to be specified {_INLINE}"))

@@ -1,4 +1,4 @@
-"""Who lets a policy read parameters can read them, too."""
+"""A policy may only read parameters that its author may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ResourceQuota: what it says, and what it charges."""
+"""ResourceQuota: its limits, and the usage that it charges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which service account a Pod gets, and what of it the Pod may use."""
+"""The service account of a Pod, its token volume and its secrets."""
 
 from __future__ import annotations
 

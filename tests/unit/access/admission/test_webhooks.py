@@ -1,4 +1,4 @@
-"""What webhooks are asked, and what becomes of their answers."""
+"""Admission webhooks: requests, responses and failures."""
 
 from __future__ import annotations
 

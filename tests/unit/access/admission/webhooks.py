@@ -1,4 +1,4 @@
-"""Webhooks that answer as a test says, and what they are asked."""
+"""Webhooks with scripted responses, which record their requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of requests that nobody has made."""
+"""Synthetic records of requests."""
 
 from __future__ import annotations
 

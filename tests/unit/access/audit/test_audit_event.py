@@ -1,4 +1,4 @@
-"""Events: their members at each level, managed fields, sizes, and what is no JSON."""
+"""Audit events: fields by level, managed fields, size limits, bodies that are not JSON."""
 
 from __future__ import annotations
 

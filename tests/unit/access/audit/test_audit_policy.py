@@ -1,4 +1,4 @@
-"""Policies: which rule a request has, and the one line that says why a file is not valid."""
+"""Audit policies: the rule for a request, and the error for an invalid file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhook of audit: EventLists, repetitions, and what is lost."""
+"""The audit webhook: EventLists, retries, and lost events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several backends: each gets every event, whatever becomes of the others and of the request."""
+"""Several audit backends: each gets every event, whatever fails elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Buffers: their limits, batches, and who waits for what."""
+"""Event buffers: limits, batches and blocking."""
 
 from __future__ import annotations
 

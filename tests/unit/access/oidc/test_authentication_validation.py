@@ -1,4 +1,4 @@
-"""What an AuthenticationConfiguration may say."""
+"""Validation of AuthenticationConfiguration."""
 
 from __future__ import annotations
 

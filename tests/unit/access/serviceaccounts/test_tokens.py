@@ -1,4 +1,4 @@
-"""Tokens of ServiceAccounts: what they say, who believes them and for how long."""
+"""Tokens of ServiceAccounts: claims, verification and expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The finalizer of definitions, step by step: what it deletes, waits for, and says meanwhile."""
+"""The finalizer of definitions, step by step: deletions, waiting, and conditions."""
 
 from __future__ import annotations
 

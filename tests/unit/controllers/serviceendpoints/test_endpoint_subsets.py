@@ -1,4 +1,4 @@
-"""The subsets of Endpoints: what of a Pod goes where, and how much of it."""
+"""The subsets of Endpoints that Pods make, and their limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EndpointSlices of a Service: what is created, updated and deleted, from what there is."""
+"""The EndpointSlices of a Service to create, update and delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EncryptionConfiguration: what is valid, and the one line that says why a file is not."""
+"""EncryptionConfiguration: valid files, and the error for an invalid one."""
 
 from __future__ import annotations
 

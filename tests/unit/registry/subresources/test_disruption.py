@@ -1,4 +1,4 @@
-"""What disruption budgets say to evictions."""
+"""Evictions under disruption budgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Autoscalers between their versions: what v1 cannot say it carries in annotations."""
+"""Conversion of autoscalers: v1 carries in annotations what it has no field for."""
 
 from __future__ import annotations
 

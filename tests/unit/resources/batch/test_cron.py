@@ -1,4 +1,4 @@
-"""Schedules: what is one, and the library's complaints of what is none."""
+"""Cron schedules: valid ones, and the library's errors for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with Jobs."""
+"""Validation of Jobs."""
 
 from __future__ import annotations
 

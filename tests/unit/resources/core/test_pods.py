@@ -1,4 +1,4 @@
-"""Pods as they are created: what is filled in, and what is warned of."""
+"""Creation of Pods: defaults and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``kubectl get pods`` shows."""
+"""The columns of ``kubectl get pods``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conversion webhook is asked, and every answer that it may not give."""
+"""ConversionReviews: requests, and every invalid response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow control of a new cluster holds by the rules of its own kinds."""
+"""The mandatory and suggested flow control objects are valid."""
 
 from __future__ import annotations
 

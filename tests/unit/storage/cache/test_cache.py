@@ -1,4 +1,4 @@
-"""The watch cache: what is answered from memory, what goes to the store, and what is kept."""
+"""The watch cache: reads from memory, reads from the store, and its history."""
 
 from __future__ import annotations
 

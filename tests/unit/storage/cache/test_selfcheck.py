@@ -1,4 +1,4 @@
-"""The periodic self-check: it says what differs, and goes on after a failure."""
+"""The periodic self-check: it reports differences, and continues after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""While the feed stands still, what was read past it is the newest that is known."""
+"""While the feed is stalled, reads past it count as the latest known revision."""
 
 from __future__ import annotations
 

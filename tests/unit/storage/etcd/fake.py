@@ -1,4 +1,4 @@
-"""A scripted etcd: it says what a test tells it to, and notes what it is asked."""
+"""A scripted etcd, which records its requests."""
 
 from __future__ import annotations
 

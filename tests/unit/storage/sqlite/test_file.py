@@ -1,4 +1,4 @@
-"""The file: who may open it, what it must be, and what is said when it is not."""
+"""The database file: locking, format, and errors."""
 
 from __future__ import annotations
 

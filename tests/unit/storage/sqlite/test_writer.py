@@ -1,4 +1,4 @@
-"""The writer: what shares a transaction, and what is said of one that fails."""
+"""The writer: group commit, and errors of one transaction."""
 
 from __future__ import annotations
 
