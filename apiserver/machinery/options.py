@@ -135,7 +135,8 @@ _NO_WRITE_OPTIONS = WriteOptions()
 
 def list_options(query: Query) -> ListOptions:
     """Parse ListOptions. Raises BadRequest."""
-    limit, timeout = parse_integer(query, "limit"), parse_integer(query, "timeoutSeconds")
+    # In the order of Go's struct, since only the first error is reported.
+    timeout, limit = parse_integer(query, "timeoutSeconds"), parse_integer(query, "limit")
     try:
         labels = parse_label_selector(first(query, "labelSelector"))
         fields = parse_field_selector(first(query, "fieldSelector"))
