@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run a server, or what else the first argument names: ``test`` or ``envtest-assets``."""
+    """Run a server, or the subcommand ``test`` or ``envtest-assets``."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command == "test":
         from apiserver.testing.command import main as run_with_server

@@ -1,4 +1,4 @@
-"""The version of Kubernetes that the server is, and which it can emulate: what /version answers."""
+"""The version of Kubernetes that the server reports, and those that it can emulate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIRST_EMULATED = "27"
 
 
 def version_info(emulated: str = MINOR) -> dict[str, str]:
-    """Return what /version answers of a server that emulates Kubernetes 1.``emulated``.
+    """Return the document of /version for a server that emulates Kubernetes 1.``emulated``.
 
     ``major``, ``minor`` and ``gitVersion`` remain those of the server itself (KEP-4330).
     """

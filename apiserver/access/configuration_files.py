@@ -56,7 +56,7 @@ class Duration(fields.Field[float]):
 def load_configuration(
     data: bytes, kind: str, versions: Mapping[str, StrictSchema], group: str = GROUP
 ) -> Any:
-    """Return what the schema of the file's version makes of it. Raises ConfigurationError.
+    """Return the file parsed by the schema of its version. Raises ConfigurationError.
 
     ``versions`` are the versions of ``kind``, in ``group``, with their schemas.
     """

@@ -28,7 +28,7 @@ class LoadedFiles:
         self.seen = self.state()
 
     def state(self) -> State:
-        """Return what changes when one of the files does. Links are followed."""
+        """Return a fingerprint of the files, by which changes are detected. Links are followed."""
         return tuple(map(_state, self.files))
 
 

@@ -20,7 +20,7 @@ Adapter: TypeAlias = Callable[[Any], Any]
 
 
 def adapter(schema: Schema) -> Adapter | None:
-    """Return what converts the values of a schema, ``None`` if they need no conversion."""
+    """Return the converter of the values of a schema, ``None`` if they need no conversion."""
     if schema.int_or_string:
         return None
     if schema.type == "number":

@@ -55,7 +55,7 @@ class Decisions:
 
 
 class DecisionNeeded(Exception):
-    """An evaluation cannot go on without a decision. It is no error of the expression."""
+    """An evaluation needs a decision first. It is not an error of the expression."""
 
     def __init__(self, check: Check) -> None:
         super().__init__()

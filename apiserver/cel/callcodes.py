@@ -22,7 +22,7 @@ def no_such_overload(*_: Any) -> Any:
 
 
 def _called(function: Function, name: str, arguments: Sequence[Any]) -> Any:
-    """Return the result of a function. Arguments of unknown types may not be what it is for."""
+    """Return the result of a function. Arguments of dynamic type may match no overload."""
     try:
         return function(*arguments)
     except (AttributeError, TypeError):
@@ -108,7 +108,7 @@ def costly_call(
 
 
 def _decided(first: Code, second: Code, decisive: bool) -> Code:  # noqa: FBT001
-    """Return the code of ``&&`` or ``||``: one side may decide, whatever the other one is."""
+    """Return the code of ``&&`` or ``||``: one side may decide, even if the other one fails."""
 
     def decide(frame: Frame) -> bool:
         failure: EvaluationError | None = None

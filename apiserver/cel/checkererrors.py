@@ -222,7 +222,7 @@ def split_types(text: str) -> list[str]:
 
 
 def _alike(one: str, other: str) -> tuple[str, str]:
-    """Return two types, where one may be what is known of the other: of an empty list."""
+    """Return two types, made alike where one is the partial type of an empty list."""
     for empty, known in ((one, other), (other, one)):
         parts = _PARAMETER.split(empty)
         if len(parts) > 1 and re.fullmatch(".*".join(map(re.escape, parts)), known):

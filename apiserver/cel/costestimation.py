@@ -64,7 +64,7 @@ def estimate_cost(
 
 
 def saturated(cost: float) -> int:
-    """Return a cost, or the largest one that there is."""
+    """Return a cost, limited to the largest unsigned 64-bit number."""
     return UNKNOWN if cost >= UNKNOWN else int(cost)
 
 

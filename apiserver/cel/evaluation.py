@@ -264,7 +264,7 @@ def _restore(variables: dict[str, Any], name: str, value: Any) -> None:
 
 
 class _Failure:
-    """The result of a step that failed; whatever uses it fails alike."""
+    """The result of a step that failed; steps that use it fail with the same error."""
 
     __slots__ = ("error",)
 

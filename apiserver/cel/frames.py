@@ -1,4 +1,4 @@
-"""Frame: one evaluation of an expression, and what is left of its budget."""
+"""Frame: one evaluation of an expression, and its remaining budget."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_EFFORT: Final = 5_000_000
 
 
 class Frame:
-    """One evaluation: the variables, and what is left of the budget.
+    """One evaluation: the variables, and the remaining budget.
 
     ``effort`` is what may be done that costs nothing: comparing large values, for example.
     """

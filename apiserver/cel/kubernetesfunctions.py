@@ -126,7 +126,7 @@ def _canonical(text: str) -> bool:
 
 @valueclass
 class Format:
-    """A named format: what is wrong with a text of it."""
+    """A named format, with the validation of a text."""
 
     cel_type: ClassVar[str] = "kubernetes.NamedFormat"
     name: str

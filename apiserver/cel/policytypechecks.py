@@ -1,4 +1,4 @@
-"""Type checking of a validating policy: its expressions with the types of what it applies to.
+"""Type checking of a validating policy: expressions with the types of matched resources.
 
 See "Type checking" in the documentation of ValidatingAdmissionPolicy. A policy with warnings is in
 force all the same.

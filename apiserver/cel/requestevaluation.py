@@ -1,4 +1,4 @@
-"""Evaluation of the expressions of a policy or webhook about one request, and what it may cost.
+"""Evaluation of the expressions of a policy or webhook for one request, with its cost budget.
 
 The variables of a policy are evaluated when an expression first uses them. The limits and the texts
 of errors are those of the API server.
@@ -59,7 +59,7 @@ class Allowance:
 
     @classmethod
     def of_thread(cls) -> Allowance:
-        """Return what may be evaluated in a thread: whatever the budget allows."""
+        """Return the evaluation without a limit of time, for a thread; the budget still applies."""
         return cls(_ENDLESS, MAX_EFFORT, inline=False)
 
 

@@ -75,7 +75,7 @@ class _Checks:
     costs: list[tuple[int, str]] = field(default_factory=list)
 
     def problems(self, schema: Schema, path: str, scope: _RuleScope) -> Iterator[FieldError]:
-        """Yield what is wrong with the rules of a schema, after what is with those in it."""
+        """Yield the errors of the rules of a schema, after those of its children."""
         if not has_rules(schema):
             return
         limits = schema.assertions

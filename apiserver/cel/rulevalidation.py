@@ -69,7 +69,7 @@ def default_errors(default: Any, schema: Schema) -> list[FieldError]:
 
 
 class _Run:
-    """One validation: the errors found, and what is left of the budget."""
+    """One validation: the errors found, and the remaining budget."""
 
     __slots__ = ("errors", "left")
 

@@ -29,7 +29,7 @@ class BearerTokenFile:
         self._expires = self._clock.monotonic() + FRESH_SECONDS
 
     def token(self) -> str:
-        """Return the token as the file has it now, or had it less than a minute ago."""
+        """Return the token in the file, cached for a minute."""
         if self._clock.monotonic() >= self._expires:
             try:
                 self._token = _read(self._path)

@@ -29,7 +29,7 @@ class QueueMetrics:
         self.worked = Histogram(_BOUNDS)
 
     def took(self, key: str, added: float) -> None:
-        """Count a key, added at a time of `moment`, whose processing begins."""
+        """Count a key whose processing starts; it was added at a time of `moment`."""
         self.working[key] = now = moment()
         self.depth -= 1
         self.waited.observe(self.labels, now - added)

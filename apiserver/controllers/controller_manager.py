@@ -195,7 +195,7 @@ class ControllerManager:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Reconcile nothing while the block runs; what is in progress is done before it begins."""
+        """Pause reconciling while the block runs, once the reconciles in progress are done."""
         controllers = (*self.own, *self.managed)
         for each in controllers:
             each.pause()

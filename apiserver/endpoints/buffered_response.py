@@ -18,7 +18,7 @@ from multidict import CIMultiDict
 
 
 def _line(status: int, phrase: str = "") -> str:
-    """Return the first line; a webhook may have made up the status, then as Go writes it."""
+    """Return the status line, in the form of Go for a non-standard code of a webhook."""
     return f"HTTP/1.1 {status} {phrase or f'status code {status}'}\r\nDate: "
 
 

@@ -43,7 +43,7 @@ def add_common_headers(request: HTTPRequest, response: web.StreamResponse) -> No
 
 
 def _common_headers(request: HTTPRequest, control: str) -> str:
-    """Return the same headers as they are written: quicker than a mapping that is encoded then."""
+    """Return the common headers in encoded form, as encoding a mapping takes longer."""
     lines = f"\r\nAudit-Id: {audit_id(request)}{control}"
     if request.flow is not None:
         schema, level = request.flow

@@ -235,7 +235,7 @@ class HTTPConnection(web.RequestHandler):
             self._apply_backpressure(writer)
 
     def release(self) -> None:
-        """Forward nothing any more, and close the connection after the response."""
+        """Stop forwarding, and close the connection after the response."""
         self._hijacked = None
         self.close()
 
@@ -294,7 +294,7 @@ class HTTPConnection(web.RequestHandler):
         return DetachedResponse()
 
     async def _arrival(self) -> bool:
-        """Wait for a request; return whether there is one, and not the end of the connection."""
+        """Wait for a request; return whether one arrived before the connection ended."""
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -323,7 +323,7 @@ class HTTPConnection(web.RequestHandler):
         return True
 
     def _write(self, response: Any) -> bool:
-        """Let a complete response write itself; return whether nothing is left to wait for."""
+        """Let a complete response write itself; return whether that has finished."""
         write = getattr(response, "write_to", None)
         if write is None or self._upgraded:
             return False
@@ -357,7 +357,7 @@ class HTTPConnection(web.RequestHandler):
         return True
 
     async def _discard(self) -> None:
-        """Read what is left of a body, for some time, to get to the next request."""
+        """Read the rest of a body, for a limited time, to get to the next request."""
         try:
             async with asyncio.timeout(_LINGERING_SECONDS):
                 while not self._content.is_eof() and not self._force_close:

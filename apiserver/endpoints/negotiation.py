@@ -84,7 +84,7 @@ def _negotiated(accept: str, stream: bool) -> Representation:  # noqa: FBT001
 
 
 def check_accept(accept: str, *, stream: bool = False) -> None:
-    """Raise NotAcceptable for the Accept header of a request that has no route of its own."""
+    """Raise NotAcceptable for the Accept header of a request without a route."""
     try:
         negotiate(accept, stream=stream)
     except NotAcceptable as error:

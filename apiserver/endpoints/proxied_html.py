@@ -92,7 +92,7 @@ class LinkRewriter:
         self._kept = b""
 
     def _passed(self, data: bytes, at: int) -> tuple[bytes, int] | None:
-        """Return what is written next and where reading goes on, ``None`` to wait for more."""
+        """Return the next output and the next offset, ``None`` to wait for more input."""
         if at == len(data):
             return None
         if self._until is not None:

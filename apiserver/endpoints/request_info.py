@@ -37,7 +37,7 @@ _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class NoResourceInPath(ValueError):
-    """A path ends with the word that stands before a resource: ``/api/v1/watch``."""
+    """A path ends after the prefix of a resource: ``/api/v1/watch``."""
 
 
 @valueclass

@@ -213,7 +213,7 @@ def _routed(
 
 
 class ServedRouter(Router):
-    """The handlers of a server that does not serve all that it has."""
+    """The handlers of a server that serves only some of its kinds."""
 
     __slots__ = ()
 

@@ -32,7 +32,7 @@ def included(parameter: str) -> str:
 
 @valueclass
 class TableFormat:
-    """How objects become a Table: what shows them, how much of each is in its row, which version.
+    """How objects become a Table: the columns, the part of each object in its row, the version.
 
     ``include`` is ``Metadata``, ``Object`` or ``None``; ``version`` is that of meta.k8s.io.
     """

@@ -35,7 +35,7 @@ def merge_configuration(live: Any, configuration: Any, atom: Atom) -> Any:
 
 
 def _atomic(value: Any, atom: Atom, path: str) -> Iterator[str]:
-    """Yield the paths of what is atomic; members that are not declared are not looked into."""
+    """Yield the paths of atomic values; undeclared fields are not examined."""
     kind = type(value)
     if kind is dict and atom.object is not None:
         if atom.object.atomic:

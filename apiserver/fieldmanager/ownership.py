@@ -151,7 +151,7 @@ def update(scope: Scope, owners: Owners, before: Object, after: Object, write: W
 
 
 def create(scope: Scope, blank: Object, document: Object, write: Write) -> Owners:
-    """Return the owners of an object that begins as a blank one. Raises UntypedObject.
+    """Return the owners of a new object, with an empty one as its old state. Raises UntypedObject.
 
     The manager owns what `update` would give it, for less work.
     """

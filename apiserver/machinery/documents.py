@@ -165,7 +165,7 @@ class _DocumentPath:
 
 
 class _DuplicateSearch:
-    """Looks for members that an object has twice; paths are made of those that are found."""
+    """Finds duplicate fields of objects, with their paths."""
 
     def __init__(self) -> None:
         self.found: list[str] = []

@@ -1,4 +1,4 @@
-"""Names that begin with the domain of those who own them: ``example.com/controller``."""
+"""Names with the domain of their owner as a prefix: ``example.com/controller``."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ def note(members: Iterable[tuple[dict[str, Any], str, Any]]) -> None:
 
 
 def forget() -> None:
-    """Forget what was noted: the task goes on with another request."""
+    """Clear the notes, before the task serves another request."""
     if _NOTED.get() is not None:
         _NOTED.set(None)
 
 
 def copy_from(context: Context) -> None:
-    """Remember what was noted in another context: that of a thread which has read the document."""
+    """Copy the notes of another context: that of the thread which parsed the document."""
     noted = context.get(_NOTED)
     if noted is not _NOTED.get():
         _NOTED.set(noted)

@@ -1,4 +1,4 @@
-"""Integers in text. Python makes none of thousands of digits, and takes long for many."""
+"""Integers in text. Python limits their digits, and is slow for many digits."""
 
 from __future__ import annotations
 

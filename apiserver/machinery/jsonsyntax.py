@@ -34,7 +34,7 @@ def _or_held(value: str) -> str:
 
 @cache
 def _passable(inside: str) -> re.Pattern[str]:
-    """Return what may be passed over in ``[`` or ``{``: such members, with the comma behind them.
+    """Return the pattern of skippable members of ``[`` or ``{``, each with its comma.
 
     It takes milliseconds to compile, and most servers never see a text that is wrong.
     """

@@ -14,6 +14,6 @@ def random_bytes(count: int) -> bytes:
 
 
 def set_random_source(source: Callable[[int], bytes]) -> None:
-    """Replace the source of this process, so that what it makes can be predicted."""
+    """Replace the source of this process, so that its values are predictable."""
     global _source
     _source = source

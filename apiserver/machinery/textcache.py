@@ -1,4 +1,4 @@
-"""A cache of what is worked out of texts, bounded by the bytes of the texts.
+"""A cache of values computed from texts, bounded by the bytes of the texts.
 
 Clients choose the texts, so the number of entries alone does not bound the memory. Long texts,
 which are seldom repeated, are not cached.

@@ -32,7 +32,7 @@ _system = Clock()
 
 
 def system_clock() -> Clock:
-    """Return the clock of this process, for whatever is given no other one."""
+    """Return the clock of this process, the default of everything that takes a clock."""
     return _system
 
 

@@ -56,7 +56,7 @@ def _count(text: bytes) -> int:
 
 
 def _count_outside(data: bytes) -> int:
-    """Count the values, without what is inside of strings."""
+    """Count the values, ignoring the content of strings."""
     # Without pairs of backslashes, and without escaped quotes, every quote begins or ends a string.
     data = data.replace(rb"\\", b"").replace(rb"\"", b"")
     inside = total = 0

@@ -87,7 +87,7 @@ def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
 
 @dataclass(slots=True)
 class _Anchored:
-    """What an anchor names, and how much that is; ``None`` while it is being read."""
+    """The value of an anchor, and its size; ``None`` while it is being read."""
 
     value: Any = None
     nodes: int = 0

@@ -1,4 +1,4 @@
-"""The values of YAML scalars, as Go's YAML library has them: YAML 1.1 with rules of its own."""
+"""The values of YAML scalars as in Go's YAML library: YAML 1.1 with some differences."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _integer(digits: str) -> int | float:
 
 
 def _long_integer(digits: str, body: str) -> int | float:
-    """Return the value of an integer that is too long to be made one."""
+    """Return the value of an integer with very many digits; of a large one, as a float."""
     bits = _BASES.get(body[1].lower(), 3) if body[0] == "0" else 0
     if not bits:
         return _float(digits)
@@ -138,7 +138,7 @@ def without_fraction(value: float) -> int | float:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Return whether a string would be read as something else if it stood without quotes."""
+    """Return whether a string without quotes would be parsed as another type."""
     if text in _NOT_NUMBERS or _BASE_60.fullmatch(text) or _TIMESTAMP.fullmatch(text):
         return True
     try:

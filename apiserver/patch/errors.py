@@ -20,7 +20,7 @@ MAX_OPERATIONS = 10_000
 
 
 class PatchError(Exception):
-    """A patch that cannot be parsed or applied; nothing has changed."""
+    """A patch cannot be parsed or applied; the document is unchanged."""
 
 
 class MalformedPatch(PatchError):

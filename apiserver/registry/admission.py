@@ -57,7 +57,7 @@ class AdmittedRequest:
         return await resource.admission.mutate(attributes, attempt.reader, _plugin_thread(attempt))
 
     async def provide(self, operation: str, desired: Object) -> None:
-        """Let plugins provide what a new object needs. Raises the errors of admission."""
+        """Let plugins create the prerequisites of a new object. Raises the errors of admission."""
         resource = self.resource
         reader = TrackedReader(resource.find, {})
         attempt = Attempt(None, reader, self.context.warn, {})

@@ -87,7 +87,7 @@ class LoopView:
 async def allocated(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> AsyncIterator[Sequence[Change[Stored]]]:
-    """Yield what changes with a write, while no other write of this process changes node ports.
+    """Yield the changes of a write, with a lock on the node ports of this process.
 
     Raises AllocationLost after a conflict.
     """
@@ -104,7 +104,7 @@ async def allocated(
 def changes_of(
     resource: Resource, allocation: Allocation, reader: TrackedReader
 ) -> list[Change[Stored]]:
-    """Return what changes with a write. Raises AllocationLost after a conflict."""
+    """Return the allocation changes of a write. Raises AllocationLost after a conflict."""
     changes: list[Change[Stored]] = []
     for kind, document in allocation.created:
         key = _key(resource, kind, document)

@@ -40,7 +40,7 @@ class ConvertedStored(Stored):
         return not deep_equal(arrange(document), arrange(parse_stored(self.key, head + rest)))
 
     def keep(self, document: Object) -> None:
-        """Keep nothing: what is stored may have less than the served form."""
+        """Keep nothing: the stored form may lack fields of the served form."""
 
     def _splice(self, raw: bytes) -> Object | None:
         source = self._source

@@ -34,7 +34,7 @@ _SYSTEM_FIELDS: Final = (
 
 @valueclass
 class VirtualRequest:
-    """One such request: its resource or subresource, and its user."""
+    """A request for a virtual resource: its resource or subresource, and its user."""
 
     resource: Resource
     context: RequestContext

@@ -85,7 +85,7 @@ class CustomResources(ReflectorTarget):
         self._registry.catalog.replace(removed=removed, added=after)
 
     def _read(self, name: str, stored: Stored) -> _Served | None:
-        """Return what is to be served of a definition, ``None`` for nothing.
+        """Return the kind to serve for a definition, ``None`` for none.
 
         Raises Corrupt, KeyError, TypeError or ValueError.
         """

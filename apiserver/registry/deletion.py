@@ -117,7 +117,7 @@ def frees_space(document: Object, existing: Object) -> bool:
 
 
 def is_finished(document: Object, strategy: Strategy) -> bool:
-    """Return whether an object that is being deleted has nothing left to wait for."""
+    """Return whether an object that is being deleted has no finalizer or grace period left."""
     metadata = document["metadata"]
     return (
         "deletionTimestamp" in metadata

@@ -268,7 +268,7 @@ def controller_client(registry: Registry, name: str) -> Loopback:
 
 
 def system_client(registry: Registry, unserved: Kind | None = None) -> Loopback:
-    """Return a client for the server itself; ``unserved`` is a kind that it knows in addition."""
+    """Return a client for the server itself; ``unserved`` is another kind, not served."""
     resource = None if unserved is None else registry.unserved(unserved)
     return Loopback(registry, SYSTEM_USER, "kube-apiserver", resource)
 

@@ -59,7 +59,7 @@ def wiped(document: Object) -> Object:
 
 
 def given_revision(document: Object) -> int:
-    """Return the resourceVersion that a document has, 0 for none and for what is no number."""
+    """Return the resourceVersion of a document, 0 for a missing or invalid one."""
     given = document["metadata"].get("resourceVersion") or "0"
     return int(given) if len(given) < 20 and given.isascii() and given.isdigit() else 0
 

@@ -1,4 +1,4 @@
-"""Keeps the policies that are in force in step with the stored policies and bindings."""
+"""Keeps the active policies in step with the stored policies and bindings."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class LoopReader:
         return self.ask(lambda: self._reader.list(resource, namespace))
 
     def ask(self, read: Callable[[], T]) -> T:
-        """Return what a function of the event loop returns."""
+        """Call a function in the event loop; return its result."""
 
         async def answered() -> T:
             return read()

@@ -58,7 +58,7 @@ class ServiceEndpointResolver:
 
 
 def service_resolver(registry: Registry) -> ServiceEndpointResolver:
-    """Return what finds addresses in the cache; it reads no slices of other Services."""
+    """Return a resolver that reads from the cache, only the slices of the requested Service."""
 
     async def list_slices(namespace: str, name: str) -> Iterable[Object]:
         slices = registry.resource(*_SLICES)

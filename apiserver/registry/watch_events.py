@@ -23,7 +23,7 @@ async def follow(
     select: Callable[[watches.Part], Sequence[watches.WatchEvent]],
     pause: float = 0.0,
 ) -> AsyncGenerator[Sequence[T], None]:
-    """Yield the events of a watch, which ``show`` makes of those that ``select`` chooses.
+    """Yield the events that ``select`` chooses, as converted by ``show``.
 
     An empty sequence separates the initial events from changes. Changes are taken together that
     happen within ``pause`` seconds.

@@ -1,4 +1,4 @@
-"""Keeps the webhooks that are in force in step with the stored configurations."""
+"""Keeps the active webhooks in step with the stored configurations."""
 
 from __future__ import annotations
 

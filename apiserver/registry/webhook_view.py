@@ -45,7 +45,7 @@ _MAX_BYTES: Final = 1024 * 1024
 
 @valueclass
 class _Failure:
-    """Why some objects of a request could not be converted; nothing is known of the others."""
+    """The reason why some objects of a request could not be converted."""
 
     error: StorageError
     values: Collection[WebhookStored]
@@ -72,7 +72,7 @@ class WebhookStored(ConvertedStored):
         return source is not None and not self._own and source.api_version != api_version
 
     def read(self, read: Callable[[Object], Object]) -> Object:
-        """Return the object to be converted, as ``read`` makes it of the stored one."""
+        """Return the object to convert: the result of ``read`` for the stored one."""
         assert self._source is not None
         try:
             return read(self._source.object)

@@ -65,7 +65,7 @@ class AllocationView(Protocol):
 
     @property
     def dry_run(self) -> bool:
-        """Whether the write is a dry run, which stores nothing."""
+        """Whether the write is a dry run."""
         ...
 
     def get(self, resource: GroupVersionResource, namespace: str, name: str) -> Object | None:

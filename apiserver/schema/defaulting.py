@@ -1,4 +1,4 @@
-"""Defaulting: members that a structural schema gives a default are filled in.
+"""Defaulting: sets missing fields to the defaults of a structural schema.
 
 A default takes the place of a member that is missing, or that is null although its schema does not
 allow null. Only objects that exist get members; a default is itself completed by the defaults that

@@ -45,7 +45,7 @@ class EmulatedTypes(BuiltinTypes):
 
     @cached_property
     def schema(self) -> Schema:
-        """The schema of that version; of a kind that it does not have, the present one."""
+        """The schema of the emulated version, or the present one for a kind that it lacks."""
         emulated = builtin_schema(self.kind.api_version, self.kind.kind, self.minor)
         return emulated or self._present
 
@@ -106,7 +106,7 @@ class Removed:
     inside: dict[str, Removed] = field(default_factory=dict)
 
     def removed_from(self, value: Any, path: str, unknown: list[str]) -> Any:
-        """Return a copy without what is to be removed, and append its paths; or the value."""
+        """Return a copy without the removed fields, appending their paths; or the value itself."""
         if type(value) is not dict:
             return value
         kept = {}
@@ -120,7 +120,7 @@ class Removed:
         return kept
 
     def has(self, path: str) -> bool:
-        """Return whether the path of a field, ``spec.ports[0].name``, is of what to remove."""
+        """Return whether a field, such as ``spec.ports[0].name``, is to be removed."""
         found = self
         for name in _INDEX.sub("", path).split("."):
             if name in found.members:
@@ -142,7 +142,7 @@ class Removed:
 
 
 def difference(present: Schema, emulated: Schema) -> Removed:
-    """Return what documents of ``present`` have more than those of ``emulated``."""
+    """Return the fields and values that ``present`` has and ``emulated`` has not."""
     found: dict[tuple[int, int], Removed] = {}
     whole = _compare(present, emulated, found)
     # A type may contain itself, so a difference is in it if it is in what can be reached from it.

@@ -27,7 +27,7 @@ class TooManyErrors(Exception):
 
 
 class ErrorList(list[FieldError]):
-    """The errors of a document, or of one of several ways to look at a part of it."""
+    """The errors of a document, or of one alternative for a part of it."""
 
     def __init__(self, budget: list[int] | None = None) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ErrorList(list[FieldError]):
 
 
 def bounded(errors: Iterable[FieldError]) -> list[FieldError]:
-    """Return errors, as many as are shown, and one more if there are others."""
+    """Return at most as many errors as are shown, and one that says that there are more."""
     found = ErrorList()
     try:
         found.add_all(errors)
@@ -85,7 +85,7 @@ class SchemaPath:
         self._parent = parent
 
     def child(self, part: str) -> SchemaPath:
-        """Return the path of what is below: ``.items``."""
+        """Return the path of a child: ``.items``."""
         return SchemaPath(part, self)
 
     def __str__(self) -> str:

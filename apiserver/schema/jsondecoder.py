@@ -296,7 +296,7 @@ def _schema_or_texts(value: Any, unknown: Unknown) -> Any:
 
 
 def _apart(read: Reader, value: Any, unknown: Unknown) -> Any:
-    """Read a value as by a decoder of its own: errors are relative to it, and unknown is fine."""
+    """Read a value as with a separate decoder: relative error paths, unknown fields allowed."""
     inside = Unknown()
     try:
         result = read(value, inside)

@@ -18,7 +18,7 @@ _IS_KEY: Final = f"this property is in {_KEYS}, so it"
 
 
 def list_type_rule_problems(props: Object, path: SchemaPath) -> Iterator[FieldError]:
-    """Yield what is wrong with the types of lists and maps that a schema declares."""
+    """Yield the errors of the types of lists and maps that a schema declares."""
     if _EXTENSIONS.isdisjoint(props):
         return
     type_, items = props.get("type", ""), props.get("items")
@@ -51,7 +51,7 @@ def _has_type(found: str, expected: str, extension: str, path: SchemaPath) -> It
 
 
 def _of_set(items: Object, path: SchemaPath) -> Iterator[FieldError]:
-    """Yield an error for items that can be changed in part: nothing identifies them then."""
+    """Yield an error for items of a set that are not atomic."""
     detail = f"must be atomic as item of a list with {_LIST_TYPE}=set"
     shown = items.get(_LIST_TYPE)
     if items.get("type") == "array" and shown not in (None, "atomic"):

@@ -135,6 +135,6 @@ def _fits(number: float, type_: str, format_: str) -> bool:
 
 
 def _int64(number: float) -> int:
-    """Convert a float as Go does; what is too large becomes the least integer."""
+    """Convert a float as Go does; out of range, the result is the least integer."""
     whole = int(number)
     return whole if -_INT64 <= whole < _INT64 else -_INT64

@@ -40,7 +40,7 @@ class _SchemaContext:
 
 
 def openapi_problems(props: Object, path: str) -> Iterator[FieldError]:
-    """Yield what is wrong with a schema of whole objects, and with those in it."""
+    """Yield the errors of a schema of whole objects, and of its children."""
     yield from _problems(props, SchemaPath(path), _SchemaContext(), is_root=True)
 
 

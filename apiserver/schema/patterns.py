@@ -45,7 +45,7 @@ class PatternCheck:
         self._large = 0
 
     def problem(self, pattern: str) -> str:
-        """Return what is wrong with an expression, ``""`` if nothing is."""
+        """Return the problem with an expression, ``""`` if nothing is."""
         found = _problem(pattern, _SMALL)
         if found == _TOO_LARGE and self._large < _MAX_LARGE:
             self._large += 1

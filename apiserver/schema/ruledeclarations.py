@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(r"[.\[\]]|'(?:\\.|[^'\\])*'|[^.\[\]]+", re.DOTALL)
 
 
 def rule_declaration_problems(props: Object, path: SchemaPath) -> Iterator[FieldError]:
-    """Yield what is wrong with the declarations of the rules of a schema."""
+    """Yield the errors of the declarations of the rules of a schema."""
     for index, rule in enumerate(props.get("x-kubernetes-validations", [])):
         where = path.child(f".x-kubernetes-validations[{index}]")
         text, message = rule.get("rule", ""), rule.get("message", "")

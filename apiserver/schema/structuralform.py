@@ -16,7 +16,7 @@ _PARTS: Final = (dict, list)
 
 
 class Form:
-    """The form that one part of a schema, which is a tree, gives to a value."""
+    """The form of one node of a schema, which is a tree."""
 
     __slots__ = (
         "_any_member", "_defaults", "_exempt", "_items", "_members", "_null", "_null_items",
@@ -81,7 +81,7 @@ def _form(schema: Schema) -> Form:
 
 @cache
 def _leaf(preserves: bool, embedded: bool, nullable: bool) -> Form:  # noqa: FBT001 - cached
-    """Return the form of values without specified parts: there are few."""
+    """Return the shared form of values without specified parts."""
     return Form(
         Schema(preserve_unknown_fields=preserves, embedded_resource=embedded, nullable=nullable)
     )

@@ -1,4 +1,4 @@
-"""Pruning: fields that a structural schema does not specify are removed and reported.
+"""Pruning: removes and reports fields that a structural schema does not specify.
 
 The rules are those of KEP-2332 and of the API documentation of CustomResourceDefinition: a type
 that preserves unknown fields keeps them, but the fields that it specifies are pruned inside;

@@ -64,7 +64,7 @@ def shape_problems(props: Object, path: str) -> list[FieldError]:
 
 
 def _structure(props: Object, path: SchemaPath, level: str) -> Iterator[FieldError]:
-    """Yield what is wrong with a schema outside of value validations."""
+    """Yield the errors of a schema outside of value validations."""
     items = props.get("items")
     if props.get("type") == "array" and items is None:
         yield required(f"{path}.items", "must be specified")
@@ -113,7 +113,7 @@ def _type(props: Object, path: SchemaPath, level: str) -> Iterator[FieldError]:
 def _identity(
     properties: Object, path: SchemaPath, level: str, *, whole: bool
 ) -> Iterator[FieldError]:
-    """Yield what is wrong with the members that identify an object."""
+    """Yield the errors of the members that identify an object."""
     for name in ("kind", "apiVersion"):
         type_ = properties.get(name, {}).get("type", "")
         if whole and name in properties and type_ != "string":
@@ -141,7 +141,7 @@ def _is_zero(value: Any) -> bool:
 def _assertions(
     props: Object, path: SchemaPath, *, skips_any: bool = False, nested: bool = False
 ) -> Iterator[FieldError]:
-    """Yield what is wrong with the value validations of a schema, and of those below it.
+    """Yield the errors of the value validations of a schema, and of those below it.
 
     ``nested``: the schema is below a junctor itself. ``skips_any``: its ``anyOf`` is one of the
     forms of integers and strings.
@@ -184,7 +184,7 @@ def _patterns(props: Object, path: SchemaPath, patterns: PatternCheck) -> Iterat
 
 
 def _nested(props: Object, path: SchemaPath, *, skips_any: bool = False) -> Iterator[FieldError]:
-    """Yield what is wrong with a schema below a junctor, which may only assert."""
+    """Yield the errors of a schema below a junctor, which may only assert."""
     yield from _assertions(props, path, skips_any=skips_any, nested=True)
     items = props.get("items")
     if isinstance(items, dict):

@@ -1,4 +1,4 @@
-"""Builds the admission plugins of a server, and what keeps their configurations in step."""
+"""Builds the admission plugins of a server, and the reflectors of their configurations."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def build_admission(
     names: Sequence[str],
     settings: AdmissionSettings,
 ) -> Admission:
-    """Return the plugins of these names, and what belongs to them."""
+    """Return the plugins of these names, with their reflectors and clients."""
     kinds, resolver = RegistryKinds(registry), service_resolver(registry)
     mutating, validating = (
         WebhookClient(resolver, settings.credentials.get(plugin.name, no_credentials), offload)

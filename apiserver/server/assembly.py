@@ -274,7 +274,7 @@ async def build_server(
 def _access_reflectors(
     registry: Registry, access: Access, options: ServerOptions
 ) -> Iterator[Reflector]:
-    """Yield those that keep what filters use in step with the store."""
+    """Yield the reflectors of the data that filters use."""
     yield from rbac_reflectors(registry, access.rbac)
     if options.flow_control is not None:
         yield from flow_reflectors(registry, options.flow_control)
@@ -289,7 +289,7 @@ async def _background_tasks(
     options: ServerOptions,
     sleep: Callable[[float], Awaitable[None]],
 ) -> AsyncIterator[None]:
-    """Do what is due periodically while the block runs.
+    """Run the periodic tasks while the block runs.
 
     The store is compacted, seats are lent and borrowed, and the cache is checked if enabled.
     """

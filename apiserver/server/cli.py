@@ -169,7 +169,7 @@ class _Ignored(argparse.Action):
 
 
 class _Unsupported(argparse.Action):
-    """Refuses a flag that would promise what this server does not do."""
+    """Refuses a flag for a feature that this server does not have."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Loads the configuration: the flags with their defaults, and what they mean together."""
+"""Loads the configuration: the flags, their defaults, and checks of their combinations."""
 
 from __future__ import annotations
 

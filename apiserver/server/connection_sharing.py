@@ -106,7 +106,7 @@ class ConnectionSharing:
         return max(0.0, min(due) - now) if due else None
 
     def check(self) -> None:
-        """Find workers that receive nothing, and go on after a failure."""
+        """Find workers that receive nothing; continue after a failure."""
         now = time.monotonic()
         for member in list(self._members.values()):
             channel = member.channel
@@ -134,13 +134,13 @@ class ConnectionSharing:
                 self._stop_listening()
 
     def _dismiss(self, member: _Member) -> None:
-        """Hand nothing more to a worker, and to others what it has not received."""
+        """Stop using a worker, and hand its undelivered connections to others."""
         member.accepts = False
         self._connections.extend(member.channel.take_back())
         self._share()
 
     def _share(self) -> None:
-        """Hand over what waits, as much of it as the workers take now."""
+        """Hand over waiting connections, as many as the workers accept now."""
         for _ in range(_BATCH):
             member = self._choose()
             if member is None and self.accepting:
@@ -194,7 +194,7 @@ class ConnectionSharing:
         member.chosen = self._turn
 
     def _fail(self, error: OSError) -> None:
-        """Wait before the next try: what failed, such as a limit of open files, may last."""
+        """Wait before the next try: a failure such as a limit of open files may last."""
         if not self._failing:
             log.error("cannot accept connections for the moment: %s", error.strerror)
         self._failing = True

@@ -37,7 +37,7 @@ def front_proxy(config: Config) -> tuple[FrontProxy, LoadedFiles]:
 
 
 def published_trust(config: Config, own_authority: Path) -> Mapping[str, str]:
-    """Return what is published for other API servers; nothing without an authority from outside."""
+    """Return the published trust for other API servers; empty without the flags for CAs."""
     published = {}
     if config.client_ca_file:
         given = Path(config.client_ca_file).read_text()

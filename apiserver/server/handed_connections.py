@@ -141,7 +141,7 @@ class HandedConnections:
             connection.close()
 
     def _pause(self) -> None:
-        """Leave the rest to other workers, or to later, before there is no descriptor for it."""
+        """Pause receiving before the file descriptors run out."""
         log.warning("few file descriptors are left, no connections are accepted for the moment")
         self._loop.remove_reader(self._channel.fileno())
         self._say(REFUSES)

@@ -80,7 +80,7 @@ def component_probes(source: Store[bytes]) -> dict[str, Probe]:
 
 
 def cache_gauges(cache: WatchCache[Stored]) -> dict[str, tuple[str, Callable[[], float]]]:
-    """Return the gauges of the cache and the process: what they tell, and their value, by name."""
+    """Return the gauges of the cache and the process: help text and value, by name."""
     started = time.time()
     return {
         "apiserver_watch_cache_objects": ("Objects in memory.", lambda: float(len(cache))),

@@ -136,7 +136,7 @@ def _authorities(path: Path) -> ssl.SSLContext:
 
 
 def _retire(found: Identity, *, given: bool) -> None:
-    """Put the CA aside, and remove what it has issued here."""
+    """Rename the old CA, and remove the certificates that it issued."""
     log.warning(
         "%s has the name of a CA of --client-ca-file; a new one replaces it", found.ca.certificate
     )

@@ -107,7 +107,7 @@ async def _complete(where: ObjectLocation, existing: Object, wanted: Object) -> 
 
 @asynccontextmanager
 async def bootstrapping_roles(roles: BootstrapRoles) -> AsyncGenerator[None, None]:
-    """Do the work; what takes long is done beside the block."""
+    """Create the roles; long work continues in the background of the block."""
     task = asyncio.create_task(roles.run(), name=BOOTSTRAP_ROLES)
     try:
         await asyncio.wait([task], timeout=_START_SECONDS)

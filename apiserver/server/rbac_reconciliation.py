@@ -29,7 +29,7 @@ def is_rebound(existing: Object, wanted: Object) -> bool:
 
 
 def reconciled(existing: Object, wanted: Object) -> Object | None:
-    """Return ``existing`` with what it lacks of a default object, ``None`` if it lacks nothing."""
+    """Return ``existing`` with the missing parts of a default object, ``None`` if complete."""
     metadata = existing["metadata"]
     more: dict[str, Any] = {}
     for member in ("labels", "annotations"):

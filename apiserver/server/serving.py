@@ -100,11 +100,11 @@ class Embedding:
     first_request_seconds: float = 0.0
 
     def connections(self, config: Config) -> ConnectionSource:
-        """Return where the connections come from. Raises OSError."""
+        """Return the source of connections. Raises OSError."""
         return Listener(config)
 
     def leaves_address(self) -> bool:
-        """Return whether nothing serves at the address any more when this process has stopped."""
+        """Return whether the address is free once this process has stopped."""
         return True
 
     async def delay_shutdown(self, seconds: float) -> None:

@@ -32,7 +32,7 @@ class ReloadableContext(ssl.SSLContext):
         return self.current.wrap_bio(*args, **kwargs)
 
     def reload(self) -> None:
-        """Follow a new context. Raises what ``build`` raises, and changes nothing then."""
+        """Follow a new context. Raises what ``build`` raises; the old context stays then."""
         previous, self.current = self.current, self.build()
         if _trusted(previous) != _trusted(self.current):
             self.authorities_changed()

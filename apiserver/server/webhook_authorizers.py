@@ -72,7 +72,7 @@ class ConfiguredAuthorizers:
         return self._union
 
     def reload(self, path: Path) -> None:
-        """Read the file again. Raises ConfigurationError and OSError, and changes nothing then."""
+        """Read the file again. Raises ConfigurationError and OSError, keeping the old content."""
         configuration, conditions = _read(path)
         types = [each.type for each in configuration.authorizers]
         if {*types} - {WEBHOOK} != {*self.types} - {WEBHOOK}:

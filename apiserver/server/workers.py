@@ -65,7 +65,7 @@ def supervise(config: Config) -> int:
 
 
 def _prepare(config: Config) -> None:
-    """Do once what every worker would do, so that they share the memory of it."""
+    """Do the common work of all workers before the fork, so that they share its memory."""
     # A server imports its store when it opens it.
     import_module("storage.etcd.store")
     make_directory(config.data_dir)
@@ -255,7 +255,7 @@ class Supervisor:
             os._exit(code)
 
     def _close(self) -> None:
-        """Close what only the parent has."""
+        """Close the files that only the parent uses."""
         self._sharing.close()
         self._selector.close()
         self._signals.close()

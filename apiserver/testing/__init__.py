@@ -63,7 +63,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is used: pytest imports this package always, and most runs use nothing of it."""
+    """Import lazily: pytest always imports this package, and most runs do not use it."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

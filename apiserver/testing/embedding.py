@@ -102,7 +102,7 @@ class HarnessEmbedding(Embedding):
             beginning.cancel()
 
     async def _begin(self, operations: Operations, url: str, control: Path) -> None:
-        """Wait until the controllers have made what is always there; announce the server."""
+        """Wait until the controllers have created the default objects; announce the server."""
         await operations.server.ready.wait()
         table = operations.table()
         await table["settle"](quiet=_QUIET_SECONDS, timeout=_TIMEOUT)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class UnknownFault(ValueError):
-    """A fault has a condition that does not exist, or a value that cannot be one."""
+    """A fault has an unknown condition, or an invalid value."""
 
 
 @dataclass(slots=True)

@@ -107,7 +107,7 @@ async def _begun(
 
 
 class _Collector(AbstractStreamWriter):
-    """Takes what would be sent."""
+    """Collects the response instead of sending it."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []

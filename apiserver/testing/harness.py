@@ -120,7 +120,7 @@ class ApiServer:
         self.kubeconfig = self.admin.kubeconfig
 
     def stop(self) -> None:
-        """Stop the server; what it stored is gone."""
+        """Stop the server and remove its data."""
         if self._launched is not None:
             self._rest.close()
             self._control.close()

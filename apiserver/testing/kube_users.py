@@ -1,4 +1,4 @@
-"""KubeUser: the credentials of a user, and what they are allowed to do."""
+"""KubeUser: the credentials of a user, and grants of rights."""
 
 from __future__ import annotations
 

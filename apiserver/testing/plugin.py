@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(
     early_config: pytest.Config, args: list[str]
 ) -> Generator[None, None, None]:
-    """Load what belongs to the conformance tests, if they are to be run: they have options."""
+    """Load the plugin of the conformance tests, if they are to be run: it has options."""
     yield
     if any(_CONFORMANCE in arg.replace("/", ".") for arg in args):
         early_config.pluginmanager.import_plugin(f"{_CONFORMANCE}.conformance_plugin")

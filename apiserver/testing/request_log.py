@@ -12,7 +12,7 @@ _SHOWN: Final = 30
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as the server understood it, and what became of it.
+    """One request, as the server parsed it, and its outcome.
 
     ``verb`` is that of RBAC. ``status`` is the HTTP code; 0: nothing was answered, or not yet.
     ``body`` is the text of the body, ``None`` if there was none or it was not kept. ``started`` is

@@ -28,7 +28,7 @@ class ServerClock:
         return self._do("now")
 
     def advance(self, by: Span) -> datetime:
-        """Go ahead, by seconds or as in ``1h30m``; what is due then happens before this returns."""
+        """Advance by seconds or as in ``1h30m``; timers that become due run before this returns."""
         self._control.call("advance", seconds=seconds_of(by))
         return self._do("now")
 
@@ -41,7 +41,7 @@ class ServerClock:
         return self._do("freeze", None if moment is None else epoch_of(moment))
 
     def resume(self) -> datetime:
-        """Run again, from where the clock stands."""
+        """Let the clock run again, from its current time."""
         return self._do("resume")
 
     def reset(self) -> datetime:

@@ -1,4 +1,4 @@
-"""StaleReads: answers reads from the past, as a replica does that has fallen behind."""
+"""StaleReads: answers reads from an old state, as a lagging replica does."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class SteerableClock(Clock):
             self._frozen = (moment, self._frozen[1])
 
     def resume(self) -> None:
-        """Let a frozen clock run again, from where it stands."""
+        """Let a frozen clock run again, from its current time."""
         if self._frozen is not None:
             moment, steady = self._frozen
             self._frozen = None

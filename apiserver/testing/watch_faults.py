@@ -26,7 +26,7 @@ _BOOKMARK: Final = b'{"type":"BOOKMARK"'
 
 
 class FaultyChannel(Channel):
-    """The transport of one watch, with the faults that are in force for it."""
+    """The transport of one watch, with its active faults."""
 
     __slots__ = (
         "_connection", "_cut", "_cuts", "_expired", "_inner", "_mute", "_task", "after", "record",
@@ -48,7 +48,7 @@ class FaultyChannel(Channel):
         self.after = int(version) if version.isdecimal() else 0
 
     def attach(self, rule: FaultRule) -> None:
-        """Put a fault in force for this watch."""
+        """Activate a fault for this watch."""
         if rule.action == "cut_watch":
             self._cuts[rule.number] = (rule, rule.options["after"])
         elif rule.action == "skip_bookmarks":

@@ -80,7 +80,7 @@ class Window(Generic[V]):
         return Window(self._capacity, self._size_of)
 
     def drop(self) -> Iterator[None]:
-        """Free the memory of a state that is not used any more, a step in each iteration.
+        """Free the memory of an unused state, a part in each iteration of the event loop.
 
         To free a hundred thousand records at once takes long.
         """

@@ -1,4 +1,4 @@
-"""AdmissionReviews: what a webhook is asked, and how its response is understood. Pure.
+"""AdmissionReviews: building requests and parsing responses. Pure.
 
 See "Webhook request and response" in the documentation of dynamic admission control.
 """

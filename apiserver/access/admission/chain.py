@@ -49,11 +49,11 @@ class Reinvocation:
         self._requested = False
 
     def request(self) -> None:
-        """Ask for a second round; there is no third one."""
+        """Request a reinvocation; there is at most one."""
         self._requested = True
 
     def begin(self) -> bool:
-        """Return whether the second round begins."""
+        """Start the reinvocation if one was requested; return whether it was."""
         self.running = self._requested
         return self.running
 
@@ -135,17 +135,17 @@ class ChangingPlugin(Protocol):
     """A plugin that handles other writes from time to time, as its configuration says."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Register a function to be called after every change of what the plugin handles."""
+        """Register a callback for changes of the set of writes that the plugin handles."""
         ...
 
     def forget(self) -> None:
-        """Forget what depends on the served resources, because they have changed."""
+        """Clear the caches that depend on the served resources, which have changed."""
         ...
 
 
 @runtime_checkable
 class Provisioner(Protocol):
-    """Provides what a new object needs, before anything is decided about the object."""
+    """Creates the prerequisites of a new object, such as its namespace."""
 
     async def provide(self, attributes: AdmissionAttributes, reader: Reader) -> None:
         """Provide it. Raises StatusError to reject the write."""
@@ -190,7 +190,7 @@ class AsyncValidator(Protocol):
 
 @runtime_checkable
 class Charger(Protocol):
-    """Counts what is written in quotas."""
+    """Charges writes to quotas."""
 
     def charge(self, attributes: AdmissionAttributes, reader: Reader) -> Sequence[Object]:
         """Return the quotas whose status changes with the write. Raises StatusError to refuse.
@@ -248,7 +248,7 @@ class AdmissionChain:
         )
 
     async def provide(self, attributes: AdmissionAttributes, reader: Reader) -> None:
-        """Provide what a new object needs. Raises StatusError if a plugin rejects the write."""
+        """Create the prerequisites of a new object. Raises StatusError for a rejected write."""
         for plugin in self._of(attributes).providers:
             await plugin.provide(attributes, reader)
 

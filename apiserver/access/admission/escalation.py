@@ -65,7 +65,7 @@ class EscalationCheck:
         )
 
     async def mutate_async(self, attributes: AdmissionAttributes, reader: Reader) -> Object | None:
-        """Raise Forbidden for a grant that is not the user's to make; change nothing."""
+        """Raise Forbidden for a grant that exceeds the rights of the user; change nothing."""
         document, old = attributes.object, attributes.old_object
         assert document is not None
         if MASTERS in attributes.user.groups or (old is not None and _same(document, old)):
@@ -139,7 +139,7 @@ class EscalationCheck:
         raise attributes.forbidden(text)
 
     async def _missing(self, attributes: AdmissionAttributes, rules: Sequence[Object]) -> list[str]:
-        """Return the lines that tell what the user lacks of some rules. Raises TooManyRights."""
+        """Return the lines that list the missing rights of the user. Raises TooManyRights."""
         # The index may change while a thread compares; what it holds now does not.
         held = self._index.rules_of(attributes.user, attributes.namespace)
         if count_rights(rules) * len(held) <= _FEW:

@@ -18,7 +18,7 @@ class CandidateIndex(Protocol[M]):
     def candidates(
         self, operation: str, resource: GroupVersionResource, subresource: str
     ) -> Candidates[M]:
-        """Return what may apply to writes of a kind, in order."""
+        """Return the items that may apply to writes of a kind, in order."""
         ...
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -26,7 +26,7 @@ class CandidateIndex(Protocol[M]):
         ...
 
     def forget(self) -> None:
-        """Forget what was found, because the served versions may have changed."""
+        """Clear the cache, because the served versions may have changed."""
         ...
 
 

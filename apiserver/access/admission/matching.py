@@ -65,7 +65,7 @@ class ResourceVersions(Protocol):
 
 
 def is_exempt(resource: GroupVersionResource) -> bool:
-    """Return whether a resource configures admission: no webhook may get in the way."""
+    """Return whether a resource configures admission, and is therefore exempt from webhooks."""
     return resource.group == _GROUP and resource.resource in _EXEMPT
 
 
@@ -138,7 +138,7 @@ class Match:
 
     @classmethod
     def of_webhook(cls, document: Mapping[str, Any]) -> Match:
-        """Return what a webhook applies to. Raises ValueError for an invalid selector."""
+        """Return the match criteria of a webhook. Raises ValueError for an invalid selector."""
         return _match(document, "rules", unbounded=False)
 
     @classmethod
@@ -268,7 +268,7 @@ class Candidates(Generic[M]):
 
 
 class MatchIndex(Generic[M]):
-    """Finds what may apply to requests of a kind, without looking at all there is every time."""
+    """Finds the items that may apply to requests of a kind, by an index instead of a scan."""
 
     def __init__(
         self,
@@ -286,20 +286,20 @@ class MatchIndex(Generic[M]):
         self._listeners.append(listener)
 
     def replace(self, items: Sequence[M]) -> None:
-        """Set what there is, in order."""
+        """Set the items, in order."""
         self._items = items
         self.forget()
         for listener in self._listeners:
             listener()
 
     def forget(self) -> None:
-        """Forget what was found, because the served versions may have changed."""
+        """Clear the cache, because the served versions may have changed."""
         self._known.clear()
 
     def candidates(
         self, operation: str, resource: GroupVersionResource, subresource: str
     ) -> Candidates[M]:
-        """Return what may apply to requests of a kind; nothing may apply to exempt resources."""
+        """Return the items that may apply to requests of a kind: none for exempt resources."""
         key = operation, resource, subresource
         known = self._known.get(key)
         if known is None:

@@ -1,4 +1,4 @@
-"""Calls of admission webhooks: which of them apply to a write, and what they answer.
+"""Calls of admission webhooks: matching, requests and responses.
 
 A webhook that cannot be called, or whose response is invalid, fails the request or is ignored, as
 its failurePolicy says. A denial always counts.

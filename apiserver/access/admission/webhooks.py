@@ -1,4 +1,4 @@
-"""The webhooks that are in force, kept in step with the stored configurations by a reflector."""
+"""The active webhooks, kept in step with the stored configurations by a reflector."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Webhook:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies the webhook, whatever else changes."""
+        """The identity of the webhook across changes of its configuration."""
         return self.configuration, self.name
 
     @cached_property
@@ -108,7 +108,7 @@ class WebhookConfigurations:
         self._index.on_change(listener)
 
     def forget(self) -> None:
-        """Forget what was found, because the served versions may have changed."""
+        """Clear the cache, because the served versions may have changed."""
         self._index.forget()
 
     def candidates(

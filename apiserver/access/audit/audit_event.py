@@ -139,7 +139,7 @@ class AuditEvent:
         self._size = 0
 
     def set_request(self, uri: str, verb: str, source_ips: Sequence[str], user_agent: str) -> None:
-        """Set the request line, and where it came from."""
+        """Set the request line and the source addresses."""
         self._head = {"requestURI": uri, "verb": verb}
         if source_ips:
             self._head["sourceIPs"] = source_ips
@@ -160,7 +160,7 @@ class AuditEvent:
             self.annotate(key, value)
 
     def set_impersonated_user(self, user: UserInfo) -> None:
-        """Set the user as whom the request goes on."""
+        """Set the impersonated user."""
         self.impersonated = user_document(user)
 
     def set_request_object(self, document: Object, size: int) -> None:
@@ -212,7 +212,7 @@ class AuditEvent:
 
     @property
     def has_started(self) -> bool:
-        """Whether the response has begun: what happens to it then does not change its status."""
+        """Whether the response has started, so that its status is final."""
         return self.on_start is _has_started
 
     def at_stage(self, stage: str, now: float) -> AuditRecord:
@@ -246,7 +246,7 @@ class AuditEvent:
 
 
 async def _has_started(code: int) -> None:
-    """Do nothing: a response begins once."""
+    """Do nothing: ResponseStarted is recorded once."""
 
 
 class _Patch:
@@ -259,7 +259,7 @@ class _Patch:
         self._is_yaml = is_yaml
 
     def document(self) -> Any:
-        """Return the document, or the text of what is none."""
+        """Return the JSON document, or the text of a body that is not JSON."""
         try:
             return parse_yaml(self._data)[0] if self._is_yaml else orjson.loads(self._data)
         except ValueError:

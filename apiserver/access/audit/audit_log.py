@@ -145,7 +145,7 @@ class RotatedFile:
         self._sweeper.sweep()
 
     def write(self, data: bytes) -> None:
-        """Append lines, which stay in one file. Raises OSError, and has written nothing then."""
+        """Append all lines to the same file, or none. Raises OSError."""
         size = self._current_size()
         if size and size + len(data) > self._most:
             self._rotate()
@@ -177,7 +177,7 @@ class RotatedFile:
         return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def _linked(self) -> os.stat_result | None:
-        """Return what is known of the file if the path still leads to it."""
+        """Return the status of the file if the path still leads to it."""
         try:
             found = self._path.stat()
         except FileNotFoundError:
@@ -202,7 +202,7 @@ class _Sweeper:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit-sweep")
 
     def sweep(self) -> None:
-        """Begin to sweep, unless nothing is ever to be removed or compressed."""
+        """Start a sweep, unless old files are neither removed nor compressed."""
         options = self._options
         if options.max_age or options.max_backups or options.compress:
             self._thread.submit(self._sweep)

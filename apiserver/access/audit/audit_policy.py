@@ -88,7 +88,7 @@ def _covers(pattern: str, request: AuditedRequest) -> bool:
 
 @valueclass
 class AuditRule:
-    """One rule. A condition that is empty holds for all requests."""
+    """One rule. An empty condition matches all requests."""
 
     level: Level
     users: frozenset[str] = frozenset()

@@ -70,7 +70,7 @@ class EventBuffer:
         self._refilled = 0.0
 
     def put(self, record: AuditRecord, *, wait: bool) -> asyncio.Future[bool]:
-        """Put a record in; return whether it is stored, or will be for all that is known.
+        """Add a record; the future results in False if it is dropped.
 
         In the blocking modes that is known when there is room for it, and with ``wait`` when it has
         been stored.
@@ -152,7 +152,7 @@ class EventBuffer:
             self._arrived.set()
 
     async def _collect(self) -> None:
-        """Wait until there is a whole batch, or for as long as one may wait."""
+        """Wait for a full batch, or until the maximum wait has passed."""
         if self.mode != BATCH or self._most <= 1:
             return
         with suppress(TimeoutError):
@@ -190,6 +190,6 @@ class EventBuffer:
 
 
 def _settle(outcome: asyncio.Future[bool] | None, *, stored: bool) -> None:
-    """Tell the request that waits, if one does."""
+    """Resolve the future of the waiting request, if any."""
     if outcome is not None and not outcome.done():
         outcome.set_result(stored)

@@ -30,7 +30,7 @@ class StaticTokens:
         return self._users.get(token)
 
     def reload(self, path: Path) -> None:
-        """Read the file again. Raises TokenFileError or OSError, and changes nothing then."""
+        """Read the file again. Raises TokenFileError or OSError, keeping the old content."""
         self._users = _read(path)
 
 

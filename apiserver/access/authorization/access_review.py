@@ -1,4 +1,4 @@
-"""SubjectAccessReviews: a request as webhooks see it, and what their answers mean. Pure.
+"""SubjectAccessReviews: building requests for webhooks and parsing responses. Pure.
 
 Selectors only narrow a request, so conditions without a form in a review are left out (KEP-4601).
 """

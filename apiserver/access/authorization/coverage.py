@@ -31,7 +31,7 @@ class TooManyRights(ValueError):
 
 
 def count_rights(rules: Sequence[Object]) -> int:
-    """Return how many rights rules multiply to."""
+    """Return the number of single rights in rules."""
     return sum(map(_count, rules))
 
 

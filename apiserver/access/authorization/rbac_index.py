@@ -1,4 +1,4 @@
-"""RBACIndex: roles and bindings, by subject, so that a request looks up only what is its user's.
+"""RBACIndex: roles and bindings by subject, so that a request examines only those of its user.
 
 It follows the stored objects (`apiserver.registry.rbac_reflectors`), so a request reads no store.
 """

@@ -124,7 +124,7 @@ class FairQueue:
         return request
 
     def dispatch(self, now: float) -> list[QueuedRequest]:
-        """Execute what can be executed of those that wait, and return it."""
+        """Dispatch the queued requests that have seats, and return them."""
         dispatched = []
         while self._waited_in and self.seats_in_use < self.limit:
             queue = min(self._waited_in.values(), key=_FINISH)

@@ -48,7 +48,7 @@ class Target(Protocol):
 
 
 def flow_request(user: UserInfo, verb: str, target: Target) -> FlowRequest:
-    """Return what decides about the flow of a request."""
+    """Return the attributes that select the flow of a request."""
     resource = target.resource
     if target.subresource:
         resource = f"{resource}/{target.subresource}"

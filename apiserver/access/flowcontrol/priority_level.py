@@ -88,7 +88,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelSpec:
-    """The spec of a level. No ``queues``: who finds no seat is rejected.
+    """The spec of a level. Without ``queues``, requests without a seat are rejected.
 
     ``borrowing`` is the percentage of its nominal seats that it may have beyond them, None: any.
     """

@@ -41,7 +41,7 @@ _NO_MASTERS: Final = f"impersonating the {MASTERS} group is not allowed"
 
 @valueclass
 class Need:
-    """A right that the user needs; with a ``refusal`` it is refused even to who has it.
+    """A right that the user needs; with a ``refusal`` it is refused in any case.
 
     A right that stands for the next needs is not needed itself: who has it needs none of them.
     """
@@ -65,7 +65,7 @@ class Mode(Protocol):
         ...
 
     def result(self, wanted: UserInfo) -> UserInfo:
-        """Return the user that the request goes on with."""
+        """Return the impersonated user."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Impersonator: decides whether a user may act as another one, and as whom the request goes on."""
+"""Impersonator: decides whether a user may impersonate another one."""
 
 from __future__ import annotations
 

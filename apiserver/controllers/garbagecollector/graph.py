@@ -46,7 +46,7 @@ class WatchedResource:
 
 @valueclass
 class Node:
-    """An object: ``foreground`` and ``orphaning`` is what its deletion waits for."""
+    """An object; ``foreground`` and ``orphaning``: whether its deletion has this finalizer."""
 
     resource: WatchedResource
     namespace: str
@@ -150,7 +150,7 @@ class Graph:
         return due
 
     def forget(self, uids: Iterable[str]) -> None:
-        """Take objects out of the graph that are not watched any more; they may still exist."""
+        """Remove objects that are no longer watched; they may still exist."""
         for uid in uids:
             node = self._nodes.pop(uid, None)
             if node is not None:

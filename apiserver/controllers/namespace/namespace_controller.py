@@ -75,7 +75,7 @@ class NamespaceController:
         return await self._client.update(NAMESPACES, desired, "status")
 
     async def _finalize(self, namespace: Object) -> None:
-        """Remove the finalizer ``kubernetes``; the namespace goes with the last finalizer."""
+        """Remove the finalizer ``kubernetes``; the namespace is deleted with its last finalizer."""
         finalizers = _finalizers(namespace)
         kept = sorted(set(finalizers) - {KUBERNETES})
         if len(kept) < len(finalizers):

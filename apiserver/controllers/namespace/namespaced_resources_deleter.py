@@ -71,7 +71,7 @@ class NamespacedResourcesDeleter:
         return _merge(parts)
 
     async def _attempt(self, resource: APIResource) -> RemainingContent | None:
-        """Delete what is there of a resource; return ``None`` if the namespace is not the same."""
+        """Delete all objects of a resource; return ``None`` if the namespace was recreated."""
         try:
             return await self._delete_all(resource)
         except NamespaceReplaced:

@@ -71,7 +71,7 @@ class RemainingContent:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it is certain that nothing remains."""
+        """Whether the namespace is known to be empty."""
         return not self.remaining and not self.failed
 
 

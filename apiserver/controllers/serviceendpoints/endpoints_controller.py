@@ -130,4 +130,4 @@ def _is_managed(endpoints: Object) -> bool:
 
 
 def _nothing() -> None:
-    """Nothing is known of Endpoints that would have to be forgotten."""
+    """Do nothing: no state is kept for Endpoints."""

@@ -58,7 +58,7 @@ def should_mirror(endpoints: Object) -> bool:
 
 
 def mirror(endpoints: Object, existing: Sequence[Object]) -> Mirror:
-    """Return what has to be written so that slices mirror Endpoints."""
+    """Return the writes after which slices mirror Endpoints."""
     result = Mirror()
     slices = _slices(endpoints, result)
     plan = result.plan

@@ -64,7 +64,7 @@ def filled(existing: Iterable[Object], wanted: Iterable[Object]) -> list[Filling
 
 
 def endpoint_key(endpoint: Object) -> EndpointKey:
-    """Return what identifies an endpoint while its state changes."""
+    """Return the identity of an endpoint across changes of its state."""
     target = endpoint.get("targetRef") or {}
     addresses = sorted(endpoint.get("addresses") or ())
     return (target.get("namespace", ""), target.get("name", ""), *addresses)

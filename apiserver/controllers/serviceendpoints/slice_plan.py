@@ -62,7 +62,7 @@ def plan_slices(
     existing: Sequence[Object],
     last_change: str,
 ) -> SlicePlan:
-    """Return what has to be written for a Service.
+    """Return the writes for the slices of a Service.
 
     ``zones`` are those of existing Nodes, ``existing`` the slices of the controller that are linked
     to the Service by name, ``last_change`` the value of the annotation for written slices.

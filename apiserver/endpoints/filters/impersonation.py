@@ -1,4 +1,4 @@
-"""Impersonation: the request goes on as the user that its headers ask for, or ends with 403."""
+"""Impersonation: replaces the user of a request by that in its headers, or responds with 403."""
 
 from __future__ import annotations
 

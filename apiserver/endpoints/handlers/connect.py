@@ -89,7 +89,7 @@ class ConnectHandlers:
         return await self._stream(request, scope, "exec", query, options.get("container", ""))
 
     async def attach(self, request: HTTPRequest, scope: RequestScope) -> web.StreamResponse:
-        """Connect to what runs in a container."""
+        """Attach to the running process of a container."""
         options = await _admitted(request, scope, _stream_options(request))
         container = options.get("container", "")
         return await self._stream(request, scope, "attach", _streams(options), container)
@@ -245,7 +245,7 @@ async def _forwarded(
 def _rewriting(
     request: HTTPRequest, answer: ClientResponse, mapping: ProxyMapping
 ) -> Transformation | None:
-    """Return what happens to the content of a response: links in HTML lead through the proxy."""
+    """Return the rewriter of the content of a response, for links in HTML."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
     if media_type != _HTML or request.method == "HEAD":
         return None

@@ -1,1 +1,1 @@
-"""/openapi/v2 and /openapi/v3: the OpenAPI documents of what the server serves."""
+"""/openapi/v2 and /openapi/v3: the OpenAPI documents of the served kinds."""

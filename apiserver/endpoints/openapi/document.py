@@ -1,4 +1,4 @@
-"""An OpenAPI document, and what it is made from."""
+"""An OpenAPI document, and its sources."""
 
 from __future__ import annotations
 

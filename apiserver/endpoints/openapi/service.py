@@ -44,7 +44,7 @@ def _as_protobuf(document: Document, version: int) -> Document:
 
 @cache
 def _code() -> bytes:
-    """Return a digest of what makes documents: the same sources may result in others one day."""
+    """Return a digest of the code that builds documents, for the key of their cache."""
     digest = hashlib.sha512(GIT_VERSION.encode())
     for file in sorted(files(__package__).iterdir(), key=attrgetter("name")):
         if file.is_file():

@@ -150,7 +150,7 @@ class Encryption:
         return self._providers.failure()
 
     def reload(self) -> None:
-        """Read the file again. Raises ConfigurationError or OSError, and changes nothing then.
+        """Read the file again. Raises ConfigurationError or OSError, keeping the old content.
 
         A configuration with KMS plugins takes effect when they are healthy.
         """

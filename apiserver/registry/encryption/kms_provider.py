@@ -62,7 +62,7 @@ class SeedCipher:
         self._seed = seed
 
     def encrypt(self, value: bytes, authenticated: bytes) -> bytes:
-        """Return the ciphertext, preceded by what its key is derived from."""
+        """Return the ciphertext, preceded by the random info that derives its key."""
         info = os.urandom(_INFO)
         return info + self._derived(info).encrypt(value, authenticated)
 
@@ -125,7 +125,7 @@ class KMSProvider:
         self._task = asyncio.create_task(self._run(), name=f"kms-{self.name}")
 
     async def stop(self) -> None:
-        """Do not ask any more, and close the connection."""
+        """Stop probing, and close the connection."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -303,7 +303,7 @@ def _cipher_of(secret: bytes, source_type: int) -> KeyCipher:
 
 
 def _source(envelope: Any) -> bytes:
-    """Return what identifies an encrypted key."""
+    """Return the identity of an encrypted key."""
     annotations = sorted((each.key, each.value) for each in envelope.annotations)
     fields = (
         envelope.encryptedDEKSourceType,

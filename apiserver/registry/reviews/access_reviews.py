@@ -118,7 +118,7 @@ class AccessReviews:
 
 
 def _attributes(spec: dict[str, Any], user: UserInfo) -> tuple[AuthorizationAttributes, str]:
-    """Return the request that a review asks about, and the error for what is ignored of it."""
+    """Return the attributes in a review, and the error for selectors that are ignored."""
     asked = spec.get("resourceAttributes")
     if asked is None:
         path = spec["nonResourceAttributes"]

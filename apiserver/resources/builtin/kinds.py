@@ -45,7 +45,7 @@ def builtin_catalog(minor: str = MINOR) -> Catalog:
 
 
 def served_catalog(catalog: Catalog, minor: str) -> Catalog:
-    """Return what Kubernetes 1.``minor`` serves of a catalogue, which it follows."""
+    """Return the part of a catalogue that Kubernetes 1.``minor`` serves."""
 
     def is_served(kind: ServedKind) -> bool:
         gvk = kind.definition.gvk

@@ -194,7 +194,7 @@ def _metadata(before: Object, after: Object) -> Object:
 
 
 def _problem(member: str, before: Mapping[str, Any], given: Any) -> str:
-    """Return what is wrong with labels or annotations, ``""`` if they are valid or as before."""
+    """Return the problem with labels or annotations, ``""`` if they are valid or as before."""
     if not isinstance(given, dict):
         return f"invalid metadata.{member} of type {go_type(given)} in converted object"
     for key, value in given.items():

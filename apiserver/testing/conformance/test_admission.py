@@ -1,4 +1,4 @@
-"""Policies and built-in plugins decide about what is written."""
+"""Policies and built-in plugins validate and change writes."""
 
 from __future__ import annotations
 

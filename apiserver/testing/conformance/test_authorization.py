@@ -1,4 +1,4 @@
-"""Users do what their roles allow; administrators act as others."""
+"""Users have the rights of their roles; administrators impersonate others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients find out which resources there are."""
+"""Clients discover the resources."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _TIMEOUT: Final = 10.0
 
 @pytest.fixture(scope="module")
 def collector(api: Api) -> Iterator[None]:
-    """Skip without a garbage collector: nothing happens to an object whose owner is not there."""
+    """Skip without a garbage collector: objects whose owner does not exist are kept."""
     name = f"conformance-{uuid.uuid4().hex[:8]}"
     api.make("/api/v1/namespaces", {"metadata": {"name": name}})
     path = f"/api/v1/namespaces/{name}/configmaps"

@@ -37,7 +37,7 @@ class EventLimit:
 
 
 class EventRateLimit:
-    """Rejects Events above the limits. Each limit counts every Event, whatever the others say."""
+    """Rejects Events above the limits. Every limit counts Events that another rejects."""
 
     name = NAME
 

@@ -53,7 +53,7 @@ class ImageVerdict:
 
 
 class ImageReviews:
-    """Asks the webhook, and keeps what it allows and what it denies, for so many seconds.
+    """Calls the webhook, and caches allowed and denied reviews for so many seconds.
 
     ``default_allow``: whether images are allowed while the webhook fails.
     """

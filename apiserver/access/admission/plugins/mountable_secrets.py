@@ -19,7 +19,7 @@ def is_enforced(account: Object) -> bool:
 
 
 def pod_violation(spec: Mapping[str, Any], account: Object) -> str:
-    """Return what a new Pod uses without being allowed to, ``""`` if there is nothing."""
+    """Return the violation of a new Pod, ``""`` if there is none."""
     mountable = _names(account, "secrets")
     for volume in spec.get("volumes") or ():
         if volume.get("secret") is not None:
@@ -40,7 +40,7 @@ def pod_violation(spec: Mapping[str, Any], account: Object) -> str:
 
 
 def ephemeral_violation(spec: Mapping[str, Any], account: Object) -> str:
-    """Return what an ephemeral container uses without being allowed to, ``""`` for nothing."""
+    """Return the violation of an ephemeral container, ``""`` if there is none."""
     containers = spec.get("ephemeralContainers") or ()
     return _containers_violation(containers, "ephemeral container", account)
 

@@ -42,7 +42,7 @@ _CLAIM_STATUS: Final = (
 
 
 class NodeRestriction:
-    """Refuses writes of kubelets to what is not theirs."""
+    """Limits kubelets to writes of objects of their own node."""
 
     name = "NodeRestriction"
 

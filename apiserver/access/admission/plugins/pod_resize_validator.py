@@ -25,7 +25,7 @@ _UNITS: Final = {"cpu": 1000, "memory": 1}
 
 
 class PodResizeValidator:
-    """Rejects sizes for which a node has not enough, and nodes that resize nothing."""
+    """Rejects resizes beyond the capacity of the node, or on nodes that do not support them."""
 
     name = "PodResizeValidator"
 

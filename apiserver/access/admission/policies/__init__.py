@@ -1,1 +1,1 @@
-"""Admission policies: what they say, compiled, and what that means for a write."""
+"""Admission policies: parsed, compiled, and evaluated for writes."""

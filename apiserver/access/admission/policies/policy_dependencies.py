@@ -43,7 +43,7 @@ class ServedKinds(ResourceVersions, Protocol):
 
 @valueclass
 class PolicyDependencies:
-    """The authorizer, threads, and what is served."""
+    """The authorizer, the thread pool, and the served kinds."""
 
     authorizer: Authorizer
     in_thread: InThread

@@ -70,7 +70,7 @@ class PolicyBinding:
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Policy(Generic[C]):
-    """A policy; ``fails``: what goes wrong with it denies the request."""
+    """A policy; ``fails``: an error of it denies the request (failurePolicy Fail)."""
 
     name: str
     spec: Mapping[str, Any]
@@ -114,7 +114,7 @@ def _param_kind(document: Mapping[str, Any]) -> GroupVersionKind:
 
 @valueclass
 class BoundPolicy(Generic[C]):
-    """A policy that is in force, with its bindings."""
+    """An active policy, with its bindings."""
 
     policy: Policy[C]
     bindings: tuple[PolicyBinding, ...]

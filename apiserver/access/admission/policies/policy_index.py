@@ -1,4 +1,4 @@
-"""The policies of one sort that are in force, kept in step with the stored ones by a reflector."""
+"""The active policies of one sort, kept in step with the stored ones by a reflector."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class PolicyIndex(Generic[C]):
         self._index.on_change(listener)
 
     def forget(self) -> None:
-        """Forget what was found, because the served versions may have changed."""
+        """Clear the cache, because the served versions may have changed."""
         self._index.forget()
 
     def candidates(

@@ -89,7 +89,7 @@ class PolicyRequest:
     async def invocations(
         self, bound: BoundPolicy[Any], equivalents: Sequence[ResourceVersion]
     ) -> Sequence[Invocation | Problem]:
-        """Return for what a policy, which applies, is to be evaluated."""
+        """Return the invocations of a matching policy: one per binding and parameter."""
         # A webhook may have to convert the parameters.
         return await run_with_results(lambda: list(self._invocations(bound, equivalents)))
 

@@ -49,7 +49,7 @@ _PREFIX: Final = (
 def compile_authenticators(
     configuration: AuthenticationConfiguration, own_issuers: Sequence[str]
 ) -> Sequence[ClaimMapper]:
-    """Return what reads the claims of each issuer. Raises ConfigurationError with all errors.
+    """Return the claim programs of each issuer. Raises ConfigurationError with all errors.
 
     ``own_issuers`` sign the tokens of service accounts, so they sign no others.
     """

@@ -1,4 +1,4 @@
-"""The schemas in a CustomResourceDefinition: what its rules look for inside of them.
+"""The schemas in a CustomResourceDefinition: searches that its rules need.
 
 A schema is one of the ``JSONSchemaProps`` of the API.
 """

@@ -1,1 +1,1 @@
-"""Kinds of the group batch: Pods that run to an end, and when."""
+"""Kinds of the group batch: Jobs and CronJobs."""

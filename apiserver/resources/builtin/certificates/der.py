@@ -55,7 +55,7 @@ def certificate_problem(data: bytes) -> str:
 
 
 def single_certificate_problem(data: bytes) -> str:
-    """Return what is wrong with data that should be one certificate, ``""`` for nothing."""
+    """Return the problem with data that should be one certificate, ``""`` for nothing."""
     problem, rest = _first_certificate(data)
     return problem or ("x509: trailing data" if rest else "")
 

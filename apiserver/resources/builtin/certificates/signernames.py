@@ -37,7 +37,7 @@ def validate_signer_name(name: str, path: str) -> list[FieldError]:
 def _bad_label(
     path: str, value: str, labels: Iterable[str], problems_of: Callable[[str], Sequence[str]]
 ) -> list[FieldError]:
-    """Return what is wrong with the first label that is not right."""
+    """Return the problem with the first invalid label."""
     for label in labels:
         problems = problems_of(label)
         if problems:

@@ -16,7 +16,7 @@ _ENFORCED_WARNING: Final = (
 
 
 class ServiceAccountStrategy(Strategy):
-    """A ServiceAccount names Secrets, and nothing else of them."""
+    """A ServiceAccount refers to Secrets by name only."""
 
     returns_deleted_object = True
     printer = NAME_AND_AGE

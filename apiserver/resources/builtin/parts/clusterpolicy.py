@@ -17,7 +17,7 @@ class ClusterPolicy:
 
     @contextmanager
     def applied(self, *, allow_privileged: bool) -> Iterator[None]:
-        """Set them for the block; a process that goes on after its server has its own again."""
+        """Set them for the block, and restore the previous ones afterwards."""
         before = self.allow_privileged
         self.allow_privileged = allow_privileged
         try:

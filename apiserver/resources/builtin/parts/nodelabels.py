@@ -1,4 +1,4 @@
-"""Well-known labels of nodes that are deprecated, most because they have other names now."""
+"""Deprecated labels of nodes, most of which have a new name."""
 
 from __future__ import annotations
 

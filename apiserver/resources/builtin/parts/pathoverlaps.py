@@ -115,7 +115,7 @@ class _Folder:
 
 
 def _tree(files: Iterable[str]) -> dict[str, _Folder]:
-    """Return the paths, each with the longest of the others that it is in."""
+    """Return the paths, each with the nearest enclosing one among the others."""
     folders: dict[str, _Folder] = {}
     around: list[tuple[str, _Folder]] = []
     for inside, file in sorted((f"{file}/", file) for file in files):

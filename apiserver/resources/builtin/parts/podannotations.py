@@ -1,4 +1,4 @@
-"""Annotations that mean something to Pods, and the fields that took their place."""
+"""Annotations of Pods with a meaning, and the fields that replaced them."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _rule(rule: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def restarts_on_resize(container: Mapping[str, Any], path: str) -> list[FieldError]:
-    """Reject that an init container, which is none that stays, restarts when it is resized."""
+    """Reject RestartContainer as the resize policy of an ordinary init container."""
     detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
     return [
         invalid(f"{path}[{index}].restartPolicy", entry["restartPolicy"], detail)

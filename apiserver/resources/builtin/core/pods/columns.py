@@ -103,7 +103,7 @@ def _tally(pod: Object, sidecars: set[str]) -> _Tally:
 
 
 def _completed(status: Status, failure: str, *, running: bool) -> str:
-    """Return the reason of a Pod of which a container has completed, and others maybe not."""
+    """Return the reason of a Pod in which a container has completed."""
     if running and _is_true(status, "Ready"):
         return "Running"
     return failure or ("NotReady" if running else "Completed")

@@ -45,7 +45,7 @@ def normalized(spec: dict[str, Any], before: dict[str, Any] | None = None) -> di
 def validate_cluster_addresses(
     spec: dict[str, Any], before: dict[str, Any] | None
 ) -> list[FieldError]:
-    """Return what is wrong with the addresses and families of a Service that has some.
+    """Return the problem with the addresses and families of a Service that has some.
 
     Those that it had ``before`` may be written as they were.
     """
@@ -65,7 +65,7 @@ def validate_cluster_addresses(
 
 
 def validate_same_addresses(spec: dict[str, Any], before: dict[str, Any]) -> list[FieldError]:
-    """Return what is wrong with a change of addresses: those that are there stay."""
+    """Return the problem with a change of addresses: existing ones are immutable."""
     if is_headless(spec) and is_headless(before):
         return []
     errors = _validate_same_ips(spec, before)

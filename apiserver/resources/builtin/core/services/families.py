@@ -26,7 +26,7 @@ _POLICY = "spec.ipFamilyPolicy"
 def assign_families(
     spec: Spec, before: Spec | None, configured: tuple[str, ...]
 ) -> list[FieldError]:
-    """Fill in, in place, policy and families of a Service; return what does not go together.
+    """Fill in, in place, policy and families of a Service; return the errors of contradictions.
 
     ``configured`` are the families of the cluster, the preferred one first.
     """
@@ -54,7 +54,7 @@ def assign_families(
 
 
 def keeps_dual_stack(spec: Spec, before: Spec | None) -> bool:
-    """Return whether an update leaves alone what PreferDualStack has led to.
+    """Return whether an update keeps the result of PreferDualStack.
 
     A Service does not get or lose an address because the cluster got or lost a family.
     """
@@ -67,7 +67,7 @@ def keeps_dual_stack(spec: Spec, before: Spec | None) -> bool:
 
 
 def _released(spec: Spec, before: Spec) -> list[FieldError]:
-    """Drop, in place, the second address and family of what is to have one of them."""
+    """Remove, in place, the second address and family of a Service that becomes single-stack."""
     errors: list[FieldError] = []
     for member, what in (("clusterIPs", "cluster IP"), ("ipFamilies", "IP family")):
         new, old = spec.get(member) or [], before.get(member) or []

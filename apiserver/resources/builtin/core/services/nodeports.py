@@ -74,7 +74,7 @@ class PortOperation:
 
 
 def static_size(ports: range) -> int:
-    """Return how many ports the lower band has, which is left to those who ask for a port."""
+    """Return the size of the lower band, which is reserved for explicit requests."""
     if len(ports) <= _MIN_STATIC:
         return 0
     return min(max(_MIN_STATIC, len(ports) // 32), _MAX_STATIC)

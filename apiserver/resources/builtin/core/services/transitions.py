@@ -27,7 +27,7 @@ def needs_node_ports(spec: Spec) -> bool:
 
 
 def allocates_node_ports(spec: Spec) -> bool:
-    """Return whether the ports of a Service get ports on all nodes without asking for them."""
+    """Return whether node ports are allocated for a Service by default."""
     if spec.get("type") == LOAD_BALANCER:
         return spec.get("allocateLoadBalancerNodePorts") is not False
     return spec.get("type") == NODE_PORT
@@ -76,7 +76,7 @@ def _with_node_ports(spec: Spec, before: Spec) -> list[dict[str, Any]]:
 
 
 def without_unusable(spec: Spec, before: Spec) -> Spec:
-    """Return ``spec`` without what its type cannot have and its client has left as it was."""
+    """Return ``spec`` without unchanged values that its type cannot have."""
     lost: list[str] = []
     if needs_cluster_ip(before) and not needs_cluster_ip(spec):
         if _same(spec, before, "clusterIP", "clusterIPs"):
