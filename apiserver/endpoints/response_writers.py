@@ -174,12 +174,12 @@ def _items_of(resource: Resource) -> Render:
 
 
 def _with_type(items: Sequence[Stored]) -> list[Object]:
-    return [stored.object for stored in items]
+    return [stored.decoded() for stored in items]
 
 
 def _without_type(items: Sequence[Stored]) -> list[Object]:
     return [
-        {key: value for key, value in stored.object.items() if key not in _TYPE_META}
+        {key: value for key, value in stored.decoded().items() if key not in _TYPE_META}
         for stored in items
     ]
 

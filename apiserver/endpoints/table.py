@@ -15,7 +15,7 @@ from apiserver.registry.stored import Stored
 from apiserver.resources import printing
 from apiserver.resources.printing import Column, Printer
 from apiserver.schema.documentation import description_of
-from apiserver.schema.memberorder import metadata_in_order
+from apiserver.schema.memberorder import in_order_of_metadata
 
 METADATA, OBJECT, NONE = "Metadata", "Object", "None"
 
@@ -58,7 +58,7 @@ class TableFormat:
     def rows(self, items: Sequence[Stored]) -> list[dict[str, Any]]:
         """Return the rows that show objects."""
         now, order = system_clock().time(), self.printer.order
-        objects = [stored.object for stored in items]
+        objects = [stored.decoded() for stored in items]
         if order is not None:
             objects.sort(key=order)
         return [self._row(document, now) for document in objects]
@@ -88,7 +88,7 @@ def partial(document: Object, version: str = "v1") -> dict[str, Any]:
         "kind": "PartialObjectMetadata",
         "apiVersion": f"{META_GROUP}/{version}",
         # It is a type of its own, so its members have its order, even those of a custom kind.
-        "metadata": metadata_in_order(document)["metadata"],
+        "metadata": in_order_of_metadata(document["metadata"]),
     }
 
 
@@ -107,7 +107,7 @@ def partial_list(
 
 def partials(items: Sequence[Stored], version: str = "v1") -> list[dict[str, Any]]:
     """Return the PartialObjectMetadata of objects."""
-    return [partial(stored.object, version) for stored in items]
+    return [partial(stored.decoded(), version) for stored in items]
 
 
 def _definition(column: Column) -> dict[str, Any]:

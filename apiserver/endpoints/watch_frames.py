@@ -63,7 +63,7 @@ class FrameCache:
         if not representation.transform:
             return _SharingFramer(self, watch, "", _whole)
         if representation.transform != TABLE:
-            return _SharingFramer(self, watch, version, partial(_partial, version=version))
+            return _PartialFramer(self, watch, version, partial(_partial, version=version))
         include = table.included(first(request.query, "includeObject"))
         printer = watch.resource.strategy.printer or DEFAULT
         return _TableFramer(self, watch, TableFormat(printer, include, version))
@@ -130,6 +130,17 @@ class _SharingFramer:
         return b"".join(map(self._frame, self._watch.select(part)))
 
 
+class _PartialFramer(_SharingFramer):
+    """Encodes metadata; watches that begin at the same time share the frames of what exists."""
+
+    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
+        cache, form, frame = self._cache, self._form, self._frame
+        return [
+            frame(event) if event.type == BOOKMARK else cache.of_event(event, form, frame)
+            for event in events
+        ]
+
+
 class _TableFramer:
     """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
 
@@ -187,7 +198,7 @@ def _whole(event: WatchEvent) -> bytes:
 
 
 def _partial(event: WatchEvent, version: str) -> bytes:
-    return _frame(event.type, dump_json(table.partial(event.stored.object, version)))
+    return _frame(event.type, dump_json(table.partial(event.stored.decoded(), version)))
 
 
 def _frame(kind: str, body: bytes) -> bytes:

@@ -100,9 +100,12 @@ def by_name(value: Any) -> Any:
 
 def metadata_in_order(document: Object) -> Object:
     """Return a document with the members of its metadata in the order of their type."""
-    metadata = document["metadata"]
-    arranged = {name: metadata[name] for name in _metadata_members() if name in metadata}
-    return {**document, "metadata": arranged}
+    return {**document, "metadata": in_order_of_metadata(document["metadata"])}
+
+
+def in_order_of_metadata(metadata: Object) -> Object:
+    """Return metadata with its members in the order of their type, without others."""
+    return {name: metadata[name] for name in _metadata_members() if name in metadata}
 
 
 def metadata_by_name(document: Object) -> Object:

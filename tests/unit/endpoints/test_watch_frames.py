@@ -14,7 +14,7 @@ from apiserver.endpoints.http_request import HTTPRequest
 from apiserver.endpoints.negotiation import PARTIAL, TABLE, Representation
 from apiserver.endpoints.watch_frames import FrameCache, Framer
 from apiserver.registry.stored import Stored
-from apiserver.registry.watch import ADDED, WatchEvent
+from apiserver.registry.watch import ADDED, BOOKMARK, WatchEvent
 
 REQUEST = cast("HTTPRequest", SimpleNamespace(query={}))
 
@@ -114,3 +114,15 @@ def test_parts_that_are_converted_for_each_watch_share_the_frames_of_their_event
     frames = [framer(cache, Watch(shares_parts=False)).parts([part("a", "b")]) for _ in range(2)]
     assert names(frames[0]) == ["a", "b"]
     assert all(one is other for one, other in zip(*frames, strict=True))
+
+
+def test_watches_of_metadata_share_the_frames_of_what_exists_but_no_bookmarks() -> None:
+    cache, existing = FrameCache(), part("a")
+    bookmarks = [
+        WatchEvent(BOOKMARK, Stored("", stored(name), 1), 1) for name in ("plain", "of-the-end")
+    ]
+    first, second = (
+        framer(cache, Watch(), PARTIAL).events([*existing, bookmark]) for bookmark in bookmarks
+    )
+    assert first[0] is second[0]
+    assert (names(first), names(second)) == (["a", "plain"], ["a", "of-the-end"])
