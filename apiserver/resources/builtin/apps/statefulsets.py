@@ -7,8 +7,6 @@ from typing import Any, Final
 from apiserver.machinery.fielderrors import FieldError, forbidden, invalid, not_supported, required
 from apiserver.machinery.names import dns1123_label_problems
 from apiserver.machinery.objects import Object
-from apiserver.machinery.quantity import has_no_fraction, parse_quantity
-from apiserver.machinery.quoting import quote
 from apiserver.resources.builtin.apps.rules import (
     validate_at_most,
     validate_collisions,
@@ -36,6 +34,7 @@ from apiserver.resources.builtin.parts.podtemplate import (
     validate_pod_template,
     validate_template_metadata,
 )
+from apiserver.resources.builtin.parts.podwarnings import warnings_for_claim_spec
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.resources.scaling import ScaleFields
 from apiserver.schema.internalform import internal_form, internal_selector
@@ -144,7 +143,8 @@ class StatefulSetStrategy(WorkloadStrategy):
         return [*super().warnings_on_create(document), *_warnings(document["spec"])]
 
     def warnings_on_update(self, document: Object, old: Object) -> list[str]:
-        return [*super().warnings_on_update(document, old), *_warnings(document["spec"])]
+        # Kubernetes spells the path of a claim in another way than on creation.
+        return [*super().warnings_on_update(document, old), *_warnings(document["spec"], ".Spec")]
 
 
 def _without_unavailable(document: Object, old: Object | None) -> Object:
@@ -272,15 +272,12 @@ def _was_wrong(spec: Object) -> bool:
     return bool(before or after or _validate_template(spec, None))
 
 
-def _warnings(spec: Object) -> list[str]:
+def _warnings(spec: Object, of_claim: str = "") -> list[str]:
+    """Return the warnings about all but the template; ``of_claim`` is in the paths of claims."""
     warnings = []
     for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
-        requests = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
-        size = requests.get("storage")
-        if size is not None and not has_no_fraction(parse_quantity(size)[0]):
-            path = f"spec.volumeClaimTemplates[{index}].resources.requests[storage]"
-            text = f"{path}: fractional byte value {quote(size)} is invalid, must be an integer"
-            warnings.append(text)
+        path = f"spec.volumeClaimTemplates[{index}]{of_claim}"
+        warnings += warnings_for_claim_spec(claim.get("spec") or {}, path)
     if spec.get("revisionHistoryLimit", 0) < 0:
         warnings.append(
             "spec.revisionHistoryLimit: a negative value retains all historical revisions; "

@@ -70,6 +70,10 @@ class ReplicationControllerStrategy(WorkloadStrategy):
     def validate_status_update(self, document: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(document.get("status") or {})
 
+    def warnings_for_template(self, document: Object, old: Object | None) -> list[str]:
+        # On a change, Kubernetes warns about the template that was there before.
+        return super().warnings_for_template(document if old is None else old, None)
+
 
 def _validate_spec(spec: Object, old: Object | None) -> list[FieldError]:
     selector, template = spec.get("selector"), spec.get("template")

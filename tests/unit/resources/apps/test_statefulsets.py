@@ -177,12 +177,16 @@ def test_names_are_labels() -> None:
 def test_doubtful_values_are_warned_about() -> None:
     claim = merged(CLAIM, spec={"resources": {"requests": {"storage": "1500m"}}})
     changes = {"revisionHistoryLimit": -1, "volumeClaimTemplates": [claim]}
-    assert KIND.create(merged(STATEFUL_SET, spec=changes)).warnings == [
-        "spec.volumeClaimTemplates[0].resources.requests[storage]: fractional byte value "
-        '"1500m" is invalid, must be an integer',
+    created = KIND.create(merged(STATEFUL_SET, spec=changes))
+    fraction = 'resources.requests[storage]: fractional byte value "1500m" is invalid, must be'
+    limit = (
         "spec.revisionHistoryLimit: a negative value retains all historical revisions; "
-        "a value >= 0 is recommended",
-    ]
+        "a value >= 0 is recommended"
+    )
+    claim_path = "spec.volumeClaimTemplates[0]"
+    assert created.warnings == [f"{claim_path}.{fraction} an integer", limit]
+    updated = KIND.update(created, merged(created.object, spec={"replicas": 2}))
+    assert updated.warnings == [f"{claim_path}.Spec.{fraction} an integer", limit]
 
 
 def test_a_status_adds_up() -> None:
