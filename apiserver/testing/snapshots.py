@@ -12,6 +12,7 @@ of a server for tests does not remember which uids are gone (`uids_recur`).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ MAX_SNAPSHOTS: Final = 1000
 _OWN: Final = "masterleases/"
 _EVENTS: Final = "events/"
 _ATTEMPTS: Final = 10
+#: The informers of controllers have a change after a few turns of the event loop.
+_TURNS: Final = 100
 
 
 class UnknownSnapshot(LookupError):
@@ -88,11 +91,13 @@ class Snapshots:
         raise StoreBusy("others keep changing what is to be restored")
 
     async def settle(self) -> None:
-        """Wait until the cache, roles, bindings and served kinds are those of the store."""
+        """Wait until cache, informers, roles, bindings and served kinds are those of the store."""
         cache = self._server.registry.store
         await cache.wait_for_revision(await self._store.revision())
         for reflector in self._server.reflectors:
             await reflector.wait_until_current()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     async def _restore(self, snapshot: StoreSnapshot) -> int:
         # The list is read from the cache; if that is stale, the commit conflicts.
