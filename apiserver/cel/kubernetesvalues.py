@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import ClassVar, Final
 
 from apiserver.cel.errors import EvaluationError
+from apiserver.cel.netip import AddressError, PrefixError, check_address, check_prefix
 from apiserver.cel.values import UINT_MAX
 from apiserver.machinery.quantity import parse_quantity
 from apiserver.machinery.quoting import quote
@@ -58,12 +59,14 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read an address; one of IPv4 in the form of IPv6, or one with a zone, is refused."""
-        problem = _address_problem(text)
-        if problem:
-            raise EvaluationError(
-                f'IP Address "{text}" parse error during conversion from string: {problem}'
-            )
-        return cls(ip_address(text))
+        try:
+            check_address(text)
+        except AddressError as error:
+            detail = f"parse error during conversion from string: {error}"
+            raise EvaluationError(f"IP Address {quote(text)} {detail}") from None
+        if "%" in text:
+            raise EvaluationError(f"IP address {quote(text)} with zone value is not allowed")
+        return cls(_unmapped(text, text))
 
     def cel_text(self) -> str:
         """Return the canonical text."""
@@ -81,20 +84,13 @@ class Network:
     @classmethod
     def parse(cls, text: str) -> Network:
         """Read a network in CIDR form."""
-        address, slash, length = text.partition("/")
-        well_formed = slash and length.isascii() and length.isdigit() and str(int(length)) == length
-        if not well_formed or _address_problem(address):
-            raise EvaluationError(
-                f"network address parse error during conversion from string: "
-                f'netip.ParsePrefix("{text}"): {_prefix_problem(text)}'
-            )
-        parsed = ip_address(address)
-        if int(length) > parsed.max_prefixlen:
-            raise EvaluationError(
-                f"network address parse error during conversion from string: "
-                f'netip.ParsePrefix("{text}"): prefix length out of range'
-            )
-        return cls(parsed, int(length))
+        try:
+            check_prefix(text)
+        except PrefixError as error:
+            detail = f"network address parse error during conversion from string: {error}"
+            raise EvaluationError(detail) from None
+        address, _, length = text.partition("/")
+        return cls(_unmapped(address, text), int(length))
 
     def network(self) -> IPv4Network | IPv6Network:
         """Return the network, without the bits of the host."""
@@ -105,47 +101,12 @@ class Network:
         return f"{self.address}/{self.length}"
 
 
-def _prefix_problem(text: str) -> str:
-    address, slash, length = text.partition("/")
-    if not slash:
-        return "no '/'"
-    problem = _address_problem(address)
-    return problem or f'bad bits after slash: "{length}"'
-
-
-def _address_problem(text: str) -> str:
-    """Return why a text is no address, in the words of Go's net/netip, or ``""``."""
-    where = f'ParseAddr("{text}"): '
-    if "%" in text:
-        return "IP address with zone value is not allowed"
-    if ":" not in text and "." not in text:
-        return f"{where}unable to parse IP"
-    if ":" not in text:
-        problem = _ipv4_problem(text)
-        return f"{where}{problem}" if problem else ""
-    try:
-        parsed = ip_address(text)
-    except ValueError:
-        return f"{where}unable to parse IP"
+def _unmapped(address: str, text: str) -> IPv4Address | IPv6Address:
+    """Return a valid address. Raises EvaluationError for one of IPv4 in the form of IPv6."""
+    parsed = ip_address(address)
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        return "IPv4-mapped IPv6 address is not allowed"
-    return ""
-
-
-def _ipv4_problem(text: str) -> str:
-    octets = text.split(".")
-    for octet in octets:
-        if not octet:
-            return "IPv4 field must have at least one digit"
-        if not (octet.isascii() and octet.isdigit()):
-            return "unexpected character"
-        if len(octet) > 1 and octet[0] == "0":
-            return "IPv4 field has octet with leading zero"
-        if int(octet) > 255:
-            return "IPv4 field has value >255"
-    if len(octets) < 4:
-        return "IPv4 address too short"
-    return "IPv4 address too long" if len(octets) > 4 else ""
+        raise EvaluationError(f"IPv4-mapped IPv6 address {quote(text)} is not allowed")
+    return parsed
 
 
 @valueclass

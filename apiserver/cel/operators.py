@@ -36,9 +36,6 @@ from apiserver.cel.values import (
 )
 from apiserver.machinery.quoting import go_value
 
-#: The types of values that are no keys of maps.
-_NO_KEYS: Final = frozenset([bool, list, dict])
-
 
 def no_overload() -> EvaluationError:
     """Return the error of arguments whose types do not fit."""
@@ -87,7 +84,7 @@ def index_of(value: Any, key: Any) -> Any:
             raise EvaluationError(f"index out of bounds: {key}")
         return value[key]
     if type(value) is dict:
-        if type(key) in _NO_KEYS or key not in value:
+        if not _has_key(value, key):
             raise _no_key(key)
         return value[key]
     if type(value) is OptionalValue:
@@ -100,7 +97,7 @@ def index_of(value: Any, key: Any) -> Any:
 def optional_index(value: Any, key: Any) -> OptionalValue:
     """Return an item of a list or the value of a key, absent if there is none."""
     if type(value) is dict:
-        found = type(key) not in _NO_KEYS and key in value
+        found = _has_key(value, key)
         return OptionalValue(present=True, value=value[key]) if found else ABSENT
     if type(value) is list:
         if type(key) is not int and type(key) is not UInt:
@@ -111,8 +108,16 @@ def optional_index(value: Any, key: Any) -> OptionalValue:
     return OptionalValue(present=True, value=members[key]) if key in members else ABSENT
 
 
+def _has_key(entries: dict[Any, Any], key: Any) -> bool:
+    kind = type(key)
+    if kind is bool:
+        # The number 1 is no key for true.
+        return any(each is key for each in entries)
+    return kind is not list and kind is not dict and key in entries
+
+
 def _no_key(key: Any) -> EvaluationError:
-    return EvaluationError(f"no such key: {key}")
+    return EvaluationError(f"no such key: {go_value(key)}")
 
 
 def _bad_index(index: Any) -> EvaluationError:

@@ -16,6 +16,33 @@ STRING_CLAUSE = (
     "doubles, maps, lists, types, durations, and timestamps"
 )
 
+PARSE_IP = 'IP Address "{0}" parse error during conversion from string: ParseAddr("{0}"): '
+PARSE_CIDR = 'network address parse error during conversion from string: netip.ParsePrefix("{}"): '
+ADDRESSES = {
+    "": "unable to parse IP",
+    "a%b": "missing IPv6 address",
+    "1.2.3": "IPv4 address too short",
+    "1.2.3.4.5": "IPv4 address too long",
+    "1.2.3.": 'IPv4 field must have at least one digit (at ".")',
+    "1..2.3": 'IPv4 field must have at least one digit (at ".2.3")',
+    "1.2.3.04": "IPv4 field has octet with leading zero",
+    "1.2.3.256": "IPv4 field has value >255",
+    "1.2.3.x": 'unexpected character (at "x")',
+    ":::": 'each colon-separated field must have at least one digit (at ":")',
+    "1:2:3": "address string too short",
+    "1:2:3:4:5:6:7:8:9": 'trailing garbage after address (at "9")',
+    "1::2::3": 'multiple :: in address (at ":3")',
+    "12345::": 'each group must have 4 or less digits (at "12345::")',
+    "fe80::g": 'each colon-separated field must have at least one digit (at "g")',
+    "fe80::1g": 'unexpected character, want colon (at "g")',
+    "fe80:": 'colon must be followed by more characters (at ":")',
+    "::1.2.3": "IPv4 address too short",
+    "1:2:1.2.3.4": (
+        'embedded IPv4 address must replace the final 2 fields of the address (at "1.2.3.4")'
+    ),
+    "1::2:3:4:5:6:7:8": "the :: must expand to at least one field of zeros",
+    "::1%": "zone must be a non-empty string",
+}
 ERRORS = {
     # An operator is named where its first operand does not have it.
     "dyn(1) + 'a'": NONE,
@@ -39,6 +66,19 @@ ERRORS = {
     "'%s'.format([dyn(quantity('1'))])": f"{STRING_CLAUSE}, was given kubernetes.Quantity",
     "[dyn(1), dyn('a')].join()": f"{NONE}: join(list)",
     "[dyn('a'), dyn(1)].join('-')": "join: invalid input: 1",
+    "{'a': 1}[dyn(true)]": "no such key: true",
+    # Addresses.
+    **{f"ip('{text}')": f"{PARSE_IP.format(text)}{problem}" for text, problem in ADDRESSES.items()},
+    "ip('fe80::1%eth0')": 'IP address "fe80::1%eth0" with zone value is not allowed',
+    "ip('::ffff:1.2.3.4')": 'IPv4-mapped IPv6 address "::ffff:1.2.3.4" is not allowed',
+    "cidr('::ffff:1.2.3.4/120')": 'IPv4-mapped IPv6 address "::ffff:1.2.3.4/120" is not allowed',
+    "cidr('10.0.0.0')": f"""{PARSE_CIDR.format("10.0.0.0")}no '/'""",
+    "cidr('10.0/8')": f'{PARSE_CIDR.format("10.0/8")}ParseAddr("10.0"): IPv4 address too short',
+    "cidr('10.0.0.0/08')": f'{PARSE_CIDR.format("10.0.0.0/08")}bad bits after slash: "08"',
+    "cidr('10.0.0.0/33')": f"{PARSE_CIDR.format('10.0.0.0/33')}prefix length out of range",
+    "cidr('fe80::%a/64')": (
+        f"{PARSE_CIDR.format('fe80::%a/64')}IPv6 zones cannot be present in a prefix"
+    ),
     # Versions.
     "semver('')": "Version string empty",
     "semver('1.2')": "No Major.Minor.Patch elements found",
@@ -62,6 +102,8 @@ ERRORS = {
     "timestamp('9999-12-31T23:59:59Z') + duration('1s')": "timestamp overflow",
 }
 VALUES = {
+    "{true: 1, false: 2}[false]": 2,
+    "{1: 'a'}[?dyn(true)].hasValue()": False,
     "{'a': 1, 'a': 2}['a']": 2,
     "{dyn('a'): 1, dyn('a'): 2}": {"a": 2},
     "'é'.find(dyn('é'))": "é",
