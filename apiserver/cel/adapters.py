@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.propertynames import escaped
 from apiserver.cel.timevalues import parse_duration, parse_timestamp
+from apiserver.cel.values import MapList, SetList
 from apiserver.schema.structural import Schema
 
 Adapter: TypeAlias = Callable[[Any], Any]
@@ -28,7 +30,7 @@ def adapter(schema: Schema) -> Adapter | None:
     if schema.type == "string":
         return _TEXTS.get(schema.format)
     if schema.type == "array" and schema.items is not None:
-        return _list_adapter(adapter(schema.items))
+        return _list_adapter(schema, adapter(schema.items))
     if schema.type == "object":
         if schema.values is not None and not schema.properties:
             return _map_adapter(adapter(schema.values))
@@ -36,12 +38,20 @@ def adapter(schema: Schema) -> Adapter | None:
     return None
 
 
-def _list_adapter(inner: Adapter | None) -> Adapter | None:
-    if inner is None:
+def _list_adapter(schema: Schema, inner: Adapter | None) -> Adapter | None:
+    make: Callable[[Iterable[Any]], list[Any]] = list
+    if schema.list_type == "set":
+        make = SetList
+    elif schema.list_type == "map":
+        keys = tuple(escaped(key) or key for key in schema.list_map_keys)
+        make = partial(MapList, keys=keys)
+    elif inner is None:
         return None
 
     def adapt(value: Any) -> Any:
-        return [inner(item) for item in value] if type(value) is list else value
+        if not isinstance(value, list):
+            return value
+        return make(value if inner is None else map(inner, value))
 
     return adapt
 

@@ -188,7 +188,7 @@ class CodeGenerator:
                     if not value.present:
                         continue
                     value = value.value
-                if type(key) in (list, dict):
+                if isinstance(key, list | dict):
                     raise EvaluationError("unsupported key type")
                 built[key] = value
             return built if make is None else make(message, built)
@@ -242,7 +242,7 @@ class CodeGenerator:
 def _items(values: Any, names: tuple[str, str]) -> Iterable[Iterable[tuple[str, Any]]]:
     """Yield the variables of each round of a loop over a list or map."""
     first, second = names
-    if type(values) is list:
+    if isinstance(values, list):
         if second:
             return (((first, at), (second, value)) for at, value in enumerate(values))
         return (((first, value),) for value in values)

@@ -162,7 +162,7 @@ _NUMBERS: Final[dict[str, Callable[[float, int], str]]] = {"f": _fixed, "e": _sc
 
 
 def _shown(value: Any) -> str:
-    if type(value) is list:
+    if isinstance(value, list):
         return f"[{', '.join(map(_within, value))}]"
     if type(value) is dict:
         entries = sorted((_key(key), _within(item)) for key, item in value.items())

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from apiserver.cel.kubernetesvalues import Address, Network
-from apiserver.cel.values import ObjectValue, weight
+from apiserver.cel.values import MapList, ObjectValue, SetList, weight
 
 Cost = Callable[..., int]
 #: What a check of the authorizer costs: two of them fit into the budget of an expression.
 CHECK_COST: Final = 350_000
-_SIZED: Final = frozenset([str, bytes, list, dict])
+_SIZED: Final = frozenset([str, bytes, list, SetList, MapList, dict])
 #: The cost of making a list, a map, or a message.
 LIST_COST, MAP_COST, MESSAGE_COST = 10, 30, 40
 _REQUIREMENT_COST: Final = 50
 # The length of the pattern of a format is not known.
 _FORMAT_PATTERN: Final = 60
-_CONTAINERS: Final = frozenset([list, dict])
+_CONTAINERS: Final = frozenset([list, SetList, MapList, dict])
 
 
 def _size(value: Any) -> int:
@@ -75,7 +75,7 @@ def _pairs(left: Any, right: Any) -> int:
 
 
 def _joined(items: Any, separator: Any = "") -> int:
-    if type(items) is not list:
+    if not isinstance(items, list):
         return 1
     return _tenth(2 * (sum(map(_size, items)) + max(0, len(items) - 1) * _size(separator)))
 
@@ -98,7 +98,7 @@ def _flattened(items: Any, depth: Any = 1) -> int:
 
 
 def _self_compared(items: Any) -> int:
-    if type(items) is not list:
+    if not isinstance(items, list):
         return 1
     factor = 2.1 if items and type(items[0]) in (str, bytes) else 2.0
     return _allocated(factor * len(items) * len(items))
@@ -155,19 +155,22 @@ def _deep(left: Any, right: Any) -> int:
     """Return what the comparison of two lists or maps takes, whose contents may be large."""
     if type(left) is ObjectValue and type(right) is ObjectValue:
         left, right = left.members, right.members
-    if type(left) not in _CONTAINERS or type(left) is not type(right) or len(left) != len(right):
+    lists = isinstance(left, list) and isinstance(right, list)
+    if not lists and (type(left) is not dict or type(right) is not dict):
+        return 0
+    if len(left) != len(right):
         return 0
     return weight(left)
 
 
 def _member(value: Any, items: Any) -> int:
-    if type(items) is not list:
+    if not isinstance(items, list):
         return 0
     return len(items) * weight(value)
 
 
 def _all_pairs(left: Any, right: Any) -> int:
-    return _member(left, right) if type(left) is list else 0
+    return _member(left, right) if isinstance(left, list) else 0
 
 
 #: What functions take beyond what they cost.

@@ -20,7 +20,7 @@ _LONGEST_RANGE: Final = 10_000_000
 
 
 def _items(value: Any) -> list[Any]:
-    if type(value) is not list:
+    if not isinstance(value, list):
         raise EvaluationError(NO_OVERLOAD)
     return value
 
@@ -81,7 +81,7 @@ def _flatten(items: Any, depth: int = 1) -> list[Any]:
         raise EvaluationError("level must be non-negative")
     flat: list[Any] = []
     for item in _items(items):
-        if type(item) is not list or depth == 0:
+        if not isinstance(item, list) or depth == 0:
             flat.append(item)
         else:
             flat += _flatten(item, depth - 1)
@@ -100,7 +100,7 @@ def _sort(items: Any) -> list[Any]:
     if not _items(items):
         return []
     kind = type(items[0])
-    if kind in (list, dict):
+    if isinstance(items[0], list | dict):
         raise EvaluationError("list elements must be comparable")
     if any(type(item) is not kind for item in items):
         raise EvaluationError("list elements must have the same type")

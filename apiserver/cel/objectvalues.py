@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.timevalues import duration_text, timestamp_text
-from apiserver.cel.values import Duration, ObjectValue, OptionalValue, Timestamp, type_name, weight
+from apiserver.cel.values import (
+    Duration,
+    MapList,
+    ObjectValue,
+    OptionalValue,
+    SetList,
+    Timestamp,
+    type_name,
+    weight,
+)
 from apiserver.machinery.documentlimits import is_too_deep
 from apiserver.machinery.valuelimit import MAX_VALUES
 
@@ -22,7 +31,7 @@ _TOO_DEEP: Final = "values are nested too deeply"
 _TOO_LARGE: Final = "the value is too large"
 
 
-_CONTAINERS: Final = frozenset([ObjectValue, list, dict])
+_CONTAINERS: Final = frozenset([ObjectValue, list, SetList, MapList, dict])
 
 
 class MismatchError(Exception):
@@ -78,7 +87,7 @@ def _misplaced(value: Any, expected: str, known: set[tuple[int, str]]) -> Iterat
         for name, member in value.members.items():
             yield from _misplaced(member, f"{expected}.{name}", known)
     else:
-        for item in value if kind is list else value.values():
+        for item in value if isinstance(value, list) else value.values():
             yield from _misplaced(item, expected, known)
 
 
@@ -117,7 +126,7 @@ def _document(value: Any, known: dict[int, Any]) -> Any:
 
 
 def _container(value: Any, known: dict[int, Any]) -> Any:
-    if type(value) is list:
+    if isinstance(value, list):
         return [_document(item, known) for item in value]
     if type(value) is dict:
         return {_key(key): _document(member, known) for key, member in value.items()}

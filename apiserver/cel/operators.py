@@ -23,7 +23,9 @@ from apiserver.cel.values import (
     INT_MIN,
     NANOSECONDS,
     Duration,
+    MapList,
     OptionalValue,
+    SetList,
     Timestamp,
     TypeValue,
     UInt,
@@ -52,7 +54,7 @@ def select_field(value: Any, field: str) -> Any:
             return members[field]
         except KeyError:
             raise _no_key(field) from None
-    if type(value) is list:
+    if isinstance(value, list):
         raise _bad_index(field)
     raise _no_key(field)
 
@@ -68,14 +70,14 @@ def has_field(value: Any, field: str) -> bool:
     """Return whether what is not a map has a field; of lists it is an error to ask."""
     if type(value) is OptionalValue:
         return _optional_field(value, field).present
-    if type(value) is list:
+    if isinstance(value, list):
         raise _bad_index(field)
     return field in getattr(value, "members", ())
 
 
 def index_of(value: Any, key: Any) -> Any:
     """Return an item of a list or the value of a key."""
-    if type(value) is list:
+    if isinstance(value, list):
         if type(key) is float and key.is_integer():
             key = int(key)
         if type(key) is not int and type(key) is not UInt:
@@ -99,7 +101,7 @@ def optional_index(value: Any, key: Any) -> OptionalValue:
     if type(value) is dict:
         found = _has_key(value, key)
         return OptionalValue(present=True, value=value[key]) if found else ABSENT
-    if type(value) is list:
+    if isinstance(value, list):
         if type(key) is not int and type(key) is not UInt:
             raise _bad_index(key)
         inside = 0 <= key < len(value)
@@ -113,7 +115,7 @@ def _has_key(entries: dict[Any, Any], key: Any) -> bool:
     if kind is bool:
         # The number 1 is no key for true.
         return any(each is key for each in entries)
-    return kind is not list and kind is not dict and key in entries
+    return kind is not dict and not isinstance(key, list) and key in entries
 
 
 def _no_key(key: Any) -> EvaluationError:
@@ -126,6 +128,8 @@ def _bad_index(index: Any) -> EvaluationError:
 
 def add(left: Any, right: Any) -> Any:
     """Return the sum of numbers or times, or the concatenation of texts or lists."""
+    if isinstance(left, list) and isinstance(right, list):
+        return left.united(right) if isinstance(left, SetList | MapList) else left + right
     kind = type(left)
     if kind is Timestamp and type(right) is Duration:
         return checked_timestamp(left.nanoseconds + right.nanoseconds)
@@ -139,7 +143,7 @@ def add(left: Any, right: Any) -> Any:
         return checked_uint(int(left) + int(right))
     if kind is Duration:
         return Duration(checked_int(left.nanoseconds + right.nanoseconds))
-    if kind in (float, str, bytes, list):
+    if kind in (float, str, bytes):
         return left + right
     raise no_overload()
 
@@ -224,16 +228,16 @@ def invert(value: Any) -> bool:
 
 def contained(value: Any, container: Any) -> bool:
     """Return whether a list has an item, or a map a key."""
-    if type(container) is list:
+    if isinstance(container, list):
         return any(equal(value, item) for item in container)
     if type(container) is dict:
-        return type(value) is not list and type(value) is not dict and value in container
+        return not isinstance(value, list) and type(value) is not dict and value in container
     raise no_overload()
 
 
 def size(value: Any) -> int:
     """Return the number of characters, bytes, items or entries."""
-    if type(value) in (str, bytes, list, dict):
+    if isinstance(value, str | bytes | list | dict):
         return len(value)
     raise no_overload()
 

@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from apiserver.cel.errors import NO_OVERLOAD
-from apiserver.cel.values import Duration, Timestamp, UInt, type_name
+from apiserver.cel.values import Duration, MapList, SetList, Timestamp, UInt, type_name
 
 _NUMBERS: Final = (int, UInt, float)
 _TIMES: Final = (Timestamp, Duration)
 _ORDERED: Final = frozenset([*_NUMBERS, *_TIMES, str, bytes, bool])
 #: By operator, the types that have it.
 _OPERANDS: Final[Mapping[str, frozenset[type]]] = {
-    "_+_": frozenset([*_NUMBERS, *_TIMES, str, bytes, list]),
+    "_+_": frozenset([*_NUMBERS, *_TIMES, str, bytes, list, SetList, MapList]),
     "_-_": frozenset([*_NUMBERS, *_TIMES]),
     "_*_": frozenset(_NUMBERS), "_/_": frozenset(_NUMBERS), "_%_": frozenset([int, UInt]),
     "-_": frozenset([int, float, bool, Duration]),
     **dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_"), _ORDERED),
-    "size": frozenset([str, bytes, list, dict]), "matches": frozenset([str]),
+    "size": frozenset([str, bytes, list, SetList, MapList, dict]), "matches": frozenset([str]),
 }  # fmt: skip
 # Types that look for an operator by its name, after all others.
 _RECEIVERS: Final = frozenset([str, *_TIMES])
@@ -45,7 +45,7 @@ def no_overload_of(function: str, arguments: Sequence[Any]) -> str:
     if function == "@in":
         return NO_OVERLOAD
     first = arguments[0] if arguments else None
-    if function in _OF_ITEMS and type(first) is list and first and type(first[0]) in _ORDERED:
+    if function in _OF_ITEMS and isinstance(first, list) and first and type(first[0]) in _ORDERED:
         return NO_OVERLOAD
     types = ", ".join(map(type_name, arguments))
     return f"{NO_OVERLOAD}: {function}({types})"

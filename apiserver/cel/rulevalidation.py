@@ -105,7 +105,7 @@ class _Part:
             self._run_rules(value, correlated, path, run)
         if type(value) is dict:
             self._validate_members(value, correlated, path, run)
-        elif type(value) is list and self._items is not None:
+        elif isinstance(value, list) and self._items is not None:
             for index, item in enumerate(value):
                 inner = None if correlated is None else correlated.item(index)
                 self._items.validate(item, inner, f"{path}[{index}]", run)

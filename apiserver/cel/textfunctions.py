@@ -125,7 +125,7 @@ def _ascii(text: str, *, upper: bool) -> str:
 
 def _join(items: Any, separator: str = "") -> str:
     # Only the first item is looked at to find the function.
-    if type(items) is not list or (items and type(items[0]) is not str):
+    if not isinstance(items, list) or (items and type(items[0]) is not str):
         raise EvaluationError(NO_OVERLOAD)
     for item in items:
         if type(item) is not str:

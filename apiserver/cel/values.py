@@ -6,7 +6,7 @@ integer, a time and a duration are classes here, since they must not be taken fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -54,6 +54,61 @@ class OptionalValue:
     value: Any = None
 
 
+class SetList(list[Any]):
+    """A list with ``x-kubernetes-list-type: set``: the order of its items does not count.
+
+    It is compared and concatenated so where it is the left operand, as Kubernetes documents it in
+    "Validation rules" of CustomResourceDefinitions.
+    """
+
+    __slots__ = ()
+
+    def is_equal(self, other: list[Any]) -> bool:
+        """Return whether another list of the same length has no other items."""
+        own = set(map(_identity, self))
+        return all(_identity(item) in own for item in other)
+
+    def united(self, other: list[Any]) -> SetList:
+        """Return the items of both lists, those of this one first."""
+        return SetList({_identity(item): item for item in (*self, *other)}.values())
+
+
+class MapList(list[Any]):
+    """A list with ``x-kubernetes-list-type: map``: its items are known by their keys.
+
+    ``keys`` are the names of the members that are keys, as expressions write them. See `SetList`.
+    """
+
+    __slots__ = ("keys",)
+
+    def __init__(self, items: Iterable[Any], keys: tuple[str, ...]) -> None:
+        super().__init__(items)
+        self.keys = keys
+
+    def is_equal(self, other: list[Any]) -> bool:
+        """Return whether another list of the same length has equal items with the same keys."""
+        own = self._by_key(self)
+        others = ((self._key(item), item) for item in other)
+        return all(key in own and equal(own[key], item) for key, item in others)
+
+    def united(self, other: list[Any]) -> MapList:
+        """Return this list with the items of another: in the places of those with their keys."""
+        return MapList((self._by_key(self) | self._by_key(other)).values(), self.keys)
+
+    def _by_key(self, items: list[Any]) -> dict[Any, Any]:
+        return {self._key(item): item for item in items}
+
+    def _key(self, item: Any) -> Any:
+        members = item if type(item) is dict else {}
+        return tuple(_identity(members.get(key)) for key in self.keys)
+
+
+def _identity(value: Any) -> Any:
+    """Return what distinguishes a value from others: numbers of different types differ."""
+    kind = type(value)
+    return (kind, repr(value)) if isinstance(value, list) or kind is dict else (kind, value)
+
+
 @valueclass
 class ObjectValue:
     """An object with a type, and its members."""
@@ -71,8 +126,9 @@ _ORDERED: Final = frozenset([str, bytes, bool, Timestamp, Duration])
 
 _NAMES: Final[Mapping[type, str]] = {
     bool: "bool", int: "int", UInt: "uint", float: "double", str: "string", bytes: "bytes",
-    list: "list", dict: "map", type(None): "null_type", Timestamp: "google.protobuf.Timestamp",
-    Duration: "google.protobuf.Duration", TypeValue: "type", OptionalValue: "optional_type",
+    list: "list", SetList: "list", MapList: "list", dict: "map", type(None): "null_type",
+    Timestamp: "google.protobuf.Timestamp", Duration: "google.protobuf.Duration",
+    TypeValue: "type", OptionalValue: "optional_type",
 }  # fmt: skip
 
 
@@ -83,11 +139,15 @@ def type_name(value: Any) -> str:
 
 def equal(left: Any, right: Any) -> bool:
     """Return whether two values are equal; numbers are, whatever their type."""
+    if isinstance(left, list) and isinstance(right, list):
+        if len(left) != len(right):
+            return False
+        if isinstance(left, SetList | MapList):
+            return left.is_equal(right)
+        return all(map(equal, left, right))
     left_type, right_type = type(left), type(right)
     if left_type is not right_type:
         return left_type in _NUMBERS and right_type in _NUMBERS and bool(left == right)
-    if left_type is list:
-        return len(left) == len(right) and all(map(equal, left, right))
     if left_type is dict:
         return len(left) == len(right) and all(
             name in right and equal(value, right[name]) for name, value in left.items()
@@ -112,11 +172,12 @@ def weight(value: Any, leaf: Callable[[Any], int] = lambda _: 1, container: int 
             return weigh(part.value)
         if kind is ObjectValue:
             return weigh(part.members)
-        if kind is not list and kind is not dict:
+        is_list = isinstance(part, list)
+        if not is_list and kind is not dict:
             return leaf(part)
         found = known.get(id(part))
         if found is None:
-            found = container + sum(map(weigh, part if kind is list else part.values()))
+            found = container + sum(map(weigh, part if is_list else part.values()))
             if kind is dict:
                 found += sum(map(leaf, part))
             known[id(part)] = found
