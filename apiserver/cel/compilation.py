@@ -66,7 +66,7 @@ _TOO_DEEP_SOURCE: Final = re.compile(
 )
 _TOO_DEEP_VALUES: Final = "values are nested too deeply"
 # Extensions that are known by their names only.
-_LIBRARIES: Final = ("two-var-comprehensions",)
+_LIBRARIES: Final = ("two-var-comprehensions", "lists")
 _OPTIONAL: Final = "optional_type<"
 
 

@@ -37,6 +37,7 @@ _NUMBERS: Final = frozenset(["add_int64", "add_uint64", "add_double"])
 #: Functions that make a list of another one.
 _ALLOCATING: Final = frozenset([
     "slice", "flatten", "reverse", "lists.range", "distinct", "sort",
+    "@sortByAssociatedKeys",
 ])  # fmt: skip
 _SETS: Final = frozenset(["sets.contains", "sets.equivalent", "sets.intersects"])
 
@@ -182,8 +183,8 @@ def _allocating(node: Call, parts: list[_Estimate], cost: int) -> _Estimate:
         factor = _given(node, 1, 1)
     elif node.function == "lists.range":
         size = _given(node, 0, UNKNOWN)
-    elif node.function in ("distinct", "sort"):
-        compares_text = node.function == "sort" and _is_of_text(node)
+    elif node.function in ("distinct", "sort", "@sortByAssociatedKeys"):
+        compares_text = node.function != "distinct" and _is_of_text(node)
         size, factor = saturated(size * size), 2.1 if compares_text else 2.0
     item = None if node.function == "lists.range" else _item(parts[0])
     return _Estimate(saturated(cost + size * factor + 1 + LIST_COST), size, item=item)

@@ -32,11 +32,6 @@ _SUMMABLE: Final = ("int", "uint", "double", "duration")
 
 # Functions whose types depend on each other: "~T" is the same type throughout.
 _GENERIC: Final = """
-slice list<~T>. int int : list<~T>
-flatten list<list<~T>>. : list<~T>
-flatten list<dyn>. int : list<dyn>
-reverse list<~T>. : list<~T>
-distinct list<~T>. : list<~T>
 unwrapOpt list<optional_type<~T>>. : list<~T>
 optional.unwrap list<optional_type<~T>> : list<~T>
 sets.contains list<~T> list<~T> : bool
@@ -50,7 +45,6 @@ findAll string. string : list<string>
 findAll string. string int : list<string>
 lastIndexOf list<dyn>. dyn : int
 indexOf list<dyn>. dyn : int
-lists.range int : list<int>
 url string : {_URL}
 isURL string : bool
 getScheme {_URL}. : string
@@ -132,7 +126,7 @@ def extension() -> Any:
     """Return Kubernetes' own functions, as the checker takes them."""
     lines = _TABLE.split("\n")
     for kind in _COMPARABLE:
-        lines += [f"isSorted list<{kind}>. : bool", f"sort list<{kind}>. : list<{kind}>"]
+        lines.append(f"isSorted list<{kind}>. : bool")
         lines += [f"{name} list<{kind}>. : {kind}" for name in ("min", "max")]
     lines += [f"sum list<{kind}>. : {kind}" for kind in _SUMMABLE]
     lines += [f"format.{name}  : {_F}" for name in FORMAT_NAMES]

@@ -130,6 +130,7 @@ FUNCTION_COSTS: Final[Mapping[str, Cost]] = {
     "flatten": _flattened,
     "reverse": lambda items: _allocated(_size(items)), "lists.range": _allocated,
     "distinct": _self_compared, "sort": _self_compared,
+    "@sortByAssociatedKeys": lambda _, keys: _self_compared(keys),
     **dict.fromkeys(
         ("url", "lowerAscii", "upperAscii", "substring", "trim", "jsonpatch.escapeKey", "cidr",
          "isIP", "isCIDR", "quantity", "isQuantity", "semver", "isSemver"), _first

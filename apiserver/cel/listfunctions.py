@@ -97,14 +97,21 @@ def _distinct(items: Any) -> list[Any]:
 
 
 def _sort(items: Any) -> list[Any]:
-    if not _items(items):
+    return _sort_by(items, items)
+
+
+def _sort_by(items: Any, keys: Any) -> list[Any]:
+    """Return a list in the order of the keys of its items."""
+    if not _items(keys):
         return []
-    kind = type(items[0])
-    if isinstance(items[0], list | dict):
+    kind = type(keys[0])
+    if isinstance(keys[0], list | dict):
         raise EvaluationError("list elements must be comparable")
-    if any(type(item) is not kind for item in items):
+    if any(type(key) is not kind for key in keys):
         raise EvaluationError("list elements must have the same type")
-    return sorted(items, key=cmp_to_key(compare))
+    order = cmp_to_key(compare)
+    sorted_pairs = sorted(zip(keys, items, strict=True), key=lambda pair: order(pair[0]))
+    return [item for _, item in sorted_pairs]
 
 
 def _range(size: int) -> list[int]:
@@ -167,6 +174,7 @@ LIST_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "reverse": lambda items: _items(items)[::-1],
     "distinct": _distinct,
     "sort": _sort,
+    "@sortByAssociatedKeys": _sort_by,
     "lists.range": _range,
     "sets.contains": _contains,
     "sets.equivalent": lambda left, right: _contains(left, right) and _contains(right, left),

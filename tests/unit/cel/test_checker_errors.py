@@ -28,7 +28,11 @@ ERRORS = {
     "[1, 1].distinct() == ['a']": [
         f"1:19: {NO_OVERLOAD} '_==_' applied to '(list(int), list(string))'"
     ],
-    "[[1]].flatten()[0] + 'a' == ''": [f"1:20: {NO_OVERLOAD} '_+_' applied to '(int, string)'"],
+    "[1].reverse()[0] + 'a' == ''": [f"1:18: {NO_OVERLOAD} '_+_' applied to '(int, string)'"],
+    "1.sortBy(x, x) == []": [
+        "1:1: sortBy can only be applied to a list, identifier, comprehension, call or select "
+        "expression"
+    ],
     # A function that takes another number of arguments is known.
     "size()": [f"1:5: {NO_OVERLOAD} 'size' applied to '()'"],
     "size(1, 'a,)')": [f"1:5: {NO_OVERLOAD} 'size' applied to '(int, string)'"],

@@ -64,6 +64,8 @@ self.?size.optMap(s, s + 1).orValue(0) == 4 && {?'a': self.?size} == {'a': 3}
 [1, 2, 3, 4].slice(1, 3) == [2, 3] && [1].slice(1, 1) == [] && lists.range(3) == [0, 1, 2]
 [[1], [2, 3], []].flatten() == [1, 2, 3] && [[1], [2]].flatten(0) == [[1], [2]]
 [1, 2, 3].reverse() == [3, 2, 1] && ['b', 'a', 'b'].distinct() == ['b', 'a']
+[{'a': 2}, {'a': 1}].sortBy(x, x.a) == [{'a': 1}, {'a': 2}]
+self.names.sortBy(n, -n.size()) == ['bb', 'a'] && [].sortBy(n, n) == []
 [3, 1, 2].sort() == [1, 2, 3] && self.names.sort() == ['a', 'bb'] && self.rows.flatten() == ['x']
 'abc'.indexOf('c', 5) == -1 && 'abc'.lastIndexOf('a', 3) == -1 && 'abcb'.lastIndexOf('b', 2) == 1
 ['a', 'b', 'a'].indexOf('a') == 0 && ['a', 'b', 'a'].lastIndexOf('a') == 2
@@ -144,6 +146,7 @@ FAILURES = {
     ),
     "[dyn(1), dyn('a')].sort()": EvaluationError("list elements must have the same type"),
     "[dyn([1])].sort()": EvaluationError("list elements must be comparable"),
+    "[1, 2].sortBy(n, dyn([n]))": EvaluationError("list elements must be comparable"),
     "'abc'.substring(5, 1)": EvaluationError("invalid substring range. start: 5, end: 1"),
     "'abc'.substring(1, 4)": EvaluationError("index out of range: 4"),
     "'abc'.indexOf('a', -1)": EvaluationError("index out of range: -1"),
