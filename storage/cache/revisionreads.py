@@ -15,33 +15,47 @@ class RevisionReads:
 
     def __init__(self, read: Callable[[], Awaitable[int]]) -> None:
         self._read = read
-        self._running: asyncio.Task[int] | None = None
-        self._next: asyncio.Task[int] | None = None
+        # Those who share the next request. Each has a future of its own, which a cancelled caller
+        # may cancel.
+        self._waiting: list[asyncio.Future[int]] = []
+        # Sends one request after the other while callers wait.
+        self._task: asyncio.Task[None] | None = None
 
     async def revision(self) -> int:
         """Return a revision that was read after this call. Raises what ``read`` raises."""
-        if self._next is None:
-            reading = self._read_after(self._running)
-            self._next = asyncio.create_task(reading, name="watch-cache-revision")
-            self._next.add_done_callback(_retrieve_exception)
-        # A cancelled caller must not cancel the request for the others.
-        return await asyncio.shield(self._next)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if self._task is None:
+            self._task = asyncio.create_task(self._serve(), name="watch-cache-revision")
+        return await future
 
     async def stop(self) -> None:
         """Cancel all pending reads."""
-        tasks = [task for task in (self._running, self._next) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        for future in self._waiting:
+            future.cancel()
 
-    async def _read_after(self, running: asyncio.Task[int] | None) -> int:
-        if running is not None:
-            await asyncio.wait([running])
-        self._running, self._next = self._next, None
-        return await self._read()
+    async def _serve(self) -> None:
+        while self._waiting:
+            served, self._waiting = self._waiting, []
+            await self._answer(served)
+        self._task = None
 
-
-def _retrieve_exception(task: asyncio.Task[int]) -> None:
-    # If every caller was cancelled, asyncio would log that the exception was never retrieved.
-    if not task.cancelled():
-        task.exception()
+    async def _answer(self, served: list[asyncio.Future[int]]) -> None:
+        try:
+            revision = await self._read()
+        except Exception as error:  # noqa: BLE001  # the callers get it
+            for future in served:
+                if not future.done():
+                    future.set_exception(error)
+        except asyncio.CancelledError:
+            for future in served:
+                future.cancel()
+            raise
+        else:
+            for future in served:
+                if not future.done():
+                    future.set_result(revision)
