@@ -121,7 +121,7 @@ def running_operator(
 def create(kubectl: Kubectl, name: str, **labels: str) -> None:
     metadata = {"name": name, "labels": {"watched": "yes", **labels}}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    kubectl("create", "-f", "-", stdin=json.dumps(body))
+    kubectl.store(body)
 
 
 def change(kubectl: Kubectl, name: str, **data: str) -> None:
@@ -138,7 +138,7 @@ def test_handlers_see_an_object_from_its_creation_to_its_end(
         operator.wait_until(lambda: "made" in operator.of("a"))
         wait = ("wait", "configmap/a", WAITS)
         kubectl(*wait, "--for=jsonpath={.data.greeting}=hello, a")
-        metadata = kubectl.json("get", "configmap", "a")["metadata"]
+        metadata = kubectl.stored("configmap", "a")["metadata"]
         assert metadata["finalizers"] == ["kopf.zalando.org/KopfFinalizerMarker"]
         change(kubectl, "a", colour="red")
         operator.wait_until(lambda: has_changed(operator, "a", "red"))
@@ -166,7 +166,7 @@ def test_an_operator_goes_on_after_restarts_and_after_history_is_forgotten(
         # What the operator has come to is before all of these, and then nobody knows it any more.
         elsewhere = in_new_namespace(own_server)
         for number in range(3):
-            elsewhere("create", "configmap", f"other-{number}")
+            create(elsewhere, f"other-{number}")
         forget_history(own_server)
         create(kubectl, "b")
         change(kubectl, "a", colour="blue")

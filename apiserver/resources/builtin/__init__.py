@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ Row = Mapping[str, Any]
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
-def builtin_definitions(minor: str = MINOR) -> list[ResourceDefinition]:
+@cache
+def builtin_definitions(minor: str = MINOR) -> Sequence[ResourceDefinition]:
     """Return the definitions of all built-in resources.
 
     Subresources are those of Kubernetes 1.``minor``, resources always those of the newest version.
@@ -26,12 +28,12 @@ def builtin_definitions(minor: str = MINOR) -> list[ResourceDefinition]:
     subresources = {
         name: row for name, row in tables.pop("sub").items() if row.get("since", "") <= minor
     }
-    return [
+    return tuple(
         _definition(api_version, rows["priority"], name, row, subresources)
         for api_version, rows in tables.items()
         for name, row in rows.items()
         if name != "priority"
-    ]
+    )
 
 
 def _definition(
