@@ -10,7 +10,7 @@ from apiserver.machinery.objects import Object
 from apiserver.resources.builtin.parts.addresses import parse_cidr
 from apiserver.resources.builtin.parts.ipforms import validate_canonical_cidr
 from apiserver.resources.printing import Column, aged
-from apiserver.resources.strategy import CHANGE, Strategy
+from apiserver.resources.strategy import CHANGE, Strategy, with_metadata_of
 
 _PATH: Final = "spec.cidrs"
 _IMMUTABLE: Final = "field is immutable"
@@ -28,6 +28,7 @@ class ServiceCIDRStrategy(Strategy):
     """A ServiceCIDR is a range of addresses for Services; it may get one of the other family."""
 
     metadata_checks = (CHANGE,)
+    reset_fields = {"status": {"f:metadata": {}, "f:spec": {}}}  # noqa: RUF012
     printer = aged((Column("CIDRs", source="api.networking.v1.ServiceCIDRSpec.cidrs"),), _cells)
 
     def validate(self, document: Object) -> list[FieldError]:
@@ -58,6 +59,9 @@ class ServiceCIDRStrategy(Strategy):
             return changed + self.validate(document)
         shown = member(document["spec"], "cidrs")
         return [invalid(_PATH, shown, _IMMUTABLE)]
+
+    def prepare_for_status_update(self, document: Object, old: Object) -> Object:
+        return super().prepare_for_status_update(with_metadata_of(document, old), old)
 
 
 STRATEGY = ServiceCIDRStrategy
