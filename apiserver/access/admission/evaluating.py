@@ -6,10 +6,11 @@ need, or in a thread, if they take longer than the event loop may be blocked.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from apiserver.access.admission.chain import AdmissionAttributes
+from apiserver.access.admission.in_thread import InThread
 from apiserver.access.authorization.authorizer import AuthorizationAttributes, Authorizer, Verdict
 from apiserver.cel import authorizervalues
 from apiserver.cel.authorizervalues import Check, Decision, DecisionNeeded, Decisions
@@ -20,14 +21,6 @@ from apiserver.machinery.labels import SelectorError
 from apiserver.machinery.users import UserInfo, account_user
 
 R = TypeVar("R")
-
-
-class InThread(Protocol):
-    """Runs pure work in a thread."""
-
-    def __call__(self, work: Callable[[], R], /) -> Awaitable[R]:
-        """Return its result, or raise its error."""
-        ...
 
 
 class ExpressionEvaluator:

@@ -21,7 +21,7 @@ from apiserver.access.admission.admission_review import (
     review_body,
 )
 from apiserver.access.admission.chain import AdmissionAttributes
-from apiserver.access.admission.evaluating import InThread
+from apiserver.access.admission.in_thread import InThread
 from apiserver.access.admission.matching import ResourceVersion, ResourceVersions
 from apiserver.access.admission.webhooks import Webhook
 from apiserver.access.authorization.authorizer import Authorizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from apiserver.access.admission.evaluating import InThread
+from apiserver.access.admission.in_thread import InThread
 from apiserver.access.admission.matching import ResourceVersion, ResourceVersions
 from apiserver.access.authorization.authorizer import Authorizer
 from apiserver.machinery.gvk import GroupVersionKind, GroupVersionResource
