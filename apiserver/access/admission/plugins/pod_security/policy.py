@@ -66,7 +66,7 @@ def effective_labels(own: Mapping[str, str], defaults: Mapping[str, str]) -> Map
     What it enforces is also warned about, unless it says otherwise: workloads are not rejected.
     """
     labels = {**defaults, **own} if defaults else own
-    enforced = own.get(_ENFORCE, PRIVILEGED)
+    enforced = own.get(_ENFORCE)
     if _WARN in own or enforced not in LEVELS:
         return labels
     if LEVELS.index(enforced) <= LEVELS.index(policy_of(labels, WARN).level):
