@@ -60,7 +60,7 @@ class Channel:
 class Chunks(Channel):
     """A chunked response, one JSON document per line. With HTTP/1.0 it ends with the connection."""
 
-    __slots__ = ("_chunked", "_response", "_transport")
+    __slots__ = ("_chunked", "_connection", "_response", "_transport")
 
     async def open(self, request: HTTPRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -75,17 +75,24 @@ class Chunks(Channel):
         # By default aiohttp sends the head with the first event, which may be hours away.
         writer.send_headers()
         self._response = response
+        self._connection = request.connection
         self._transport: Any = request.connection.transport
         return response
 
     async def write(self, frames: Sequence[bytes]) -> None:
-        await self._response.write(b"".join(frames))
+        if not self.is_open():
+            raise ConnectionResetError("the client has gone")
+        self.write_now(frames)
+        await self._connection.drained()
 
     def write_now(self, frames: Sequence[bytes]) -> None:
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        size = sum(map(len, frames))
+        # A chunk without data would end the response.
+        if size and self.is_open():
+            if self._chunked:
+                self._transport.write(b"".join((b"%x\r\n" % size, *frames, b"\r\n")))
+            else:
+                self._transport.write(b"".join(frames))
 
     def waiting(self) -> int:
         transport = self._transport
