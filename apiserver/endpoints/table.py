@@ -13,6 +13,7 @@ from apiserver.machinery.times import system_clock
 from apiserver.machinery.valueclasses import valueclass
 from apiserver.registry.stored import Stored
 from apiserver.resources import printing
+from apiserver.resources.builtin.parts.convertedannotations import internal_metadata
 from apiserver.resources.printing import Column, Printer
 from apiserver.schema.documentation import description_of
 from apiserver.schema.memberorder import in_order_of_metadata
@@ -88,7 +89,7 @@ def partial(document: Object, version: str = "v1") -> dict[str, Any]:
         "kind": "PartialObjectMetadata",
         "apiVersion": f"{META_GROUP}/{version}",
         # It is a type of its own, so its members have its order, even those of a custom kind.
-        "metadata": in_order_of_metadata(document["metadata"]),
+        "metadata": in_order_of_metadata(internal_metadata(document)),
     }
 
 

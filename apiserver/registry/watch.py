@@ -320,17 +320,18 @@ class Watch:
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> WatchEvent:
         definition = self._resource.definition
+        strategy = self._resource.strategy
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
-        if annotations:
-            metadata["annotations"] = annotations
+        if annotations or strategy.annotations_of_bookmarks:
+            metadata["annotations"] = {**strategy.annotations_of_bookmarks, **(annotations or {})}
         document = {
             "kind": definition.kind,
             "apiVersion": definition.api_version,
             **self._resource.types.empty(),
             "metadata": metadata,
         }
-        if self._resource.strategy.spec_of_bookmarks:
-            document["spec"] = {**self._resource.strategy.spec_of_bookmarks, **document["spec"]}
+        if strategy.spec_of_bookmarks:
+            document["spec"] = {**strategy.spec_of_bookmarks, **document["spec"]}
         return WatchEvent(BOOKMARK, Stored.preview("", document, revision), revision)
 
     def _expired(self, error: Compacted) -> StatusError:

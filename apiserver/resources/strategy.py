@@ -107,6 +107,8 @@ class Strategy:
     #: What the spec of a bookmark contains although clients may omit it: numbers that are not
     #: optional in Kubernetes' internal types.
     spec_of_bookmarks: Mapping[str, Any] = {}
+    #: The annotations of a bookmark; in Kubernetes' internal types they are fields.
+    annotations_of_bookmarks: Mapping[str, str] = {}
     #: The table of ``kubectl get``; ``None``: name and age.
     printer: Printer | None = None
 

@@ -46,6 +46,25 @@ def test_a_table_and_its_rows_are_of_one_version() -> None:
     assert shown["rows"][0]["object"]["apiVersion"] == "meta.k8s.io/v1beta1"
 
 
+@pytest.mark.parametrize(
+    ("api_version", "kind", "name"),
+    [
+        ("apps/v1", "DaemonSet", "deprecated.daemonset.template.generation"),
+        ("autoscaling/v1", "HorizontalPodAutoscaler", "autoscaling.alpha.kubernetes.io/metrics"),
+    ],
+)
+def test_metadata_alone_lacks_annotations_that_only_a_version_has(
+    api_version: str, kind: str, name: str
+) -> None:
+    head = {"apiVersion": api_version, "kind": kind}
+    for kept in ({}, {"annotations": {"a": "b"}}):
+        annotations = {**kept.get("annotations", {}), name: "1"}
+        document = {**head, "metadata": {"name": "a", "annotations": annotations}}
+        assert table.partial(document)["metadata"] == {"name": "a", **kept}
+        other = {**document, "kind": "ConfigMap"}
+        assert table.partial(other)["metadata"]["annotations"] == annotations
+
+
 def test_nothing_else_can_be_asked_for() -> None:
     with pytest.raises(BadRequest, match='includeObject: Invalid value: "All"'):
         table.included("All")

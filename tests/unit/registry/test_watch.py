@@ -141,9 +141,12 @@ async def test_a_bookmark_shows_what_kubernetes_types_always_contain(
     cluster: Cluster, kind: str, spec: Object
 ) -> None:
     resource = GroupVersionResource("apps", "v1", kind)
+    numbered = {"deprecated.daemonset.template.generation": "0"} if kind == "daemonsets" else {}
     async with watching(cluster, f"{INITIAL}&{BOOKMARKS}", of=resource) as client:
         found = [event async for events in client.watch.opening() for event in events]
         assert [event.stored.object["spec"] for event in found] == [spec]
+        (annotations,) = [event.stored.metadata["annotations"] for event in found]
+        assert annotations == {**numbered, INITIAL_EVENTS_END: "true"}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from apiserver.resources.builtin.apps.workloads import (
     validate_running,
     validate_same_selector,
 )
+from apiserver.resources.builtin.parts.convertedannotations import TEMPLATE_GENERATION
 from apiserver.resources.builtin.parts.intorpercent import (
     amount,
     validate_at_most_100_percent,
@@ -42,10 +43,10 @@ from apiserver.resources.builtin.parts.podtemplate import validate_pod_template
 from apiserver.resources.printing import AGE, NAME, Column, Printer, age_of
 from apiserver.schema.internalform import internal_form, internal_selector
 
-TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 ON_DELETE: Final = "OnDelete"
 ROLLING_UPDATE: Final = "RollingUpdate"
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_BOOKMARK: Final = {TEMPLATE_GENERATION: "0"}
 _STATUS: Final = "api.apps.v1.DaemonSetStatus"
 _STATUS_COUNTS: Final = (
     "currentNumberScheduled",
@@ -98,6 +99,7 @@ class DaemonSetStrategy(WorkloadStrategy):
 
     names_pods = False
     printer = Printer(_COLUMNS, _cells)
+    annotations_of_bookmarks = _BOOKMARK
 
     def default(self, document: Object) -> None:
         super().default(document)

@@ -15,13 +15,15 @@ import orjson
 
 from apiserver.machinery.objects import Object, with_metadata
 from apiserver.machinery.quantity import parse_quantity
+from apiserver.resources.builtin.parts.convertedannotations import (
+    BEHAVIOR,
+    CONDITIONS,
+    CURRENT_METRICS,
+    METRICS,
+)
 from apiserver.schema.internalform import internal_form
 
-_METRICS: Final = "autoscaling.alpha.kubernetes.io/metrics"
-_BEHAVIOR: Final = "autoscaling.alpha.kubernetes.io/behavior"
-_CURRENT_METRICS: Final = "autoscaling.alpha.kubernetes.io/current-metrics"
-_CONDITIONS: Final = "autoscaling.alpha.kubernetes.io/conditions"
-_CARRIED: Final = (_METRICS, _BEHAVIOR, _CURRENT_METRICS, _CONDITIONS)
+_CARRIED: Final = (METRICS, BEHAVIOR, CURRENT_METRICS, CONDITIONS)
 _DEFAULT_UTILIZATION: Final = 80
 _TARGET: Final = "targetCPUUtilizationPercentage"
 _CURRENT: Final = "currentCPUUtilizationPercentage"
@@ -97,7 +99,7 @@ _TARGET_TYPES: Final = (
 def has_metrics(scaler: Object) -> bool:
     """Return whether a v1 autoscaler specifies metrics, by a field or by annotations."""
     annotations = scaler["metadata"].get("annotations") or {}
-    return _TARGET in scaler["spec"] or bool(_carried(annotations, _METRICS, list))
+    return _TARGET in scaler["spec"] or bool(_carried(annotations, METRICS, list))
 
 
 def default_target(scaler: Object) -> None:
@@ -115,21 +117,21 @@ def to_v2(scaler: Object) -> Object:
     """Return an autoscaler of v1 as one of v2."""
     annotations = dict(scaler["metadata"].get("annotations") or {})
     spec, status = dict(scaler.get("spec") or {}), dict(scaler.get("status") or {})
-    metrics = [_from_v1(item, _SPECS) for item in _carried(annotations, _METRICS, list)]
+    metrics = [_from_v1(item, _SPECS) for item in _carried(annotations, METRICS, list)]
     if _TARGET in spec:
         target = {"type": "Utilization", "averageUtilization": spec.pop(_TARGET)}
         metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}, *metrics]
     spec["metrics"] = metrics or [default_metric()]
-    behavior = _carried(annotations, _BEHAVIOR, dict)
+    behavior = _carried(annotations, BEHAVIOR, dict)
     if behavior:
         spec["behavior"] = _lowered(behavior)
-    current = [_from_v1(item, _STATUSES) for item in _carried(annotations, _CURRENT_METRICS, list)]
+    current = [_from_v1(item, _STATUSES) for item in _carried(annotations, CURRENT_METRICS, list)]
     utilization = status.pop(_CURRENT, None)
     if not current and utilization is not None:
         usage = {"averageUtilization": utilization}
         current = [{"type": "Resource", "resource": {"name": "cpu", "current": usage}}]
     status["currentMetrics"] = current or None
-    conditions = _carried(annotations, _CONDITIONS, list)
+    conditions = _carried(annotations, CONDITIONS, list)
     if conditions:
         status["conditions"] = conditions
     if not status.get("currentReplicas"):
@@ -156,10 +158,10 @@ def to_v1(scaler: Object) -> Object:
         spec[_TARGET] = _DEFAULT_UTILIZATION
     others = [_to_v1(item, _SPECS) for item in metrics if _cpu(item, "target") is None]
     carried = {
-        _METRICS: others,
-        _BEHAVIOR: internal_form(_BEHAVIOR_TYPE, spec.pop("behavior", None)),
-        _CURRENT_METRICS: [_to_v1(item, _STATUSES) for item in current],
-        _CONDITIONS: [_condition(item) for item in status.pop("conditions", None) or ()],
+        METRICS: others,
+        BEHAVIOR: internal_form(_BEHAVIOR_TYPE, spec.pop("behavior", None)),
+        CURRENT_METRICS: [_to_v1(item, _STATUSES) for item in current],
+        CONDITIONS: [_condition(item) for item in status.pop("conditions", None) or ()],
     }
     for key, value in carried.items():
         if value:
