@@ -48,6 +48,9 @@ $(VENV)/bin/python:
 # Compiled at once: without it every start takes twice as long where PYTHONDONTWRITEBYTECODE is set.
 COMPILE := $(VENV)/bin/python -m compileall -q apiserver storage
 
+# pytest rewrites modules when it reads them first: here once, else in every process of a first run.
+COLLECT := PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest -q --collect-only
+
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/pip install -q --disable-pip-version-check -e .
 	$(COMPILE)
@@ -56,4 +59,5 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 	$(VENV)/bin/pip install -q --disable-pip-version-check -e '.[test]'
 	$(COMPILE)
+	-$(COLLECT) > /dev/null
 	touch $@ $(VENV)/.run

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.unit.server.in_process import server_in_process
 
-COUNT = 1000
+COUNT = 300
 #: A connection takes two thirds of it; with all that the filters knew of the request it was 19,000.
 MAX_BYTES = 15_000
 WATCH = (
