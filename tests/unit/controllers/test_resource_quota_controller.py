@@ -61,7 +61,7 @@ def clock() -> Watch:
 @pytest.fixture(autouse=True)
 def counts_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recalculation is followed by no longer a pause where the machine is busy."""
-    monkeypatch.setattr(resource_quota_controller, "_REST", 0)
+    monkeypatch.setattr(resource_quota_controller, "_PAUSE_FACTOR", 0)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ async def test_a_watch_frees_its_seat_once_whatever_becomes_of_it() -> None:
         return
 
     watch = request("alice", "/api/v1/pods", "watch=1")
-    watch.rest = stream
+    watch.stream_body = stream
     task = served.start(watch)
     await served.inside(1)
     assert await served.finish_all([task]) == [200]

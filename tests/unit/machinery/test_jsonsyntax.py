@@ -44,6 +44,8 @@ def test_what_stands_before_a_mistake_is_passed_over_many_members_at_a_time(memb
         calls += 1
 
     text = "[" + member * 20_000 + "x"
+    # The expression for many members is compiled when it is first needed.
+    assert syntax_error("[1,x")
     sys.setprofile(count)
     try:
         found = syntax_error(text)
