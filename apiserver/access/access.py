@@ -15,7 +15,7 @@ from apiserver.access.serviceaccounts.issuer import KEYS, IssuerDocuments
 from apiserver.access.serviceaccounts.tokens import ServiceAccountTokens
 from apiserver.machinery.valueclasses import valueclass
 
-#: What runs beside the requests, while a block does.
+#: Background tasks, which run while a block does.
 Service: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 

@@ -46,11 +46,11 @@ _TYPE: Final = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in _TYPES)
 _UNDEFINED: Final = re.compile(r"(undefined field '[^']*') not found in struct '([^']*)'")
 _OVERLOAD: Final = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '(\.?[\w.]+)' (\(in container '.*'\))")
-# The type of what has an error itself: what follows from one is not reported.
+# The type of an expression with an error: consequential errors are not reported.
 _FOLLOWING: Final = "*error*"
 # The message that accompanies a syntax error.
 _NO_TREE: Final = "<<nil>> parsetree"
-# A type that is not known, of what an empty list has.
+# The unknown type of the items of an empty list.
 _PARAMETER: Final = re.compile(r"T%\d+")
 _LOGICAL_OVERLOAD: Final = re.compile(r"found no matching overload for '_(?:&&|\|\|)_'")
 _LOGICAL: Final = frozenset(["_&&_", "_||_"])

@@ -113,7 +113,7 @@ class CodeGenerator:
             tuple(map(self.code, arguments)),
         )
         if name == "@in" and is_constant(arguments[1]):
-            # Membership in what is known before costs nothing.
+            # Membership in a constant list costs nothing.
             return free_call(function, name, codes)
         cost = FUNCTION_COSTS.get(name)
         if cost is None and len(node.overloads) == 1:

@@ -174,7 +174,7 @@ def _all_pairs(left: Any, right: Any) -> int:
     return _member(left, right) if isinstance(left, list) else 0
 
 
-#: What functions take beyond what they cost.
+#: The time of functions in addition to their cost.
 EFFORTS: Final[Mapping[str, Cost]] = {
     "_==_": _deep,
     "_!=_": _deep,

@@ -58,7 +58,7 @@ def literal_problems(checked: Any, source: str) -> list[str]:
 class _Problems:
     def __init__(self, types: Mapping[int, Any]) -> None:
         self._types = types
-        #: Expressions by their ids, and what is wrong with them.
+        #: Expressions by their ids, and their errors.
         self.found: list[tuple[int, str]] = []
 
     def visit(self, root: Any) -> None:

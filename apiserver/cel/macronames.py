@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 _NAME: Final = r"[A-Za-z_]\w*"
-#: The pattern of what is a text or a comment, as a whole.
+#: The pattern of a whole string literal or comment.
 LITERALS: Final = (
     r"""//[^\n]*"""
     r"""|[rR][bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*')"""

@@ -87,7 +87,7 @@ async def _certificate_error(
     try:
         certificate = await _certificate_at(host, port, server_name)
     except (OSError, TimeoutError, ValueError):
-        # The server has gone away, or its certificate cannot be read.
+        # The server has disconnected, or its certificate cannot be read.
         return _UNKNOWN_AUTHORITY
     problem = _time_error(certificate) or _name_error(certificate, server_name)
     if problem is not None:

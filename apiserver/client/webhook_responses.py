@@ -35,7 +35,7 @@ _MESSAGES: Final[Mapping[int, str]] = {
 }
 #: YAML is parsed slowly.
 _LONGEST_YAML: Final = 64 * 1024
-#: These are answered with what the response says itself.
+#: These are reported with the message of the response.
 _TEXTUAL: Final = (403, 406, 415)
 _STATUS: Final = GroupVersionKind("", "v1", "Status")
 #: Where Kubernetes builds the scheme of webhooks, as its messages say.

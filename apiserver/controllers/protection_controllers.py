@@ -34,7 +34,7 @@ _MIN_SECONDS: Final = 0.1
 _PAUSE_FACTOR: Final = 20
 _CLASS: Final = "volumeAttributesClassName"
 
-#: Returns whether an object is used, and the changes after which it may not be any more.
+#: Returns whether an object is in use, and the changes after which to check again.
 InUse: TypeAlias = Callable[[Client, Object], Awaitable[tuple[bool, Sequence[ChangeAfter]]]]
 
 

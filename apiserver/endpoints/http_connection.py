@@ -37,7 +37,7 @@ IDLE_SECONDS: Final = 90.0
 STALLED_SECONDS: Final = 60.0
 #: A client may take so many seconds to send the rest of a body that is not read.
 _LINGERING_SECONDS: Final = 10.0
-#: What is raised for those who read the body of a request after its response.
+#: The error for reading the body of a request after its response.
 _ANSWERED: Final = web.PayloadAccessError()
 
 # The maximum number of hijacked bytes that wait for their reader.
@@ -104,7 +104,7 @@ class HTTPConnection(web.RequestHandler):
         self._certificate: Certificate | None = None
         self._hijacked: asyncio.StreamWriter | None = None
         self._head = 0
-        # Whether a body that is not read fast enough holds up what follows it.
+        # Whether reading is paused by a body that is not consumed fast enough.
         self._held = False
         # Whether the request that is being read has the method HEAD.
         self._without_body = False
@@ -226,7 +226,7 @@ class HTTPConnection(web.RequestHandler):
     def hijack(self, writer: asyncio.StreamWriter) -> None:
         """Forward all further bytes from the client to ``writer``."""
         self._hijacked = writer
-        # aiohttp keeps what has come behind the head of the request, and then stops reading.
+        # aiohttp keeps the bytes received after the head of the request, and then stops reading.
         early, self._message_tail = self._message_tail, b""
         if self._buffer_paused:
             self._resume_reading_for_buffer()
@@ -332,7 +332,7 @@ class HTTPConnection(web.RequestHandler):
 
     async def _send(self, response: web.StreamResponse) -> None:
         if self._upgraded:
-            # If the upgrade was declined, what has followed it are requests.
+            # If the upgrade was declined, these bytes are further requests.
             await self.finish_response(self.http, response, None)
         else:
             await response.prepare(self.http)
@@ -367,7 +367,7 @@ class HTTPConnection(web.RequestHandler):
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, ConnectionError):
-            # The client has gone.
+            # The client has disconnected.
             return
         log.error("request failed outside of the filters", exc_info=error)
         if self._has_begun_response():

@@ -73,7 +73,7 @@ class HTTPRequest:
         self.user: UserInfo = ANONYMOUS
         self.warnings: list[str] = []
         self.stream_body: StreamBody | None = None
-        #: Annotations of the audit events from before there is a draft of them.
+        #: Annotations that were made before the audit event exists.
         self.annotations: Sequence[tuple[str, str]] = ()
         #: The draft of the audit events, if the request is audited.
         self.audit: AuditEvent | None = None

@@ -68,7 +68,7 @@ async def backend_response(
         try:
             response = await session.request(
                 method,
-                # Encoded as it is: what a backend is asked for is not changed.
+                # Already encoded: the URL must reach the backend unchanged.
                 URL(location.url, encoded=True),
                 headers=list(headers),
                 data=body,

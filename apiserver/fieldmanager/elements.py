@@ -21,7 +21,7 @@ import orjson
 from apiserver.machinery.quoting import json_escaped, json_number, quote
 from apiserver.machinery.textcache import cache_by_text
 
-#: In a set, stands for the place itself, in addition to what is below it.
+#: In a set: the element itself, in addition to its children.
 SELF: Final = "."
 
 Order: TypeAlias = tuple[int, Any]

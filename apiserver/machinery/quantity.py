@@ -33,7 +33,7 @@ _NANO: Final = Decimal("1e-9")
 _FINEST: Final = -9
 _LARGEST: Final = Decimal((1 << 63) - 1)
 _EXACT: Final = Context(prec=200)
-# Of numbers with more digits than these before the point, what comes after it is left alone.
+# Numbers with more digits than these before the point are not rounded.
 _MAX_DIGITS: Final = 180
 _MAX_EXPONENT: Final = 1000
 

@@ -15,7 +15,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
 _NO_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.ASCII | re.DOTALL)
 _PORT: Final = re.compile(r"(:[0-9]*)?", re.ASCII)
 _USER: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%@:-]*", re.ASCII)
-# A path that needs no other escapes than it has.
+# A path that needs no further escapes.
 _PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/\[\]%-]*", re.ASCII)
 # What is not escaped in a path that does.
 _SAFE: Final = "/$&+,:;=@"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-# Control characters, and what is no text.
+# Control characters, and surrogates.
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: The maximum total length of the warnings of a response.
 MAX_CHARACTERS: Final = 4096

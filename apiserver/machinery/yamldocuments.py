@@ -104,7 +104,7 @@ class _Parser:
         self._anchors: dict[str, _Anchored] = {}
         self._duplicates: list[str] = []
         self._depth = 0
-        # Nodes and bytes of scalars, with all that aliases stand for; and what of it they add.
+        # Numbers of nodes and of bytes of scalars: with aliases expanded, and from aliases alone.
         self._nodes = self._aliased = 0
         self._size = self._aliased_size = 0
 

@@ -40,7 +40,7 @@ _FLOAT_BITS: Final = 1024
 #: Floats from this value on are no 64-bit integers.
 _NO_INTEGER: Final = 1 << 63
 
-#: What a tag lets a plain scalar be; those that are not here stand for strings.
+#: The types that a plain scalar may have, by tag; a tag that is not here means a string.
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     TAG + "bool": (bool,),
     TAG + "int": (int,),

@@ -27,9 +27,9 @@ MAX_COPIED: Final = 3 * 1024 * 1024
 
 _MISSING: Final = "missing value"
 _BAD_INDEX: Final = "invalid index referenced"
-# Operations that do not say what is wrong with their path.
+# Operations whose errors do not give the reason.
 _SHORT: Final = frozenset(["add", "remove", "copy"])
-# What Go prints of an error where there is none.
+# What Go prints for a nil error.
 _NO_ERROR: Final = "%!w(<nil>)"
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 

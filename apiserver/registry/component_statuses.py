@@ -28,7 +28,7 @@ class ComponentHealth:
     error: str = ""
 
 
-#: Asks a component for its health. Raises nothing: what fails is an unhealthy component.
+#: Probes a component. Raises nothing: a failed probe means an unhealthy component.
 Probe: TypeAlias = Callable[[], Awaitable[ComponentHealth]]
 
 

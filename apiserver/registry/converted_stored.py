@@ -58,7 +58,7 @@ class ConvertedStored(Stored):
         if document is None:
             self.head, self.rest = source.head, origin
         else:
-            # Lists cut off what precedes the metadata, so nothing but kind and apiVersion may.
+            # Lists cut off everything before the metadata: only kind and apiVersion may precede it.
             first = {name: document[name] for name in ("kind", "apiVersion", "metadata")}
             head, self.rest = cut_body(dump_json_to_keep(first | document))
             self.head = shared_head(head)

@@ -34,7 +34,7 @@ _MEMBERS: Final = {
     "ResourceVersion": ("resourceVersion", "modified"),
 }
 
-# What keeps an object, and what keeps an owner whose dependents are to stay.
+# The fields that may delay the deletion of an object, and of its owners.
 _HOLDING: Final = ("finalizers", "ownerReferences")
 
 

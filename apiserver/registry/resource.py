@@ -55,7 +55,7 @@ class SubresourceKind:
     field_manager: FieldManager
 
 
-# Without slots: what is made on first use is kept among the attributes.
+# Without slots: cached properties need a ``__dict__``.
 @dataclass(frozen=True)
 class Resource:
     """Everything that the verbs need to know about one resource.

@@ -76,7 +76,7 @@ def _problems(
     if schema.default is not MISSING:
         check = _in_identity if context.in_identity else _plain
         yield from check(schema, path.child(".default"), context, checks)
-    # Below additionalProperties no default is looked at: none is filled in for what is missing.
+    # Below additionalProperties defaults are not checked: they are never filled in.
     if schema.items is not None:
         inside = replace(context, surround=lambda item: context.surround([item]))
         yield from _problems(schema.items, path.child(".items"), inside, checks)

@@ -14,7 +14,7 @@ from apiserver.machinery.fielderrors import FieldError, invalid
 
 #: The characters of all errors of a document, about.
 MAX_CHARACTERS: Final = 4 * 1024 * 1024
-#: The path of what is wrong with no field.
+#: The path of an error that is not about a field.
 NO_FIELD: Final = "<nil>"
 
 #: The path of the object or list that contains a value, and the value's place there: ``.name``,

@@ -64,7 +64,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     except re2.error as error:
         raise InvalidPattern(go_error(error.args[0].decode(), pattern)) from error
     # In the binding a set of one expression matches fastest, but it may run out of memory where a
-    # single expression does not: only what it finds counts.
+    # single expression does not, so only its positive results are used.
     fast = re2.Set.SearchSet(options)
     fast.Add(pattern)
     try:

@@ -66,7 +66,7 @@ class Form:
         if items is None:
             if self._any_member:
                 return True
-            # Of what is in items that nothing specifies, only fields are pruned.
+            # In items without a schema, only fields are pruned.
             return all(_NOTHING.holds(item) for item in value if type(item) in _PARTS)
         if not self._null_items and None in value:
             return False

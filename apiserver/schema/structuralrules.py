@@ -25,8 +25,8 @@ from apiserver.schema.structuralshape import shape_problems
 DeclaredRules: TypeAlias = Callable[[list[str]], list[FieldError]]
 
 _SCHEMA: Final = "apiextensions.v1.JSONSchemaProps"
-# What a schema may say of the whole object while it also stands for the status alone, by the names
-# in Go, in the order of the message.
+# Keywords that the schema of a whole object may have if there is a status subresource, as in Go, in
+# the order of the message.
 _BESIDE_STATUS: Final = (
     "Description", "Type", "Format", "Title", "Maximum", "ExclusiveMaximum", "Minimum",
     "ExclusiveMinimum", "MaxLength", "MinLength", "Pattern", "MaxItems", "MinItems", "UniqueItems",
@@ -90,7 +90,7 @@ def _problems(
 
 def _beside_status(props: Object, path: str) -> Iterator[FieldError]:
     """Yield the first forbidden keyword of a schema, in the order of the fields in Go."""
-    # Which members there are is seen without what they contain; only the message shows all.
+    # The names of the keywords suffice here; only the message needs their values.
     outline = {name: _emptied(value) for name, value in props.items()}
     for name, value in internal_form(_SCHEMA, outline).items():
         if value is None or value is False or value == "":

@@ -31,7 +31,7 @@ _INTEGER_OR_STRING: Final = [{"type": "integer"}, {"type": "string"}]
 _JUNCTORS: Final = ("allOf", "anyOf", "oneOf")
 _ASSERTIONS: Final = frozenset((*_JUNCTORS, "not"))
 _PARTS: Final = _ASSERTIONS | {"properties", "items", "additionalProperties"}
-# What may not stand below a junctor, besides ``type``, and the word for its absence.
+# Keywords that are forbidden below a junctor, besides ``type``, and the words of the error.
 _STRUCTURE: Final = {
     "type": "empty",
     "additionalProperties": "undefined",
@@ -196,7 +196,7 @@ def _nested(props: Object, path: SchemaPath, *, skips_any: bool = False) -> Iter
         is_set = value is not None and (name == "additionalProperties" or not _is_zero(value))
         if is_set or (name == "default" and value is not None):
             yield forbidden(f"{path}.{name}", f"must be {absence} to be structural")
-    # Rules for metadata could restrict what all objects may have.
+    # Rules for metadata could forbid fields that every object may have.
     if "metadata" in props.get("properties", {}):
         where = path.child(".properties[metadata]")
         yield forbidden(str(where), "must not be specified in a nested context")

@@ -42,8 +42,8 @@ _TYPES: Final = {
     list: ("array", ""),
     str: ("string", ""),
 }
-# How much a check counts for a value of a type, with its type declared and right. Besides those for
-# parts there is one for each of its rules that is about such values, some count twice.
+# How many checks succeed for a value of the declared type, besides those of its parts: one for each
+# rule about values of the type, and some count twice.
 _COUNTS: Final = {bool: 6, dict: 7, float: 8, int: 8, list: 8, str: 7}
 _PLAIN: Final = ("boolean", "string")
 _PYTHON_TYPES: Final = {

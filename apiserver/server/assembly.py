@@ -79,7 +79,7 @@ from storage.open import open_store
 from storage.transform import TransformStore
 
 if TYPE_CHECKING:
-    # It imports ciphers, so it is imported by servers that encrypt what they store.
+    # It imports ciphers, so only servers with encryption at rest import it.
     from apiserver.registry.encryption.encryption import Encryption
 
 _OPEN_RETRY_SECONDS: Final = 1.0

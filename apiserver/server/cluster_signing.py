@@ -127,7 +127,7 @@ def _extensions(
     if bits:
         chosen = {name: name in bits for name in set(_KEY_USAGES.values())}
         if not chosen["key_agreement"]:
-            # They say for what the agreed key is used, and nothing without one.
+            # They restrict the use of the agreed key, and have no meaning without one.
             chosen["encipher_only"] = chosen["decipher_only"] = False
         found.append((x509.KeyUsage(**chosen), True))
     purposes = dict.fromkeys(_EXTENDED[usage] for usage in usages if usage in _EXTENDED)

@@ -43,7 +43,7 @@ UNSUPPORTED: Final = frozenset(
     """.split()
 )
 
-#: Flags with values that describe what this server does anyway; they cause no warning.
+#: Flags with values that describe the fixed behaviour of this server; they cause no warning.
 DEFAULTS_IN_EFFECT: Final = frozenset(
     [
         ("disable-http2-serving", "true"),

@@ -17,7 +17,7 @@ from storage.errors import StorageError
 from storage.interface import Store
 
 if TYPE_CHECKING:
-    # It imports ciphers, so it is imported by servers that encrypt what they store.
+    # It imports ciphers, so only servers with encryption at rest import it.
     from apiserver.registry.encryption.encryption import Encryption
 
 _STORE_PROBE_SECONDS: Final = 5.0

@@ -92,7 +92,7 @@ def write_assets(folder: Path, *, kubectl: Path | None) -> None:
 
 
 def _write(path: Path, command: str) -> None:
-    # Written beside it and renamed: a test that runs may be about to start the former one.
+    # Written to a new file and renamed: a running test may be about to start the old one.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(f"#!/bin/sh\n{command}\n")
     temporary.chmod(0o755)

@@ -223,7 +223,7 @@ class ApiServer:
             with suppress(RequestRefused):
                 self._rest.request("DELETE", f"/api/v1/namespaces/{name}")
 
-    # Seeing what happened.
+    # Inspection.
 
     def history(
         self, api_version: str, resource: str, namespace: str, name: str

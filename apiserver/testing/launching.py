@@ -91,7 +91,7 @@ def launch(flags: Sequence[str], seed: int | None, *, in_process: bool = False) 
     settings = new_settings(flags, seed)
     if not in_process:
         return ServerProcess(settings)
-    # A server and all that it needs: only those who debug one import it.
+    # This imports a whole server, which only in-process debugging needs.
     from apiserver.testing.server_thread import ServerThread
 
     return ServerThread(settings)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from apiserver.testing.launched import Launched
     from apiserver.testing.server_clock import ServerClock
 
-# What pytest's cache knows of the last run: whether it has used a server.
+# The key in pytest's cache: whether the last run has used a server.
 _USED: Final = "apiserver/used"
 _CONFORMANCE: Final = "apiserver.testing.conformance"
 # The options with which pytest runs no test.
@@ -148,7 +148,7 @@ def _serve(request: pytest.FixtureRequest, *, in_process: bool) -> Iterator[ApiS
         launched = launch(flags, seed, in_process=in_process)
         if not in_process:
             _note_use(config, used=True)
-    # It starts while what is needed on this side is imported.
+    # It starts while this process imports its own modules.
     from apiserver.testing.harness import ApiServer
 
     with ApiServer(launched=launched) as server:

@@ -123,7 +123,7 @@ class HTTP2Connection(asyncio.Protocol):
             return
         size = len(data)
         if self._blocked or size > min(self._window, stream.window, self._frame_size):
-            # Views are cut into frames without a copy of what is left.
+            # Slicing a view into frames does not copy the rest.
             self._blocked.append((stream_id, memoryview(data), end))
             self._unblock()
             return

@@ -178,7 +178,7 @@ def _pod_security(data: bytes) -> PodSecuritySettings:
     )
 
 
-# By plugin: the member of the settings, and what loads it from the configuration.
+# By plugin: the field of the settings, and the function that loads it.
 _LOADERS: Final[Mapping[str, tuple[str, Callable[[bytes, Path], Any]]]] = {
     pod_security.NAME: ("pod_security", lambda data, _: _pod_security(data)),
     pod_node_selector.NAME: ("node_selectors", lambda data, _: load_node_selectors(data)),

@@ -140,7 +140,7 @@ class EscalationCheck:
 
     async def _missing(self, attributes: AdmissionAttributes, rules: Sequence[Object]) -> list[str]:
         """Return the lines that list the missing rights of the user. Raises TooManyRights."""
-        # The index may change while a thread compares; what it holds now does not.
+        # The index may change while a thread compares; its current values do not.
         held = self._index.rules_of(attributes.user, attributes.namespace)
         if count_rights(rules) * len(held) <= _FEW:
             return _missing(rules, held)

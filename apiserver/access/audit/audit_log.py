@@ -150,7 +150,7 @@ class RotatedFile:
         if size and size + len(data) > self._most:
             self._rotate()
             size = self._current_size()
-            # What is compressed must not be locked any more.
+            # A file must be unlocked before it is compressed.
             self._sweeper.sweep()
         view = memoryview(data)
         try:

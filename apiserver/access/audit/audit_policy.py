@@ -14,7 +14,7 @@ RESPONSE_COMPLETE: Final = "ResponseComplete"
 PANIC: Final = "Panic"
 STAGES: Final = (REQUEST_RECEIVED, RESPONSE_STARTED, RESPONSE_COMPLETE, PANIC)
 
-#: How many decisions are cached, and the most characters of what they depend on: clients choose it.
+#: The limits of the cache of decisions: entries, and characters of a key, which clients choose.
 _MAX_CACHED: Final = 4096
 _LONGEST_CACHED: Final = 1024
 
@@ -116,7 +116,7 @@ class AuditRule:
         return True
 
     def _matches_resource(self, request: AuditedRequest) -> bool:
-        # The namespace of what has none is empty, and can be named as that.
+        # A rule can name the empty namespace of cluster-scoped objects.
         if self.namespaces and request.namespace not in self.namespaces:
             return False
         return not self.resources or any(each.matches(request) for each in self.resources)

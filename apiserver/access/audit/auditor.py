@@ -19,7 +19,7 @@ from apiserver.machinery.instruments import COUNTER, Family, Labels
 from apiserver.machinery.times import system_clock
 from apiserver.machinery.valueclasses import valueclass
 
-#: How long backends may take to store what is left when the server stops, in seconds.
+#: How long backends may take to store the remaining events at shutdown, in seconds.
 _LAST_SECONDS: Final = 2.0
 
 

@@ -26,7 +26,7 @@ MODES: Final = (BATCH, BLOCKING, BLOCKING_STRICT)
 
 #: The total size of the records in a buffer, in bytes. Upstream limits only their number.
 MAX_BYTES: Final = 64 * 1024 * 1024
-#: In the blocking modes a batch has what is there, at most so many records.
+#: In the blocking modes a batch has the records that are ready, at most so many.
 _MAX_BATCH: Final = 500
 
 log = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class EventBuffer:
         self._deliver = deliver
         self._records: deque[tuple[AuditRecord, asyncio.Future[bool] | None]] = deque()
         self._bytes = 0
-        # What there is no room for yet, with what its request waits for, and whether that is more
-        # than room.
+        # Records without room yet, each with the future of its request, and whether the request
+        # also waits until the record is stored.
         self._late: deque[tuple[AuditRecord, asyncio.Future[bool], bool]] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
@@ -79,7 +79,7 @@ class EventBuffer:
         if self.mode == BATCH:
             outcome.set_result(self._offer(record))
         elif self._closing:
-            # Nothing is delivered any more.
+            # Delivery has stopped.
             self.failed += 1
             outcome.set_result(False)
         elif self._late or not self._fits(record):

@@ -141,7 +141,7 @@ def _lease(
         return _no("can only get, create, update, patch, or delete a node lease")
     if attributes.namespace != LEASE_NAMESPACE:
         return _no(f'can only access leases in the "{LEASE_NAMESPACE}" system namespace')
-    # The name of what is created is not known here.
+    # The name of a new object is not known here.
     if attributes.verb != "create" and attributes.name != node:
         return _no("can only access node lease with the same name as the requesting node")
     return ALLOWED

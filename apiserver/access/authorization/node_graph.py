@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from apiserver.machinery.builtin_resources import MIRROR_POD
 from apiserver.machinery.objects import Object
 
-#: A resource, a namespace (empty for what is not in one) and a name.
+#: A resource, a namespace (empty for cluster-scoped objects) and a name.
 Vertex: TypeAlias = tuple[str, str, str]
 _CONTAINERS: Final = ("containers", "initContainers", "ephemeralContainers")
 #: What attachments and slices are called here.

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final
 
-#: The estimated duration of a request in seconds; what it is charged at least.
+#: The estimated duration of a request in seconds, and its minimum charge.
 ESTIMATED_SECONDS: Final = 0.003
 
 

@@ -146,7 +146,7 @@ class FlowControl:
             return
         level = self._levels.pop(name, None)
         if level is not None:
-            # No request joins it any more, and those that wait are still served.
+            # New requests do not join it; queued ones are still served.
             level.limit = max(level.limit, 1)
             self._share_out()
             self._order()

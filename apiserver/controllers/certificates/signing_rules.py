@@ -136,7 +136,7 @@ def _no_problem(request: RequestedCertificate, usages: Sequence[str]) -> str:
     return ""
 
 
-#: The signers and what each of them checks.
+#: The signers and the checks of each.
 SIGNERS: Final[Mapping[str, Callable[[RequestedCertificate, Sequence[str]], str]]] = {
     API_SERVER_CLIENT: _client_problem,
     KUBELET_CLIENT: _kubelet_client_problem,

@@ -14,7 +14,7 @@ from apiserver.controllers.garbagecollector.owners import OwnerFinder
 from apiserver.machinery.errors import StatusError
 from apiserver.registry.yielding import Yielder
 
-#: The interval between two looks at what is served.
+#: The interval between two checks of the served resources.
 DISCOVERY_SECONDS: Final = 1.0
 #: The time that the first watches have to show what exists before collection begins anyway.
 _SYNC_SECONDS: Final = 30.0
@@ -93,7 +93,7 @@ class GraphWatches:
         async with aclosing(self._client.watch_metadata(resource.name)) as batches:
             async for batch in batches:
                 if not batch and unseen is not None:
-                    # What a watch before this one has shown is gone if this one has not.
+                    # Objects that only the previous watch has shown no longer exist.
                     for uid in unseen:
                         self._remove(uid, uids)
                     unseen = None

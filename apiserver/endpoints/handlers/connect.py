@@ -235,7 +235,7 @@ async def _forwarded(
                 return await forward_response(request, answer, headers)
             rewriting = _rewriting(request, answer, mapping)
             if rewriting is not None:
-                # Its length is not known before it has passed.
+                # Its length is known only at its end.
                 headers = [each for each in headers if each[0].lower() != "content-length"]
             return await forward_response(request, answer, headers, rewriting)
     except Unreachable as error:

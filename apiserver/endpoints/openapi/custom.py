@@ -65,7 +65,7 @@ def schemas(definition: ResourceDefinition, schema: Schema | None) -> dict[str, 
     kind = definition.gvk
     many = kind._replace(kind=definition.list_kind)
     name = model_name(kind)
-    # Without a schema nothing is listed, since clients reject what is not.
+    # Without a schema no fields are listed: clients would reject all others.
     item: Schema = {"type": "object"}
     if schema is not None:
         item = _published(schema)

@@ -113,7 +113,7 @@ class OpenAPIService:
             if self._index is None or self._index[0] != generation:
                 modified = int(self._clock.time())
                 if self._index is not None:
-                    # Clients ask for what is newer than the second in which they got the last one.
+                    # If-Modified-Since counts in seconds: each version needs its own.
                     modified = max(modified, self._index[1].modified) + 1
                 document = replace(await self._make_index(), modified=modified)
                 self._index = generation, document

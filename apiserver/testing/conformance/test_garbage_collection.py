@@ -12,7 +12,7 @@ import pytest
 from apiserver.testing.conformance.conformance_client import Api
 from apiserver.testing.conformance.sample_objects import config_map
 
-#: Seconds in which a garbage collector that runs collects what has no owner.
+#: Seconds in which a running garbage collector deletes objects without owners.
 _TIMEOUT: Final = 10.0
 
 

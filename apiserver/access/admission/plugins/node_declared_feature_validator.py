@@ -61,7 +61,7 @@ def _resizes_pod(old: Object, pod: Object) -> bool:
     return bool(old["spec"].get("resources") != pod["spec"].get("resources"))
 
 
-# By name: what says of the old and the new Pod whether the update needs the feature.
+# By name: whether an update needs the feature, given the old and the new Pod.
 _FEATURES: Final[Mapping[str, Callable[[Object, Object], bool]]] = {
     "InPlacePodLevelResourcesVerticalScaling": _resizes_pod,
     "InPlacePodVerticalScalingInitContainers": _resizes_init_containers,

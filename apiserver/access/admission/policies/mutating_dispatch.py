@@ -56,7 +56,7 @@ class PolicyDenial:
     policy: str
     binding: str
     message: str
-    #: Whether the policy could not be configured; otherwise what it makes of the object fails.
+    #: Whether the policy could not be configured; otherwise its mutation failed.
     unconfigured: bool
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from apiserver.machinery.gvk import GroupVersionResource
 from apiserver.machinery.objects import Object
 
 C = TypeVar("C")
-# No policy applies to policies, nor to reviews: a mistake in it could block all requests.
+# No policy applies to policies or reviews: a mistake in it could block all requests.
 _EXEMPT: Final = frozenset([
     ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
     ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),

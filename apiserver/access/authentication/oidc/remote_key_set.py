@@ -132,7 +132,7 @@ class RemoteKeySet:
             self._fetching = asyncio.create_task(self._fetch_later(), name="fetch-keys")
         fetching = self._fetching
         if fetching is not None:
-            # A request that is given up does not end what others wait for.
+            # A cancelled request does not cancel the fetch that others wait for.
             await asyncio.wait([fetching])
         if fetching is None or fetching.cancelled():
             raise FetchError("the configuration of the issuer has been replaced")

@@ -64,7 +64,7 @@ class NamespaceStrategy(Strategy):
         finalizers = spec.get("finalizers") or []
         if KUBERNETES not in finalizers:
             spec = {**spec, "finalizers": [*finalizers, KUBERNETES]}
-        # A name that is generated comes after the defaults.
+        # A generated name is set after the defaults.
         metadata = _labelled(document["metadata"])
         return {**document, "metadata": metadata, "spec": spec, "status": {"phase": ACTIVE}}
 

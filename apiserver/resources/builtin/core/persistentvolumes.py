@@ -138,7 +138,7 @@ class PersistentVolumeStrategy(Strategy):
         # Values that were accepted before may stay.
         any_value = bool(_validate_affinity(before, any_value=False))
         errors = _validate(document, any_value=any_value)
-        # The volume itself is validated once more before its change.
+        # The volume itself is validated again before its change.
         errors += errors
         new_source, old_source = _source(spec, before), _source(before, before)
         if new_source != old_source:

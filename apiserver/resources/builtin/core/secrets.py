@@ -96,7 +96,7 @@ def _validate_type(document: Object, data: dict[str, str | None]) -> list[FieldE
     if type_ in _JSON_KEY:
         return _validate_json(data, _JSON_KEY[type_])
     if type_ == _SSH_AUTH:
-        # Other keys may be empty, as long as they are there.
+        # Other keys may be empty, but must exist.
         return [] if data.get(_SSH_KEY) else [required(f"data[{_SSH_KEY}]")]
     if type_ == _TLS:
         return [required(f"data[{key}]") for key in _TLS_KEYS if key not in data]

@@ -11,7 +11,7 @@ from apiserver.resources.builtin.parts.names import validate_qualified_name
 
 _SUBSCRIPTED: Final = re.compile(r"(.+?)\['(.*)'\]", re.DOTALL)
 _SUBSCRIPTABLE: Final = frozenset(["metadata.annotations", "metadata.labels"])
-#: Every field that there is, for a variable or for a file.
+#: All supported fields, for a variable or for a file.
 _KNOWN: Final = frozenset(
     [
         "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",

@@ -62,7 +62,7 @@ def _keep_addresses(spec: Spec, before: Spec) -> None:
 
 
 def _with_node_ports(spec: Spec, before: Spec) -> list[dict[str, Any]]:
-    # A port is known by its name; what another port of the new spec asks for is not its own.
+    # Ports are matched by name; a node port that another new port requests is not kept.
     used = set(node_ports_of(before) & node_ports_of(spec))
     known = {port.get("name", ""): port.get("nodePort", 0) for port in before.get("ports") or ()}
     ports = []
