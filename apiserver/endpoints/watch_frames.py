@@ -159,7 +159,7 @@ class _TableFramer:
     def parts(self, parts: Sequence[Part]) -> list[bytes]:
         if self._first or not self._watch.shares_parts:
             return [self._frame(event) for part in parts for event in self._watch.select(part)]
-        # Rows tell ages in seconds.
+        # Rows show ages in seconds.
         form, printer = f"{self._form} {int(system_clock().time())}", self._shown.printer
         frames = (self._cache.of_part(part, form, self._join, printer) for part in parts)
         return [data for data in frames if data]

@@ -1,7 +1,7 @@
 """Reading the one label or field of an object that a selector compares.
 
-Readers of the same label, or of the same field of a kind, are equal: what is kept by such a value
-is kept once for all who select by it.
+Readers of the same label, or of the same field of a kind, are equal, so a mapping by readers has
+one entry for all selectors that use the same one.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from apiserver.registry.stored import NO_LABELS, Stored
 from apiserver.resources.strategy import Strategy
 from storage.errors import StorageError
 
-#: What is raised for an object that is corrupt, or in which something has the wrong type. Only
-#: another server, or a person, stores such objects.
+#: The errors of reading an object that is corrupt, or has a field of the wrong type. This server
+#: does not store such objects.
 UNREADABLE: Final = (StorageError, LookupError, TypeError, ValueError, AttributeError)
 
 
-class Values(Protocol):
+class SelectableValues(Protocol):
     """The labels, or the selectable fields, of objects."""
 
-    def cached(self, stored: Stored) -> Mapping[str, str]:
+    def read_all(self, stored: Stored) -> Mapping[str, str]:
         """Return all values, and cache them with the object. Raises errors of `UNREADABLE`."""
         ...
 
@@ -31,7 +31,7 @@ class Values(Protocol):
         """Return one value, empty if it is missing. Raises errors of `UNREADABLE`."""
         ...
 
-    def known(self, stored: Stored) -> Mapping[str, str] | None:
+    def cached(self, stored: Stored) -> Mapping[str, str] | None:
         """Return the cached values, ``None`` if there are none."""
         ...
 
@@ -40,10 +40,10 @@ class Values(Protocol):
 class Labels:
     """The labels of objects."""
 
-    def known(self, stored: Stored) -> Mapping[str, str] | None:
+    def cached(self, stored: Stored) -> Mapping[str, str] | None:
         return stored.labels
 
-    def cached(self, stored: Stored) -> Mapping[str, str]:
+    def read_all(self, stored: Stored) -> Mapping[str, str]:
         return stored.read_labels() if stored.labels is None else stored.labels
 
     def read(self, document: Object, name: str) -> str:
@@ -57,10 +57,10 @@ class Fields:
 
     strategy: Strategy
 
-    def known(self, stored: Stored) -> Mapping[str, str] | None:
+    def cached(self, stored: Stored) -> Mapping[str, str] | None:
         return stored.fields
 
-    def cached(self, stored: Stored) -> Mapping[str, str]:
+    def read_all(self, stored: Stored) -> Mapping[str, str]:
         if stored.fields is not None:
             return stored.fields
         return stored.read_fields(lambda document: fields_of(self.strategy, document))
@@ -70,28 +70,28 @@ class Fields:
 
 
 @valueclass
-class Reader:
+class ValueReader:
     """Reads the label or the field ``name``; a missing one counts as empty."""
 
-    values: Values
+    values: SelectableValues
     name: str
 
     def __call__(self, stored: Stored) -> str | None:
-        """Return the value, ``None`` if the object cannot be read; it caches all values.
+        """Return the value, ``None`` if the object is unreadable; cache all values.
 
-        Who reads the object itself gets the error.
+        Reading the object itself raises the error.
         """
         try:
-            return self.values.cached(stored).get(self.name, "")
+            return self.values.read_all(stored).get(self.name, "")
         except UNREADABLE:
             return None
 
     def read(self, stored: Stored) -> str:
         """Return the value without caching anything. Raises errors of `UNREADABLE`."""
-        known = self.values.known(stored)
-        if known is None:
+        cached = self.values.cached(stored)
+        if cached is None:
             return self.values.read(stored.decoded(), self.name)
-        return known.get(self.name, "")
+        return cached.get(self.name, "")
 
 
 def fields_of(strategy: Strategy, document: Object) -> Mapping[str, str]:

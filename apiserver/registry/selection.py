@@ -8,7 +8,7 @@ from apiserver.machinery.errors import BadRequest
 from apiserver.machinery.fieldselectors import FieldSelector
 from apiserver.machinery.objects import Object
 from apiserver.machinery.options import ListOptions
-from apiserver.registry.selected_values import Fields, Labels, Reader, fields_of
+from apiserver.registry.selected_values import Fields, Labels, ValueReader, fields_of
 from apiserver.registry.stored import Stored
 from apiserver.resources.kind import Kind
 from apiserver.resources.strategy import Strategy
@@ -47,13 +47,13 @@ class Selection:
         return self._fields.required("metadata.namespace")
 
     @property
-    def required(self) -> tuple[Reader, str] | None:
+    def required(self) -> tuple[ValueReader, str] | None:
         """What reads a value that an object must have to match, and the value, if there is one."""
         for term in self._fields.terms:
             if term.equal:
-                return Reader(Fields(self._kind.strategy), term.field), term.value
+                return ValueReader(Fields(self._kind.strategy), term.field), term.value
         label = self._labels.equality()
-        return None if label is None else (Reader(Labels(), label[0]), label[1])
+        return None if label is None else (ValueReader(Labels(), label[0]), label[1])
 
     @property
     def condition(self) -> WatchCondition[Stored] | None:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Collection, Hashable, Sequence
 from typing import Final
 
-from apiserver.registry.selected_values import UNREADABLE, Reader
+from apiserver.registry.selected_values import UNREADABLE, ValueReader
 from apiserver.registry.stored import Stored
 from apiserver.registry.view import ObjectView
 from apiserver.registry.yielding import Yielder, batches
@@ -40,7 +40,7 @@ class ValueIndexes:
         return len(self._indexes)
 
     async def keys(
-        self, store: ObjectView, prefix: str, reader: Reader, value: str
+        self, store: ObjectView, prefix: str, reader: ValueReader, value: str
     ) -> Collection[str] | None:
         """Return the keys of the objects with a value, ``None`` if another way is better.
 
@@ -57,7 +57,7 @@ class ValueIndexes:
             return None
         return keys if len(keys) <= MAX_KEYS_PER_VALUE else None
 
-    def _index(self, store: ObjectView, prefix: str, reader: Reader) -> ValueIndex | None:
+    def _index(self, store: ObjectView, prefix: str, reader: ValueReader) -> ValueIndex | None:
         key = prefix, reader
         found = self._indexes.pop(key, None)
         if found is None:
@@ -87,7 +87,7 @@ class ValueIndexes:
 class ValueIndex:
     """The keys of the objects below a prefix by the value that ``reader`` reads, unless empty."""
 
-    def __init__(self, store: ObjectView, prefix: str, reader: Reader) -> None:
+    def __init__(self, store: ObjectView, prefix: str, reader: ValueReader) -> None:
         self._store = store
         self._prefix = prefix
         self._reader = reader
