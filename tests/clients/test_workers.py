@@ -143,7 +143,10 @@ def test_connections_wait_while_the_parent_has_no_file_left(server: ServerProces
     assert server.process is not None
     pid = server.process.pid
     usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(open_files(pid)), usual[1]))
+    # The limit is one of numbers: below the first that is free there is none.
+    taken = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    first_free = min(set(range(len(taken) + 1)) - taken)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (first_free, usual[1]))
     with ExitStack() as stack:
         try:
             late = threading.Thread(target=served, args=(stack, server))
