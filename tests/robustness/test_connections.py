@@ -145,7 +145,7 @@ def test_a_server_takes_all_the_files_that_it_may_have(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
     try:
-        with running_server(tmp_path, "--storage=memory://") as server:
+        with running_server(tmp_path, "--storage=memory://", module="apiserver") as server:
             assert server.process is not None
             found, _ = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     finally:
