@@ -14,6 +14,7 @@ from typing import Any, Final
 from apiserver.cel.errors import BudgetExceededError, EvaluationError
 from apiserver.cel.operators import to_string
 from apiserver.cel.values import Duration, Timestamp, TypeValue, UInt, type_name, weight
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
 
 _CLAUSE: Final = re.compile(r"%(?:%|(\.\d*)?(.)?)", re.DOTALL | re.ASCII)
@@ -81,11 +82,12 @@ def _precision(digits: str, verb: str | None) -> int:
     failed = "error while parsing precision"
     if verb is None:
         raise _malformed(f"{failed}: could not find end of precision specifier")
-    if not digits or int(digits) > _MAX_PRECISION:
+    precision = parse_integer(digits) if digits else _MAX_PRECISION + 1
+    if precision > _MAX_PRECISION:
         problem = "value out of range" if digits else "invalid syntax"
         failed += f": error while converting precision to integer: strconv.Atoi: parsing {digits!r}"
         raise _malformed(f"{failed}: {problem}".replace("'", '"'))
-    return int(digits)
+    return precision
 
 
 def _malformed(problem: str) -> EvaluationError:

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from apiserver.cel.errors import EvaluationError
 from apiserver.cel.netip import AddressError, PrefixError, check_address, check_prefix
 from apiserver.cel.values import UINT_MAX
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quantity import parse_quantity
 from apiserver.machinery.quoting import quote
 from apiserver.machinery.urls import URL, URLError, check_request_uri, parse_url
@@ -201,7 +202,7 @@ def _number_problem(text: str, name: str, subject: str) -> str:
         return f"Invalid character(s) found in {name} {quote(text)}"
     if len(text) > 1 and text.startswith("0"):
         return f"{subject} must not contain leading zeroes {quote(text)}"
-    if not text or int(text) > UINT_MAX:
+    if not text or parse_integer(text) > UINT_MAX:
         problem = "value out of range" if text else "invalid syntax"
         return f"strconv.ParseUint: parsing {quote(text)}: {problem}"
     return ""

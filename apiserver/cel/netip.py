@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
@@ -51,7 +52,7 @@ def check_prefix(text: str) -> None:
         raise PrefixError(text, "IPv6 zones cannot be present in a prefix")
     if not re.fullmatch(r"[0-9]|[1-9][0-9]+", bits):
         raise PrefixError(text, f"bad bits after slash: {quote(bits)}")
-    if int(bits) > (128 if ":" in address else 32):
+    if parse_integer(bits) > (128 if ":" in address else 32):
         raise PrefixError(text, "prefix length out of range")
 
 

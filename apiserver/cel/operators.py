@@ -22,6 +22,7 @@ from apiserver.cel.values import (
     INT_MAX,
     INT_MIN,
     NANOSECONDS,
+    UINT_MAX,
     Duration,
     MapList,
     OptionalValue,
@@ -36,6 +37,7 @@ from apiserver.cel.values import (
     equal,
     type_name,
 )
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import go_value
 
 
@@ -265,7 +267,7 @@ def to_int(value: Any) -> int:
     if kind is str:
         try:
             if value.strip() == value and "_" not in value and value.isascii():
-                return checked_int(int(value))
+                return checked_int(parse_integer(value))
         except (ValueError, EvaluationError):
             pass
     raise _conversion_error(value, "int")
@@ -281,7 +283,9 @@ def to_uint(value: Any) -> UInt:
             raise EvaluationError("unsigned integer overflow")
         return checked_uint(int(value))
     if kind is str and value.isascii() and value.isdigit():
-        return checked_uint(int(value))
+        number = parse_integer(value)
+        if number <= UINT_MAX:
+            return UInt(number)
     raise _conversion_error(value, "uint")
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from apiserver.cel.errors import NO_OVERLOAD, EvaluationError
 from apiserver.cel.values import INT_MAX, NANOSECONDS, Duration, Timestamp
+from apiserver.machinery.integers import parse_integer
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP: Final = re.compile(
@@ -20,6 +21,8 @@ _UNITS: Final = {
     "ns": 1, "us": 1000, "µs": 1000, "μs": 1000, "ms": 1_000_000, "s": NANOSECONDS,
     "m": 60 * NANOSECONDS, "h": 3600 * NANOSECONDS,
 }  # fmt: skip
+#: More digits do not change the nanoseconds.
+_FRACTION_DIGITS: Final = 18
 _ZONE_OFFSET: Final = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
 
 
@@ -61,8 +64,9 @@ def parse_duration(text: str) -> Duration:
         if match.start() != at or not (whole or fraction):
             break
         scale = _UNITS[unit]
-        total += int(whole or 0) * scale
+        total += parse_integer(whole or "0") * scale
         if fraction:
+            fraction = fraction[:_FRACTION_DIGITS]
             total += int(fraction) * scale // 10 ** len(fraction)
         at = match.end()
     if at != len(rest) or not rest or total > INT_MAX:

@@ -6,6 +6,7 @@ It is an unsigned integer of 64 bits, while a revision has 63: larger ones have 
 from __future__ import annotations
 
 from apiserver.machinery.errors import BadRequest, UnknownError
+from apiserver.machinery.integers import parse_integer
 from apiserver.machinery.quoting import quote
 from apiserver.registry.errors import future_revision
 from apiserver.registry.view import ObjectView
@@ -15,7 +16,7 @@ _MAX = (1 << 64) - 1
 
 def _problem(text: str) -> str | None:
     syntax = text.isascii() and text.isdigit()
-    if syntax and len(text.lstrip("0")) <= 20 and int(text) <= _MAX:
+    if syntax and parse_integer(text) <= _MAX:
         return None
     why = "value out of range" if syntax else "invalid syntax"
     return f"strconv.ParseUint: parsing {quote(text)}: {why}"
@@ -31,7 +32,7 @@ def parse_precondition(text: str) -> int:
     problem = _problem(text)
     if problem:
         raise UnknownError(problem)
-    return int(text)
+    return parse_integer(text)
 
 
 def parse_for_get(text: str) -> int:
@@ -39,7 +40,7 @@ def parse_for_get(text: str) -> int:
     problem = _field_problem(text)
     if problem:
         raise UnknownError(problem)
-    return int(text)
+    return parse_integer(text)
 
 
 def parse_for_list(text: str) -> int:
@@ -47,7 +48,7 @@ def parse_for_list(text: str) -> int:
     problem = _field_problem(text)
     if problem:
         raise BadRequest(f"invalid resource version: {problem}")
-    return int(text)
+    return parse_integer(text)
 
 
 async def not_older(store: ObjectView, revision: int) -> None:

@@ -90,3 +90,29 @@ def test_deep_values_fail_an_evaluation(source: str) -> None:
     program = RequestExpressions().compile(source)
     with suppress(EvaluationError):
         program.evaluate({"object": deep})
+
+
+_DIGITS = "9" * 5000
+#: Expressions with more digits than Python converts, and their results.
+LONG: dict[str, Any] = {
+    f"int('{_DIGITS}')": "type conversion error from 'string' to 'int'",
+    f"uint('{_DIGITS}')": "type conversion error from 'string' to 'uint'",
+    f"uint('{'0' * 5000}7')": 7,
+    "uint('18446744073709551616')": "type conversion error from 'string' to 'uint'",
+    f"'%.{_DIGITS}f'.format([1.0])": "value out of range",
+    f"duration('{_DIGITS}s')": "invalid duration argument",
+    f"duration('0.{_DIGITS}s') == duration('999999999ns')": True,
+    f"isSemver('{_DIGITS}.1.1')": False,
+    f"isSemver('1.1.1-{_DIGITS}')": False,
+    f"cidr('10.0.0.0/{_DIGITS}')": "prefix length out of range",
+}
+
+
+@pytest.mark.parametrize("source", LONG, ids=range(len(LONG)))
+def test_long_numbers_are_values_or_errors(source: str) -> None:
+    try:
+        result: Any = RequestExpressions().compile(source).evaluate({})[0]
+    except (CompileError, EvaluationError) as error:
+        result = str(error)
+    expected = LONG[source]
+    assert expected in result if isinstance(expected, str) else result == expected
