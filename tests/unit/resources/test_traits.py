@@ -42,8 +42,8 @@ WITH_GENERATION = """
 """
 
 NO_METADATA_OWNED_BY_STATUS_WRITES = """
-    apiservices flowschemas prioritylevelconfigurations resourceclaims validatingadmissionpolicies
-    volumeattachments
+    apiservices flowschemas prioritylevelconfigurations resourceclaims servicecidrs
+    validatingadmissionpolicies volumeattachments
 """
 
 
