@@ -24,7 +24,8 @@ BLOCKING: Final = "blocking"
 BLOCKING_STRICT: Final = "blocking-strict"
 MODES: Final = (BATCH, BLOCKING, BLOCKING_STRICT)
 
-#: The total size of the records in a buffer, in bytes. Upstream limits only their number.
+#: The total size of the records in a buffer, in bytes, and of those that wait for room in it.
+#: Upstream limits only their number.
 MAX_BYTES: Final = 64 * 1024 * 1024
 #: In the blocking modes a batch has the records that are ready, at most so many.
 _MAX_BATCH: Final = 500
@@ -64,6 +65,7 @@ class EventBuffer:
         # Records without room yet, each with the future of its request, and whether the request
         # also waits until the record is stored.
         self._late: deque[tuple[AuditRecord, asyncio.Future[bool], bool]] = deque()
+        self._late_bytes = 0
         self._arrived = asyncio.Event()
         self._closing = False
         self._tokens = float(options.burst)
@@ -78,14 +80,15 @@ class EventBuffer:
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self.mode == BATCH:
             outcome.set_result(self._offer(record))
-        elif self._closing:
-            # Delivery has stopped.
+        elif not self._closing and not self._late and self._fits(record):
+            self._take(record, outcome, wait=wait)
+        elif self._closing or self._late_bytes + record.size > MAX_BYTES:
+            # Delivery has stopped; or is so slow that many clients have left meanwhile.
             self.failed += 1
             outcome.set_result(False)
-        elif self._late or not self._fits(record):
-            self._late.append((record, outcome, wait))
         else:
-            self._take(record, outcome, wait=wait)
+            self._late.append((record, outcome, wait))
+            self._late_bytes += record.size
         return outcome
 
     async def run(self) -> None:
@@ -142,6 +145,7 @@ class EventBuffer:
     def _take_late(self) -> None:
         while self._late and self._fits(self._late[0][0]):
             record, outcome, wait = self._late.popleft()
+            self._late_bytes -= record.size
             self._take(record, outcome, wait=wait)
 
     def _add(self, record: AuditRecord, outcome: asyncio.Future[bool] | None) -> None:

@@ -148,6 +148,23 @@ async def test_what_waits_for_room_is_delivered_in_its_turn_whoever_leaves(wait:
         await eventually(lambda: sum(sink.batches) == 4)
 
 
+async def test_what_waits_for_room_is_limited_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_buffer, "MAX_BYTES", 12_000)
+    sink = Sink()
+    sink.open.clear()
+    async with buffering(sink, BLOCKING, size=1) as buffer:
+        await asyncio.wait_for(buffer.put(record(), wait=False), FOR_EVER)
+        late = [buffer.put(record(size=4_000), wait=True) for _ in range(5)]
+        for each in late:
+            if not each.done():
+                each.cancel()
+        assert [each.cancelled() for each in late] == [True, True, True, False, False]
+        assert buffer.failed == 2
+        sink.open.set()
+        await eventually(lambda: sum(sink.batches) == 4)
+        assert await buffer.put(record(size=4_000), wait=True), "there is room again"
+
+
 async def test_what_waits_for_room_at_the_end_is_not_stored() -> None:
     sink = Sink()
     sink.open.clear()
