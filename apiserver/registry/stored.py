@@ -208,10 +208,11 @@ class Stored:
 
     def _read(self) -> Object:
         """Return the object, decoded, without keeping it."""
-        return parse_stored(self.key, self.body)
+        decoded = self._splice(self._raw) if self.rest is None else None
+        return parse_stored(self.key, self.body) if decoded is None else decoded
 
-    def _splice(self, raw: bytes) -> None:
-        """Make the two parts of the body."""
+    def _splice(self, raw: bytes) -> Object | None:
+        """Make the two parts of the body; return the object if it had to be decoded for it."""
         cut = _metadata_after_kind_and_version(raw)
         if cut < 0:
             raw = _rearranged(self.key, raw)
@@ -224,6 +225,7 @@ class Stored:
         self.head = shared_head(raw[:cut])
         self.rest = b"".join((_METADATA, version, comma, raw[start:]))
         self._raw = b""
+        return None
 
 
 _NOT_CONVERTED: Final[Mapping[Convert, Record[Stored]]] = {}
