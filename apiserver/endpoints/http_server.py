@@ -95,12 +95,12 @@ class HTTPServer:
         connection.cancellable = connection.task
         self._open += 1
         try:
-            response, rest = await self._handler(request), request.stream_body
+            response, send_body = await self._handler(request), request.stream_body
             # A stream keeps nothing of its request.
             del request
-            if rest is not None:
+            if send_body is not None:
                 connection.cancellable = connection.task
-                await rest()
+                await send_body()
             return response if self._drained is None else self._last(response, connection)
         finally:
             connection.cancellable = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final, Protocol
 
 from apiserver.endpoints import table
@@ -61,9 +60,9 @@ class FrameCache:
         """Return the framer for the representation of a watch."""
         version = representation.version
         if not representation.transform:
-            return _SharingFramer(self, watch, "", _whole)
+            return _SharingFramer(self, watch)
         if representation.transform != TABLE:
-            return _PartialFramer(self, watch, version, partial(_partial, version=version))
+            return _PartialFramer(self, watch, version)
         include = table.included(first(request.query, "includeObject"))
         printer = watch.resource.strategy.printer or DEFAULT
         return _TableFramer(self, watch, TableFormat(printer, include, version))
@@ -103,14 +102,11 @@ class FrameCache:
 
 
 class _SharingFramer:
-    """Encodes every event alike, so watches of equal form and selection share frames."""
+    """Encodes whole objects; watches of equal form and selection share frames."""
 
-    def __init__(
-        self, cache: FrameCache, watch: Watch, form: str, frame: Callable[[WatchEvent], bytes]
-    ) -> None:
+    def __init__(self, cache: FrameCache, watch: Watch, form: str = "") -> None:
         self._cache = cache
         self._watch = watch
-        self._frame = frame
         definition = watch.resource.definition
         self._form = f"{form} {definition.api_version} {definition.form}"
         self._selected_form = f"{self._form} {watch.selector}"
@@ -126,12 +122,21 @@ class _SharingFramer:
         selected = (event for part in parts for event in watch.select(part))
         return [cache.of_event(event, form, self._frame) for event in selected]
 
+    def _frame(self, event: WatchEvent) -> bytes:
+        stored = event.stored
+        rest = stored.read_rest() if stored.rest is None else stored.rest
+        return b"".join((_BEGINNINGS[event.type], stored.head, rest, b"}\n"))
+
     def _join(self, part: Part) -> bytes:
         return b"".join(map(self._frame, self._watch.select(part)))
 
 
 class _PartialFramer(_SharingFramer):
     """Encodes metadata; watches that begin at the same time share the frames of what exists."""
+
+    def __init__(self, cache: FrameCache, watch: Watch, version: str) -> None:
+        super().__init__(cache, watch, version)
+        self._version = version
 
     def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
         cache, form, frame = self._cache, self._form, self._frame
@@ -140,32 +145,27 @@ class _PartialFramer(_SharingFramer):
             for event in events
         ]
 
+    def _frame(self, event: WatchEvent) -> bytes:
+        document = table.partial(event.stored.decoded(), self._version)
+        return _frame(event.type, dump_json(document))
 
-class _TableFramer:
+
+class _TableFramer(_SharingFramer):
     """Encodes every event as a Table of one row; only the first Table of a watch has columns."""
 
     def __init__(self, cache: FrameCache, watch: Watch, shown: TableFormat) -> None:
-        self._cache = cache
-        self._watch = watch
+        super().__init__(cache, watch, f"Table {shown.version} {shown.include}")
         self._shown = shown
         self._first = True
-        definition = watch.resource.definition
-        served = f"{definition.api_version} {definition.form} {watch.selector}"
-        self._form = f"Table {shown.version} {shown.include} {served}"
-
-    def events(self, events: Sequence[WatchEvent]) -> list[bytes]:
-        return [self._frame(event) for event in events]
 
     def parts(self, parts: Sequence[Part]) -> list[bytes]:
         if self._first or not self._watch.shares_parts:
             return [self._frame(event) for part in parts for event in self._watch.select(part)]
         # Rows show ages in seconds.
-        form, printer = f"{self._form} {int(system_clock().time())}", self._shown.printer
+        form = f"{self._selected_form} {int(system_clock().time())}"
+        printer = self._shown.printer
         frames = (self._cache.of_part(part, form, self._join, printer) for part in parts)
         return [data for data in frames if data]
-
-    def _join(self, part: Part) -> bytes:
-        return b"".join(map(self._frame, self._watch.select(part)))
 
     def _frame(self, event: WatchEvent) -> bytes:
         items, shown = [event.stored], self._shown
@@ -189,16 +189,6 @@ def _ends_initial_events(bookmark: WatchEvent) -> bool:
 def status_frame(error: StatusError) -> bytes:
     """Return the ERROR frame that ends a watch."""
     return _frame("ERROR", dump_json(error.status()))
-
-
-def _whole(event: WatchEvent) -> bytes:
-    stored = event.stored
-    rest = stored.read_rest() if stored.rest is None else stored.rest
-    return b"".join((_BEGINNINGS[event.type], stored.head, rest, b"}\n"))
-
-
-def _partial(event: WatchEvent, version: str) -> bytes:
-    return _frame(event.type, dump_json(table.partial(event.stored.decoded(), version)))
 
 
 def _frame(kind: str, body: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """WatchFaults: the open watches of a server for tests, and the faults that hit them.
 
 A faulty channel is the transport of a watch: it counts the events that pass, leaves bookmarks out,
-and cuts the connection. A watch is ended from outside by cancelling the rest of its response; its
+and cuts the connection. A watch is ended from outside by cancelling the body of its response; its
 client gets a last event then.
 """
 
@@ -67,13 +67,13 @@ class FaultyChannel(Channel):
             self._expired = Expired(message)
             self._end()
 
-    async def run(self, rest: StreamBody) -> None:
-        """Send the rest of the response: events, until the watch ends or is ended."""
+    async def run(self, send_body: StreamBody) -> None:
+        """Send the body of the response: events, until the watch ends or is ended."""
         task = self._task = cast("asyncio.Task[None]", asyncio.current_task())
         if (self._cut or self._expired is not None) and self.is_open():
             task.cancel()
         try:
-            await rest()
+            await send_body()
         except asyncio.CancelledError:
             if not self._cut and self._expired is None:
                 raise
@@ -117,7 +117,7 @@ class FaultyChannel(Channel):
         await self._inner.close()
 
     def _end(self) -> None:
-        """End the rest of the response, at once or as soon as it begins."""
+        """End the body of the response, at once or as soon as it begins."""
         if self._task is not None:
             self._task.cancel()
 
@@ -182,12 +182,12 @@ class WatchFaults:
             channel = self._open[record.number] = self._new_channel(request, record)
             try:
                 response = await handler(request)
-                rest = request.stream_body
+                send_body = request.stream_body
             finally:
                 if request.stream_body is None:
                     del self._open[record.number]
-            if rest is not None:
-                request.stream_body = partial(self._run, channel, rest)
+            if send_body is not None:
+                request.stream_body = partial(self._run, channel, send_body)
             return response
 
         return handle
@@ -231,8 +231,8 @@ class WatchFaults:
         else:
             channel.attach(rule)
 
-    async def _run(self, channel: FaultyChannel, rest: StreamBody) -> None:
+    async def _run(self, channel: FaultyChannel, send_body: StreamBody) -> None:
         try:
-            await channel.run(rest)
+            await channel.run(send_body)
         finally:
             del self._open[channel.record.number]

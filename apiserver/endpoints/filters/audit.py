@@ -54,7 +54,7 @@ def with_audit(handler: Handler, auditor: Auditor) -> Handler:
         except EventNotStored:
             return _not_stored(request)
         if request.stream_body is not None:
-            request.stream_body = partial(_rest, request.stream_body, auditor, event)
+            request.stream_body = partial(_stream_body, request.stream_body, auditor, event)
         else:
             await _completed(auditor, event, response.status)
         return response
@@ -158,9 +158,9 @@ async def _started(auditor: Auditor, event: AuditEvent, status: int) -> None:
     await auditor.record(event, RESPONSE_STARTED)
 
 
-async def _rest(rest: StreamBody, auditor: Auditor, event: AuditEvent) -> None:
+async def _stream_body(send: StreamBody, auditor: Auditor, event: AuditEvent) -> None:
     try:
-        await rest()
+        await send()
     finally:
         await auditor.record(event, RESPONSE_COMPLETE)
 
