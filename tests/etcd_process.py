@@ -213,7 +213,7 @@ def started(
 
 @cache
 def fsync_flags(binary: Path) -> list[str]:
-    """Return the flag that can_ignore_budget tests the disk, where this version of etcd has it."""
+    """Return the flag by which etcd does not wait for the disk, if this version has it."""
     usage = subprocess.run([binary, "--help"], capture_output=True, check=False)
     return ["--unsafe-no-fsync"] if b"--unsafe-no-fsync" in usage.stdout + usage.stderr else []
 

@@ -127,6 +127,8 @@ def _formatted(verb: str, value: Any, precision: int) -> str:
         case "d" if is_integer:
             return to_string(value)
         case "f" | "e" if kind is float or (kind is str and value in _NOT_FINITE):
+            if precision > _MAX_DIGITS:
+                raise EvaluationError(f"precision too large: {precision}")
             return _NUMBERS[verb](_NOT_FINITE[value] if kind is str else value, precision)
         case "b" if kind is bool:
             return "1" if value else "0"
@@ -140,15 +142,11 @@ def _formatted(verb: str, value: Any, precision: int) -> str:
 
 
 def _fixed(value: float, precision: int) -> str:
-    if precision > _MAX_DIGITS:
-        raise EvaluationError(f"precision too large: {precision}")
     return f"{value:,.{precision}f}" if math.isfinite(value) else _not_finite(value)
 
 
 def _scientific(value: float, precision: int) -> str:
     # The precision is taken for the least width: there are always six digits.
-    if precision > _MAX_DIGITS:
-        raise EvaluationError(f"precision too large: {precision}")
     text = _not_finite(value)
     if math.isfinite(value):
         mantissa, exponent = f"{value:.{_DEFAULT_PRECISION}e}".split("e")

@@ -46,8 +46,7 @@ class Quantity:
         """Return the number as a float: that of its digits, times a power of ten."""
         sign, digits, exponent = self.number.as_tuple()
         assert isinstance(exponent, int)
-        whole = float(int("".join(map(str, digits))))
-        return (-whole if sign else whole) * float(f"1e{exponent}")
+        return float(Decimal((sign, digits, 0))) * float(f"1e{exponent}")
 
 
 @valueclass

@@ -1,4 +1,4 @@
-"""SourceLocations in the source of an expression, and errors shown at them."""
+"""Locations in the source of an expression, and errors shown at them."""
 
 from __future__ import annotations
 

@@ -105,8 +105,11 @@ class MapList(list[Any]):
 
 def _identity(value: Any) -> Any:
     """Return what distinguishes a value from others: numbers of different types differ."""
-    kind = type(value)
-    return (kind, repr(value)) if isinstance(value, list) or kind is dict else (kind, value)
+    if isinstance(value, list):
+        return list, tuple(map(_identity, value))
+    if type(value) is dict:
+        return dict, frozenset((_identity(key), _identity(item)) for key, item in value.items())
+    return type(value), value
 
 
 @valueclass

@@ -133,18 +133,18 @@ def _keyed_item(shape: ListShape, item: Any) -> str:
         raise ValueError("associative list with keys may not have a null element")
     if not isinstance(item, dict):
         raise ValueError("associative list with keys may not have non-map elements")
-    keys: list[str] = []
+    keys: list[tuple[str, Any]] = []
     for name, default in shape.keys:
         value = item.get(name, default)
         if value is not MISSING:
-            keys.append(f'"{name}":{elements.json_text(value)}')
+            keys.append((name, value))
     if not keys:
         names = " ".join(elements.json_text(name) for name in shape.declared_keys)
         raise ValueError(
             f"associative list with keys has an element that omits all key fields [{names}] "
             "(and doesn't have default values for any key fields)"
         )
-    return "k:{" + ",".join(keys) + "}"
+    return elements.keyed_item(keys)
 
 
 def _deduced() -> Atom:

@@ -22,7 +22,7 @@ _EXACT, _NOT_OLDER = "Exact", "NotOlderThan"
 _FETCH_LIMIT = 10_000
 _MANY = 10_000
 _MAX_CACHED = 32
-_MAX_REMEMBERED_ITEMS = 1000
+_MAX_CACHED_ITEMS = 1000
 _CONTINUE_EXPIRED = (
     "The provided continue parameter is too old to display a consistent list result. You can start "
     "a new list without the continue parameter, or use the continue token in this response to "
@@ -187,7 +187,7 @@ async def _from_memory(resource: Resource, span: _Range, selection: Selection) -
         page = store.list_cached(span.within)
         items = [record.value for record in await _chosen(resource, page.records, selection)]
         as_of = page.revision
-    if len(items) <= _MAX_REMEMBERED_ITEMS:
+    if len(items) <= _MAX_CACHED_ITEMS:
         if len(resource.selected) >= _MAX_CACHED:
             resource.selected.pop(next(iter(resource.selected)))
         resource.selected[key] = CachedSelection(as_of, items)

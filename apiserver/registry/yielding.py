@@ -20,7 +20,7 @@ T = TypeVar("T")
 BATCH_SIZE: Final = 100
 #: How many bytes are processed between two checks of the clock.
 BATCH_BYTES: Final = 1024 * 1024
-#: How many bytes of a response are written before others have their turn.
+#: How many bytes of a response are written before other tasks run.
 SLICE: Final = 256 * 1024
 #: How long work may occupy the event loop before it yields, in seconds.
 TIME_SLICE: Final = 0.002

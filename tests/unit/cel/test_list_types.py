@@ -31,6 +31,9 @@ SCHEMA = schema_of(
     other=a_set(STRING),
     numbers=a_set(INTEGER),
     times=a_set(DURATION),
+    pairs=a_set(
+        {"type": "object", "additionalProperties": INTEGER, "x-kubernetes-map-type": "atomic"}
+    ),
     plain=an_array(STRING),
     ports=PORTS,
 )
@@ -40,6 +43,7 @@ OLD: dict[str, Any] = {
     "other": ["b", "c"],
     "numbers": [1, 2],
     "times": ["60s", "1s"],
+    "pairs": [{"a": 1, "b": 2}, {"c": 3}],
     "plain": ["a", "b"],
     "ports": [{"name": "x", "for": "y", "port": 1}, {"name": "x", "for": "z", "port": 2}],
 }
@@ -47,6 +51,7 @@ VALUE = {
     **OLD,
     "plain": ["b", "a"],
     "times": ["1s", "1m"],
+    "pairs": [{"c": 3}, {"b": 2, "a": 1}],
     "ports": [{"name": "x", "for": "z", "port": 3}, {"name": "w", "port": 4}],
 }
 TYPES = SchemaTypes(SCHEMA)
@@ -57,6 +62,7 @@ TRUE = """
 self.set == self.same && self.set == ['b', 'a'] && !(self.set != self.same)
 ['b', 'a'] != self.set && self.set != self.other && self.set != ['a'] && self.set != ['a', 'a', 'b']
 self.plain != oldSelf.plain && self.plain == self.same && self.same == oldSelf.plain
+self.pairs == oldSelf.pairs && (self.pairs + oldSelf.pairs).size() == 2
 self.times == oldSelf.times && self.times[0] == duration('1s')
 self.numbers == [2, 1] && dyn(self.numbers) != [2.0, 1.0]
 ['a', 'b', 'c'] == self.set + self.other && self.plain + self.same == ['b', 'a', 'b', 'a']

@@ -111,7 +111,7 @@ async def test_only_some_selections_are_remembered(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apiserver.registry.list._MAX_CACHED", 3)
-    monkeypatch.setattr("apiserver.registry.list._MAX_REMEMBERED_ITEMS", 2)
+    monkeypatch.setattr("apiserver.registry.list._MAX_CACHED_ITEMS", 2)
     await make(cluster, "a", "b", "c", x="y")
     assert len((await listed(cluster, "labelSelector=x")).items) == 3
     remembered = cluster.resource(CONFIG_MAPS).selected
